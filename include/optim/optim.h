@@ -1,0 +1,387 @@
+/*
+ * libgradopt: gradient-based optimizers behind one stable C ABI.
+ *
+ * The order of calls, and a whole program (tests/abi compiles this very text):
+ *
+ *     optim_t *opt;                                                   1. name a method
+ *     optim_create(&opt, "adamw", "lr=1e-2");
+ *     optim_add_param(opt, 0, "w", OPTIM_F32, 1, (int64_t[]){2}, w, grad);   2. lend your buffers
+ *     for (int step = 0; step < 1000; ++step) {
+ *         grad[0] = w[0] - 1; grad[1] = w[1] + 2;                     3. your gradient at w
+ *         optim_step(opt);                                            4. w moves
+ *     }
+ *     optim_destroy(opt);
+ *
+ * A method that wants more than one gradient a step makes optim_step return a request (a positive number): evaluate what
+ * it asks for at the parameters as they then stand and call optim_step again, until it returns OPTIM_OK.
+ *
+ * Every function that can fail returns OPTIM_OK (0) or a negative error; optim_error() then says in a sentence what was
+ * wrong and what would be right. A call that fails changes nothing. Handles share nothing: different handles may be used
+ * from different threads at the same time; one handle must not be used from two threads at once.
+ */
+#ifndef OPTIM_H
+#define OPTIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(OPTIM_BUILD) && defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+#define OPTIM_VERSION_MAJOR 0
+#define OPTIM_VERSION_MINOR 1
+#define OPTIM_VERSION_PATCH 0
+
+/* ---- Types and numbers. Values never change meaning and are never reused. ---- */
+
+typedef struct optim optim_t; /* an optimizer; opaque */
+
+typedef int optim_status; /* 0: done; > 0: a request; < 0: an error */
+
+enum {
+    OPTIM_OK = 0,
+
+    /* requests: what optim_step wants evaluated before it is called again, at the parameters as they stand */
+    OPTIM_EVAL_GRAD = 1, /* the gradient into the bound buffers, and the loss (optim_set_loss) where the method reads it */
+    OPTIM_EVAL_LOSS = 2, /* the loss alone, through optim_set_loss */
+    OPTIM_EVAL_HVP = 3,  /* Hessian times optim_hvp_vector into optim_hvp_result, for every parameter */
+
+    /* a wrong argument */
+    OPTIM_ERR_NULL = -10,      /* a NULL where a pointer is needed */
+    OPTIM_ERR_ARGUMENT = -11,  /* an id, dtype, count or struct size that does not exist */
+    OPTIM_ERR_NAME = -12,      /* no such method, wrapper or schedule */
+    OPTIM_ERR_OPTION = -13,    /* no such option here */
+    OPTIM_ERR_VALUE = -14,     /* an option's value: malformed, out of range, or at odds with another option */
+    OPTIM_ERR_DUPLICATE = -15, /* the name or the wrapper is there already */
+    OPTIM_ERR_SHAPE = -16,     /* dimensions that are wrong or do not suit the method */
+    OPTIM_ERR_MISMATCH = -17,  /* methods or wrappers that cannot work together */
+
+    /* a call out of order */
+    OPTIM_ERR_ORDER = -20,   /* not now: the first step has been taken, no parameter was added, ... */
+    OPTIM_ERR_OPEN = -21,    /* a request is open: answer it, or optim_cancel */
+    OPTIM_ERR_SWAPPED = -22, /* the output is swapped in: optim_swap_output first */
+    OPTIM_ERR_CLOSED = -23,  /* no request is open, or not of this kind */
+    OPTIM_ERR_LOSS = -24,    /* the method reads the loss and none was handed over */
+
+    /* numbers */
+    OPTIM_ERR_NONFINITE = -30,   /* NaN or infinity in the gradient or loss (nonfinite=error); the step was undone */
+    OPTIM_ERR_DOMAIN = -31,      /* parameters outside the method's domain; the step was undone */
+    OPTIM_ERR_LINE_SEARCH = -32, /* no acceptable step along the direction; the step was undone */
+
+    /* resources */
+    OPTIM_ERR_NOMEM = -40,
+    OPTIM_ERR_SIZE = -41 /* sizes that overflow */
+};
+
+typedef int optim_dtype;
+enum { OPTIM_F32 = 0, OPTIM_F64 = 1, OPTIM_BF16 = 2, OPTIM_F16 = 3 };
+
+/* ---- Life of an optimizer ---- */
+
+/*
+ * Makes an optimizer that runs `algorithm` (a name from optim_algorithm_name) with `options`, a string such as
+ * "lr=3e-4,beta2=0.95" or NULL: keys of the algorithm and of the engine (optim_describe with OPTIM_ENGINE lists those),
+ * numbers with a decimal point whatever the locale, keywords as they are. Group 0 exists from the start.
+ * *out is set to NULL on error. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, NOMEM.
+ */
+optim_status optim_create(optim_t **out, const char *algorithm, const char *options);
+
+/* Frees everything the optimizer owns; parameters and gradients are the caller's. NULL is fine, an open request too. */
+void optim_destroy(optim_t *opt);
+
+/*
+ * Adds a group with option values of its own; what `options` does not name is as in group 0 at this moment. With
+ * "algorithm=adamw,..." the group runs another method, and unnamed options stand at that method's defaults. Groups that
+ * run the same algorithm are one method: its norms over "all tensors" run over all of them.
+ * *group receives the id (may be NULL). Only before the first step.
+ * Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, ORDER, MISMATCH, NOMEM.
+ */
+optim_status optim_add_group(optim_t *opt, const char *options, int *group);
+
+/*
+ * Adds a parameter: `ndim` >= 0 dimensions, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
+ * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
+ * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
+ * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
+ * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
+ * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SIZE, NOMEM.
+ */
+optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim, const int64_t *dims,
+                             void *data, void *grad);
+
+/* The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+ * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
+optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
+
+/* The gradient buffer of `param` holds `dtype`, e.g. bf16 gradients for f32 parameters. Before the first step.
+ * Errors: NULL, ARGUMENT, ORDER. */
+optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
+
+/*
+ * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
+ * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it.
+ * Errors: NULL, ARGUMENT, OPEN.
+ */
+optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);
+
+/*
+ * Threads this handle may use inside a step, >= 1. Default: what OpenMP would use for a parallel region when the handle
+ * is made. Small problems run on one thread in any case. Results are the same bits for every count.
+ * Errors: NULL, ARGUMENT, OPEN.
+ */
+optim_status optim_set_threads(optim_t *opt, int threads);
+
+/* ---- Stepping ---- */
+
+/*
+ * Advances by one step. Call it with the gradient at the parameters as they stand in the bound buffers (and the loss
+ * handed over where the method reads it). Returns OPTIM_OK when the step is complete; a request (> 0) when something
+ * must be evaluated at the parameters as they now stand and optim_step called again; or an error. The step is atomic:
+ * an error before or inside it leaves parameters and state as they were before it.
+ * With nonfinite=skip a step whose gradient is not finite returns OPTIM_OK and changes nothing (optim_skipped counts it).
+ * The first call takes all memory; later ones allocate nothing.
+ * Errors: NULL, ORDER (no parameters), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ */
+optim_status optim_step(optim_t *opt);
+
+/* The loss of the evaluation just made, for the methods that read it. Errors: NULL. */
+optim_status optim_set_loss(optim_t *opt, double loss);
+
+/* Sets every bound gradient buffer to zero. Errors: NULL. */
+optim_status optim_zero_grad(optim_t *opt);
+
+/*
+ * What the open request asks for. Set `size` to sizeof(optim_request) first; a longer struct with a zero tail is
+ * accepted, a shorter one is filled as far as it goes. With no request open, kind is 0.
+ */
+typedef struct optim_request {
+    size_t size;
+    int kind;           /* OPTIM_EVAL_GRAD, ..., or 0 */
+    int sample;         /* OPTIM_SAMPLE_... */
+    int objective;      /* 0, or the level of a bilevel problem */
+    int needs_loss;     /* 1: optim_set_loss must be called with the answer */
+    int64_t component;  /* component of a finite sum, or -1 */
+    int64_t evaluation; /* number of this evaluation within the step; the one before optim_step was 1 */
+} optim_request;
+enum {
+    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
+    OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
+    OPTIM_SAMPLE_FULL = 2   /* the whole data set */
+};
+/* Errors: NULL, ARGUMENT (size). */
+optim_status optim_request_info(const optim_t *opt, optim_request *request);
+
+/* During OPTIM_EVAL_HVP: the direction for `param` (row-major; the parameter's dtype, f32 for 16-bit parameters), and
+ * the buffer for Hessian times direction, to be filled by the caller. Both belong to the handle and are valid until the
+ * next optim_step or optim_cancel. Errors: NULL, ARGUMENT, CLOSED. */
+optim_status optim_hvp_vector(const optim_t *opt, int param, const void **direction);
+optim_status optim_hvp_result(optim_t *opt, int param, void **product);
+
+/* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
+optim_status optim_cancel(optim_t *opt);
+
+/* Forgets everything learned: state, counters and random stream as at creation; parameters, options, wrappers and
+ * schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
+optim_status optim_reset(optim_t *opt);
+
+/* 1 if the next step reads the bound gradients; 0 if the method still holds loss and gradient at the parameters as they
+ * stand (line-search methods after their first step), so that evaluating them again would be wasted. 0 for NULL. */
+int optim_wants_gradient(const optim_t *opt);
+
+/* Steps completed, and steps skipped by nonfinite=skip, since creation or reset. 0 for NULL. */
+int64_t optim_steps(const optim_t *opt);
+int64_t optim_skipped(const optim_t *opt);
+
+/* ---- Options, wrappers, schedules ---- */
+
+/*
+ * Sets or reads a numeric option of `group` (-1: all groups; optim_get reads group 0 then). Keywords are set by their
+ * position in the list of optim_describe_option. Keys: the group's method first, then the engine's, then the wrappers',
+ * innermost first; "sam.rho" names a wrapper's outright. Wrapper options belong to the handle: group -1 or 0.
+ * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
+ * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
+ * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
+ */
+optim_status optim_set(optim_t *opt, int group, const char *key, double value);
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value);
+
+/*
+ * Puts a wrapper (a name from optim_wrapper_name) around everything so far; later wraps lie outside earlier ones.
+ * Before the first step. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE (each wrapper once), ORDER, MISMATCH, NOMEM.
+ */
+optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
+
+/*
+ * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
+ * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
+ * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
+ */
+optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
+
+/* ---- The answer ---- */
+
+/*
+ * Copies the point the method stands for into `values` (the parameter's dtype and shape): the average of ema, poly_avg,
+ * ..., the slow weights of lookahead; the parameters themselves where no method or wrapper has another answer. With
+ * several, the outermost answers. While swapped it copies the parameters as they stand. Errors: NULL, ARGUMENT, OPEN.
+ */
+optim_status optim_output(const optim_t *opt, int param, void *values);
+
+/* Exchanges that point with the parameters, for evaluation in place; again to go back, bit for bit. A step while swapped
+ * is refused. The first swap takes one copy of the parameters; it is freed on the way back. Errors: NULL, OPEN, NOMEM. */
+optim_status optim_swap_output(optim_t *opt);
+
+/* ---- Memory ---- */
+
+/* Bytes of state (kept between steps) and of scratch (workspace) that this handle will take in its first step, or has
+ * taken. Either pointer may be NULL. Errors: NULL, SHAPE, MISMATCH, SIZE, NOMEM. */
+optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes);
+
+/* ---- The library owns the loop ---- */
+
+/*
+ * Answers to requests. Each callback gets `user`, fills what is named, and returns 0, or any other number to stop: the
+ * step is cancelled and optim_minimize returns OPTIM_OK with reason OPTIM_STOP_CALLBACK and that number in the result.
+ */
+typedef struct optim_problem {
+    size_t size; /* sizeof(optim_problem) */
+    void *user;
+    int (*gradient)(void *user, const optim_request *request, double *loss); /* bound gradient buffers, and *loss */
+    int (*loss)(void *user, const optim_request *request, double *loss);     /* *loss alone; NULL: gradient is called */
+    int (*product)(void *user, const optim_request *request, optim_t *opt);  /* fill every optim_hvp_result; NULL: none */
+} optim_problem;
+
+/* Progress, as handed to the per-step callback. */
+typedef struct optim_progress {
+    size_t size;
+    int64_t step;         /* steps completed by this call of optim_minimize */
+    int64_t evaluations;  /* of loss, gradient or product, so far */
+    double loss;          /* at the parameters as they stand before the next step */
+    double gradient_norm; /* there; NaN where no criterion asks for it */
+    double seconds;
+} optim_progress;
+
+/* When to stop; a criterion at 0 (loss_target: not set) is off. Zero-initialise, then set `size`. */
+typedef struct optim_stop {
+    size_t size;          /* sizeof(optim_stop) */
+    int64_t steps;        /* after this many steps */
+    int64_t evaluations;  /* at this many evaluations (a step under way is finished first) */
+    double seconds;       /* of wall time (likewise) */
+    double gradient_norm; /* Euclidean norm of the whole gradient at or below this */
+    double loss_change;   /* |change of the loss| between steps at or below this, loss_change_steps times in a row */
+    int64_t loss_change_steps; /* 0 means 1 */
+    double loss_target;   /* loss at or below this, if has_loss_target */
+    int has_loss_target;
+    int keep_best;        /* 1: end with the parameters of the lowest loss seen between steps (takes one copy of them) */
+    void *user;
+    int (*progress)(void *user, const optim_progress *progress); /* after each step; non-zero stops */
+} optim_stop;
+
+enum {
+    OPTIM_STOP_NONE = 0,          /* an error ended it */
+    OPTIM_STOP_STEPS = 1,
+    OPTIM_STOP_EVALUATIONS = 2,
+    OPTIM_STOP_SECONDS = 3,
+    OPTIM_STOP_GRADIENT_NORM = 4,
+    OPTIM_STOP_LOSS_CHANGE = 5,
+    OPTIM_STOP_LOSS_TARGET = 6,
+    OPTIM_STOP_CALLBACK = 7,      /* a callback of the caller returned non-zero: see `callback` */
+    OPTIM_STOP_LINE_SEARCH = 8,   /* no acceptable step along the direction: as good as it gets in this precision */
+    OPTIM_STOP_NONFINITE = 9      /* the loss is NaN or infinite between steps */
+};
+
+typedef struct optim_result {
+    size_t size;          /* sizeof(optim_result) */
+    int reason;           /* OPTIM_STOP_... */
+    int callback;         /* what the caller's callback returned, if that was the reason */
+    int64_t steps;
+    int64_t evaluations;
+    double loss;          /* at the final parameters */
+    double best_loss;     /* lowest seen between steps */
+    double gradient_norm; /* at the final parameters; NaN where no criterion asked for it */
+    double seconds;
+} optim_result;
+
+/*
+ * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
+ * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output other
+ * than the parameters, that stays available through optim_output.
+ * Errors: NULL, ARGUMENT, VALUE (no criterion), OPEN, SWAPPED, and those of optim_step.
+ */
+optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
+
+/* ---- What there is ---- */
+
+size_t optim_algorithm_count(void);
+const char *optim_algorithm_name(size_t i); /* NULL past the end; so below */
+size_t optim_wrapper_count(void);
+const char *optim_wrapper_name(size_t i);
+size_t optim_schedule_count(void);
+const char *optim_schedule_name(size_t i);
+
+enum { OPTIM_ALGORITHM = 0, OPTIM_WRAPPER = 1, OPTIM_SCHEDULE = 2, OPTIM_ENGINE = 3 /* name "engine" */ };
+
+enum { /* bits of optim_description.needs */
+    OPTIM_NEEDS_GRADIENT = 1,
+    OPTIM_NEEDS_LOSS = 2,
+    OPTIM_NEEDS_MORE_GRADIENTS = 4,
+    OPTIM_NEEDS_PRODUCTS = 8 /* Hessian-vector products */
+};
+
+enum { /* bits of optim_description.can */
+    OPTIM_CAN_SPLIT = 1, /* cutting a tensor into several changes no bit of the result */
+    OPTIM_CAN_MIX = 2,   /* may share a handle with groups of other algorithms */
+    OPTIM_HAS_OUTPUT = 4 /* optim_output differs from the parameters */
+};
+
+/* All strings are the library's, constant, never NULL ("" where there is nothing to say). */
+typedef struct optim_description {
+    size_t size; /* sizeof(optim_description) */
+    const char *name;
+    const char *purpose;     /* one line */
+    const char *citation;
+    const char *evaluations; /* a step's, in words */
+    int needs, can;
+    size_t options, states;  /* how many to ask for below */
+} optim_description;
+
+typedef struct optim_option {
+    size_t size; /* sizeof(optim_option) */
+    const char *name;
+    const char *range;       /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
+    const char *meaning;
+    double default_value;    /* a keyword's position in `range` */
+} optim_option;
+
+typedef struct optim_state_info {
+    size_t size; /* sizeof(optim_state_info) */
+    const char *name;
+    const char *meaning;
+    const char *shape;         /* "parameter", "tensor" (a number each), "group", "method" */
+    const char *condition;     /* option that switches it on, or gives the number of copies; "" if always there */
+    double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
+} optim_state_info;
+
+/* Description of entry `name` of `kind`; then of its i-th option and state. Errors: NULL, ARGUMENT, NAME. */
+optim_status optim_describe(int kind, const char *name, optim_description *description);
+optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option);
+optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state);
+
+/* ---- Words ---- */
+
+const char *optim_error(void);            /* this thread's last error, a sentence; "" if there was none */
+const char *optim_strerror(optim_status); /* what a status means in general */
+const char *optim_version(void);          /* "0.1.0" */
+
+#if defined(OPTIM_BUILD) && defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

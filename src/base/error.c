@@ -1,0 +1,61 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/number.h"
+
+/* The library's only state outside handles: what went wrong last in this thread. */
+static _Thread_local char text[512];
+
+optim_status error_set(optim_status status, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const number_locale_t before = number_locale_enter();
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    number_locale_leave(before);
+    va_end(arguments);
+    return status;
+}
+
+optim_status error_nomem(const char *doing) {
+    return error_set(OPTIM_ERR_NOMEM, "out of memory while %s; nothing was changed", doing);
+}
+
+const char *optim_error(void) {
+    return text;
+}
+
+const char *optim_strerror(optim_status status) {
+    static const struct {
+        optim_status status;
+        const char *meaning;
+    } MEANINGS[] = {
+        {OPTIM_OK, "done"},
+        {OPTIM_EVAL_GRAD, "request: evaluate the gradient (and the loss) at the parameters as they stand"},
+        {OPTIM_EVAL_LOSS, "request: evaluate the loss at the parameters as they stand"},
+        {OPTIM_EVAL_HVP, "request: evaluate Hessian-vector products at the parameters as they stand"},
+        {OPTIM_ERR_NULL, "a required pointer is NULL"},
+        {OPTIM_ERR_ARGUMENT, "an argument is out of range"},
+        {OPTIM_ERR_NAME, "no method, wrapper or schedule of that name"},
+        {OPTIM_ERR_OPTION, "no such option"},
+        {OPTIM_ERR_VALUE, "an option's value is malformed or out of range"},
+        {OPTIM_ERR_DUPLICATE, "already there"},
+        {OPTIM_ERR_SHAPE, "dimensions are wrong or do not suit the method"},
+        {OPTIM_ERR_MISMATCH, "these methods or wrappers cannot work together"},
+        {OPTIM_ERR_ORDER, "not possible at this point"},
+        {OPTIM_ERR_OPEN, "a request is open"},
+        {OPTIM_ERR_SWAPPED, "the output is swapped in"},
+        {OPTIM_ERR_CLOSED, "no such request is open"},
+        {OPTIM_ERR_LOSS, "the loss is missing"},
+        {OPTIM_ERR_NONFINITE, "NaN or infinity in the gradient or the loss"},
+        {OPTIM_ERR_DOMAIN, "parameters outside the method's domain"},
+        {OPTIM_ERR_LINE_SEARCH, "the line search found no acceptable step"},
+        {OPTIM_ERR_NOMEM, "out of memory"},
+        {OPTIM_ERR_SIZE, "a size overflows"},
+    };
+    for (size_t i = 0; i < sizeof MEANINGS / sizeof *MEANINGS; ++i)
+        if (MEANINGS[i].status == status)
+            return MEANINGS[i].meaning;
+    return "not a status of this library";
+}

@@ -1,0 +1,55 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool size_multiply(size_t a, size_t b, size_t *result) {
+    if (b != 0 && a > SIZE_MAX / b)
+        return false;
+    *result = a * b;
+    return true;
+}
+
+bool size_add(size_t a, size_t b, size_t *result) {
+    if (a > SIZE_MAX - b)
+        return false;
+    *result = a + b;
+    return true;
+}
+
+size_t size_aligned(size_t bytes) {
+    if (bytes > SIZE_MAX - MEMORY_ALIGNMENT)
+        return SIZE_MAX;
+    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
+
+void *memory_aligned(size_t bytes) {
+    const size_t rounded = size_aligned(bytes == 0 ? 1 : bytes);
+    if (rounded > PTRDIFF_MAX)
+        return NULL;
+    return aligned_alloc(MEMORY_ALIGNMENT, rounded);
+}
+
+bool memory_grow(void **array, size_t *capacity, size_t needed, size_t size) {
+    if (needed <= *capacity)
+        return true;
+    size_t bytes;
+    const size_t wanted = needed < 8 ? 8 : needed > SIZE_MAX / 2 ? needed : needed * 2;
+    if (!size_multiply(wanted, size, &bytes))
+        return false;
+    void *grown = realloc(*array, bytes);
+    if (grown == NULL)
+        return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}
+
+char *memory_text(const char *text, size_t length) {
+    char *copy = malloc(length + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return copy;
+}

@@ -1,0 +1,43 @@
+#include "base/number.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+number_locale_t number_locale_enter(void) {
+    number_locale_t state = {newlocale(LC_ALL_MASK, "C", (locale_t)0), (locale_t)0};
+    if (state.ours != (locale_t)0)
+        state.before = uselocale(state.ours);
+    return state;
+}
+
+void number_locale_leave(number_locale_t state) {
+    if (state.ours == (locale_t)0)
+        return;
+    (void)uselocale(state.before);
+    freelocale(state.ours);
+}
+
+static bool only_number_characters(const char *text, size_t length) {
+    for (size_t i = 0; i < length; ++i)
+        if (!isdigit((unsigned char)text[i]) && strchr("+-.eEinf", text[i]) == NULL)
+            return false;
+    return true;
+}
+
+bool number_parse(const char *text, size_t length, double *value) {
+    char copy[64];
+    if (length == 0 || length >= sizeof copy || !only_number_characters(text, length))
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    char *end = NULL;
+    const number_locale_t before = number_locale_enter();
+    const double parsed = strtod(copy, &end);
+    number_locale_leave(before);
+    if (*end != '\0' || isnan(parsed))
+        return false;
+    *value = parsed;
+    return true;
+}

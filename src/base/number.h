@@ -1,0 +1,19 @@
+/* Numbers in text without regard to the locale. */
+#ifndef BASE_NUMBER_H
+#define BASE_NUMBER_H
+
+#include <locale.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The C locale for this thread alone, for the time between the two calls. */
+typedef struct number_locale {
+    locale_t ours, before;
+} number_locale_t;
+number_locale_t number_locale_enter(void);
+void number_locale_leave(number_locale_t state);
+
+/* Reads all of text[0..length) as one number ("inf" included, NaN and hexadecimal not). */
+bool number_parse(const char *text, size_t length, double *value);
+
+#endif

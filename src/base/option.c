@@ -1,0 +1,162 @@
+#include "base/option.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/number.h"
+
+size_t option_count(const option_t *table) {
+    size_t count = 0;
+    while (table[count].name != NULL)
+        ++count;
+    return count;
+}
+
+int option_find(const option_t *table, const char *name, size_t length) {
+    for (int i = 0; table[i].name != NULL; ++i)
+        if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
+            return i;
+    return -1;
+}
+
+bool option_is_keyword(const option_t *option) {
+    return strchr(option->range, '|') != NULL;
+}
+
+bool option_is_text(const option_t *option) {
+    return strcmp(option->range, "list") == 0 || strcmp(option->range, "schedules") == 0;
+}
+
+/* Position of the word text[0..length) in "a|b|c", or -1. */
+static int word_find(const char *words, const char *text, size_t length) {
+    for (int position = 0;; ++position) {
+        const size_t word = strcspn(words, "|");
+        if (word == length && memcmp(words, text, length) == 0)
+            return position;
+        if (words[word] == '\0')
+            return -1;
+        words += word + 1;
+    }
+}
+
+static int word_count(const char *words) {
+    int count = 1;
+    for (; *words != '\0'; ++words)
+        count += *words == '|';
+    return count;
+}
+
+typedef struct interval {
+    double low, high;
+    bool low_closed, high_closed, whole;
+} interval_t;
+
+/* "integer [1,inf)" and the like; ranges are written by us, so this cannot fail. */
+static interval_t interval_read(const char *range) {
+    static const char INTEGER[] = "integer ";
+    interval_t interval = {-INFINITY, INFINITY, false, false, strncmp(range, INTEGER, sizeof INTEGER - 1) == 0};
+    const char *open = strpbrk(range, "[(");
+    const char *comma = open == NULL ? NULL : strchr(open, ',');
+    const char *close = comma == NULL ? NULL : strpbrk(comma, ")]");
+    if (close == NULL)
+        return interval;
+    interval.low_closed = *open == '[';
+    interval.high_closed = *close == ']';
+    (void)number_parse(open + 1, (size_t)(comma - open) - 1, &interval.low);
+    (void)number_parse(comma + 1, (size_t)(close - comma) - 1, &interval.high);
+    return interval;
+}
+
+static bool interval_holds(interval_t interval, double value) {
+    if (interval.whole && isfinite(value) && (floor(value) != value || fabs(value) > 9007199254740992.0))
+        return false;
+    return (interval.low_closed ? value >= interval.low : value > interval.low) &&
+           (interval.high_closed ? value <= interval.high : value < interval.high);
+}
+
+optim_status option_check(const option_t *option, double value) {
+    if (option_is_text(option))
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a list and cannot be set to a number", option->name);
+    const interval_t positions = {0, word_count(option->range), true, false, true};
+    const bool keyword = option_is_keyword(option);
+    if (interval_holds(keyword ? positions : interval_read(option->range), value))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g; valid: %s%s", option->name, value,
+                     keyword ? "the position in " : "", option->range);
+}
+
+optim_status option_parse(const option_t *option, const char *text, size_t length, double *value) {
+    if (option_is_keyword(option)) {
+        const int position = word_find(option->range, text, length);
+        if (position < 0)
+            return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be \"%.*s\"; valid: %s", option->name, (int)length,
+                             text, option->range);
+        *value = position;
+        return OPTIM_OK;
+    }
+    double parsed;
+    if (!number_parse(text, length, &parsed))
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not a number; valid: %s", option->name,
+                         (int)(length > 100 ? 100 : length), text, option->range);
+    const optim_status status = option_check(option, parsed);
+    if (status == OPTIM_OK)
+        *value = parsed;
+    return status;
+}
+
+void option_names(const option_t *table, char *out, size_t size) {
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; table[i].name != NULL && used < size; ++i) {
+        const int wrote = snprintf(out + used, size - used, "%s%s", i == 0 ? "" : ", ", table[i].name);
+        used += wrote < 0 ? size : (size_t)wrote;
+    }
+}
+
+ptrdiff_t option_span(const char *text, size_t length, char separator) {
+    int depth = 0;
+    size_t i = 0;
+    for (; i < length && !(depth == 0 && text[i] == separator); ++i) {
+        depth += text[i] == '(';
+        depth -= text[i] == ')';
+        if (depth < 0)
+            return -1;
+    }
+    return depth == 0 ? (ptrdiff_t)i : -1;
+}
+
+int option_next(const char **cursor, option_piece_t *piece) {
+    const char *text = *cursor;
+    if (text == NULL || *text == '\0')
+        return 0;
+    const ptrdiff_t length = option_span(text, strlen(text), ',');
+    if (length < 0)
+        return error_set(OPTIM_ERR_VALUE, "parentheses do not match in \"%.100s\"", text);
+    const char *equals = memchr(text, '=', (size_t)length);
+    if (equals == NULL || equals == text)
+        return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form key=value", (int)(length > 100 ? 100 : length),
+                         text);
+    piece->key = text;
+    piece->key_length = (size_t)(equals - text);
+    piece->value = equals + 1;
+    piece->value_length = (size_t)length - piece->key_length - 1;
+    *cursor = text + length;
+    if (**cursor == ',' && *++*cursor == '\0')
+        return error_set(OPTIM_ERR_VALUE, "the option string ends in a comma");
+    return 1;
+}
+
+optim_status option_check_unique(const char *text) {
+    option_piece_t piece, other;
+    int more;
+    while ((more = option_next(&text, &piece)) > 0) {
+        const char *rest = text;
+        while (option_next(&rest, &other) > 0)
+            if (other.key_length == piece.key_length && memcmp(other.key, piece.key, piece.key_length) == 0)
+                return error_set(OPTIM_ERR_DUPLICATE, "option \"%.*s\" is given twice; give it once",
+                                 (int)piece.key_length, piece.key);
+    }
+    return more;
+}

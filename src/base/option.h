@@ -1,0 +1,62 @@
+/* Option tables: the one source of parsing, validation, introspection and documentation of every option. */
+#ifndef BASE_OPTION_H
+#define BASE_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "optim/optim.h"
+
+/*
+ * One row of an option table; a table ends with a row without a name. `range` says what is valid, and is shown as it
+ * stands in documentation and errors:
+ *   "[0,inf)" "(0,1]" ...     a number in an interval; "inf" is a value where the bracket is closed
+ *   "integer [1,inf)"         a whole number in it
+ *   "0|1"                     a flag
+ *   "random|quasi|mean"       a keyword; its value is its position
+ *   "list"                    numbers separated by ';'
+ *   "schedules"               schedules separated by ';', each NAME or NAME(options)
+ */
+typedef struct option {
+    const char *name;
+    double initial; /* default; a keyword's position */
+    const char *range;
+    const char *doc;
+} option_t;
+
+size_t option_count(const option_t *table);
+
+/* Position of the option called `name[0..length)`, or -1. */
+int option_find(const option_t *table, const char *name, size_t length);
+
+bool option_is_keyword(const option_t *option);
+bool option_is_text(const option_t *option); /* a list or schedules: not a number */
+
+/* Checks `value` against the option's range; an error names both. */
+optim_status option_check(const option_t *option, double value);
+
+/* Reads the text of a number or keyword and checks it. */
+optim_status option_parse(const option_t *option, const char *text, size_t length, double *value);
+
+/* "nearest or all valid keys" for error messages: writes "a, b, c" as far as it fits. */
+void option_names(const option_t *table, char *out, size_t size);
+
+/* Piece of an option string: key=value, both pointing into it. */
+typedef struct option_piece {
+    const char *key, *value;
+    size_t key_length, value_length;
+} option_piece_t;
+
+/*
+ * Walks "key=value,key=value". *cursor starts at the string (NULL is an empty one) and moves on; commas inside
+ * parentheses do not separate. Returns 1 with a piece, 0 at the end, a negative status on malformed text.
+ */
+int option_next(const char **cursor, option_piece_t *piece);
+
+/* Length of the text up to the next `separator` outside parentheses, or up to the end; -1 if they do not match. */
+ptrdiff_t option_span(const char *text, size_t length, char separator);
+
+/* Refuses an option string that names a key twice. */
+optim_status option_check_unique(const char *text);
+
+#endif

@@ -1,0 +1,172 @@
+/*
+ * The engine: tensors, layers of methods, the plan of tiles, and the passes over them. It knows nothing of names,
+ * handles or requests' answers.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include "engine/method.h"
+#include "kernels/primitives.h"
+
+enum { PRECISION_F32 = 0, PRECISION_F64 = 1, PRECISIONS = 2 };
+
+/* The compiled copies of one method for one instruction-set level. */
+typedef struct method_level {
+    const method_t *precision[PRECISIONS];
+} method_level_t;
+
+enum { ENGINE_LEVELS = 2 }; /* base, and x86-64-v3 where built */
+extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
+
+/* Highest level that is built and that this machine can run. */
+int engine_best_level(void);
+const primitives_t *engine_primitives(int level);
+
+/* Option values of one layer for one group. */
+typedef struct values {
+    double *base; /* as set; a schedule scales them */
+    double *now;  /* what the step uses */
+} values_t;
+
+/* One method or wrapper at work in a handle. */
+typedef struct layer {
+    const char *name;
+    method_level_t typed;
+    const method_t *method; /* the copy whose tables and serial functions are used */
+    bool per_group;         /* option values by group (methods, the engine's own layers); else group 0's serve all */
+    bool is_method;
+    int first_group;        /* it covers */
+    int groups;             /* how many it covers */
+    values_t *values;       /* by group; base == NULL: this layer does not cover the group */
+
+    int stage;
+    bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
+    bool holds_gradient; /* see step_t */
+    double held_loss, held_norm;
+
+    /* memory, taken by plan_build */
+    size_t states;          /* rows of the state table */
+    void **slot;            /* [tensor][state]: what the state table asks for, or NULL */
+    double *numbers;        /* all PER_GROUP, PER_METHOD and PER_TENSOR numbers in one block ... */
+    double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
+    size_t number_count;
+    double **scalar;        /* [group][state]: PER_GROUP and PER_METHOD numbers */
+    double *sums;           /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums;       /* every row of every tensor (SUMS_ROWS only) */
+} layer_t;
+
+static inline const double *layer_option(const layer_t *layer, int group) {
+    return layer->values[layer->per_group ? group : 0].now;
+}
+static inline bool layer_covers(const layer_t *layer, int group) {
+    return layer_option(layer, group) != NULL;
+}
+
+typedef struct tile_ref {
+    size_t tensor, offset;
+    uint32_t n;
+} tile_ref_t;
+
+enum { QUEUE_LENGTH = 16 };
+
+/* A kernel waiting to be run on every tile of its layer; its scalars stand in engine_t.scalars. */
+typedef struct queued {
+    const layer_t *layer;
+    int kernel;
+    char *scalars; /* [group][METHOD_SCALARS] */
+} queued_t;
+
+typedef struct queue {
+    queued_t entry[QUEUE_LENGTH];
+    int count;
+} queue_t;
+
+typedef struct engine {
+    tensor_t *tensors;
+    size_t tensor_count, tensor_capacity, element_count, row_count;
+    layer_t **layers; /* innermost first: methods, then wrappers */
+    int layer_count, layer_capacity, method_count;
+    int group_count;
+    layer_t **owner; /* [group]: the method it runs */
+    int threads;
+    int level;
+    uint64_t seed, draws, draws_backup;
+    const primitives_t *primitives;
+
+    /* the plan */
+    bool planned;
+    tile_ref_t *tiles;
+    size_t tile_count;
+    size_t *part; /* tiles of part i: part[i] .. part[i+1] */
+    int parts;
+    char *arena;        /* states */
+    char *scratch;      /* everything below but the parts' own */
+    size_t state_bytes, scratch_bytes;
+    double *partial;    /* [tile][METHOD_SUMS] */
+    double *edge;       /* [tile][2]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
+    char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
+    char *part_scratch; /* [part][PART_BYTES] */
+    char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
+
+    /* the step under way */
+    queue_t updates, filters;
+    int sample, next_stage; /* of the request just made */
+    bool rejected; /* by step_reject */
+} engine_t;
+
+static inline int tensor_precision(const tensor_t *tensor) {
+    return tensor->dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
+}
+static inline size_t tensor_real(const tensor_t *tensor) {
+    return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+}
+
+/* ---- plan.c ---- */
+
+/* Copies of this state under these options: 0 if it does not exist. */
+size_t state_copies(const method_t *method, const state_t *state, const double *option);
+
+/* Bytes that plan_build would take. Errors: SIZE. */
+optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
+/* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
+optim_status plan_build(engine_t *engine);
+void plan_free(engine_t *engine);
+/* Sets every state to its initial value. */
+void plan_reset(engine_t *engine);
+/* Splits the tiles of a built plan among the threads. Errors: NOMEM. */
+optim_status plan_share(engine_t *engine, int threads);
+
+/* ---- step.c ---- */
+
+/* Fills the scalars of every group and returns them: [group][METHOD_SCALARS], valid until the next call. */
+char *step_prepare(step_t *s);
+
+/* ---- pass.c ---- */
+
+typedef struct pass_end {
+    bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */
+    bool zero_gradient; /* ... and may leave the gradients zero */
+} pass_end_t;
+
+/* Runs what is queued. With `end`, a pass is made even for an empty queue. */
+void pass_flush(engine_t *engine, const pass_end_t *end);
+
+typedef enum reduction {
+    REDUCE_SUM,
+    REDUCE_MAX,
+    REDUCE_ROWS /* one sum for every row */
+} reduction_t;
+
+/* Runs what is queued and then a kernel whose terms are reduced. */
+void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, int kernel, char *scalars, int terms);
+
+/* Runs what is queued, then the kernel on every whole tensor of the layer. */
+void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars);
+
+/* Writes the output of this layer (it has one) for tensor `i` to `out`, in the parameter's dtype. */
+void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out);
+
+/* Parameters back from the layer's RESTORE_POINT, if it has one. */
+void pass_restore(engine_t *engine, const layer_t *layer);
+
+#endif

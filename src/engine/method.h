@@ -1,0 +1,252 @@
+/*
+ * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
+ *
+ * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels are taken
+ * from the copy that suits the tensor, everything serial (prepare, advance, finish, check) from one copy and works in
+ * double whatever the precision.
+ */
+#ifndef ENGINE_METHOD_H
+#define ENGINE_METHOD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/option.h"
+#include "optim/optim.h"
+
+enum {
+    METHOD_STATES = 20,   /* rows of a state table */
+    METHOD_KERNELS = 20,  /* kernels of a descriptor */
+    METHOD_SUMS = 4,      /* sums of one reduction */
+    METHOD_SCALARS = 256, /* bytes of what prepare fills */
+    TILE_ELEMENTS = 4096  /* the longest tile: a few of them fit the second-level cache */
+};
+
+/* ---- A tensor: one parameter ---- */
+typedef struct tensor {
+    char *name;
+    optim_dtype dtype, grad_dtype;
+    int ndim;
+    int64_t *dims;
+    size_t count; /* elements */
+    size_t row;   /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
+    size_t flat;  /* position of its first element in all tensors concatenated */
+    size_t first_row; /* and of its first row */
+    int group;
+    void *data, *grad;
+    const void *lower, *upper;
+} tensor_t;
+
+/* A matrix view: dimension 0 by all others. */
+static inline size_t tensor_columns(const tensor_t *tensor) {
+    return tensor->row;
+}
+static inline size_t tensor_rows(const tensor_t *tensor) {
+    return tensor->row == 0 ? 0 : tensor->count / tensor->row;
+}
+
+/* ---- A tile: consecutive elements of one tensor, all that a kernel sees ---- */
+typedef struct tile {
+    size_t n;                   /* elements */
+    void *p;                    /* real[n]: the parameters */
+    void *g;                    /* real[n]: the gradient as this layer shall see it; only filters write it */
+    void *state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent */
+    const void *scalars;        /* what prepare filled for this tensor's group */
+    const tensor_t *tensor;
+    size_t offset;              /* position of element 0 in its tensor */
+    size_t stride;              /* reals from one copy of a state to the next */
+    const double *tensor_sum;   /* this layer's last reduction, over this tensor alone */
+    const double *row_sum;      /* this layer's last row reduction: one sum for every row of the tensor */
+    double *term[METHOD_SUMS];  /* double[n] each: what a reduction shall sum, written by its kernel */
+    void *moment;               /* USES_MOMENT: the state that the inner method declares as first moment, or NULL */
+    void *work;                 /* whole-tensor kernels: real[workspace()] */
+    void *out;                  /* output kernels: real[n] */
+} tile_t;
+
+/* End of the row that element `i` lies in, within this tile. */
+static inline size_t tile_row_end(const tile_t *t, size_t i) {
+    const size_t end = ((t->offset + i) / t->tensor->row + 1) * t->tensor->row - t->offset;
+    return end < t->n ? end : t->n;
+}
+static inline double tile_row_sum(const tile_t *t, size_t i) {
+    return t->row_sum[(t->offset + i) / t->tensor->row];
+}
+
+typedef void kernel_t(const tile_t *t);
+
+/* ---- Tables ---- */
+typedef enum state_shape {
+    LIKE_PARAM, /* a real for every element */
+    PER_TENSOR, /* a double for every tensor */
+    PER_GROUP,  /* a double for every group */
+    PER_METHOD  /* one double */
+} state_shape_t;
+
+typedef enum state_role {
+    KEPT,          /* lives from step to step */
+    WITHIN_STEP,   /* free between steps: not part of a checkpoint */
+    RESTORE_POINT, /* within a step that waits: the parameters to return to if it is cancelled */
+    FIRST_MOMENT,  /* kept; what lookahead may pull back */
+    DIRECTION,     /* within a step: what OPTIM_EVAL_HVP multiplies */
+    PRODUCT        /* within a step: where the caller puts the product */
+} state_role_t;
+
+typedef struct state {
+    const char *name, *doc;
+    state_shape_t shape;
+    state_role_t role;
+    const char *when;   /* exists only while this option is not 0 */
+    const char *copies; /* this option gives the number of copies */
+    size_t numbers;     /* PER_METHOD: how many doubles, where not one */
+    bool (*exists)(const tensor_t *tensor);                        /* only for such tensors */
+    size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
+    double initial;
+    const char *initial_option; /* or the value of this option */
+    bool from_param;            /* or the parameters as they stand at the first step */
+} state_t;
+
+typedef struct step step_t;
+
+/* A group as prepare sees it. */
+typedef struct group {
+    const double *option; /* by row of the option table, schedules applied */
+    double t;             /* number of the step being taken: 1, 2, ... */
+    double *const *scalar; /* by row of the state table: PER_GROUP and PER_METHOD numbers */
+    const double *sum;    /* this layer's last reduction, over this group */
+    const step_t *step;
+} group_t;
+
+enum { /* method_t.flags */
+    READS_LOSS = 1,
+    REQUESTS = 2,         /* may return requests: numbers are backed up at the start of every step */
+    REQUESTS_PRODUCTS = 4,
+    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit */
+    INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
+    SUMS_ROWS = 32,       /* uses step_reduce_rows */
+    WHOLE_TENSORS = 64,   /* uses step_tensors */
+    USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
+    SEARCHES = 256        /* copes with non-finite evaluations after the first of a step */
+};
+
+typedef struct method {
+    const char *name, *purpose, *citation;
+    const char *evaluations; /* of a step, in words */
+    const option_t *options;
+    const state_t *states;
+    int flags;
+    size_t scalars; /* sizeof what prepare fills */
+
+    /* A sentence on what is wrong with this combination of options, or NULL. */
+    const char *(*check)(const double *option);
+    /* A sentence on why the method cannot take this tensor, or NULL. */
+    const char *(*refuses)(const tensor_t *tensor, const double *option);
+    /* Reals that whole-tensor kernels need for this tensor. */
+    size_t (*workspace)(const tensor_t *tensor, const double *option);
+
+    /* Per group and step, in double: what the kernels need. Pure: it may run several times a step. */
+    void (*prepare)(const group_t *group, void *scalars);
+    /*
+     * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
+     * layer is done with it, step_request(...) to wait for another evaluation, or an error from step_fail. Until the last
+     * answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live within
+     * the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
+     */
+    optim_status (*advance)(step_t *s);
+    /* Wrappers, innermost first, when the inner step is complete. */
+    void (*finish)(step_t *s);
+
+    kernel_t *kernels[METHOD_KERNELS];
+    kernel_t *output; /* writes t->out: the evaluation point, where it is not the parameters */
+} method_t;
+
+/* ---- Services of a step ---- */
+struct step {
+    double t;              /* number of the step being taken: 1, 2, ... */
+    int stage;             /* 0 on the first call of a step, then what step_request was given */
+    double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
+    const double *option;  /* of the layer's first group */
+    double *const *scalar; /* by row of the state table: PER_METHOD numbers */
+    int groups;            /* of this layer */
+    bool holds_gradient;   /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
+    double held_loss, held_norm; /* those, with holds_gradient */
+    bool first;            /* this is the gradient that the step began with */
+    bool wrapped;          /* wrappers lie between the engine's outer layers and its inner one */
+    bool check_finite;     /* the engine's inner layer shall look whether the gradient is finite */
+    bool reads_loss, searches; /* what the flags of the methods say */
+    uint64_t seed;
+    struct engine *engine;
+    struct layer *layer;
+};
+
+/* Runs kernel number `kernel` on every tile; together with what is queued before and after it, in one pass. */
+void step_update(step_t *s, int kernel);
+
+/* Keeps applying the kernel to the gradient that layers further in see, until the next gradient arrives. */
+void step_filter(step_t *s, int kernel);
+
+/* Runs the queue and the kernel, and sums the `count` terms it writes: returns the sums over all of this layer's
+ * tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the layer's next reduction.
+ * Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend on threads. */
+const double *step_reduce(step_t *s, int kernel, int count);
+
+/* The same with the largest term (>= 0) in place of the sum. */
+const double *step_reduce_max(step_t *s, int kernel, int count);
+
+/* The same for one term, summed over the rows of every tensor: see tile_t.row_sum. */
+void step_reduce_rows(step_t *s, int kernel);
+
+/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count), one after the other; BLAS may thread. */
+void step_tensors(step_t *s, int kernel);
+
+/* Elements of all tensors of the handle: see tensor_t.flat. */
+size_t step_element_count(const step_t *s);
+
+/* Group `i` of this layer, 0 <= i < s->groups. */
+group_t step_group(step_t *s, int i);
+
+/* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
+ * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */
+size_t step_tensor_count(const step_t *s);
+const tensor_t *step_tensor(const step_t *s, size_t tensor);
+const double *step_tensor_option(const step_t *s, size_t tensor);
+double *step_tensor_scalar(step_t *s, size_t tensor, int state);
+const double *step_tensor_sum(const step_t *s, size_t tensor);
+
+/* Asks for an evaluation at the parameters as the queue leaves them; the next call of advance has s->stage = `stage`. */
+optim_status step_request(step_t *s, optim_status kind, int sample, int stage);
+
+/* Ends the step with an error; parameters and state go back to where they were. */
+optim_status step_fail(step_t *s, optim_status status, const char *sentence);
+
+/* The gradient is not finite: ends the step as nonfinite= says. */
+optim_status step_reject(step_t *s);
+
+/* Reserves `count` numbers of the handle's random stream; the first is word `result` of random_word(s->seed, ...). */
+uint64_t step_draws(step_t *s, uint64_t count);
+
+/* ---- In method and wrapper files ---- */
+#ifdef REAL
+typedef REAL real;
+
+/* Name of a descriptor: one for each precision and instruction-set level. */
+#define METHOD_PASTE(name, suffix) method_##name##_##suffix
+#define METHOD_EXPAND(name, suffix) METHOD_PASTE(name, suffix)
+#define METHOD(name) METHOD_EXPAND(name, METHOD_SUFFIX)
+
+/* 0 where b is 0: a coordinate that never saw a gradient does not move, whatever eps is. */
+static inline real quotient(real a, real b) {
+    return b != 0 ? a / b : 0;
+}
+static inline real larger(real a, real b) {
+    return a > b ? a : b;
+}
+static inline real smaller(real a, real b) {
+    return a < b ? a : b;
+}
+static inline real sign(real a) {
+    return (real)((a > 0) - (a < 0));
+}
+#endif
+
+#endif

@@ -1,0 +1,15 @@
+/* What one thread needs for the tile it works on. */
+#ifndef ENGINE_PART_H
+#define ENGINE_PART_H
+
+#include "engine/method.h"
+
+typedef struct part_scratch {
+    double p[TILE_ELEMENTS], g[TILE_ELEMENTS]; /* the tile widened, or copied because it is unaligned or filtered */
+    double term[METHOD_SUMS][TILE_ELEMENTS];
+} part_scratch_t;
+
+/* Parts lie a few lines apart from a power of two, so that they do not fall on the same cache sets. */
+enum { PART_BYTES = sizeof(part_scratch_t) + 5 * 64 };
+
+#endif

@@ -1,0 +1,374 @@
+/* The plan: built once when the first step sees the frozen list of parameters. All memory of a handle is taken here. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/engine.h"
+#include "engine/part.h"
+
+/* ---- Sizes ---- */
+
+static double option_value(const method_t *method, const char *name, const double *option) {
+    return option[option_find(method->options, name, strlen(name))];
+}
+
+size_t state_copies(const method_t *method, const state_t *state, const double *option) {
+    if (state->when != NULL && option_value(method, state->when, option) == 0)
+        return 0;
+    if (state->copies != NULL)
+        return (size_t)option_value(method, state->copies, option);
+    return state->numbers > 0 ? state->numbers : 1;
+}
+
+/* Reals of one copy; a number counts as one. */
+static size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option) {
+    if (state->exists != NULL && !state->exists(tensor))
+        return 0;
+    return state->count == NULL ? tensor->count : state->count(tensor, option);
+}
+
+static bool state_is_kept(const state_t *state) {
+    return state->role == KEPT || state->role == FIRST_MOMENT;
+}
+
+static size_t state_count(const method_t *method) {
+    size_t count = 0;
+    while (method->states != NULL && method->states[count].name != NULL)
+        ++count;
+    return count;
+}
+
+/* Adds to *total the bytes of `state` for this tensor, each copy on its own cache lines; false: overflow. */
+static bool state_add_bytes(const layer_t *layer, const state_t *state, const tensor_t *tensor, size_t *total) {
+    const double *option = layer_option(layer, tensor->group);
+    size_t bytes;
+    if (!size_multiply(state_reals(state, tensor, option), tensor_real(tensor), &bytes))
+        return false;
+    bytes = size_aligned(bytes);
+    return bytes != SIZE_MAX && size_multiply(bytes, state_copies(layer->method, state, option), &bytes) &&
+           size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
+}
+
+/* What a layer needs beside its states in the arena. */
+static size_t layer_numbers(const engine_t *engine, const layer_t *layer) {
+    size_t count = 0;
+    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (state->shape == PER_METHOD)
+            count += state_copies(layer->method, state, layer_option(layer, layer->first_group));
+        for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
+            count += layer_covers(layer, g) ? state_copies(layer->method, state, layer_option(layer, g)) : 0;
+        for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i) {
+            const int group = engine->tensors[i].group;
+            count += layer_covers(layer, group) ? state_copies(layer->method, state, layer_option(layer, group)) : 0;
+        }
+    }
+    return count;
+}
+
+typedef struct needs {
+    size_t arena, kept;            /* bytes of states, and of those that live between steps */
+    size_t work, whole;            /* bytes for whole-tensor kernels */
+    size_t tiles, rows;
+    bool sums_rows;
+} needs_t;
+
+static bool needs_of_tensor(const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+    const double *option = layer_option(layer, tensor->group);
+    if (option == NULL)
+        return true;
+    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (state->shape != LIKE_PARAM)
+            continue;
+        if (!state_add_bytes(layer, state, tensor, &needs->arena) ||
+            (state_is_kept(state) && !state_add_bytes(layer, state, tensor, &needs->kept)))
+            return false;
+    }
+    if (layer->method->flags & WHOLE_TENSORS) {
+        const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
+        const size_t reals = layer->method->workspace == NULL ? 0 : layer->method->workspace(tensor, option);
+        size_t work;
+        if (!size_multiply(reals, tensor_real(tensor), &work))
+            return false;
+        needs->whole = whole > needs->whole ? whole : needs->whole;
+        needs->work = work > needs->work ? work : needs->work;
+    }
+    return true;
+}
+
+static optim_status needs_of(const engine_t *engine, needs_t *needs) {
+    *needs = (needs_t){0};
+    for (int l = 0; l < engine->layer_count; ++l) {
+        needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
+        for (size_t i = 0; i < engine->tensor_count; ++i)
+            if (!needs_of_tensor(engine->layers[l], &engine->tensors[i], needs))
+                return error_set(OPTIM_ERR_SIZE, "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
+                                 engine->layers[l]->name, engine->tensors[i].name);
+    }
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        needs->tiles += tensor->count / TILE_ELEMENTS + (tensor->count % TILE_ELEMENTS != 0);
+        needs->rows += tensor_rows(tensor);
+    }
+    return OPTIM_OK;
+}
+
+/* A block cut into pieces: with base NULL it only counts. */
+typedef struct block {
+    char *base;
+    size_t used;
+} block_t;
+
+static void *block_take(block_t *block, size_t count, size_t size) {
+    void *piece = block->base == NULL ? NULL : block->base + block->used;
+    block->used += size_aligned(count * size);
+    return piece;
+}
+
+/* Everything but the states, in one block; the same walk measures and assigns. */
+static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *block) {
+    const size_t groups = (size_t)engine->group_count, tensors = engine->tensor_count;
+    engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
+    engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
+    engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 : 0, sizeof *engine->edge);
+    engine->scalars = block_take(block, groups * 2 * (QUEUE_LENGTH + 1), METHOD_SCALARS);
+    engine->work = block_take(block, needs->work, 1);
+    engine->whole_p = block_take(block, needs->whole, 1);
+    engine->whole_g = block_take(block, needs->whole, 1);
+    engine->owner = block_take(block, groups, sizeof *engine->owner);
+    for (int l = 0; l < engine->layer_count; ++l) {
+        layer_t *layer = engine->layers[l];
+        const bool backs_up = layer->method->flags & REQUESTS;
+        layer->states = state_count(layer->method);
+        layer->number_count = layer_numbers(engine, layer);
+        layer->numbers = block_take(block, layer->number_count, sizeof *layer->numbers);
+        layer->numbers_backup = block_take(block, backs_up ? layer->number_count : 0, sizeof *layer->numbers);
+        layer->slot = block_take(block, tensors * layer->states, sizeof *layer->slot);
+        layer->scalar = block_take(block, groups * layer->states, sizeof *layer->scalar);
+        layer->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *layer->sums);
+        layer->row_sums =
+            block_take(block, layer->method->flags & SUMS_ROWS ? needs->rows : 0, sizeof *layer->row_sums);
+    }
+}
+
+optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
+    if (engine->planned) {
+        *state_bytes = engine->state_bytes;
+        *scratch_bytes = engine->scratch_bytes;
+        return OPTIM_OK;
+    }
+    needs_t needs;
+    const optim_status status = needs_of(engine, &needs);
+    if (status != OPTIM_OK)
+        return status;
+    block_t block = {NULL, 0};
+    size_t numbers = 0;
+    engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
+    scratch_lay_out(&measured, &needs, &block);
+    for (int l = 0; l < engine->layer_count; ++l)
+        numbers += engine->layers[l]->number_count * sizeof(double);
+    *state_bytes = needs.kept + numbers;
+    *scratch_bytes = needs.arena - needs.kept + block.used - numbers;
+    return OPTIM_OK;
+}
+
+/* ---- Layout ---- */
+
+static void tiles_cut(engine_t *engine) {
+    size_t flat = 0, row = 0, tile = 0;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        tensor->flat = flat;
+        tensor->first_row = row;
+        flat += tensor->count;
+        row += tensor_rows(tensor);
+        for (size_t offset = 0; offset < tensor->count; offset += TILE_ELEMENTS) {
+            const size_t left = tensor->count - offset;
+            engine->tiles[tile++] = (tile_ref_t){i, offset, (uint32_t)(left < TILE_ELEMENTS ? left : TILE_ELEMENTS)};
+        }
+    }
+    engine->tile_count = tile;
+    engine->element_count = flat;
+    engine->row_count = row;
+}
+
+/* Points the layer's numbers and states into the memory taken for them. */
+static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
+    double *next = layer->numbers;
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        double *shared = next;
+        if (state->shape == PER_METHOD)
+            next += state_copies(layer->method, state, layer_option(layer, layer->first_group));
+        for (int g = 0; g < engine->group_count; ++g) {
+            double **scalar = &layer->scalar[(size_t)g * layer->states + k];
+            *scalar = state->shape == PER_METHOD ? shared : state->shape == PER_GROUP ? next : NULL;
+            if (state->shape == PER_GROUP && layer_covers(layer, g))
+                next += state_copies(layer->method, state, layer_option(layer, g));
+        }
+    }
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        const double *option = layer_option(layer, tensor->group);
+        for (size_t k = 0; k < layer->states; ++k) {
+            const state_t *state = &layer->method->states[k];
+            const size_t copies = option == NULL ? 0 : state_copies(layer->method, state, option);
+            const size_t reals = copies == 0 ? 0 : state_reals(state, tensor, option);
+            void **slot = &layer->slot[i * layer->states + k];
+            *slot = NULL;
+            if (state->shape == PER_TENSOR && copies > 0) {
+                *slot = next;
+                next += copies;
+            } else if (state->shape == LIKE_PARAM && reals > 0) {
+                *slot = block_take(arena, copies, size_aligned(reals * tensor_real(tensor)));
+            }
+        }
+    }
+}
+
+/* Which tiles each part gets: equal shares of elements plus a fixed cost a tile. */
+static void tiles_share(const engine_t *engine, size_t *part, int parts) {
+    enum { TILE_COST = 64 };
+    const size_t cost = engine->element_count + engine->tile_count * TILE_COST;
+    size_t done = 0, tile = 0;
+    for (int i = 0; i < parts; ++i) {
+        part[i] = tile;
+        const double end = (double)cost * (i + 1) / parts;
+        for (; tile < engine->tile_count && (double)done < end; ++tile)
+            done += engine->tiles[tile].n + TILE_COST;
+    }
+    part[parts] = engine->tile_count;
+}
+
+optim_status plan_share(engine_t *engine, int threads) {
+    enum { ELEMENTS_WORTH_A_THREAD = 16384 };
+    const size_t useful = engine->element_count / ELEMENTS_WORTH_A_THREAD + 1;
+    const int parts = useful < (size_t)threads ? (int)useful : threads;
+    size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
+    char *scratch = memory_aligned((size_t)parts * PART_BYTES);
+    if (part == NULL || scratch == NULL) {
+        free(part);
+        free(scratch);
+        return error_nomem("sharing the work among threads");
+    }
+    tiles_share(engine, part, parts);
+    free(engine->part);
+    free(engine->part_scratch);
+    engine->part = part;
+    engine->part_scratch = scratch;
+    engine->parts = parts;
+    return OPTIM_OK;
+}
+
+/* ---- Initial values ---- */
+
+static void fill_real(const tensor_t *tensor, void *to, size_t reals, double value) {
+    if (value == 0)
+        memset(to, 0, reals * tensor_real(tensor));
+    else if (tensor_precision(tensor) == PRECISION_F64)
+        for (size_t i = 0; i < reals; ++i)
+            ((double *)to)[i] = value;
+    else
+        for (size_t i = 0; i < reals; ++i)
+            ((float *)to)[i] = (float)value;
+}
+
+static double state_initial(const method_t *method, const state_t *state, const double *option) {
+    return state->initial_option == NULL ? state->initial : option_value(method, state->initial_option, option);
+}
+
+static void tensor_reset(engine_t *engine, layer_t *layer, size_t i) {
+    const tensor_t *tensor = &engine->tensors[i];
+    const double *option = layer_option(layer, tensor->group);
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        char *slot = layer->slot[i * layer->states + k];
+        if (slot == NULL)
+            continue;
+        const double initial = state_initial(layer->method, state, option);
+        const size_t copies = state_copies(layer->method, state, option);
+        const size_t reals = state_reals(state, tensor, option);
+        const size_t stride = size_aligned(reals * tensor_real(tensor));
+        for (size_t c = 0; c < copies; ++c) {
+            if (state->shape == PER_TENSOR)
+                ((double *)(void *)slot)[c] = initial;
+            else if (!state->from_param)
+                fill_real(tensor, slot + c * stride, reals, initial);
+            else if (tensor_precision(tensor) == PRECISION_F64)
+                engine->primitives->load_f64(tensor->dtype, reals, tensor->data, (void *)(slot + c * stride));
+            else
+                engine->primitives->load_f32(tensor->dtype, reals, tensor->data, (void *)(slot + c * stride));
+        }
+    }
+}
+
+void plan_reset(engine_t *engine) {
+    for (int l = 0; l < engine->layer_count; ++l) {
+        layer_t *layer = engine->layers[l];
+        layer->stage = 0;
+        layer->moved = layer->holds_gradient = false;
+        for (int g = 0; g < engine->group_count; ++g)
+            for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
+                const state_t *state = &layer->method->states[k];
+                double *scalar = layer->scalar[(size_t)g * layer->states + k];
+                for (size_t c = 0; scalar != NULL && c < state_copies(layer->method, state, layer_option(layer, g)); ++c)
+                    scalar[c] = state_initial(layer->method, state, layer_option(layer, g));
+            }
+        for (size_t i = 0; i < engine->tensor_count; ++i)
+            tensor_reset(engine, layer, i);
+        memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
+    }
+    engine->draws = 0;
+}
+
+static void owners_find(engine_t *engine) {
+    for (int g = 0; g < engine->group_count; ++g)
+        for (int l = 0; l < engine->method_count; ++l)
+            if (layer_covers(engine->layers[l], g))
+                engine->owner[g] = engine->layers[l];
+}
+
+optim_status plan_build(engine_t *engine) {
+    needs_t needs;
+    size_t state_bytes, scratch_bytes;
+    optim_status status = plan_measure(engine, &state_bytes, &scratch_bytes);
+    if (status != OPTIM_OK || (status = needs_of(engine, &needs)) != OPTIM_OK)
+        return status;
+    block_t measure = {NULL, 0};
+    scratch_lay_out(engine, &needs, &measure);
+    char *arena = memory_aligned(needs.arena), *scratch = memory_aligned(measure.used);
+    if (arena == NULL || scratch == NULL) {
+        free(arena);
+        free(scratch);
+        return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state and %zu of scratch",
+                         state_bytes, scratch_bytes);
+    }
+    block_t block = {scratch, 0}, states = {arena, 0};
+    scratch_lay_out(engine, &needs, &block);
+    tiles_cut(engine);
+    for (int l = 0; l < engine->layer_count; ++l)
+        layer_place(engine, engine->layers[l], &states);
+    owners_find(engine);
+    status = plan_share(engine, engine->threads);
+    if (status != OPTIM_OK) {
+        free(arena);
+        free(scratch);
+        return status;
+    }
+    engine->arena = arena;
+    engine->scratch = scratch;
+    engine->state_bytes = state_bytes;
+    engine->scratch_bytes = scratch_bytes;
+    engine->planned = true;
+    plan_reset(engine);
+    return OPTIM_OK;
+}
+
+void plan_free(engine_t *engine) {
+    free(engine->arena);
+    free(engine->scratch);
+    free(engine->part);
+    free(engine->part_scratch);
+    engine->planned = false;
+}

@@ -1,0 +1,43 @@
+/* CBLAS for the precision of the file that includes this. Lengths are those of a tile or a matrix side. */
+#ifndef KERNELS_BLAS_H
+#define KERNELS_BLAS_H
+
+#include <cblas.h>
+#include <stddef.h>
+
+/* `length` as CBLAS takes it. Tiles are short; whole matrices are checked by matrix_fits_blas before the first step. */
+static inline int blas_length(size_t length) {
+    return (int)length;
+}
+
+#define BLAS_IS_FLOAT (sizeof(REAL) == sizeof(float))
+
+/* y <- y + a x */
+static inline void blas_axpy(size_t n, double a, const REAL *x, REAL *y) {
+    if (BLAS_IS_FLOAT)
+        cblas_saxpy(blas_length(n), (float)a, (const void *)x, 1, (void *)y, 1);
+    else
+        cblas_daxpy(blas_length(n), a, (const void *)x, 1, (void *)y, 1);
+}
+
+/* x <- a x */
+static inline void blas_scal(size_t n, double a, REAL *x) {
+    if (BLAS_IS_FLOAT)
+        cblas_sscal(blas_length(n), (float)a, (void *)x, 1);
+    else
+        cblas_dscal(blas_length(n), a, (void *)x, 1);
+}
+
+/* C <- a op(A) op(B) + b C, row-major, C is m by n, the inner dimension k. */
+static inline void blas_gemm(int transpose_a, int transpose_b, size_t m, size_t n, size_t k, double a, const REAL *A,
+                             size_t lda, const REAL *B, size_t ldb, double b, REAL *C, size_t ldc) {
+    const CBLAS_TRANSPOSE ta = transpose_a ? CblasTrans : CblasNoTrans, tb = transpose_b ? CblasTrans : CblasNoTrans;
+    if (BLAS_IS_FLOAT)
+        cblas_sgemm(CblasRowMajor, ta, tb, blas_length(m), blas_length(n), blas_length(k), (float)a, (const void *)A,
+                    blas_length(lda), (const void *)B, blas_length(ldb), (float)b, (void *)C, blas_length(ldc));
+    else
+        cblas_dgemm(CblasRowMajor, ta, tb, blas_length(m), blas_length(n), blas_length(k), a, (const void *)A,
+                    blas_length(lda), (const void *)B, blas_length(ldb), b, (void *)C, blas_length(ldc));
+}
+
+#endif

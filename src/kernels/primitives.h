@@ -1,0 +1,31 @@
+/* Loops of the engine itself: conversion and summation. One record per instruction-set level; all give the same bits. */
+#ifndef KERNELS_PRIMITIVES_H
+#define KERNELS_PRIMITIVES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "optim/optim.h"
+
+typedef struct primitives {
+    /* The sum of x[0..n) in a fixed tree: sixteen interleaved partial sums, added pairwise. */
+    double (*sum)(size_t n, const double *x);
+
+    /* n elements of `dtype`, at any alignment, as float or double. */
+    void (*load_f32)(optim_dtype dtype, size_t n, const void *from, float *to);
+    void (*load_f64)(optim_dtype dtype, size_t n, const void *from, double *to);
+    /* The way back, rounding to nearest, ties to even. */
+    void (*store_f32)(optim_dtype dtype, size_t n, const float *from, void *to);
+    void (*store_f64)(optim_dtype dtype, size_t n, const double *from, void *to);
+} primitives_t;
+
+extern const primitives_t primitives_base;
+#ifdef GRADOPT_LEVEL_V3
+extern const primitives_t primitives_v3;
+#endif
+
+static inline size_t dtype_size(optim_dtype dtype) {
+    return dtype == OPTIM_F64 ? 8 : dtype == OPTIM_F32 ? 4 : 2;
+}
+
+#endif

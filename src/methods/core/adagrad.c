@@ -1,0 +1,73 @@
+/*
+ * adagrad: steps divided by the root of the summed squares, coordinate by coordinate.
+ *
+ * Duchi, Hazan, Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization", 2011, diagonal
+ * form; as torch.optim.Adagrad.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *     2. sum <- sum + g^2
+ *     3. p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(sum) + eps)
+ *
+ * eps stands outside the root (Keras: inside), the sum starts at 0 (TensorFlow: 0.1). In f32 the sum stops growing once it
+ * exceeds 2^24 times the next square. State: sum, 4 bytes a parameter in f32.
+ */
+#include <tgmath.h>
+
+#include "engine/method.h"
+
+enum { LR, LR_DECAY, EPS, INITIAL_ACCUMULATOR, WEIGHT_DECAY, DECOUPLED };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-2, "[0,inf)", "step size"},
+    [LR_DECAY] = {"lr_decay", 0, "[0,inf)", "hyperbolic decay of lr"},
+    [EPS] = {"eps", 1e-10, "[0,inf)", "added to the root"},
+    [INITIAL_ACCUMULATOR] = {"initial_accumulator", 0, "[0,inf)", "start value of the sum"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},
+    [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters by lr lambda (1) or add to the gradient (0)"},
+    {0},
+};
+
+enum { SUM };
+static const state_t STATE[] = {
+    [SUM] = {"sum", "of squared gradients", LIKE_PARAM, KEPT, .initial_option = "initial_accumulator"},
+    {0},
+};
+
+typedef struct scalars {
+    double step, eps, l2, shrink;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    const bool decoupled = o[DECOUPLED] != 0;
+    *(scalars_t *)scalars = (scalars_t){
+        .step = o[LR] / (1 + (group->t - 1) * o[LR_DECAY]),
+        .eps = o[EPS],
+        .l2 = decoupled ? 0 : o[WEIGHT_DECAY],
+        .shrink = decoupled ? 1 - o[LR] * o[WEIGHT_DECAY] : 1,
+    };
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real step = (real)k->step, eps = (real)k->eps, l2 = (real)k->l2, shrink = (real)k->shrink;
+    real *restrict p = t->p, *restrict sum = t->state[SUM];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * p[i];
+        sum[i] += gi * gi;
+        p[i] = shrink * p[i] - quotient(step * gi, sqrt(sum[i]) + eps);
+    }
+}
+
+const method_t METHOD(adagrad) = {
+    .name = "adagrad",
+    .purpose = "steps divided by the root of the summed squared gradients",
+    .citation = "Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, 2011",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .kernels = {update},
+};

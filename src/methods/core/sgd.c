@@ -1,0 +1,94 @@
+/*
+ * sgd: stochastic gradient descent with heavy-ball or Nesterov momentum.
+ *
+ * Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Sutskever, Martens, Dahl, Hinton, "On
+ * the importance of initialization and momentum in deep learning", 2013; in the form of torch.optim.SGD.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *     2. buf <- g at t = 1,   buf <- momentum buf + (1 - dampening) g later
+ *     3. d <- g + momentum buf if nesterov, else buf;   without momentum d <- g
+ *     4. p <- p - lr d
+ *
+ * The first step ignores dampening, and lr multiplies the whole buffer, as in torch. Every line is BLAS-1 on a tile in
+ * cache. State: buf with momentum, 4 bytes a parameter in f32; else none.
+ */
+#include <string.h>
+
+#include "engine/method.h"
+#include "kernels/blas.h"
+
+enum { LR, MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, DECOUPLED };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "share of the last direction that is kept"},
+    [DAMPENING] = {"dampening", 0, "[0,1]", "share of the gradient left out of the buffer"},
+    [NESTEROV] = {"nesterov", 0, "0|1", "look ahead along the buffer"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},
+    [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters (1) or add to the gradient (0)"},
+    {0},
+};
+
+enum { BUF };
+static const state_t STATE[] = {
+    [BUF] = {"buf", "momentum buffer", LIKE_PARAM, FIRST_MOMENT, .when = "momentum"},
+    {0},
+};
+
+static const char *check(const double *option) {
+    const bool sound = option[MOMENTUM] > 0 && option[DAMPENING] == 0;
+    return option[NESTEROV] != 0 && !sound ? "nesterov=1 needs momentum > 0 and dampening = 0" : NULL;
+}
+
+typedef struct scalars {
+    double lr, l2, shrink; /* shrink = 1 - lr weight_decay */
+    double keep, take;     /* buf <- keep buf + take g */
+    double ahead;          /* momentum if nesterov, else 0 */
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, decay = o[WEIGHT_DECAY];
+    *(scalars_t *)scalars = (scalars_t){
+        .lr = o[LR],
+        .l2 = o[DECOUPLED] != 0 ? 0 : decay,
+        .shrink = o[DECOUPLED] != 0 ? 1 - o[LR] * decay : 1,
+        .keep = group->t == 1 ? 0 : o[MOMENTUM],
+        .take = group->t == 1 ? 1 : 1 - o[DAMPENING],
+        .ahead = o[NESTEROV] != 0 ? o[MOMENTUM] : 0,
+    };
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    real *p = t->p, *buf = t->state[BUF], with_decay[TILE_ELEMENTS];
+    const real *g = t->g;
+    if (k->l2 != 0) { /* 1. */
+        memcpy(with_decay, g, t->n * sizeof *g);
+        blas_axpy(t->n, k->l2, p, with_decay);
+        g = with_decay;
+    }
+    if (k->shrink != 1)
+        blas_scal(t->n, k->shrink, p);
+    if (buf == NULL) {
+        blas_axpy(t->n, -k->lr, g, p); /* 4. */
+        return;
+    }
+    blas_scal(t->n, k->keep, buf); /* 2. */
+    blas_axpy(t->n, k->take, g, buf);
+    if (k->ahead != 0) /* 3. and 4. */
+        blas_axpy(t->n, -k->lr, g, p);
+    blas_axpy(t->n, k->ahead != 0 ? -k->lr * k->ahead : -k->lr, buf, p);
+}
+
+const method_t METHOD(sgd) = {
+    .name = "sgd",
+    .purpose = "stochastic gradient descent with heavy-ball or Nesterov momentum",
+    .citation = "Polyak: Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al.: On the "
+                "importance of initialization and momentum in deep learning, 2013",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .check = check,
+    .prepare = prepare,
+    .kernels = {update},
+};

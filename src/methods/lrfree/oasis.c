@@ -1,0 +1,204 @@
+/*
+ * oasis: doubly adaptive scaling by a running diagonal of the Hessian.
+ *
+ * Jahani, Rusakov, Shi, Richtarik, Mahoney, Takac, "Doubly Adaptive Scaled Algorithm for Machine Learning Using
+ * Second-Order Information", 2022, arXiv:2109.05198, algorithm 1.
+ *
+ *     1. g at x;   same_batch and t > 1: then g' at x_prev on the present sample, and back to x
+ *     2. t = 1: D = mean of init_samples estimates z (.) Hz;   else D <- beta2 D + (1 - beta2) z (.) Hz,  all at x
+ *     3. Dh = max(|D|, alpha)
+ *     4. t > 1 and adaptive: eta_new = min(sqrt(1 + theta) eta, |x - x_prev|_Dh / (2 |g - g_prev|_{1/Dh}))  (g' for g_prev),
+ *        theta = eta_new / eta,  eta = eta_new
+ *     5. x_prev = x, g_prev = g;   x <- x - eta g / Dh,      |u|_M = sqrt(sum M u^2)
+ *
+ * z has entries +1 or -1: drawn (probe=rademacher), or the rows of a Walsh matrix in order (probe=walsh): entry i of probe
+ * k is +1 if popcount(i AND k) is even, i the position in all tensors concatenated. D keeps its sign (public research code
+ * keeps |D|). A denominator of 0 in 4 counts as an infinite second term, a step size that is not finite keeps the last.
+ * State: D, x_prev, g_prev; within a step z, Hz, the waiting gradient: 24 bytes a parameter in f32.
+ */
+#include <string.h>
+#include <tgmath.h>
+
+#include "engine/method.h"
+#include "kernels/random.h"
+
+enum { LR, BETA2, ALPHA, ADAPTIVE, INIT_SAMPLES, SAME_BATCH, PROBE };
+enum { RADEMACHER, WALSH };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1, "[0,inf)", "eta_0: the first step size"},
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the diagonal"},
+    [ALPHA] = {"alpha", 1e-5, "(0,inf)", "lower bound of the scaling"},
+    [ADAPTIVE] = {"adaptive", 1, "0|1", "0: keep eta_0"},
+    [INIT_SAMPLES] = {"init_samples", 1, "integer [1,inf)", "probes of the first step"},
+    [SAME_BATCH] = {"same_batch", 0, "0|1", "take the gradient at x_prev anew, on the present sample"},
+    [PROBE] = {"probe", RADEMACHER, "rademacher|walsh", "random or enumerated signs"},
+    {0},
+};
+
+enum { D, X_PREV, G_PREV, G_NOW, X, Z, HZ, ETA, THETA, PROBES, LEFT };
+static const state_t STATE[] = {
+    [D] = {"D", "running diagonal of the Hessian", LIKE_PARAM, KEPT},
+    [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT},
+    [G_PREV] = {"g_prev", "the gradient there", LIKE_PARAM, KEPT},
+    [G_NOW] = {"g", "the gradient at x while products are made", LIKE_PARAM, WITHIN_STEP},
+    [X] = {"x", "x while the gradient at x_prev is taken", LIKE_PARAM, RESTORE_POINT, .when = "same_batch"},
+    [Z] = {"z", "the probe", LIKE_PARAM, DIRECTION},
+    [HZ] = {"Hz", "the product", LIKE_PARAM, PRODUCT},
+    [ETA] = {"eta", "step size", PER_METHOD, KEPT},
+    [THETA] = {"theta", "ratio of the last two step sizes", PER_METHOD, KEPT, .initial = HUGE_VAL},
+    [PROBES] = {"probes", "drawn so far", PER_METHOD, KEPT},
+    [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
+    uint64_t seed, probe;          /* number of the Walsh probe, or of the first random word */
+    bool walsh;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    const bool first = group->t == 1;
+    const double samples = o[INIT_SAMPLES], left = *group->scalar[LEFT];
+    *(scalars_t *)scalars = (scalars_t){
+        .eta = *group->scalar[ETA],
+        .alpha = o[ALPHA],
+        .keep = !first ? o[BETA2] : left == samples ? 0 : 1,
+        .take = !first ? 1 - o[BETA2] : 1 / samples,
+        .seed = group->step->seed,
+        .probe = (uint64_t)*group->scalar[PROBES],
+        .walsh = o[PROBE] == WALSH,
+    };
+}
+
+/* What this evaluation was made of: its gradient, and its point if it is to be left. */
+static void keep(const tile_t *t) {
+    real *now = t->state[G_NOW], *kept = t->state[X];
+    memcpy(now, t->g, t->n * sizeof *now);
+    if (kept != NULL)
+        memcpy(kept, t->p, t->n * sizeof *kept);
+}
+
+/* Line 1: to x_prev ... */
+static void visit(const tile_t *t) {
+    memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
+}
+
+/* ... and back: what arrived is the gradient there. */
+static void come_back(const tile_t *t) {
+    memcpy(t->p, t->state[X], t->n * sizeof(real));
+    memcpy(t->state[G_PREV], t->g, t->n * sizeof(real));
+}
+
+static void draw(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    real *restrict z = t->state[Z];
+    const uint64_t first = t->tensor->flat + t->offset;
+    for (size_t i = 0; i < t->n; ++i) {
+        const bool plus = k->walsh ? __builtin_parityll((first + i) & k->probe) == 0
+                                   : random_uniform(k->seed, k->probe + first + i) < 0.5;
+        z[i] = plus ? 1 : -1;
+    }
+}
+
+/* Line 2. */
+static void diagonal(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real keep = (real)k->keep, take = (real)k->take;
+    real *restrict d = t->state[D];
+    const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
+    for (size_t i = 0; i < t->n; ++i)
+        d[i] = keep * d[i] + take * z[i] * hz[i];
+}
+
+static inline real scaling(real d, real alpha) {
+    return larger(fabs(d), alpha);
+}
+
+/* Squares for the two norms of line 4. */
+static void norms(const tile_t *t) {
+    const real alpha = (real)((const scalars_t *)t->scalars)->alpha;
+    const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
+                        *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
+    double *restrict moved = t->term[0], *restrict turned = t->term[1];
+    for (size_t i = 0; i < t->n; ++i) {
+        const double dh = (double)scaling(d[i], alpha), s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
+        moved[i] = dh * s * s;
+        turned[i] = y * y / dh;
+    }
+}
+
+/* Line 5. */
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real eta = (real)k->eta, alpha = (real)k->alpha;
+    real *restrict x = t->p, *restrict x_prev = t->state[X_PREV], *restrict g_prev = t->state[G_PREV];
+    const real *restrict g = t->state[G_NOW], *restrict d = t->state[D];
+    for (size_t i = 0; i < t->n; ++i) {
+        x_prev[i] = x[i];
+        g_prev[i] = g[i];
+        x[i] -= eta * g[i] / scaling(d[i], alpha);
+    }
+}
+
+enum { KEEP, VISIT, COME_BACK, DRAW, DIAGONAL, NORMS, UPDATE };
+enum { AT_X, AT_X_PREV, PRODUCT_ASKED };
+
+static optim_status ask_product(step_t *s) {
+    double *probes = s->scalar[PROBES];
+    *probes = s->option[PROBE] == WALSH ? *probes + 1 : (double)step_draws(s, step_element_count(s));
+    step_update(s, DRAW);
+    return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, PRODUCT_ASKED);
+}
+
+/* Line 4. */
+static void adapt(step_t *s) {
+    const double *sum = step_reduce(s, NORMS, 2);
+    double *eta = s->scalar[ETA], *theta = s->scalar[THETA];
+    const double second = sum[1] > 0 ? sqrt(sum[0]) / (2 * sqrt(sum[1])) : HUGE_VAL;
+    const double wanted = fmin(sqrt(1 + *theta) * *eta, second), eta_new = isfinite(wanted) ? wanted : *eta;
+    *theta = *eta > 0 ? eta_new / *eta : 1;
+    *eta = eta_new;
+}
+
+static optim_status advance(step_t *s) {
+    double *left = s->scalar[LEFT];
+    switch (s->stage) {
+    case AT_X:
+        *left = s->t == 1 ? s->option[INIT_SAMPLES] : 1;
+        if (s->t == 1)
+            *s->scalar[ETA] = s->option[LR];
+        step_update(s, KEEP);
+        if (s->option[SAME_BATCH] == 0 || s->t == 1)
+            return ask_product(s);
+        step_update(s, VISIT);
+        return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_X_PREV);
+    case AT_X_PREV:
+        step_update(s, COME_BACK);
+        return ask_product(s);
+    default:
+        step_update(s, DIAGONAL);
+        if (--*left > 0)
+            return ask_product(s);
+        if (s->t > 1 && s->option[ADAPTIVE] != 0)
+            adapt(s);
+        step_update(s, UPDATE);
+        return OPTIM_OK;
+    }
+}
+
+const method_t METHOD(oasis) = {
+    .name = "oasis",
+    .purpose = "gradients scaled by a running diagonal of the Hessian, step size from its norms",
+    .citation = "Jahani et al.: Doubly Adaptive Scaled Algorithm for Machine Learning Using Second-Order Information, 2022, "
+                "arXiv:2109.05198",
+    .evaluations = "1 gradient, 1 Hessian-vector product (the first step init_samples of them); same_batch=1: 2 gradients",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = REQUESTS | REQUESTS_PRODUCTS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {keep, visit, come_back, draw, diagonal, norms, update},
+};

@@ -1,0 +1,202 @@
+/*
+ * muon: momentum, orthogonalised by Newton-Schulz iterations.
+ *
+ * Jordan, Jin, Boza, You, Cesista, Newhouse, Bernstein, "Muon: An optimizer for hidden layers in neural networks", 2024.
+ *
+ *     1. B <- B + (1 - momentum) (G - B)
+ *     2. U = (1 - momentum) G + momentum B if nesterov, else B
+ *     3. X = U, transposed if it has more rows than columns;  X <- X / (|X|_F + 1e-7);  ns_steps times:
+ *        A = X X',  X <- a X + (b A + c A^2) X,  (a, b, c) = (3.4445, -4.7750, 2.0315);  transposed back
+ *     4. W <- (1 - lr weight_decay) W,  W <- W - lr scale X
+ *
+ * scale: original sqrt(max(1, r/c)), match_rms_adamw 0.2 sqrt(max(r, c)), none 1. Tensors of three or more dimensions are
+ * matrices of dimension 0 by the rest. Vectors and scalars take AdamW with aux_lr, beta1, beta2, eps and the same decay;
+ * embeddings and heads belong into a group of their own. The iteration runs in the precision of the parameters (the
+ * authors': bfloat16). State: B, 4 bytes a parameter in f32; vectors m, v, 8 bytes.
+ */
+#include <string.h>
+#include <tgmath.h>
+
+#include "engine/method.h"
+#include "kernels/blas.h"
+
+enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, SCALE, AUX_LR, BETA1, BETA2, EPS };
+enum { ORIGINAL, MATCH_RMS_ADAMW, NONE };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.02, "[0,inf)", "step size of matrices"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
+    [MOMENTUM] = {"momentum", 0.95, "[0,1)", "decay of the buffer"},
+    [NESTEROV] = {"nesterov", 1, "0|1", "look ahead along the buffer"},
+    [NS_STEPS] = {"ns_steps", 5, "integer [0,100]", "Newton-Schulz iterations"},
+    [SCALE] = {"scale", ORIGINAL, "original|match_rms_adamw|none", "length of a matrix step"},
+    [AUX_LR] = {"aux_lr", 3e-4, "[0,inf)", "step size of vectors"},
+    [BETA1] = {"beta1", 0.9, "[0,1)", "vectors: decay of the first moment"},
+    [BETA2] = {"beta2", 0.95, "[0,1)", "vectors: decay of the second moment"},
+    [EPS] = {"eps", 1e-10, "[0,inf)", "vectors: added to the root"},
+    {0},
+};
+
+static bool is_matrix(const tensor_t *tensor) {
+    return tensor->ndim >= 2;
+}
+static bool is_vector(const tensor_t *tensor) {
+    return tensor->ndim < 2;
+}
+
+enum { B, M, V };
+static const state_t STATE[] = {
+    [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = is_matrix},
+    [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = is_vector},
+    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = is_vector},
+    {0},
+};
+
+typedef struct scalars {
+    double lr, shrink, momentum;
+    double beta1, beta2, eps, aux_step, aux_shrink, inverse_root_c2;
+    int ns_steps, scale;
+    bool nesterov;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){
+        .lr = o[LR],
+        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
+        .momentum = o[MOMENTUM],
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = o[EPS],
+        .aux_step = o[AUX_LR] / (1 - pow(o[BETA1], group->t)),
+        .aux_shrink = 1 - o[AUX_LR] * o[WEIGHT_DECAY],
+        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .ns_steps = (int)o[NS_STEPS],
+        .scale = (int)o[SCALE],
+        .nesterov = o[NESTEROV] != 0,
+    };
+}
+
+/* ---- Vectors ---- */
+
+static void adamw(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
+               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, step = (real)k->aux_step,
+               shrink = (real)k->aux_shrink, inverse_root_c2 = (real)k->inverse_root_c2;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        m[i] = beta1 * m[i] + one_beta1 * g[i];
+        v[i] = beta2 * v[i] + one_beta2 * g[i] * g[i];
+        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+    }
+}
+
+/* ---- Matrices ---- */
+
+/* X (r by c, r <= c), X' of the same size, A and b A + c A^2 (r by r). */
+static size_t workspace(const tensor_t *tensor, const double *option) {
+    const size_t rows = tensor_rows(tensor), columns = tensor_columns(tensor), r = rows < columns ? rows : columns;
+    (void)option;
+    return is_matrix(tensor) ? 2 * (tensor->count + r * r) : 0;
+}
+
+/* Lines 1 and 2, with X = U or its transpose; returns the squared norm. */
+static double momentum(const tile_t *t, bool transpose, real *x) {
+    const scalars_t *k = t->scalars;
+    const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
+    const real mu = (real)k->momentum, one_mu = (real)(1 - k->momentum);
+    real *restrict b = t->state[B];
+    const real *restrict g = t->g;
+    double square = 0;
+    for (size_t i = 0; i < rows; ++i)
+        for (size_t j = 0; j < columns; ++j) {
+            const size_t ij = i * columns + j;
+            b[ij] += one_mu * (g[ij] - b[ij]);
+            const real u = k->nesterov ? one_mu * g[ij] + mu * b[ij] : b[ij];
+            square += (double)u * (double)u;
+            x[transpose ? j * rows + i : ij] = u;
+        }
+    return square;
+}
+
+/* Line 3 from the normalised X (r by c); returns where X is in the end. */
+static real *newton_schulz(size_t r, size_t c, int iterations, real *x, real *next, real *a, real *polynomial) {
+    for (int i = 0; i < iterations; ++i) {
+        blas_gemm(0, 1, r, r, c, 1, x, c, x, c, 0, a, r);
+        memcpy(polynomial, a, r * r * sizeof *a);
+        blas_gemm(0, 0, r, r, r, 2.0315, a, r, a, r, -4.7750, polynomial, r);
+        memcpy(next, x, r * c * sizeof *x);
+        blas_gemm(0, 0, r, c, r, 1, polynomial, r, x, c, 3.4445, next, c);
+        real *const swap = x;
+        x = next;
+        next = swap;
+    }
+    return x;
+}
+
+static double scale_of(const scalars_t *k, double rows, double columns) {
+    switch (k->scale) {
+    case ORIGINAL:
+        return sqrt(fmax(1, rows / columns));
+    case MATCH_RMS_ADAMW:
+        return 0.2 * sqrt(fmax(rows, columns));
+    default:
+        return 1;
+    }
+}
+
+static void orthogonalise(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
+    const bool transpose = rows > columns;
+    const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
+    real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
+    const double norm = sqrt(momentum(t, transpose, x));
+    blas_scal(r * c, 1 / (norm + 1e-7), x);
+    x = newton_schulz(r, c, k->ns_steps, x, next, a, a + r * r);
+    const real shrink = (real)k->shrink, step = (real)(k->lr * scale_of(k, (double)rows, (double)columns));
+    for (size_t i = 0; i < rows; ++i)
+        for (size_t j = 0; j < columns; ++j)
+            p[i * columns + j] = shrink * p[i * columns + j] - step * x[transpose ? j * rows + i : i * columns + j];
+}
+
+enum { ADAMW, ORTHOGONALISE };
+
+static void vectors(const tile_t *t) {
+    if (is_vector(t->tensor))
+        adamw(t);
+}
+
+static void matrices(const tile_t *t) {
+    if (is_matrix(t->tensor))
+        orthogonalise(t);
+}
+
+static optim_status advance(step_t *s) {
+    step_tensors(s, ORTHOGONALISE);
+    step_update(s, ADAMW);
+    return OPTIM_OK;
+}
+
+static const char *refuses(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return is_matrix(tensor) && tensor->count > INT32_MAX ? "a matrix of more than 2^31 - 1 elements is too large for BLAS"
+                                                          : NULL;
+}
+
+const method_t METHOD(muon) = {
+    .name = "muon",
+    .purpose = "momentum orthogonalised by Newton-Schulz iterations; AdamW for vectors",
+    .citation = "Jordan et al.: Muon: An optimizer for hidden layers in neural networks, 2024",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = WHOLE_TENSORS,
+    .scalars = sizeof(scalars_t),
+    .refuses = refuses,
+    .workspace = workspace,
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[ADAMW] = vectors, [ORTHOGONALISE] = matrices},
+};

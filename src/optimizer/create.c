@@ -1,0 +1,280 @@
+/* Making and ending a handle; groups and wrappers. */
+#include <limits.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "optimizer/optimizer.h"
+
+/* ---- Guards ---- */
+
+optim_status refuse_null(const void *pointer, const char *name) {
+    return pointer != NULL ? OPTIM_OK : error_set(OPTIM_ERR_NULL, "argument \"%s\" must not be NULL", name);
+}
+
+optim_status refuse_open(const optim_t *opt, const char *doing) {
+    if (opt->open == OPTIM_OK)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_OPEN, "%s is not possible while a request is open: answer it with optim_step, or optim_cancel",
+                     doing);
+}
+
+optim_status refuse_planned(const optim_t *opt, const char *doing) {
+    if (!opt->engine.planned)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ORDER, "%s is possible before the first step only", doing);
+}
+
+optim_status refuse_param(const optim_t *opt, int param) {
+    if (param >= 0 && (size_t)param < opt->engine.tensor_count)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ARGUMENT, "there is no parameter %d; there are %zu, counted from 0", param,
+                     opt->engine.tensor_count);
+}
+
+/* ---- Handle ---- */
+
+static bool add_engine_layers(optim_t *opt) {
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        layer_t *layer = layer_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false, i == REGISTRY_ENGINE_SCALE);
+        if (layer == NULL || !layer_cover(layer, 0, NULL) || !optim_insert_layer(opt, layer, opt->engine.layer_count)) {
+            layer_destroy(layer, 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool add_method(optim_t *opt, const registry_method_t *entry, layer_t **added) {
+    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, true, true);
+    if (layer == NULL || !optim_insert_layer(opt, layer, opt->engine.method_count)) {
+        layer_destroy(layer, opt->engine.group_count);
+        return false;
+    }
+    *added = layer;
+    return true;
+}
+
+static optim_status create(optim_t *opt, const registry_method_t *entry, const char *options) {
+    layer_t *method;
+    opt->engine.level = engine_best_level();
+    opt->engine.primitives = engine_primitives(opt->engine.level);
+    opt->engine.threads = omp_get_max_threads();
+    opt->engine.group_count = 1;
+    if (!add_engine_layers(opt) || !add_method(opt, entry, &method) || !layer_cover(method, 0, NULL))
+        return error_nomem("creating an optimizer");
+    const optim_status status = settings_read(opt, 0, options, NULL);
+    return status != OPTIM_OK ? status : layer_check(method, 0);
+}
+
+optim_status optim_create(optim_t **out, const char *algorithm, const char *options) {
+    optim_status status = refuse_null(out, "out");
+    if (status != OPTIM_OK)
+        return status;
+    *out = NULL;
+    status = refuse_null(algorithm, "algorithm");
+    if (status != OPTIM_OK)
+        return status;
+    const registry_method_t *entry = registry_find_method(algorithm, strlen(algorithm));
+    if (entry == NULL)
+        return OPTIM_ERR_NAME;
+    optim_t *opt = calloc(1, sizeof *opt);
+    if (opt == NULL)
+        return error_nomem("creating an optimizer");
+    status = create(opt, entry, options);
+    if (status != OPTIM_OK)
+        optim_destroy(opt);
+    else
+        *out = opt;
+    return status;
+}
+
+void optim_destroy(optim_t *opt) {
+    if (opt == NULL)
+        return;
+    engine_t *engine = &opt->engine;
+    plan_free(engine);
+    for (size_t i = 0; i < opt->scheduled_count; ++i)
+        schedule_destroy(opt->scheduled[i].run);
+    for (int l = 0; l < engine->layer_count; ++l)
+        layer_destroy(engine->layers[l], engine->group_count);
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        free(engine->tensors[i].name);
+        free(engine->tensors[i].dims);
+    }
+    free(opt->scheduled);
+    free(opt->names.slot);
+    free(opt->swapped);
+    free(engine->layers);
+    free(engine->tensors);
+    free(opt);
+}
+
+/* ---- Groups ---- */
+
+/* The method that "algorithm=NAME" calls for: an existing layer or a new one; without it the one of group 0. */
+static optim_status group_method(optim_t *opt, const char *options, layer_t **layer, bool *is_new, bool *named) {
+    option_piece_t piece;
+    int more;
+    *is_new = *named = false;
+    for (int l = 0; l < opt->engine.method_count; ++l)
+        if (layer_covers(opt->engine.layers[l], 0))
+            *layer = opt->engine.layers[l];
+    while ((more = option_next(&options, &piece)) > 0) {
+        if (piece.key_length != 9 || memcmp(piece.key, "algorithm", 9) != 0)
+            continue;
+        const registry_method_t *entry = registry_find_method(piece.value, piece.value_length);
+        if (entry == NULL)
+            return OPTIM_ERR_NAME;
+        *named = true;
+        for (int l = 0; l < opt->engine.method_count; ++l)
+            if (strcmp(opt->engine.layers[l]->name, entry->name) == 0) {
+                *layer = opt->engine.layers[l];
+                return OPTIM_OK;
+            }
+        if (!add_method(opt, entry, layer))
+            return error_nomem("adding a group");
+        *is_new = true;
+    }
+    return more;
+}
+
+static void remove_method(optim_t *opt, layer_t *layer) {
+    engine_t *engine = &opt->engine;
+    int l = 0;
+    while (engine->layers[l] != layer)
+        ++l;
+    for (; l + 1 < engine->layer_count; ++l)
+        engine->layers[l] = engine->layers[l + 1];
+    --engine->layer_count;
+    --engine->method_count;
+    layer_destroy(layer, engine->group_count);
+}
+
+/* Covers the new group by its method and by the engine's layer that goes by group. */
+static optim_status fill_group(optim_t *opt, int group, layer_t *layer, bool named, const char *options) {
+    layer_t *scale = optim_engine_layer(opt, REGISTRY_ENGINE_SCALE);
+    const values_t *from = named ? NULL : &layer->values[0];
+    if (!layer_cover(layer, group, from) || !layer_cover(scale, group, &scale->values[0]))
+        return error_nomem("adding a group");
+    const optim_status status = settings_read(opt, group, options, "algorithm");
+    return status != OPTIM_OK ? status : layer_check(layer, group);
+}
+
+optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_planned(opt, "adding a group");
+    if (status != OPTIM_OK)
+        return status;
+    engine_t *engine = &opt->engine;
+    const int id = engine->group_count;
+    layer_t *layer = NULL;
+    bool is_new = false, named = false;
+    if (id == INT_MAX)
+        return error_set(OPTIM_ERR_SIZE, "there are too many groups");
+    for (int l = 0; l < engine->layer_count; ++l)
+        if (!layer_add_group(engine->layers[l], id))
+            return error_nomem("adding a group");
+    status = group_method(opt, options, &layer, &is_new, &named);
+    if (is_new && !layer_add_group(layer, id))
+        status = error_nomem("adding a group");
+    if (status == OPTIM_OK) {
+        ++engine->group_count;
+        status = fill_group(opt, id, layer, named, options);
+        engine->group_count -= status != OPTIM_OK;
+    }
+    if (status != OPTIM_OK) {
+        if (layer != NULL)
+            layer_uncover(layer, id);
+        layer_uncover(optim_engine_layer(opt, REGISTRY_ENGINE_SCALE), id);
+        if (is_new)
+            remove_method(opt, layer);
+        return status;
+    }
+    if (group != NULL)
+        *group = id;
+    return OPTIM_OK;
+}
+
+/* ---- Wrappers ---- */
+
+static layer_t *find_wrapper(const optim_t *opt, const char *name) {
+    for (int l = opt->engine.method_count; l < opt->engine.layer_count; ++l)
+        if (strcmp(opt->engine.layers[l]->name, name) == 0)
+            return opt->engine.layers[l];
+    return NULL;
+}
+
+/* Reads the wrapper's own options only. */
+static optim_status read_wrapper_options(layer_t *layer, const char *options) {
+    option_piece_t piece;
+    optim_status status = option_check_unique(options);
+    int more;
+    if (status != OPTIM_OK)
+        return status;
+    while ((more = option_next(&options, &piece)) > 0) {
+        const int i = option_find(layer->method->options, piece.key, piece.key_length);
+        if (i < 0) {
+            char names[200];
+            option_names(layer->method->options, names, sizeof names);
+            return error_set(OPTIM_ERR_OPTION, "wrapper \"%s\" has no option \"%.*s\"; it has: %s", layer->name,
+                             (int)(piece.key_length > 60 ? 60 : piece.key_length), piece.key, names);
+        }
+        status = option_parse(&layer->method->options[i], piece.value, piece.value_length, &layer->values[0].base[i]);
+        if (status != OPTIM_OK)
+            return status;
+        layer->values[0].now[i] = layer->values[0].base[i];
+    }
+    return more < 0 ? more : layer_check(layer, 0);
+}
+
+optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(wrapper, "wrapper");
+    if (status == OPTIM_OK)
+        status = refuse_planned(opt, "wrapping");
+    if (status != OPTIM_OK)
+        return status;
+    const registry_method_t *entry = registry_find_wrapper(wrapper, strlen(wrapper));
+    if (entry == NULL)
+        return OPTIM_ERR_NAME;
+    if (find_wrapper(opt, wrapper) != NULL)
+        return error_set(OPTIM_ERR_DUPLICATE, "wrapper \"%s\" is there already; each can be used once", wrapper);
+    const int outside = opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1); /* inside guard and scale */
+    if (outside - opt->engine.method_count >= QUEUE_LENGTH - 4)
+        return error_set(OPTIM_ERR_MISMATCH, "there are too many wrappers; \"%s\" cannot be added", wrapper);
+    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, false, false);
+    if (layer == NULL || !layer_cover(layer, 0, NULL))
+        status = error_nomem("wrapping");
+    else
+        status = read_wrapper_options(layer, options);
+    if (status == OPTIM_OK && !optim_insert_layer(opt, layer, outside))
+        status = error_nomem("wrapping");
+    if (status != OPTIM_OK)
+        layer_destroy(layer, opt->engine.group_count);
+    return status;
+}
+
+optim_status optim_set_threads(optim_t *opt, int threads) {
+    enum { MOST_THREADS = 4096 };
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK && (threads < 1 || threads > MOST_THREADS))
+        status = error_set(OPTIM_ERR_ARGUMENT, "the number of threads cannot be %d; valid: 1 to %d", threads, MOST_THREADS);
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "changing the number of threads");
+    if (status == OPTIM_OK && opt->engine.planned)
+        status = plan_share(&opt->engine, threads);
+    if (status == OPTIM_OK)
+        opt->engine.threads = threads;
+    return status;
+}
+
+const char *optim_version(void) {
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+    return VERSION(OPTIM_VERSION_MAJOR, OPTIM_VERSION_MINOR, OPTIM_VERSION_PATCH);
+}

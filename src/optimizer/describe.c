@@ -1,0 +1,186 @@
+/* What there is: names and tables of the registry. */
+#include <string.h>
+
+#include "base/error.h"
+#include "optimizer/abi.h"
+#include "optimizer/optimizer.h"
+
+size_t optim_algorithm_count(void) {
+    return REGISTRY_METHOD_COUNT;
+}
+const char *optim_algorithm_name(size_t i) {
+    return i < REGISTRY_METHOD_COUNT ? REGISTRY_METHODS[i].name : NULL;
+}
+size_t optim_wrapper_count(void) {
+    return REGISTRY_WRAPPER_COUNT;
+}
+const char *optim_wrapper_name(size_t i) {
+    return i < REGISTRY_WRAPPER_COUNT ? REGISTRY_WRAPPERS[i].name : NULL;
+}
+size_t optim_schedule_count(void) {
+    return REGISTRY_SCHEDULE_COUNT;
+}
+const char *optim_schedule_name(size_t i) {
+    return i < REGISTRY_SCHEDULE_COUNT ? REGISTRY_SCHEDULES[i]->name : NULL;
+}
+
+/* ---- One entry, whatever its kind ---- */
+
+typedef struct entry {
+    const char *name, *purpose, *citation, *evaluations;
+    const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
+    const state_t *states;
+    const method_t *method; /* NULL: a schedule, or the engine */
+} entry_t;
+
+static const method_t *method_of(const registry_method_t *found) {
+    return found->level[0].precision[PRECISION_F64];
+}
+
+static entry_t entry_of_method(const registry_method_t *found) {
+    const method_t *method = method_of(found);
+    return (entry_t){found->name, method->purpose, method->citation, method->evaluations, {method->options}, method->states,
+                     method};
+}
+
+static optim_status find_engine(const char *name, entry_t *entry) {
+    if (strcmp(name, "engine") != 0)
+        return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
+    *entry = (entry_t){.name = "engine", .purpose = "options that every method has"};
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
+    return OPTIM_OK;
+}
+
+static optim_status find_entry(int kind, const char *name, entry_t *entry) {
+    optim_status status = refuse_null(name, "name");
+    if (status != OPTIM_OK)
+        return status;
+    if (kind == OPTIM_ENGINE)
+        return find_engine(name, entry);
+    if (kind == OPTIM_SCHEDULE) {
+        const schedule_t *found = registry_find_schedule(name, strlen(name));
+        if (found != NULL)
+            *entry = (entry_t){.name = found->name, .purpose = found->purpose, .citation = found->citation,
+                               .options = {found->options}};
+        return found == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
+    }
+    if (kind != OPTIM_ALGORITHM && kind != OPTIM_WRAPPER)
+        return error_set(OPTIM_ERR_ARGUMENT, "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE", kind);
+    const registry_method_t *found = kind == OPTIM_ALGORITHM ? registry_find_method(name, strlen(name))
+                                                             : registry_find_wrapper(name, strlen(name));
+    if (found == NULL)
+        return OPTIM_ERR_NAME;
+    *entry = entry_of_method(found);
+    return OPTIM_OK;
+}
+
+static const option_t *find_option(const entry_t *entry, size_t i) {
+    for (int table = 0; table < REGISTRY_ENGINE_COUNT && entry->options[table] != NULL; ++table) {
+        const size_t count = option_count(entry->options[table]);
+        if (i < count)
+            return &entry->options[table][i];
+        i -= count;
+    }
+    return NULL;
+}
+
+static size_t count_options(const entry_t *entry) {
+    size_t count = 0;
+    while (find_option(entry, count) != NULL)
+        ++count;
+    return count;
+}
+
+static size_t count_states(const entry_t *entry) {
+    size_t count = 0;
+    while (entry->states != NULL && entry->states[count].name != NULL)
+        ++count;
+    return count;
+}
+
+static const char *or_empty(const char *text) {
+    return text == NULL ? "" : text;
+}
+
+/* ---- Calls ---- */
+
+static int needs_of(const method_t *method) {
+    const int flags = method->flags;
+    return OPTIM_NEEDS_GRADIENT | (flags & READS_LOSS ? OPTIM_NEEDS_LOSS : 0) |
+           (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
+}
+
+static int can_of(const method_t *method) {
+    const int flags = method->flags;
+    return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & REQUESTS ? 0 : OPTIM_CAN_MIX) |
+           (method->output == NULL ? 0 : OPTIM_HAS_OUTPUT);
+}
+
+optim_status optim_describe(int kind, const char *name, optim_description *description) {
+    entry_t entry;
+    optim_status status = refuse_null(description, "description");
+    if (status == OPTIM_OK)
+        status = find_entry(kind, name, &entry);
+    if (status != OPTIM_OK)
+        return status;
+    const optim_description ours = {
+        .name = entry.name,
+        .purpose = or_empty(entry.purpose),
+        .citation = or_empty(entry.citation),
+        .evaluations = or_empty(entry.evaluations),
+        .needs = entry.method == NULL ? 0 : needs_of(entry.method),
+        .can = entry.method == NULL ? 0 : can_of(entry.method),
+        .options = count_options(&entry),
+        .states = count_states(&entry),
+    };
+    return abi_write(description, &ours, sizeof ours);
+}
+
+optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
+    entry_t entry;
+    optim_status status = refuse_null(option, "option");
+    if (status == OPTIM_OK)
+        status = find_entry(kind, name, &entry);
+    if (status != OPTIM_OK)
+        return status;
+    const option_t *found = find_option(&entry, i);
+    if (found == NULL)
+        return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
+                         count_options(&entry), i);
+    const optim_option ours = {.name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+    return abi_write(option, &ours, sizeof ours);
+}
+
+/* Bytes a parameter with default options, in f32. */
+static double default_bytes(const method_t *method, const state_t *state) {
+    enum { MOST_OPTIONS = 64 };
+    double option[MOST_OPTIONS];
+    for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
+        option[i] = method->options[i].initial;
+    const bool by_element = state->shape == LIKE_PARAM && state->count == NULL;
+    return by_element ? 4.0 * (double)state_copies(method, state, option) : 0;
+}
+
+optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [PER_TENSOR] = "tensor", [PER_GROUP] = "group",
+                                         [PER_METHOD] = "method"};
+    entry_t entry;
+    optim_status status = refuse_null(state, "state");
+    if (status == OPTIM_OK)
+        status = find_entry(kind, name, &entry);
+    if (status != OPTIM_OK)
+        return status;
+    if (i >= count_states(&entry))
+        return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
+                         count_states(&entry), i);
+    const state_t *found = &entry.states[i];
+    const optim_state_info ours = {
+        .name = found->name,
+        .meaning = found->doc,
+        .shape = SHAPES[found->shape],
+        .condition = or_empty(found->when != NULL ? found->when : found->copies),
+        .bytes_per_parameter = default_bytes(entry.method, found),
+    };
+    return abi_write(state, &ours, sizeof ours);
+}

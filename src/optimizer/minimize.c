@@ -1,0 +1,250 @@
+/* optim_minimize: a driver over the same requests that any caller answers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "optimizer/abi.h"
+#include "optimizer/optimizer.h"
+
+typedef struct run {
+    optim_t *opt;
+    optim_problem problem;
+    optim_stop stop;
+    optim_result result;
+    double started, last_loss;
+    int64_t still;     /* steps in a row with a small change of the loss */
+    void **best;       /* copies of the parameters at the lowest loss, or NULL */
+    bool interrupted;  /* a callback returned non-zero */
+} run_t;
+
+static double now(void) {
+    struct timespec time;
+    (void)clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* ---- The best point ---- */
+
+static void best_free(run_t *run) {
+    for (size_t i = 0; run->best != NULL && i < run->opt->engine.tensor_count; ++i)
+        free(run->best[i]);
+    free(run->best);
+}
+
+static size_t tensor_bytes(const tensor_t *tensor) {
+    return tensor->count * dtype_size(tensor->dtype);
+}
+
+static optim_status best_make(run_t *run) {
+    const engine_t *engine = &run->opt->engine;
+    run->best = calloc(engine->tensor_count + 1, sizeof *run->best);
+    for (size_t i = 0; run->best != NULL && i < engine->tensor_count; ++i) {
+        run->best[i] = malloc(tensor_bytes(&engine->tensors[i]) + 1);
+        if (run->best[i] == NULL) {
+            best_free(run);
+            run->best = NULL;
+        }
+    }
+    return run->best == NULL ? error_nomem("keeping the best point") : OPTIM_OK;
+}
+
+static void best_copy(const run_t *run, bool back) {
+    const engine_t *engine = &run->opt->engine;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor->count > 0)
+            memcpy(back ? tensor->data : run->best[i], back ? run->best[i] : tensor->data, tensor_bytes(tensor));
+    }
+}
+
+/* ---- Evaluations ---- */
+
+/* Calls the caller; 0, or what it returned. */
+static int evaluate(run_t *run, const optim_request *request) {
+    double loss = NAN;
+    const optim_problem *problem = &run->problem;
+    int answer;
+    ++run->result.evaluations;
+    if (request->kind == OPTIM_EVAL_HVP)
+        return problem->product(problem->user, request, run->opt);
+    if (request->kind == OPTIM_EVAL_LOSS && problem->loss != NULL)
+        answer = problem->loss(problem->user, request, &loss);
+    else
+        answer = problem->gradient(problem->user, request, &loss);
+    if (answer == 0)
+        (void)optim_set_loss(run->opt, loss);
+    if (request->evaluation == 1)
+        run->result.loss = loss;
+    return answer;
+}
+
+static void interrupt(run_t *run, int answer) {
+    run->interrupted = true;
+    run->result.callback = answer;
+    run->result.reason = OPTIM_STOP_CALLBACK;
+}
+
+static double gradient_norm(const optim_t *opt) {
+    enum { PIECE = 256 };
+    double piece[PIECE], sum = 0;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        const size_t size = dtype_size(tensor->grad_dtype);
+        for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
+            const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
+            opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
+            for (size_t j = 0; j < n; ++j)
+                sum += piece[j] * piece[j];
+        }
+    }
+    return sqrt(sum);
+}
+
+/* ---- Criteria ---- */
+
+/* With loss and gradient at the parameters between two steps. */
+static int reason_to_stop(run_t *run) {
+    const optim_stop *stop = &run->stop;
+    const optim_result *result = &run->result;
+    const bool small = result->steps > 0 && fabs(result->loss - run->last_loss) <= stop->loss_change;
+    run->still = small ? run->still + 1 : 0;
+    run->last_loss = result->loss;
+    if (!isfinite(result->loss))
+        return OPTIM_STOP_NONFINITE;
+    if (stop->gradient_norm > 0 && result->gradient_norm <= stop->gradient_norm)
+        return OPTIM_STOP_GRADIENT_NORM;
+    if (stop->has_loss_target && result->loss <= stop->loss_target)
+        return OPTIM_STOP_LOSS_TARGET;
+    if (stop->loss_change > 0 && run->still >= (stop->loss_change_steps > 0 ? stop->loss_change_steps : 1))
+        return OPTIM_STOP_LOSS_CHANGE;
+    if (stop->steps > 0 && result->steps >= stop->steps)
+        return OPTIM_STOP_STEPS;
+    if (stop->evaluations > 0 && result->evaluations >= stop->evaluations)
+        return OPTIM_STOP_EVALUATIONS;
+    if (stop->seconds > 0 && now() - run->started >= stop->seconds)
+        return OPTIM_STOP_SECONDS;
+    return OPTIM_STOP_NONE;
+}
+
+/* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
+static void look(run_t *run) {
+    const optim_request first = {.size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
+    const layer_t *method = run->opt->engine.layers[0];
+    const bool held = method->holds_gradient;
+    const int answer = held ? 0 : evaluate(run, &first);
+    if (answer != 0) {
+        interrupt(run, answer);
+        return;
+    }
+    if (held)
+        run->result.loss = loss_sign(run->opt) * method->held_loss;
+    if (run->stop.gradient_norm > 0)
+        run->result.gradient_norm = held ? method->held_norm : gradient_norm(run->opt);
+    if (run->result.loss < run->result.best_loss || run->result.steps == 0) {
+        run->result.best_loss = run->result.loss;
+        if (run->best != NULL)
+            best_copy(run, false);
+    }
+    run->result.reason = reason_to_stop(run);
+}
+
+static optim_status step(run_t *run) {
+    optim_status status = optim_step(run->opt);
+    while (status > 0) {
+        optim_request request = {.size = sizeof request};
+        (void)optim_request_info(run->opt, &request);
+        const int answer = evaluate(run, &request);
+        if (answer != 0) {
+            interrupt(run, answer);
+            return optim_cancel(run->opt);
+        }
+        status = optim_step(run->opt);
+    }
+    if (status == OPTIM_OK)
+        ++run->result.steps;
+    return status;
+}
+
+static void report(run_t *run) {
+    const optim_stop *stop = &run->stop;
+    const optim_result *result = &run->result;
+    if (stop->progress == NULL)
+        return;
+    const optim_progress progress = {sizeof progress, result->steps, result->evaluations, result->loss,
+                                     result->gradient_norm, now() - run->started};
+    const int answer = stop->progress(stop->user, &progress);
+    if (answer != 0)
+        interrupt(run, answer);
+}
+
+static optim_status loop(run_t *run) {
+    look(run);
+    while (run->result.reason == OPTIM_STOP_NONE) {
+        const optim_status status = step(run);
+        if (status == OPTIM_ERR_LINE_SEARCH) {
+            run->result.reason = OPTIM_STOP_LINE_SEARCH;
+            return OPTIM_OK;
+        }
+        if (status != OPTIM_OK || run->interrupted)
+            return status;
+        look(run);
+        if (run->result.reason != OPTIM_STOP_CALLBACK)
+            report(run);
+    }
+    return OPTIM_OK;
+}
+
+/* ---- The call ---- */
+
+static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop, const optim_result *result) {
+    const optim_t *opt = run->opt;
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(problem, "problem");
+    if (status == OPTIM_OK)
+        status = refuse_null(stop, "stop");
+    if (status == OPTIM_OK)
+        status = abi_read(problem, &run->problem, sizeof run->problem);
+    if (status == OPTIM_OK)
+        status = abi_read(stop, &run->stop, sizeof run->stop);
+    if (status == OPTIM_OK && result != NULL)
+        status = abi_read(result, &run->result, sizeof run->result);
+    if (status == OPTIM_OK && run->problem.gradient == NULL)
+        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "minimizing");
+    if (status == OPTIM_OK && opt->swapped != NULL)
+        status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before minimizing");
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.layer_count; ++l)
+        if ((opt->engine.layers[l]->method->flags & REQUESTS_PRODUCTS) && run->problem.product == NULL)
+            status = error_set(OPTIM_ERR_NULL, "\"%s\" needs Hessian-vector products: problem.product must not be NULL",
+                               opt->engine.layers[l]->name);
+    const optim_stop *s = &run->stop;
+    if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
+        !(s->loss_change > 0) && !s->has_loss_target)
+        status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
+    return status;
+}
+
+optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
+    run_t run = {.opt = opt};
+    optim_status status = check_call(&run, problem, stop, result);
+    if (status == OPTIM_OK && run.stop.keep_best)
+        status = best_make(&run);
+    if (status != OPTIM_OK)
+        return status;
+    run.started = now();
+    run.result = (optim_result){.gradient_norm = NAN, .best_loss = INFINITY, .loss = NAN};
+    status = loop(&run);
+    if (run.best != NULL && isfinite(run.result.best_loss) && !(run.result.loss <= run.result.best_loss)) {
+        best_copy(&run, true);
+        run.result.loss = run.result.best_loss;
+    }
+    best_free(&run);
+    run.result.seconds = now() - run.started;
+    if (result != NULL)
+        (void)abi_write(result, &run.result, sizeof run.result);
+    return status;
+}

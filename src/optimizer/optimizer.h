@@ -1,0 +1,84 @@
+/* The handle: an engine, its layers, the request that is open, and the schedules. */
+#ifndef OPTIMIZER_OPTIMIZER_H
+#define OPTIMIZER_OPTIMIZER_H
+
+#include "engine/engine.h"
+#include "optimizer/names.h"
+#include "optimizer/registry.h"
+#include "optimizer/schedule.h"
+
+/* Option `option` of `layer`, for `group`, follows a schedule. */
+typedef struct scheduled {
+    layer_t *layer;
+    int group, option;
+    schedule_run_t *run;
+} scheduled_t;
+
+struct optim {
+    engine_t engine;
+    names_t names; /* of parameters */
+    scheduled_t *scheduled;
+    size_t scheduled_count, scheduled_capacity;
+
+    /* the step under way */
+    optim_status open; /* the request, or 0 */
+    int waiting;       /* layer that made it */
+    int64_t evaluation;
+
+    int64_t steps, skipped;
+    double loss;
+    bool has_loss;
+
+    bool has_bounds;
+    void *swapped; /* the parameters while the output stands in their place, or NULL */
+};
+
+/* ---- layers.c ---- */
+layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method, bool per_group);
+void layer_destroy(layer_t *layer, int groups);
+bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet covered */
+/* The layer covers `group`, with the values of `from` (NULL: defaults). */
+bool layer_cover(layer_t *layer, int group, const values_t *from);
+void layer_uncover(layer_t *layer, int group);
+bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
+int optim_option_of_engine(const optim_t *opt, int which, const char *name);
+
+/* Engine layers by their REGISTRY_ENGINE_ number. */
+layer_t *optim_engine_layer(const optim_t *opt, int which);
+/* Options of the handle that the core itself reads. */
+double optim_handle_option(const optim_t *opt, const char *name);
+
+/* ---- settings.c ---- */
+typedef struct setting {
+    layer_t *layer;
+    int option;
+} setting_t;
+/* Which layer's option `key` means for `group`; error OPTION names the key and what there is. */
+optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
+/* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
+ * On error values may have been written: callers work on values that they discard then. */
+optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
+/* The layer's own check of a combination of options. */
+optim_status layer_check(const layer_t *layer, int group);
+
+/* ---- Guards shared by the API ---- */
+optim_status refuse_null(const void *pointer, const char *name);
+optim_status refuse_open(const optim_t *opt, const char *doing);
+optim_status refuse_planned(const optim_t *opt, const char *doing);
+optim_status refuse_param(const optim_t *opt, int param);
+optim_status refuse_group(const optim_t *opt, int group);
+
+/* ---- step.c ---- */
+/* The step that a layer is given. */
+step_t step_make(optim_t *opt, layer_t *layer);
+/* What must hold before memory is taken: shapes, mixing. */
+optim_status check_plan(const optim_t *opt);
+/* Whether any layer reads the loss. */
+bool optim_reads_loss(const optim_t *opt);
+double loss_sign(const optim_t *opt);
+/* Undoes the open step. */
+void step_undo(optim_t *opt);
+/* Applies every schedule at clock `steps`. */
+void schedules_apply(optim_t *opt);
+
+#endif

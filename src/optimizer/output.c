@@ -1,0 +1,107 @@
+/* The evaluation point, and memory. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "optimizer/optimizer.h"
+
+/* The outermost layer that has an answer of its own, for this group; NULL: the parameters. */
+static layer_t *output_layer(const optim_t *opt, int group) {
+    if (opt->steps == 0 || opt->swapped != NULL)
+        return NULL;
+    for (int l = opt->engine.layer_count - 1; l >= 0; --l)
+        if (opt->engine.layers[l]->method->output != NULL && layer_covers(opt->engine.layers[l], group))
+            return opt->engine.layers[l];
+    return NULL;
+}
+
+static void write_output(const optim_t *opt, size_t i, void *values) {
+    const tensor_t *tensor = &opt->engine.tensors[i];
+    layer_t *layer = output_layer(opt, tensor->group);
+    if (layer == NULL) {
+        if (tensor->count > 0)
+            memcpy(values, tensor->data, tensor->count * dtype_size(tensor->dtype));
+        return;
+    }
+    step_t s = step_make((optim_t *)(uintptr_t)opt, layer); /* prepare reads it, nothing writes */
+    s.t = (double)opt->steps;
+    pass_output(&opt->engine, layer, i, step_prepare(&s), values);
+}
+
+optim_status optim_output(const optim_t *opt, int param, void *values) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "reading the output");
+    if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
+        status = refuse_null(values, "values");
+    if (status == OPTIM_OK)
+        write_output(opt, (size_t)param, values);
+    return status;
+}
+
+/* Exchanges every parameter with its part of `other`, laid out one after the other. */
+static void exchange(optim_t *opt, char *other) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        char *data = tensor->data;
+        const size_t bytes = tensor->count * dtype_size(tensor->dtype);
+        for (size_t b = 0; b < bytes; ++b) {
+            const char kept = data[b];
+            data[b] = other[b];
+            other[b] = kept;
+        }
+        other += size_aligned(bytes);
+    }
+}
+
+static size_t all_bytes(const optim_t *opt) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        bytes += size_aligned(opt->engine.tensors[i].count * dtype_size(opt->engine.tensors[i].dtype));
+    return bytes;
+}
+
+optim_status optim_swap_output(optim_t *opt) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "swapping the output");
+    if (status != OPTIM_OK)
+        return status;
+    if (opt->swapped != NULL) {
+        exchange(opt, opt->swapped);
+        free(opt->swapped);
+        opt->swapped = NULL;
+        return OPTIM_OK;
+    }
+    char *output = memory_aligned(all_bytes(opt));
+    if (output == NULL)
+        return error_nomem("swapping the output in");
+    char *next = output;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        write_output(opt, i, next);
+        next += size_aligned(tensor->count * dtype_size(tensor->dtype));
+    }
+    exchange(opt, output);
+    opt->swapped = output;
+    return OPTIM_OK;
+}
+
+optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes) {
+    optim_status status = refuse_null(opt, "opt");
+    size_t state = 0, scratch = 0;
+    if (status == OPTIM_OK && !opt->engine.planned)
+        status = check_plan(opt);
+    if (status == OPTIM_OK)
+        status = plan_measure(&opt->engine, &state, &scratch);
+    if (status != OPTIM_OK)
+        return status;
+    if (state_bytes != NULL)
+        *state_bytes = state;
+    if (scratch_bytes != NULL)
+        *scratch_bytes = scratch;
+    return OPTIM_OK;
+}

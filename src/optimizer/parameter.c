@@ -1,0 +1,150 @@
+/* Parameters: adding, moving, bounding them. */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "optimizer/optimizer.h"
+
+static optim_status refuse_dtype(optim_dtype dtype) {
+    if (dtype >= OPTIM_F32 && dtype <= OPTIM_F16)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16", dtype);
+}
+
+/* Elements and row length; the bytes of a double each must be countable. */
+static optim_status count_elements(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
+    size_t bytes;
+    *count = *row = 1;
+    for (int i = 0; i < ndim; ++i) {
+        if (dims[i] < 0)
+            return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more", i,
+                             name, dims[i]);
+        if ((uint64_t)dims[i] > SIZE_MAX || !size_multiply(*count, (size_t)dims[i], count) ||
+            !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX)
+            return error_set(OPTIM_ERR_SIZE, "parameter \"%s\" has more elements than memory can hold", name);
+        if (i > 0)
+            *row *= (size_t)dims[i];
+    }
+    if (ndim < 2)
+        *row = *count;
+    return OPTIM_OK;
+}
+
+static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
+                              const int64_t *dims) {
+    optim_status status = refuse_planned(opt, "adding a parameter");
+    if (status == OPTIM_OK && group < 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "there is no group %d to add a parameter to", group);
+    if (status == OPTIM_OK)
+        status = refuse_group(opt, group);
+    if (status == OPTIM_OK)
+        status = refuse_dtype(dtype);
+    if (status == OPTIM_OK && ndim < 0)
+        status = error_set(OPTIM_ERR_SHAPE, "parameter \"%s\" cannot have %d dimensions", name, ndim);
+    if (status == OPTIM_OK && ndim > 0)
+        status = refuse_null(dims, "dims");
+    if (status == OPTIM_OK && opt->engine.tensor_count == INT_MAX)
+        status = error_set(OPTIM_ERR_SIZE, "there are too many parameters");
+    if (status == OPTIM_OK && names_has(&opt->names, name))
+        status = error_set(OPTIM_ERR_DUPLICATE, "there is a parameter \"%s\" already; names must differ", name);
+    return status;
+}
+
+static optim_status append(optim_t *opt, const tensor_t *tensor, const char *name, const int64_t *dims) {
+    engine_t *engine = &opt->engine;
+    void *tensors = engine->tensors;
+    tensor_t added = *tensor;
+    added.name = memory_text(name, strlen(name));
+    added.dims = malloc(((size_t)added.ndim + 1) * sizeof *dims);
+    if (added.name == NULL || added.dims == NULL || !names_reserve(&opt->names) ||
+        !memory_grow(&tensors, &engine->tensor_capacity, engine->tensor_count + 1, sizeof *engine->tensors)) {
+        free(added.name);
+        free(added.dims);
+        return error_nomem("adding a parameter");
+    }
+    if (added.ndim > 0)
+        memcpy(added.dims, dims, (size_t)added.ndim * sizeof *dims);
+    engine->tensors = tensors;
+    engine->tensors[engine->tensor_count++] = added;
+    names_add(&opt->names, added.name);
+    return OPTIM_OK;
+}
+
+optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim, const int64_t *dims,
+                             void *data, void *grad) {
+    char generated[32];
+    optim_status status = refuse_null(opt, "opt");
+    if (status != OPTIM_OK)
+        return status;
+    if (name == NULL) {
+        (void)snprintf(generated, sizeof generated, "param%zu", opt->engine.tensor_count);
+        name = generated;
+    }
+    status = check_new(opt, group, name, dtype, ndim, dims);
+    tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
+    if (status == OPTIM_OK)
+        status = count_elements(name, ndim, dims, &tensor.count, &tensor.row);
+    if (status == OPTIM_OK && tensor.count > 0)
+        status = refuse_null(data, "data");
+    return status == OPTIM_OK ? append(opt, &tensor, name, dims) : status;
+}
+
+/* For the calls that change one parameter between steps. */
+static optim_status check_change(const optim_t *opt, int param, const char *doing) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, doing);
+    return status;
+}
+
+optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
+    optim_status status = check_change(opt, param, "moving a parameter");
+    if (status == OPTIM_OK && opt->swapped != NULL)
+        status = error_set(OPTIM_ERR_SWAPPED, "a parameter cannot move while the output is swapped in: optim_swap_output first");
+    if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
+        status = refuse_null(data, "data");
+    if (status == OPTIM_OK) {
+        opt->engine.tensors[param].data = data;
+        opt->engine.tensors[param].grad = grad;
+    }
+    return status;
+}
+
+optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype) {
+    optim_status status = check_change(opt, param, "changing a gradient's dtype");
+    if (status == OPTIM_OK)
+        status = refuse_planned(opt, "changing a gradient's dtype");
+    if (status == OPTIM_OK)
+        status = refuse_dtype(dtype);
+    if (status == OPTIM_OK)
+        opt->engine.tensors[param].grad_dtype = dtype;
+    return status;
+}
+
+optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper) {
+    const optim_status status = check_change(opt, param, "setting bounds");
+    if (status != OPTIM_OK)
+        return status;
+    opt->engine.tensors[param].lower = lower;
+    opt->engine.tensors[param].upper = upper;
+    opt->has_bounds = false;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        opt->has_bounds |= opt->engine.tensors[i].lower != NULL || opt->engine.tensors[i].upper != NULL;
+    return OPTIM_OK;
+}
+
+optim_status optim_zero_grad(optim_t *opt) {
+    const optim_status status = refuse_null(opt, "opt");
+    for (size_t i = 0; status == OPTIM_OK && i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        if (tensor->grad != NULL)
+            memset(tensor->grad, 0, tensor->count * dtype_size(tensor->grad_dtype));
+    }
+    return status;
+}

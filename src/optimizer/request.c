@@ -1,0 +1,57 @@
+/* Details of the open request. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "optimizer/abi.h"
+#include "optimizer/optimizer.h"
+
+optim_status optim_request_info(const optim_t *opt, optim_request *request) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(request, "request");
+    if (status != OPTIM_OK)
+        return status;
+    const bool by_loss = opt->open == OPTIM_EVAL_LOSS;
+    optim_request info = {.kind = opt->open, .sample = opt->engine.sample, .component = -1, .evaluation = opt->evaluation};
+    info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && optim_reads_loss(opt));
+    if (opt->open == OPTIM_OK)
+        info = (optim_request){.component = -1};
+    return abi_write(request, &info, sizeof info);
+}
+
+/* The state of the waiting layer with this role, for one parameter. */
+static optim_status find_product_state(const optim_t *opt, int param, state_role_t role, void **found) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    if (status != OPTIM_OK)
+        return status;
+    if (opt->open != OPTIM_EVAL_HVP)
+        return error_set(OPTIM_ERR_CLOSED, "no Hessian-vector product is asked for");
+    const layer_t *layer = opt->engine.layers[opt->waiting];
+    for (size_t k = 0; k < layer->states; ++k)
+        if (layer->method->states[k].role == role)
+            *found = layer->slot[(size_t)param * layer->states + k];
+    return OPTIM_OK;
+}
+
+optim_status optim_hvp_vector(const optim_t *opt, int param, const void **direction) {
+    void *found = NULL;
+    optim_status status = refuse_null(direction, "direction");
+    if (status == OPTIM_OK)
+        status = find_product_state(opt, param, DIRECTION, &found);
+    if (status == OPTIM_OK)
+        *direction = found;
+    return status;
+}
+
+optim_status optim_hvp_result(optim_t *opt, int param, void **product) {
+    void *found = NULL;
+    optim_status status = refuse_null(product, "product");
+    if (status == OPTIM_OK)
+        status = find_product_state(opt, param, PRODUCT, &found);
+    if (status == OPTIM_OK)
+        *product = found;
+    return status;
+}

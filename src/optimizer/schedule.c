@@ -1,0 +1,138 @@
+#include "optimizer/schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "optimizer/registry.h"
+
+void schedule_destroy(schedule_run_t *run) {
+    if (run == NULL)
+        return;
+    for (size_t i = 0; i < run->children; ++i)
+        schedule_destroy(run->child[i]);
+    for (size_t i = 0; run->list != NULL && run->schedule->options[i].name != NULL; ++i)
+        free(run->list[i].value);
+    free(run->child);
+    free(run->list);
+    free(run->option);
+    free(run);
+}
+
+static size_t count_pieces(const char *text, size_t length, char separator) {
+    size_t count = 1;
+    int depth = 0;
+    for (size_t i = 0; i < length; ++i) {
+        depth += (text[i] == '(') - (text[i] == ')');
+        count += depth == 0 && text[i] == separator;
+    }
+    return count;
+}
+
+static optim_status read_list(number_list_t *list, const option_t *option, const char *text, size_t length) {
+    const size_t count = count_pieces(text, length, ';');
+    list->value = malloc(count * sizeof *list->value);
+    if (list->value == NULL)
+        return error_nomem("reading a list");
+    for (const char *end = text + length; list->count < count; text += option_span(text, (size_t)(end - text), ';') + 1) {
+        const ptrdiff_t span = option_span(text, (size_t)(end - text), ';');
+        if (span < 0 || !number_parse(text, (size_t)span, &list->value[list->count]))
+            return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not a list of numbers separated by ';'",
+                             option->name, (int)(length > 100 ? 100 : length), text);
+        ++list->count;
+    }
+    return OPTIM_OK;
+}
+
+/* NAME, or NAME(options). */
+static optim_status read_child(schedule_run_t **child, const char *text, size_t length, double base) {
+    const char *open = memchr(text, '(', length);
+    if (open == NULL)
+        return schedule_create(child, text, length, "", 0, base);
+    if (text[length - 1] != ')')
+        return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)", (int)(length > 100 ? 100 : length),
+                         text);
+    const size_t name = (size_t)(open - text);
+    return schedule_create(child, text, name, open + 1, length - name - 2, base);
+}
+
+static optim_status read_children(schedule_run_t *run, const char *text, size_t length, double base) {
+    const size_t count = count_pieces(text, length, ';');
+    run->child = calloc(count, sizeof *run->child);
+    if (run->child == NULL)
+        return error_nomem("reading schedules");
+    for (const char *end = text + length; run->children < count;) {
+        const ptrdiff_t span = option_span(text, (size_t)(end - text), ';');
+        if (span < 0)
+            return error_set(OPTIM_ERR_VALUE, "parentheses do not match in \"%.100s\"", text);
+        const optim_status status = read_child(&run->child[run->children], text, (size_t)span, base);
+        if (status != OPTIM_OK)
+            return status;
+        ++run->children;
+        text += span + 1;
+    }
+    return OPTIM_OK;
+}
+
+static optim_status read_options(schedule_run_t *run, const char *text, double base) {
+    const schedule_t *schedule = run->schedule;
+    option_piece_t piece;
+    int more;
+    while ((more = option_next(&text, &piece)) > 0) {
+        const int i = option_find(schedule->options, piece.key, piece.key_length);
+        if (i < 0) {
+            char names[200];
+            option_names(schedule->options, names, sizeof names);
+            return error_set(OPTIM_ERR_OPTION, "schedule \"%s\" has no option \"%.*s\"; it has: %s", schedule->name,
+                             (int)piece.key_length, piece.key, names);
+        }
+        const option_t *option = &schedule->options[i];
+        optim_status status;
+        if (strcmp(option->range, "list") == 0)
+            status = read_list(&run->list[i], option, piece.value, piece.value_length);
+        else if (strcmp(option->range, "schedules") == 0)
+            status = read_children(run, piece.value, piece.value_length, base);
+        else
+            status = option_parse(option, piece.value, piece.value_length, &run->option[i]);
+        if (status != OPTIM_OK)
+            return status;
+    }
+    if (more < 0)
+        return more;
+    const char *wrong = schedule->check == NULL ? NULL : schedule->check(run, base);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "schedule \"%s\": %s", schedule->name, wrong);
+}
+
+optim_status schedule_create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
+                             size_t options_length, double base) {
+    *out = NULL;
+    const schedule_t *schedule = registry_find_schedule(name, name_length);
+    if (schedule == NULL)
+        return OPTIM_ERR_NAME;
+    const size_t count = option_count(schedule->options);
+    schedule_run_t *run = calloc(1, sizeof *run);
+    char *text = memory_text(options, options_length);
+    if (run != NULL) {
+        run->schedule = schedule;
+        run->option = calloc(count + 1, sizeof *run->option);
+        run->list = calloc(count + 1, sizeof *run->list);
+    }
+    optim_status status = OPTIM_OK;
+    if (run == NULL || text == NULL || run->option == NULL || run->list == NULL)
+        status = error_nomem("making a schedule");
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        run->option[i] = schedule->options[i].initial;
+    if (status == OPTIM_OK)
+        status = option_check_unique(text);
+    if (status == OPTIM_OK)
+        status = read_options(run, text, base);
+    free(text);
+    if (status != OPTIM_OK) {
+        schedule_destroy(run);
+        return status;
+    }
+    *out = run;
+    return OPTIM_OK;
+}

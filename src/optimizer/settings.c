@@ -1,0 +1,281 @@
+/* Options: which layer a key belongs to, setting, reading, and driving them by schedules. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "optimizer/optimizer.h"
+
+/* ---- Finding ---- */
+
+static bool option_in(const layer_t *layer, const char *key, size_t length, setting_t *setting) {
+    const int option = option_find(layer->method->options, key, length);
+    if (option >= 0)
+        *setting = (setting_t){(layer_t *)(uintptr_t)layer, option};
+    return option >= 0;
+}
+
+/* The layers in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
+static const layer_t *lookup_layer(const optim_t *opt, int group, int position) {
+    const engine_t *engine = &opt->engine;
+    if (position == 0)
+        for (int l = 0; l < engine->method_count; ++l)
+            if (layer_covers(engine->layers[l], group))
+                return engine->layers[l];
+    if (position <= REGISTRY_ENGINE_COUNT)
+        return optim_engine_layer(opt, position - 1);
+    const int wrapper = engine->method_count + 1 + position - REGISTRY_ENGINE_COUNT - 1;
+    return wrapper < engine->layer_count - (REGISTRY_ENGINE_COUNT - 1) ? engine->layers[wrapper] : NULL;
+}
+
+optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
+    const char *dot = memchr(key, '.', length);
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+    const layer_t *layer;
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
+        if (dot == NULL && option_in(layer, key, length, setting))
+            return OPTIM_OK;
+        if (dot != NULL && strlen(layer->name) == prefix && memcmp(layer->name, key, prefix) == 0 &&
+            option_in(layer, dot + 1, length - prefix - 1, setting))
+            return OPTIM_OK;
+    }
+    char names[256], more[128];
+    layer = lookup_layer(opt, group, 0);
+    option_names(layer->method->options, names, sizeof names);
+    option_names(optim_engine_layer(opt, REGISTRY_ENGINE_GUARD)->method->options, more, sizeof more);
+    return error_set(OPTIM_ERR_OPTION,
+                     "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: clip_norm, clip_value, maximize, "
+                     "grad_scale, %s",
+                     layer->name, (int)(length > 60 ? 60 : length), key, names, more);
+}
+
+/* ---- Setting ---- */
+
+static values_t *values_of(const setting_t *setting, int group) {
+    return &setting->layer->values[setting->layer->per_group ? group : 0];
+}
+
+optim_status layer_check(const layer_t *layer, int group) {
+    const double *option = layer->values[layer->per_group ? group : 0].base;
+    const char *wrong = layer->method->check == NULL ? NULL : layer->method->check(option);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", layer->name, wrong);
+}
+
+static optim_status refuse_handle_option(const setting_t *setting, int group) {
+    if (setting->layer->per_group || group <= 0)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
+                     setting->layer->method->options[setting->option].name, group);
+}
+
+optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip) {
+    option_piece_t piece;
+    optim_status status = option_check_unique(options);
+    int more;
+    if (status != OPTIM_OK)
+        return status;
+    while ((more = option_next(&options, &piece)) > 0) {
+        setting_t setting;
+        if (skip != NULL && piece.key_length == strlen(skip) && memcmp(piece.key, skip, piece.key_length) == 0)
+            continue;
+        status = setting_find(opt, group, piece.key, piece.key_length, &setting);
+        if (status == OPTIM_OK)
+            status = refuse_handle_option(&setting, group);
+        if (status != OPTIM_OK)
+            return status;
+        const option_t *option = &setting.layer->method->options[setting.option];
+        values_t *values = values_of(&setting, group);
+        status = option_parse(option, piece.value, piece.value_length, &values->base[setting.option]);
+        if (status != OPTIM_OK)
+            return status;
+        values->now[setting.option] = values->base[setting.option];
+    }
+    return more;
+}
+
+/* Whether this change calls for other states than those that memory was taken for. */
+static bool changes_memory(const layer_t *layer, const char *option, double before, double after) {
+    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (state->when != NULL && strcmp(state->when, option) == 0 && (before != 0) != (after != 0))
+            return true;
+        if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
+            return true;
+    }
+    return false;
+}
+
+static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        if (scheduled->layer == setting->layer && scheduled->option == setting->option &&
+            (scheduled->group == group || !setting->layer->per_group))
+            return scheduled;
+    }
+    return NULL;
+}
+
+/* Whether the value could be set: its range, its combination with the others, memory. */
+static optim_status check_value(const optim_t *opt, int group, const setting_t *setting, double value) {
+    const option_t *option = &setting->layer->method->options[setting->option];
+    double *base = &values_of(setting, group)->base[setting->option];
+    const double before = *base;
+    optim_status status = option_check(option, value);
+    if (status != OPTIM_OK)
+        return status;
+    *base = value;
+    status = layer_check(setting->layer, group);
+    *base = before;
+    if (status == OPTIM_OK && opt->engine.planned && changes_memory(setting->layer, option->name, before, value))
+        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step", option->name);
+    return status;
+}
+
+optim_status refuse_group(const optim_t *opt, int group) {
+    if (group >= -1 && group < opt->engine.group_count)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ARGUMENT, "there is no group %d; there are %d, counted from 0 (-1: all)", group,
+                     opt->engine.group_count);
+}
+
+/* The groups that a call means: one, or all. */
+static int group_first(int group) {
+    return group < 0 ? 0 : group;
+}
+static int group_last(const optim_t *opt, int group) {
+    return group < 0 ? opt->engine.group_count - 1 : group;
+}
+
+static optim_status find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
+    const optim_status status = setting_find(opt, group, key, strlen(key), setting);
+    if (status == OPTIM_OK && option_is_text(&setting->layer->method->options[setting->option]))
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
+    return status;
+}
+
+/* What optim_set and optim_set_schedule check before anything changes. */
+static optim_status check_call(const optim_t *opt, int group, const char *key, const char *doing) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(key, "key");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, doing);
+    if (status == OPTIM_OK)
+        status = refuse_group(opt, group);
+    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
+        setting_t setting;
+        status = find_number(opt, g, key, &setting);
+        if (status == OPTIM_OK)
+            status = refuse_handle_option(&setting, group);
+    }
+    return status;
+}
+
+optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
+    setting_t setting;
+    optim_status status = check_call(opt, group, key, "setting an option");
+    if (status != OPTIM_OK)
+        return status;
+    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
+        status = find_number(opt, g, key, &setting);
+        if (status == OPTIM_OK)
+            status = check_value(opt, g, &setting, value);
+    }
+    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
+        (void)find_number(opt, g, key, &setting);
+        values_of(&setting, g)->base[setting.option] = value;
+        if (scheduled_find(opt, &setting, g) == NULL)
+            values_of(&setting, g)->now[setting.option] = value;
+    }
+    return status;
+}
+
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(key, "key");
+    if (status == OPTIM_OK)
+        status = refuse_null(value, "value");
+    if (status == OPTIM_OK)
+        status = refuse_group(opt, group);
+    setting_t setting;
+    if (status == OPTIM_OK)
+        status = find_number(opt, group_first(group), key, &setting);
+    if (status != OPTIM_OK)
+        return status;
+    const double base = values_of(&setting, group_first(group))->base[setting.option];
+    const scheduled_t *scheduled = scheduled_find(opt, &setting, group_first(group));
+    *value = scheduled == NULL ? base : schedule_value(scheduled->run, base, (double)opt->steps);
+    return OPTIM_OK;
+}
+
+/* ---- Schedules ---- */
+
+void schedules_apply(optim_t *opt) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const setting_t setting = {scheduled->layer, scheduled->option};
+        values_t *values = values_of(&setting, scheduled->group);
+        values->now[setting.option] = schedule_value(scheduled->run, values->base[setting.option], (double)opt->steps);
+    }
+}
+
+static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
+    const scheduled_t *found = scheduled_find(opt, setting, group);
+    if (found == NULL)
+        return;
+    const size_t i = (size_t)(found - opt->scheduled);
+    schedule_destroy(opt->scheduled[i].run);
+    opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
+    values_t *values = values_of(setting, group);
+    values->now[setting->option] = values->base[setting->option];
+}
+
+/* One group's schedule, made but not yet attached. */
+static optim_status make_scheduled(optim_t *opt, int group, const char *key, const char *name, const char *options,
+                                   scheduled_t *made) {
+    setting_t setting;
+    const optim_status status = setting_find(opt, group, key, strlen(key), &setting);
+    if (status != OPTIM_OK)
+        return status;
+    *made = (scheduled_t){setting.layer, setting.layer->per_group ? group : 0, setting.option, NULL};
+    const char *text = options == NULL ? "" : options;
+    return schedule_create(&made->run, name, strlen(name), text, strlen(text), values_of(&setting, group)->base[setting.option]);
+}
+
+static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
+    const size_t groups = (size_t)(last - first + 1);
+    scheduled_t *made = calloc(groups, sizeof *made);
+    void *grown = opt->scheduled;
+    optim_status status = OPTIM_OK;
+    if (made == NULL ||
+        !memory_grow(&grown, &opt->scheduled_capacity, opt->scheduled_count + groups, sizeof *opt->scheduled))
+        status = error_nomem("attaching a schedule");
+    opt->scheduled = grown;
+    for (size_t i = 0; status == OPTIM_OK && i < groups; ++i)
+        status = make_scheduled(opt, first + (int)i, key, name, options, &made[i]);
+    for (size_t i = 0; made != NULL && i < groups; ++i) {
+        const setting_t setting = {made[i].layer, made[i].option};
+        if (status != OPTIM_OK) {
+            schedule_destroy(made[i].run);
+            continue;
+        }
+        remove_schedule(opt, &setting, made[i].group);
+        opt->scheduled[opt->scheduled_count++] = made[i];
+    }
+    free(made);
+    return status;
+}
+
+optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options) {
+    const optim_status status = check_call(opt, group, key, "setting a schedule");
+    if (status != OPTIM_OK)
+        return status;
+    if (schedule != NULL)
+        return attach(opt, group_first(group), group_last(opt, group), key, schedule, options);
+    for (int g = group_first(group); g <= group_last(opt, group); ++g) {
+        setting_t setting;
+        if (find_number(opt, g, key, &setting) == OPTIM_OK)
+            remove_schedule(opt, &setting, g);
+    }
+    return OPTIM_OK;
+}

@@ -1,0 +1,297 @@
+/*
+ * The life of a step. A gradient that arrives goes through the layers from the outermost to the methods; a layer that
+ * wants another evaluation returns a request and is called again, at the stage it named, when the answer has gone through
+ * the layers outside it. When the methods are done, the layers finish from the inside out, and what is still queued is
+ * run in one last pass.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "optimizer/optimizer.h"
+
+step_t step_make(optim_t *opt, layer_t *layer) {
+    engine_t *engine = &opt->engine;
+    return (step_t){
+        .t = (double)(opt->steps + 1),
+        .stage = layer->stage,
+        .loss = opt->loss,
+        .option = layer_option(layer, layer->first_group),
+        .scalar = layer->scalar + (size_t)layer->first_group * layer->states,
+        .groups = layer->groups,
+        .holds_gradient = layer->holds_gradient,
+        .held_loss = layer->held_loss,
+        .held_norm = layer->held_norm,
+        .first = opt->evaluation == 1,
+        .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
+        .reads_loss = optim_reads_loss(opt),
+        .searches = engine->layers[0]->method->flags & SEARCHES,
+        .seed = engine->seed,
+        .engine = engine,
+        .layer = layer,
+    };
+}
+
+/* ---- What must hold before the first step ---- */
+
+static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
+    for (size_t i = 0; layer->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        if (!layer_covers(layer, tensor->group))
+            continue;
+        const char *wrong = layer->method->refuses(tensor, layer_option(layer, tensor->group));
+        if (wrong != NULL)
+            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", layer->name, tensor->name, wrong);
+    }
+    return OPTIM_OK;
+}
+
+optim_status check_plan(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        if (layer->is_method && engine->method_count > 1 && (layer->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
+            return error_set(OPTIM_ERR_MISMATCH,
+                             "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
+                             "use one handle each",
+                             layer->name, engine->layers[l == 0 ? 1 : 0]->name);
+        const optim_status status = check_shapes(opt, layer);
+        if (status != OPTIM_OK)
+            return status;
+    }
+    return OPTIM_OK;
+}
+
+bool optim_reads_loss(const optim_t *opt) {
+    for (int l = 0; l < opt->engine.layer_count; ++l)
+        if (opt->engine.layers[l]->method->flags & READS_LOSS)
+            return true;
+    return false;
+}
+
+/* ---- Undoing ---- */
+
+/* Layers that moved the parameters for an evaluation put them back, the outermost (which moved them last) first. */
+static void undo_layers(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    engine->updates.count = engine->filters.count = 0;
+    for (int l = engine->layer_count - 1; l >= 0; --l) {
+        layer_t *layer = engine->layers[l];
+        if (layer->moved)
+            pass_restore(engine, layer);
+        if (layer->method->flags & REQUESTS)
+            memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);
+        layer->stage = 0;
+        layer->moved = false;
+    }
+    engine->draws = engine->draws_backup;
+}
+
+void step_undo(optim_t *opt) {
+    undo_layers(opt);
+    opt->open = OPTIM_OK;
+    opt->has_loss = false;
+}
+
+/* ---- One call of optim_step ---- */
+
+static optim_status begin(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    if (opt->swapped != NULL)
+        return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
+    if (engine->tensor_count == 0)
+        return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
+    if (!engine->planned) {
+        optim_status status = check_plan(opt);
+        if (status == OPTIM_OK)
+            status = plan_build(engine);
+        if (status != OPTIM_OK)
+            return status;
+    }
+    engine->seed = (uint64_t)optim_handle_option(opt, "seed");
+    engine->draws_backup = engine->draws;
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        if (layer->method->flags & REQUESTS)
+            memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
+    }
+    schedules_apply(opt);
+    opt->evaluation = 1;
+    return OPTIM_OK;
+}
+
+/* Calls one layer; keeps what it says about itself. */
+static optim_status advance(optim_t *opt, int l, bool *check_finite) {
+    layer_t *layer = opt->engine.layers[l];
+    step_t s = step_make(opt, layer);
+    s.check_finite = *check_finite;
+    optim_status status = OPTIM_OK;
+    if (layer->method->advance != NULL)
+        status = layer->method->advance(&s);
+    else if (layer->is_method)
+        step_update(&s, 0);
+    opt->loss = s.loss;
+    *check_finite = s.check_finite;
+    layer->stage = status > 0 ? opt->engine.next_stage : 0;
+    layer->moved |= status > 0;
+    layer->holds_gradient = s.holds_gradient;
+    layer->held_loss = s.held_loss;
+    layer->held_norm = s.held_norm;
+    return status;
+}
+
+/* From layer `from` inwards, until one waits. */
+static optim_status deliver(optim_t *opt, int from) {
+    bool check_finite = false;
+    for (int l = from; l >= 0; --l) {
+        const optim_status status = advance(opt, l, &check_finite);
+        if (status > 0)
+            opt->waiting = l;
+        if (status != OPTIM_OK)
+            return status;
+    }
+    return OPTIM_OK;
+}
+
+static void finish(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    for (int l = 0; l < engine->layer_count; ++l) {
+        layer_t *layer = engine->layers[l];
+        layer->moved = false;
+        if (layer->method->finish == NULL)
+            continue;
+        step_t s = step_make(opt, layer);
+        layer->method->finish(&s);
+    }
+    const pass_end_t end = {.project = opt->has_bounds, .zero_gradient = optim_handle_option(opt, "zero_grad") != 0};
+    pass_flush(engine, &end);
+    engine->filters.count = 0;
+    ++opt->steps;
+}
+
+/* The first element that is not finite, for the error's sentence. */
+static optim_status name_nonfinite(const optim_t *opt) {
+    enum { PIECE = 256 };
+    double piece[PIECE];
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        const size_t size = dtype_size(tensor->grad_dtype);
+        for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
+            const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
+            opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
+            for (size_t j = 0; j < n; ++j)
+                if (!isfinite(piece[j]))
+                    return error_set(OPTIM_ERR_NONFINITE,
+                                     "the gradient of parameter \"%s\" is %g at element %zu; the step was undone",
+                                     tensor->name, piece[j], offset + j);
+        }
+    }
+    return error_set(OPTIM_ERR_NONFINITE, "the loss, or the gradient once scaled, is not finite; the step was undone");
+}
+
+/* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
+static optim_status fail(optim_t *opt, optim_status status) {
+    const bool rejected = opt->engine.rejected;
+    opt->engine.rejected = false;
+    step_undo(opt);
+    if (!rejected)
+        return status;
+    if (optim_handle_option(opt, "nonfinite") != 1)
+        return name_nonfinite(opt);
+    ++opt->skipped;
+    return OPTIM_OK;
+}
+
+static optim_status refuse_missing_loss(const optim_t *opt) {
+    if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !optim_reads_loss(opt))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
+                     opt->engine.layers[0]->name);
+}
+
+/* The layer at which what has been evaluated arrives. */
+static int arrival(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    if (opt->open == OPTIM_OK && engine->layers[0]->holds_gradient)
+        return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
+    if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
+        return engine->layer_count - 1;
+    return opt->waiting;
+}
+
+optim_status optim_step(optim_t *opt) {
+    if (opt == NULL)
+        return refuse_null(opt, "opt");
+    optim_status status = opt->open == OPTIM_OK ? begin(opt) : OPTIM_OK;
+    if (status != OPTIM_OK)
+        return status;
+    const int from = arrival(opt);
+    if (opt->open != OPTIM_OK || !opt->engine.layers[0]->holds_gradient)
+        status = refuse_missing_loss(opt);
+    if (status != OPTIM_OK)
+        return status;
+    if (from == opt->engine.layer_count - 1)
+        opt->engine.filters.count = 0;
+    status = deliver(opt, from);
+    opt->open = status > 0 ? status : OPTIM_OK;
+    opt->has_loss = false;
+    if (status < 0)
+        return fail(opt, status);
+    if (status > 0)
+        ++opt->evaluation;
+    else
+        finish(opt);
+    return status;
+}
+
+/* -1 if group 0 maximizes: methods minimize. */
+double loss_sign(const optim_t *opt) {
+    const layer_t *scale = optim_engine_layer(opt, REGISTRY_ENGINE_SCALE);
+    return layer_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;
+}
+
+optim_status optim_set_loss(optim_t *opt, double loss) {
+    const optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK) {
+        opt->loss = loss_sign(opt) * loss;
+        opt->has_loss = true;
+    }
+    return status;
+}
+
+optim_status optim_cancel(optim_t *opt) {
+    const optim_status status = refuse_null(opt, "opt");
+    if (status != OPTIM_OK)
+        return status;
+    if (opt->open == OPTIM_OK)
+        return error_set(OPTIM_ERR_CLOSED, "no request is open: there is no step to cancel");
+    step_undo(opt);
+    return OPTIM_OK;
+}
+
+optim_status optim_reset(optim_t *opt) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "resetting");
+    if (status == OPTIM_OK && opt->swapped != NULL)
+        status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before resetting");
+    if (status != OPTIM_OK)
+        return status;
+    opt->steps = opt->skipped = 0;
+    opt->has_loss = false;
+    if (opt->engine.planned)
+        plan_reset(&opt->engine);
+    return OPTIM_OK;
+}
+
+int optim_wants_gradient(const optim_t *opt) {
+    return opt != NULL && opt->open == OPTIM_OK && !opt->engine.layers[0]->holds_gradient;
+}
+
+int64_t optim_steps(const optim_t *opt) {
+    return opt == NULL ? 0 : opt->steps;
+}
+
+int64_t optim_skipped(const optim_t *opt) {
+    return opt == NULL ? 0 : opt->skipped;
+}

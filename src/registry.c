@@ -1,0 +1,122 @@
+/* The registry: descriptors collected from registry.def, the one source of every listing. */
+#include "optimizer/registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+
+/* Each descriptor exists once per precision and instruction-set level. */
+#ifdef GRADOPT_LEVEL_V3
+#define DECLARE(name)                                                                                                  \
+    extern const method_t method_##name##_f32_base, method_##name##_f64_base, method_##name##_f32_v3,                  \
+        method_##name##_f64_v3;
+#define LEVELS(name)                                                                                                   \
+    {                                                                                                                  \
+        {{&method_##name##_f32_base, &method_##name##_f64_base}}, {                                                    \
+            { &method_##name##_f32_v3, &method_##name##_f64_v3 }                                                       \
+        }                                                                                                              \
+    }
+#else
+#define DECLARE(name) extern const method_t method_##name##_f32_base, method_##name##_f64_base;
+#define LEVELS(name)                                                                                                   \
+    {                                                                                                                  \
+        { { &method_##name##_f32_base, &method_##name##_f64_base } }                                                   \
+    }
+#endif
+
+#define METHOD(name) DECLARE(name)
+#define ALIAS(alias, name)
+#define WRAPPER(name) DECLARE(name)
+#define SCHEDULE(name) extern const schedule_t schedule_##name;
+#include "registry.def"
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+DECLARE(clip)
+DECLARE(guard)
+DECLARE(scale)
+
+#define SCHEDULE(name)
+#define WRAPPER(name)
+#define METHOD(name) {#name, LEVELS(name)},
+#define ALIAS(alias, name) {#alias, LEVELS(name)},
+const registry_method_t REGISTRY_METHODS[] = {
+#include "registry.def"
+};
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+
+#define SCHEDULE(name)
+#define WRAPPER(name) {#name, LEVELS(name)},
+#define METHOD(name)
+#define ALIAS(alias, name)
+const registry_method_t REGISTRY_WRAPPERS[] = {
+#include "registry.def"
+};
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+
+#define SCHEDULE(name) &schedule_##name,
+#define WRAPPER(name)
+#define METHOD(name)
+#define ALIAS(alias, name)
+const schedule_t *const REGISTRY_SCHEDULES[] = {
+#include "registry.def"
+};
+
+const size_t REGISTRY_METHOD_COUNT = sizeof REGISTRY_METHODS / sizeof *REGISTRY_METHODS;
+const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTRY_WRAPPERS;
+const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
+
+const registry_method_t REGISTRY_ENGINE[] = {{"engine", LEVELS(clip)}, {"engine", LEVELS(guard)}, {"engine", LEVELS(scale)}};
+
+static bool is_called(const char *name, const char *wanted, size_t length) {
+    return strlen(name) == length && memcmp(name, wanted, length) == 0;
+}
+
+static const char *method_name(size_t i) {
+    return REGISTRY_METHODS[i].name;
+}
+static const char *wrapper_name(size_t i) {
+    return REGISTRY_WRAPPERS[i].name;
+}
+static const char *schedule_name(size_t i) {
+    return REGISTRY_SCHEDULES[i]->name;
+}
+
+/* Position of the entry, or -1 with an error that lists the valid names. */
+static ptrdiff_t find(const char *kind, const char *(*name_of)(size_t), size_t count, const char *name, size_t length) {
+    char names[320] = "";
+    for (size_t i = 0, used = 0; i < count; ++i) {
+        if (is_called(name_of(i), name, length))
+            return (ptrdiff_t)i;
+        if (used < sizeof names) {
+            const int wrote = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name_of(i));
+            used += wrote < 0 ? sizeof names : (size_t)wrote;
+        }
+    }
+    (void)error_set(OPTIM_ERR_NAME, "no %s is called \"%.*s\"; there are: %s", kind, (int)(length > 60 ? 60 : length), name,
+                    names);
+    return -1;
+}
+
+const registry_method_t *registry_find_method(const char *name, size_t length) {
+    const ptrdiff_t i = find("algorithm", method_name, REGISTRY_METHOD_COUNT, name, length);
+    return i < 0 ? NULL : &REGISTRY_METHODS[i];
+}
+
+const registry_method_t *registry_find_wrapper(const char *name, size_t length) {
+    const ptrdiff_t i = find("wrapper", wrapper_name, REGISTRY_WRAPPER_COUNT, name, length);
+    return i < 0 ? NULL : &REGISTRY_WRAPPERS[i];
+}
+
+const schedule_t *registry_find_schedule(const char *name, size_t length) {
+    const ptrdiff_t i = find("schedule", schedule_name, REGISTRY_SCHEDULE_COUNT, name, length);
+    return i < 0 ? NULL : REGISTRY_SCHEDULES[i];
+}

@@ -1,0 +1,41 @@
+/*
+ * The engine's second layer: options of the whole handle, and the look at what arrives when nonfinite= asks for it.
+ * Without wrappers in between the look is left to the engine's inner layer, which may be summing the gradient anyway.
+ */
+#include <math.h>
+
+#include "engine/method.h"
+
+enum { NONFINITE, ZERO_GRAD, SEED };
+enum { PROPAGATE, SKIP, ERROR };
+static const option_t OPTIONS[] = {
+    [NONFINITE] = {"nonfinite", PROPAGATE, "propagate|skip|error", "what a NaN or infinite gradient does to the step"},
+    [ZERO_GRAD] = {"zero_grad", 0, "0|1", "leave the gradients zero when a step is complete"},
+    [SEED] = {"seed", 1, "integer [0,9007199254740992]", "seed of the handle's random stream"},
+    {0},
+};
+
+/* NaN where an element is not finite. */
+static void nonfinite(const tile_t *t) {
+    const real *g = t->g;
+    double *term = t->term[0];
+    for (size_t i = 0; i < t->n; ++i)
+        term[i] = (double)(g[i] - g[i]);
+}
+
+static optim_status advance(step_t *s) {
+    if (s->option[NONFINITE] == PROPAGATE || (s->searches && !s->first))
+        return OPTIM_OK;
+    if (s->first && s->reads_loss && !isfinite(s->loss))
+        return step_reject(s);
+    s->check_finite = !s->wrapped;
+    return s->wrapped && isnan(step_reduce(s, 0, 1)[0]) ? step_reject(s) : OPTIM_OK;
+}
+
+const method_t METHOD(guard) = {
+    .name = "engine",
+    .purpose = "options of the handle",
+    .options = OPTIONS,
+    .advance = advance,
+    .kernels = {nonfinite},
+};
