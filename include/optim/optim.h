@@ -156,7 +156,8 @@ optim_status optim_zero_grad(optim_t *opt);
 
 /*
  * What the open request asks for. Set `size` to sizeof(optim_request) first; a longer struct with a zero tail is
- * accepted, a shorter one is filled as far as it goes. With no request open, kind is 0.
+ * accepted, a shorter one is filled as far as it goes. With no request open, kind is 0 and sample says what the gradient
+ * that the next step begins with should be made of.
  */
 typedef struct optim_request {
     size_t size;

@@ -43,6 +43,7 @@ typedef struct layer {
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
     double held_loss, held_norm;
+    int next_sample;
 
     /* memory, taken by plan_build */
     size_t states;          /* rows of the state table */

@@ -18,7 +18,7 @@
 enum {
     METHOD_STATES = 20,   /* rows of a state table */
     METHOD_KERNELS = 20,  /* kernels of a descriptor */
-    METHOD_SUMS = 4,      /* sums of one reduction */
+    METHOD_SUMS = 8,      /* sums of one reduction */
     METHOD_SCALARS = 256, /* bytes of what prepare fills */
     TILE_ELEMENTS = 4096  /* the longest tile: a few of them fit the second-level cache */
 };
@@ -29,10 +29,12 @@ typedef struct tensor {
     optim_dtype dtype, grad_dtype;
     int ndim;
     int64_t *dims;
+    size_t id;    /* number of the parameter, from 0 */
     size_t count; /* elements */
     size_t row;   /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;  /* position of its first element in all tensors concatenated */
     size_t first_row; /* and of its first row */
+    size_t stride;    /* reals from one copy of a state to the next */
     int group;
     void *data, *grad;
     const void *lower, *upper;
@@ -104,6 +106,7 @@ typedef struct state {
     double initial;
     const char *initial_option; /* or the value of this option */
     bool from_param;            /* or the parameters as they stand at the first step */
+    bool nonnegative;           /* never below zero: short storage spends no sign on it */
 } state_t;
 
 typedef struct step step_t;
@@ -170,6 +173,7 @@ struct step {
     int groups;            /* of this layer */
     bool holds_gradient;   /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
+    int next_sample;       /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;            /* this is the gradient that the step began with */
     bool wrapped;          /* wrappers lie between the engine's outer layers and its inner one */
     bool check_finite;     /* the engine's inner layer shall look whether the gradient is finite */
@@ -228,6 +232,14 @@ uint64_t step_draws(step_t *s, uint64_t count);
 /* ---- In method and wrapper files ---- */
 #ifdef REAL
 typedef REAL real;
+
+/* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
+typedef struct decay {
+    double l2, shrink;
+} decay_t;
+static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
+    return (decay_t){decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1};
+}
 
 /* Name of a descriptor: one for each precision and instruction-set level. */
 #define METHOD_PASTE(name, suffix) method_##name##_##suffix

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/part.h"
 
@@ -246,7 +245,7 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.n = ref->n;
     t.tensor = tensor;
     t.offset = ref->offset;
-    t.stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
+    t.stride = tensor->stride;
     t.work = t.out = t.g = NULL;
     for (int j = 0; j < METHOD_SUMS; ++j)
         t.term[j] = scratch->term[j];
@@ -339,7 +338,7 @@ void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scal
         if (!takes_part(engine, layer, i) || tensor->count == 0)
             continue;
         tile_t t = {.n = tensor->count, .tensor = tensor, .work = engine->work};
-        t.stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
+        t.stride = tensor->stride;
         open_whole(engine, &t, i);
         run_kernel(engine, &t, layer, kernel, i, scalars);
         close_parameters(engine, &t);
@@ -355,7 +354,7 @@ void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const c
         const size_t left = tensor->count - offset;
         tile_t t = {.n = left < TILE_ELEMENTS ? left : TILE_ELEMENTS, .tensor = tensor, .offset = offset};
         t.out = scratch->term[0];
-        t.stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
+        t.stride = tensor->stride;
         open_parameters(engine, &t, scratch->p);
         bind(engine, &t, layer, i, scalars);
         layer->typed.precision[tensor_precision(tensor)]->output(&t);

@@ -181,6 +181,7 @@ static void tiles_cut(engine_t *engine) {
         tensor_t *tensor = &engine->tensors[i];
         tensor->flat = flat;
         tensor->first_row = row;
+        tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
         flat += tensor->count;
         row += tensor_rows(tensor);
         for (size_t offset = 0; offset < tensor->count; offset += TILE_ELEMENTS) {
@@ -308,6 +309,7 @@ void plan_reset(engine_t *engine) {
         layer_t *layer = engine->layers[l];
         layer->stage = 0;
         layer->moved = layer->holds_gradient = false;
+        layer->next_sample = OPTIM_SAMPLE_FRESH;
         for (int g = 0; g < engine->group_count; ++g)
             for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
                 const state_t *state = &layer->method->states[k];

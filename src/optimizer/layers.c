@@ -85,7 +85,6 @@ layer_t *optim_engine_layer(const optim_t *opt, int which) {
                                                         : engine->layer_count - REGISTRY_ENGINE_COUNT + which];
 }
 
-double optim_handle_option(const optim_t *opt, const char *name) {
-    const layer_t *guard = optim_engine_layer(opt, REGISTRY_ENGINE_GUARD);
-    return layer_option(guard, 0)[option_find(guard->method->options, name, strlen(name))];
+double optim_handle_option(const optim_t *opt, enum handle_option option) {
+    return layer_option(optim_engine_layer(opt, REGISTRY_ENGINE_GUARD), 0)[option];
 }

@@ -3,6 +3,7 @@
 #define OPTIMIZER_OPTIMIZER_H
 
 #include "engine/engine.h"
+#include "engine/handle_option.h"
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
 #include "optimizer/schedule.h"
@@ -27,7 +28,7 @@ struct optim {
 
     int64_t steps, skipped;
     double loss;
-    bool has_loss;
+    bool has_loss, reads_loss;
 
     bool has_bounds;
     void *swapped; /* the parameters while the output stands in their place, or NULL */
@@ -41,12 +42,11 @@ bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet 
 bool layer_cover(layer_t *layer, int group, const values_t *from);
 void layer_uncover(layer_t *layer, int group);
 bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
-int optim_option_of_engine(const optim_t *opt, int which, const char *name);
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */
 layer_t *optim_engine_layer(const optim_t *opt, int which);
 /* Options of the handle that the core itself reads. */
-double optim_handle_option(const optim_t *opt, const char *name);
+double optim_handle_option(const optim_t *opt, enum handle_option option);
 
 /* ---- settings.c ---- */
 typedef struct setting {
@@ -73,8 +73,7 @@ optim_status refuse_group(const optim_t *opt, int group);
 step_t step_make(optim_t *opt, layer_t *layer);
 /* What must hold before memory is taken: shapes, mixing. */
 optim_status check_plan(const optim_t *opt);
-/* Whether any layer reads the loss. */
-bool optim_reads_loss(const optim_t *opt);
+/* -1 if group 0 maximizes: methods minimize. */
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);

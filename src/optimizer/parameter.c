@@ -86,6 +86,7 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
     }
     status = check_new(opt, group, name, dtype, ndim, dims);
     tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
+    tensor.id = opt->engine.tensor_count;
     if (status == OPTIM_OK)
         status = count_elements(name, ndim, dims, &tensor.count, &tensor.row);
     if (status == OPTIM_OK && tensor.count > 0)

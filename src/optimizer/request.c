@@ -6,6 +6,11 @@
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
 
+/* For the gradient that the next step begins with. */
+static int next_sample(const optim_t *opt) {
+    return opt->engine.planned ? opt->engine.layers[0]->next_sample : OPTIM_SAMPLE_FRESH;
+}
+
 optim_status optim_request_info(const optim_t *opt, optim_request *request) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
@@ -14,9 +19,9 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
         return status;
     const bool by_loss = opt->open == OPTIM_EVAL_LOSS;
     optim_request info = {.kind = opt->open, .sample = opt->engine.sample, .component = -1, .evaluation = opt->evaluation};
-    info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && optim_reads_loss(opt));
+    info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && opt->reads_loss);
     if (opt->open == OPTIM_OK)
-        info = (optim_request){.component = -1};
+        info = (optim_request){.sample = next_sample(opt), .component = -1, .evaluation = 1};
     return abi_write(request, &info, sizeof info);
 }
 

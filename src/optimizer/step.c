@@ -22,9 +22,10 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .holds_gradient = layer->holds_gradient,
         .held_loss = layer->held_loss,
         .held_norm = layer->held_norm,
+        .next_sample = OPTIM_SAMPLE_FRESH,
         .first = opt->evaluation == 1,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
-        .reads_loss = optim_reads_loss(opt),
+        .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
         .seed = engine->seed,
         .engine = engine,
@@ -62,9 +63,9 @@ optim_status check_plan(const optim_t *opt) {
     return OPTIM_OK;
 }
 
-bool optim_reads_loss(const optim_t *opt) {
-    for (int l = 0; l < opt->engine.layer_count; ++l)
-        if (opt->engine.layers[l]->method->flags & READS_LOSS)
+static bool any_reads_loss(const engine_t *engine) {
+    for (int l = 0; l < engine->layer_count; ++l)
+        if (engine->layers[l]->method->flags & READS_LOSS)
             return true;
     return false;
 }
@@ -107,8 +108,9 @@ static optim_status begin(optim_t *opt) {
             status = plan_build(engine);
         if (status != OPTIM_OK)
             return status;
+        opt->reads_loss = any_reads_loss(engine);
     }
-    engine->seed = (uint64_t)optim_handle_option(opt, "seed");
+    engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
     for (int l = 0; l < engine->layer_count; ++l) {
         const layer_t *layer = engine->layers[l];
@@ -123,12 +125,14 @@ static optim_status begin(optim_t *opt) {
 /* Calls one layer; keeps what it says about itself. */
 static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     layer_t *layer = opt->engine.layers[l];
+    if (layer->method->advance == NULL && !layer->is_method)
+        return OPTIM_OK;
     step_t s = step_make(opt, layer);
     s.check_finite = *check_finite;
     optim_status status = OPTIM_OK;
     if (layer->method->advance != NULL)
         status = layer->method->advance(&s);
-    else if (layer->is_method)
+    else
         step_update(&s, 0);
     opt->loss = s.loss;
     *check_finite = s.check_finite;
@@ -137,6 +141,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     layer->holds_gradient = s.holds_gradient;
     layer->held_loss = s.held_loss;
     layer->held_norm = s.held_norm;
+    layer->next_sample = s.next_sample;
     return status;
 }
 
@@ -163,7 +168,7 @@ static void finish(optim_t *opt) {
         step_t s = step_make(opt, layer);
         layer->method->finish(&s);
     }
-    const pass_end_t end = {.project = opt->has_bounds, .zero_gradient = optim_handle_option(opt, "zero_grad") != 0};
+    const pass_end_t end = {.project = opt->has_bounds, .zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0};
     pass_flush(engine, &end);
     engine->filters.count = 0;
     ++opt->steps;
@@ -196,14 +201,14 @@ static optim_status fail(optim_t *opt, optim_status status) {
     step_undo(opt);
     if (!rejected)
         return status;
-    if (optim_handle_option(opt, "nonfinite") != 1)
+    if (optim_handle_option(opt, NONFINITE) != NONFINITE_SKIP)
         return name_nonfinite(opt);
     ++opt->skipped;
     return OPTIM_OK;
 }
 
 static optim_status refuse_missing_loss(const optim_t *opt) {
-    if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !optim_reads_loss(opt))
+    if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !opt->reads_loss)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
                      opt->engine.layers[0]->name);
@@ -244,7 +249,6 @@ optim_status optim_step(optim_t *opt) {
     return status;
 }
 
-/* -1 if group 0 maximizes: methods minimize. */
 double loss_sign(const optim_t *opt) {
     const layer_t *scale = optim_engine_layer(opt, REGISTRY_ENGINE_SCALE);
     return layer_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;

@@ -28,7 +28,8 @@ static const option_t OPTIONS[] = {
 
 enum { SUM };
 static const state_t STATE[] = {
-    [SUM] = {"sum", "of squared gradients", LIKE_PARAM, KEPT, .initial_option = "initial_accumulator"},
+    [SUM] = {"sum", "of squared gradients", LIKE_PARAM, KEPT, .initial_option = "initial_accumulator",
+             .nonnegative = true},
     {0},
 };
 
@@ -38,12 +39,12 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
-    const bool decoupled = o[DECOUPLED] != 0;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(scalars_t *)scalars = (scalars_t){
         .step = o[LR] / (1 + (group->t - 1) * o[LR_DECAY]),
         .eps = o[EPS],
-        .l2 = decoupled ? 0 : o[WEIGHT_DECAY],
-        .shrink = decoupled ? 1 - o[LR] * o[WEIGHT_DECAY] : 1,
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
     };
 }
 

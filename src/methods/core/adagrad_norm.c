@@ -38,12 +38,12 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
-    const bool decoupled = o[DECOUPLED] != 0;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .b2 = *group->scalar[B2],
-        .l2 = decoupled ? 0 : o[WEIGHT_DECAY],
-        .shrink = decoupled ? 1 - o[LR] * o[WEIGHT_DECAY] : 1,
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
     };
 }
 

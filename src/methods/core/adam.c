@@ -35,8 +35,8 @@ static const option_t ADAMW_OPTIONS[] = {COMMON_OPTIONS(0.01), {0}};
 enum { M, V, VMAX };
 static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
-    [V] = {"v", "second moment", LIKE_PARAM, KEPT},
-    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad"},
+    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
+    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
     {0},
 };
 
@@ -49,6 +49,7 @@ typedef struct scalars {
 
 static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
     const double *o = group->option;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]);
     const bool correct = o[BIAS_CORRECTION] != 0;
     *k = (scalars_t){
         .beta1 = o[BETA1],
@@ -56,8 +57,8 @@ static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
         .eps = o[EPS],
         .step = correct ? o[LR] / (1 - pow(o[BETA1], group->t)) : o[LR],
         .inverse_root_c2 = correct ? 1 / sqrt(1 - pow(o[BETA2], group->t)) : 1,
-        .l2 = decoupled ? 0 : o[WEIGHT_DECAY],
-        .shrink = decoupled ? 1 - o[LR] * o[WEIGHT_DECAY] : 1,
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
     };
 }
 

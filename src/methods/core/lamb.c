@@ -36,7 +36,7 @@ static const option_t OPTIONS[] = {
 enum { M, V };
 static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
-    [V] = {"v", "second moment", LIKE_PARAM, KEPT},
+    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
     {0},
 };
 

@@ -33,7 +33,7 @@ static const option_t OPTIONS[] = {
 
 enum { V, GAVG, BUF };
 static const state_t STATE[] = {
-    [V] = {"v", "mean of squared gradients", LIKE_PARAM, KEPT},
+    [V] = {"v", "mean of squared gradients", LIKE_PARAM, KEPT, .nonnegative = true},
     [GAVG] = {"gavg", "mean of gradients", LIKE_PARAM, KEPT, .when = "centered"},
     [BUF] = {"buf", "momentum buffer", LIKE_PARAM, FIRST_MOMENT, .when = "momentum"},
     {0},
@@ -45,14 +45,14 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
-    const bool decoupled = o[DECOUPLED] != 0;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .alpha = o[ALPHA],
         .eps = o[EPS],
         .momentum = o[MOMENTUM],
-        .l2 = decoupled ? 0 : o[WEIGHT_DECAY],
-        .shrink = decoupled ? 1 - o[LR] * o[WEIGHT_DECAY] : 1,
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
     };
 }
 

@@ -46,11 +46,12 @@ typedef struct scalars {
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, decay = o[WEIGHT_DECAY];
+    const double *o = group->option;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
-        .l2 = o[DECOUPLED] != 0 ? 0 : decay,
-        .shrink = o[DECOUPLED] != 0 ? 1 - o[LR] * decay : 1,
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
         .keep = group->t == 1 ? 0 : o[MOMENTUM],
         .take = group->t == 1 ? 1 : 1 - o[DAMPENING],
         .ahead = o[NESTEROV] != 0 ? o[MOMENTUM] : 0,

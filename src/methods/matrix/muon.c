@@ -47,7 +47,7 @@ enum { B, M, V };
 static const state_t STATE[] = {
     [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = is_matrix},
     [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = is_vector},
-    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = is_vector},
+    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = is_vector, .nonnegative = true},
     {0},
 };
 

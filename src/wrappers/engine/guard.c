@@ -4,12 +4,11 @@
  */
 #include <math.h>
 
+#include "engine/handle_option.h"
 #include "engine/method.h"
 
-enum { NONFINITE, ZERO_GRAD, SEED };
-enum { PROPAGATE, SKIP, ERROR };
 static const option_t OPTIONS[] = {
-    [NONFINITE] = {"nonfinite", PROPAGATE, "propagate|skip|error", "what a NaN or infinite gradient does to the step"},
+    [NONFINITE] = {"nonfinite", NONFINITE_PROPAGATE, "propagate|skip|error", "what a NaN or infinite gradient does to the step"},
     [ZERO_GRAD] = {"zero_grad", 0, "0|1", "leave the gradients zero when a step is complete"},
     [SEED] = {"seed", 1, "integer [0,9007199254740992]", "seed of the handle's random stream"},
     {0},
@@ -24,7 +23,7 @@ static void nonfinite(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    if (s->option[NONFINITE] == PROPAGATE || (s->searches && !s->first))
+    if (s->option[NONFINITE] == NONFINITE_PROPAGATE || (s->searches && !s->first))
         return OPTIM_OK;
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);
