@@ -10,18 +10,15 @@
  * draws=quasi: s = -ln(1 - u_t), u_t the fractional part of t times the golden ratio; draws=mean: s = 1.
  * State: m, 4 bytes a parameter in f32.
  */
-#include <tgmath.h>
-
+#include "engine/draws.h"
 #include "engine/method.h"
-#include "kernels/random.h"
 
 enum { LR, BETA1, WEIGHT_DECAY, DRAWS };
-enum { RANDOM, QUASI, MEAN };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the momentum"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, inside the scaled displacement"},
-    [DRAWS] = {"draws", RANDOM, "random|quasi|mean", "random, a deterministic sequence, or no scaling"},
+    [DRAWS] = {"draws", DRAWS_RANDOM, "random|quasi|mean", "random, a deterministic sequence, or no scaling"},
     {0},
 };
 
@@ -53,18 +50,8 @@ static void update(const tile_t *t) {
     }
 }
 
-/* Line 2. */
-static double draw(step_t *s) {
-    double whole;
-    if (s->option[DRAWS] == MEAN)
-        return 1;
-    if (s->option[DRAWS] == QUASI)
-        return -log1p(-modf(s->t * 0.6180339887498949, &whole));
-    return -log1p(-random_uniform(s->seed, step_draws(s, 1)));
-}
-
 static optim_status advance(step_t *s) {
-    *s->scalar[S] = draw(s);
+    *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
     step_update(s, 0);
     return OPTIM_OK;
 }
