@@ -1,0 +1,199 @@
+/*
+ * qasgd: accelerated SGD for quasar-convex functions, with or without the search for the point to step from.
+ *
+ * Fu, Xu, Wilson, "Accelerated Stochastic Optimization Methods under Quasar-convexity", 2023, arXiv:2305.04736; the search:
+ * Hinder, Sidford, Sohoni, "Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond", 2020, arXiv:1906.11985.
+ *
+ *     line_search = 0, the parameters being x_{k+1} = tau_k x_k + (1 - tau_k) z_k,   tau_k = k / (k + 2),   k = 0, 1, ...
+ *     1. z <- z - lr (2k + 3) / gamma g
+ *     2. p <- tau_{k+1} p + (1 - tau_{k+1}) z
+ *
+ *     line_search = 1, the parameters being x;  xz = x - z,  c = gamma (k + 1)^2 / (2k + 3),  all on one sample:
+ *     a. f1, g1 at x.                       If |xz|^2 < 2^-52: take x
+ *     b. f, g at a x + (1 - a) z, a = tau_k. If good(a): c f + a <g, xz> <= c f1 + tol: take it
+ *     c.                                     If <g1, xz> < tol: take x
+ *     d. f0, g0 at z.                        If f0 < f1 + tol / c: take z
+ *     e. lo = 0, hi = 1;  max_bisect times:  a = (lo + hi) / 2,  f, g there;  good(a): take it;  else hi = a if f <= f1,
+ *        lo = a if f > f1;  in the end take the last
+ *     3. x <- the point taken,   z <- z - lr (2k + 3) / gamma (its gradient)
+ *
+ * The public code compares with f at z where the search means f at x; Hinder et al. are followed. With other gradient
+ * estimators in place of g this is QASVRG. State: z; with a search, within a step, x and g1: 4 (12) bytes in f32.
+ */
+#include <float.h>
+#include <string.h>
+
+#include "engine/method.h"
+
+enum { LR, QUASAR, LINE_SEARCH, TOL, MAX_BISECT };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.01, "[0,inf)", "step size; theory: 1 / L"},
+    [QUASAR] = {"gamma", 1, "(0,1]", "quasar-convexity; 1: star-convex"},
+    [LINE_SEARCH] = {"line_search", 0, "0|1", "search for the point to step from"},
+    [TOL] = {"tol", 0, "[0,inf)", "slack of the search"},
+    [MAX_BISECT] = {"max_bisect", 50, "integer [1,inf)", "most bisections of a search"},
+    {0},
+};
+
+enum { Z, X, G1, F1, SLOPE, WEIGHT, LO, HI, BISECTIONS };
+static const state_t STATE[] = {
+    [Z] = {"z", "the sequence of long steps", LIKE_PARAM, KEPT, .from_param = true},
+    [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT, .when = "line_search"},
+    [G1] = {"g1", "the gradient at x", LIKE_PARAM, WITHIN_STEP, .when = "line_search"},
+    [F1] = {"f1", "the loss at x", PER_METHOD, WITHIN_STEP},
+    [SLOPE] = {"slope", "<g1, x - z>", PER_METHOD, WITHIN_STEP},
+    [WEIGHT] = {"a", "weight of x in the trial point", PER_METHOD, WITHIN_STEP},
+    [LO] = {"lo", "lower end of the bracket", PER_METHOD, WITHIN_STEP},
+    [HI] = {"hi", "upper end of the bracket", PER_METHOD, WITHIN_STEP},
+    [BISECTIONS] = {"bisections", "made in this step", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double step, tau, a;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, k = group->t - 1;
+    *(scalars_t *)scalars = (scalars_t){
+        .step = o[LR] * (2 * k + 3) / o[QUASAR],
+        .tau = (k + 1) / (k + 3),
+        .a = *group->scalar[WEIGHT],
+    };
+}
+
+/* Lines 1 and 2. */
+static void follow(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real step = (real)k->step, tau = (real)k->tau, one_tau = (real)(1 - k->tau);
+    real *restrict p = t->p, *restrict z = t->state[Z];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        z[i] -= step * g[i];
+        p[i] = tau * p[i] + one_tau * z[i];
+    }
+}
+
+/* Line a: |xz|^2 and <g1, xz>. */
+static void leave(const tile_t *t) {
+    real *restrict x = t->state[X], *restrict g1 = t->state[G1];
+    const real *restrict p = t->p, *restrict g = t->g, *restrict z = t->state[Z];
+    double *restrict square = t->term[0], *restrict slope = t->term[1];
+    for (size_t i = 0; i < t->n; ++i) {
+        const double xz = (double)(p[i] - z[i]);
+        x[i] = p[i];
+        g1[i] = g[i];
+        square[i] = xz * xz;
+        slope[i] = (double)g[i] * xz;
+    }
+}
+
+/* To a x + (1 - a) z. */
+static void visit(const tile_t *t) {
+    const double weight = ((const scalars_t *)t->scalars)->a;
+    const real a = (real)weight, one_a = (real)(1 - weight);
+    real *restrict p = t->p;
+    const real *restrict x = t->state[X], *restrict z = t->state[Z];
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = a * x[i] + one_a * z[i];
+}
+
+/* <g, xz> of the gradient that arrived. */
+static void slope_here(const tile_t *t) {
+    const real *restrict g = t->g, *restrict x = t->state[X], *restrict z = t->state[Z];
+    for (size_t i = 0; i < t->n; ++i)
+        t->term[0][i] = (double)g[i] * (double)(x[i] - z[i]);
+}
+
+/* Line 3 at the point that was just evaluated ... */
+static void take_here(const tile_t *t) {
+    const real step = (real)((const scalars_t *)t->scalars)->step;
+    real *restrict z = t->state[Z];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i)
+        z[i] -= step * g[i];
+}
+
+/* ... and at x. */
+static void take_x(const tile_t *t) {
+    const real step = (real)((const scalars_t *)t->scalars)->step;
+    real *restrict z = t->state[Z];
+    const real *restrict g1 = t->state[G1];
+    memcpy(t->p, t->state[X], t->n * sizeof(real));
+    for (size_t i = 0; i < t->n; ++i)
+        z[i] -= step * g1[i];
+}
+
+enum { FOLLOW, LEAVE, VISIT, SLOPE_HERE, TAKE_HERE, TAKE_X };
+enum { AT_X, AT_GUESS, AT_Z, BISECTING };
+
+static optim_status take(step_t *s, int kernel) {
+    step_update(s, kernel);
+    return OPTIM_OK;
+}
+
+static optim_status try(step_t *s, double a, int stage) {
+    *s->scalar[WEIGHT] = a;
+    step_update(s, VISIT);
+    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, stage);
+}
+
+static double cost(const step_t *s) {
+    return s->option[QUASAR] * s->t * s->t / (2 * s->t + 1); /* c, with k + 1 = t */
+}
+
+static bool good(step_t *s) {
+    const double a = *s->scalar[WEIGHT], c = cost(s), slope = step_reduce(s, SLOPE_HERE, 1)[0];
+    return c * s->loss + a * slope <= c * *s->scalar[F1] + s->option[TOL];
+}
+
+static optim_status search(step_t *s) {
+    const double f1 = *s->scalar[F1], tol = s->option[TOL];
+    double *lo = s->scalar[LO], *hi = s->scalar[HI], *bisections = s->scalar[BISECTIONS];
+    switch (s->stage) {
+    case AT_GUESS:
+        if (good(s))
+            return take(s, TAKE_HERE);
+        return *s->scalar[SLOPE] < tol ? take(s, TAKE_X) : try(s, 0, AT_Z);
+    case AT_Z:
+        if (s->loss < f1 + tol / cost(s))
+            return take(s, TAKE_HERE);
+        *lo = 0;
+        *hi = 1;
+        *bisections = 0;
+        break;
+    default:
+        *bisections += 1;
+        if (good(s) || *bisections == s->option[MAX_BISECT])
+            return take(s, TAKE_HERE);
+        *(s->loss <= f1 ? hi : lo) = *s->scalar[WEIGHT];
+    }
+    return try(s, (*lo + *hi) / 2, BISECTING);
+}
+
+static optim_status advance(step_t *s) {
+    if (s->option[LINE_SEARCH] == 0)
+        return take(s, FOLLOW);
+    if (s->stage != AT_X)
+        return search(s);
+    const double *sum = step_reduce(s, LEAVE, 2), k = s->t - 1;
+    *s->scalar[F1] = s->loss;
+    *s->scalar[SLOPE] = sum[1];
+    return sum[0] < DBL_EPSILON ? take(s, TAKE_X) : try(s, k / (k + 2), AT_GUESS);
+}
+
+const method_t METHOD(qasgd) = {
+    .name = "qasgd",
+    .purpose = "accelerated SGD for quasar-convex functions",
+    .citation = "Fu, Xu, Wilson: Accelerated Stochastic Optimization Methods under Quasar-convexity, 2023, arXiv:2305.04736; "
+                "Hinder, Sidford, Sohoni: Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond, 2020, "
+                "arXiv:1906.11985",
+    .evaluations = "1 gradient; line_search=1: with the loss, 2 to 3 + max_bisect of them (the first step 1)",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS | REQUESTS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {follow, leave, visit, slope_here, take_here, take_x},
+};
