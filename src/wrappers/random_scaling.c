@@ -70,7 +70,8 @@ static void finish(step_t *s) {
 const method_t METHOD(random_scaling) = {
     .name = "random_scaling",
     .purpose = "scales the inner step's displacement by an exponential random number",
-    .citation = "Zhang, Cutkosky: Random Scaling and Momentum for Non-smooth Non-convex Optimization, 2024, arXiv:2405.09742",
+    .citation =
+        "Zhang, Cutkosky: Random Scaling and Momentum for Non-smooth Non-convex Optimization, 2024, arXiv:2405.09742",
     .evaluations = "none of its own",
     .options = OPTIONS,
     .states = STATE,

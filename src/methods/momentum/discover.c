@@ -70,8 +70,8 @@ static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), one_nu = (real)k->one_nu,
                share = (real)k->share, ahead = (real)k->ahead;
-    real *restrict p = t->p, *restrict m = (real *)t->state[M] + k->cluster * t->stride, *restrict mbar = t->state[MBAR],
-                   *restrict x = t->state[X];
+    real *restrict p = t->p, *restrict m = (real *)t->state[M] + k->cluster * t->stride,
+                   *restrict mbar = t->state[MBAR], *restrict x = t->state[X];
     const real *restrict g = t->g;
     if (x == NULL)
         for (size_t i = 0; i < t->n; ++i)

@@ -60,8 +60,9 @@ static void output(const tile_t *t) {
 const method_t METHOD(fista_split) = {
     .name = "fista_split",
     .purpose = "accelerated gradient steps that treat a quadratic part implicitly",
-    .citation = "Akande et al.: Momentum-based minimization of the Ginzburg-Landau functional on Euclidean spaces and graphs, "
-                "2024",
+    .citation =
+        "Akande et al.: Momentum-based minimization of the Ginzburg-Landau functional on Euclidean spaces and graphs, "
+        "2024",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

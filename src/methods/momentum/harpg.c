@@ -114,9 +114,10 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(harpg) = {
     .name = "harpg",
     .purpose = "recursive momentum carried along by Hessian-vector products",
-    .citation = "Fatkhullin et al.: Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate "
-                "Policies, 2023, arXiv:2302.01734; Tran, Cutkosky: Better SGD using Second-order Momentum, 2022, "
-                "arXiv:2103.03265",
+    .citation =
+        "Fatkhullin et al.: Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate "
+        "Policies, 2023, arXiv:2302.01734; Tran, Cutkosky: Better SGD using Second-order Momentum, 2022, "
+        "arXiv:2103.03265",
     .evaluations = "1 gradient, 1 Hessian-vector product (the first step: none)",
     .options = OPTIONS,
     .states = STATE,

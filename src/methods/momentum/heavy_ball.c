@@ -67,8 +67,9 @@ static void update(const tile_t *t) {
 const method_t METHOD(heavy_ball) = {
     .name = "heavy_ball",
     .purpose = "stochastic heavy ball with a rate that decays by stages",
-    .citation = "Pan et al.: Accelerated Convergence of Stochastic Heavy Ball Method under Anisotropic Gradient Noise, 2023, "
-                "arXiv:2312.14567",
+    .citation =
+        "Pan et al.: Accelerated Convergence of Stochastic Heavy Ball Method under Anisotropic Gradient Noise, 2023, "
+        "arXiv:2312.14567",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

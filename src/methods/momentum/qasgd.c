@@ -185,9 +185,10 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(qasgd) = {
     .name = "qasgd",
     .purpose = "accelerated SGD for quasar-convex functions",
-    .citation = "Fu, Xu, Wilson: Accelerated Stochastic Optimization Methods under Quasar-convexity, 2023, arXiv:2305.04736; "
-                "Hinder, Sidford, Sohoni: Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond, 2020, "
-                "arXiv:1906.11985",
+    .citation =
+        "Fu, Xu, Wilson: Accelerated Stochastic Optimization Methods under Quasar-convexity, 2023, arXiv:2305.04736; "
+        "Hinder, Sidford, Sohoni: Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond, 2020, "
+        "arXiv:1906.11985",
     .evaluations = "1 gradient; line_search=1: with the loss, 2 to 3 + max_bisect of them (the first step 1)",
     .options = OPTIONS,
     .states = STATE,

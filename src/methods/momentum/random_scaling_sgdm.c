@@ -59,7 +59,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(random_scaling_sgdm) = {
     .name = "random_scaling_sgdm",
     .purpose = "SGD with momentum, its displacement scaled by an exponential random number",
-    .citation = "Zhang, Cutkosky: Random Scaling and Momentum for Non-smooth Non-convex Optimization, 2024, arXiv:2405.09742",
+    .citation =
+        "Zhang, Cutkosky: Random Scaling and Momentum for Non-smooth Non-convex Optimization, 2024, arXiv:2405.09742",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
