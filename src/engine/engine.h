@@ -22,6 +22,15 @@ extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 int engine_best_level(void);
 const primitives_t *engine_primitives(int level);
 
+/* Where a state of a tensor is. */
+typedef struct slot {
+    void *at;     /* NULL: absent */
+    size_t bytes; /* of one copy */
+    uint32_t copies;
+    uint8_t form; /* stored_t */
+    bool nonnegative, keep_sign;
+} slot_t;
+
 /* Option values of one layer for one group. */
 typedef struct values {
     double *base; /* as set; a schedule scales them */
@@ -47,7 +56,8 @@ typedef struct layer {
 
     /* memory, taken by plan_build */
     size_t states;          /* rows of the state table */
-    void **slot;            /* [tensor][state]: what the state table asks for, or NULL */
+    slot_t *slot;           /* [tensor][state] */
+    bool any_short;         /* some slot is not plain reals */
     double *numbers;        /* all PER_GROUP, PER_METHOD and PER_TENSOR numbers in one block ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
@@ -88,7 +98,8 @@ typedef struct engine {
     layer_t **layers; /* innermost first: methods, then wrappers */
     int layer_count, layer_capacity, method_count;
     int group_count;
-    layer_t **owner; /* [group]: the method it runs */
+    layer_t *storage; /* the engine's layer whose states are master copies and carries */
+    uint64_t rounding_key;
     int threads;
     int level;
     uint64_t seed, draws, draws_backup;
@@ -106,7 +117,9 @@ typedef struct engine {
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
-    char *part_scratch; /* [part][PART_BYTES] */
+    char *part_scratch; /* [part][part_bytes] */
+    size_t part_bytes;
+    quantize_table_t *tables; /* signed, nonnegative; NULL unless there are 8-bit states */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* the step under way */
@@ -114,6 +127,14 @@ typedef struct engine {
     int sample, next_stage; /* of the request just made */
     bool rejected; /* by step_reject */
 } engine_t;
+
+/* The method that a group runs. */
+static inline layer_t *engine_owner(const engine_t *engine, int group) {
+    int l = 0;
+    while (!layer_covers(engine->layers[l], group))
+        ++l;
+    return engine->layers[l];
+}
 
 static inline int tensor_precision(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
@@ -143,6 +164,9 @@ optim_status plan_share(engine_t *engine, int threads);
 char *step_prepare(step_t *s);
 
 /* ---- pass.c ---- */
+
+/* Calls work(engine, part) for every part of the plan, each on a thread of its own where there are several. */
+void engine_parallel(engine_t *engine, void (*work)(const engine_t *engine, int part));
 
 typedef struct pass_end {
     bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */

@@ -35,6 +35,8 @@ typedef struct tensor {
     size_t flat;  /* position of its first element in all tensors concatenated */
     size_t first_row; /* and of its first row */
     size_t stride;    /* reals from one copy of a state to the next */
+    size_t block;     /* elements that share a scale in 8-bit states */
+    size_t tile;      /* its tiles' length: whole blocks */
     int group;
     void *data, *grad;
     const void *lower, *upper;
@@ -101,12 +103,13 @@ typedef struct state {
     const char *when;   /* exists only while this option is not 0 */
     const char *copies; /* this option gives the number of copies */
     size_t numbers;     /* PER_METHOD: how many doubles, where not one */
-    bool (*exists)(const tensor_t *tensor);                        /* only for such tensors */
+    bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
     double initial;
     const char *initial_option; /* or the value of this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
+    bool as_param;              /* kept in the parameter's dtype; for the engine's own */
 } state_t;
 
 typedef struct step step_t;
@@ -124,12 +127,15 @@ enum { /* method_t.flags */
     READS_LOSS = 1,
     REQUESTS = 2,         /* may return requests: numbers are backed up at the start of every step */
     REQUESTS_PRODUCTS = 4,
-    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit */
+    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
     INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
     SUMS_ROWS = 32,       /* uses step_reduce_rows */
     WHOLE_TENSORS = 64,   /* uses step_tensors */
     USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
-    SEARCHES = 256        /* copes with non-finite evaluations after the first of a step */
+    SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
+    OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
+    BY_ELEMENT = 2048,    /* an element's update depends on that element alone, to rounding: short states are possible */
+    BY_GROUP = 1024       /* a layer of the engine whose options each group has for itself */
 };
 
 typedef struct method {

@@ -7,6 +7,7 @@
 
 #include "engine/engine.h"
 #include "engine/part.h"
+#include "engine/storage.h"
 
 typedef struct pass {
     engine_t *engine;
@@ -20,91 +21,85 @@ typedef struct pass {
 
 /* ---- Opening and closing a tile ---- */
 
-/* Whether kernels may work on the caller's buffer itself. */
-static bool works_in_place(const tensor_t *tensor, optim_dtype dtype, const void *buffer) {
-    const size_t real = tensor_real(tensor);
-    return dtype == (real == sizeof(double) ? OPTIM_F64 : OPTIM_F32) && (uintptr_t)buffer % real == 0;
-}
-
-static void load(const primitives_t *primitives, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
-                 void *to) {
-    if (tensor_precision(tensor) == PRECISION_F64)
-        primitives->load_f64(dtype, n, from, to);
-    else
-        primitives->load_f32(dtype, n, from, to);
-}
-
-static void store(const primitives_t *primitives, const tensor_t *tensor, size_t n, const void *from, void *to) {
-    if (tensor_precision(tensor) == PRECISION_F64)
-        primitives->store_f64(tensor->dtype, n, from, to);
-    else
-        primitives->store_f32(tensor->dtype, n, from, to);
-}
-
-static char *parameters_at(const tensor_t *tensor, size_t offset) {
-    return (char *)tensor->data + offset * dtype_size(tensor->dtype);
-}
 static char *gradient_at(const tensor_t *tensor, size_t offset) {
     return (char *)tensor->grad + offset * dtype_size(tensor->grad_dtype);
 }
 
-/* The parameters of the tile: in place, or widened into `room`. */
-static void open_parameters(const engine_t *engine, tile_t *t, void *room) {
-    void *data = parameters_at(t->tensor, t->offset);
-    t->p = data;
-    if (works_in_place(t->tensor, t->tensor->dtype, data))
-        return;
-    t->p = room;
-    load(engine->primitives, t->tensor, t->tensor->dtype, t->n, data, room);
-}
-
-static void close_parameters(const engine_t *engine, const tile_t *t) {
-    void *data = parameters_at(t->tensor, t->offset);
-    if (t->p != data)
-        store(engine->primitives, t->tensor, t->n, t->p, data);
-}
-
-/* Points the tile at one layer's states, scalars and sums. */
-static void bind(const engine_t *engine, tile_t *t, const layer_t *layer, size_t tensor, const char *scalars) {
-    const size_t real = tensor_real(t->tensor), group = (size_t)t->tensor->group;
-    void *const *slot = layer->slot + tensor * layer->states;
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
-        const bool by_element = state->shape == LIKE_PARAM && state->count == NULL && slot[k] != NULL;
-        t->state[k] = by_element ? (char *)slot[k] + t->offset * real : slot[k];
+/* Where the inner method keeps its first moment, if this layer asks for it; or NULL. */
+static const slot_t *moment_of(const engine_t *engine, const layer_t *layer, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    for (size_t k = 0; (layer->method->flags & USES_MOMENT) && k < owner->states; ++k) {
+        const slot_t *slot = &owner->slot[tensor->id * owner->states + k];
+        if (owner->method->states[k].role == FIRST_MOMENT && slot->at != NULL)
+            return slot;
     }
-    t->scalars = scalars == NULL ? NULL : scalars + group * METHOD_SCALARS;
+    return NULL;
+}
+
+/* One copy of a state for the tile: in place, or widened into `room`. */
+static void *bind_state(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, void *room) {
+    if (slot->form == STORED_REAL)
+        return (char *)slot->at + copy * slot->bytes + t->offset * tensor_real(t->tensor);
+    storage_load(engine, slot, copy, t, room);
+    return room;
+}
+
+/* Points the tile at one layer's states, scalars and sums; states kept in a shorter form are widened into `room`. */
+static void bind(const engine_t *engine, tile_t *t, const layer_t *layer, const char *scalars, part_scratch_t *room) {
+    const size_t tensor = t->tensor->id;
+    const slot_t *slot = layer->slot + tensor * layer->states;
+    size_t widened = 0;
+    t->stride = t->tensor->stride;
+    for (size_t k = 0; k < layer->states; ++k, ++slot) {
+        const state_t *state = &layer->method->states[k];
+        const bool by_element = state->shape == LIKE_PARAM && state->count == NULL && slot->at != NULL;
+        t->state[k] = by_element ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
+        if (slot->form == STORED_REAL)
+            continue;
+        t->stride = sizeof *room->state / tensor_real(t->tensor);
+        for (size_t c = 1; c < slot->copies; ++c)
+            (void)bind_state(engine, t, slot, c, room->state[widened + c]);
+        widened += slot->copies;
+    }
+    t->scalars = scalars == NULL ? NULL : scalars + (size_t)t->tensor->group * METHOD_SCALARS;
     t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
     t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row;
-    t->moment = NULL;
-    if (!(layer->method->flags & USES_MOMENT))
-        return;
-    const layer_t *owner = engine->owner[group];
-    for (size_t k = 0; k < owner->states; ++k) {
-        char *moment = owner->slot[tensor * owner->states + k];
-        if (owner->method->states[k].role == FIRST_MOMENT && moment != NULL)
-            t->moment = moment + t->offset * real;
-    }
+    const slot_t *moment = moment_of(engine, layer, t->tensor);
+    t->moment = moment == NULL ? NULL : bind_state(engine, t, moment, 0, room->state[widened]);
 }
 
-static void run_kernel(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, size_t tensor,
-                       const char *scalars) {
-    bind(engine, t, layer, tensor, scalars);
+/* Back into their form. */
+static void unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room) {
+    const slot_t *slot = layer->slot + t->tensor->id * layer->states;
+    size_t widened = 0;
+    for (size_t k = 0; k < layer->states; ++k, ++slot)
+        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c)
+            storage_store(engine, slot, c, t, room->state[widened++]);
+    const slot_t *moment = moment_of(engine, layer, t->tensor);
+    if (moment != NULL && moment->form != STORED_REAL)
+        storage_store(engine, moment, 0, t, t->moment);
+}
+
+static void run_kernel(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
+                       part_scratch_t *room) {
+    bind(engine, t, layer, scalars, room);
     layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel](t);
+    if (layer->any_short || t->moment != NULL)
+        unbind(engine, t, layer, room);
 }
 
 /* The gradient of the tile as the filters leave it; copied into `room` where it must not be changed in place. */
-static void open_gradient(const engine_t *engine, tile_t *t, size_t tensor, void *room) {
+static void open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
     void *grad = gradient_at(t->tensor, t->offset);
     t->g = grad;
-    if (engine->filters.count > 0 || !works_in_place(t->tensor, t->tensor->grad_dtype, grad)) {
+    if (engine->filters.count > 0 || !storage_is_real(t->tensor, t->tensor->grad_dtype, grad)) {
         t->g = room;
-        load(engine->primitives, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
+        storage_read(engine, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
     }
     for (int i = 0; i < engine->filters.count; ++i) {
         const queued_t *filter = &engine->filters.entry[i];
         if (layer_covers(filter->layer, t->tensor->group))
-            run_kernel(engine, t, filter->layer, filter->kernel, tensor, filter->scalars);
+            run_kernel(engine, t, filter->layer, filter->kernel, filter->scalars, scratch);
     }
 }
 
@@ -126,7 +121,7 @@ static void project(const engine_t *engine, const tile_t *t, const void *bound, 
     if (bound == NULL)
         return;
     const char *from = (const char *)bound + t->offset * dtype_size(t->tensor->dtype);
-    load(engine->primitives, t->tensor, t->tensor->dtype, t->n, from, room);
+    storage_read(engine, t->tensor, t->tensor->dtype, t->n, from, room);
     if (tensor_precision(t->tensor) == PRECISION_F64)
         project_f64(t->n, t->p, room, direction);
     else
@@ -224,13 +219,13 @@ static void combine_rows(const pass_t *pass) {
 
 /* ---- One pass ---- */
 
-static void run_queue(const pass_t *pass, tile_t *t, size_t tensor) {
+static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
     const engine_t *engine = pass->engine;
     for (int i = 0; i < engine->updates.count; ++i) {
         const queued_t *update = &engine->updates.entry[i];
         const bool skip = t->tensor->grad == NULL && !(update->layer->method->flags & INCLUDES_FROZEN);
         if (!skip && layer_covers(update->layer, t->tensor->group))
-            run_kernel(engine, t, update->layer, update->kernel, tensor, update->scalars);
+            run_kernel(engine, t, update->layer, update->kernel, update->scalars, scratch);
     }
 }
 
@@ -245,16 +240,15 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.n = ref->n;
     t.tensor = tensor;
     t.offset = ref->offset;
-    t.stride = tensor->stride;
     t.work = t.out = t.g = NULL;
     for (int j = 0; j < METHOD_SUMS; ++j)
         t.term[j] = scratch->term[j];
-    open_parameters(engine, &t, scratch->p);
+    storage_open_parameters(engine, &t, scratch->p, scratch->term[0]);
     if (!frozen)
-        open_gradient(engine, &t, ref->tensor, scratch->g);
-    run_queue(pass, &t, ref->tensor);
+        open_gradient(engine, &t, scratch->g, scratch);
+    run_queue(pass, &t, scratch);
     if (pass->reduce_layer != NULL && takes_part(engine, pass->reduce_layer, ref->tensor)) {
-        run_kernel(engine, &t, pass->reduce_layer, pass->reduce_kernel, ref->tensor, pass->reduce_scalars);
+        run_kernel(engine, &t, pass->reduce_layer, pass->reduce_kernel, pass->reduce_scalars, scratch);
         if (pass->reduction == REDUCE_ROWS)
             sum_tile_rows(pass, &t, tile);
         else
@@ -263,13 +257,19 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     if (!frozen)
         end_tile(pass, &t, scratch->term[0]);
     if (pass->writes)
-        close_parameters(engine, &t);
+        storage_close_parameters(engine, &t, scratch->term[0]);
 }
 
 static void run_part(const pass_t *pass, int part) {
-    part_scratch_t *scratch = (void *)(pass->engine->part_scratch + (size_t)part * PART_BYTES);
+    part_scratch_t *scratch = (void *)(pass->engine->part_scratch + (size_t)part * pass->engine->part_bytes);
     for (size_t tile = pass->engine->part[part]; tile < pass->engine->part[part + 1]; ++tile)
         run_tile(pass, tile, scratch);
+}
+
+void engine_parallel(engine_t *engine, void (*work)(const engine_t *engine, int part)) {
+#pragma omp parallel for num_threads(engine->parts) schedule(static, 1) if (engine->parts > 1)
+    for (int part = 0; part < engine->parts; ++part)
+        work(engine, part);
 }
 
 static void run(pass_t *pass) {
@@ -307,70 +307,94 @@ void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, 
 
 /* ---- Whole tensors ---- */
 
-static void open_whole(const engine_t *engine, tile_t *t, size_t i) {
+/* A tile of tensor `t->tensor`, from `offset` on. */
+static tile_t piece_of(const tile_t *t, size_t offset) {
+    const size_t left = t->tensor->count - offset, tile = t->tensor->tile;
+    return (tile_t){.n = left < tile ? left : tile, .tensor = t->tensor, .offset = offset};
+}
+
+static part_scratch_t *first_scratch(const engine_t *engine) {
+    return (void *)engine->part_scratch;
+}
+
+/* All of the parameter as reals: where it lies, or gathered tile by tile. */
+static void open_whole_parameter(const engine_t *engine, tile_t *t) {
     const tensor_t *tensor = t->tensor;
+    const size_t real = tensor_real(tensor);
     t->p = tensor->data;
-    if (!works_in_place(tensor, tensor->dtype, tensor->data)) {
-        t->p = engine->whole_p;
-        load(engine->primitives, tensor, tensor->dtype, tensor->count, tensor->data, t->p);
-    }
-    t->g = tensor->grad;
-    if (engine->filters.count == 0 && works_in_place(tensor, tensor->grad_dtype, tensor->grad))
+    if (storage_is_real(tensor, tensor->dtype, tensor->data))
         return;
-    tile_t piece = *t;
-    for (size_t offset = 0; offset < tensor->count; offset += piece.n) {
-        const size_t real = tensor_real(tensor), left = tensor->count - offset;
-        char *room = engine->whole_g + offset * real;
-        piece.n = left < TILE_ELEMENTS ? left : TILE_ELEMENTS;
-        piece.offset = offset;
-        piece.p = (char *)t->p + offset * real;
-        open_gradient(engine, &piece, i, room);
-        if (piece.g != room)
-            memcpy(room, piece.g, piece.n * real);
+    t->p = engine->whole_p;
+    for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
+        tile_t piece = piece_of(t, offset);
+        storage_open_parameters(engine, &piece, first_scratch(engine)->p, first_scratch(engine)->term[0]);
+        memcpy((char *)t->p + offset * real, piece.p, piece.n * real);
     }
+}
+
+static void close_whole_parameter(const engine_t *engine, const tile_t *t) {
+    const tensor_t *tensor = t->tensor;
+    const size_t real = tensor_real(tensor);
+    for (size_t offset = 0; t->p != tensor->data && offset < tensor->count; offset += tensor->tile) {
+        tile_t piece = piece_of(t, offset);
+        storage_replace_parameters(engine, &piece, (const char *)t->p + offset * real, first_scratch(engine)->term[0]);
+    }
+}
+
+static void open_whole_gradient(const engine_t *engine, tile_t *t) {
+    const tensor_t *tensor = t->tensor;
+    const size_t real = tensor_real(tensor);
+    t->g = tensor->grad;
+    if (engine->filters.count == 0 && storage_is_real(tensor, tensor->grad_dtype, tensor->grad))
+        return;
     t->g = engine->whole_g;
+    for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
+        tile_t piece = piece_of(t, offset);
+        char *room = (char *)t->g + offset * real;
+        piece.p = (char *)t->p + offset * real;
+        open_gradient(engine, &piece, room, first_scratch(engine));
+    }
 }
 
 void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars) {
     pass_flush(engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
-        const tensor_t *tensor = &engine->tensors[i];
-        if (!takes_part(engine, layer, i) || tensor->count == 0)
+        tile_t t = {.n = engine->tensors[i].count, .tensor = &engine->tensors[i], .work = engine->work};
+        if (!takes_part(engine, layer, i) || t.n == 0)
             continue;
-        tile_t t = {.n = tensor->count, .tensor = tensor, .work = engine->work};
-        t.stride = tensor->stride;
-        open_whole(engine, &t, i);
-        run_kernel(engine, &t, layer, kernel, i, scalars);
-        close_parameters(engine, &t);
+        open_whole_parameter(engine, &t);
+        open_whole_gradient(engine, &t);
+        run_kernel(engine, &t, layer, kernel, scalars, first_scratch(engine));
+        close_whole_parameter(engine, &t);
     }
 }
 
 /* ---- Output and restoring ---- */
 
 void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out) {
-    const tensor_t *tensor = &engine->tensors[i];
-    part_scratch_t *scratch = (void *)engine->part_scratch;
-    for (size_t offset = 0; offset < tensor->count; offset += TILE_ELEMENTS) {
-        const size_t left = tensor->count - offset;
-        tile_t t = {.n = left < TILE_ELEMENTS ? left : TILE_ELEMENTS, .tensor = tensor, .offset = offset};
-        t.out = scratch->term[0];
-        t.stride = tensor->stride;
-        open_parameters(engine, &t, scratch->p);
-        bind(engine, &t, layer, i, scalars);
-        layer->typed.precision[tensor_precision(tensor)]->output(&t);
-        store(engine->primitives, tensor, t.n, t.out, (char *)out + offset * dtype_size(tensor->dtype));
+    part_scratch_t *scratch = first_scratch(engine);
+    const tile_t whole = {.tensor = &engine->tensors[i]};
+    for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
+        tile_t t = piece_of(&whole, offset);
+        t.out = scratch->g;
+        storage_open_parameters(engine, &t, scratch->p, scratch->term[0]);
+        bind(engine, &t, layer, scalars, scratch);
+        layer->typed.precision[tensor_precision(t.tensor)]->output(&t);
+        storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out, (char *)out + offset * dtype_size(t.tensor->dtype));
     }
 }
 
 void pass_restore(engine_t *engine, const layer_t *layer) {
-    for (size_t k = 0; k < layer->states; ++k) {
-        if (layer->method->states[k].role != RESTORE_POINT)
-            continue;
-        for (size_t i = 0; i < engine->tensor_count; ++i) {
-            const tensor_t *tensor = &engine->tensors[i];
-            const void *saved = layer->slot[i * layer->states + k];
-            if (takes_part(engine, layer, i) && saved != NULL)
-                store(engine->primitives, tensor, tensor->count, saved, tensor->data);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        for (size_t k = 0; k < layer->states; ++k) {
+            const tile_t whole = {.tensor = &engine->tensors[i]};
+            const char *saved = layer->slot[i * layer->states + k].at;
+            if (layer->method->states[k].role != RESTORE_POINT || !takes_part(engine, layer, i) || saved == NULL)
+                continue;
+            for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
+                tile_t t = piece_of(&whole, offset);
+                storage_replace_parameters(engine, &t, saved + offset * tensor_real(t.tensor),
+                                           first_scratch(engine)->term[0]);
+            }
         }
-    }
 }

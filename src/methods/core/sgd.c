@@ -88,6 +88,7 @@ const method_t METHOD(sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .flags = BY_ELEMENT,
     .scalars = sizeof(scalars_t),
     .check = check,
     .prepare = prepare,

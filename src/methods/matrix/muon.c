@@ -39,15 +39,20 @@ static const option_t OPTIONS[] = {
 static bool is_matrix(const tensor_t *tensor) {
     return tensor->ndim >= 2;
 }
-static bool is_vector(const tensor_t *tensor) {
-    return tensor->ndim < 2;
+static bool matrix_state(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return is_matrix(tensor);
+}
+static bool vector_state(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return !is_matrix(tensor);
 }
 
 enum { B, M, V };
 static const state_t STATE[] = {
-    [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = is_matrix},
-    [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = is_vector},
-    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = is_vector, .nonnegative = true},
+    [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = matrix_state},
+    [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = vector_state},
+    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = vector_state, .nonnegative = true},
     {0},
 };
 
@@ -164,7 +169,7 @@ static void orthogonalise(const tile_t *t) {
 enum { ADAMW, ORTHOGONALISE };
 
 static void vectors(const tile_t *t) {
-    if (is_vector(t->tensor))
+    if (!is_matrix(t->tensor))
         adamw(t);
 }
 
