@@ -111,6 +111,7 @@ typedef struct engine {
     size_t tile_count;
     size_t *part; /* tiles of part i: part[i] .. part[i+1] */
     int parts;
+    long process; /* in which the plan was made: OpenMP's threads do not survive fork */
     char *arena;        /* states */
     char *scratch;      /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;
@@ -165,8 +166,8 @@ char *step_prepare(step_t *s);
 
 /* ---- pass.c ---- */
 
-/* Calls work(engine, part) for every part of the plan, each on a thread of its own where there are several. */
-void engine_parallel(engine_t *engine, void (*work)(const engine_t *engine, int part));
+/* Calls work for every part of the plan, each on a thread of its own where there are several. */
+void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context), void *context);
 
 typedef struct pass_end {
     bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */

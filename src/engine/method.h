@@ -8,6 +8,7 @@
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -237,6 +238,8 @@ uint64_t step_draws(step_t *s, uint64_t count);
 
 /* ---- In method and wrapper files ---- */
 #ifdef REAL
+#include <tgmath.h>
+
 typedef REAL real;
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
@@ -255,6 +258,11 @@ static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
 /* 0 where b is 0: a coordinate that never saw a gradient does not move, whatever eps is. */
 static inline real quotient(real a, real b) {
     return b != 0 ? a / b : 0;
+}
+/* x, or 0 where x is subnormal: an average that decays towards 0 must not end in numbers that take several times as long. */
+static inline real settled(real x) {
+    const real smallest = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
+    return fabs(x) < smallest ? 0 : x;
 }
 static inline real larger(real a, real b) {
     return a > b ? a : b;

@@ -4,6 +4,7 @@
  */
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/engine.h"
 #include "engine/part.h"
@@ -260,16 +261,21 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
         storage_close_parameters(engine, &t, scratch->term[0]);
 }
 
-static void run_part(const pass_t *pass, int part) {
-    part_scratch_t *scratch = (void *)(pass->engine->part_scratch + (size_t)part * pass->engine->part_bytes);
-    for (size_t tile = pass->engine->part[part]; tile < pass->engine->part[part + 1]; ++tile)
+static void run_part(const engine_t *engine, int part, void *pass) {
+    part_scratch_t *scratch = (void *)(engine->part_scratch + (size_t)part * engine->part_bytes);
+    for (size_t tile = engine->part[part]; tile < engine->part[part + 1]; ++tile)
         run_tile(pass, tile, scratch);
 }
 
-void engine_parallel(engine_t *engine, void (*work)(const engine_t *engine, int part)) {
-#pragma omp parallel for num_threads(engine->parts) schedule(static, 1) if (engine->parts > 1)
+void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context), void *context) {
+    if (engine->parts == 1 || (long)getpid() != engine->process) {
+        for (int part = 0; part < engine->parts; ++part)
+            work(engine, part, context);
+        return;
+    }
+#pragma omp parallel for num_threads(engine->parts) schedule(static, 1)
     for (int part = 0; part < engine->parts; ++part)
-        work(engine, part);
+        work(engine, part, context);
 }
 
 static void run(pass_t *pass) {
@@ -277,13 +283,7 @@ static void run(pass_t *pass) {
     pass->writes = engine->updates.count > 0 || pass->end.project;
     for (int i = 0; i < engine->updates.count; ++i)
         pass->includes_frozen |= (engine->updates.entry[i].layer->method->flags & INCLUDES_FROZEN) != 0;
-    if (engine->parts == 1)
-        run_part(pass, 0);
-    else {
-#pragma omp parallel for num_threads(engine->parts) schedule(static, 1)
-        for (int part = 0; part < engine->parts; ++part)
-            run_part(pass, part);
-    }
+    engine_parallel(engine, run_part, pass);
     engine->updates.count = 0;
     if (pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS)
         combine_rows(pass);

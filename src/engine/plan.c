@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -333,7 +334,8 @@ static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, 
 }
 
 /* By the thread that will use them, so that the pages lie near it. */
-static void reset_part(const engine_t *engine, int part) {
+static void reset_part(const engine_t *engine, int part, void *context) {
+    (void)context;
     part_scratch_t *scratch = (void *)(engine->part_scratch + (size_t)part * engine->part_bytes);
     for (size_t tile = engine->part[part]; tile < engine->part[part + 1]; ++tile) {
         const tile_ref_t *ref = &engine->tiles[tile];
@@ -383,7 +385,7 @@ void plan_reset(engine_t *engine) {
             reset_rest(layer, &engine->tensors[i]);
         memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
     }
-    engine_parallel(engine, reset_part);
+    engine_parallel(engine, reset_part, NULL);
     engine->draws = 0;
 }
 
@@ -421,6 +423,7 @@ optim_status plan_build(engine_t *engine) {
     engine->state_bytes = state_bytes;
     engine->scratch_bytes = scratch_bytes;
     engine->planned = true;
+    engine->process = (long)getpid();
     plan_reset(engine);
     return OPTIM_OK;
 }

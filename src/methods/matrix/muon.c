@@ -91,9 +91,9 @@ static void adamw(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + one_beta1 * g[i];
-        v[i] = beta2 * v[i] + one_beta2 * g[i] * g[i];
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
     }
 }
 
@@ -117,7 +117,7 @@ static double momentum(const tile_t *t, bool transpose, real *x) {
     for (size_t i = 0; i < rows; ++i)
         for (size_t j = 0; j < columns; ++j) {
             const size_t ij = i * columns + j;
-            b[ij] += one_mu * (g[ij] - b[ij]);
+            b[ij] = settled(b[ij] + one_mu * (g[ij] - b[ij]));
             const real u = k->nesterov ? one_mu * g[ij] + mu * b[ij] : b[ij];
             square += (double)u * (double)u;
             x[transpose ? j * rows + i : ij] = u;

@@ -60,9 +60,9 @@ static void update(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + one_beta1 * g[i];
-        v[i] = beta2 * v[i] + one_beta2 * g[i] * g[i];
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
     }
 }
 
