@@ -28,7 +28,7 @@ typedef struct slot {
     size_t bytes; /* of one copy */
     uint32_t copies;
     uint8_t form; /* stored_t */
-    bool nonnegative, keep_sign;
+    bool by_element, nonnegative, keep_sign;
 } slot_t;
 
 /* Option values of one layer for one group. */
@@ -112,7 +112,7 @@ typedef struct engine {
     size_t *part; /* tiles of part i: part[i] .. part[i+1] */
     int parts;
     long process; /* in which the plan was made: OpenMP's threads do not survive fork */
-    char *arena;        /* states */
+    void *arena;        /* states */
     char *scratch;      /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;
     double *partial;    /* [tile][METHOD_SUMS] */
@@ -156,6 +156,8 @@ optim_status plan_build(engine_t *engine);
 void plan_free(engine_t *engine);
 /* Sets every state to its initial value. */
 void plan_reset(engine_t *engine);
+/* To be called for a tensor whose buffers moved. */
+void plan_bind(const engine_t *engine, tensor_t *tensor);
 /* Splits the tiles of a built plan among the threads. Errors: NOMEM. */
 optim_status plan_share(engine_t *engine, int threads);
 

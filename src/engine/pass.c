@@ -2,6 +2,7 @@
  * Passes over the tiles. A pass opens each tile once (widening it if need be), runs on it every kernel that is queued, and
  * closes it, so that whatever several layers do to a tile costs one walk over memory.
  */
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,8 +29,10 @@ static char *gradient_at(const tensor_t *tensor, size_t offset) {
 
 /* Where the inner method keeps its first moment, if this layer asks for it; or NULL. */
 static const slot_t *moment_of(const engine_t *engine, const layer_t *layer, const tensor_t *tensor) {
+    if (!(layer->method->flags & USES_MOMENT))
+        return NULL;
     const layer_t *owner = engine_owner(engine, tensor->group);
-    for (size_t k = 0; (layer->method->flags & USES_MOMENT) && k < owner->states; ++k) {
+    for (size_t k = 0; k < owner->states; ++k) {
         const slot_t *slot = &owner->slot[tensor->id * owner->states + k];
         if (owner->method->states[k].role == FIRST_MOMENT && slot->at != NULL)
             return slot;
@@ -52,9 +55,7 @@ static void bind(const engine_t *engine, tile_t *t, const layer_t *layer, const 
     size_t widened = 0;
     t->stride = t->tensor->stride;
     for (size_t k = 0; k < layer->states; ++k, ++slot) {
-        const state_t *state = &layer->method->states[k];
-        const bool by_element = state->shape == LIKE_PARAM && state->count == NULL && slot->at != NULL;
-        t->state[k] = by_element ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
+        t->state[k] = slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
         if (slot->form == STORED_REAL)
             continue;
         t->stride = sizeof *room->state / tensor_real(t->tensor);
@@ -93,7 +94,7 @@ static void run_kernel(const engine_t *engine, tile_t *t, const layer_t *layer, 
 static void open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
     void *grad = gradient_at(t->tensor, t->offset);
     t->g = grad;
-    if (engine->filters.count > 0 || !storage_is_real(t->tensor, t->tensor->grad_dtype, grad)) {
+    if (engine->filters.count > 0 || !t->tensor->plain_grad) {
         t->g = room;
         storage_read(engine, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
     }
@@ -147,11 +148,33 @@ static double maximum(size_t n, const double *x) {
     return largest;
 }
 
-static void reduce_tile(const pass_t *pass, const tile_t *t, size_t tile) {
-    const engine_t *engine = pass->engine;
-    double *partial = engine->partial + tile * METHOD_SUMS;
-    for (int j = 0; j < pass->terms; ++j)
-        partial[j] = pass->reduction == REDUCE_MAX ? maximum(t->n, t->term[j]) : engine->primitives->sum(t->n, t->term[j]);
+/* Runs the kernel on the tile in pieces short enough that their terms stay in the first-level cache. */
+static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
+    enum { PIECE = 512 };
+    const primitives_t *primitives = pass->engine->primitives;
+    kernel_t *kernel = pass->reduce_layer->typed.precision[tensor_precision(t->tensor)]->kernels[pass->reduce_kernel];
+    const size_t real = tensor_real(t->tensor), n = t->n;
+    const slot_t *slot = pass->reduce_layer->slot + t->tensor->id * pass->reduce_layer->states;
+    memset(partial, 0, METHOD_SUMS * sizeof *partial);
+    for (size_t i = 0; i < n; i += PIECE) {
+        t->n = n - i < PIECE ? n - i : PIECE;
+        kernel(t);
+        for (int j = 0; j < pass->terms; ++j)
+            if (pass->reduction == REDUCE_MAX)
+                partial[j] = fmax(partial[j], maximum(t->n, t->term[j]));
+            else
+                partial[j] += primitives->sum(t->n, t->term[j]);
+        t->offset += t->n;
+        t->p = (char *)t->p + t->n * real;
+        t->g = (char *)t->g + t->n * real;
+        for (size_t k = 0; k < pass->reduce_layer->states; ++k)
+            if (slot[k].by_element && t->state[k] != NULL)
+                t->state[k] = (char *)t->state[k] + t->n * real;
+    }
+    t->n = n; /* and back, for what is still to be done with the tile */
+    t->offset -= n;
+    t->p = (char *)t->p - n * real;
+    t->g = (char *)t->g - n * real;
 }
 
 /* Whole rows are done here; pieces of rows that go on in the next tile or came from the last are left to combine_rows. */
@@ -249,11 +272,15 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
         open_gradient(engine, &t, scratch->g, scratch);
     run_queue(pass, &t, scratch);
     if (pass->reduce_layer != NULL && takes_part(engine, pass->reduce_layer, ref->tensor)) {
-        run_kernel(engine, &t, pass->reduce_layer, pass->reduce_kernel, pass->reduce_scalars, scratch);
-        if (pass->reduction == REDUCE_ROWS)
+        if (pass->reduction == REDUCE_ROWS) {
+            run_kernel(engine, &t, pass->reduce_layer, pass->reduce_kernel, pass->reduce_scalars, scratch);
             sum_tile_rows(pass, &t, tile);
-        else
-            reduce_tile(pass, &t, tile);
+        } else {
+            bind(engine, &t, pass->reduce_layer, pass->reduce_scalars, scratch);
+            reduce_tile(pass, &t, engine->partial + tile * METHOD_SUMS);
+            if (pass->reduce_layer->any_short)
+                unbind(engine, &t, pass->reduce_layer, scratch);
+        }
     }
     if (!frozen)
         end_tile(pass, &t, scratch->term[0]);
@@ -322,7 +349,7 @@ static void open_whole_parameter(const engine_t *engine, tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->p = tensor->data;
-    if (storage_is_real(tensor, tensor->dtype, tensor->data))
+    if (tensor->plain_data)
         return;
     t->p = engine->whole_p;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
@@ -345,7 +372,7 @@ static void open_whole_gradient(const engine_t *engine, tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->g = tensor->grad;
-    if (engine->filters.count == 0 && storage_is_real(tensor, tensor->grad_dtype, tensor->grad))
+    if (engine->filters.count == 0 && tensor->plain_grad)
         return;
     t->g = engine->whole_g;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {

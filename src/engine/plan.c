@@ -253,7 +253,9 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
             const state_t *state = &layer->method->states[k];
             const size_t copies = tensor_copies(layer, state, tensor);
             slot_t *slot = &layer->slot[i * layer->states + k];
-            *slot = (slot_t){.copies = (uint32_t)copies, .nonnegative = state->nonnegative};
+            *slot = (slot_t){.copies = (uint32_t)copies,
+                             .by_element = state->shape == LIKE_PARAM && state->count == NULL,
+                             .nonnegative = state->nonnegative};
             if (state->shape == PER_TENSOR && copies > 0) {
                 slot->at = next;
                 next += copies;
@@ -316,26 +318,28 @@ static double state_initial(const method_t *method, const state_t *state, const 
     return state->initial_option == NULL ? state->initial : option_value(method, state->initial_option, option);
 }
 
-/* The tile's share of one state. */
-static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, void *room) {
+/* The tile's share of one state; fresh memory is zero already. */
+static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, bool fresh, void *room) {
     const state_t *state = &layer->method->states[k];
     const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
     const size_t real = tensor_real(t->tensor);
+    const double initial = slot->copies == 0 ? 0 : state_initial(layer->method, state, layer_option(layer, t->tensor->group));
+    if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
+        return;
     for (size_t c = 0; c < slot->copies; ++c) {
         void *to = slot->form == STORED_REAL ? (char *)slot->at + c * slot->bytes + t->offset * real : room;
         if (state->from_param)
             storage_read(engine, t->tensor, t->tensor->dtype, t->n,
                          (const char *)t->tensor->data + t->offset * dtype_size(t->tensor->dtype), to);
         else
-            fill(t->tensor, to, t->n, state_initial(layer->method, state, layer_option(layer, t->tensor->group)));
+            fill(t->tensor, to, t->n, initial);
         if (slot->form != STORED_REAL)
             storage_store(engine, slot, c, t, room);
     }
 }
 
 /* By the thread that will use them, so that the pages lie near it. */
-static void reset_part(const engine_t *engine, int part, void *context) {
-    (void)context;
+static void reset_part(const engine_t *engine, int part, void *fresh) {
     part_scratch_t *scratch = (void *)(engine->part_scratch + (size_t)part * engine->part_bytes);
     for (size_t tile = engine->part[part]; tile < engine->part[part + 1]; ++tile) {
         const tile_ref_t *ref = &engine->tiles[tile];
@@ -344,7 +348,7 @@ static void reset_part(const engine_t *engine, int part, void *context) {
             const layer_t *layer = engine->layers[l];
             for (size_t k = 0; k < layer->states; ++k)
                 if (layer->method->states[k].shape == LIKE_PARAM && layer->method->states[k].count == NULL)
-                    reset_state(engine, layer, k, &t, scratch->p);
+                    reset_state(engine, layer, k, &t, *(const bool *)fresh, scratch->p);
         }
     }
 }
@@ -374,7 +378,7 @@ static void reset_numbers(const engine_t *engine, layer_t *layer) {
         }
 }
 
-void plan_reset(engine_t *engine) {
+static void reset(engine_t *engine, bool fresh) {
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->stage = 0;
@@ -385,8 +389,12 @@ void plan_reset(engine_t *engine) {
             reset_rest(layer, &engine->tensors[i]);
         memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
     }
-    engine_parallel(engine, reset_part, NULL);
+    engine_parallel(engine, reset_part, &fresh);
     engine->draws = 0;
+}
+
+void plan_reset(engine_t *engine) {
+    reset(engine, false);
 }
 
 optim_status plan_build(engine_t *engine) {
@@ -397,14 +405,15 @@ optim_status plan_build(engine_t *engine) {
         return status;
     block_t measure = {NULL, 0};
     scratch_lay_out(engine, &needs, &measure);
-    char *arena = memory_aligned(needs.arena), *scratch = memory_aligned(measure.used);
-    if (arena == NULL || scratch == NULL) {
+    void *arena;
+    char *states_base = memory_zeroed(needs.arena, &arena), *scratch = memory_aligned(measure.used);
+    if (states_base == NULL || scratch == NULL) {
         free(arena);
         free(scratch);
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state and %zu of scratch",
                          state_bytes, scratch_bytes);
     }
-    block_t block = {scratch, 0}, states = {arena, 0};
+    block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
     for (int l = 0; l < engine->layer_count; ++l)
@@ -424,8 +433,15 @@ optim_status plan_build(engine_t *engine) {
     engine->scratch_bytes = scratch_bytes;
     engine->planned = true;
     engine->process = (long)getpid();
-    plan_reset(engine);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        plan_bind(engine, &engine->tensors[i]);
+    reset(engine, true);
     return OPTIM_OK;
+}
+
+void plan_bind(const engine_t *engine, tensor_t *tensor) {
+    tensor->plain_data = storage_in_place(engine, tensor);
+    tensor->plain_grad = storage_is_real(tensor, tensor->grad_dtype, tensor->grad);
 }
 
 void plan_free(engine_t *engine) {

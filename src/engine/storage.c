@@ -159,10 +159,18 @@ static char *data_at(const tile_t *t) {
     return (char *)t->tensor->data + t->offset * dtype_size(t->tensor->dtype);
 }
 
+bool storage_in_place(const engine_t *engine, const tensor_t *tensor) {
+    return own_slot(engine, tensor, STORAGE_MASTER)->at == NULL && storage_is_real(tensor, tensor->dtype, tensor->data);
+}
+
 void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare) {
+    if (t->tensor->plain_data) {
+        t->p = data_at(t);
+        return;
+    }
     const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER), *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
     t->p = master->at != NULL ? (char *)master->at + t->offset * sizeof(float) : data_at(t);
-    if (master->at != NULL || storage_is_real(t->tensor, t->tensor->dtype, t->p))
+    if (master->at != NULL)
         return;
     t->p = room;
     storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), room);
@@ -183,11 +191,11 @@ static void keep_carry(const engine_t *engine, const slot_t *carry, const tile_t
 }
 
 void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare) {
-    const slot_t *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
-    const bool is_short = dtype_size(t->tensor->dtype) == 2;
     char *data = data_at(t);
     if (t->p == data)
         return;
+    const slot_t *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
+    const bool is_short = dtype_size(t->tensor->dtype) == 2;
     if (is_short && engine_option(engine, t->tensor)[ROUNDING] == ROUND_STOCHASTIC) {
         const uint64_t key = random_word(engine->rounding_key, t->tensor->id + 1);
         engine->primitives->store_random(t->tensor->dtype, t->n, t->p, key, t->offset, data);

@@ -29,6 +29,9 @@ void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, cons
 void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare);
 void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare);
 
+/* Whether kernels work on the caller's parameters themselves. */
+bool storage_in_place(const engine_t *engine, const tensor_t *tensor);
+
 /* Puts reals in the place of the tile's parameters, wherever they are kept. */
 void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare);
 
