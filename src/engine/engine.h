@@ -146,16 +146,19 @@ static inline size_t tensor_real(const tensor_t *tensor) {
 
 /* ---- plan.c ---- */
 
-/* Copies of this state under these options: 0 if it does not exist. */
+/* An option's value by its name. */
+double method_option(const method_t *method, const char *name, const double *option);
+/* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
+size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option);
 
 /* Bytes that plan_build would take. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
 optim_status plan_build(engine_t *engine);
 void plan_free(engine_t *engine);
-/* Sets every state to its initial value. */
-void plan_reset(engine_t *engine);
+/* Sets every state to its initial value; fresh memory is zero already. */
+void plan_initialise(engine_t *engine, bool fresh);
 /* To be called for a tensor whose buffers moved. */
 void plan_bind(const engine_t *engine, tensor_t *tensor);
 /* Splits the tiles of a built plan among the threads. Errors: NOMEM. */

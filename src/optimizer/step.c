@@ -299,7 +299,7 @@ optim_status optim_reset(optim_t *opt) {
     opt->steps = opt->skipped = 0;
     opt->has_loss = false;
     if (opt->engine.planned)
-        plan_reset(&opt->engine);
+        plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 

@@ -90,7 +90,7 @@ static void adamw(const tile_t *t) {
                shrink = (real)k->aux_shrink, inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; m != NULL && i < t->n; ++i) {
         m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
         v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
         p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
@@ -155,6 +155,8 @@ static void orthogonalise(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const bool transpose = rows > columns;
+    if (!is_matrix(t->tensor))
+        return;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
     real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
     const double norm = sqrt(momentum(t, transpose, x));
@@ -167,16 +169,6 @@ static void orthogonalise(const tile_t *t) {
 }
 
 enum { ADAMW, ORTHOGONALISE };
-
-static void vectors(const tile_t *t) {
-    if (!is_matrix(t->tensor))
-        adamw(t);
-}
-
-static void matrices(const tile_t *t) {
-    if (is_matrix(t->tensor))
-        orthogonalise(t);
-}
 
 static optim_status advance(step_t *s) {
     step_tensors(s, ORTHOGONALISE);
@@ -203,5 +195,5 @@ const method_t METHOD(muon) = {
     .workspace = workspace,
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[ADAMW] = vectors, [ORTHOGONALISE] = matrices},
+    .kernels = {[ADAMW] = adamw, [ORTHOGONALISE] = orthogonalise},
 };
