@@ -110,7 +110,7 @@ static void time_step(bench_t *bench, const char *shape, int threads, subject_t 
     double iterations = 0;
     samples_t samples;
     const contender_t contenders[] = {{run_products, products}, {subject_step, subject}};
-    const measure_t how = {.runs = bench->settings.runs, .seconds = bench->settings.seconds,
+    const measure_t how = {.one_thread = threads == 1, .runs = bench->settings.runs, .seconds = bench->settings.seconds,
                            .pause_ns = threads > 1 ? 5e7 : 0}; /* two runtimes whose threads wait by spinning */
     optim_get(subject->opt, 0, "ns_steps", &iterations);
     products->iterations = (int)iterations;

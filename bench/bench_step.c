@@ -32,7 +32,8 @@ static const char HELP[] =
     "      --csv FILE             writes the table there too\n"
     "\n"
     "Times are medians, of a step. Ratios are medians of the ratios turn by turn, with their quartiles; best is the ratio\n"
-    "of the fastest turns. interrupted: share of the turns in which another program took the processor.\n";
+    "of the fastest turns. With one thread its processor time counts; with more, wall time, and interrupted is the share of\n"
+    "turns in which another program took a processor.\n";
 
 enum { LABEL = 64 };
 
@@ -63,8 +64,9 @@ typedef struct bench_case {
 
 /* ---- Lines ---- */
 
-static measure_t how_of(const bench_t *bench) {
-    return (measure_t){.runs = bench->settings.runs, .seconds = bench->settings.seconds};
+static measure_t how_of(const job_t *job) {
+    const settings_t *s = &job->bench->settings;
+    return (measure_t){.one_thread = job->threads == 1, .runs = s->runs, .seconds = s->seconds};
 }
 
 static row_t row_of(const job_t *job, char dtype[LABEL]) {
@@ -142,7 +144,7 @@ static void run_step(const job_t *job) {
     if (set_traffic(job, &subject)) {
         traffic_t *traffic = &job->bench->traffic;
         const contender_t contenders[] = {{traffic_run, traffic}, {subject_step, &subject}};
-        const measure_t how = how_of(job->bench);
+        const measure_t how = how_of(job);
         measure_run(&samples, &how, contenders, 2);
         row_t row = row_of(job, dtype);
         row.bytes = traffic_bytes(traffic);
@@ -158,7 +160,7 @@ static void run_step(const job_t *job) {
 static void time_many(const job_t *job, subject_t *many, subject_t *one) {
     traffic_t *traffic = &job->bench->traffic;
     const contender_t contenders[] = {{traffic_run, traffic}, {subject_step, many}, {subject_step, one}};
-    const measure_t how = how_of(job->bench);
+    const measure_t how = how_of(job);
     samples_t samples;
     char dtype[LABEL];
     measure_run(&samples, &how, contenders, 3);
@@ -199,7 +201,7 @@ static void run_alone(const job_t *job) {
     if (!make(job, job->model, job->lent, &subject))
         return;
     const contender_t contender = {subject_step, &subject};
-    const measure_t how = how_of(job->bench);
+    const measure_t how = how_of(job);
     measure_run(&samples, &how, &contender, 1);
     row_t row = row_of(job, dtype);
     put_time(&row, &samples, 0, 1);
@@ -213,16 +215,17 @@ static void run_alone(const job_t *job) {
 enum { ADD, FIRST, ANOTHER, CREATE_PARTS };
 
 static bool time_creation(const job_t *job, double ns[CREATE_PARTS]) {
+    const bool one_thread = job->threads == 1;
     subject_t subject;
     double at[CREATE_PARTS + 1];
-    at[0] = measure_now();
+    at[0] = measure_now(one_thread);
     if (!make(job, job->model, job->lent, &subject))
         return false;
-    at[1] = measure_now();
+    at[1] = measure_now(one_thread);
     subject_step(&subject);
-    at[2] = measure_now();
+    at[2] = measure_now(one_thread);
     subject_step(&subject);
-    at[3] = measure_now();
+    at[3] = measure_now(one_thread);
     for (int part = 0; part < CREATE_PARTS; ++part)
         ns[part] = at[part + 1] - at[part];
     const bool good = went_well(job, &subject);
@@ -281,7 +284,7 @@ static void run_axpy(const job_t *job) {
         return;
     axpy_t axpy = {(int)job->model->elements, job->lent->grad, job->lent->data};
     const contender_t contenders[] = {{run_saxpy, &axpy}, {subject_step, &subject}};
-    measure_t how = how_of(job->bench);
+    measure_t how = how_of(job);
     how.pause_ns = job->threads > 1 ? 5e7 : 0; /* two runtimes whose threads wait by spinning */
     set_blas_threads(job->threads);
     measure_run(&samples, &how, contenders, 2);

@@ -7,26 +7,26 @@
 #include <sys/resource.h>
 #include <time.h>
 
-double measure_now(void) {
+double measure_now(bool one_thread) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(one_thread ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
 }
 
-static double time_calls(const contender_t *contender, long calls) {
-    const double start = measure_now();
+static double time_calls(const contender_t *contender, long calls, bool one_thread) {
+    const double start = measure_now(one_thread);
     for (long i = 0; i < calls; ++i)
         contender->run(contender->context);
-    return (measure_now() - start) / (double)calls;
+    return (measure_now(one_thread) - start) / (double)calls;
 }
 
 enum { SHORTEST_TURN = 250000, SHORT_TURN = 5000000 }; /* ns */
 
 /* Calls that fill a turn. The first call of all warms caches, and takes the memory that is taken once. */
-static long calls_in_turn(const contender_t *contender, bool *is_short) {
+static long calls_in_turn(const contender_t *contender, bool one_thread, bool *is_short) {
     contender->run(contender->context);
     for (long calls = 1;; calls *= 2) {
-        const double ns = time_calls(contender, calls);
+        const double ns = time_calls(contender, calls, one_thread);
         if (ns * (double)calls < SHORTEST_TURN / 2.0)
             continue;
         *is_short &= ns < SHORT_TURN;
@@ -46,14 +46,14 @@ static long interruptions(void) {
     return usage.ru_nivcsw;
 }
 
-static double take_turn(const contender_t *contender, long calls, double pause_ns, int *interrupted) {
+static double take_turn(const contender_t *contender, long calls, const measure_t *how, int *interrupted) {
     enum { TRIES = 4 };
     double ns = 0;
     for (int i = 0; i < TRIES; ++i) {
-        pause_for(pause_ns);
+        pause_for(how->pause_ns);
         const long before = interruptions();
-        ns = time_calls(contender, calls);
-        if (interruptions() == before)
+        ns = time_calls(contender, calls, how->one_thread);
+        if (how->one_thread || interruptions() == before)
             return ns;
     }
     ++*interrupted;
@@ -64,14 +64,14 @@ void measure_run(samples_t *samples, const measure_t *how, const contender_t *co
     long calls[MEASURE_CONTENDERS];
     bool is_short = true;
     for (int c = 0; c < count; ++c)
-        calls[c] = calls_in_turn(&contenders[c], &is_short);
+        calls[c] = calls_in_turn(&contenders[c], how->one_thread, &is_short);
     const int runs = is_short && 5 * how->runs < MEASURE_RUNS ? 5 * how->runs : how->runs;
-    const double end = measure_now() + how->seconds * 1e9;
+    const double end = measure_now(false) + how->seconds * 1e9;
     samples->interrupted = 0;
-    for (samples->runs = 0; samples->runs < runs && (samples->runs < 3 || measure_now() < end); ++samples->runs)
+    for (samples->runs = 0; samples->runs < runs && (samples->runs < 3 || measure_now(false) < end); ++samples->runs)
         for (int turn = 0; turn < count; ++turn) {
             const int c = (turn + samples->runs) % count; /* nobody always follows the same one */
-            samples->ns[c][samples->runs] = take_turn(&contenders[c], calls[c], how->pause_ns, &samples->interrupted);
+            samples->ns[c][samples->runs] = take_turn(&contenders[c], calls[c], how, &samples->interrupted);
         }
 }
 

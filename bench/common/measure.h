@@ -1,10 +1,12 @@
 /*
  * Timing things against each other. They take turns, so that what slows the machine slows all of them alike. A turn in which
- * another program took the processor is repeated a few times.
+ * another program took the processor is repeated a few times. Work of a single thread is timed by the processor time of
+ * that thread, and then it does not matter who else runs.
  */
 #ifndef BENCH_MEASURE_H
 #define BENCH_MEASURE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { MEASURE_RUNS = 101, MEASURE_CONTENDERS = 4 };
@@ -15,6 +17,7 @@ typedef struct contender {
 } contender_t;
 
 typedef struct measure {
+    bool one_thread; /* the caller's is the only one that works */
     int runs;        /* how often everyone has a turn, at most MEASURE_RUNS; more often where turns are short */
     double seconds;  /* of all turns together, at most; then there are fewer, but at least three */
     double pause_ns; /* before every turn, for threads of another runtime to go to sleep */
@@ -32,7 +35,7 @@ typedef struct spread {
     double least;
 } spread_t;
 
-double measure_now(void); /* ns */
+double measure_now(bool one_thread); /* ns */
 
 /* At most MEASURE_CONTENDERS. */
 void measure_run(samples_t *samples, const measure_t *how, const contender_t *contenders, int count);

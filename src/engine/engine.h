@@ -18,7 +18,7 @@ typedef struct method_level {
 enum { ENGINE_LEVELS = 2 }; /* base, and x86-64-v3 where built */
 extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 
-/* Highest level that is built and that this machine can run. */
+/* Highest level that is built and that this machine can run; base if the environment says GRADOPT_LEVEL=base. */
 int engine_best_level(void);
 const primitives_t *engine_primitives(int level);
 
