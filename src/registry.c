@@ -35,6 +35,7 @@
 #undef WRAPPER
 #undef SCHEDULE
 DECLARE(clip)
+DECLARE(storage)
 DECLARE(guard)
 DECLARE(scale)
 
@@ -74,7 +75,12 @@ const size_t REGISTRY_METHOD_COUNT = sizeof REGISTRY_METHODS / sizeof *REGISTRY_
 const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTRY_WRAPPERS;
 const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
 
-const registry_method_t REGISTRY_ENGINE[] = {{"engine", LEVELS(clip)}, {"engine", LEVELS(guard)}, {"engine", LEVELS(scale)}};
+const registry_method_t REGISTRY_ENGINE[] = {
+    [REGISTRY_ENGINE_CLIP] = {"engine", LEVELS(clip)},
+    [REGISTRY_ENGINE_STORAGE] = {"engine", LEVELS(storage)},
+    [REGISTRY_ENGINE_GUARD] = {"engine", LEVELS(guard)},
+    [REGISTRY_ENGINE_SCALE] = {"engine", LEVELS(scale)},
+};
 
 static bool is_called(const char *name, const char *wanted, size_t length) {
     return strlen(name) == length && memcmp(name, wanted, length) == 0;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 bool size_multiply(size_t a, size_t b, size_t *result) {
     if (b != 0 && a > SIZE_MAX / b)
@@ -28,6 +29,19 @@ void *memory_aligned(size_t bytes) {
     if (rounded > PTRDIFF_MAX)
         return NULL;
     return aligned_alloc(MEMORY_ALIGNMENT, rounded);
+}
+
+void *memory_zeroed(size_t bytes, void **base) {
+    enum { LARGE_PAGE = 2 << 20 };
+    const size_t alignment = bytes >= 2 * (size_t)LARGE_PAGE ? LARGE_PAGE : MEMORY_ALIGNMENT;
+    size_t total;
+    *base = NULL;
+    if (!size_add(bytes, alignment, &total) || total > PTRDIFF_MAX || (*base = calloc(1, total)) == NULL)
+        return NULL;
+    void *aligned = (char *)*base + (alignment - (uintptr_t)*base % alignment) % alignment;
+    if (alignment == LARGE_PAGE)
+        (void)madvise(aligned, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a hint; without it all works the same */
+    return aligned;
 }
 
 bool memory_grow(void **array, size_t *capacity, size_t needed, size_t size) {

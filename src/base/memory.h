@@ -15,6 +15,10 @@ bool size_add(size_t a, size_t b, size_t *result);
 /* `bytes` rounded up to MEMORY_ALIGNMENT; SIZE_MAX if that overflows. */
 size_t size_aligned(size_t bytes);
 
+/* Zeroed memory at MEMORY_ALIGNMENT, its pages untouched where the system gives zero pages; large blocks on large pages
+ * where it has them. *base is what free() wants. */
+void *memory_zeroed(size_t bytes, void **base);
+
 /* Uninitialised memory at MEMORY_ALIGNMENT, NULL if there is none; release with free(). Zero bytes give one line. */
 void *memory_aligned(size_t bytes);
 

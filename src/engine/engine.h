@@ -18,9 +18,18 @@ typedef struct method_level {
 enum { ENGINE_LEVELS = 2 }; /* base, and x86-64-v3 where built */
 extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 
-/* Highest level that is built and that this machine can run. */
+/* Highest level that is built and that this machine can run; base if the environment says GRADOPT_LEVEL=base. */
 int engine_best_level(void);
 const primitives_t *engine_primitives(int level);
+
+/* Where a state of a tensor is. */
+typedef struct slot {
+    void *at;     /* NULL: absent */
+    size_t bytes; /* of one copy */
+    uint32_t copies;
+    uint8_t form; /* stored_t */
+    bool by_element, nonnegative, keep_sign;
+} slot_t;
 
 /* Option values of one layer for one group. */
 typedef struct values {
@@ -47,7 +56,8 @@ typedef struct layer {
 
     /* memory, taken by plan_build */
     size_t states;          /* rows of the state table */
-    void **slot;            /* [tensor][state]: what the state table asks for, or NULL */
+    slot_t *slot;           /* [tensor][state] */
+    bool any_short;         /* some slot is not plain reals */
     double *numbers;        /* all PER_GROUP, PER_METHOD and PER_TENSOR numbers in one block ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
@@ -88,7 +98,8 @@ typedef struct engine {
     layer_t **layers; /* innermost first: methods, then wrappers */
     int layer_count, layer_capacity, method_count;
     int group_count;
-    layer_t **owner; /* [group]: the method it runs */
+    layer_t *storage; /* the engine's layer whose states are master copies and carries */
+    uint64_t rounding_key;
     int threads;
     int level;
     uint64_t seed, draws, draws_backup;
@@ -100,13 +111,16 @@ typedef struct engine {
     size_t tile_count;
     size_t *part; /* tiles of part i: part[i] .. part[i+1] */
     int parts;
-    char *arena;        /* states */
+    long process; /* in which the plan was made: OpenMP's threads do not survive fork */
+    void *arena;        /* states */
     char *scratch;      /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
-    char *part_scratch; /* [part][PART_BYTES] */
+    char *part_scratch; /* [part][part_bytes] */
+    size_t part_bytes;
+    quantize_table_t *tables; /* signed, nonnegative; NULL unless there are 8-bit states */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* the step under way */
@@ -114,6 +128,14 @@ typedef struct engine {
     int sample, next_stage; /* of the request just made */
     bool rejected; /* by step_reject */
 } engine_t;
+
+/* The method that a group runs. */
+static inline layer_t *engine_owner(const engine_t *engine, int group) {
+    int l = 0;
+    while (!layer_covers(engine->layers[l], group))
+        ++l;
+    return engine->layers[l];
+}
 
 static inline int tensor_precision(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
@@ -124,16 +146,21 @@ static inline size_t tensor_real(const tensor_t *tensor) {
 
 /* ---- plan.c ---- */
 
-/* Copies of this state under these options: 0 if it does not exist. */
+/* An option's value by its name. */
+double method_option(const method_t *method, const char *name, const double *option);
+/* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
+size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option);
 
 /* Bytes that plan_build would take. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
 optim_status plan_build(engine_t *engine);
 void plan_free(engine_t *engine);
-/* Sets every state to its initial value. */
-void plan_reset(engine_t *engine);
+/* Sets every state to its initial value; fresh memory is zero already. */
+void plan_initialise(engine_t *engine, bool fresh);
+/* To be called for a tensor whose buffers moved. */
+void plan_bind(const engine_t *engine, tensor_t *tensor);
 /* Splits the tiles of a built plan among the threads. Errors: NOMEM. */
 optim_status plan_share(engine_t *engine, int threads);
 
@@ -143,6 +170,9 @@ optim_status plan_share(engine_t *engine, int threads);
 char *step_prepare(step_t *s);
 
 /* ---- pass.c ---- */
+
+/* Calls work for every part of the plan, each on a thread of its own where there are several. */
+void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context), void *context);
 
 typedef struct pass_end {
     bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */

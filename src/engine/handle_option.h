@@ -5,4 +5,11 @@
 enum handle_option { NONFINITE, ZERO_GRAD, SEED };
 enum { NONFINITE_PROPAGATE, NONFINITE_SKIP, NONFINITE_ERROR };
 
+/* Options of storage.c's table. */
+enum storage_option { MASTER, ROUNDING, STATE_DTYPE, STATE_BLOCK, STATE_MIN };
+enum { MASTER_NONE, MASTER_F32 };
+enum { ROUND_NEAREST, ROUND_STOCHASTIC, ROUND_KAHAN };
+enum { STATE_FULL, STATE_F32, STATE_BF16, STATE_INT8 };
+enum { STORAGE_MASTER, STORAGE_CARRY }; /* its states */
+
 #endif

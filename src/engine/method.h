@@ -8,6 +8,7 @@
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
 
+#include <float.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +36,10 @@ typedef struct tensor {
     size_t flat;  /* position of its first element in all tensors concatenated */
     size_t first_row; /* and of its first row */
     size_t stride;    /* reals from one copy of a state to the next */
+    size_t block;     /* elements that share a scale in 8-bit states */
+    size_t tile;      /* its tiles' length: whole blocks */
     int group;
+    bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
     const void *lower, *upper;
 } tensor_t;
@@ -101,12 +105,13 @@ typedef struct state {
     const char *when;   /* exists only while this option is not 0 */
     const char *copies; /* this option gives the number of copies */
     size_t numbers;     /* PER_METHOD: how many doubles, where not one */
-    bool (*exists)(const tensor_t *tensor);                        /* only for such tensors */
+    bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
     double initial;
     const char *initial_option; /* or the value of this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
+    bool as_param;              /* kept in the parameter's dtype; for the engine's own */
 } state_t;
 
 typedef struct step step_t;
@@ -124,12 +129,15 @@ enum { /* method_t.flags */
     READS_LOSS = 1,
     REQUESTS = 2,         /* may return requests: numbers are backed up at the start of every step */
     REQUESTS_PRODUCTS = 4,
-    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit */
+    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
     INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
     SUMS_ROWS = 32,       /* uses step_reduce_rows */
     WHOLE_TENSORS = 64,   /* uses step_tensors */
     USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
-    SEARCHES = 256        /* copes with non-finite evaluations after the first of a step */
+    SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
+    OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
+    BY_ELEMENT = 2048,    /* an element's update depends on that element alone, to rounding: short states are possible */
+    BY_GROUP = 1024       /* a layer of the engine whose options each group has for itself */
 };
 
 typedef struct method {
@@ -231,6 +239,8 @@ uint64_t step_draws(step_t *s, uint64_t count);
 
 /* ---- In method and wrapper files ---- */
 #ifdef REAL
+#include <tgmath.h>
+
 typedef REAL real;
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
@@ -249,6 +259,11 @@ static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
 /* 0 where b is 0: a coordinate that never saw a gradient does not move, whatever eps is. */
 static inline real quotient(real a, real b) {
     return b != 0 ? a / b : 0;
+}
+/* x, or 0 where x is subnormal: an average that decays towards 0 must not end in numbers that take several times as long. */
+static inline real settled(real x) {
+    const real smallest = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
+    return fabs(x) < smallest ? 0 : x;
 }
 static inline real larger(real a, real b) {
     return a > b ? a : b;

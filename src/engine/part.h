@@ -7,9 +7,10 @@
 typedef struct part_scratch {
     double p[TILE_ELEMENTS], g[TILE_ELEMENTS]; /* the tile widened, or copied because it is unaligned or filtered */
     double term[METHOD_SUMS][TILE_ELEMENTS];
+    double state[][TILE_ELEMENTS]; /* states that are kept in another form, widened */
 } part_scratch_t;
 
 /* Parts lie a few lines apart from a power of two, so that they do not fall on the same cache sets. */
-enum { PART_BYTES = sizeof(part_scratch_t) + 5 * 64 };
+enum { PART_PADDING = 5 * 64 };
 
 #endif

@@ -2,31 +2,43 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/part.h"
+#include "engine/storage.h"
 
 /* ---- Sizes ---- */
 
-static double option_value(const method_t *method, const char *name, const double *option) {
+double method_option(const method_t *method, const char *name, const double *option) {
     return option[option_find(method->options, name, strlen(name))];
 }
 
 size_t state_copies(const method_t *method, const state_t *state, const double *option) {
-    if (state->when != NULL && option_value(method, state->when, option) == 0)
+    if (state->when != NULL && method_option(method, state->when, option) == 0)
         return 0;
     if (state->copies != NULL)
-        return (size_t)option_value(method, state->copies, option);
+        return (size_t)method_option(method, state->copies, option);
     return state->numbers > 0 ? state->numbers : 1;
 }
 
-/* Reals of one copy; a number counts as one. */
-static size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option) {
-    if (state->exists != NULL && !state->exists(tensor))
+/* Copies of this state that this tensor has, and reals of one. */
+static size_t tensor_copies(const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+    const double *option = layer_option(layer, tensor->group);
+    if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
+    return state_copies(layer->method, state, option);
+}
+
+size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option) {
     return state->count == NULL ? tensor->count : state->count(tensor, option);
+}
+
+static size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+    const size_t reals = state_reals(state, tensor, layer_option(layer, tensor->group));
+    return storage_bytes(storage_form(engine, layer, state, tensor), tensor, reals);
 }
 
 static bool state_is_kept(const state_t *state) {
@@ -41,13 +53,10 @@ static size_t state_count(const method_t *method) {
 }
 
 /* Adds to *total the bytes of `state` for this tensor, each copy on its own cache lines; false: overflow. */
-static bool state_add_bytes(const layer_t *layer, const state_t *state, const tensor_t *tensor, size_t *total) {
-    const double *option = layer_option(layer, tensor->group);
-    size_t bytes;
-    if (!size_multiply(state_reals(state, tensor, option), tensor_real(tensor), &bytes))
-        return false;
-    bytes = size_aligned(bytes);
-    return bytes != SIZE_MAX && size_multiply(bytes, state_copies(layer->method, state, option), &bytes) &&
+static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
+                            size_t *total) {
+    size_t bytes = state_bytes(engine, layer, state, tensor);
+    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(layer, state, tensor), &bytes) &&
            size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
 }
 
@@ -59,10 +68,8 @@ static size_t layer_numbers(const engine_t *engine, const layer_t *layer) {
             count += state_copies(layer->method, state, layer_option(layer, layer->first_group));
         for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
             count += layer_covers(layer, g) ? state_copies(layer->method, state, layer_option(layer, g)) : 0;
-        for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i) {
-            const int group = engine->tensors[i].group;
-            count += layer_covers(layer, group) ? state_copies(layer->method, state, layer_option(layer, group)) : 0;
-        }
+        for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i)
+            count += tensor_copies(layer, state, &engine->tensors[i]);
     }
     return count;
 }
@@ -71,20 +78,33 @@ typedef struct needs {
     size_t arena, kept;            /* bytes of states, and of those that live between steps */
     size_t work, whole;            /* bytes for whole-tensor kernels */
     size_t tiles, rows;
-    bool sums_rows;
+    size_t widened;                /* most tiles of short states that a kernel needs at once */
+    bool sums_rows, has_codes;
 } needs_t;
 
-static bool needs_of_tensor(const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
-    const double *option = layer_option(layer, tensor->group);
-    if (option == NULL)
-        return true;
+static bool needs_of_states(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+    size_t widened = 0;
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
         if (state->shape != LIKE_PARAM)
             continue;
-        if (!state_add_bytes(layer, state, tensor, &needs->arena) ||
-            (state_is_kept(state) && !state_add_bytes(layer, state, tensor, &needs->kept)))
+        const stored_t form = storage_form(engine, layer, state, tensor);
+        widened += form == STORED_REAL ? 0 : tensor_copies(layer, state, tensor);
+        needs->has_codes |= form == STORED_INT8;
+        if (!state_add_bytes(engine, layer, state, tensor, &needs->arena) ||
+            (state_is_kept(state) && !state_add_bytes(engine, layer, state, tensor, &needs->kept)))
             return false;
     }
+    widened += layer->method->flags & USES_MOMENT ? 1 : 0;
+    needs->widened = widened > needs->widened ? widened : needs->widened;
+    return true;
+}
+
+static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+    const double *option = layer_option(layer, tensor->group);
+    if (option == NULL)
+        return true;
+    if (!needs_of_states(engine, layer, tensor, needs))
+        return false;
     if (layer->method->flags & WHOLE_TENSORS) {
         const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
         const size_t reals = layer->method->workspace == NULL ? 0 : layer->method->workspace(tensor, option);
@@ -97,18 +117,28 @@ static bool needs_of_tensor(const layer_t *layer, const tensor_t *tensor, needs_
     return true;
 }
 
+/* Tiles hold whole blocks of 8-bit states. */
+static void tensors_measure(const engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        tensor->block = storage_block(engine, tensor);
+        tensor->tile = TILE_ELEMENTS / tensor->block * tensor->block;
+    }
+}
+
 static optim_status needs_of(const engine_t *engine, needs_t *needs) {
     *needs = (needs_t){0};
+    tensors_measure(engine);
     for (int l = 0; l < engine->layer_count; ++l) {
         needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
-            if (!needs_of_tensor(engine->layers[l], &engine->tensors[i], needs))
+            if (!needs_of_tensor(engine, engine->layers[l], &engine->tensors[i], needs))
                 return error_set(OPTIM_ERR_SIZE, "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
                                  engine->layers[l]->name, engine->tensors[i].name);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
-        needs->tiles += tensor->count / TILE_ELEMENTS + (tensor->count % TILE_ELEMENTS != 0);
+        needs->tiles += tensor->count / tensor->tile + (tensor->count % tensor->tile != 0);
         needs->rows += tensor_rows(tensor);
     }
     return OPTIM_OK;
@@ -136,7 +166,9 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
-    engine->owner = block_take(block, groups, sizeof *engine->owner);
+    engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
+    if (!needs->has_codes)
+        engine->tables = NULL;
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         const bool backs_up = layer->method->flags & REQUESTS;
@@ -184,9 +216,9 @@ static void tiles_cut(engine_t *engine) {
         tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
         flat += tensor->count;
         row += tensor_rows(tensor);
-        for (size_t offset = 0; offset < tensor->count; offset += TILE_ELEMENTS) {
+        for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
             const size_t left = tensor->count - offset;
-            engine->tiles[tile++] = (tile_ref_t){i, offset, (uint32_t)(left < TILE_ELEMENTS ? left : TILE_ELEMENTS)};
+            engine->tiles[tile++] = (tile_ref_t){i, offset, (uint32_t)(left < tensor->tile ? left : tensor->tile)};
         }
     }
     engine->tile_count = tile;
@@ -194,8 +226,8 @@ static void tiles_cut(engine_t *engine) {
     engine->row_count = row;
 }
 
-/* Points the layer's numbers and states into the memory taken for them. */
-static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
+/* Points the layer's PER_METHOD and PER_GROUP numbers into its block; returns what is left of it. */
+static double *numbers_place(const engine_t *engine, layer_t *layer) {
     double *next = layer->numbers;
     for (size_t k = 0; k < layer->states; ++k) {
         const state_t *state = &layer->method->states[k];
@@ -209,23 +241,32 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
                 next += state_copies(layer->method, state, layer_option(layer, g));
         }
     }
-    for (size_t i = 0; i < engine->tensor_count; ++i) {
-        const tensor_t *tensor = &engine->tensors[i];
-        const double *option = layer_option(layer, tensor->group);
+    return next;
+}
+
+static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
+    double *next = numbers_place(engine, layer);
+    layer->any_short = false;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
         for (size_t k = 0; k < layer->states; ++k) {
+            const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &layer->method->states[k];
-            const size_t copies = option == NULL ? 0 : state_copies(layer->method, state, option);
-            const size_t reals = copies == 0 ? 0 : state_reals(state, tensor, option);
-            void **slot = &layer->slot[i * layer->states + k];
-            *slot = NULL;
+            const size_t copies = tensor_copies(layer, state, tensor);
+            slot_t *slot = &layer->slot[i * layer->states + k];
+            *slot = (slot_t){.copies = (uint32_t)copies,
+                             .by_element = state->shape == LIKE_PARAM && state->count == NULL,
+                             .nonnegative = state->nonnegative};
             if (state->shape == PER_TENSOR && copies > 0) {
-                *slot = next;
+                slot->at = next;
                 next += copies;
-            } else if (state->shape == LIKE_PARAM && reals > 0) {
-                *slot = block_take(arena, copies, size_aligned(reals * tensor_real(tensor)));
+            } else if (state->shape == LIKE_PARAM && copies > 0) {
+                slot->bytes = state_bytes(engine, layer, state, tensor);
+                slot->form = (uint8_t)storage_form(engine, layer, state, tensor);
+                slot->keep_sign = storage_keeps_sign(engine, tensor);
+                slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
+                layer->any_short |= slot->form != STORED_REAL;
             }
         }
-    }
 }
 
 /* Which tiles each part gets: equal shares of elements plus a fixed cost a tile. */
@@ -247,7 +288,7 @@ optim_status plan_share(engine_t *engine, int threads) {
     const size_t useful = engine->element_count / ELEMENTS_WORTH_A_THREAD + 1;
     const int parts = useful < (size_t)threads ? (int)useful : threads;
     size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
-    char *scratch = memory_aligned((size_t)parts * PART_BYTES);
+    char *scratch = memory_aligned((size_t)parts * engine->part_bytes);
     if (part == NULL || scratch == NULL) {
         free(part);
         free(scratch);
@@ -262,75 +303,6 @@ optim_status plan_share(engine_t *engine, int threads) {
     return OPTIM_OK;
 }
 
-/* ---- Initial values ---- */
-
-static void fill_real(const tensor_t *tensor, void *to, size_t reals, double value) {
-    if (value == 0)
-        memset(to, 0, reals * tensor_real(tensor));
-    else if (tensor_precision(tensor) == PRECISION_F64)
-        for (size_t i = 0; i < reals; ++i)
-            ((double *)to)[i] = value;
-    else
-        for (size_t i = 0; i < reals; ++i)
-            ((float *)to)[i] = (float)value;
-}
-
-static double state_initial(const method_t *method, const state_t *state, const double *option) {
-    return state->initial_option == NULL ? state->initial : option_value(method, state->initial_option, option);
-}
-
-static void tensor_reset(engine_t *engine, layer_t *layer, size_t i) {
-    const tensor_t *tensor = &engine->tensors[i];
-    const double *option = layer_option(layer, tensor->group);
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
-        char *slot = layer->slot[i * layer->states + k];
-        if (slot == NULL)
-            continue;
-        const double initial = state_initial(layer->method, state, option);
-        const size_t copies = state_copies(layer->method, state, option);
-        const size_t reals = state_reals(state, tensor, option);
-        const size_t stride = size_aligned(reals * tensor_real(tensor));
-        for (size_t c = 0; c < copies; ++c) {
-            if (state->shape == PER_TENSOR)
-                ((double *)(void *)slot)[c] = initial;
-            else if (!state->from_param)
-                fill_real(tensor, slot + c * stride, reals, initial);
-            else if (tensor_precision(tensor) == PRECISION_F64)
-                engine->primitives->load_f64(tensor->dtype, reals, tensor->data, (void *)(slot + c * stride));
-            else
-                engine->primitives->load_f32(tensor->dtype, reals, tensor->data, (void *)(slot + c * stride));
-        }
-    }
-}
-
-void plan_reset(engine_t *engine) {
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        layer->stage = 0;
-        layer->moved = layer->holds_gradient = false;
-        layer->next_sample = OPTIM_SAMPLE_FRESH;
-        for (int g = 0; g < engine->group_count; ++g)
-            for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
-                const state_t *state = &layer->method->states[k];
-                double *scalar = layer->scalar[(size_t)g * layer->states + k];
-                for (size_t c = 0; scalar != NULL && c < state_copies(layer->method, state, layer_option(layer, g)); ++c)
-                    scalar[c] = state_initial(layer->method, state, layer_option(layer, g));
-            }
-        for (size_t i = 0; i < engine->tensor_count; ++i)
-            tensor_reset(engine, layer, i);
-        memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
-    }
-    engine->draws = 0;
-}
-
-static void owners_find(engine_t *engine) {
-    for (int g = 0; g < engine->group_count; ++g)
-        for (int l = 0; l < engine->method_count; ++l)
-            if (layer_covers(engine->layers[l], g))
-                engine->owner[g] = engine->layers[l];
-}
-
 optim_status plan_build(engine_t *engine) {
     needs_t needs;
     size_t state_bytes, scratch_bytes;
@@ -339,19 +311,22 @@ optim_status plan_build(engine_t *engine) {
         return status;
     block_t measure = {NULL, 0};
     scratch_lay_out(engine, &needs, &measure);
-    char *arena = memory_aligned(needs.arena), *scratch = memory_aligned(measure.used);
-    if (arena == NULL || scratch == NULL) {
+    void *arena;
+    char *states_base = memory_zeroed(needs.arena, &arena), *scratch = memory_aligned(measure.used);
+    if (states_base == NULL || scratch == NULL) {
         free(arena);
         free(scratch);
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state and %zu of scratch",
                          state_bytes, scratch_bytes);
     }
-    block_t block = {scratch, 0}, states = {arena, 0};
+    block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
     for (int l = 0; l < engine->layer_count; ++l)
         layer_place(engine, engine->layers[l], &states);
-    owners_find(engine);
+    engine->part_bytes = size_aligned(sizeof(part_scratch_t) + needs.widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+    for (int i = 0; engine->tables != NULL && i < 2; ++i)
+        engine->primitives->quantizer->make(&engine->tables[i], i == 0);
     status = plan_share(engine, engine->threads);
     if (status != OPTIM_OK) {
         free(arena);
@@ -363,8 +338,16 @@ optim_status plan_build(engine_t *engine) {
     engine->state_bytes = state_bytes;
     engine->scratch_bytes = scratch_bytes;
     engine->planned = true;
-    plan_reset(engine);
+    engine->process = (long)getpid();
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        plan_bind(engine, &engine->tensors[i]);
+    plan_initialise(engine, true);
     return OPTIM_OK;
+}
+
+void plan_bind(const engine_t *engine, tensor_t *tensor) {
+    tensor->plain_data = storage_in_place(engine, tensor);
+    tensor->plain_grad = storage_is_real(tensor, tensor->grad_dtype, tensor->grad);
 }
 
 void plan_free(engine_t *engine) {

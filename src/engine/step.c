@@ -102,7 +102,7 @@ const double *step_tensor_option(const step_t *s, size_t tensor) {
 }
 
 double *step_tensor_scalar(step_t *s, size_t tensor, int state) {
-    return s->layer->slot[tensor * s->layer->states + (size_t)state];
+    return s->layer->slot[tensor * s->layer->states + (size_t)state].at;
 }
 
 const double *step_tensor_sum(const step_t *s, size_t tensor) {

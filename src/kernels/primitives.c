@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#define PASTE(name, level) name##_##level
-#define EXPAND(name, level) PASTE(name, level)
+#include "kernels/level.h"
 
 enum { LANES = 16 };
 
@@ -133,8 +132,55 @@ static void store_f32(optim_dtype dtype, size_t n, const float *restrict from, v
 }
 
 static void store_f64(optim_dtype dtype, size_t n, const double *restrict from, void *to) {
-    (void)dtype; /* only f64 parameters are worked on in f64 */
-    memcpy(to, from, n * sizeof *from);
+    switch (dtype) {
+    case OPTIM_F32:
+        for (size_t i = 0; i < n; ++i) {
+            const float narrow = (float)from[i];
+            memcpy((char *)to + i * sizeof narrow, &narrow, sizeof narrow);
+        }
+        break;
+    case OPTIM_BF16:
+        for (size_t i = 0; i < n; ++i)
+            write16(to, i, bf16_narrow((float)from[i]));
+        break;
+    default: /* nothing worked on in f64 is kept in f16 */
+        memcpy(to, from, n * sizeof *from);
+    }
 }
 
-const primitives_t EXPAND(primitives, KERNELS_LEVEL) = {sum, load_f32, load_f64, store_f32, store_f64};
+/* Sixteen random bits of element i: a hash, cheap enough to hide behind memory. */
+static inline uint32_t random16(uint32_t key, uint32_t i) {
+    uint32_t h = (i ^ key) * 0x9E3779B1u;
+    h = (h ^ (h >> 15)) * 0x85EBCA77u;
+    return h >> 16;
+}
+
+/* Adding the random bits below those that stay carries with the right probability. */
+static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
+    const uint32_t bits = bits_of_float(value);
+    return (bits & 0x7FFFFFFF) >= 0x7F7F0000 ? bf16_narrow(value) /* the largest, infinity, NaN */
+                                              : (bits + random) >> 16;
+}
+
+/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest. */
+static inline uint32_t f16_narrow_random(float value, uint32_t random) {
+    const uint32_t bits = bits_of_float(value), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
+    const float units = float_of_bits(magnitude < 0x38800000 ? magnitude : 0) * 0x1p24f;
+    const uint32_t subnormal = (uint32_t)(units + (float)random * 0x1p-16f);
+    const uint32_t normal = (magnitude + (random >> 3) - (112u << 23)) >> 13;
+    const uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
+    return magnitude >= 0x477FE000 ? f16_narrow(value) : sign | half;
+}
+
+static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first, void *to) {
+    const uint32_t low = (uint32_t)(key + (first >> 32)), start = (uint32_t)first;
+    if (dtype == OPTIM_BF16)
+        for (size_t i = 0; i < n; ++i)
+            write16(to, i, bf16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
+    else
+        for (size_t i = 0; i < n; ++i)
+            write16(to, i, f16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
+}
+
+const primitives_t AT_LEVEL(primitives) = {sum,       load_f32,     load_f64,           store_f32,
+                                           store_f64, store_random, &AT_LEVEL(quantizer)};

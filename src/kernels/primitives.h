@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/quantize.h"
 #include "optim/optim.h"
 
 typedef struct primitives {
@@ -17,6 +18,11 @@ typedef struct primitives {
     /* The way back, rounding to nearest, ties to even. */
     void (*store_f32)(optim_dtype dtype, size_t n, const float *from, void *to);
     void (*store_f64)(optim_dtype dtype, size_t n, const double *from, void *to);
+    /* To bf16 or f16, up or down at random so that the mean is exact; the bits are a hash of key and position (elements
+     * first, first + 1, ...), so that they do not depend on how a tensor is cut. */
+    void (*store_random)(optim_dtype dtype, size_t n, const float *from, uint64_t key, uint64_t first, void *to);
+
+    const quantizer_t *quantizer;
 } primitives_t;
 
 extern const primitives_t primitives_base;

@@ -38,17 +38,19 @@ optim_status refuse_param(const optim_t *opt, int param) {
 
 static bool add_engine_layers(optim_t *opt) {
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        layer_t *layer = layer_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false, i == REGISTRY_ENGINE_SCALE);
+        layer_t *layer = layer_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false);
         if (layer == NULL || !layer_cover(layer, 0, NULL) || !optim_insert_layer(opt, layer, opt->engine.layer_count)) {
             layer_destroy(layer, 1);
             return false;
         }
+        if (i == REGISTRY_ENGINE_STORAGE)
+            opt->engine.storage = layer;
     }
     return true;
 }
 
 static bool add_method(optim_t *opt, const registry_method_t *entry, layer_t **added) {
-    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, true, true);
+    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, true);
     if (layer == NULL || !optim_insert_layer(opt, layer, opt->engine.method_count)) {
         layer_destroy(layer, opt->engine.group_count);
         return false;
@@ -65,8 +67,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.group_count = 1;
     if (!add_engine_layers(opt) || !add_method(opt, entry, &method) || !layer_cover(method, 0, NULL))
         return error_nomem("creating an optimizer");
-    const optim_status status = settings_read(opt, 0, options, NULL);
-    return status != OPTIM_OK ? status : layer_check(method, 0);
+    return settings_read(opt, 0, options, NULL);
 }
 
 optim_status optim_create(optim_t **out, const char *algorithm, const char *options) {
@@ -153,14 +154,16 @@ static void remove_method(optim_t *opt, layer_t *layer) {
     layer_destroy(layer, engine->group_count);
 }
 
-/* Covers the new group by its method and by the engine's layer that goes by group. */
+/* Covers the new group by its method and by the engine's layers that go by group. */
 static optim_status fill_group(optim_t *opt, int group, layer_t *layer, bool named, const char *options) {
-    layer_t *scale = optim_engine_layer(opt, REGISTRY_ENGINE_SCALE);
-    const values_t *from = named ? NULL : &layer->values[0];
-    if (!layer_cover(layer, group, from) || !layer_cover(scale, group, &scale->values[0]))
+    if (!layer_cover(layer, group, named ? NULL : &layer->values[0]))
         return error_nomem("adding a group");
-    const optim_status status = settings_read(opt, group, options, "algorithm");
-    return status != OPTIM_OK ? status : layer_check(layer, group);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        layer_t *engine = optim_engine_layer(opt, i);
+        if (engine->per_group && !layer_cover(engine, group, &engine->values[0]))
+            return error_nomem("adding a group");
+    }
+    return settings_read(opt, group, options, "algorithm");
 }
 
 optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
@@ -189,7 +192,8 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
     if (status != OPTIM_OK) {
         if (layer != NULL)
             layer_uncover(layer, id);
-        layer_uncover(optim_engine_layer(opt, REGISTRY_ENGINE_SCALE), id);
+        for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+            layer_uncover(optim_engine_layer(opt, i), id);
         if (is_new)
             remove_method(opt, layer);
         return status;
@@ -244,10 +248,10 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         return OPTIM_ERR_NAME;
     if (find_wrapper(opt, wrapper) != NULL)
         return error_set(OPTIM_ERR_DUPLICATE, "wrapper \"%s\" is there already; each can be used once", wrapper);
-    const int outside = opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1); /* inside guard and scale */
+    const int outside = opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1); /* inside the engine's outer layers */
     if (outside - opt->engine.method_count >= QUEUE_LENGTH - 4)
         return error_set(OPTIM_ERR_MISMATCH, "there are too many wrappers; \"%s\" cannot be added", wrapper);
-    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, false, false);
+    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, false);
     if (layer == NULL || !layer_cover(layer, 0, NULL))
         status = error_nomem("wrapping");
     else

@@ -159,7 +159,8 @@ static double default_bytes(const method_t *method, const state_t *state) {
     for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
         option[i] = method->options[i].initial;
     const bool by_element = state->shape == LIKE_PARAM && state->count == NULL;
-    return by_element ? 4.0 * (double)state_copies(method, state, option) : 0;
+    const double bytes = method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
+    return by_element ? bytes * (double)state_copies(method, state, option) : 0;
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {

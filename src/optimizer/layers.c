@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method, bool per_group) {
+layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method) {
     layer_t *layer = calloc(1, sizeof *layer);
     if (layer == NULL)
         return NULL;
@@ -14,7 +14,7 @@ layer_t *layer_create(const registry_method_t *entry, int level, int groups, boo
     layer->typed = entry->level[level];
     layer->method = entry->level[0].precision[PRECISION_F64];
     layer->is_method = is_method;
-    layer->per_group = per_group;
+    layer->per_group = is_method || (layer->method->flags & BY_GROUP);
     layer->values = calloc((size_t)groups, sizeof *layer->values);
     if (layer->values == NULL) {
         free(layer);
@@ -78,7 +78,7 @@ bool optim_insert_layer(optim_t *opt, layer_t *layer, int position) {
     return true;
 }
 
-/* clip lies just outside the methods; guard and scale are the outermost two. */
+/* clip lies just outside the methods; the others are the outermost. */
 layer_t *optim_engine_layer(const optim_t *opt, int which) {
     const engine_t *engine = &opt->engine;
     return engine->layers[which == REGISTRY_ENGINE_CLIP ? engine->method_count

@@ -35,7 +35,7 @@ struct optim {
 };
 
 /* ---- layers.c ---- */
-layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method, bool per_group);
+layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method);
 void layer_destroy(layer_t *layer, int groups);
 bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet covered */
 /* The layer covers `group`, with the values of `from` (NULL: defaults). */

@@ -113,6 +113,8 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     if (status == OPTIM_OK) {
         opt->engine.tensors[param].data = data;
         opt->engine.tensors[param].grad = grad;
+        if (opt->engine.planned)
+            plan_bind(&opt->engine, &opt->engine.tensors[param]);
     }
     return status;
 }

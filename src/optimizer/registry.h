@@ -18,8 +18,14 @@ extern const size_t REGISTRY_WRAPPER_COUNT;
 extern const schedule_t *const REGISTRY_SCHEDULES[];
 extern const size_t REGISTRY_SCHEDULE_COUNT;
 
-/* The layers that carry the engine's own options, innermost first: clip, guard, scale. */
-enum { REGISTRY_ENGINE_CLIP, REGISTRY_ENGINE_GUARD, REGISTRY_ENGINE_SCALE, REGISTRY_ENGINE_COUNT };
+/* The layers that carry the engine's own options, innermost first. */
+enum {
+    REGISTRY_ENGINE_CLIP,
+    REGISTRY_ENGINE_STORAGE,
+    REGISTRY_ENGINE_GUARD,
+    REGISTRY_ENGINE_SCALE,
+    REGISTRY_ENGINE_COUNT
+};
 extern const registry_method_t REGISTRY_ENGINE[];
 
 /* NULL, with an error that lists what there is, if the name is unknown. */

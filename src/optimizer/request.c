@@ -37,7 +37,7 @@ static optim_status find_product_state(const optim_t *opt, int param, state_role
     const layer_t *layer = opt->engine.layers[opt->waiting];
     for (size_t k = 0; k < layer->states; ++k)
         if (layer->method->states[k].role == role)
-            *found = layer->slot[(size_t)param * layer->states + k];
+            *found = layer->slot[(size_t)param * layer->states + k].at;
     return OPTIM_OK;
 }
 

@@ -39,14 +39,14 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
             option_in(layer, dot + 1, length - prefix - 1, setting))
             return OPTIM_OK;
     }
-    char names[256], more[128];
+    char names[200], engine[REGISTRY_ENGINE_COUNT][80];
     layer = lookup_layer(opt, group, 0);
     option_names(layer->method->options, names, sizeof names);
-    option_names(optim_engine_layer(opt, REGISTRY_ENGINE_GUARD)->method->options, more, sizeof more);
-    return error_set(OPTIM_ERR_OPTION,
-                     "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: clip_norm, clip_value, maximize, "
-                     "grad_scale, %s",
-                     layer->name, (int)(length > 60 ? 60 : length), key, names, more);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        option_names(optim_engine_layer(opt, i)->method->options, engine[i], sizeof engine[i]);
+    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s, %s, %s, %s",
+                     layer->name, (int)(length > 60 ? 60 : length), key, names, engine[REGISTRY_ENGINE_CLIP],
+                     engine[REGISTRY_ENGINE_STORAGE], engine[REGISTRY_ENGINE_GUARD], engine[REGISTRY_ENGINE_SCALE]);
 }
 
 /* ---- Setting ---- */
@@ -90,18 +90,26 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
             return status;
         values->now[setting.option] = values->base[setting.option];
     }
-    return more;
+    for (int l = 0; more == 0 && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
+        if (layer_covers(opt->engine.layers[l], group))
+            status = layer_check(opt->engine.layers[l], group);
+    return more < 0 ? more : status;
 }
 
-/* Whether this change calls for other states than those that memory was taken for. */
+/* Whether this change may call for other states than those that memory was taken for. */
 static bool changes_memory(const layer_t *layer, const char *option, double before, double after) {
+    static const char *const FORMS[] = {"master", "state_dtype", "state_block", "state_min", "block_size", "min_8bit_size"};
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
         if (state->when != NULL && strcmp(state->when, option) == 0 && (before != 0) != (after != 0))
             return true;
         if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
             return true;
     }
-    return false;
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
+        if (strcmp(FORMS[i], option) == 0 && before != after)
+            return true;
+    const bool carries = strcmp(option, "rounding") == 0 && (before == ROUND_KAHAN) != (after == ROUND_KAHAN);
+    return carries;
 }
 
 static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "kernels/random.h"
 #include "optimizer/optimizer.h"
 
 step_t step_make(optim_t *opt, layer_t *layer) {
@@ -35,6 +36,19 @@ step_t step_make(optim_t *opt, layer_t *layer) {
 
 /* ---- What must hold before the first step ---- */
 
+static optim_status check_storage(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    for (int g = 0; g < engine->group_count; ++g) {
+        const layer_t *owner = engine_owner(engine, g);
+        const bool full = layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
+        if (!full && !(owner->method->flags & (CUTS_EXACTLY | BY_ELEMENT)))
+            return error_set(OPTIM_ERR_MISMATCH,
+                             "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",
+                             owner->name, g);
+    }
+    return OPTIM_OK;
+}
+
 static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
     for (size_t i = 0; layer->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
@@ -60,7 +74,7 @@ optim_status check_plan(const optim_t *opt) {
         if (status != OPTIM_OK)
             return status;
     }
-    return OPTIM_OK;
+    return check_storage(opt);
 }
 
 static bool any_reads_loss(const engine_t *engine) {
@@ -112,6 +126,7 @@ static optim_status begin(optim_t *opt) {
     }
     engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
+    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
     for (int l = 0; l < engine->layer_count; ++l) {
         const layer_t *layer = engine->layers[l];
         if (layer->method->flags & REQUESTS)
@@ -284,7 +299,7 @@ optim_status optim_reset(optim_t *opt) {
     opt->steps = opt->skipped = 0;
     opt->has_loss = false;
     if (opt->engine.planned)
-        plan_reset(&opt->engine);
+        plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 

@@ -279,13 +279,11 @@ static void read_line(golden_file_t *f, line_t *line, place_t *place) {
         const char *name;
         directive_t *read;
     } DIRECTIVES[] = {
-        {"case", read_case},         {"source", read_source},     {"algorithm", read_algorithm},
-        {"options", read_options},   {"oracle", read_oracle},     {"rtol", read_tolerance},
-        {"steps", read_steps},       {"wrap", read_wrap},         {"schedule", read_schedule},
-        {"child", read_child},       {"param", read_param},       {"init", read_init},
-        {"eval", read_eval},         {"grad", read_grad},         {"step", read_step},
-        {"want", read_want},         {"base_lr", read_base},      {"lr", read_rate},
-        {"momentum", read_momentum},
+        {"case", read_case},         {"source", read_source},  {"algorithm", read_algorithm}, {"options", read_options},
+        {"oracle", read_oracle},     {"rtol", read_tolerance}, {"steps", read_steps},         {"wrap", read_wrap},
+        {"schedule", read_schedule}, {"child", read_child},    {"param", read_param},         {"init", read_init},
+        {"eval", read_eval},         {"grad", read_grad},      {"step", read_step},           {"want", read_want},
+        {"base_lr", read_base},      {"lr", read_rate},        {"momentum", read_momentum},
     };
     const char *name = word(line);
     for (size_t i = 0; i < sizeof DIRECTIVES / sizeof *DIRECTIVES; ++i)

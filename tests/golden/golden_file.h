@@ -40,7 +40,7 @@ typedef struct golden_file {
     const char *algorithm, *options, *oracle;
     int wraps;
     golden_part_t wrap[GOLDEN_PARTS];
-    int swap_step; /* from this step on the output is compared; 0: never */
+    int swap_step;          /* from this step on the output is compared; 0: never */
     golden_part_t schedule; /* name NULL: none; the subject of a schedule file */
     int steps;
     layout_t layout;

@@ -85,9 +85,9 @@ static void compare(const golden_file_t *f, const rig_t *rig, const golden_want_
     for (size_t i = 0; i < t->count; ++i) {
         const double got = element_read(t->dtype, values, i), expected = want->values[i];
         if (!(fabs(got - expected) <= tolerance * fmax(1, fabs(expected))))
-            fail_msg("case %s, %s, %d threads, step %d: %s[%zu] is %.17g, not %.17g: %g off, %g ulp, tolerance %g", f->name,
-                     element_name(t->dtype), threads, want->step, t->name, i, got, expected, fabs(got - expected),
-                     element_ulps(t->dtype, got, expected), tolerance);
+            fail_msg("case %s, %s, %d threads, step %d: %s[%zu] is %.17g, not %.17g: %g off, %g ulp, tolerance %g",
+                     f->name, element_name(t->dtype), threads, want->step, t->name, i, got, expected,
+                     fabs(got - expected), element_ulps(t->dtype, got, expected), tolerance);
     }
     free(values);
 }
@@ -134,8 +134,8 @@ static char *schedule_options(const golden_file_t *f) {
     for (int i = 0; i < f->children; ++i) {
         const char *join = i > 0 ? ";" : *options == '\0' ? "children=" : ",children=";
         const bool plain = *f->child[i].options == '\0';
-        char *longer = check_text("%s%s%s%s%s%s", options, join, f->child[i].name, plain ? "" : "(", f->child[i].options,
-                                  plain ? "" : ")");
+        char *longer = check_text("%s%s%s%s%s%s", options, join, f->child[i].name, plain ? "" : "(",
+                                  f->child[i].options, plain ? "" : ")");
         free(options);
         options = longer;
     }
@@ -156,8 +156,8 @@ static void compare_value(const golden_file_t *f, const optim_t *opt, const char
     for (size_t i = 0; i < values->count; ++i) {
         const double want = values->at[i].value;
         if (values->at[i].t == t && !(fabs(got - want) <= f->tolerance * fmax(1, fabs(want))))
-            fail_msg("case %s: %s before step %lld is %.17g, not %.17g: %g off, %g ulp", f->name, key, (long long)t + 1, got,
-                     want, fabs(got - want), element_ulps(OPTIM_F64, got, want));
+            fail_msg("case %s: %s before step %lld is %.17g, not %.17g: %g off, %g ulp", f->name, key, (long long)t + 1,
+                     got, want, fabs(got - want), element_ulps(OPTIM_F64, got, want));
     }
 }
 

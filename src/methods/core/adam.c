@@ -79,12 +79,12 @@ static inline void step(const tile_t *t, const bool amsgrad) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        m[i] = beta1 * m[i] + one_beta1 * gi;
-        v[i] = beta2 * v[i] + one_beta2 * gi * gi;
+        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
+        v[i] = settled(beta2 * v[i] + one_beta2 * gi * gi);
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - quotient(lr_c1 * m[i], sqrt(h) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr_c1 * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
     }
 }
 

@@ -57,9 +57,9 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        m[i] = beta1 * m[i] + one_beta1 * gi;
+        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
         u[i] = larger(beta2 * u[i], fabs(gi) + eps);
-        p[i] = shrink * p[i] - quotient(step * m[i], u[i]);
+        p[i] = shrink * p[i] - step * quotient(m[i], u[i]);
     }
 }
 

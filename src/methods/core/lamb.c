@@ -84,8 +84,8 @@ static void moments(const tile_t *t) {
     const real *restrict g = t->g, *restrict p = t->p;
     double *restrict pp = t->term[0], *restrict uu = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + take * g[i];
-        v[i] = beta2 * v[i] + one_beta2 * g[i] * g[i];
+        m[i] = settled(beta1 * m[i] + take * g[i]);
+        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
         const real u = direction(m[i], v[i], p[i], inverse_c1, inverse_root_c2, eps, decay);
         pp[i] = (double)p[i] * (double)p[i];
         uu[i] = (double)u * (double)u;

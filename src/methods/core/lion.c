@@ -46,7 +46,7 @@ static void update(const tile_t *t) {
     for (size_t i = 0; i < t->n; ++i) {
         const real c = beta1 * m[i] + one_beta1 * g[i];
         p[i] = shrink * p[i] - lr * sign(c);
-        m[i] = beta2 * m[i] + one_beta2 * g[i];
+        m[i] = settled(beta2 * m[i] + one_beta2 * g[i]);
     }
 }
 

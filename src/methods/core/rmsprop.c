@@ -64,15 +64,15 @@ static inline void step(const tile_t *t, const bool centered, const bool with_mo
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        v[i] = alpha * v[i] + one_alpha * gi * gi;
+        v[i] = settled(alpha * v[i] + one_alpha * gi * gi);
         real w = v[i];
         if (centered) {
-            gavg[i] = alpha * gavg[i] + one_alpha * gi;
+            gavg[i] = settled(alpha * gavg[i] + one_alpha * gi);
             w = larger(v[i] - gavg[i] * gavg[i], 0);
         }
         real d = quotient(gi, sqrt(w) + eps);
         if (with_momentum)
-            d = buf[i] = momentum * buf[i] + d;
+            d = buf[i] = settled(momentum * buf[i] + d);
         p[i] = shrink * p[i] - lr * d;
     }
 }

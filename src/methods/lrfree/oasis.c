@@ -72,28 +72,24 @@ static void prepare(const group_t *group, void *scalars) {
     };
 }
 
-/* What this evaluation was made of: its gradient, and its point if it is to be left. */
-static void keep(const tile_t *t) {
-    real *now = t->state[G_NOW], *kept = t->state[X];
-    memcpy(now, t->g, t->n * sizeof *now);
-    if (kept != NULL)
-        memcpy(kept, t->p, t->n * sizeof *kept);
+static void keep(const tile_t *t) { /* the gradient that arrived, and its point if that is to be left */
+    memcpy(t->state[G_NOW], t->g, t->n * sizeof(real));
+    if (t->state[X] != NULL)
+        memcpy(t->state[X], t->p, t->n * sizeof(real));
 }
 
-/* Line 1: to x_prev ... */
-static void visit(const tile_t *t) {
+static void visit(const tile_t *t) { /* line 1: to x_prev */
     memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
 }
 
-/* ... and back: what arrived is the gradient there. */
-static void come_back(const tile_t *t) {
+static void come_back(const tile_t *t) { /* what arrived is the gradient there */
     memcpy(t->p, t->state[X], t->n * sizeof(real));
     memcpy(t->state[G_PREV], t->g, t->n * sizeof(real));
 }
 
 static void draw(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    real *restrict z = t->state[Z];
+    real *z = t->state[Z];
     const uint64_t first = t->tensor->flat + t->offset;
     for (size_t i = 0; i < t->n; ++i) {
         const bool plus = k->walsh ? __builtin_parityll((first + i) & k->probe) == 0
@@ -112,7 +108,7 @@ static void diagonal(const tile_t *t) {
         d[i] = keep * d[i] + take * z[i] * hz[i];
 }
 
-static inline real scaling(real d, real alpha) {
+static inline real scaling(real d, real alpha) { /* line 3 */
     return larger(fabs(d), alpha);
 }
 

@@ -39,15 +39,20 @@ static const option_t OPTIONS[] = {
 static bool is_matrix(const tensor_t *tensor) {
     return tensor->ndim >= 2;
 }
-static bool is_vector(const tensor_t *tensor) {
-    return tensor->ndim < 2;
+static bool matrix_state(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return is_matrix(tensor);
+}
+static bool vector_state(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return !is_matrix(tensor);
 }
 
 enum { B, M, V };
 static const state_t STATE[] = {
-    [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = is_matrix},
-    [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = is_vector},
-    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = is_vector, .nonnegative = true},
+    [B] = {"B", "momentum of a matrix", LIKE_PARAM, FIRST_MOMENT, .exists = matrix_state},
+    [M] = {"m", "first moment of a vector", LIKE_PARAM, FIRST_MOMENT, .exists = vector_state},
+    [V] = {"v", "second moment of a vector", LIKE_PARAM, KEPT, .exists = vector_state, .nonnegative = true},
     {0},
 };
 
@@ -85,10 +90,10 @@ static void adamw(const tile_t *t) {
                shrink = (real)k->aux_shrink, inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + one_beta1 * g[i];
-        v[i] = beta2 * v[i] + one_beta2 * g[i] * g[i];
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+    for (size_t i = 0; m != NULL && i < t->n; ++i) {
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
     }
 }
 
@@ -112,7 +117,7 @@ static double momentum(const tile_t *t, bool transpose, real *x) {
     for (size_t i = 0; i < rows; ++i)
         for (size_t j = 0; j < columns; ++j) {
             const size_t ij = i * columns + j;
-            b[ij] += one_mu * (g[ij] - b[ij]);
+            b[ij] = settled(b[ij] + one_mu * (g[ij] - b[ij]));
             const real u = k->nesterov ? one_mu * g[ij] + mu * b[ij] : b[ij];
             square += (double)u * (double)u;
             x[transpose ? j * rows + i : ij] = u;
@@ -150,6 +155,8 @@ static void orthogonalise(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const bool transpose = rows > columns;
+    if (!is_matrix(t->tensor))
+        return;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
     real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
     const double norm = sqrt(momentum(t, transpose, x));
@@ -162,16 +169,6 @@ static void orthogonalise(const tile_t *t) {
 }
 
 enum { ADAMW, ORTHOGONALISE };
-
-static void vectors(const tile_t *t) {
-    if (is_vector(t->tensor))
-        adamw(t);
-}
-
-static void matrices(const tile_t *t) {
-    if (is_matrix(t->tensor))
-        orthogonalise(t);
-}
 
 static optim_status advance(step_t *s) {
     step_tensors(s, ORTHOGONALISE);
@@ -198,5 +195,5 @@ const method_t METHOD(muon) = {
     .workspace = workspace,
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[ADAMW] = vectors, [ORTHOGONALISE] = matrices},
+    .kernels = {[ADAMW] = adamw, [ORTHOGONALISE] = orthogonalise},
 };

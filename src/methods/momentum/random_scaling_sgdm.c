@@ -45,7 +45,7 @@ static void update(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + one_beta1 * g[i];
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
         p[i] -= step * (m[i] + decay * p[i]);
     }
 }

@@ -1,0 +1,187 @@
+/* Steps of muon on one matrix against the products of its Newton-Schulz iterations as plain calls of the same BLAS. */
+#include <cblas.h>
+#include <errno.h>
+#include <optim/optim.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "measure.h"
+#include "model.h"
+#include "settings.h"
+#include "subject.h"
+
+static const char HELP[] =
+    "Times a step of muon on one matrix against the products of its Newton-Schulz iterations as plain calls of cblas_sgemm,\n"
+    "in turns.\n"
+    "\n"
+    "  -c, --case LIST            shapes: rows x columns (768x768,768x3072,3072x768,4096x1024,2048x2048)\n"
+    "  -o, --options \"k=v,...\"    of muon\n"
+    "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
+    "  -r, --runs N               turns (11)\n"
+    "      --seconds N            at most, for a line of the table; then there are fewer turns (8)\n"
+    "      --csv FILE             writes the table there too\n"
+    "\n"
+    "GFLOP/s count those products, 4 r^2 c + 2 r^3 for each iteration on r by c, r <= c; share is the plain products' time\n"
+    "over the step's.\n";
+
+static const char SHAPES[] = "768x768,768x3072,3072x768,4096x1024,2048x2048";
+
+/* ---- The products alone ---- */
+
+typedef struct products {
+    int r, c, iterations;
+    float *x, *next, *a, *b;
+} products_t;
+
+static void multiply(bool transpose, int m, int n, int k, const float *a, const float *b, float *out) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose ? CblasTrans : CblasNoTrans, m, n, k, 1, a, k, b, transpose ? k : n, 0,
+                out, n);
+}
+
+static void run_products(void *context) {
+    const products_t *p = context;
+    for (int i = 0; i < p->iterations; ++i) {
+        multiply(true, p->r, p->r, p->c, p->x, p->x, p->a);
+        multiply(false, p->r, p->r, p->r, p->a, p->a, p->b);
+        multiply(false, p->r, p->c, p->r, p->b, p->x, p->next);
+    }
+}
+
+static double products_flops(const products_t *p) {
+    const double r = p->r, c = p->c;
+    return p->iterations * (4 * r * r * c + 2 * r * r * r);
+}
+
+static bool products_open(products_t *p, int64_t rows, int64_t columns, int threads) {
+    p->r = (int)(rows < columns ? rows : columns);
+    p->c = (int)(rows < columns ? columns : rows);
+    const size_t long_side = (size_t)p->r * (size_t)p->c, square = (size_t)p->r * (size_t)p->r;
+    p->x = (void *)buffer_numbers(OPTIM_F32, long_side, threads);
+    p->next = (void *)buffer_zeros(long_side * sizeof(float), threads);
+    p->a = (void *)buffer_zeros(square * sizeof(float), threads);
+    p->b = (void *)buffer_zeros(square * sizeof(float), threads);
+    return p->x != NULL && p->next != NULL && p->a != NULL && p->b != NULL;
+}
+
+static void products_close(products_t *p) {
+    free(p->x);
+    free(p->next);
+    free(p->a);
+    free(p->b);
+}
+
+/* Those of BLAS in this process; the library leaves them alone. */
+static void set_blas_threads(int threads) {
+#ifdef OPENBLAS_VERSION
+    openblas_set_num_threads(threads);
+#else
+    (void)threads;
+#endif
+}
+
+/* ---- Lines ---- */
+
+typedef struct bench {
+    settings_t settings;
+    recipe_t recipe;
+    FILE *csv;
+    int failures;
+} bench_t;
+
+static void print_line(bench_t *bench, const char *shape, int threads, const samples_t *samples, double flops) {
+    const spread_t step = measure_time(samples, 1), plain = measure_time(samples, 0), share = measure_ratio(samples, 0, 1);
+    printf("%-10s %7d %10.1f ms %8.1f %8.1f  %5.1f %%  %.1f to %.1f %%\n", shape, threads, step.median / 1e6,
+           flops / step.median, flops / plain.median, 100 * share.median, 100 * share.low, 100 * share.high);
+    fflush(stdout);
+    if (bench->csv != NULL)
+        fprintf(bench->csv, "%s,%d,%d,%.0f,%.2f,%.2f,%.4f,%.4f,%.4f\n", shape, threads, samples->runs, step.median,
+                flops / step.median, flops / plain.median, share.median, share.low, share.high);
+}
+
+static void complain(bench_t *bench, const char *sentence) {
+    fprintf(stderr, "%s\n", sentence);
+    ++bench->failures;
+}
+
+static void time_step(bench_t *bench, const char *shape, int threads, subject_t *subject, products_t *products) {
+    double iterations = 0;
+    samples_t samples;
+    const contender_t contenders[] = {{run_products, products}, {subject_step, subject}};
+    const measure_t how = {.one_thread = threads == 1, .runs = bench->settings.runs, .seconds = bench->settings.seconds,
+                           .pause_ns = threads > 1 ? 5e7 : 0}; /* two runtimes whose threads wait by spinning */
+    optim_get(subject->opt, 0, "ns_steps", &iterations);
+    products->iterations = (int)iterations;
+    set_blas_threads(threads);
+    measure_run(&samples, &how, contenders, 2);
+    if (subject->status == OPTIM_OK)
+        print_line(bench, shape, threads, &samples, products_flops(products));
+    else
+        complain(bench, optim_error());
+}
+
+static void run_model(bench_t *bench, const char *shape, const model_t *model, int threads) {
+    const int64_t *dims = model->shapes[0].dims;
+    subject_t subject = {0};
+    products_t products = {0};
+    lent_t lent = {0};
+    if (!lent_take(&lent, model, &bench->recipe, threads) || !products_open(&products, dims[0], dims[1], threads))
+        complain(bench, "out of memory");
+    else if (!subject_create(&subject, &bench->recipe, threads) || !subject_add(&subject, model, &bench->recipe, &lent))
+        complain(bench, optim_error());
+    else
+        time_step(bench, shape, threads, &subject, &products);
+    subject_destroy(&subject);
+    products_close(&products);
+    lent_free(&lent);
+}
+
+static void run_shape(bench_t *bench, const char *shape) {
+    char *end;
+    const long rows = strtol(shape, &end, 10), columns = *end == 'x' ? strtol(end + 1, &end, 10) : 0;
+    model_t model = {0};
+    if (*end != '\0' || rows < 1 || columns < 1 || rows > 65536 || columns > 65536) {
+        fprintf(stderr, "--case: \"%s\" is not a shape such as 768x3072, sides up to 65536\n", shape);
+        ++bench->failures;
+        return;
+    }
+    if (!model_matrix(&model, rows, columns))
+        complain(bench, "out of memory");
+    for (int i = 0; i < bench->settings.thread_counts && model.tensors > 0; ++i)
+        run_model(bench, shape, &model, bench->settings.threads[i]);
+    model_free(&model);
+}
+
+static void run_shapes(bench_t *bench) {
+    char *list = strdup(bench->settings.cases == NULL ? SHAPES : bench->settings.cases), *rest = list;
+    printf("%-10s %7s %13s %8s %8s  %7s  %s\n", "shape", "threads", "step", "GFLOP/s", "sgemm", "share", "quartiles");
+    for (char *shape; list != NULL && (shape = strtok_r(rest, ",", &rest)) != NULL;)
+        run_shape(bench, shape);
+    free(list);
+}
+
+static bool open_csv(bench_t *bench) {
+    if (bench->settings.csv == NULL)
+        return true;
+    bench->csv = fopen(bench->settings.csv, "w");
+    if (bench->csv == NULL)
+        fprintf(stderr, "%s: %s\n", bench->settings.csv, strerror(errno));
+    else
+        fputs("shape,threads,runs,ns_per_step,gflop_per_s,sgemm_gflop_per_s,share,share_low,share_high\n", bench->csv);
+    return bench->csv != NULL;
+}
+
+int main(int argc, char **argv) {
+    static bench_t bench;
+    const int status = settings_parse(&bench.settings, HELP, argc, argv);
+    if (status != SETTINGS_RUN)
+        return status == SETTINGS_DONE ? 0 : 2;
+    if (!open_csv(&bench))
+        return 1;
+    bench.recipe = (recipe_t){.method = "muon", .options = bench.settings.options, .dtype = OPTIM_F32, .grad_dtype = OPTIM_F32};
+    run_shapes(&bench);
+    const bool written = bench.csv == NULL || fclose(bench.csv) == 0;
+    return written && bench.failures == 0 ? 0 : 1;
+}

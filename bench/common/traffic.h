@@ -1,0 +1,37 @@
+/*
+ * The bare memory traffic of a step: loops over separate buffers that read the gradient and read and write the parameters
+ * and every state, in the formats and with the static split over threads that a step has, and that do next to nothing else.
+ * No step that keeps its state in memory can be faster for long.
+ */
+#ifndef BENCH_TRAFFIC_H
+#define BENCH_TRAFFIC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { TRAFFIC_STATES = 64 };
+
+typedef struct traffic {
+    size_t elements;
+    size_t gradient_bytes, parameter_bytes; /* of an element */
+    size_t real;                            /* of an element of a whole state */
+    int threads;
+    char *gradient, *parameter, *state[TRAFFIC_STATES];
+    int states; /* whole ones, of one real an element */
+    char *rest; /* bytes of state that do not make up a whole one: `rest_bytes` an element */
+    size_t rest_bytes;
+} traffic_t;
+
+/* Takes and touches the buffers, for `state_bytes` of state an element; false: out of memory, or too many states.
+ * traffic_close frees them, whatever happened. */
+bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, size_t parameter_bytes, size_t state_bytes,
+                  int threads);
+void traffic_close(traffic_t *traffic);
+
+/* Bytes moved for each element. */
+size_t traffic_bytes(const traffic_t *traffic);
+
+/* Moves them once; `traffic` is a traffic_t. */
+void traffic_run(void *traffic);
+
+#endif

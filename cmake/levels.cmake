@@ -1,0 +1,20 @@
+# Instruction-set levels that kernels and methods are compiled for: GRADOPT_LEVELS, and GRADOPT_FLAGS_<level> for each.
+# The library chooses among them when it runs; everything else is compiled for the base level. GRADOPT_LEVEL_DEFINITIONS
+# tells the sources which levels there are besides the base.
+include(CheckCCompilerFlag)
+
+set(x86_64 OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND CMAKE_SIZEOF_VOID_P EQUAL 8)
+    set(x86_64 ON)
+endif()
+option(GRADOPT_ISA_LEVELS "Also compile for x86-64-v3 (AVX2), chosen at run time" ${x86_64})
+
+set(GRADOPT_LEVELS base)
+if(GRADOPT_ISA_LEVELS)
+    check_c_compiler_flag(-march=x86-64-v3 GRADOPT_COMPILES_V3)
+    if(GRADOPT_COMPILES_V3)
+        list(APPEND GRADOPT_LEVELS v3)
+        set(GRADOPT_FLAGS_v3 -march=x86-64-v3)
+        set(GRADOPT_LEVEL_DEFINITIONS GRADOPT_LEVEL_V3)
+    endif()
+endif()

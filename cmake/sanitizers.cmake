@@ -1,0 +1,16 @@
+# GRADOPT_SANITIZE=address (with undefined behaviour) or thread (clang with libomp, whose archer tool tells the sanitizer
+# how OpenMP orders things); empty for none.
+set(GRADOPT_SANITIZE "" CACHE STRING "address, thread or nothing")
+set_property(CACHE GRADOPT_SANITIZE PROPERTY STRINGS "" address thread)
+
+if(GRADOPT_SANITIZE STREQUAL "address")
+    set(sanitize -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all)
+elseif(GRADOPT_SANITIZE STREQUAL "thread")
+    set(sanitize -fsanitize=thread)
+elseif(GRADOPT_SANITIZE)
+    message(FATAL_ERROR "GRADOPT_SANITIZE is \"${GRADOPT_SANITIZE}\"; it can be address, thread or empty")
+endif()
+if(GRADOPT_SANITIZE)
+    add_compile_options(${sanitize} -fno-omit-frame-pointer)
+    add_link_options(${sanitize})
+endif()

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Writes the generated part of every page under docs/ from the registry of a built library, or checks it.
+
+usage: generate.py LIBRARY DOCS [--check]
+
+A page is a generated head between two marks and a hand-written rest, which stays as it is. With --check nothing is written
+and the exit status is 1 if a page is missing, differs from the registry, or has no hand-written part.
+"""
+import ctypes
+import pathlib
+import sys
+
+BEGIN = "<!-- generated from the registry by ./dev docs: change the tables in src/, not this part -->"
+END = "<!-- end of the generated part -->"
+KINDS = {"methods": (0, "algorithm"), "wrappers": (1, "wrapper"), "schedules": (2, "schedule")}
+ENGINE = 3
+NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products"}
+CAN = {1: "cutting a tensor changes no bit", 2: "may share a handle with other algorithms", 4: "has an output of its own"}
+
+
+def struct(name, *fields):
+    """A struct that begins with its size; fields are (name, ctype)."""
+    made = type(name, (ctypes.Structure,), {"_fields_": [("size", ctypes.c_size_t), *fields]})
+    return lambda: made(size=ctypes.sizeof(made))
+
+
+TEXT, INT, SIZE, REAL = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_double
+description = struct("Description", ("name", TEXT), ("purpose", TEXT), ("citation", TEXT), ("evaluations", TEXT),
+                     ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE))
+option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL))
+state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("condition", TEXT), ("bytes", REAL))
+
+
+class Registry:
+    def __init__(self, path):
+        self.library = ctypes.CDLL(str(path))
+
+    def names(self, noun):
+        count = getattr(self.library, f"optim_{noun}_count")
+        name = getattr(self.library, f"optim_{noun}_name")
+        count.restype, name.restype, name.argtypes = SIZE, TEXT, [SIZE]
+        return [name(i).decode() for i in range(count())]
+
+    def describe(self, kind, name):
+        return self._ask("optim_describe", description(), kind, name.encode())
+
+    def rows(self, call, make, kind, name, count):
+        return [self._ask(call, make(), kind, name.encode(), SIZE(i)) for i in range(count)]
+
+    def _ask(self, call, answer, *arguments):
+        if getattr(self.library, call)(*arguments, ctypes.byref(answer)) != 0:
+            self.library.optim_error.restype = TEXT
+            sys.exit(self.library.optim_error().decode())
+        return answer
+
+
+def number(value):
+    return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+
+
+def default(row):
+    words = row.range.decode().split("|")
+    if row.range in (b"list", b"schedules"):
+        return ""
+    return words[int(row.default)] if len(words) > 1 else number(row.default)
+
+
+def table(head, rows):
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+def options_table(registry, kind, name, count):
+    rows = registry.rows("optim_describe_option", option, kind, name, count)
+    return table(["option", "default", "range", "meaning"],
+                 [[f"`{r.name.decode()}`", default(r), r.range.decode(), r.meaning.decode()] for r in rows])
+
+
+def states_table(registry, kind, name, count):
+    rows = registry.rows("optim_describe_state", state, kind, name, count)
+    return table(["state", "one for every", "only with", "bytes per parameter", "meaning"],
+                 [[f"`{r.name.decode()}`", r.shape.decode(), r.condition.decode(), number(r.bytes) if r.bytes else "",
+                   r.meaning.decode()] for r in rows])
+
+
+def words(bits, meanings):
+    return ", ".join(text for bit, text in meanings.items() if bits & bit)
+
+
+def head(registry, kind, name):
+    about = registry.describe(kind, name)
+    purpose = about.purpose.decode()
+    lines = [f"# {name}", "", BEGIN, "", purpose[0].upper() + purpose[1:] + ".", ""]
+    if about.citation:
+        lines += [about.citation.decode() + ".", ""]
+    if about.options:
+        lines += [*options_table(registry, kind, name, about.options), ""]
+    if about.states:
+        lines += [*states_table(registry, kind, name, about.states), ""]
+    if kind in (0, 1):
+        lines += [f"Bytes are those of f32 parameters with default options. Evaluations in a step: {about.evaluations.decode()}.", ""]
+    if kind == 0:
+        lines += [f"Needs {words(about.needs, NEEDS)}" + ("; " if about.can else "") + words(about.can, CAN) + ".", ""]
+    return "\n".join([*lines, END, ""])
+
+
+def overview(registry, noun, kind):
+    rows = []
+    for name in registry.names(noun):
+        about = registry.describe(kind, name)
+        size = sum(r.bytes for r in registry.rows("optim_describe_state", state, kind, name, about.states))
+        rows.append([f"[{name}]({name}.md)", about.purpose.decode(), number(round(size, 3)) if kind < 2 else "",
+                     about.evaluations.decode()])
+    titles = [noun, "what it is", "bytes per parameter", "evaluations in a step"]
+    if kind == 2:
+        titles, rows = titles[:2], [row[:2] for row in rows]
+    return "\n".join([f"# {noun.capitalize()}s", "", BEGIN, "", f"{len(rows)} entries.", "", *table(titles, rows), "", END, ""])
+
+
+def hand_written(path):
+    text = path.read_text() if path.exists() else ""
+    return text.split(END, 1)[1].lstrip("\n") if END in text else text
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    registry, docs, check = Registry(sys.argv[1]), pathlib.Path(sys.argv[2]), "--check" in sys.argv
+    pages, wrong = {}, []
+    for folder, (kind, noun) in KINDS.items():
+        for name in registry.names(noun):
+            pages[docs / folder / f"{name}.md"] = head(registry, kind, name)
+        pages[docs / folder / "README.md"] = overview(registry, noun, kind)
+    pages[docs / "engine.md"] = head(registry, ENGINE, "engine")
+    for path, generated in pages.items():
+        rest = hand_written(path)
+        whole = generated + ("\n" + rest if rest else "")
+        if not rest and path.name != "README.md":
+            wrong.append(f"{path}: the hand-written part is missing")
+        if check and (not path.exists() or path.read_text() != whole):
+            wrong.append(f"{path}: differs from the registry; run ./dev docs")
+        if not check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(whole)
+    print("\n".join(wrong) or f"{len(pages)} pages agree with the registry")
+    sys.exit(1 if wrong and check else 0)
+
+
+main()

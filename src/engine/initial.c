@@ -1,0 +1,94 @@
+/* Initial values of states and numbers. */
+#include <string.h>
+
+#include "engine/engine.h"
+#include "engine/part.h"
+#include "engine/storage.h"
+
+static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
+    if (tensor_precision(tensor) == PRECISION_F64)
+        for (size_t i = 0; i < reals; ++i)
+            ((double *)to)[i] = value;
+    else
+        for (size_t i = 0; i < reals; ++i)
+            ((float *)to)[i] = (float)value;
+}
+
+static double state_initial(const method_t *method, const state_t *state, const double *option) {
+    return state->initial_option == NULL ? state->initial : method_option(method, state->initial_option, option);
+}
+
+/* The tile's share of one state; fresh memory is zero already. */
+static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, bool fresh, void *room) {
+    const state_t *state = &layer->method->states[k];
+    const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
+    const size_t real = tensor_real(t->tensor);
+    const double initial = slot->copies == 0 ? 0 : state_initial(layer->method, state, layer_option(layer, t->tensor->group));
+    if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
+        return;
+    for (size_t c = 0; c < slot->copies; ++c) {
+        void *to = slot->form == STORED_REAL ? (char *)slot->at + c * slot->bytes + t->offset * real : room;
+        if (state->from_param)
+            storage_read(engine, t->tensor, t->tensor->dtype, t->n,
+                         (const char *)t->tensor->data + t->offset * dtype_size(t->tensor->dtype), to);
+        else
+            fill(t->tensor, to, t->n, initial);
+        if (slot->form != STORED_REAL)
+            storage_store(engine, slot, c, t, room);
+    }
+}
+
+/* By the thread that will use them, so that the pages lie near it. */
+static void reset_part(const engine_t *engine, int part, void *fresh) {
+    part_scratch_t *scratch = (void *)(engine->part_scratch + (size_t)part * engine->part_bytes);
+    for (size_t tile = engine->part[part]; tile < engine->part[part + 1]; ++tile) {
+        const tile_ref_t *ref = &engine->tiles[tile];
+        const tile_t t = {.n = ref->n, .tensor = &engine->tensors[ref->tensor], .offset = ref->offset};
+        for (int l = 0; l < engine->layer_count; ++l) {
+            const layer_t *layer = engine->layers[l];
+            for (size_t k = 0; k < layer->states; ++k)
+                if (layer->method->states[k].shape == LIKE_PARAM && layer->method->states[k].count == NULL)
+                    reset_state(engine, layer, k, &t, *(const bool *)fresh, scratch->p);
+        }
+    }
+}
+
+/* Numbers, and states whose size is not that of the parameter. */
+static void reset_rest(layer_t *layer, const tensor_t *tensor) {
+    const double *option = layer_option(layer, tensor->group);
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        const slot_t *slot = &layer->slot[tensor->id * layer->states + k];
+        const double initial = slot->at == NULL ? 0 : state_initial(layer->method, state, option);
+        for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
+            if (state->shape == PER_TENSOR)
+                ((double *)slot->at)[c] = initial;
+            else if (state->count != NULL)
+                fill(tensor, (char *)slot->at + c * slot->bytes, state->count(tensor, option), initial);
+    }
+}
+
+static void reset_numbers(const engine_t *engine, layer_t *layer) {
+    for (int g = 0; g < engine->group_count; ++g)
+        for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
+            const state_t *state = &layer->method->states[k];
+            double *scalar = layer->scalar[(size_t)g * layer->states + k];
+            for (size_t c = 0; scalar != NULL && c < state_copies(layer->method, state, layer_option(layer, g)); ++c)
+                scalar[c] = state_initial(layer->method, state, layer_option(layer, g));
+        }
+}
+
+void plan_initialise(engine_t *engine, bool fresh) {
+    for (int l = 0; l < engine->layer_count; ++l) {
+        layer_t *layer = engine->layers[l];
+        layer->stage = 0;
+        layer->moved = layer->holds_gradient = false;
+        layer->next_sample = OPTIM_SAMPLE_FRESH;
+        reset_numbers(engine, layer);
+        for (size_t i = 0; i < engine->tensor_count; ++i)
+            reset_rest(layer, &engine->tensors[i]);
+        memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
+    }
+    engine_parallel(engine, reset_part, &fresh);
+    engine->draws = 0;
+}

@@ -1,0 +1,215 @@
+#include "engine/storage.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/handle_option.h"
+#include "kernels/random.h"
+
+/* ---- Forms ---- */
+
+static double option_by_name(const layer_t *layer, const tensor_t *tensor, const char *name) {
+    return layer_option(layer, tensor->group)[option_find(layer->method->options, name, strlen(name))];
+}
+
+static const double *engine_option(const engine_t *engine, const tensor_t *tensor) {
+    return layer_option(engine->storage, tensor->group);
+}
+
+/* States that may be kept shorter: those of element-wise methods, other than points. */
+static bool may_be_short(const layer_t *layer, const state_t *state) {
+    return layer->is_method && (layer->method->flags & (CUTS_EXACTLY | BY_ELEMENT)) && state->shape == LIKE_PARAM && state->count == NULL &&
+           !state->from_param && (state->role == KEPT || state->role == FIRST_MOMENT);
+}
+
+stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+    static const stored_t FORMS[] = {[STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16,
+                                     [STATE_INT8] = STORED_INT8};
+    const double *option = engine_option(engine, tensor);
+    if (state->as_param)
+        return STORED_PARAM;
+    if (!may_be_short(layer, state))
+        return STORED_REAL;
+    if (layer->method->flags & OWN_STORAGE)
+        return (double)tensor->count >= option_by_name(layer, tensor, "min_8bit_size") ? STORED_INT8 : STORED_REAL;
+    return (double)tensor->count >= option[STATE_MIN] ? FORMS[(int)option[STATE_DTYPE]] : STORED_REAL;
+}
+
+size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    if (owner->method->flags & OWN_STORAGE)
+        return (size_t)option_by_name(owner, tensor, "block_size");
+    return (size_t)engine_option(engine, tensor)[STATE_BLOCK];
+}
+
+bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    return (owner->method->flags & OWN_STORAGE) && option_by_name(owner, tensor, "keep_sign") != 0;
+}
+
+static optim_dtype dtype_of(stored_t form, const tensor_t *tensor) {
+    return form == STORED_F32 ? OPTIM_F32 : form == STORED_BF16 ? OPTIM_BF16 : tensor->dtype;
+}
+
+size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
+    size_t size = tensor_real(tensor), bytes, scales;
+    if (form == STORED_INT8) {
+        if (!size_multiply(reals / tensor->block + (reals % tensor->block != 0), size, &scales))
+            return SIZE_MAX;
+        return size_add(size_aligned(reals), scales, &bytes) ? size_aligned(bytes) : SIZE_MAX;
+    }
+    if (form != STORED_REAL)
+        size = dtype_size(dtype_of(form, tensor));
+    return size_multiply(reals, size, &bytes) ? size_aligned(bytes) : SIZE_MAX;
+}
+
+/* ---- States ---- */
+
+static char *copy_of(const slot_t *slot, size_t copy) {
+    return (char *)slot->at + copy * slot->bytes;
+}
+
+/* Codes of the tile, and the scale of its first block: tiles begin with a block. */
+static uint8_t *codes_of(const slot_t *slot, size_t copy, const tile_t *t) {
+    return (uint8_t *)copy_of(slot, copy) + t->offset;
+}
+static char *scales_of(const slot_t *slot, size_t copy, const tile_t *t) {
+    char *scales = copy_of(slot, copy) + size_aligned(t->tensor->count);
+    return scales + t->offset / t->tensor->block * tensor_real(t->tensor);
+}
+
+static void decode(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals) {
+    const quantizer_t *quantizer = engine->primitives->quantizer;
+    const quantize_table_t *table = &engine->tables[slot->nonnegative];
+    const size_t block = t->tensor->block;
+    const uint8_t *code = codes_of(slot, copy, t);
+    const char *scales = scales_of(slot, copy, t);
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64;
+    for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
+        const size_t n = t->n - i < block ? t->n - i : block;
+        if (wide)
+            quantizer->decode_f64(table, n, code + i, ((const double *)(const void *)scales)[b], (double *)reals + i);
+        else
+            quantizer->decode_f32(table, n, code + i, ((const float *)(const void *)scales)[b], (float *)reals + i);
+    }
+}
+
+static void encode(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals) {
+    const quantizer_t *quantizer = engine->primitives->quantizer;
+    const quantize_table_t *table = &engine->tables[slot->nonnegative];
+    const size_t block = t->tensor->block;
+    const bool keep_sign = slot->keep_sign;
+    uint8_t *code = codes_of(slot, copy, t);
+    char *scales = scales_of(slot, copy, t);
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64;
+    for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
+        const size_t n = t->n - i < block ? t->n - i : block;
+        if (wide)
+            ((double *)(void *)scales)[b] = quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code + i);
+        else
+            ((float *)(void *)scales)[b] = quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code + i);
+    }
+}
+
+void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals) {
+    if (slot->form == STORED_INT8) {
+        decode(engine, slot, copy, t, reals);
+        return;
+    }
+    const optim_dtype dtype = dtype_of(slot->form, t->tensor);
+    storage_read(engine, t->tensor, dtype, t->n, copy_of(slot, copy) + t->offset * dtype_size(dtype), reals);
+}
+
+void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to) {
+    if (tensor_precision(tensor) == PRECISION_F64)
+        engine->primitives->store_f64(dtype, n, from, to);
+    else
+        engine->primitives->store_f32(dtype, n, from, to);
+}
+
+void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals) {
+    if (slot->form == STORED_INT8) {
+        encode(engine, slot, copy, t, reals);
+        return;
+    }
+    const optim_dtype dtype = dtype_of(slot->form, t->tensor);
+    storage_write(engine, t->tensor, dtype, t->n, reals, copy_of(slot, copy) + t->offset * dtype_size(dtype));
+}
+
+/* ---- Parameters ---- */
+
+bool storage_is_real(const tensor_t *tensor, optim_dtype dtype, const void *buffer) {
+    const size_t real = tensor_real(tensor);
+    return dtype == (real == sizeof(double) ? OPTIM_F64 : OPTIM_F32) && (uintptr_t)buffer % real == 0;
+}
+
+void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to) {
+    if (tensor_precision(tensor) == PRECISION_F64)
+        engine->primitives->load_f64(dtype, n, from, to);
+    else
+        engine->primitives->load_f32(dtype, n, from, to);
+}
+
+static const slot_t *own_slot(const engine_t *engine, const tensor_t *tensor, size_t state) {
+    return &engine->storage->slot[tensor->id * engine->storage->states + state];
+}
+
+static char *data_at(const tile_t *t) {
+    return (char *)t->tensor->data + t->offset * dtype_size(t->tensor->dtype);
+}
+
+bool storage_in_place(const engine_t *engine, const tensor_t *tensor) {
+    return own_slot(engine, tensor, STORAGE_MASTER)->at == NULL && storage_is_real(tensor, tensor->dtype, tensor->data);
+}
+
+void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare) {
+    if (t->tensor->plain_data) {
+        t->p = data_at(t);
+        return;
+    }
+    const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER), *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
+    t->p = master->at != NULL ? (char *)master->at + t->offset * sizeof(float) : data_at(t);
+    if (master->at != NULL)
+        return;
+    t->p = room;
+    storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), room);
+    if (carry->at == NULL)
+        return;
+    storage_load(engine, carry, 0, t, spare);
+    for (size_t i = 0; i < t->n; ++i)
+        ((float *)room)[i] += ((const float *)spare)[i];
+}
+
+/* What rounding to nearest lost, kept in the carry. */
+static void keep_carry(const engine_t *engine, const slot_t *carry, const tile_t *t, float *spare) {
+    const float *p = t->p;
+    storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), spare);
+    for (size_t i = 0; i < t->n; ++i)
+        spare[i] = p[i] - spare[i];
+    storage_store(engine, carry, 0, t, spare);
+}
+
+void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare) {
+    char *data = data_at(t);
+    if (t->p == data)
+        return;
+    const slot_t *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
+    const bool is_short = dtype_size(t->tensor->dtype) == 2;
+    if (is_short && engine_option(engine, t->tensor)[ROUNDING] == ROUND_STOCHASTIC) {
+        const uint64_t key = random_word(engine->rounding_key, t->tensor->id + 1);
+        engine->primitives->store_random(t->tensor->dtype, t->n, t->p, key, t->offset, data);
+        return;
+    }
+    storage_write(engine, t->tensor, t->tensor->dtype, t->n, t->p, data);
+    if (carry->at != NULL)
+        keep_carry(engine, carry, t, spare);
+}
+
+void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare) {
+    const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER);
+    t->p = (void *)(uintptr_t)reals; /* read only: closing copies out of it */
+    if (master->at != NULL)
+        memcpy((char *)master->at + t->offset * sizeof(float), reals, t->n * sizeof(float));
+    storage_close_parameters(engine, t, spare);
+}

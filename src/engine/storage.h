@@ -1,0 +1,44 @@
+/* In which form the parameters and states of a tile are kept between steps, and how they get in and out of it. */
+#ifndef ENGINE_STORAGE_H
+#define ENGINE_STORAGE_H
+
+#include "engine/engine.h"
+
+/* Reals kept as they are, narrower numbers, or codes in blocks. */
+typedef enum stored {
+    STORED_REAL,
+    STORED_F32,
+    STORED_BF16,
+    STORED_PARAM, /* as the parameter */
+    STORED_INT8
+} stored_t;
+
+/* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
+stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
+size_t storage_block(const engine_t *engine, const tensor_t *tensor);
+bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor);
+
+/* Bytes of one copy of `reals` in this form; SIZE_MAX if that overflows. */
+size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals);
+
+/* A copy of a state, from element `offset` on: out of its form into reals, and back. */
+void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals);
+void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals);
+
+/* The tile's parameters into t->p (in place, or in `room`), and back to where they are kept. `spare` is room for a tile. */
+void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare);
+void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare);
+
+/* Whether kernels work on the caller's parameters themselves. */
+bool storage_in_place(const engine_t *engine, const tensor_t *tensor);
+
+/* Puts reals in the place of the tile's parameters, wherever they are kept. */
+void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare);
+
+/* Any buffer as reals of the tensor's precision, and back, rounding to nearest. */
+void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to);
+void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to);
+/* Whether kernels may work on the caller's buffer itself. */
+bool storage_is_real(const tensor_t *tensor, optim_dtype dtype, const void *buffer);
+
+#endif

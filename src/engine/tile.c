@@ -1,0 +1,77 @@
+#include "engine/tile.h"
+
+#include "engine/storage.h"
+
+/* Where the inner method keeps its first moment, if this layer asks for it; or NULL. */
+static const slot_t *moment_of(const engine_t *engine, const layer_t *layer, const tensor_t *tensor) {
+    if (!(layer->method->flags & USES_MOMENT))
+        return NULL;
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    for (size_t k = 0; k < owner->states; ++k) {
+        const slot_t *slot = &owner->slot[tensor->id * owner->states + k];
+        if (owner->method->states[k].role == FIRST_MOMENT && slot->at != NULL)
+            return slot;
+    }
+    return NULL;
+}
+
+/* One copy of a state for the tile: in place, or widened into `room`. */
+static void *bind_state(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, void *room) {
+    if (slot->form == STORED_REAL)
+        return (char *)slot->at + copy * slot->bytes + t->offset * tensor_real(t->tensor);
+    storage_load(engine, slot, copy, t, room);
+    return room;
+}
+
+void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const char *scalars, part_scratch_t *room) {
+    const size_t tensor = t->tensor->id;
+    const slot_t *slot = layer->slot + tensor * layer->states;
+    size_t widened = 0;
+    t->stride = t->tensor->stride;
+    for (size_t k = 0; k < layer->states; ++k, ++slot) {
+        t->state[k] = slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
+        if (slot->form == STORED_REAL)
+            continue;
+        t->stride = sizeof *room->state / tensor_real(t->tensor);
+        for (size_t c = 1; c < slot->copies; ++c)
+            (void)bind_state(engine, t, slot, c, room->state[widened + c]);
+        widened += slot->copies;
+    }
+    t->scalars = scalars == NULL ? NULL : scalars + (size_t)t->tensor->group * METHOD_SCALARS;
+    t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
+    t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row;
+    const slot_t *moment = moment_of(engine, layer, t->tensor);
+    t->moment = moment == NULL ? NULL : bind_state(engine, t, moment, 0, room->state[widened]);
+}
+
+void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room) {
+    const slot_t *slot = layer->slot + t->tensor->id * layer->states;
+    size_t widened = 0;
+    for (size_t k = 0; k < layer->states; ++k, ++slot)
+        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c)
+            storage_store(engine, slot, c, t, room->state[widened++]);
+    const slot_t *moment = moment_of(engine, layer, t->tensor);
+    if (moment != NULL && moment->form != STORED_REAL)
+        storage_store(engine, moment, 0, t, t->moment);
+}
+
+void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars, part_scratch_t *room) {
+    tile_bind(engine, t, layer, scalars, room);
+    layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel](t);
+    if (layer->any_short || t->moment != NULL)
+        tile_unbind(engine, t, layer, room);
+}
+
+void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
+    void *grad = tile_gradient(t);
+    t->g = grad;
+    if (engine->filters.count > 0 || !t->tensor->plain_grad) {
+        t->g = room;
+        storage_read(engine, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
+    }
+    for (int i = 0; i < engine->filters.count; ++i) {
+        const queued_t *filter = &engine->filters.entry[i];
+        if (layer_covers(filter->layer, t->tensor->group))
+            tile_run(engine, t, filter->layer, filter->kernel, filter->scalars, scratch);
+    }
+}

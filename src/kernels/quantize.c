@@ -1,0 +1,121 @@
+#include "kernels/quantize.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/level.h"
+
+/* ---- Tables ---- */
+
+static int by_value(const void *a, const void *b) {
+    const float left = *(const float *)a, right = *(const float *)b;
+    return (left > right) - (left < right);
+}
+
+/* Seven decades, each with twice as many values as the one below it, then 0 and 1. */
+static void make_values(float *value, bool is_signed) {
+    size_t count = 0;
+    for (int decade = 0; decade < 7; ++decade) {
+        const int n = 1 << (is_signed ? decade : decade + 1);
+        for (int j = 0; j < n; ++j) {
+            const float x = (float)(pow(10, decade - 6) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n)));
+            value[count++] = x;
+            if (is_signed)
+                value[count++] = -x;
+        }
+    }
+    value[count++] = 0;
+    value[count++] = 1;
+    qsort(value, count, sizeof *value, by_value);
+}
+
+static uint8_t search(const quantize_table_t *table, double y) {
+    unsigned code = 0;
+    for (unsigned step = QUANTIZE_CODES / 2; step > 0; step /= 2)
+        code += y > table->middle[code + step - 1] ? step : 0;
+    return (uint8_t)code;
+}
+
+static float not_above(double x) {
+    const float rounded = (float)x;
+    return (double)rounded > x ? nextafterf(rounded, -INFINITY) : rounded;
+}
+
+static void make(quantize_table_t *table, bool is_signed) {
+    make_values(table->value, is_signed);
+    for (size_t i = 0; i < QUANTIZE_CODES; ++i) {
+        table->middle[i] = i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
+        table->middle_f32[i] = not_above(table->middle[i]);
+    }
+    table->zero = search(table, 0);
+    for (int exponent = 0; exponent < QUANTIZE_EXPONENTS; ++exponent)
+        for (int mantissa = 0; mantissa < QUANTIZE_MANTISSAS; ++mantissa) {
+            const double low = ldexp(1 + mantissa / 256.0, exponent - 24);
+            const double high = ldexp(1 + (mantissa + 1) / 256.0, exponent - 24);
+            table->cell[0][exponent][mantissa] = search(table, low);
+            table->cell[1][exponent][mantissa] = search(table, -high);
+        }
+}
+
+/* ---- Codes ---- */
+
+static void decode_f32(const quantize_table_t *table, size_t n, const uint8_t *restrict code, float scale, float *restrict x) {
+    for (size_t i = 0; i < n; ++i)
+        x[i] = table->value[code[i]] * scale;
+}
+
+static void decode_f64(const quantize_table_t *table, size_t n, const uint8_t *restrict code, double scale,
+                       double *restrict x) {
+    for (size_t i = 0; i < n; ++i)
+        x[i] = (double)table->value[code[i]] * scale;
+}
+
+/* The code of y's cell: that of its lower end, or of 0. NaN has none; any will do. */
+static inline uint8_t cell_code(const quantize_table_t *table, float y) {
+    enum { SMALLEST = 127 - 24 };
+    uint32_t bits;
+    memcpy(&bits, &y, sizeof bits);
+    const uint32_t exponent = (bits >> 23) & 0xFF, mantissa = (bits >> 15) & 0xFF;
+    if (exponent < SMALLEST || exponent > 127)
+        return table->zero;
+    return table->cell[bits >> 31][exponent - SMALLEST][mantissa];
+}
+
+static inline uint8_t signed_code(const quantize_table_t *table, uint8_t code, bool negative) {
+    const bool other = negative ? table->value[code] >= 0 : table->value[code] < 0;
+    return other && code > 0 ? (uint8_t)(code - 1) : code;
+}
+
+static float encode_f32(const quantize_table_t *table, size_t n, const float *restrict x, bool keep_sign,
+                        uint8_t *restrict code) {
+    float scale = 0;
+    for (size_t i = 0; i < n; ++i)
+        scale = fabsf(x[i]) > scale ? fabsf(x[i]) : scale;
+    for (size_t i = 0; i < n; ++i) {
+        const float y = scale > 0 ? x[i] / scale : 0;
+        uint8_t nearest = cell_code(table, y);
+        nearest = (uint8_t)(nearest + (y > table->middle_f32[nearest]));
+        code[i] = keep_sign ? signed_code(table, nearest, x[i] < 0) : nearest;
+    }
+    return scale;
+}
+
+static double encode_f64(const quantize_table_t *table, size_t n, const double *restrict x, bool keep_sign,
+                         uint8_t *restrict code) {
+    double scale = 0;
+    for (size_t i = 0; i < n; ++i)
+        scale = fabs(x[i]) > scale ? fabs(x[i]) : scale;
+    for (size_t i = 0; i < n; ++i) {
+        const double y = scale > 0 ? x[i] / scale : 0;
+        uint8_t nearest = cell_code(table, (float)y); /* rounded to binary32 it may lie one cell off */
+        while (y > table->middle[nearest])
+            ++nearest;
+        while (nearest > 0 && y <= table->middle[nearest - 1])
+            --nearest;
+        code[i] = keep_sign ? signed_code(table, nearest, x[i] < 0) : nearest;
+    }
+    return scale;
+}
+
+const quantizer_t AT_LEVEL(quantizer) = {make, decode_f32, decode_f64, encode_f32, encode_f64};

@@ -1,0 +1,46 @@
+/*
+ * Block-wise dynamic 8-bit quantization (Dettmers, Lewis, Shleifer, Zettlemoyer, "8-bit Optimizers via Block-wise
+ * Quantization", 2021, arXiv:2110.02861): a block is its largest modulus and, for every element, the position of the nearest
+ * of 256 values in a table that is denser towards 0.
+ */
+#ifndef KERNELS_QUANTIZE_H
+#define KERNELS_QUANTIZE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    QUANTIZE_CODES = 256,
+    QUANTIZE_EXPONENTS = 25, /* 2^-24 to 1: what is smaller has the code of 0 */
+    QUANTIZE_MANTISSAS = 256
+};
+
+typedef struct quantize_table {
+    float value[QUANTIZE_CODES];   /* rising; the real values rounded to binary32 */
+    double middle[QUANTIZE_CODES]; /* between value i and i + 1; the last is infinite */
+    float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
+    /* The code of the lowest number with this sign, exponent and upper mantissa. No cell holds more than one middle, so
+     * that one comparison finds the nearest value. */
+    uint8_t cell[2][QUANTIZE_EXPONENTS][QUANTIZE_MANTISSAS];
+    uint8_t zero; /* code of the value 0 */
+} quantize_table_t;
+
+typedef struct quantizer {
+    /* The signed table, or the one for states that are never negative. */
+    void (*make)(quantize_table_t *table, bool is_signed);
+    /* x[i] = value[code[i]] scale */
+    void (*decode_f32)(const quantize_table_t *table, size_t n, const uint8_t *code, float scale, float *x);
+    void (*decode_f64)(const quantize_table_t *table, size_t n, const uint8_t *code, double scale, double *x);
+    /* Codes of the values nearest to x[i] / scale, ties to the lower code; returns scale, the largest |x[i]|. With
+     * keep_sign, a code whose value has the other sign than x goes one back (0 counts as positive). */
+    float (*encode_f32)(const quantize_table_t *table, size_t n, const float *x, bool keep_sign, uint8_t *code);
+    double (*encode_f64)(const quantize_table_t *table, size_t n, const double *x, bool keep_sign, uint8_t *code);
+} quantizer_t;
+
+extern const quantizer_t quantizer_base;
+#ifdef GRADOPT_LEVEL_V3
+extern const quantizer_t quantizer_v3;
+#endif
+
+#endif

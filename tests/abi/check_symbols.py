@@ -1,0 +1,45 @@
+"""Usage: check_symbols.py HEADER LIBRARY NM
+
+The functions that the header declares, the dynamic symbols that the library exports, symbols.txt and since.txt must
+name the same things; symbols.txt is sorted.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+
+def declared(header):
+    code = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
+    code = re.sub(r"^\s*#.*$", "", code, flags=re.M)
+    return set(re.findall(r"\b(optim_\w+)\s*\((?!\s*\*)", code))
+
+
+def exported(library, nm):
+    lines = subprocess.run([nm, "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
+    return {line.split()[-1] for line in lines.splitlines()}
+
+
+def main():
+    header, library, nm = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    folder = pathlib.Path(__file__).parent
+    listed = (folder / "symbols.txt").read_text().split()
+    since = [line.split() for line in (folder / "since.txt").read_text().splitlines()]
+
+    wrong = []
+    if listed != sorted(set(listed)):
+        wrong.append("symbols.txt is not sorted, or names something twice")
+    for entry in since:
+        if len(entry) != 2 or not re.fullmatch(r"\d+\.\d+\.\d+", entry[1]):
+            wrong.append(f"since.txt: {' '.join(entry)!r} is not a symbol and a version")
+    for where, names in (
+        ("declared in the header", declared(header)),
+        ("exported by the library", exported(library, nm)),
+        ("in since.txt", {entry[0] for entry in since if entry}),
+    ):
+        wrong += [f"{name} is in symbols.txt but not {where}" for name in sorted(set(listed) - names)]
+        wrong += [f"{name} is {where} but not in symbols.txt" for name in sorted(names - set(listed))]
+    sys.exit("\n".join(wrong) or None)
+
+
+main()

@@ -1,0 +1,387 @@
+#include "rig.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "element.h"
+
+enum { MOST_EVALUATIONS = 200000 }; /* of one step: an engine that asks for ever fails */
+
+/* ---- Tensors ---- */
+
+static void *block_new(size_t bytes, size_t misalign, void **start) {
+    char *block = check_memory(bytes + misalign, 1);
+    *start = block + misalign;
+    return block;
+}
+
+static void tensor_new(rig_tensor_t *tensor, const layout_t *layout, int i, optim_dtype dtype, optim_dtype grad_dtype,
+                       size_t misalign) {
+    tensor->name = layout->tensor[i].name;
+    tensor->ndim = layout->tensor[i].ndim;
+    tensor->dims = layout->tensor[i].dims;
+    tensor->dtype = dtype;
+    tensor->grad_dtype = grad_dtype;
+    tensor->count = 1;
+    for (int k = 0; k < tensor->ndim; ++k)
+        tensor->count *= (size_t)tensor->dims[k];
+    tensor->data_block = block_new(tensor->count * element_size(dtype), misalign, &tensor->data);
+    tensor->grad_block = block_new(tensor->count * element_size(grad_dtype), misalign, &tensor->grad);
+}
+
+size_t rig_elements(const rig_t *rig) {
+    size_t count = 0;
+    for (int i = 0; i < rig->count; ++i)
+        count += rig->tensor[i].count;
+    return count;
+}
+
+rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign) {
+    rig_t *rig = check_memory(1, sizeof *rig);
+    rig->count = layout->count;
+    rig->misalign = misalign;
+    rig->sign = rig->scale = 1;
+    rig->oracle = oracle_find("quadratic");
+    for (int i = 0; i < rig->count; ++i)
+        tensor_new(&rig->tensor[i], layout, i, dtype, grad_dtype, misalign);
+    rig->room = rig_elements(rig);
+    rig->x = check_memory(rig->room, sizeof *rig->x);
+    rig->g = check_memory(rig->room, sizeof *rig->g);
+    rig->v = check_memory(rig->room, sizeof *rig->v);
+    rig->hv = check_memory(rig->room, sizeof *rig->hv);
+    rig_write(rig, NULL);
+    return rig;
+}
+
+void rig_free(rig_t *rig) {
+    if (rig == NULL)
+        return;
+    optim_destroy(rig->opt);
+    for (int i = 0; i < rig->count; ++i) {
+        free(rig->tensor[i].data_block);
+        free(rig->tensor[i].grad_block);
+    }
+    free(rig->x);
+    free(rig->g);
+    free(rig->v);
+    free(rig->hv);
+    free(rig);
+}
+
+double rig_start(size_t i) {
+    return 1 + 0.5 * sin(0.7 * (double)i + 0.3);
+}
+
+void rig_write(rig_t *rig, const double *values) {
+    size_t flat = 0;
+    for (int i = 0; i < rig->count; ++i)
+        for (size_t k = 0; k < rig->tensor[i].count; ++k, ++flat)
+            element_write(rig->tensor[i].dtype, rig->tensor[i].data, k,
+                          values == NULL ? rig_start(flat) : values[flat]);
+}
+
+const double *rig_read(rig_t *rig) {
+    size_t flat = 0;
+    for (int i = 0; i < rig->count; ++i)
+        for (size_t k = 0; k < rig->tensor[i].count; ++k)
+            rig->x[flat++] = element_read(rig->tensor[i].dtype, rig->tensor[i].data, k);
+    return rig->x;
+}
+
+optim_status rig_lend(rig_t *rig, optim_t *opt) {
+    rig->opt = opt;
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        optim_status status =
+            optim_add_param(opt, tensor->group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
+                            tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
+        if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
+            status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
+        if (status != OPTIM_OK)
+            return status;
+    }
+    return OPTIM_OK;
+}
+
+/* ---- Evaluations: frozen tensors are left out, as if they were not there ---- */
+
+static size_t live_read(rig_t *rig) {
+    size_t d = 0;
+    for (int i = 0; i < rig->count; ++i)
+        for (size_t k = 0; k < rig->tensor[i].count && !rig->tensor[i].frozen; ++k)
+            rig->x[d++] = element_read(rig->tensor[i].dtype, rig->tensor[i].data, k);
+    return d;
+}
+
+static size_t live_first(const rig_t *rig) {
+    for (int i = 0; i < rig->count; ++i)
+        if (!rig->tensor[i].frozen)
+            return rig->tensor[i].count;
+    return 0;
+}
+
+static void live_gradient_write(rig_t *rig) {
+    size_t at = 0;
+    for (int i = 0; i < rig->count; ++i)
+        for (size_t k = 0; k < rig->tensor[i].count && !rig->tensor[i].frozen; ++k, ++at)
+            element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, k, rig->sign * rig->scale * rig->g[at]);
+}
+
+static void hand_loss(rig_t *rig, double loss) {
+    rig->loss = loss;
+    if (rig->held < RIG_LOSSES)
+        rig->handed[rig->held++] = loss;
+    if (!rig->withhold_loss)
+        CHECK_OK(optim_set_loss(rig->opt, rig->sign * loss));
+}
+
+double rig_value(rig_t *rig) {
+    const size_t d = live_read(rig);
+    return rig->oracle->loss(d, live_first(rig), rig->x);
+}
+
+static void replay_next(rig_t *rig, bool gradient) {
+    replay_t *replay = rig->replay;
+    if (replay->next >= replay->count)
+        fail_msg("asks for evaluation %zu; there are %zu", replay->next + 1, replay->count);
+    hand_loss(rig, replay->loss[replay->next]);
+    const size_t d = rig_elements(rig);
+    if (gradient) {
+        memcpy(rig->g, replay->gradient + replay->next * d, d * sizeof *rig->g);
+        live_gradient_write(rig);
+    }
+    ++replay->next;
+}
+
+static bool is_spoilt(const rig_t *rig) {
+    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
+}
+
+static void spoil(rig_t *rig) {
+    if (rig->poison_loss) {
+        hand_loss(rig, rig->poison_value);
+        return;
+    }
+    size_t index = rig->poison_index;
+    for (int i = 0; i < rig->count; ++i) {
+        if (rig->tensor[i].frozen)
+            continue;
+        if (index < rig->tensor[i].count) {
+            element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, index, rig->poison_value);
+            return;
+        }
+        index -= rig->tensor[i].count;
+    }
+}
+
+void rig_evaluate(rig_t *rig) {
+    ++rig->gradients;
+    if (rig->replay != NULL) {
+        replay_next(rig, true);
+    } else {
+        const size_t d = live_read(rig);
+        hand_loss(rig, rig->oracle->loss(d, live_first(rig), rig->x));
+        rig->oracle->gradient(d, live_first(rig), rig->x, rig->g);
+        live_gradient_write(rig);
+    }
+    if (is_spoilt(rig))
+        spoil(rig);
+}
+
+static void evaluate_loss(rig_t *rig) {
+    ++rig->losses;
+    if (rig->replay != NULL)
+        replay_next(rig, false);
+    else
+        hand_loss(rig, rig_value(rig));
+    if (is_spoilt(rig))
+        hand_loss(rig, rig->poison_value);
+}
+
+static optim_dtype product_dtype(const rig_tensor_t *tensor) {
+    return tensor->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
+}
+
+/* The direction, live tensors only; a frozen one has none, or nothing but zeros. */
+static void read_direction(rig_t *rig) {
+    size_t at = 0;
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        const void *direction;
+        if (t->count == 0)
+            continue;
+        CHECK_OK(optim_hvp_vector(rig->opt, i, &direction));
+        for (size_t k = 0; k < t->count && !t->frozen; ++k)
+            rig->v[at++] = element_read(product_dtype(t), direction, k);
+        for (size_t k = 0; k < t->count && t->frozen && direction != NULL; ++k)
+            if (element_read(product_dtype(t), direction, k) != 0)
+                fail_msg("the direction moves element %zu of %s, which is frozen", k, t->name);
+    }
+}
+
+static void evaluate_product(rig_t *rig) {
+    ++rig->products;
+    assert_null(rig->replay);
+    read_direction(rig);
+    const size_t d = live_read(rig);
+    rig->oracle->product(d, live_first(rig), rig->x, rig->v, rig->hv);
+    if (is_spoilt(rig))
+        rig->hv[rig->poison_index] = rig->poison_value;
+    size_t at = 0;
+    for (int i = 0; i < rig->count; ++i) {
+        void *product;
+        if (rig->tensor[i].frozen || rig->tensor[i].count == 0)
+            continue;
+        CHECK_OK(optim_hvp_result(rig->opt, i, &product));
+        for (size_t k = 0; k < rig->tensor[i].count; ++k)
+            element_write(product_dtype(&rig->tensor[i]), product, k, rig->sign * rig->hv[at++]);
+    }
+}
+
+static void answer(rig_t *rig, optim_status request) {
+    switch (request) {
+    case OPTIM_EVAL_GRAD:
+        rig_evaluate(rig);
+        break;
+    case OPTIM_EVAL_LOSS:
+        evaluate_loss(rig);
+        break;
+    case OPTIM_EVAL_HVP:
+        evaluate_product(rig);
+        break;
+    default:
+        fail_msg("optim_step returned a request of unknown kind %d", request);
+    }
+}
+
+/* ---- Steps ---- */
+
+optim_status rig_continue(rig_t *rig, optim_status request) {
+    while (request > 0) {
+        if (++rig->evaluation == rig->stop_at)
+            return request;
+        if (rig->evaluation > MOST_EVALUATIONS)
+            fail_msg("the step asks for more than %d evaluations", MOST_EVALUATIONS);
+        answer(rig, request);
+        request = optim_step(rig->opt);
+    }
+    return request;
+}
+
+/* What must not be read is filled with numbers that would be noticed. */
+static void fill_unread(rig_t *rig) {
+    const size_t d = rig_elements(rig);
+    for (size_t i = 0; i < d; ++i)
+        rig->g[i] = 12345;
+    live_gradient_write(rig);
+}
+
+optim_status rig_step(rig_t *rig) {
+    rig->evaluation = rig->held = 0;
+    if (optim_wants_gradient(rig->opt)) {
+        rig->evaluation = 1;
+        rig_evaluate(rig);
+    } else {
+        fill_unread(rig);
+    }
+    return rig_continue(rig, optim_step(rig->opt));
+}
+
+optim_status rig_steps(rig_t *rig, int steps) {
+    for (int i = 0; i < steps; ++i) {
+        const optim_status status = rig_step(rig);
+        if (status != OPTIM_OK)
+            return status;
+    }
+    return OPTIM_OK;
+}
+
+void rig_freeze(rig_t *rig, int tensor, bool frozen) {
+    rig_tensor_t *t = &rig->tensor[tensor];
+    t->frozen = frozen;
+    if (rig->opt != NULL)
+        CHECK_OK(optim_bind(rig->opt, tensor, t->count == 0 ? NULL : t->data, frozen ? NULL : t->grad));
+}
+
+static void *block_move(void *old_block, void **start, size_t bytes, size_t misalign) {
+    void *old = *start;
+    void *block = block_new(bytes, misalign, start);
+    memcpy(*start, old, bytes);
+    memset(old, 0x5A, bytes);
+    free(old_block);
+    return block;
+}
+
+void rig_move(rig_t *rig) {
+    for (int i = 0; i < rig->count; ++i) {
+        rig_tensor_t *t = &rig->tensor[i];
+        t->data_block = block_move(t->data_block, &t->data, t->count * element_size(t->dtype), rig->misalign);
+        t->grad_block = block_move(t->grad_block, &t->grad, t->count * element_size(t->grad_dtype), rig->misalign);
+        CHECK_OK(optim_bind(rig->opt, i, t->count == 0 ? NULL : t->data, t->frozen ? NULL : t->grad));
+    }
+}
+
+/* ---- Comparing ---- */
+
+static size_t tensor_bytes(const rig_tensor_t *tensor) {
+    return tensor->count * element_size(tensor->dtype);
+}
+
+void *rig_snapshot(const rig_t *rig) {
+    size_t bytes = 0;
+    for (int i = 0; i < rig->count; ++i)
+        bytes += tensor_bytes(&rig->tensor[i]);
+    char *snapshot = check_memory(bytes, 1), *at = snapshot;
+    for (int i = 0; i < rig->count; ++i) {
+        memcpy(at, rig->tensor[i].data, tensor_bytes(&rig->tensor[i]));
+        at += tensor_bytes(&rig->tensor[i]);
+    }
+    return snapshot;
+}
+
+static void bits_differ(const rig_tensor_t *tensor, const void *want, const char *what) {
+    const size_t size = element_size(tensor->dtype);
+    for (size_t k = 0; k < tensor->count; ++k) {
+        if (memcmp((const char *)tensor->data + k * size, (const char *)want + k * size, size) == 0)
+            continue;
+        const double got = element_read(tensor->dtype, tensor->data, k),
+                     expected = element_read(tensor->dtype, want, k);
+        fail_msg("%s: %s of %s[%zu] is %.17g, not %.17g (%g ulp)", what, element_name(tensor->dtype), tensor->name, k,
+                 got, expected, element_ulps(tensor->dtype, got, expected));
+    }
+}
+
+void rig_check_snapshot(const rig_t *rig, const void *snapshot, const char *what) {
+    const char *at = snapshot;
+    for (int i = 0; i < rig->count; ++i) {
+        const size_t bytes = tensor_bytes(&rig->tensor[i]);
+        if (memcmp(rig->tensor[i].data, at, bytes) != 0)
+            bits_differ(&rig->tensor[i], at, what);
+        at += bytes;
+    }
+}
+
+void rig_check_same(const rig_t *rig, const rig_t *other, const char *what) {
+    void *snapshot = rig_snapshot(other);
+    rig_check_snapshot(rig, snapshot, what);
+    free(snapshot);
+}
+
+void rig_check_near(rig_t *rig, rig_t *other, double tolerance, const char *what) {
+    const size_t d = rig_elements(rig);
+    const double *got = rig_read(rig), *want = rig_read(other);
+    for (size_t i = 0; i < d; ++i)
+        if (!(fabs(got[i] - want[i]) <= tolerance * fmax(1, fabs(want[i]))))
+            fail_msg("%s: element %zu of all is %.17g, not %.17g within %g", what, i, got[i], want[i], tolerance);
+}
+
+void rig_check_finite(rig_t *rig, const char *what) {
+    const size_t d = rig_elements(rig);
+    const double *x = rig_read(rig);
+    for (size_t i = 0; i < d; ++i)
+        if (!isfinite(x[i]))
+            fail_msg("%s: element %zu of all is %g", what, i, x[i]);
+}

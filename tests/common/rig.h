@@ -1,0 +1,113 @@
+/*
+ * A rig: tensors, a function of them, and the caller's part of the conversation with an optimizer. Everything is
+ * evaluated in double at the parameters as they stand and rounded to the gradients' dtype.
+ */
+#ifndef TESTS_RIG_H
+#define TESTS_RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "optim/optim.h"
+#include "oracle.h"
+
+enum { RIG_TENSORS = 16, RIG_DIMS = 5, RIG_LOSSES = 64 };
+
+typedef struct layout {
+    const char *name;
+    int count;
+    struct {
+        const char *name;
+        int ndim;
+        int64_t dims[RIG_DIMS];
+    } tensor[RIG_TENSORS];
+} layout_t;
+
+/* Evaluations handed out in the order asked for, whatever the parameters are. */
+typedef struct replay {
+    size_t count, next;
+    const double *loss;     /* [count] */
+    const double *gradient; /* [count][d] */
+} replay_t;
+
+typedef struct rig_tensor {
+    const char *name;
+    int ndim, group;
+    const int64_t *dims;
+    size_t count;
+    optim_dtype dtype, grad_dtype;
+    void *data, *grad; /* as lent to the library */
+    void *data_block, *grad_block;
+    bool frozen; /* grad was not lent */
+} rig_tensor_t;
+
+typedef struct rig {
+    optim_t *opt;
+    const oracle_t *oracle;
+    replay_t *replay; /* instead of the oracle, if there is one */
+    int count;
+    rig_tensor_t tensor[RIG_TENSORS];
+    size_t misalign;
+
+    /* what the caller does out of the ordinary */
+    double sign;         /* hands over sign times the function (1) */
+    double scale;        /* multiplies the gradients it hands over (1) */
+    bool withhold_loss;  /* never says the loss */
+    int poison_at;       /* evaluation of the step that is spoilt (0: none) ... */
+    size_t poison_index; /* ... at this live element ... */
+    double poison_value; /* ... with this; a loss asked for alone becomes this too */
+    bool poison_loss;    /* the loss is what is spoilt, not the gradient */
+    int stop_at;         /* leaves the step open instead of making this evaluation (0: never) */
+
+    int evaluation;                      /* of the present step, counted from 1 */
+    int64_t gradients, losses, products; /* evaluations made, in all */
+    double loss;                         /* the last one */
+    int held;                            /* losses handed over in this step: the first of them */
+    double handed[RIG_LOSSES];
+    size_t room; /* of the arrays below */
+    double *x, *g, *v, *hv;
+} rig_t;
+
+/* Tensors with their start values (rig_start); 16-bit dtypes too. `misalign` bytes off alignment. */
+rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign);
+void rig_free(rig_t *rig);
+
+/* Start value of element i of all tensors concatenated: between 1/2 and 3/2. */
+double rig_start(size_t i);
+/* Puts `values`, all tensors concatenated, into the parameters; NULL: the start values. */
+void rig_write(rig_t *rig, const double *values);
+/* The parameters, all tensors concatenated; valid until the next call with this rig. */
+const double *rig_read(rig_t *rig);
+size_t rig_elements(const rig_t *rig);
+
+/* Lends the tensors to the optimizer, in order, each to its group; the rig then owns and destroys the optimizer. */
+optim_status rig_lend(rig_t *rig, optim_t *opt);
+
+/* One step: evaluates, hands over, answers. Returns what optim_step returned last. */
+optim_status rig_step(rig_t *rig);
+/* That many steps, stopping at the first that does not return OPTIM_OK. */
+optim_status rig_steps(rig_t *rig, int steps);
+/* Goes on with a step that was left open by stop_at. */
+optim_status rig_continue(rig_t *rig, optim_status request);
+
+/* The function at the parameters as they stand. */
+double rig_value(rig_t *rig);
+/* Evaluates loss and gradient at the parameters as they stand and hands both over. */
+void rig_evaluate(rig_t *rig);
+
+/* Moves a tensor's gradient out of reach, or lends it again. */
+void rig_freeze(rig_t *rig, int tensor, bool frozen);
+/* Moves every buffer to new memory and binds it; the old memory is overwritten. */
+void rig_move(rig_t *rig);
+
+/* Copy of all parameters' bytes; to be freed. */
+void *rig_snapshot(const rig_t *rig);
+/* Fails the test unless all parameters' bytes are as in the snapshot, or as in the other rig. */
+void rig_check_snapshot(const rig_t *rig, const void *snapshot, const char *what);
+void rig_check_same(const rig_t *rig, const rig_t *other, const char *what);
+/* Fails unless |a - b| <= tolerance max(1, |b|) for every element, dtypes may differ. */
+void rig_check_near(rig_t *rig, rig_t *other, double tolerance, const char *what);
+void rig_check_finite(rig_t *rig, const char *what);
+
+#endif

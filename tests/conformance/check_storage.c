@@ -1,0 +1,60 @@
+/* Parameters and states kept in other forms than they are worked on: nothing else may change. */
+#include <stdlib.h>
+
+#include "checks.h"
+
+typedef struct form {
+    optim_dtype dtype;
+    const char *options;
+} form_t;
+
+static const form_t FORMS[] = {
+    {OPTIM_BF16, "master=f32"},
+    {OPTIM_F16, "master=f32,state_dtype=bf16,state_min=0"},
+    {OPTIM_BF16, "rounding=stochastic"},
+    {OPTIM_F16, "rounding=kahan"},
+    {OPTIM_F32, "state_dtype=bf16,state_min=0"},
+    {OPTIM_F64, "state_dtype=f32,state_min=0"},
+    {OPTIM_F32, "state_dtype=int8,state_min=0,state_block=7"},
+    {OPTIM_BF16, "state_dtype=int8,state_min=20,master=f32"},
+};
+
+/* Large enough for threads to share, with blocks and tiles that do not end together. */
+static const layout_t LARGE = {"large", 3, {{"vector", 1, {40009}}, {"matrix", 2, {61, 67}}, {"row", 2, {1, 4099}}}};
+
+static void check_memory_known(const subject_t *s, setup_t setup) {
+    rig_t *rig = subject_rig(s, setup);
+    size_t state[2], scratch[2];
+    CHECK_OK(optim_memory(rig->opt, &state[0], &scratch[0]));
+    (void)rig_steps(rig, 2);
+    CHECK_OK(optim_memory(rig->opt, &state[1], &scratch[1]));
+    assert_int_equal(state[0], state[1]);
+    assert_int_equal(scratch[0], scratch[1]);
+    rig_free(rig);
+}
+
+static void check_form(const subject_t *s, setup_t setup) {
+    compare_unaligned(s, setup);
+    compare_moved(s, setup);
+    compare_reset(s, setup);
+    cancel_each(s, setup, 2);
+    run_swap(s, setup);
+    check_memory_known(s, setup);
+    char *skip = check_text("%s,nonfinite=skip", setup.extra);
+    skip_each(s, setup_extra(setup, skip));
+    free(skip);
+    setup.layout = &LARGE;
+    if (s->wraps == 0)
+        compare_threads(s, setup, 3);
+}
+
+void check_storage(void **state) {
+    const subject_t *s = *state;
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i) {
+        const setup_t setup = setup_extra(setup_dtype(subject_setup(s), FORMS[i].dtype), FORMS[i].options);
+        rig_t *rig = subject_try(s, setup); /* some forms are for element-wise methods only, and say so */
+        if (rig != NULL)
+            check_form(s, setup);
+        rig_free(rig);
+    }
+}

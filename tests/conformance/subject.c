@@ -1,0 +1,240 @@
+#include "subject.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "range.h"
+
+const layout_t LAYOUTS[] = {
+    {"mixed", 4, {{"matrix", 2, {7, 5}}, {"kernel", 4, {2, 3, 2, 2}}, {"scalar", 0, {0}}, {"vector", 1, {13}}}},
+    {"matrix and vector", 2, {{"matrix", 2, {7, 5}}, {"vector", 1, {13}}}},
+    {"two matrices", 2, {{"left", 2, {6, 2}}, {"right", 2, {4, 2}}}},
+    {"matrix", 1, {{"matrix", 2, {9, 4}}}},
+    {"vector", 1, {{"vector", 1, {29}}}},
+};
+const int LAYOUT_COUNT = sizeof LAYOUTS / sizeof *LAYOUTS;
+
+optim_description describe(int kind, const char *name) {
+    optim_description description = {.size = sizeof description};
+    CHECK_OK(optim_describe(kind, name, &description));
+    return description;
+}
+
+/* ---- Setting up ---- */
+
+setup_t setup_dtype(setup_t setup, optim_dtype dtype) {
+    setup.dtype = setup.grad_dtype = dtype;
+    return setup;
+}
+
+setup_t setup_extra(setup_t setup, const char *extra) {
+    setup.extra = extra;
+    return setup;
+}
+
+static bool sentence_names(const subject_t *s, const layout_t *layout) {
+    const char *sentence = optim_error();
+    if (strstr(sentence, s->algorithm) != NULL)
+        return true;
+    for (int i = 0; i < s->wraps; ++i)
+        if (strstr(sentence, s->wrap[i]) != NULL)
+            return true;
+    for (int i = 0; i < layout->count; ++i)
+        if (strstr(sentence, layout->tensor[i].name) != NULL)
+            return true;
+    return false;
+}
+
+static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
+    char *options =
+        check_text("%s%s%s", s->options, *s->options != '\0' && *setup.extra != '\0' ? "," : "", setup.extra);
+    optim_t *opt;
+    optim_status status = optim_create(&opt, s->algorithm, options);
+    free(options);
+    CHECK_OK(status);
+    rig->opt = opt;
+    for (int group = 1; group < setup.groups; ++group)
+        CHECK_OK(optim_add_group(opt, NULL, NULL));
+    for (int i = 0; i < rig->count; ++i)
+        rig->tensor[i].group = i % setup.groups;
+    if (setup.frozen != 0)
+        rig->tensor[setup.frozen - 1].frozen = true;
+    for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
+        status = optim_wrap(opt, s->wrap[i], NULL);
+    if (status == OPTIM_OK)
+        status = rig_lend(rig, opt);
+    if (status == OPTIM_OK)
+        CHECK_OK(optim_set_threads(opt, setup.threads));
+    return status == OPTIM_OK ? optim_memory(opt, NULL, NULL) : status;
+}
+
+rig_t *subject_try(const subject_t *subject, setup_t setup) {
+    rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
+    rig->oracle = oracle_find("coupled");
+    const optim_status status = set_up(subject, setup, rig);
+    if (status == OPTIM_OK)
+        return rig;
+    if (status != OPTIM_ERR_SHAPE && status != OPTIM_ERR_MISMATCH)
+        fail_msg("%s on \"%s\": status %d, \"%s\"", subject->label, setup.layout->name, status, optim_error());
+    if (!sentence_names(subject, setup.layout))
+        fail_msg("%s refuses \"%s\" without naming itself or a parameter: \"%s\"", subject->label, setup.layout->name,
+                 optim_error());
+    rig_free(rig);
+    return NULL;
+}
+
+rig_t *subject_rig(const subject_t *subject, setup_t setup) {
+    rig_t *rig = subject_try(subject, setup);
+    if (rig == NULL)
+        fail_msg("%s refuses \"%s\": %s", subject->label, setup.layout->name, optim_error());
+    return rig;
+}
+
+rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
+    rig_t *rig = subject_rig(subject, setup);
+    CHECK_OK(rig_steps(rig, steps));
+    return rig;
+}
+
+setup_t subject_setup(const subject_t *subject) {
+    setup_t setup = {NULL, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
+    for (int i = 0; i < LAYOUT_COUNT; ++i) {
+        setup.layout = &LAYOUTS[i];
+        rig_t *rig = subject_try(subject, setup);
+        if (rig == NULL)
+            continue;
+        rig_free(rig);
+        return setup;
+    }
+    fail_msg("%s takes none of the common layouts; the last one because \"%s\"", subject->label, optim_error());
+    return setup;
+}
+
+/* ---- Enumerating ---- */
+
+typedef struct base {
+    const char *algorithm, *options;
+} base_t;
+
+static void describe_parts(subject_t *s) {
+    const optim_description method = describe(OPTIM_ALGORITHM, s->algorithm);
+    s->needs = method.needs;
+    s->splits = (method.can & OPTIM_CAN_SPLIT) != 0;
+    s->mixes = (method.can & OPTIM_CAN_MIX) != 0;
+    s->has_output = (method.can & OPTIM_HAS_OUTPUT) != 0;
+    for (int i = 0; i < s->wraps; ++i) {
+        const optim_description wrapper = describe(OPTIM_WRAPPER, s->wrap[i]);
+        s->needs |= wrapper.needs;
+        s->splits = s->splits && (wrapper.can & OPTIM_CAN_SPLIT) != 0;
+        s->has_output = s->has_output || (wrapper.can & OPTIM_HAS_OUTPUT) != 0;
+    }
+}
+
+static subject_t subject_new(base_t base, const char *inner, const char *outer) {
+    subject_t s = {.algorithm = base.algorithm, .options = base.options, .wrap = {inner, outer}};
+    s.wraps = (inner != NULL) + (outer != NULL);
+    s.label = check_text("%s%s%s%s%s", base.algorithm, inner == NULL ? "" : " + ", inner == NULL ? "" : inner,
+                         outer == NULL ? "" : " + ", outer == NULL ? "" : outer);
+    if (*base.options != '\0') {
+        char *label = check_text("%s (%s)", s.label, base.options);
+        free(s.label);
+        s.label = label;
+    }
+    describe_parts(&s);
+    return s;
+}
+
+enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
+enum { WRAPPED = 120 }; /* subjects with one wrapper, about: all combinations while they are few */
+
+/* Algorithms that a wrapper is put over. */
+static size_t bases_each(void) {
+    const size_t wrappers = optim_wrapper_count(), algorithms = optim_algorithm_count();
+    const size_t share = wrappers == 0 ? 0 : WRAPPED / wrappers + 3;
+    return share < algorithms ? share : algorithms;
+}
+
+/* A wrapper over sgd with momentum, over so many algorithms, which ones changes with the wrapper, and under others. */
+static size_t wrapper_subjects(subject_t *list, size_t w) {
+    const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
+    const char *name = optim_wrapper_name(w);
+    const base_t sgd = {"sgd", "momentum=0.9"}, adamw = {"adamw", ""};
+    size_t count = 0;
+    list[count++] = subject_new(sgd, name, NULL);
+    for (size_t i = 0; i < bases_each(); ++i)
+        list[count++] =
+            subject_new((base_t){optim_algorithm_name((w * bases_each() + i) % algorithms), ""}, name, NULL);
+    if (wrappers > 1)
+        list[count++] = subject_new(sgd, name, optim_wrapper_name((w + 1) % wrappers));
+    if (wrappers > 2)
+        list[count++] = subject_new(adamw, name, optim_wrapper_name((w + 2) % wrappers));
+    return count;
+}
+
+/* Parts that cannot work together say so when they are put together. */
+static bool is_mismatch(const subject_t *s) {
+    optim_t *opt;
+    optim_status status = optim_create(&opt, s->algorithm, s->options);
+    for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
+        status = optim_wrap(opt, s->wrap[i], NULL);
+    optim_destroy(opt);
+    return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
+}
+
+static size_t keep_matching(subject_t *list, size_t count) {
+    size_t kept = 0;
+    for (size_t i = 0; i < count; ++i) {
+        if (is_mismatch(&list[i]))
+            free(list[i].label);
+        else
+            list[kept++] = list[i];
+    }
+    return kept;
+}
+
+/* Every flag and keyword of an algorithm away from its default, one at a time, where that is allowed by itself. */
+static size_t variants(subject_t *list, const char *algorithm) {
+    size_t count = 0;
+    const optim_description description = describe(OPTIM_ALGORITHM, algorithm);
+    for (size_t i = 0; i < description.options; ++i) {
+        optim_option option = {.size = sizeof option};
+        CHECK_OK(optim_describe_option(OPTIM_ALGORITHM, algorithm, i, &option));
+        const range_t range = range_read(option.range);
+        for (int k = 0; k < range.words; ++k) {
+            optim_t *opt;
+            char *options = check_text("%s=%s", option.name, range.word[k]);
+            if (k != (int)option.default_value && optim_create(&opt, algorithm, options) == OPTIM_OK) {
+                optim_destroy(opt);
+                list[count++] = subject_new((base_t){algorithm, options}, NULL, NULL);
+                list[count - 1].is_variant = true;
+            } else {
+                free(options);
+            }
+        }
+    }
+    return count;
+}
+
+subject_t *subjects_new(size_t *count) {
+    const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
+    const size_t room = algorithms * (1 + VARIANTS) + (bases_each() + 3) * wrappers;
+    subject_t *list = check_memory(room, sizeof *list);
+    *count = 0;
+    for (size_t i = 0; i < algorithms; ++i) {
+        list[(*count)++] = subject_new((base_t){optim_algorithm_name(i), ""}, NULL, NULL);
+        *count += variants(list + *count, optim_algorithm_name(i));
+    }
+    for (size_t w = 0; w < wrappers; ++w)
+        *count += wrapper_subjects(list + *count, w);
+    *count = keep_matching(list, *count);
+    return list;
+}
+
+void subjects_free(subject_t *subjects, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        free(subjects[i].label);
+        if (subjects[i].is_variant)
+            free((void *)(uintptr_t)subjects[i].options);
+    }
+    free(subjects);
+}

@@ -1,0 +1,62 @@
+/*
+ * What the conformance checks are run on: every algorithm of the registry by itself and with each of its flags and
+ * keywords changed, every wrapper over algorithms, and pairs of wrappers. Nothing here knows a method by name but for the two that every trainer has, sgd and adamw.
+ */
+#ifndef CONFORMANCE_SUBJECT_H
+#define CONFORMANCE_SUBJECT_H
+
+#include <stdbool.h>
+
+#include "check.h"
+#include "rig.h"
+
+enum { SUBJECT_WRAPS = 2 };
+
+typedef struct subject {
+    char *label; /* "adamw", "sgd + sam", ... */
+    const char *algorithm, *options;
+    bool is_variant; /* one option is away from its default */
+    int wraps;
+    const char *wrap[SUBJECT_WRAPS];
+    int needs;       /* OPTIM_NEEDS_... of all parts */
+    bool splits;     /* every part changes no bit when a tensor is cut */
+    bool mixes;      /* the algorithm may share a handle with others */
+    bool has_output; /* some part answers with another point than the parameters */
+} subject_t;
+
+/* All of them but the combinations that are refused as such; to be released by subjects_free. */
+subject_t *subjects_new(size_t *count);
+void subjects_free(subject_t *subjects, size_t count);
+
+/* The description of one entry of the registry. */
+optim_description describe(int kind, const char *name);
+
+/* How a subject is set up for one run. */
+typedef struct setup {
+    const layout_t *layout;
+    optim_dtype dtype, grad_dtype;
+    size_t misalign;
+    int threads;
+    const char *extra; /* more options of the engine, or "" */
+    int groups;        /* tensor i goes to group i modulo this */
+    int frozen;        /* tensor lent without a gradient, counted from 1; 0: none */
+} setup_t;
+
+/* f64 on one thread, aligned, on the first of the common layouts that the subject takes. */
+setup_t subject_setup(const subject_t *subject);
+setup_t setup_dtype(setup_t setup, optim_dtype dtype);
+setup_t setup_extra(setup_t setup, const char *extra);
+
+/* The layouts every subject is tried on. */
+extern const layout_t LAYOUTS[];
+extern const int LAYOUT_COUNT;
+
+/* Makes the optimizer and lends the tensors. NULL if the subject refuses tensors of these shapes, or this combination,
+ * with a sentence that names the parameter or one of the subject's parts; any other failure fails the test. */
+rig_t *subject_try(const subject_t *subject, setup_t setup);
+/* The same where a refusal fails the test too. */
+rig_t *subject_rig(const subject_t *subject, setup_t setup);
+/* The same after so many steps. */
+rig_t *subject_run(const subject_t *subject, setup_t setup, int steps);
+
+#endif

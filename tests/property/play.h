@@ -1,0 +1,26 @@
+/* Runs of named methods on given gradients or given functions, for tests that compare figures. */
+#ifndef PROPERTY_PLAY_H
+#define PROPERTY_PLAY_H
+
+#include <stdbool.h>
+
+#include "check.h"
+#include "rig.h"
+
+/* Whether the registry has an algorithm of this name: tables may name methods that are yet to come. */
+bool has_algorithm(const char *name);
+
+/* A rig that runs `algorithm` on `layout` in f64, on one thread. */
+rig_t *play_new(const char *algorithm, const char *options, const layout_t *layout);
+/* The same on one vector of d elements that all start at `start`, for an oracle. */
+rig_t *play_vector(const char *algorithm, const char *options, const char *oracle, size_t d, double start);
+
+/* Gradients that have nothing to do with the parameters, `count` for d elements: of both signs, some of them 0, of
+ * magnitudes from 1e-3 to 10. Released by replay_free. */
+replay_t *noise_new(size_t count, size_t d);
+void replay_free(replay_t *replay);
+
+/* The oracle at the output of the optimizer. */
+double output_value(rig_t *rig);
+
+#endif

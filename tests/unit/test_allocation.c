@@ -1,0 +1,108 @@
+/* After the first step nothing is allocated, whatever the method: counted by standing in for the allocator. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cblas.h>
+#include <cmocka.h>
+
+#include "optim/optim.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__GLIBC__)
+#define SANITIZED
+#endif
+
+#ifndef SANITIZED
+static _Thread_local long allocations;
+
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+
+void *malloc(size_t size) {
+    ++allocations;
+    return __libc_malloc(size);
+}
+void *calloc(size_t count, size_t size) {
+    ++allocations;
+    return __libc_calloc(count, size);
+}
+void *realloc(void *old, size_t size) {
+    ++allocations;
+    return __libc_realloc(old, size);
+}
+void *aligned_alloc(size_t alignment, size_t size) {
+    ++allocations;
+    return __libc_memalign(alignment, size);
+}
+
+enum { ROWS = 40, COLUMNS = 300, N = ROWS * COLUMNS };
+
+/* One step with every request answered by the quadratic 1/2 |p|^2, whose Hessian is the identity. */
+static optim_status step(optim_t *opt, const float *p, float *g) {
+    optim_status status = OPTIM_OK;
+    do {
+        if (status == OPTIM_EVAL_HVP) {
+            const void *direction;
+            void *product;
+            assert_int_equal(optim_hvp_vector(opt, 0, &direction), OPTIM_OK);
+            assert_int_equal(optim_hvp_result(opt, 0, &product), OPTIM_OK);
+            memcpy(product, direction, N * sizeof(float));
+        } else {
+            double loss = 0;
+            for (size_t i = 0; i < N; ++i) {
+                g[i] = p[i];
+                loss += 0.5 * (double)p[i] * (double)p[i];
+            }
+            assert_int_equal(optim_set_loss(opt, loss), OPTIM_OK);
+        }
+        status = optim_step(opt);
+    } while (status > 0);
+    return status;
+}
+
+static void steps_allocate_nothing(void **state) {
+    static float p[N], g[N];
+    const int64_t dims[] = {ROWS, COLUMNS};
+    (void)state;
+#ifdef OPENBLAS_VERSION
+    openblas_set_num_threads(1); /* with more, OpenBLAS itself allocates in a matrix product */
+#endif
+    for (size_t i = 0; i < optim_algorithm_count(); ++i) {
+        optim_t *opt;
+        for (size_t j = 0; j < N; ++j)
+            p[j] = 0.1F + (float)(j % 7) / 7;
+        assert_int_equal(optim_create(&opt, optim_algorithm_name(i), "clip_norm=1e6,zero_grad=0"), OPTIM_OK);
+        assert_int_equal(optim_wrap(opt, "ema", NULL), OPTIM_OK);
+        assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
+        assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);
+        if (step(opt, p, g) == OPTIM_OK) {
+            const long before = allocations;
+            for (int k = 0; k < 5; ++k)
+                (void)step(opt, p, g);
+            if (allocations != before)
+                fail_msg("%s: %ld allocations in 5 steps", optim_algorithm_name(i), allocations - before);
+        }
+        optim_destroy(opt);
+    }
+}
+#else
+static void steps_allocate_nothing(void **state) {
+    (void)state;
+    skip();
+}
+#endif
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(steps_allocate_nothing)};
+    return cmocka_run_group_tests_name("allocation", tests, NULL, NULL);
+}

@@ -1,0 +1,375 @@
+/* src/base: option tables and strings, numbers whatever the locale, checked sizes and memory. */
+#define _POSIX_C_SOURCE 200809L
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "check.h"
+
+static const option_t TABLE[] = {
+    {"lr", 1e-3, "[0,inf)", "step size"},
+    {"momentum", 0, "[0,1)", "decay of the buffer"},
+    {"limit", 2, "(0,inf]", "may be infinite"},
+    {"history", 10, "integer [1,inf)", "pairs kept"},
+    {"nesterov", 0, "0|1", "flag"},
+    {"draws", 0, "random|quasi|mean", "keyword"},
+    {"milestones", 0, "list", "numbers"},
+    {"children", 0, "schedules", "schedules"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const option_t *row(const char *name) {
+    const int i = option_find(TABLE, name, strlen(name));
+    assert_true(i >= 0);
+    return &TABLE[i];
+}
+
+/* ---- Numbers ---- */
+
+static void test_number(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } GOOD[] = {{"1", 1},
+                {"-1.5", -1.5},
+                {"+2", 2},
+                {"1e-3", 1e-3},
+                {"1E+3", 1000},
+                {".5", 0.5},
+                {"5.", 5},
+                {"0.1", 0.1},
+                {"3e-4", 3e-4},
+                {"4.9e-324", 5e-324},
+                {"inf", (double)INFINITY},
+                {"-inf", -(double)INFINITY},
+                {"9007199254740993", 9007199254740992.0}};
+    for (size_t i = 0; i < sizeof GOOD / sizeof *GOOD; ++i) {
+        double value = 42;
+        assert_true(number_parse(GOOD[i].text, strlen(GOOD[i].text), &value));
+        assert_true(value == GOOD[i].value);
+    }
+    static const char *const BAD[] = {"",   " 1", "1 ",    "1,5",   "0x1", "nan", "-nan",     "1e",
+                                      "e1", ".",  "+",     "1.2.3", "1-2", "--1", "infinity", "i",
+                                      "in", "1f", "1_000", "\t1",   "1e+", "0b1"};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; ++i) {
+        double value = 42;
+        if (number_parse(BAD[i], strlen(BAD[i]), &value))
+            fail_msg("\"%s\" is read as %g", BAD[i], value);
+        assert_true(value == 42);
+    }
+}
+
+/* Only what belongs to the number is looked at, to the byte. */
+static void test_number_within_text(void **state) {
+    (void)state;
+    double value;
+    assert_true(number_parse("12345", 2, &value));
+    assert_true(value == 12);
+    const char unterminated[3] = {'7', '.', '5'};
+    assert_true(number_parse(unterminated, 3, &value));
+    assert_true(value == 7.5);
+    assert_false(number_parse("1\0002", 3, &value));
+    char digits[200];
+    memset(digits, '1', sizeof digits);
+    assert_false(number_parse(digits, sizeof digits, &value) && !isfinite(value));
+}
+
+/* ---- Tables ---- */
+
+static void test_find(void **state) {
+    (void)state;
+    assert_int_equal(option_count(TABLE), 8);
+    assert_int_equal(option_find(TABLE, "lr", 2), 0);
+    assert_int_equal(option_find(TABLE, "lrx", 2), 0);
+    assert_int_equal(option_find(TABLE, "lrx", 3), -1);
+    assert_int_equal(option_find(TABLE, "l", 1), -1);
+    assert_int_equal(option_find(TABLE, "", 0), -1);
+    assert_int_equal(option_find(TABLE, "children", 8), 7);
+    assert_true(option_is_keyword(row("draws")) && option_is_keyword(row("nesterov")));
+    assert_false(option_is_keyword(row("lr")) || option_is_keyword(row("milestones")));
+    assert_true(option_is_text(row("milestones")) && option_is_text(row("children")));
+    assert_false(option_is_text(row("draws")) || option_is_text(row("history")));
+}
+
+static void test_names_fit(void **state) {
+    (void)state;
+    char all[200], few[7] = "xxxxxx", none[1];
+    option_names(TABLE, all, sizeof all);
+    assert_string_equal(all, "lr, momentum, limit, history, nesterov, draws, milestones, children");
+    option_names(TABLE, few, sizeof few);
+    assert_string_equal(few, "lr, mo");
+    option_names(TABLE, none, sizeof none);
+    assert_string_equal(none, "");
+}
+
+static void test_check(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        double good[4], bad[4];
+    } CASES[] = {
+        {"lr", {0, 1e-308, 1, 1e308}, {-5e-324, (double)INFINITY, (double)NAN, -1}},
+        {"momentum", {0, 0.5, 0.9999999999999999, -0.0}, {1, -1e-17, (double)NAN, 2}},
+        {"limit", {5e-324, 1, (double)INFINITY, 2}, {0, -1, (double)NAN, -(double)INFINITY}},
+        {"history", {1, 2, 1000, 9007199254740992.0}, {0, 1.5, (double)INFINITY, (double)NAN}},
+        {"nesterov", {0, 1, 0, 1}, {2, -1, 0.5, (double)NAN}},
+        {"draws", {0, 1, 2, 0}, {3, -1, 1.5, (double)INFINITY}},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i)
+        for (int k = 0; k < 4; ++k) {
+            CHECK_OK(option_check(row(CASES[i].name), CASES[i].good[k]));
+            CHECK_REFUSED(option_check(row(CASES[i].name), CASES[i].bad[k]), OPTIM_ERR_VALUE, CASES[i].name);
+            assert_non_null(strstr(optim_error(), row(CASES[i].name)->range));
+        }
+    CHECK_REFUSED(option_check(row("milestones"), 1), OPTIM_ERR_VALUE, "milestones");
+    CHECK_REFUSED(option_check(row("children"), 1), OPTIM_ERR_VALUE, "children");
+}
+
+static optim_status parse(const char *name, const char *text, double *value) {
+    return option_parse(row(name), text, strlen(text), value);
+}
+
+static void test_parse(void **state) {
+    (void)state;
+    double value = 42;
+    CHECK_OK(parse("lr", "2.5e-1", &value));
+    assert_true(value == 0.25);
+    CHECK_OK(parse("limit", "inf", &value));
+    assert_true(value == (double)INFINITY);
+    CHECK_OK(parse("draws", "mean", &value));
+    assert_true(value == 2);
+    CHECK_OK(parse("nesterov", "1", &value));
+    assert_true(value == 1);
+    value = 42;
+    CHECK_REFUSED(parse("draws", "me", &value), OPTIM_ERR_VALUE, "random|quasi|mean");
+    CHECK_REFUSED(parse("draws", "meany", &value), OPTIM_ERR_VALUE, "meany");
+    CHECK_REFUSED(parse("draws", "2", &value), OPTIM_ERR_VALUE, "draws");
+    CHECK_REFUSED(parse("draws", "", &value), OPTIM_ERR_VALUE, "draws");
+    CHECK_REFUSED(parse("draws", "random|quasi", &value), OPTIM_ERR_VALUE, "draws");
+    CHECK_REFUSED(parse("nesterov", "01", &value), OPTIM_ERR_VALUE, "01");
+    CHECK_REFUSED(parse("history", "2.5", &value), OPTIM_ERR_VALUE, "history");
+    CHECK_REFUSED(parse("lr", "", &value), OPTIM_ERR_VALUE, "lr");
+    CHECK_REFUSED(parse("lr", "-1", &value), OPTIM_ERR_VALUE, "[0,inf)");
+    assert_true(value == 42);
+    CHECK_OK(option_parse(row("draws"), "quasi,lr=1", 5, &value));
+    assert_true(value == 1);
+}
+
+/* ---- Strings ---- */
+
+static void assert_piece(const option_piece_t *piece, const char *key, const char *value) {
+    assert_int_equal(piece->key_length, strlen(key));
+    assert_memory_equal(piece->key, key, piece->key_length);
+    assert_int_equal(piece->value_length, strlen(value));
+    if (piece->value_length > 0)
+        assert_memory_equal(piece->value, value, piece->value_length);
+}
+
+static void test_walk(void **state) {
+    (void)state;
+    option_piece_t piece;
+    const char *cursor = "lr=0.1,children=linear(start_factor=0.1,steps=8);constant,draws=mean,empty=,a=b=c";
+    assert_int_equal(option_next(&cursor, &piece), 1);
+    assert_piece(&piece, "lr", "0.1");
+    assert_int_equal(option_next(&cursor, &piece), 1);
+    assert_piece(&piece, "children", "linear(start_factor=0.1,steps=8);constant");
+    assert_int_equal(option_next(&cursor, &piece), 1);
+    assert_piece(&piece, "draws", "mean");
+    assert_int_equal(option_next(&cursor, &piece), 1);
+    assert_piece(&piece, "empty", "");
+    assert_int_equal(option_next(&cursor, &piece), 1);
+    assert_piece(&piece, "a", "b=c");
+    assert_int_equal(option_next(&cursor, &piece), 0);
+    assert_int_equal(option_next(&cursor, &piece), 0);
+    cursor = NULL;
+    assert_int_equal(option_next(&cursor, &piece), 0);
+    cursor = "";
+    assert_int_equal(option_next(&cursor, &piece), 0);
+}
+
+static void test_walk_malformed(void **state) {
+    (void)state;
+    static const char *const BAD[] = {"lr", "=1", ",", ",lr=1", "a=(", "a=)", "a=)(", "lr=1,", "=", "(=1)("};
+    for (size_t i = 0; i < sizeof BAD / sizeof *BAD; ++i) {
+        option_piece_t piece;
+        const char *cursor = BAD[i];
+        int more;
+        do
+            more = option_next(&cursor, &piece);
+        while (more > 0);
+        if (more != OPTIM_ERR_VALUE)
+            fail_msg("\"%s\" ends with %d", BAD[i], more);
+    }
+}
+
+static void test_span(void **state) {
+    (void)state;
+    assert_int_equal(option_span("a;b", 3, ';'), 1);
+    assert_int_equal(option_span("ab", 2, ';'), 2);
+    assert_int_equal(option_span("", 0, ';'), 0);
+    assert_int_equal(option_span(";", 1, ';'), 0);
+    assert_int_equal(option_span("f(a;b);c", 8, ';'), 6);
+    assert_int_equal(option_span("f(g(a;b);c);d", 13, ';'), 11);
+    assert_int_equal(option_span("f(a;b", 5, ';'), -1);
+    assert_int_equal(option_span("f)a;b", 5, ';'), -1);
+    assert_int_equal(option_span("f(a;b)", 2, ';'), -1);
+}
+
+static void test_unique(void **state) {
+    (void)state;
+    CHECK_OK(option_check_unique(NULL));
+    CHECK_OK(option_check_unique("lr=1,lrx=2,l=3"));
+    CHECK_OK(option_check_unique("a=linear(steps=1);linear(steps=1),steps=2"));
+    CHECK_REFUSED(option_check_unique("lr=1,b=2,lr=3"), OPTIM_ERR_DUPLICATE, "\"lr\"");
+    CHECK_STATUS(option_check_unique("lr=1,lr"), OPTIM_ERR_VALUE);
+}
+
+/* ---- A locale whose decimal point is a comma ---- */
+
+static char locale_folder[] = "/tmp/gradopt-locale-XXXXXX";
+
+/* German as installed, or made by localedef in a folder of its own. */
+static bool enter_comma_locale(void) {
+    static const char NAME[] = "de_DE.UTF-8";
+    if (setlocale(LC_ALL, NAME) != NULL)
+        return true;
+    if (mkdtemp(locale_folder) == NULL)
+        return false;
+    char *command = check_text("localedef -c -i de_DE -f UTF-8 %s/%s >/dev/null 2>&1", locale_folder, NAME);
+    (void)(system(command) + 1); /* warnings count as failure there; setlocale decides */
+    free(command);
+    (void)setenv("LOCPATH", locale_folder, 1);
+    return setlocale(LC_ALL, NAME) != NULL;
+}
+
+static void leave_comma_locale(void) {
+    (void)setlocale(LC_ALL, "C");
+    if (getenv("LOCPATH") != NULL && strcmp(getenv("LOCPATH"), locale_folder) == 0) {
+        (void)unsetenv("LOCPATH");
+        char *command = check_text("rm -r %s", locale_folder);
+        assert_int_equal(system(command), 0);
+        free(command);
+    }
+}
+
+static void check_numbers_in_comma_locale(void) {
+    char text[16];
+    (void)snprintf(text, sizeof text, "%.1f", 0.5);
+    assert_string_equal(text, "0,5"); /* the locale is at work */
+    double value;
+    assert_true(number_parse("0.5", 3, &value));
+    assert_true(value == 0.5);
+    assert_false(number_parse("0,5", 3, &value));
+    CHECK_REFUSED(option_check(row("momentum"), 1.5), OPTIM_ERR_VALUE, "1.5");
+    CHECK_REFUSED(parse("momentum", "2.5", &value), OPTIM_ERR_VALUE, "2.5");
+}
+
+static void check_library_in_comma_locale(void) {
+    optim_t *opt;
+    double value, x = 1, g = 1;
+    char *before = check_text("%s", setlocale(LC_ALL, NULL));
+    const locale_t of_thread = uselocale((locale_t)0);
+    CHECK_OK(optim_create(&opt, "sgd", "lr=0.25,momentum=7.5e-1"));
+    CHECK_OK(optim_get(opt, 0, "momentum", &value));
+    assert_true(value == 0.75);
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
+    CHECK_OK(optim_set_schedule(opt, 0, "lr", "step", "step_size=1,gamma=0.5"));
+    CHECK_OK(optim_step(opt));
+    CHECK_OK(optim_get(opt, 0, "lr", &value));
+    assert_true(x == 0.75 && value == 0.125);
+    CHECK_REFUSED(optim_set(opt, 0, "momentum", 1.5), OPTIM_ERR_VALUE, "1.5");
+    optim_destroy(opt);
+    CHECK_REFUSED(optim_create(&opt, "sgd", "lr=0,25"), OPTIM_ERR_VALUE, "25");
+    assert_string_equal(setlocale(LC_ALL, NULL), before);
+    assert_true(uselocale((locale_t)0) == of_thread);
+    free(before);
+}
+
+/* Skipped, and reported as skipped, where no such locale can be had. */
+static void test_comma_locale(void **state) {
+    (void)state;
+    if (!enter_comma_locale()) {
+        leave_comma_locale();
+        skip();
+    }
+    check_numbers_in_comma_locale();
+    check_library_in_comma_locale();
+    leave_comma_locale();
+}
+
+/* ---- Memory ---- */
+
+static void test_sizes(void **state) {
+    (void)state;
+    size_t result = 42;
+    assert_true(size_multiply(SIZE_MAX, 1, &result) && result == SIZE_MAX);
+    assert_true(size_multiply(SIZE_MAX, 0, &result) && result == 0);
+    assert_true(size_multiply((size_t)1 << 31, (size_t)1 << 32, &result) && result == (size_t)1 << 63);
+    result = 42;
+    assert_false(size_multiply((size_t)1 << 32, (size_t)1 << 32, &result));
+    assert_false(size_multiply(SIZE_MAX, 2, &result));
+    assert_false(size_multiply(SIZE_MAX / 3 + 1, 3, &result));
+    assert_false(size_add(SIZE_MAX, 1, &result));
+    assert_int_equal(result, 42);
+    assert_true(size_add(SIZE_MAX - 1, 1, &result) && result == SIZE_MAX);
+    assert_int_equal(size_aligned(0), 0);
+    assert_int_equal(size_aligned(1), 64);
+    assert_int_equal(size_aligned(64), 64);
+    assert_int_equal(size_aligned(65), 128);
+    assert_true(size_aligned(SIZE_MAX - 127) == SIZE_MAX - 127);
+    assert_true(size_aligned(SIZE_MAX - 62) == SIZE_MAX);
+}
+
+static void test_memory(void **state) {
+    (void)state;
+    for (size_t bytes = 0; bytes < 300; bytes += 13) {
+        unsigned char *memory = memory_aligned(bytes);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % MEMORY_ALIGNMENT, 0);
+        memset(memory, 0xFF, bytes);
+        free(memory);
+    }
+    assert_null(memory_aligned(SIZE_MAX));
+    assert_null(memory_aligned((size_t)PTRDIFF_MAX + 1));
+    void *array = NULL;
+    size_t capacity = 0;
+    for (size_t i = 0; i < 1000; ++i) {
+        assert_true(memory_grow(&array, &capacity, i + 1, sizeof(size_t)));
+        assert_true(capacity > i);
+        ((size_t *)array)[i] = i;
+    }
+    for (size_t i = 0; i < 1000; ++i)
+        assert_int_equal(((size_t *)array)[i], i);
+    const void *before = array;
+    const size_t old = capacity;
+    assert_false(memory_grow(&array, &capacity, SIZE_MAX / 4, sizeof(size_t)));
+    assert_false(memory_grow(&array, &capacity, SIZE_MAX, 1));
+    assert_true(array == before && capacity == old);
+    free(array);
+    char *copy = memory_text("abcdef", 3);
+    assert_string_equal(copy, "abc");
+    free(copy);
+    copy = memory_text("", 0);
+    assert_string_equal(copy, "");
+    free(copy);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
+        cmocka_unit_test(test_find),         cmocka_unit_test(test_names_fit),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_walk),         cmocka_unit_test(test_walk_malformed),
+        cmocka_unit_test(test_span),         cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_comma_locale), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
