@@ -15,9 +15,8 @@
  *        l2sq          c
  *     4. m <- beta2 m + (1 - beta2) g
  *
- * lp: P = kappa_p, after division by the largest |c|; its step has unit Q-norm, 1/P + 1/Q = 1, and is not rescaled by the
- * tensor's size (some ports do). topk: k = ceil(kappa_frac N), ties to the lowest index. kappa=l1 is lion. lp takes three
- * passes, topk runs on whole tensors. State: m, 4 bytes a parameter in f32.
+ * lp: P = kappa_p, after division by the largest |c|; unit Q-norm, 1/P + 1/Q = 1, not rescaled by the tensor's size (some
+ * ports do); three passes. topk: k = ceil(kappa_frac N), ties to the lowest index. State: m, 4 bytes a parameter in f32.
  */
 #include <string.h>
 #include <tgmath.h>
@@ -121,8 +120,8 @@ static inline void step(const tile_t *t, const int kappa) {
     const scalars_t *k = t->scalars;
     const double sum = t->tensor_sum[0];
     const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink, e = (real)k->e, bound = (real)number(t, BOUND),
-               power = (real)(k->exponent - 1),
+               one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink, e = (real)k->e,
+               bound = (real)number(t, BOUND), power = (real)(k->exponent - 1),
                inverse_norm = (real)(kappa == LP && sum > 0 ? pow(sum, 1 / k->exponent - 1) : 0);
     const size_t ties_end = (size_t)fmax(number(t, TIES_END) - (double)t->offset, 0);
     real *restrict p = t->p, *restrict m = t->state[M];
