@@ -91,16 +91,14 @@ static real *past(const tile_t *t, size_t j) {
 static void multiply(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real decay = (real)k->decay;
-    const real *restrict g = t->g, *restrict p = t->p, *restrict last = past(t, k->newest);
-    double newest_column[TILE_ELEMENTS];
+    const real *restrict g = t->g, *restrict p = t->p, *restrict before = past(t, k->newest);
+    double last[TILE_ELEMENTS];
     for (size_t i = 0; i < t->n; ++i)
-        newest_column[i] = (double)(g[i] + decay * p[i]) - (double)last[i];
+        last[i] = (double)(g[i] + decay * p[i]) - (double)before[i];
     for (size_t c = 0, j = k->column; c < METHOD_SUMS && j < k->differences; ++c, ++j) {
         const real *restrict y = past(t, j), *restrict successor = past(t, (j + 1) % k->memory);
-        for (size_t i = 0; i < t->n; ++i) {
-            const double column = j == k->newest ? newest_column[i] : (double)successor[i] - (double)y[i];
-            t->term[c][i] = newest_column[i] * column;
-        }
+        for (size_t i = 0; i < t->n; ++i)
+            t->term[c][i] = last[i] * (j == k->newest ? last[i] : (double)successor[i] - (double)y[i]);
     }
 }
 
