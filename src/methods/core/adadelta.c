@@ -51,9 +51,9 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        v[i] = rho * v[i] + one_rho * gi * gi;
-        const real d = quotient(sqrt(u[i] + eps) * gi, sqrt(v[i] + eps));
-        u[i] = rho * u[i] + one_rho * d * d;
+        v[i] = settled(rho * v[i] + one_rho * gi * gi);
+        const real d = quotient(sqrt(u[i] + eps), sqrt(v[i] + eps)) * gi;
+        u[i] = settled(rho * u[i] + one_rho * d * d);
         p[i] = shrink * p[i] - lr * d;
     }
 }

@@ -52,7 +52,7 @@ static void prepare(const group_t *group, void *scalars) {
 static inline void accumulate(const tile_t *t, real beta, real l2, real *restrict v, real *restrict sum) {
     const real *restrict g = t->g, *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i) {
-        v[i] = beta * v[i] + (g[i] + l2 * p[i]);
+        v[i] = settled(beta * v[i] + (g[i] + l2 * p[i]));
         sum[i] += v[i];
     }
 }

@@ -82,7 +82,7 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real d = rate * (g[i] + decay * p[i]);
-        v[i] = momentum * v[i] + d;
+        v[i] = settled(momentum * v[i] + d);
         p[i] -= lr * (of_d * d + of_v * v[i]);
     }
 }

@@ -138,7 +138,7 @@ static inline void step(const tile_t *t, const int kappa) {
                            : kappa == LOGSMOOTH    ? quotient(c, size + e)
                                                    : c;
         p[i] = shrink * p[i] - lr * slope;
-        m[i] = beta2 * m[i] + one_beta2 * g[i];
+        m[i] = settled(beta2 * m[i] + one_beta2 * g[i]);
     }
 }
 

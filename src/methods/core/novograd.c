@@ -70,7 +70,7 @@ static void update(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + (scale * g[i] + decay * p[i]);
+        m[i] = settled(beta1 * m[i] + (scale * g[i] + decay * p[i]));
         p[i] -= lr * m[i];
     }
 }

@@ -47,7 +47,7 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        m[i] = momentum * m[i] + one_momentum * gi;
+        m[i] = settled(momentum * m[i] + one_momentum * gi);
         p[i] = shrink * p[i] - lr * (one_nu * gi + nu * m[i]);
     }
 }

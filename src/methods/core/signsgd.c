@@ -65,7 +65,7 @@ static void update_signum(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = momentum * m[i] + one_momentum * (g[i] + l2 * p[i]);
+        m[i] = settled(momentum * m[i] + one_momentum * (g[i] + l2 * p[i]));
         p[i] = shrink * p[i] - lr * sign(m[i]);
     }
 }

@@ -130,13 +130,13 @@ static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
     const real *restrict g = t->g;
 #pragma omp simd /* more arrays than compilers check for overlap by themselves */
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + one_beta1 * g[i];
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
         a[i] += m[i];
-        v[i] = beta2 * v[i] + one_beta2 * a[i] * a[i];
+        v[i] = settled(beta2 * v[i] + one_beta2 * a[i] * a[i]);
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - quotient(lr_c1 * a[i], sqrt(h) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr_c1 * quotient(a[i], sqrt(h) * inverse_root_c2 + eps);
     }
 }
 

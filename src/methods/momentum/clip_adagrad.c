@@ -43,14 +43,15 @@ static const char *check_adagrad(const double *option) {
     return sound ? NULL : "delay=1 needs initial_accumulator > 0: the first step is divided by its root";
 }
 
-static size_t coordinates(const tensor_t *tensor, const double *option) {
-    return option[SCALAR] != 0 ? 0 : tensor->count;
+static bool by_coordinate(const tensor_t *tensor, const double *option) {
+    (void)tensor;
+    return option[SCALAR] == 0;
 }
 
 enum { M, B, B_SCALAR, NORM };
 static const state_t STATE[] = {
     [M] = {"m", "momentum", LIKE_PARAM, FIRST_MOMENT, .when = "beta1"},
-    [B] = {"B", "accumulator by coordinate", LIKE_PARAM, KEPT, .count = coordinates, .nonnegative = true,
+    [B] = {"B", "accumulator by coordinate", LIKE_PARAM, KEPT, .exists = by_coordinate, .nonnegative = true,
            .initial_option = "initial_accumulator"},
     [B_SCALAR] = {"B_scalar", "accumulator of everything", PER_METHOD, KEPT, .initial_option = "initial_accumulator"},
     [NORM] = {CLIP_NORM_STATE},
@@ -104,19 +105,19 @@ static void update(const tile_t *t) {
                shrink = (real)k->shrink, start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
                scalar_root = (real)k->scalar_root, limit = (real)clip_limit(&k->clip),
                factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
-    real *restrict p = t->p, *restrict m = t->state[M], *restrict b = scalar ? NULL : (real *)t->state[B] + t->offset;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real c = clipped(g[i], factor, limit);
         real d = c, root = scalar_root;
         if (with_momentum)
-            d = m[i] = beta1 * m[i] + one_beta1 * c;
+            d = m[i] = settled(beta1 * m[i] + one_beta1 * c);
         if (!scalar) {
-            const real before = start * b[i], after = keep * before + add * c * c;
+            const real before = start * b[i], after = settled(keep * before + add * c * c);
             root = sqrt(delay ? before : after);
             b[i] = after;
         }
-        p[i] = shrink * (p[i] - quotient(a * d, root + eps));
+        p[i] = shrink * (p[i] - a * quotient(d, root + eps));
     }
 }
 

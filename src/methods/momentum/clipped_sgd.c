@@ -62,7 +62,7 @@ static inline void step(const tile_t *t, const bool with_momentum) {
     for (size_t i = 0; i < t->n; ++i) {
         real c = clipped(g[i] + decay * p[i], factor, limit);
         if (with_momentum)
-            c = buf[i] = momentum * buf[i] + c;
+            c = buf[i] = settled(momentum * buf[i] + c);
         p[i] -= lr * c;
     }
 }

@@ -22,6 +22,11 @@ static inline size_t extrapolation_newest(double r, double t) {
     return (size_t)fmod(t - 2 + r, r);
 }
 
+/* Sets an element of U'U. */
+static inline void extrapolation_put(double *gram, size_t i, size_t j, double product) {
+    gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = product;
+}
+
 /* c, by Cholesky's method in double. No pivot can be below damping, and none is taken below it, whatever rounding does. */
 static inline void extrapolation_weights(double r, double t, const double *gram, double damping, double *c) {
     const size_t n = extrapolation_differences(r, t);

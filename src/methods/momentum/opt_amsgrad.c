@@ -22,7 +22,7 @@
 #include "methods/momentum/extrapolation.h"
 
 enum { LR, BETA1, BETA2, EPS, PREDICTION, MEMORY, DAMPING, BIAS_CORRECTION, AMSGRAD, WEIGHT_DECAY };
-enum { EXTRAPOLATION, PREVIOUS, NONE, MOST = EXTRAPOLATION_MOST };
+enum { EXTRAPOLATION, PREVIOUS, NONE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
@@ -37,8 +37,9 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-static size_t remembered(const tensor_t *tensor, const double *option) {
-    return option[PREDICTION] == EXTRAPOLATION ? tensor->count : 0;
+static bool remembered(const tensor_t *tensor, const double *option) {
+    (void)tensor;
+    return option[PREDICTION] == EXTRAPOLATION;
 }
 
 enum { THETA, V, VHAT, M, W, HISTORY, GRAM, WEIGHT, COLUMN };
@@ -48,9 +49,10 @@ static const state_t STATE[] = {
     [VHAT] = {"vhat", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
     [M] = {"m", "prediction of the next gradient", LIKE_PARAM, KEPT},
     [W] = {"w_half", "the point without the optimistic step", LIKE_PARAM, KEPT, .from_param = true},
-    [HISTORY] = {"y", "the last gradients, in a ring", LIKE_PARAM, KEPT, .copies = "memory", .count = remembered},
-    [GRAM] = {"U'U", "products of the differences", PER_METHOD, KEPT, .numbers = MOST * MOST},
-    [WEIGHT] = {"c", "weights of the last gradients", PER_METHOD, WITHIN_STEP, .numbers = MOST},
+    [HISTORY] = {"y", "the last gradients, in a ring", LIKE_PARAM, KEPT, .copies = "memory", .exists = remembered},
+    [GRAM] = {"U'U", "products of the differences", PER_METHOD, KEPT,
+              .numbers = EXTRAPOLATION_MOST * EXTRAPOLATION_MOST},
+    [WEIGHT] = {"c", "weights of the last gradients", PER_METHOD, WITHIN_STEP, .numbers = EXTRAPOLATION_MOST},
     [COLUMN] = {"column", "first column of U that a pass multiplies", PER_METHOD, WITHIN_STEP},
     {0},
 };
@@ -84,7 +86,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static real *past(const tile_t *t, size_t j) {
-    return (real *)t->state[HISTORY] + j * t->stride + t->offset;
+    return (real *)t->state[HISTORY] + j * t->stride;
 }
 
 /* Products of the newest difference with METHOD_SUMS columns of U, from `column` on. */
@@ -134,12 +136,12 @@ static void update(const tile_t *t) {
 #pragma omp simd /* more arrays than compilers check for overlap by themselves */
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + decay * p[i], error = gi - m[i], h = beta1 * theta[i] + one_beta1 * next[i];
-        theta[i] = beta1 * theta[i] + one_beta1 * gi;
-        v[i] = beta2 * v[i] + one_beta2 * error * error;
+        theta[i] = settled(beta1 * theta[i] + one_beta1 * gi);
+        v[i] = settled(beta2 * v[i] + one_beta2 * error * error);
         vhat[i] = larger(vhat[i], v[i]);
         const real root = sqrt(vhat[i]) + eps;
-        w[i] -= quotient(eta * theta[i], root);
-        p[i] = w[i] - quotient(eta * h, root);
+        w[i] -= eta * quotient(theta[i], root);
+        p[i] = w[i] - eta * quotient(h, root);
         m[i] = next[i];
     }
 }
@@ -150,13 +152,12 @@ enum { MULTIPLY, UPDATE };
 static void update_gram(step_t *s) {
     const double memory = s->option[MEMORY];
     const size_t count = extrapolation_differences(memory, s->t), row = extrapolation_newest(memory, s->t);
-    double *gram = s->scalar[GRAM];
     for (size_t first = 0; first < count; first += METHOD_SUMS) {
         const size_t terms = count - first < METHOD_SUMS ? count - first : METHOD_SUMS;
         *s->scalar[COLUMN] = (double)first;
         const double *sum = step_reduce(s, MULTIPLY, (int)terms);
         for (size_t c = 0; c < terms; ++c)
-            gram[row * MOST + first + c] = gram[(first + c) * MOST + row] = sum[c];
+            extrapolation_put(s->scalar[GRAM], row, first + c, sum[c]);
     }
 }
 
