@@ -34,17 +34,20 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-static size_t vr_elements(const tensor_t *tensor, const double *option) {
-    return option[SCHEME] == VR ? tensor->count : 0;
+static bool takes_second(const tensor_t *tensor, const double *option) {
+    return (void)tensor, option[SCHEME] != HALPERN;
+}
+static bool reduces_variance(const tensor_t *tensor, const double *option) {
+    return (void)tensor, option[SCHEME] == VR;
 }
 
 enum { Z0, Z, EST, Z_PREV, G, REFRESH };
 static const state_t STATE[] = {
     [Z0] = {"z0", "the initial point", LIKE_PARAM, KEPT, .from_param = true},
-    [Z] = {"z", "the iterate while a second gradient is taken", LIKE_PARAM, RESTORE_POINT},
-    [EST] = {"est", "vr: estimate of the gradient", LIKE_PARAM, KEPT, .when = "scheme", .count = vr_elements},
-    [Z_PREV] = {"z_prev", "vr: the iterate before", LIKE_PARAM, KEPT, .when = "scheme", .count = vr_elements},
-    [G] = {"g", "vr: the gradient at z", LIKE_PARAM, WITHIN_STEP, .when = "scheme", .count = vr_elements},
+    [Z] = {"z", "the iterate while a second gradient is taken", LIKE_PARAM, RESTORE_POINT, .exists = takes_second},
+    [EST] = {"est", "vr: estimate of the gradient", LIKE_PARAM, KEPT, .exists = reduces_variance},
+    [Z_PREV] = {"z_prev", "vr: the iterate before", LIKE_PARAM, KEPT, .exists = reduces_variance, .from_param = true},
+    [G] = {"g", "vr: the gradient at z", LIKE_PARAM, WITHIN_STEP, .exists = reduces_variance},
     [REFRESH] = {"refresh", "vr: whether this step takes the estimate anew", PER_METHOD, KEPT, .initial = 1},
     {0},
 };
@@ -58,13 +61,12 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){o[LR], o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2)};
 }
 
-/* States with a count of their own are not cut into tiles. */
-static real *of_tile(const tile_t *t, int state) {
-    return (real *)t->state[state] + t->offset;
+static void copy(const tile_t *t, void *to, const void *from) {
+    memcpy(to, from, t->n * sizeof(real));
 }
 
 static void save(const tile_t *t) {
-    memcpy(t->state[Z], t->p, t->n * sizeof(real));
+    copy(t, t->state[Z], t->p);
 }
 
 static void halpern(const tile_t *t) {
@@ -89,28 +91,28 @@ static void eag(const tile_t *t) {
 /* vr: to z_prev, while g waits. */
 static void visit(const tile_t *t) {
     save(t);
-    memcpy(of_tile(t, G), t->g, t->n * sizeof(real));
-    memcpy(t->p, of_tile(t, Z_PREV), t->n * sizeof(real));
+    copy(t, t->state[G], t->g);
+    copy(t, t->p, t->state[Z_PREV]);
 }
 
 /* vr: back, and the estimate is corrected by g - h. */
 static void correct(const tile_t *t) {
-    real *restrict est = of_tile(t, EST);
-    const real *restrict g = of_tile(t, G), *restrict h = t->g;
+    real *restrict est = t->state[EST];
+    const real *restrict g = t->state[G], *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)
         est[i] += g[i] - h[i];
-    memcpy(t->p, t->state[Z], t->n * sizeof(real));
+    copy(t, t->p, t->state[Z]);
 }
 
 static void refresh(const tile_t *t) {
-    memcpy(of_tile(t, EST), t->g, t->n * sizeof(real));
+    copy(t, t->state[EST], t->g);
 }
 
 static void follow(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real lr = (real)k->lr, la = (real)k->la, one_la = (real)(1 - k->la);
-    real *restrict p = t->p, *restrict z_prev = of_tile(t, Z_PREV);
-    const real *restrict z0 = t->state[Z0], *restrict est = of_tile(t, EST);
+    real *restrict p = t->p, *restrict z_prev = t->state[Z_PREV];
+    const real *restrict z0 = t->state[Z0], *restrict est = t->state[EST];
     for (size_t i = 0; i < t->n; ++i) {
         z_prev[i] = p[i];
         p[i] = la * z0[i] + one_la * p[i] - lr * est[i];
