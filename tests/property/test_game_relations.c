@@ -33,16 +33,18 @@ static const pair_t PAIRS[] = {
     {"optimistic_adam", "lr=0.01,optimism=0,amsgrad=1,weight_decay=0.1", "adam", "lr=0.01,amsgrad=1,weight_decay=0.1"},
     {"complex_momentum", "lr=0.01,beta_mag=0.9,beta_arg=0", "sgd", "lr=0.01,momentum=0.9"},
     {"complex_momentum", "lr=0.01,beta_mag=0,lr_arg=1", "sgd", "lr=0.0054030230586813977"}, /* cos 1 */
-    {"complex_momentum", "lr=0.01,alternating=1,split=2", "complex_momentum", "lr=0.01"},   /* nobody is left to answer */
+    {"complex_momentum", "lr=0.01,alternating=1,split=2", "complex_momentum", "lr=0.01"}, /* nobody is left to answer */
     {"complex_adam", "lr=0.01,beta_mag=0", "adam", "lr=0.01,beta1=0"},
     {"complex_adam", "lr=0.01,alternating=1,split=2", "complex_adam", "lr=0.01"},
     {"cgo", "lr=0.05,alpha=0", "sgd", "lr=0.05"},
-    {"anchored_gradient", "lr=0.05,scheme=vr,draws=quasi", "anchored_gradient", "lr=0.05,scheme=vr,seed=7"}, /* no noise */
+    {"anchored_gradient", "lr=0.05,scheme=vr,draws=quasi", "anchored_gradient",
+     "lr=0.05,scheme=vr,seed=7"}, /* no noise */
 };
 
 static void test_pair(void **state) {
     const pair_t *p = *state;
-    rig_t *rig = game_new(p->algorithm, p->options, "quadgame", 1), *other = game_new(p->other, p->other_options, "quadgame", 1);
+    rig_t *rig = game_new(p->algorithm, p->options, "quadgame", 1),
+          *other = game_new(p->other, p->other_options, "quadgame", 1);
     for (int t = 0; t < STEPS; ++t) {
         CHECK_OK(rig_step(rig));
         CHECK_OK(rig_step(other));
@@ -165,7 +167,8 @@ static void test_variance_reduction(void **state) {
 /* The moments advance twice a step: a step of extra_adam moves by what every second step of Adam moves by. */
 static void test_extra_adam(void **state) {
     (void)state;
-    rig_t *extra = game_new("extra_adam", "lr=0.01,eps=0", "bilinear", 1), *adam = game_new("adam", "lr=0.01,eps=0", "bilinear", 1);
+    rig_t *extra = game_new("extra_adam", "lr=0.01,eps=0", "bilinear", 1),
+          *adam = game_new("adam", "lr=0.01,eps=0", "bilinear", 1);
     replay_t *noise = noise_new(2 * STEPS, GAME_D), again = *noise;
     double from[GAME_D], adam_from[GAME_D];
     extra->replay = noise;
@@ -269,7 +272,8 @@ static void test_cgo_direction(void **state) {
 /* optimistic=1: the direction at the end of a plain step. */
 static void test_cgo_optimistic(void **state) {
     (void)state;
-    rig_t *plain = game_new("cgo", "lr=0.25", "quadgame", 1), *rig = game_new("cgo", "lr=0.25,optimistic=1", "quadgame", 1);
+    rig_t *plain = game_new("cgo", "lr=0.25", "quadgame", 1),
+          *rig = game_new("cgo", "lr=0.25,optimistic=1", "quadgame", 1);
     double from[GAME_D], d[GAME_D];
     memcpy(from, rig_read(rig), sizeof from);
     CHECK_OK(rig_step(plain));
@@ -299,7 +303,8 @@ static const setting_t SETTINGS[] = {
 
 static void test_cancel(void **state) {
     const setting_t *s = *state;
-    rig_t *rig = game_new(s->algorithm, s->options, "quadgame", 1), *clean = game_new(s->algorithm, s->options, "quadgame", 1);
+    rig_t *rig = game_new(s->algorithm, s->options, "quadgame", 1),
+          *clean = game_new(s->algorithm, s->options, "quadgame", 1);
     for (int t = 0; t < STEPS; ++t) {
         CHECK_OK(rig_step(clean));
         const int evaluations = clean->evaluation;
@@ -356,9 +361,10 @@ static void test_memory(void **state) {
         rig_t *rig = play_new(NEEDS[i].algorithm, NEEDS[i].options, &VECTOR);
         size_t kept, scratch;
         CHECK_OK(optim_memory(rig->opt, &kept, &scratch));
-        if (kept / (8 * N) != NEEDS[i].vectors || scratch / (8 * N) < NEEDS[i].within || scratch / (8 * N) > NEEDS[i].within + 2)
-            fail_msg("%s %s keeps %zu vectors, and %zu within a step", NEEDS[i].algorithm, NEEDS[i].options, kept / (8 * N),
-                     scratch / (8 * N));
+        if (kept / (8 * N) != NEEDS[i].vectors || scratch / (8 * N) < NEEDS[i].within ||
+            scratch / (8 * N) > NEEDS[i].within + 2)
+            fail_msg("%s %s keeps %zu vectors, and %zu within a step", NEEDS[i].algorithm, NEEDS[i].options,
+                     kept / (8 * N), scratch / (8 * N));
         rig_free(rig);
     }
 }
@@ -366,12 +372,17 @@ static void test_memory(void **state) {
 int main(void) {
     enum { PAIR_ROWS = sizeof PAIRS / sizeof *PAIRS, ROWS = PAIR_ROWS + sizeof SETTINGS / sizeof *SETTINGS };
     const struct CMUnitTest fixed[] = {
-        cmocka_unit_test(test_popov),           cmocka_unit_test(test_multiplicative_weights),
-        cmocka_unit_test(test_adaptive_rates),  cmocka_unit_test(test_negative_momentum),
+        cmocka_unit_test(test_popov),
+        cmocka_unit_test(test_multiplicative_weights),
+        cmocka_unit_test(test_adaptive_rates),
+        cmocka_unit_test(test_negative_momentum),
         cmocka_unit_test(test_variance_reduction),
-        cmocka_unit_test(test_extra_adam),      cmocka_unit_test(test_optimistic_adam),
-        cmocka_unit_test(test_complex_adam_rate), cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_cgo_direction),   cmocka_unit_test(test_cgo_optimistic),
+        cmocka_unit_test(test_extra_adam),
+        cmocka_unit_test(test_optimistic_adam),
+        cmocka_unit_test(test_complex_adam_rate),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_cgo_direction),
+        cmocka_unit_test(test_cgo_optimistic),
         cmocka_unit_test(test_memory),
     };
     struct CMUnitTest tests[ROWS + sizeof fixed / sizeof *fixed];

@@ -19,7 +19,6 @@
  * golden ratio. State: z_0, 4 bytes a parameter in f32, vr 12; within a step z, 4, and with vr g, 8.
  */
 #include <string.h>
-#include <tgmath.h>
 
 #include "engine/method.h"
 #include "kernels/random.h"
@@ -125,8 +124,8 @@ enum { AT_Z, AT_Z_HALF, AT_Z_PREV };
 /* Decides about step k + 1 = t, when step k = t - 1 ends. */
 static bool refreshes_next(step_t *s) {
     double whole;
-    const double u = s->option[DRAWS] == QUASI ? modf(s->t * 0.6180339887498949, &whole)
-                                               : random_uniform(s->seed, step_draws(s, 1));
+    const double u =
+        s->option[DRAWS] == QUASI ? modf(s->t * 0.6180339887498949, &whole) : random_uniform(s->seed, step_draws(s, 1));
     return u < 4 / (s->t + 4);
 }
 
@@ -157,10 +156,12 @@ static optim_status advance(step_t *s) {
 
 const method_t METHOD(anchored_gradient) = {
     .name = "anchored_gradient",
-    .purpose = "steps pulled back to the initial point, less and less: Halpern iteration, EAG, variance-reduced Halpern",
-    .citation = "Halpern: Fixed points of nonexpanding maps, 1967; Yoon, Ryu: Accelerated Algorithms for Smooth Convex-Concave "
-                "Minimax Problems, 2021, arXiv:2102.07922; Cai et al.: Variance Reduced Halpern Iteration, 2024, "
-                "arXiv:2310.02987",
+    .purpose =
+        "steps pulled back to the initial point, less and less: Halpern iteration, EAG, variance-reduced Halpern",
+    .citation =
+        "Halpern: Fixed points of nonexpanding maps, 1967; Yoon, Ryu: Accelerated Algorithms for Smooth Convex-Concave "
+        "Minimax Problems, 2021, arXiv:2102.07922; Cai et al.: Variance Reduced Halpern Iteration, 2024, "
+        "arXiv:2310.02987",
     .evaluations = "2 gradients; halpern 1; vr 1 or 2",
     .options = OPTIONS,
     .states = STATE,

@@ -28,7 +28,7 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double update, query;          /* lr of line 1 (0 at t = 1, where x stays) and of line 2 */
+    double update, query;           /* lr of line 1 (0 at t = 1, where x stays) and of line 2 */
     double update_pull, query_pull; /* 1 / t, 1 / (t + 1) */
 } scalars_t;
 
@@ -39,7 +39,8 @@ static void prepare(const group_t *group, void *scalars) {
 
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real lr_x = (real)k->update, lr_p = (real)k->query, pull_x = (real)k->update_pull, pull_p = (real)k->query_pull;
+    const real lr_x = (real)k->update, lr_p = (real)k->query, pull_x = (real)k->update_pull,
+               pull_p = (real)k->query_pull;
     real *restrict p = t->p, *restrict x = t->state[X];
     const real *restrict g = t->g, *restrict x1 = t->state[X1];
     for (size_t i = 0; i < t->n; ++i) {

@@ -14,7 +14,6 @@
  * State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g, 8 more.
  */
 #include <string.h>
-#include <tgmath.h>
 
 #include "engine/method.h"
 
@@ -85,12 +84,14 @@ static inline void step(const tile_t *t, const real *g, const bool adam, const b
     const real beta_re = (real)k->beta_re, beta_im = (real)k->beta_im, lr_re = (real)k->lr_re, lr_im = (real)k->lr_im,
                beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2,
                eps = (real)k->eps;
-    real *restrict p = t->p, *restrict re = t->state[RE], *restrict im = t->state[IM], *restrict v = adam ? t->state[V] : NULL;
+    real *restrict p = t->p, *restrict re = t->state[RE], *restrict im = t->state[IM],
+                   *restrict v = adam ? t->state[V] : NULL;
     for (size_t i = 0; i < t->n; ++i) {
-        const real mu_re = beta_re * re[i] - beta_im * im[i] - g[i], mu_im = beta_im * re[i] + beta_re * im[i];
+        const real mu_re = settled(beta_re * re[i] - beta_im * im[i] - g[i]),
+                   mu_im = settled(beta_im * re[i] + beta_re * im[i]);
         real moved = lr_re * mu_re - lr_im * mu_im;
         if (adam) {
-            const real square = beta2 * v[i] + one_beta2 * g[i] * g[i];
+            const real square = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
             moved = quotient(moved, sqrt(square) * inverse_root_c2 + eps);
             if (keep)
                 v[i] = square;

@@ -15,7 +15,6 @@
  * State: m, v (and vmax), 8 (12) bytes a parameter in f32; within a step z and the first gradient, 8 more.
  */
 #include <string.h>
-#include <tgmath.h>
 
 #include "engine/method.h"
 
@@ -63,15 +62,16 @@ typedef struct moments {
 } moments_t;
 
 static inline moments_t average(moments_t s, real g, real beta1, real one_beta1, real beta2, real one_beta2) {
-    const real v = beta2 * s.v + one_beta2 * g * g;
-    return (moments_t){beta1 * s.m + one_beta1 * g, v, larger(s.vmax, v)};
+    const real v = settled(beta2 * s.v + one_beta2 * g * g);
+    return (moments_t){settled(beta1 * s.m + one_beta1 * g), v, larger(s.vmax, v)};
 }
 
 /* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
 static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
     const scalars_t *k = t->scalars;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay, step = (real)k->step;
+               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay,
+               step = (real)k->step;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict z = t->state[Z], *restrict g1 = t->state[G];
     const real *restrict g = t->g;
@@ -81,7 +81,7 @@ static inline void half(const tile_t *t, const bool second, const bool amsgrad) 
         if (second)
             s = average(s, g1[i], beta1, one_beta1, beta2, one_beta2);
         s = average(s, gi, beta1, one_beta1, beta2, one_beta2);
-        const real from = second ? z[i] : p[i], move = quotient(step * s.m, sqrt(amsgrad ? s.vmax : s.v) + eps);
+        const real from = second ? z[i] : p[i], move = step * quotient(s.m, sqrt(amsgrad ? s.vmax : s.v) + eps);
         if (second) {
             m[i] = s.m;
             v[i] = s.v;
@@ -123,7 +123,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(extra_adam) = {
     .name = "extra_adam",
     .purpose = "extragradient with Adam's step in both halves",
-    .citation = "Gidel et al.: A Variational Inequality Perspective on Generative Adversarial Networks, 2019, arXiv:1802.10551",
+    .citation =
+        "Gidel et al.: A Variational Inequality Perspective on Generative Adversarial Networks, 2019, arXiv:1802.10551",
     .evaluations = "2 gradients",
     .options = OPTIONS,
     .states = STATE,

@@ -16,7 +16,6 @@
  * State: X, with dual = 1 also X_1 and S: 4 (12) bytes a parameter in f32; G and D of both players in double.
  */
 #include <string.h>
-#include <tgmath.h>
 
 #include "engine/method.h"
 
@@ -60,7 +59,8 @@ static void prepare(const group_t *group, void *scalars) {
     for (int player = 0; player < PLAYERS; ++player) {
         const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
         k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
-        k->gamma[player] = o[ADAPTIVE] != 0 ? o[LR_EXTRA] * pow(seen, o[Q] - 0.5) : o[LR_EXTRA] * pow(tau, -o[EXTRA_POWER]);
+        k->gamma[player] =
+            o[ADAPTIVE] != 0 ? o[LR_EXTRA] * pow(seen, o[Q] - 0.5) : o[LR_EXTRA] * pow(tau, -o[EXTRA_POWER]);
     }
 }
 
@@ -75,7 +75,8 @@ static void squares(const tile_t *t) {
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
     double *restrict seen = t->term[0], *restrict moved = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)g[i], step = (double)(sum == NULL ? eta * g[i] : x1[i] - eta * (sum[i] + g[i]) - x[i]);
+        const double gi = (double)g[i],
+                     step = (double)(sum == NULL ? eta * g[i] : x1[i] - eta * (sum[i] + g[i]) - x[i]);
         seen[i] = gi * gi;
         moved[i] = step * step;
     }
@@ -128,8 +129,9 @@ static void output(const tile_t *t) {
 const method_t METHOD(og_plus) = {
     .name = "og_plus",
     .purpose = "optimistic gradient with separate, possibly adaptive rates of the two steps; for games with noise",
-    .citation = "Hsieh et al.: No-Regret Learning in Games with Noisy Feedback: Faster Rates and Adaptivity via Learning Rate "
-                "Separation, 2022, arXiv:2206.06015",
+    .citation =
+        "Hsieh et al.: No-Regret Learning in Games with Noisy Feedback: Faster Rates and Adaptivity via Learning Rate "
+        "Separation, 2022, arXiv:2206.06015",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -12,8 +12,6 @@
  * step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after the
  * correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
  */
-#include <tgmath.h>
-
 #include "engine/method.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, OPTIMISM };
@@ -68,12 +66,12 @@ static inline void step(const tile_t *t, const bool amsgrad) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + decay * p[i];
-        m[i] = beta1 * m[i] + one_beta1 * gi;
-        v[i] = beta2 * v[i] + one_beta2 * gi * gi;
+        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
+        v[i] = settled(beta2 * v[i] + one_beta2 * gi * gi);
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        const real r = quotient(inverse_c1 * m[i], sqrt(h) * inverse_root_c2 + eps);
+        const real r = inverse_c1 * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
         p[i] -= now * r - past * r_prev[i];
         r_prev[i] = r;
     }

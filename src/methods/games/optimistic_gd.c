@@ -54,8 +54,9 @@ static void update(const tile_t *t) {
 const method_t METHOD(optimistic_gd) = {
     .name = "optimistic_gd",
     .purpose = "gradient descent corrected by the change of the gradient; for games and monotone operators",
-    .citation = "Daskalakis, Ilyas, Syrgkanis, Zeng: Training GANs with Optimism, 2018, arXiv:1711.00141; Mokhtari, Ozdaglar, "
-                "Pattathil: A Unified Analysis of Extra-gradient and Optimistic Gradient Methods, 2020, arXiv:1901.08511",
+    .citation =
+        "Daskalakis, Ilyas, Syrgkanis, Zeng: Training GANs with Optimism, 2018, arXiv:1711.00141; Mokhtari, Ozdaglar, "
+        "Pattathil: A Unified Analysis of Extra-gradient and Optimistic Gradient Methods, 2020, arXiv:1901.08511",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -70,8 +70,9 @@ const method_t METHOD(past_extragradient) = {
     .name = "past_extragradient",
     .purpose = "extragradient at one gradient a step: the trial step takes the last gradient again (optimistic mirror "
                "descent)",
-    .citation = "Popov: A modification of the Arrow-Hurwicz method for search of saddle points, 1980; Rakhlin, Sridharan: "
-                "Optimization, Learning, and Games with Predictable Sequences, 2013",
+    .citation =
+        "Popov: A modification of the Arrow-Hurwicz method for search of saddle points, 1980; Rakhlin, Sridharan: "
+        "Optimization, Learning, and Games with Predictable Sequences, 2013",
     .evaluations = "1 gradient",
     .options = PROX_OPTIONS,
     .states = STATE,

@@ -8,8 +8,6 @@
 #ifndef METHODS_GAMES_PROX_H
 #define METHODS_GAMES_PROX_H
 
-#include <tgmath.h>
-
 #include "engine/method.h"
 
 enum { LR, LR_EXTRA, MIRROR, REG };
