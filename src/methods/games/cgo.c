@@ -10,15 +10,15 @@
  *     5. z = z - lr d
  *
  * F = (grad_x f, -grad_y f) is what the caller hands over; products are those of the Hessian of f itself: D_xy w is the
- * x-part of H (0, w), D_yx v the y-part of H (v, 0). All of a step's evaluations are made on one sample. CG ends when |r| <=
- * cg_tol |b|, after cg_iters iterations, or with r = 0. One solve is enough: d_y then equals (I + alpha^2 D_yx D_xy)^{-1}
+ * x-part of H (0, w), D_yx v the y-part of H (v, 0). All of a step's evaluations are made on one sample. CG ends when |r|
+ * <= cg_tol |b|, after cg_iters iterations, or with r = 0. One solve is enough: d_y then equals (I + alpha^2 D_yx D_xy)^{-1}
  * (F_y + alpha D_yx F_x). As in the authors' code OCGO evaluates anew at the trial point; the paper's listing re-uses the
  * last direction. alpha = lr gives competitive gradient descent. State: none between steps; within a step d, r, p, the
  * direction and the product, and z if optimistic: 20 (24) bytes a parameter in f32.
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "methods/algebra.h"
 
 enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
 static const option_t OPTIONS[] = {
@@ -31,8 +31,9 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, R, P, V, HV, Z, RHO, RATIO, STEP, STOP, ITERATIONS, TRIAL };
+enum { D = ALGEBRA_ROW + 1, R, P, V, HV, Z, RHO, STOP, ITERATIONS, AGAIN };
 static const state_t STATE[] = {
+    ALGEBRA_STATE,
     [D] = {"d", "the direction of the step", LIKE_PARAM, WITHIN_STEP},
     [R] = {"r", "residual of CG", LIKE_PARAM, WITHIN_STEP},
     [P] = {"p", "search direction of CG", LIKE_PARAM, WITHIN_STEP},
@@ -40,163 +41,117 @@ static const state_t STATE[] = {
     [HV] = {"Hv", "the product", LIKE_PARAM, PRODUCT},
     [Z] = {"z", "the point that the trial step leaves", LIKE_PARAM, RESTORE_POINT, .when = "optimistic"},
     [RHO] = {"rho", "<r,r>", PER_METHOD, WITHIN_STEP},
-    [RATIO] = {"ratio", "new rho over old", PER_METHOD, WITHIN_STEP},
-    [STEP] = {"step", "length of the CG step", PER_METHOD, WITHIN_STEP},
     [STOP] = {"stop", "rho at which CG ends", PER_METHOD, WITHIN_STEP},
     [ITERATIONS] = {"iterations", "of CG so far", PER_METHOD, WITHIN_STEP},
-    [TRIAL] = {"trial", "whether this is the direction at the trial point", PER_METHOD, WITHIN_STEP},
+    [AGAIN] = {"again", "whether this is the direction at the trial point", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct scalars {
-    double lr, alpha, ratio, step;
+    algebra_scalars_t algebra; /* first: the kernels of algebra.h read it */
+    double lr;
     size_t split;
-    bool trial;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
-        .lr = o[LR],
-        .alpha = group->step->option[ALPHA],
-        .ratio = *group->scalar[RATIO],
-        .step = *group->scalar[STEP],
-        .split = (size_t)group->step->option[SPLIT],
-        .trial = *group->scalar[TRIAL] != 0,
-    };
+    scalars_t *k = scalars;
+    algebra_prepare(group, &k->algebra);
+    k->lr = group->option[LR];
+    k->split = (size_t)group->step->option[SPLIT];
 }
 
-static bool is_x(const tile_t *t) {
-    return t->tensor->id < ((const scalars_t *)t->scalars)->split;
-}
-static real alpha_of(const tile_t *t) {
-    return (real)((const scalars_t *)t->scalars)->alpha;
-}
-static void copy(const tile_t *t, int to, const void *from) {
-    memcpy(t->state[to], from, t->n * sizeof(real));
-}
-static void clear(const tile_t *t, int state) {
-    memset(t->state[state], 0, t->n * sizeof(real));
-}
-
-/* The part of the product that D_xy (the x-part) or D_yx means. */
+/* The x-part or the y-part of a vector: the other becomes 0. */
 static void keep_part(const tile_t *t, bool x) {
-    if (is_x(t) != x)
-        clear(t, HV);
+    const scalars_t *k = t->scalars;
+    if ((t->tensor->id < k->split) != x)
+        memset(algebra_at(t, k->algebra.to), 0, t->n * sizeof(real));
 }
-
-/* d = (0, F_y), r = (F_x, 0), p = 0, v = (0, F_y) */
-static void begin(const tile_t *t) {
-    copy(t, is_x(t) ? R : D, t->g);
-    clear(t, is_x(t) ? D : R);
-    clear(t, P);
-    copy(t, V, t->state[D]);
-    if (t->state[Z] != NULL && !((const scalars_t *)t->scalars)->trial)
-        copy(t, Z, t->p);
-}
-
-/* r_x = r_x - alpha Hv_x, and <r,r>; like p, r is 0 outside x */
-static void right_side(const tile_t *t) {
-    const real alpha = alpha_of(t);
-    real *restrict r = t->state[R];
-    const real *restrict hv = t->state[HV];
+static void keep_x(const tile_t *t) {
     keep_part(t, true);
-    for (size_t i = 0; i < t->n; ++i) {
-        r[i] -= alpha * hv[i];
-        t->term[0][i] = (double)r[i] * (double)r[i];
-    }
 }
-
-/* p_x = r_x + ratio p_x,  v = (p_x, 0) */
-static void turn(const tile_t *t) {
-    const real ratio = (real)((const scalars_t *)t->scalars)->ratio;
-    real *restrict p = t->state[P];
-    const real *restrict r = t->state[R];
-    for (size_t i = 0; i < t->n; ++i)
-        p[i] = r[i] + ratio * p[i];
-    copy(t, V, p);
-}
-
-/* v = (0, Hv_y) */
-static void reflect(const tile_t *t) {
-    if (is_x(t))
-        clear(t, V);
-    else
-        copy(t, V, t->state[HV]);
-}
-
-/* q = p_x + alpha^2 Hv_x takes the place of Hv, and <p,q> */
-static void curvature(const tile_t *t) {
-    const real square = alpha_of(t) * alpha_of(t);
-    real *restrict q = t->state[HV];
-    const real *restrict p = t->state[P];
-    keep_part(t, true);
-    for (size_t i = 0; i < t->n; ++i) {
-        q[i] = p[i] + square * q[i];
-        t->term[0][i] = (double)p[i] * (double)q[i];
-    }
-}
-
-/* d_x = d_x + step p_x,  r_x = r_x - step q,  and <r,r> */
-static void descend(const tile_t *t) {
-    const real step = (real)((const scalars_t *)t->scalars)->step;
-    real *restrict d = t->state[D], *restrict r = t->state[R];
-    const real *restrict p = t->state[P], *restrict q = t->state[HV];
-    for (size_t i = 0; i < t->n; ++i) {
-        d[i] += step * p[i];
-        r[i] -= step * q[i];
-        t->term[0][i] = (double)r[i] * (double)r[i];
-    }
-}
-
-/* v = (d_x, 0) */
-static void show_solution(const tile_t *t) {
-    if (is_x(t))
-        copy(t, V, t->state[D]);
-    else
-        clear(t, V);
-}
-
-/* d_y = d_y + alpha Hv_y, then z - lr d */
-static void move(const tile_t *t) {
-    const real lr = (real)((const scalars_t *)t->scalars)->lr, alpha = alpha_of(t);
-    real *p = t->p, *restrict d = t->state[D];
-    const real *restrict hv = t->state[HV], *z = t->state[Z] == NULL ? p : t->state[Z];
+static void keep_y(const tile_t *t) {
     keep_part(t, false);
-    for (size_t i = 0; i < t->n; ++i) {
-        d[i] += alpha * hv[i];
-        p[i] = z[i] - lr * d[i];
-    }
 }
 
-enum { BEGIN, RIGHT_SIDE, TURN, REFLECT, CURVATURE, DESCEND, SHOW_SOLUTION, MOVE };
+static void go(const tile_t *t) {
+    blas_axpy(t->n, -((const scalars_t *)t->scalars)->lr, t->state[D], t->p);
+}
+
+enum { KEEP_X = ALGEBRA_KERNEL_COUNT, KEEP_Y, GO };
+
+static void keep(step_t *s, int kernel, int row) {
+    algebra_operands(s, vector(row), vector(row), 0);
+    step_update(s, kernel);
+}
+
 enum { AT_Z, AT_TRIAL, PRODUCT_WITH_F, PRODUCT_WITH_P, PRODUCT_BACK, PRODUCT_WITH_D };
 
-static optim_status multiply(step_t *s, int kernel, int stage) {
-    step_update(s, kernel);
+/* Asks for the product with the x-part or the y-part of a vector. */
+static optim_status multiply(step_t *s, int kernel, int row, int stage) {
+    copy(s, vector(row), vector(V));
+    keep(s, kernel, V);
     return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, stage);
 }
 
-static optim_status iterate(step_t *s, double rho, double ratio) {
-    const bool goes_on = rho > *s->scalar[STOP] && rho > 0 && *s->scalar[ITERATIONS] < s->option[CG_ITERS];
+/* r = (F_x, 0), d = (0, F_y) */
+static optim_status begin(step_t *s) {
+    *s->scalar[AGAIN] = s->stage == AT_TRIAL;
+    if (s->option[OPTIMISTIC] != 0 && s->stage == AT_Z)
+        copy(s, vector(PARAMETERS), vector(Z));
+    copy(s, vector(GRADIENT), vector(R));
+    keep(s, KEEP_X, R);
+    copy(s, vector(GRADIENT), vector(D));
+    keep(s, KEEP_Y, D);
+    return multiply(s, KEEP_Y, D, PRODUCT_WITH_F);
+}
+
+/* Another iteration with the search direction p, or the solution. */
+static optim_status iterate(step_t *s, double rho) {
     *s->scalar[RHO] = rho;
-    *s->scalar[RATIO] = ratio;
-    return goes_on ? multiply(s, TURN, PRODUCT_WITH_P) : multiply(s, SHOW_SOLUTION, PRODUCT_WITH_D);
+    if (rho > *s->scalar[STOP] && rho > 0 && *s->scalar[ITERATIONS] < s->option[CG_ITERS])
+        return multiply(s, KEEP_X, P, PRODUCT_WITH_P);
+    return multiply(s, KEEP_X, D, PRODUCT_WITH_D);
 }
 
+/* Line 1: r = b. */
 static optim_status start_solving(step_t *s) {
-    const double rho = step_reduce(s, RIGHT_SIDE, 1)[0];
-    *s->scalar[STOP] = s->option[CG_TOL] * s->option[CG_TOL] * rho;
+    const double tolerance = s->option[CG_TOL];
+    keep(s, KEEP_X, HV);
+    axpy(s, -s->option[ALPHA], vector(HV), vector(R));
+    copy(s, vector(R), vector(P));
+    const double rho = dot(s, vector(R), vector(R));
+    *s->scalar[STOP] = tolerance * tolerance * rho;
     *s->scalar[ITERATIONS] = 0;
-    return iterate(s, rho, 0);
+    return iterate(s, rho);
 }
 
+/* Line 2, with q = p + alpha^2 D_xy D_yx p in the place of the product. */
 static optim_status go_on_solving(step_t *s) {
-    const double rho = *s->scalar[RHO];
-    *s->scalar[STEP] = rho / step_reduce(s, CURVATURE, 1)[0];
+    const double rho = *s->scalar[RHO], alpha = s->option[ALPHA];
+    keep(s, KEEP_X, HV);
+    scale(s, alpha * alpha, vector(HV));
+    axpy(s, 1, vector(P), vector(HV));
+    const double a = rho / dot(s, vector(P), vector(HV));
+    axpy(s, a, vector(P), vector(D));
+    axpy(s, -a, vector(HV), vector(R));
+    const double rho_new = dot(s, vector(R), vector(R));
+    scale(s, rho_new / rho, vector(P));
+    axpy(s, 1, vector(R), vector(P));
     ++*s->scalar[ITERATIONS];
-    const double rho_new = step_reduce(s, DESCEND, 1)[0];
-    return iterate(s, rho_new, rho_new / rho);
+    return iterate(s, rho_new);
+}
+
+/* Lines 3 to 5. */
+static optim_status complete(step_t *s) {
+    const bool optimistic = s->option[OPTIMISTIC] != 0;
+    keep(s, KEEP_Y, HV);
+    axpy(s, s->option[ALPHA], vector(HV), vector(D));
+    if (optimistic)
+        copy(s, vector(Z), vector(PARAMETERS));
+    step_update(s, GO);
+    if (!optimistic || *s->scalar[AGAIN] != 0)
+        return OPTIM_OK;
+    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
 }
 
 static optim_status advance(step_t *s) {
@@ -204,24 +159,19 @@ static optim_status advance(step_t *s) {
     case PRODUCT_WITH_F:
         return start_solving(s);
     case PRODUCT_WITH_P:
-        return multiply(s, REFLECT, PRODUCT_BACK);
+        return multiply(s, KEEP_Y, HV, PRODUCT_BACK);
     case PRODUCT_BACK:
         return go_on_solving(s);
     case PRODUCT_WITH_D:
-        step_update(s, MOVE);
-        if (s->option[OPTIMISTIC] == 0 || *s->scalar[TRIAL] != 0)
-            return OPTIM_OK;
-        return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
+        return complete(s);
     default:
-        *s->scalar[TRIAL] = s->stage == AT_TRIAL;
-        return multiply(s, BEGIN, PRODUCT_WITH_F);
+        return begin(s);
     }
 }
 
 const method_t METHOD(cgo) = {
     .name = "cgo",
-    .purpose =
-        "descent that reckons with the other player's answer, by conjugate gradients over Hessian-vector products",
+    .purpose = "descent that reckons with the other player's answer, by Hessian-vector products and conjugate gradients",
     .citation = "Vyas, Bullins, Azizzadenesheli: Competitive Gradient Optimization, 2023, arXiv:2205.14232",
     .evaluations = "1 gradient, 2 Hessian-vector products and 2 for each iteration of CG; optimistic=1: all twice",
     .options = OPTIONS,
@@ -230,5 +180,5 @@ const method_t METHOD(cgo) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {begin, right_side, turn, reflect, curvature, descend, show_solution, move},
+    .kernels = {ALGEBRA_KERNELS, keep_x, keep_y, go},
 };
