@@ -84,6 +84,7 @@ static inline void update_with(const tile_t *t, const bool of_momentum, const bo
                shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict s = t->state[S], *restrict smax = t->state[SMAX];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);

@@ -71,6 +71,7 @@ static inline void update_with(const tile_t *t, const bool amsbound) {
                scale = (real)k->scale, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);

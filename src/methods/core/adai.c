@@ -5,13 +5,13 @@
  * 2022, arXiv:2006.15815, algorithm 2, as the authors' code.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
- *     2. v <- beta2 v + (1 - beta2) g^2;   vh = v / c2;   mean = of vh over all elements of the group's tensors
- *     3. mean > 0: b = min(max(1 - beta0 vh / mean, 0), 1 - eps),   prod <- prod b
+ *     2. v <- beta2 v + (1 - beta2) g^2;   mean = mean of v over all elements of the group's tensors
+ *     3. mean > 0: b = min(max(1 - beta0 v / mean, 0), 1 - eps),   prod <- prod b
  *                  m <- b m + (1 - b) g;   p <- p - lr m / (1 - prod)
  *
- * Where vh is large there is little inertia. prod, the product of all b so far, corrects the bias of m. The authors' code
- * takes the mean over all groups; here it is the group's. Frozen tensors do not count. Two passes. State: m, v, prod, 12
- * bytes a parameter in f32.
+ * Where v is large there is little inertia. The bias correction of v cancels in v / mean; prod, the product of all b so
+ * far, corrects m. The authors' code takes the mean over all groups; here it is the group's. Frozen tensors do not count.
+ * Two passes. State: m, v, prod, 12 bytes a parameter in f32; the mean in double.
  */
 #include "methods/core/adam_family.h"
 
@@ -26,11 +26,12 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, PROD };
+enum { M, V, PROD, MEAN };
 static const state_t STATE[] = {
     M_ROW,
     V_ROW,
     [PROD] = {"prod", "product of all inertias", LIKE_PARAM, KEPT, .initial = 1, .nonnegative = true},
+    [MEAN] = {"mean", "of the group's second moments in this step", PER_GROUP, WITHIN_STEP},
     {0},
 };
 
@@ -39,16 +40,14 @@ typedef struct scalars {
     decay_t decay;
 } scalars_t;
 
-enum { SUM_V, COUNT, SUMS };
-
-/* vh / mean = v COUNT / SUM_V: c2 cancels. Where the mean is 0, b = 1 and lr = 0 leave all as it is. */
+/* Where the mean is 0, b = 1 and lr = 0 leave all as it is. */
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, sum_v = group->sum[SUM_V];
+    const double *o = group->option, mean = *group->scalar[MEAN];
     *(scalars_t *)scalars = (scalars_t){
-        .lr = sum_v == 0 ? 0 : o[LR],
+        .lr = mean == 0 ? 0 : o[LR],
         .beta2 = o[BETA2],
-        .slope = sum_v == 0 ? 0 : o[BETA0] * group->sum[COUNT] / sum_v,
-        .most = sum_v == 0 ? 1 : 1 - o[EPS],
+        .slope = mean == 0 ? 0 : o[BETA0] / mean,
+        .most = mean == 0 ? 1 : 1 - o[EPS],
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
@@ -59,11 +58,11 @@ static void second_moment(const tile_t *t) {
     const real l2 = (real)k->decay.l2;
     real *restrict v = t->state[V];
     const real *restrict p = t->p, *restrict g = t->g;
-    double *restrict sum_v = t->term[SUM_V], *restrict count = t->term[COUNT];
+    double *restrict sum = t->term[0], *restrict count = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         v[i] = ema(v[i], gi * gi, beta2);
-        sum_v[i] = (double)v[i];
+        sum[i] = (double)v[i];
         count[i] = 1;
     }
 }
@@ -74,6 +73,7 @@ static void update(const tile_t *t) {
                shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict prod = t->state[PROD];
     const real *restrict g = t->g, *restrict v = t->state[V];
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i], b = smaller(larger(1 - slope * v[i], 0), most);
         prod[i] *= b;
@@ -85,7 +85,11 @@ static void update(const tile_t *t) {
 enum { SECOND_MOMENT, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SECOND_MOMENT, SUMS);
+    (void)step_reduce(s, SECOND_MOMENT, 2);
+    for (int i = 0; i < s->groups; ++i) {
+        const group_t group = step_group(s, i);
+        *group.scalar[MEAN] = group.sum[1] > 0 ? group.sum[0] / group.sum[1] : 0;
+    }
     step_update(s, UPDATE);
     return OPTIM_OK;
 }

@@ -6,6 +6,8 @@
  *
  *     (A)   lr / c1 m / (sqrt(v) / sqrt(c2) + eps)
  *     (B)   lr sqrt(c2) / c1 m / (sqrt(v) + eps),   which is (A) with eps / sqrt(c2): 31.6 eps at t = 1, beta2 = 0.999
+ *
+ * Loops over five or more arrays say "omp simd": compilers do not take that many restrict pointers' word for it.
  */
 #ifndef CORE_ADAM_FAMILY_H
 #define CORE_ADAM_FAMILY_H

@@ -68,6 +68,7 @@ static void update(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M], *restrict d = t->state[D], *restrict v = t->state[V],
          *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real diff = has_prev * (g[i] - prev[i]), ahead = g[i] + beta2.keep * diff;
         prev[i] = g[i];

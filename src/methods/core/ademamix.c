@@ -73,6 +73,7 @@ static inline void update_with(const tile_t *t, const bool average) {
                inverse_root_c2 = (real)k->inverse_root_c2, shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m1 = t->state[M1], *restrict m2 = t->state[M2], *restrict v = t->state[V];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real fast = average ? (m1[i] = ema(m1[i], g[i], beta1)) : g[i];
         m2[i] = ema(m2[i], g[i], beta3);

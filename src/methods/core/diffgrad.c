@@ -50,6 +50,7 @@ static void update(const tile_t *t) {
     const real eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i], xi = 1 / (1 + exp(-fabs(prev[i] - gi)));
         m[i] = ema(m[i], gi, beta1);

@@ -77,6 +77,7 @@ static inline void moments_with(const tile_t *t, const bool amsgrad) {
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict p = t->p, *restrict g = t->g;
     double *restrict dd = t->term[0], *restrict dg = t->term[1];
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
