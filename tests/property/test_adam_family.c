@@ -155,7 +155,8 @@ static void test_rectifier(void **state) {
     static const double R[] = {0.0258211128, 0.0489980134, 0.2153354365, 0.6453256524};
     replay_t *noise = noise_new(1000, ELEMENTS);
     for (size_t k = 0; k < sizeof PAIRS / sizeof *PAIRS; ++k) {
-        walk_t *with = walk_new(PAIRS[k][0], PAIRS[k][1], ELEMENTS), *without = walk_new(PAIRS[k][2], PAIRS[k][3], ELEMENTS);
+        walk_t *with = walk_new(PAIRS[k][0], PAIRS[k][1], ELEMENTS),
+               *without = walk_new(PAIRS[k][2], PAIRS[k][3], ELEMENTS);
         for (int t = 1, next = 0; t <= 1000; ++t) {
             walk_step(with, noise->gradient + (t - 1) * ELEMENTS);
             walk_step(without, noise->gradient + (t - 1) * ELEMENTS);
@@ -502,7 +503,8 @@ static void test_zero_over_zero(void **state) {
         for (int t = 1; t <= 8; ++t) {
             walk_step(w, g);
             if (w->p[0] != 0 || !(w->moved[1] < 0) || !(w->moved[2] > 0))
-                fail_msg("%s(%s), step %d: %g %g %g", METHODS[k][0], METHODS[k][1], t, w->moved[0], w->moved[1], w->moved[2]);
+                fail_msg("%s(%s), step %d: %g %g %g", METHODS[k][0], METHODS[k][1], t, w->moved[0], w->moved[1],
+                         w->moved[2]);
         }
         walk_free(w);
     }

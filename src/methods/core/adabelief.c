@@ -22,22 +22,17 @@
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY, RECTIFY, DEGENERATED_TO_SGD, AMSGRAD };
 #define ROWS(rectify)                                                                                                  \
-    LR_ROW(1e-3),                                                                                                      \
-    BETA1_ROW(0.9),                                                                                                    \
-    BETA2_ROW(0.999),                                                                                                  \
+    [LR] = LR_ROW(1e-3), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999),                                         \
     [EPS] = {"eps", 1e-16, "(0,inf)", "added to the second moment in every step, and to the root"},                    \
-    WEIGHT_DECAY_ROW(0),                                                                                               \
-    DECOUPLED_ROW(1),                                                                                                  \
-    FIXED_DECAY_ROW(0),                                                                                                \
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [DECOUPLED] = DECOUPLED_ROW(1), [FIXED_DECAY] = FIXED_DECAY_ROW(0),          \
     [RECTIFY] = {"rectify", rectify, "0|1", "rectify the step size as radam does"},                                    \
-    DEGENERATED_TO_SGD_ROW(1),                                                                                         \
-    AMSGRAD_ROW(0)
+    [DEGENERATED_TO_SGD] = DEGENERATED_TO_SGD_ROW(1), [AMSGRAD] = AMSGRAD_ROW(0)
 static const option_t ADABELIEF_OPTIONS[] = {ROWS(1), {0}};
 static const option_t ADAMOMENTUM_OPTIONS[] = {ROWS(0), {0}};
 
 enum { M, S, SMAX };
 static const state_t STATE[] = {
-    M_ROW,
+    [M] = M_ROW,
     [S] = {"s", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
     [SMAX] = {"smax", "running maximum of s", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
     {0},
@@ -91,7 +86,7 @@ static inline void update_with(const tile_t *t, const bool of_momentum, const bo
         const real d = of_momentum ? m[i] : gi - m[i];
         s[i] = ema(s[i], d * d, beta2) + eps;
         const real h = amsgrad ? (smax[i] = larger(smax[i], s[i])) : s[i];
-        p[i] = shrink * p[i] - quotient(adaptive * m[i], sqrt(h) * inverse_root_c2 + outer_eps) - plain * m[i];
+        p[i] = shrink * p[i] - adaptive * quotient(m[i], sqrt(h) * inverse_root_c2 + outer_eps) - plain * m[i];
     }
 }
 

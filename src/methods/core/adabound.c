@@ -18,27 +18,23 @@
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, FINAL_LR, GAMMA, AMSBOUND, BIAS_CORRECTION, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY };
+enum { LR, BETA1, BETA2, EPS, FINAL, GAMMA, AMS, BIAS_CORRECTION, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY };
 #define ROWS(amsbound)                                                                                                 \
-    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase"},                                                      \
-    BETA1_ROW(0.9),                                                                                                    \
-    BETA2_ROW(0.999),                                                                                                  \
-    EPS_ROW(1e-8),                                                                                                     \
-    [FINAL_LR] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                    \
+    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase"}, [BETA1] = BETA1_ROW(0.9),                            \
+    [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                                                                 \
+    [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                       \
     [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},                                              \
-    [AMSBOUND] = {"amsbound", amsbound, "0|1", "divide by the running maximum of the second moment"},                  \
-    BIAS_CORRECTION_ROW(1),                                                                                            \
+    [AMS] = {"amsbound", amsbound, "0|1", "divide by the running maximum of the second moment"},                       \
+    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),                                                                        \
     [SQRT_DECAY] = {"sqrt_decay", 0, "0|1", "divide the clipped rate by the root of t"},                               \
-    WEIGHT_DECAY_ROW(0),                                                                                               \
-    DECOUPLED_ROW(0),                                                                                                  \
-    FIXED_DECAY_ROW(0)
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [DECOUPLED] = DECOUPLED_ROW(0), [FIXED_DECAY] = FIXED_DECAY_ROW(0)
 static const option_t ADABOUND_OPTIONS[] = {ROWS(0), {0}};
 static const option_t AMSBOUND_OPTIONS[] = {ROWS(1), {0}};
 
 enum { M, V, VMAX, LR_0 };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
     [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsbound", .nonnegative = true},
     [LR_0] = {"lr_0", "lr before schedules, at the first step", PER_GROUP, KEPT, .initial_option = "lr"},
     {0},
@@ -51,7 +47,7 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t, c1 = correction(o[BETA1], t), c2 = correction(o[BETA2], t);
-    const double f = o[FINAL_LR] * o[LR] / *group->scalar[LR_0];
+    const double f = o[FINAL] * o[LR] / *group->scalar[LR_0];
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],

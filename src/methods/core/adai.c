@@ -17,19 +17,19 @@
 
 enum { LR, BETA0, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1),
+    [LR] = LR_ROW(1),
     [BETA0] = {"beta0", 0.1, "[0,inf)", "what an average second moment takes off an inertia of 1"},
     [BETA2] = {"beta2", 0.99, "[0,1)", "decay of the second moment"},
     [EPS] = {"eps", 1e-3, "[0,1)", "what the largest inertia lacks to 1"},
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V, PROD, MEAN };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
     [PROD] = {"prod", "product of all inertias", LIKE_PARAM, KEPT, .initial = 1, .nonnegative = true},
     [MEAN] = {"mean", "of the group's second moments in this step", PER_GROUP, WITHIN_STEP},
     {0},
@@ -76,9 +76,9 @@ static void update(const tile_t *t) {
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i], b = smaller(larger(1 - slope * v[i], 0), most);
-        prod[i] *= b;
-        m[i] = b * m[i] + (1 - b) * gi;
-        p[i] = shrink * p[i] - quotient(lr * m[i], 1 - prod[i]);
+        prod[i] = settled(prod[i] * b);
+        m[i] = settled(b * m[i] + (1 - b) * gi);
+        p[i] = shrink * p[i] - lr * quotient(m[i], 1 - prod[i]);
     }
 }
 

@@ -16,13 +16,13 @@
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, BIAS_CORRECTION, DECOUPLED };
 #define COMMON_ROWS(decay)                                                                                             \
-    LR_ROW(1e-3), BETA1_ROW(0.9), BETA2_ROW(0.999), EPS_ROW(1e-8), WEIGHT_DECAY_ROW(decay), AMSGRAD_ROW(0),            \
-        BIAS_CORRECTION_ROW(1)
-static const option_t ADAM_OPTIONS[] = {COMMON_ROWS(0), DECOUPLED_ROW(0), {0}};
+    [LR] = LR_ROW(1e-3), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                  \
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(decay), [AMSGRAD] = AMSGRAD_ROW(0), [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1)
+static const option_t ADAM_OPTIONS[] = {COMMON_ROWS(0), [DECOUPLED] = DECOUPLED_ROW(0), {0}};
 static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
 
 enum { M, V, VMAX };
-static const state_t STATE[] = {M_ROW, V_ROW, VMAX_ROW, {0}};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
 typedef struct scalars {
     double beta1, beta2, eps, step, inverse_root_c2;
@@ -63,7 +63,7 @@ static inline void update_with(const tile_t *t, const bool amsgrad) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(h) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
     }
 }
 

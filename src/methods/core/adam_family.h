@@ -12,28 +12,39 @@
 #ifndef CORE_ADAM_FAMILY_H
 #define CORE_ADAM_FAMILY_H
 
-#include <tgmath.h>
-
 #include "engine/method.h"
 
-/* ---- Rows of the option and state tables, which each file enumerates by these names ---- */
+/* ---- Rows of the option tables, by their defaults, and of the state tables ---- */
 
-#define LR_ROW(value) [LR] = {"lr", value, "[0,inf)", "step size"}
-#define BETA1_ROW(value) [BETA1] = {"beta1", value, "[0,1)", "decay of the first moment"}
-#define BETA2_ROW(value) [BETA2] = {"beta2", value, "[0,1)", "decay of the second moment"}
-#define EPS_ROW(value) [EPS] = {"eps", value, "[0,inf)", "added to the root"}
-#define AMSGRAD_ROW(value) [AMSGRAD] = {"amsgrad", value, "0|1", "divide by the running maximum of the second moment"}
-#define BIAS_CORRECTION_ROW(value) [BIAS_CORRECTION] = {"bias_correction", value, "0|1", "0: c1 = c2 = 1"}
-#define BETA1_DECAY_ROW(value) [BETA1_DECAY] = {"beta1_decay", value, "(0,1]", "factor on beta1 from step to step"}
-#define SQRT_DECAY_ROW(value) [SQRT_DECAY] = {"sqrt_decay", value, "0|1", "divide lr by the root of t"}
-#define WEIGHT_DECAY_ROW(value) [WEIGHT_DECAY] = {"weight_decay", value, "[0,inf)", "lambda"}
+#define LR_ROW(value)                                                                                                  \
+    { "lr", value, "[0,inf)", "step size" }
+#define BETA1_ROW(value)                                                                                               \
+    { "beta1", value, "[0,1)", "decay of the first moment" }
+#define BETA2_ROW(value)                                                                                               \
+    { "beta2", value, "[0,1)", "decay of the second moment" }
+#define EPS_ROW(value)                                                                                                 \
+    { "eps", value, "[0,inf)", "added to the root" }
+#define AMSGRAD_ROW(value)                                                                                             \
+    { "amsgrad", value, "0|1", "divide by the running maximum of the second moment" }
+#define BIAS_CORRECTION_ROW(value)                                                                                     \
+    { "bias_correction", value, "0|1", "0: c1 = c2 = 1" }
+#define BETA1_DECAY_ROW(value)                                                                                         \
+    { "beta1_decay", value, "(0,1]", "factor on beta1 from step to step" }
+#define SQRT_DECAY_ROW(value)                                                                                          \
+    { "sqrt_decay", value, "0|1", "divide lr by the root of t" }
+#define WEIGHT_DECAY_ROW(value)                                                                                        \
+    { "weight_decay", value, "[0,inf)", "lambda" }
 #define DECOUPLED_ROW(value)                                                                                           \
-    [DECOUPLED] = {"decoupled", value, "0|1", "decay the parameters (1) or add to the gradient (0)"}
-#define FIXED_DECAY_ROW(value) [FIXED_DECAY] = {"fixed_decay", value, "0|1", "decoupled decay without the factor lr"}
+    { "decoupled", value, "0|1", "decay the parameters (1) or add to the gradient (0)" }
+#define FIXED_DECAY_ROW(value)                                                                                         \
+    { "fixed_decay", value, "0|1", "decoupled decay without the factor lr" }
 
-#define M_ROW [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT}
-#define V_ROW [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true}
-#define VMAX_ROW [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true}
+#define M_ROW                                                                                                          \
+    { "m", "first moment", LIKE_PARAM, FIRST_MOMENT }
+#define V_ROW                                                                                                          \
+    { "v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true }
+#define VMAX_ROW                                                                                                       \
+    { "vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true }
 
 /* ---- Moving averages ---- */
 
@@ -51,7 +62,7 @@ static inline weights_t weights(double beta) {
 
 /* beta a + (1 - beta) x */
 static inline real ema(real a, real x, weights_t beta) {
-    return beta.keep * a + beta.take * x;
+    return settled(beta.keep * a + beta.take * x);
 }
 
 /* ---- The rectifier of Liu et al. 2020 (radam), algorithm 2 ---- */
@@ -76,7 +87,7 @@ static inline rectified_t rectified(double lr, double beta1, double beta2, doubl
 }
 
 #define DEGENERATED_TO_SGD_ROW(value)                                                                                  \
-    [DEGENERATED_TO_SGD] = {"degenerated_to_sgd", value, "0|1", "1: plain steps, 0: none, until the rectifier is tractable"}
+    { "degenerated_to_sgd", value, "0|1", "1: plain steps, 0: none, until the rectifier is tractable" }
 
 /* What is wrong with degenerated_to_sgd = 0, if anything. */
 static inline const char *check_rectifier(double beta2, bool degenerated_to_sgd) {

@@ -14,18 +14,18 @@
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(2e-3),
-    BETA1_ROW(0.9),
+    [LR] = LR_ROW(2e-3),
+    [BETA1] = BETA1_ROW(0.9),
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the maximum"},
     [EPS] = {"eps", 1e-8, "(0,inf)", "added to |g| inside the maximum"},
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, U };
 static const state_t STATE[] = {
-    M_ROW,
+    [M] = M_ROW,
     [U] = {"u", "decayed maximum of |g|", LIKE_PARAM, KEPT, .nonnegative = true},
     {0},
 };
@@ -57,7 +57,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         u[i] = larger(beta2 * u[i], fabs(gi) + eps);
-        p[i] = shrink * p[i] - quotient(step * m[i], u[i]);
+        p[i] = shrink * p[i] - step * quotient(m[i], u[i]);
     }
 }
 

@@ -13,19 +13,19 @@
 
 enum { LR, BETA1, EPS, BETA1_DECAY, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-2),
-    BETA1_ROW(0.9),
-    EPS_ROW(1e-8),
-    BETA1_DECAY_ROW(1),
-    SQRT_DECAY_ROW(1),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [LR] = LR_ROW(1e-2),
+    [BETA1] = BETA1_ROW(0.9),
+    [EPS] = EPS_ROW(1e-8),
+    [BETA1_DECAY] = BETA1_DECAY_ROW(1),
+    [SQRT_DECAY] = SQRT_DECAY_ROW(1),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V };
 static const state_t STATE[] = {
-    M_ROW,
+    [M] = M_ROW,
     [V] = {"v", "mean of squared gradients", LIKE_PARAM, KEPT, .nonnegative = true},
     {0},
 };
@@ -56,7 +56,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) + eps);
     }
 }
 

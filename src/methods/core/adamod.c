@@ -16,20 +16,20 @@
 
 enum { LR, BETA1, BETA2, BETA3, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
     [BETA3] = {"beta3", 0.999, "[0,1)", "decay of the averaged rate"},
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(1),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(1),
     {0},
 };
 
 enum { M, V, S };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
     [S] = {"s", "moving average of the rates", LIKE_PARAM, KEPT, .nonnegative = true},
     {0},
 };

@@ -18,27 +18,27 @@
 
 enum { LR, BETA1, BETA2, BETA3, EPS, WEIGHT_DECAY, NO_PROX };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.98),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.98),
     [BETA2] = {"beta2", 0.92, "[0,1)", "decay of the averaged difference, and its weight"},
     [BETA3] = {"beta3", 0.99, "[0,1)", "decay of the second moment"},
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
-    [NO_PROX] = {"no_prox", 0, "0|1", "decay before the step by 1 - lr lambda (1) or after it by 1/(1 + lr lambda) (0)"},
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [NO_PROX] = {"no_prox", 0, "0|1",
+                 "decay before the step by 1 - lr lambda (1) or after it by 1/(1 + lr lambda) (0)"},
     {0},
 };
 
 enum { M, D, V, PREV };
 static const state_t STATE[] = {
-    M_ROW,
-    [D] = {"d", "average of gradient differences", LIKE_PARAM, KEPT},
-    V_ROW,
-    [PREV] = {"prev", "gradient of the step before", LIKE_PARAM, KEPT},
+    [M] = M_ROW, [D] = {"d", "average of gradient differences", LIKE_PARAM, KEPT},
+    [V] = V_ROW, [PREV] = {"prev", "gradient of the step before", LIKE_PARAM, KEPT},
     {0},
 };
 
 typedef struct scalars {
-    double beta1, beta2, beta3, eps, step_m, step_d, inverse_root_c3;
+    double lr, beta1, beta2, beta3, eps, inverse_root_c3;
+    double of_m, of_d;    /* the factors in front of m and d */
     double before, after; /* lines 3 and 5 */
     double has_prev;
 } scalars_t;
@@ -46,12 +46,13 @@ typedef struct scalars {
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t, decay = o[LR] * o[WEIGHT_DECAY];
     *(scalars_t *)scalars = (scalars_t){
+        .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = o[BETA3],
         .eps = o[EPS],
-        .step_m = o[LR] / correction(o[BETA1], t),
-        .step_d = o[LR] * o[BETA2] / correction(o[BETA2], t),
+        .of_m = 1 / correction(o[BETA1], t),
+        .of_d = o[BETA2] / correction(o[BETA2], t),
         .inverse_root_c3 = 1 / sqrt(correction(o[BETA3], t)),
         .before = o[NO_PROX] != 0 ? 1 - decay : 1,
         .after = o[NO_PROX] != 0 ? 1 : 1 / (1 + decay),
@@ -62,11 +63,11 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const real eps = (real)k->eps, step_m = (real)k->step_m, step_d = (real)k->step_d,
+    const real lr = (real)k->lr, eps = (real)k->eps, of_m = (real)k->of_m, of_d = (real)k->of_d,
                inverse_root_c3 = (real)k->inverse_root_c3, before = (real)k->before, after = (real)k->after,
                has_prev = (real)k->has_prev;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict d = t->state[D], *restrict v = t->state[V],
-         *restrict prev = t->state[PREV];
+                   *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
@@ -75,8 +76,8 @@ static void update(const tile_t *t) {
         m[i] = ema(m[i], g[i], beta1);
         d[i] = ema(d[i], diff, beta2);
         v[i] = ema(v[i], ahead * ahead, beta3);
-        p[i] = after * (before * p[i] -
-                        quotient(step_m * m[i] + step_d * d[i], sqrt(v[i]) * inverse_root_c3 + eps));
+        const real direction = quotient(of_m * m[i] + of_d * d[i], sqrt(v[i]) * inverse_root_c3 + eps);
+        p[i] = after * (before * p[i] - lr * direction);
     }
 }
 

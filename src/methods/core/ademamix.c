@@ -17,15 +17,15 @@
 
 enum { LR, BETA1, BETA2, BETA3, ALPHA, ALPHA_WARMUP, BETA3_WARMUP, EPS, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
     [BETA3] = {"beta3", 0.9999, "[0,1)", "decay of the slow average"},
     [ALPHA] = {"alpha", 2, "[0,inf)", "weight of the slow average"},
     [ALPHA_WARMUP] = {"alpha_warmup", 0, "integer [0,inf)", "steps over which alpha rises from 0"},
     [BETA3_WARMUP] = {"beta3_warmup", 0, "integer [0,inf)", "steps over which beta3 rises from beta1"},
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     {0},
 };
 
@@ -33,12 +33,13 @@ enum { M1, M2, V };
 static const state_t STATE[] = {
     [M1] = {"m1", "fast average of the gradient", LIKE_PARAM, FIRST_MOMENT, .when = "beta1"},
     [M2] = {"m2", "slow average of the gradient", LIKE_PARAM, KEPT},
-    V_ROW,
+    [V] = V_ROW,
     {0},
 };
 
 typedef struct scalars {
-    double beta1, beta2, beta3, eps, step_m1, step_m2, inverse_root_c2, shrink;
+    double lr, beta1, beta2, beta3, eps, inverse_root_c2, shrink;
+    double of_m1, of_m2; /* the factors in front of m1 and m2 */
 } scalars_t;
 
 static double half_life(double beta) {
@@ -55,12 +56,13 @@ static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t;
     const double a = t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA];
     *(scalars_t *)scalars = (scalars_t){
+        .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = warm_beta3(o, t),
         .eps = o[EPS],
-        .step_m1 = o[LR] / correction(o[BETA1], t),
-        .step_m2 = o[LR] * a,
+        .of_m1 = 1 / correction(o[BETA1], t),
+        .of_m2 = a,
         .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], t)),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
     };
@@ -69,7 +71,7 @@ static void prepare(const group_t *group, void *scalars) {
 static inline void update_with(const tile_t *t, const bool average) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const real eps = (real)k->eps, step_m1 = (real)k->step_m1, step_m2 = (real)k->step_m2,
+    const real lr = (real)k->lr, eps = (real)k->eps, of_m1 = (real)k->of_m1, of_m2 = (real)k->of_m2,
                inverse_root_c2 = (real)k->inverse_root_c2, shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m1 = t->state[M1], *restrict m2 = t->state[M2], *restrict v = t->state[V];
     const real *restrict g = t->g;
@@ -78,7 +80,7 @@ static inline void update_with(const tile_t *t, const bool average) {
         const real fast = average ? (m1[i] = ema(m1[i], g[i], beta1)) : g[i];
         m2[i] = ema(m2[i], g[i], beta3);
         v[i] = ema(v[i], g[i] * g[i], beta2);
-        p[i] = shrink * p[i] - quotient(step_m1 * fast + step_m2 * m2[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr * quotient(of_m1 * fast + of_m2 * m2[i], sqrt(v[i]) * inverse_root_c2 + eps);
     }
 }
 

@@ -19,19 +19,19 @@
 
 enum { LR, BETA1, BETA2, EPS, CLIP, CLIP_EXP, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.9999),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.9999),
     [EPS] = {"eps", 1e-6, "(0,inf)", "lower bound of the root"},
     [CLIP] = {"clip", 1, "0|1", "clip the quotient"},
     [CLIP_EXP] = {"clip_exp", 0.25, "[0,inf)", "the quotient is clipped at (t - 1) to this power"},
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V };
-static const state_t STATE[] = {M_ROW, V_ROW, {0}};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
     double lr, beta1, beta2, eps, c;

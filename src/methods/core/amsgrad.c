@@ -15,22 +15,22 @@
 
 enum { LR, BETA1, BETA2, EPS, BETA1_DECAY, SQRT_DECAY, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
-    EPS_ROW(1e-8),
-    BETA1_DECAY_ROW(1),
-    SQRT_DECAY_ROW(0),
-    BIAS_CORRECTION_ROW(0),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [BETA1_DECAY] = BETA1_DECAY_ROW(1),
+    [SQRT_DECAY] = SQRT_DECAY_ROW(0),
+    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(0),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V, VMAX };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
     [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .nonnegative = true},
     {0},
 };
@@ -71,7 +71,7 @@ static void update(const tile_t *t) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(vmax[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(vmax[i]) * inverse_root_c2 + eps);
     }
 }
 

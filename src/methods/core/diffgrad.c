@@ -17,13 +17,19 @@
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3), BETA1_ROW(0.9), BETA2_ROW(0.999), EPS_ROW(1e-8), WEIGHT_DECAY_ROW(0), DECOUPLED_ROW(0), {0},
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    {0},
 };
 
 enum { M, V, PREV };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
     [PREV] = {"prev", "gradient of the step before", LIKE_PARAM, KEPT},
     {0},
 };
@@ -56,14 +62,15 @@ static void update(const tile_t *t) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         prev[i] = gi;
-        p[i] = shrink * p[i] - quotient(step * xi * m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * xi * quotient(m[i], sqrt(v[i]) + eps);
     }
 }
 
 const method_t METHOD(diffgrad) = {
     .name = "diffgrad",
     .purpose = "Adam with friction where the gradient hardly changes",
-    .citation = "Dubey et al.: diffGrad: An Optimization Method for Convolutional Neural Networks, 2019, arXiv:1909.11015",
+    .citation = "Dubey et al.: diffGrad: An Optimization Method for Convolutional Neural Networks, 2019, "
+                "arXiv:1909.11015",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -16,19 +16,19 @@
 
 enum { LR, BETA1, BETA2, PARTIAL, EPS, WEIGHT_DECAY, DECOUPLED, AMSGRAD };
 static const option_t OPTIONS[] = {
-    LR_ROW(0.1),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
+    [LR] = LR_ROW(0.1),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
     [PARTIAL] = {"partial", 0.25, "(0,0.5]", "power of the second moment; 0.5: Adam's"},
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
-    AMSGRAD_ROW(1),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    [AMSGRAD] = AMSGRAD_ROW(1),
     {0},
 };
 
 enum { M, V, VMAX };
-static const state_t STATE[] = {M_ROW, V_ROW, VMAX_ROW, {0}};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
 typedef struct scalars {
     double beta1, beta2, eps, step, power;
@@ -61,7 +61,7 @@ static inline void update_with(const tile_t *t, const bool amsgrad, const bool h
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i], root = sqrt(h) + eps;
-        p[i] = shrink * p[i] - quotient(step * m[i], half ? sqrt(root) : pow(root, power));
+        p[i] = shrink * p[i] - step * quotient(m[i], half ? sqrt(root) : pow(root, power));
     }
 }
 
@@ -80,8 +80,8 @@ static void update(const tile_t *t) {
 const method_t METHOD(padam) = {
     .name = "padam",
     .purpose = "partially adaptive: AMSGrad with a smaller power of the second moment",
-    .citation = "Chen et al.: Closing the Generalization Gap of Adaptive Gradient Methods in Training Deep Neural Networks, "
-                "2018, arXiv:1806.06763",
+    .citation = "Chen et al.: Closing the Generalization Gap of Adaptive Gradient Methods in Training Deep Neural "
+                "Networks, 2018, arXiv:1806.06763",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

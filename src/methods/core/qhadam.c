@@ -14,37 +14,37 @@
 
 enum { LR, BETA1, BETA2, NU1, NU2, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
     [NU1] = {"nu1", 1, "[0,1]", "weight of the first moment; the rest is the gradient's"},
     [NU2] = {"nu2", 1, "[0,1]", "weight of the second moment; the rest is the squared gradient's"},
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V };
-static const state_t STATE[] = {M_ROW, V_ROW, {0}};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
-    double beta1, beta2, eps;
-    double step_g, step_m;  /* lr times the weights of g and m in line 3 ... */
-    double under_g, under_v; /* ... and those of g^2 and v below it */
+    double lr, beta1, beta2, eps;
+    double of_g, of_m, of_square, of_v; /* the factors in front of g, m, g^2 and v */
     decay_t decay;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
     *(scalars_t *)scalars = (scalars_t){
+        .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
-        .step_g = o[LR] * (1 - o[NU1]),
-        .step_m = o[LR] * o[NU1] / correction(o[BETA1], group->t),
-        .under_g = 1 - o[NU2],
-        .under_v = o[NU2] / correction(o[BETA2], group->t),
+        .of_g = 1 - o[NU1],
+        .of_m = o[NU1] / correction(o[BETA1], group->t),
+        .of_square = 1 - o[NU2],
+        .of_v = o[NU2] / correction(o[BETA2], group->t),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
@@ -52,15 +52,16 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step_g = (real)k->step_g, step_m = (real)k->step_m, under_g = (real)k->under_g,
-               under_v = (real)k->under_v, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const real lr = (real)k->lr, eps = (real)k->eps, of_g = (real)k->of_g, of_m = (real)k->of_m,
+               of_square = (real)k->of_square, of_v = (real)k->of_v, l2 = (real)k->decay.l2,
+               shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
+        const real gi = g[i] + l2 * p[i], square = gi * gi;
         m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - quotient(step_g * gi + step_m * m[i], sqrt(under_g * gi * gi + under_v * v[i]) + eps);
+        v[i] = ema(v[i], square, beta2);
+        p[i] = shrink * p[i] - lr * quotient(of_g * gi + of_m * m[i], sqrt(of_square * square + of_v * v[i]) + eps);
     }
 }
 

@@ -19,18 +19,18 @@
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, DEGENERATED_TO_SGD };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
-    EPS_ROW(1e-8),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
-    DEGENERATED_TO_SGD_ROW(1),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    [DEGENERATED_TO_SGD] = DEGENERATED_TO_SGD_ROW(1),
     {0},
 };
 
 enum { M, V };
-static const state_t STATE[] = {M_ROW, V_ROW, {0}};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 static const char *check(const double *option) {
     return check_rectifier(option[BETA2], option[DEGENERATED_TO_SGD] != 0);
@@ -66,7 +66,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - quotient(adaptive * m[i], sqrt(v[i]) + eps) - plain * m[i];
+        p[i] = shrink * p[i] - adaptive * quotient(m[i], sqrt(v[i]) + eps) - plain * m[i];
     }
 }
 

@@ -24,21 +24,21 @@
 
 enum { LR, BETA1, BETA2, EPS, SWITCH_TOL, WEIGHT_DECAY, AMSGRAD };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-3),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
-    EPS_ROW(1e-9),
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-9),
     [SWITCH_TOL] = {"switch_tol", 1e-9, "[0,inf)", "how near the ratio must be to its average for the switch"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
-    AMSGRAD_ROW(0),
+    [AMSGRAD] = AMSGRAD_ROW(0),
     {0},
 };
 
 enum { M, V, VMAX, LAM, LAMBDA, LR_SWITCH };
 static const state_t STATE[] = {
-    M_ROW,
-    V_ROW,
-    VMAX_ROW,
+    [M] = M_ROW,
+    [V] = V_ROW,
+    [VMAX] = VMAX_ROW,
     [LAM] = {"lam", "average of the ratio", PER_METHOD, KEPT},
     [LAMBDA] = {"Lambda", "rate of SGD; 0 before the switch", PER_METHOD, KEPT},
     [LR_SWITCH] = {"lr_switch", "lr at the switch", PER_GROUP, KEPT},
@@ -66,7 +66,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Line 4: -d. */
 static inline real adam_step(real m, real h, real adam, real eps) {
-    return quotient(adam * m, sqrt(h) + eps);
+    return adam * quotient(m, sqrt(h) + eps);
 }
 
 /* Lines 1 to 3, and terms for <d, d> and -<d, g>. */
@@ -117,7 +117,7 @@ static void sgd(const tile_t *t) {
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = beta1 * m[i] + g[i] + l2 * p[i];
+        m[i] = settled(beta1 * m[i] + g[i] + l2 * p[i]);
         p[i] -= sgd * m[i];
     }
 }
@@ -157,7 +157,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(swats) = {
     .name = "swats",
     .purpose = "begins as Adam and switches to SGD by itself",
-    .citation = "Keskar, Socher: Improving Generalization Performance by Switching from Adam to SGD, 2017, arXiv:1712.07628",
+    .citation = "Keskar, Socher: Improving Generalization Performance by Switching from Adam to SGD, 2017, "
+                "arXiv:1712.07628",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -16,20 +16,20 @@
 
 enum { LR, BETA1, BETA2, EPS, INITIAL_ACCUMULATOR, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
-    LR_ROW(1e-2),
-    BETA1_ROW(0.9),
-    BETA2_ROW(0.999),
-    EPS_ROW(1e-3),
+    [LR] = LR_ROW(1e-2),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-3),
     [INITIAL_ACCUMULATOR] = {"initial_accumulator", 1e-6, "[0,inf)", "start value of the second moment"},
-    BIAS_CORRECTION_ROW(1),
-    WEIGHT_DECAY_ROW(0),
-    DECOUPLED_ROW(0),
+    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
 };
 
 enum { M, V };
 static const state_t STATE[] = {
-    M_ROW,
+    [M] = M_ROW,
     [V] = {"v", "second moment", LIKE_PARAM, KEPT, .initial_option = "initial_accumulator", .nonnegative = true},
     {0},
 };
@@ -61,7 +61,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i], square = gi * gi;
         m[i] = ema(m[i], gi, beta1);
         v[i] -= one_beta2 * sign(v[i] - square) * square;
-        p[i] = shrink * p[i] - quotient(step * m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) + eps);
     }
 }
 
