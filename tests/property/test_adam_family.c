@@ -415,6 +415,21 @@ static void test_swats_switches(void **state) {
     walk_free(w);
 }
 
+/* While the momentum points uphill the ratio is negative, and so would be the rate of SGD. */
+static void test_swats_waits_for_descent(void **state) {
+    (void)state;
+    walk_t *w = walk_new("swats", "beta2=0,switch_tol=1", 1), *adam = walk_new("swats", "beta2=0,switch_tol=0", 1);
+    walk_constant(w, 10, 1);
+    walk_constant(adam, 10, 1);
+    for (int t = 2; t <= 6; ++t) {
+        walk_constant(w, -0.1, 1);
+        walk_constant(adam, -0.1, 1);
+        assert_true(adam->moved[0] < 0 && w->moved[0] == adam->moved[0]);
+    }
+    walk_free(w);
+    walk_free(adam);
+}
+
 /* ---- What runs over all tensors, and what over those of a group ---- */
 
 /* Two vectors, 5 and 7 long, the second with gradients a hundred times as large, in one group or two. */
@@ -560,6 +575,7 @@ int main(void) {
         cmocka_unit_test(test_ademamix_memory),
         cmocka_unit_test(test_padam_is_sgd_in_the_end),
         cmocka_unit_test(test_swats_switches),
+        cmocka_unit_test(test_swats_waits_for_descent),
         cmocka_unit_test(test_swats_switches_once_for_all),
         cmocka_unit_test(test_adai_by_group),
         cmocka_unit_test(test_adai_without_gradient),
