@@ -14,8 +14,10 @@ static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
             ((float *)to)[i] = (float)value;
 }
 
-static double state_initial(const method_t *method, const state_t *state, const double *option) {
-    return state->initial_option == NULL ? state->initial : method_option(method, state->initial_option, option);
+/* By option values as they were set, not as a schedule moves them. */
+static double state_initial(const layer_t *layer, const state_t *state, int group) {
+    const double *option = layer->values[layer->per_group ? group : 0].base;
+    return state->initial_option == NULL ? state->initial : method_option(layer->method, state->initial_option, option);
 }
 
 /* The tile's share of one state; fresh memory is zero already. */
@@ -23,7 +25,7 @@ static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, 
     const state_t *state = &layer->method->states[k];
     const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
     const size_t real = tensor_real(t->tensor);
-    const double initial = slot->copies == 0 ? 0 : state_initial(layer->method, state, layer_option(layer, t->tensor->group));
+    const double initial = slot->copies == 0 ? 0 : state_initial(layer, state, t->tensor->group);
     if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
         return;
     for (size_t c = 0; c < slot->copies; ++c) {
@@ -59,7 +61,7 @@ static void reset_rest(layer_t *layer, const tensor_t *tensor) {
     for (size_t k = 0; k < layer->states; ++k) {
         const state_t *state = &layer->method->states[k];
         const slot_t *slot = &layer->slot[tensor->id * layer->states + k];
-        const double initial = slot->at == NULL ? 0 : state_initial(layer->method, state, option);
+        const double initial = slot->at == NULL ? 0 : state_initial(layer, state, tensor->group);
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
             if (state->shape == PER_TENSOR)
                 ((double *)slot->at)[c] = initial;
@@ -74,7 +76,7 @@ static void reset_numbers(const engine_t *engine, layer_t *layer) {
             const state_t *state = &layer->method->states[k];
             double *scalar = layer->scalar[(size_t)g * layer->states + k];
             for (size_t c = 0; scalar != NULL && c < state_copies(layer->method, state, layer_option(layer, g)); ++c)
-                scalar[c] = state_initial(layer->method, state, layer_option(layer, g));
+                scalar[c] = state_initial(layer, state, g);
         }
 }
 

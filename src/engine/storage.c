@@ -181,12 +181,22 @@ void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void
         ((float *)room)[i] += ((const float *)spare)[i];
 }
 
+/* Towards zero, so that parameter and carry, added and rounded again, are the same parameter and carry. */
+static float truncated(float x, optim_dtype dtype) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= dtype == OPTIM_BF16 ? 0xFFFF0000 : 0xFFFFE000;
+    memcpy(&x, &bits, sizeof x);
+    const bool subnormal = dtype == OPTIM_F16 && x > -0x1p-14F && x < 0x1p-14F;
+    return subnormal ? (float)(int32_t)(x * 0x1p24F) * 0x1p-24F : x;
+}
+
 /* What rounding to nearest lost, kept in the carry. */
 static void keep_carry(const engine_t *engine, const slot_t *carry, const tile_t *t, float *spare) {
     const float *p = t->p;
     storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), spare);
     for (size_t i = 0; i < t->n; ++i)
-        spare[i] = p[i] - spare[i];
+        spare[i] = truncated(p[i] - spare[i], t->tensor->dtype);
     storage_store(engine, carry, 0, t, spare);
 }
 

@@ -158,7 +158,11 @@ static double default_bytes(const method_t *method, const state_t *state) {
     double option[MOST_OPTIONS];
     for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
         option[i] = method->options[i].initial;
-    const bool by_element = state->shape == LIKE_PARAM && state->count == NULL;
+    int64_t dims[] = {1024, 1024};
+    const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
+    const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
+    const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
+    const bool by_element = exists && state->shape == LIKE_PARAM && state->count == NULL;
     const double bytes = method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
     return by_element ? bytes * (double)state_copies(method, state, option) : 0;
 }

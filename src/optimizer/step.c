@@ -103,6 +103,7 @@ static void undo_layers(optim_t *opt) {
 }
 
 void step_undo(optim_t *opt) {
+    opt->engine.rounding_key = random_word(opt->engine.seed, (uint64_t)opt->steps); /* of the step gone back to */
     undo_layers(opt);
     opt->open = OPTIM_OK;
     opt->has_loss = false;
@@ -175,6 +176,7 @@ static optim_status deliver(optim_t *opt, int from) {
 
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
+    bool moved = opt->has_bounds;
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->moved = false;
@@ -182,7 +184,11 @@ static void finish(optim_t *opt) {
             continue;
         step_t s = step_make(opt, layer);
         layer->method->finish(&s);
+        moved |= !(layer->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
     }
+    if (moved)
+        for (int l = 0; l < engine->method_count; ++l)
+            engine->layers[l]->holds_gradient = false;
     const pass_end_t end = {.project = opt->has_bounds, .zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0};
     pass_flush(engine, &end);
     engine->filters.count = 0;
@@ -206,7 +212,7 @@ static optim_status name_nonfinite(const optim_t *opt) {
                                      tensor->name, piece[j], offset + j);
         }
     }
-    return error_set(OPTIM_ERR_NONFINITE, "the loss, or the gradient once scaled, is not finite; the step was undone");
+    return error_set(OPTIM_ERR_NONFINITE, "the loss, a Hessian-vector product, or the gradient once scaled, is not finite; the step was undone");
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
@@ -227,6 +233,30 @@ static optim_status refuse_missing_loss(const optim_t *opt) {
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
                      opt->engine.layers[0]->name);
+}
+
+/* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite= cares. */
+static bool take_products(const optim_t *opt) {
+    const layer_t *layer = opt->engine.layers[opt->waiting];
+    const bool look = optim_handle_option(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
+    for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
+        for (size_t k = 0; k < layer->states; ++k) {
+            const tensor_t *tensor = &opt->engine.tensors[i];
+            void *product = layer->slot[i * layer->states + k].at;
+            if (layer->method->states[k].role != PRODUCT || product == NULL || tensor->grad == NULL)
+                continue;
+            const bool wide = tensor_precision(tensor) == PRECISION_F64;
+            for (size_t j = 0; j < tensor->count; ++j) {
+                const double value = wide ? ((double *)product)[j] : (double)((float *)product)[j];
+                if (look && !isfinite(value))
+                    return false;
+                if (negate && wide)
+                    ((double *)product)[j] = -value;
+                else if (negate)
+                    ((float *)product)[j] = (float)-value;
+            }
+        }
+    return true;
 }
 
 /* The layer at which what has been evaluated arrives. */
@@ -252,7 +282,8 @@ optim_status optim_step(optim_t *opt) {
         return status;
     if (from == opt->engine.layer_count - 1)
         opt->engine.filters.count = 0;
-    status = deliver(opt, from);
+    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !take_products(opt);
+    status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : deliver(opt, from);
     opt->open = status > 0 ? status : OPTIM_OK;
     opt->has_loss = false;
     if (status < 0)

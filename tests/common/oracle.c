@@ -36,15 +36,15 @@ static void quadratic_product(size_t d, size_t m, const double *x, const double 
         hv[i] = quadratic_curvature(i) * v[i];
 }
 
-/* ---- coupled: quadratic + 1/8 sum (x_{i+1} - x_i)^2 ---- */
+/* ---- coupled: 1/8 (quadratic + 1/8 sum (x_{i+1} - x_i)^2), curvatures between 1/8 and 1 ---- */
 
-static const double COUPLING = 0.25;
+static const double COUPLING = 0.25, COUPLED = 0.125;
 
 static double coupled_loss(size_t d, size_t m, const double *x) {
     double sum = quadratic_loss(d, m, x);
     for (size_t i = 0; i + 1 < d; ++i)
         sum += 0.5 * COUPLING * (x[i + 1] - x[i]) * (x[i + 1] - x[i]);
-    return sum;
+    return COUPLED * sum;
 }
 
 static void coupled_add(size_t d, const double *x, double *g) {
@@ -52,6 +52,8 @@ static void coupled_add(size_t d, const double *x, double *g) {
         g[i] -= COUPLING * (x[i + 1] - x[i]);
         g[i + 1] += COUPLING * (x[i + 1] - x[i]);
     }
+    for (size_t i = 0; i < d; ++i)
+        g[i] *= COUPLED;
 }
 
 static void coupled_gradient(size_t d, size_t m, const double *x, double *g) {

@@ -16,7 +16,7 @@ typedef struct oracle {
     void (*product)(size_t d, size_t m, const double *x, const double *v, double *hv);
 } oracle_t;
 
-/* quadratic, coupled (quadratic with a Hessian that is not diagonal), rosenbrock, logistic, bilinear, quadgame, matrixgame; NULL for any other name. */
+/* quadratic, coupled (a Hessian that is not diagonal, and no greater than 1), rosenbrock, logistic, bilinear, quadgame, matrixgame; NULL for any other name. */
 const oracle_t *oracle_find(const char *name);
 
 /* Curvature and minimum of coordinate i of `quadratic`. */

@@ -45,6 +45,11 @@ static bool went_on(rig_t *rig, const double *early) {
     return most > 1e-12;
 }
 
+/* Whether it is the outermost wrapper that has an answer of its own; methods may have it under some options only. */
+static bool averages(const subject_t *s) {
+    return s->wraps > 0 && (describe(OPTIM_WRAPPER, s->wrap[s->wraps - 1]).can & OPTIM_HAS_OUTPUT) != 0;
+}
+
 void check_output(void **state) {
     const subject_t *s = *state;
     const setup_t setup = subject_setup(s);
@@ -58,7 +63,7 @@ void check_output(void **state) {
         (void)rig_steps(rig, STEPS - 2);
         if (!s->has_output)
             assert_output_is_parameters(rig, "the output of a method without one of its own");
-        else if (dtypes[i] == OPTIM_F64 && went_on(rig, early))
+        else if (averages(s) && dtypes[i] == OPTIM_F64 && went_on(rig, early))
             assert_false(output_is_parameters(rig));
         free(early);
         rig_free(rig);
@@ -72,6 +77,9 @@ void run_swap(const subject_t *s, setup_t setup) {
         CHECK_OK(optim_swap_output(rig->opt));
         rig_check_snapshot(rig, output, "swapped in");
         assert_output_is_parameters(rig, "the output while swapped");
+        element_write(setup.dtype, rig->tensor[0].data, 0, 3);
+        assert_output_is_parameters(rig, "the output after a change while swapped");
+        memcpy(rig->tensor[0].data, output, element_size(setup.dtype));
         CHECK_STATUS(optim_step(rig->opt), OPTIM_ERR_SWAPPED);
         CHECK_STATUS(optim_bind(rig->opt, 0, rig->tensor[0].data, rig->tensor[0].grad), OPTIM_ERR_SWAPPED);
         CHECK_STATUS(optim_reset(rig->opt), OPTIM_ERR_SWAPPED);

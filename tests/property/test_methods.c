@@ -154,6 +154,23 @@ static void test_lbfgs_quadratic(void **state) {
     rig_free(rig);
 }
 
+/* A pair with negative curvature is not kept: the direction stays the gradient's. */
+static void test_lbfgs_negative_curvature(void **state) {
+    (void)state;
+    double x = 1, g;
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "lbfgs", "lr=0.25,line_search=none"));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
+    for (int step = 0; step < 6; ++step) { /* f = -x^2 / 2 */
+        const double before = x;
+        g = -x;
+        CHECK_OK(optim_set_loss(opt, -x * x / 2));
+        CHECK_OK(optim_step(opt));
+        CHECK_CLOSE(x, 1.25 * before, 1e-14);
+    }
+    optim_destroy(opt);
+}
+
 /* The first step of dog: r_eps |g| / sqrt(|g|^2 + eps) long, r_eps = reps_rel (1 + |x_0|). */
 static void test_dog_first_step(void **state) {
     (void)state;
@@ -293,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_random_scaling_quasi),
         cmocka_unit_test(test_lbfgs_rosenbrock),
         cmocka_unit_test(test_lbfgs_quadratic),
+        cmocka_unit_test(test_lbfgs_negative_curvature),
         cmocka_unit_test(test_dog_first_step),
         cmocka_unit_test(test_lamb_step_length),
         cmocka_unit_test(test_bilinear_game),

@@ -171,9 +171,10 @@ static optim_status advance(step_t *s) {
     if (s->stage == SEARCHING)
         return go_on(s);
     if (!s->holds_gradient) {
+        const bool pair_is_due = s->t > 1 && s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
         *s->scalar[F] = s->loss;
-        copy(s, vector(GRADIENT), vector(s->t > 1 ? G_LOW : G));
-        if (s->t > 1)
+        copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
+        if (pair_is_due)
             keep_pair(s);
     }
     find_direction(s);
