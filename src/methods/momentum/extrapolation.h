@@ -27,17 +27,20 @@ static inline void extrapolation_put(double *gram, size_t i, size_t j, double pr
     gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = product;
 }
 
-/* c, by Cholesky's method in double. No pivot can be below damping, and none is taken below it, whatever rounding does. */
+/* c, by Cholesky's method in double; damping is at least what rounding in U'U may take away. */
 static inline void extrapolation_weights(double r, double t, const double *gram, double damping, double *c) {
     const size_t n = extrapolation_differences(r, t);
-    double l[EXTRAPOLATION_MOST][EXTRAPOLATION_MOST], sum = 0;
+    double l[EXTRAPOLATION_MOST][EXTRAPOLATION_MOST], trace = 0, sum = 0;
+    for (size_t i = 0; i < n; ++i)
+        trace += gram[i * EXTRAPOLATION_MOST + i];
+    damping = fmax(damping, 1e-14 * trace);
     for (size_t i = 0; i < n; ++i) { /* L L' = U'U + damping I,  L c = 1 */
         c[i] = 1;
         for (size_t j = 0; j <= i; ++j) {
             l[i][j] = gram[i * EXTRAPOLATION_MOST + j];
             for (size_t k = 0; k < j; ++k)
                 l[i][j] -= l[i][k] * l[j][k];
-            l[i][j] = j < i ? l[i][j] / l[j][j] : sqrt(fmax(l[i][j] + damping, damping));
+            l[i][j] = j < i ? l[i][j] / l[j][j] : sqrt(l[i][j] + damping);
         }
         for (size_t j = 0; j < i; ++j)
             c[i] -= l[i][j] * c[j];

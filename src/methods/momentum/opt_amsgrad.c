@@ -1,8 +1,7 @@
 /*
  * opt_amsgrad: AMSGrad with a prediction of the next gradient.
  *
- * Wang, Li, Karimi, Li, "An Optimistic Acceleration of AMSGrad for Nonconvex Optimization", 2019, arXiv:1903.01435,
- * algorithms 2 and 3.
+ * Wang, Li, Karimi, Li, "An Optimistic Acceleration of AMSGrad for Nonconvex Optimization", 2019, arXiv:1903.01435.
  *
  *     1. g <- g + weight_decay p;   m' = predict(g, ...)
  *     2. h = beta1 theta + (1 - beta1) m'   with the theta of the step before;   theta <- beta1 theta + (1 - beta1) g
@@ -11,10 +10,10 @@
  *     5. p = w - eta h / (sqrt(vhat) + eps);   m <- m'
  *
  * predict: none 0; previous g; extrapolation: sum c_j y_j of the last `memory` gradients, with c of extrapolation.h, and g
- * while there are fewer than two. w starts at the parameters. bias_correction = 0 (eta = lr) is the paper's listing, 1 the
- * authors' code. That code takes a gradient at extrapolated parameters for both m and m', and its matrix of differences is
- * wrong: the paper is followed. A pass for every eight products of the newest difference, and one for the update.
- * State: theta, v, vhat, m, w, and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
+ * while there are fewer than two. bias_correction = 0 (eta = lr) is the paper's listing, 1 the authors' code. That code
+ * takes a gradient at extrapolated parameters for m and m', and its differences are wrong: the paper is followed. A pass
+ * for every eight products of the newest difference, and one for the update. State: theta, v, vhat, m, w (the parameters
+ * at first), and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
  */
 #include <tgmath.h>
 
