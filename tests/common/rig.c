@@ -106,28 +106,38 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
     return OPTIM_OK;
 }
 
-/* ---- Evaluations: frozen tensors are left out, as if they were not there ---- */
+/* ---- Evaluations ---- */
 
-static size_t live_read(rig_t *rig) {
+/* Elements of a tensor that the function has as variables. */
+static size_t variables(const rig_t *rig, const rig_tensor_t *tensor) {
+    return tensor->frozen && rig->leaves_out_frozen ? 0 : tensor->count;
+}
+
+static size_t read_variables(rig_t *rig) {
     size_t d = 0;
-    for (int i = 0; i < rig->count; ++i)
-        for (size_t k = 0; k < rig->tensor[i].count && !rig->tensor[i].frozen; ++k)
-            rig->x[d++] = element_read(rig->tensor[i].dtype, rig->tensor[i].data, k);
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        for (size_t k = 0; k < variables(rig, t); ++k)
+            rig->x[d++] = element_read(t->dtype, t->data, k);
+    }
     return d;
 }
 
-static size_t live_first(const rig_t *rig) {
+static size_t first_variables(const rig_t *rig) {
     for (int i = 0; i < rig->count; ++i)
-        if (!rig->tensor[i].frozen)
+        if (variables(rig, &rig->tensor[i]) > 0)
             return rig->tensor[i].count;
     return 0;
 }
 
-static void live_gradient_write(rig_t *rig) {
+static void write_gradient(rig_t *rig) {
     size_t at = 0;
-    for (int i = 0; i < rig->count; ++i)
-        for (size_t k = 0; k < rig->tensor[i].count && !rig->tensor[i].frozen; ++k, ++at)
-            element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, k, rig->sign * rig->scale * rig->g[at]);
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        for (size_t k = 0; k < variables(rig, t); ++k, ++at)
+            if (!t->frozen)
+                element_write(t->grad_dtype, t->grad, k, rig->sign * rig->scale * rig->g[at]);
+    }
 }
 
 static void hand_loss(rig_t *rig, double loss) {
@@ -139,8 +149,8 @@ static void hand_loss(rig_t *rig, double loss) {
 }
 
 double rig_value(rig_t *rig) {
-    const size_t d = live_read(rig);
-    return rig->oracle->loss(d, live_first(rig), rig->x);
+    const size_t d = read_variables(rig);
+    return rig->oracle->loss(d, first_variables(rig), rig->x);
 }
 
 static void replay_next(rig_t *rig, bool gradient) {
@@ -151,7 +161,7 @@ static void replay_next(rig_t *rig, bool gradient) {
     const size_t d = rig_elements(rig);
     if (gradient) {
         memcpy(rig->g, replay->gradient + replay->next * d, d * sizeof *rig->g);
-        live_gradient_write(rig);
+        write_gradient(rig);
     }
     ++replay->next;
 }
@@ -182,10 +192,10 @@ void rig_evaluate(rig_t *rig) {
     if (rig->replay != NULL) {
         replay_next(rig, true);
     } else {
-        const size_t d = live_read(rig);
-        hand_loss(rig, rig->oracle->loss(d, live_first(rig), rig->x));
-        rig->oracle->gradient(d, live_first(rig), rig->x, rig->g);
-        live_gradient_write(rig);
+        const size_t d = read_variables(rig);
+        hand_loss(rig, rig->oracle->loss(d, first_variables(rig), rig->x));
+        rig->oracle->gradient(d, first_variables(rig), rig->x, rig->g);
+        write_gradient(rig);
     }
     if (is_spoilt(rig))
         spoil(rig);
@@ -205,20 +215,21 @@ static optim_dtype product_dtype(const rig_tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
 }
 
-/* The direction, live tensors only; a frozen one has none, or nothing but zeros. */
+/* A frozen tensor has no direction, or nothing but zeros. */
 static void read_direction(rig_t *rig) {
     size_t at = 0;
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *t = &rig->tensor[i];
-        const void *direction;
-        if (t->count == 0)
-            continue;
-        CHECK_OK(optim_hvp_vector(rig->opt, i, &direction));
-        for (size_t k = 0; k < t->count && !t->frozen; ++k)
-            rig->v[at++] = element_read(product_dtype(t), direction, k);
-        for (size_t k = 0; k < t->count && t->frozen && direction != NULL; ++k)
-            if (element_read(product_dtype(t), direction, k) != 0)
+        const void *direction = NULL;
+        if (t->count > 0)
+            CHECK_OK(optim_hvp_vector(rig->opt, i, &direction));
+        for (size_t k = 0; k < t->count; ++k) {
+            const double v = t->frozen && direction == NULL ? 0 : element_read(product_dtype(t), direction, k);
+            if (t->frozen && v != 0)
                 fail_msg("the direction moves element %zu of %s, which is frozen", k, t->name);
+            if (k < variables(rig, t))
+                rig->v[at++] = v;
+        }
     }
 }
 
@@ -226,18 +237,19 @@ static void evaluate_product(rig_t *rig) {
     ++rig->products;
     assert_null(rig->replay);
     read_direction(rig);
-    const size_t d = live_read(rig);
-    rig->oracle->product(d, live_first(rig), rig->x, rig->v, rig->hv);
+    const size_t d = read_variables(rig);
+    rig->oracle->product(d, first_variables(rig), rig->x, rig->v, rig->hv);
     if (is_spoilt(rig))
         rig->hv[rig->poison_index] = rig->poison_value;
     size_t at = 0;
     for (int i = 0; i < rig->count; ++i) {
-        void *product;
-        if (rig->tensor[i].frozen || rig->tensor[i].count == 0)
-            continue;
-        CHECK_OK(optim_hvp_result(rig->opt, i, &product));
-        for (size_t k = 0; k < rig->tensor[i].count; ++k)
-            element_write(product_dtype(&rig->tensor[i]), product, k, rig->sign * rig->hv[at++]);
+        const rig_tensor_t *t = &rig->tensor[i];
+        void *product = NULL;
+        if (t->count > 0)
+            CHECK_OK(optim_hvp_result(rig->opt, i, &product));
+        for (size_t k = 0; k < variables(rig, t); ++k, ++at)
+            if (product != NULL)
+                element_write(product_dtype(t), product, k, rig->sign * rig->hv[at]);
     }
 }
 
@@ -276,7 +288,7 @@ static void fill_unread(rig_t *rig) {
     const size_t d = rig_elements(rig);
     for (size_t i = 0; i < d; ++i)
         rig->g[i] = 12345;
-    live_gradient_write(rig);
+    write_gradient(rig);
 }
 
 optim_status rig_step(rig_t *rig) {

@@ -51,14 +51,15 @@ typedef struct rig {
     size_t misalign;
 
     /* what the caller does out of the ordinary */
-    double sign;         /* hands over sign times the function (1) */
-    double scale;        /* multiplies the gradients it hands over (1) */
-    bool withhold_loss;  /* never says the loss */
-    int poison_at;       /* evaluation of the step that is spoilt (0: none) ... */
-    size_t poison_index; /* ... at this live element ... */
-    double poison_value; /* ... with this; a loss asked for alone becomes this too */
-    bool poison_loss;    /* the loss is what is spoilt, not the gradient */
-    int stop_at;         /* leaves the step open instead of making this evaluation (0: never) */
+    double sign;            /* hands over sign times the function (1) */
+    double scale;           /* multiplies the gradients it hands over (1) */
+    bool withhold_loss;     /* never says the loss */
+    bool leaves_out_frozen; /* the function is one of the other tensors only */
+    int poison_at;          /* evaluation of the step that is spoilt (0: none) ... */
+    size_t poison_index;    /* ... at this live element ... */
+    double poison_value;    /* ... with this; a loss asked for alone becomes this too */
+    bool poison_loss;       /* the loss is what is spoilt, not the gradient */
+    int stop_at;            /* leaves the step open instead of making this evaluation (0: never) */
 
     int evaluation;                      /* of the present step, counted from 1 */
     int64_t gradients, losses, products; /* evaluations made, in all */

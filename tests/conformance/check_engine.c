@@ -147,6 +147,18 @@ void check_frozen_outside_box(void **state) {
 
 /* ---- Frozen parameters ---- */
 
+/* Whether the seed makes a difference. */
+static bool draws_numbers(const subject_t *s, setup_t setup) {
+    rig_t *rig = subject_run(s, setup, STEPS), *other = subject_run(s, setup_extra(setup, "seed=2"), STEPS);
+    void *bits = rig_snapshot(rig), *others = rig_snapshot(other);
+    const bool differs = memcmp(bits, others, rig_elements(rig) * sizeof(double)) != 0;
+    free(bits);
+    free(others);
+    rig_free(rig);
+    rig_free(other);
+    return differs;
+}
+
 /* A parameter that never has a gradient stays, and the others go on as if it were not there. */
 void check_frozen(void **state) {
     static const layout_t WITH = {"with", 3, {{"matrix", 2, {7, 5}}, {"vector", 1, {13}}, {"frozen", 2, {3, 4}}}};
@@ -163,14 +175,16 @@ void check_frozen(void **state) {
     rig_t *with = subject_try(s, setup);
     if (with != NULL) {
         void *before = tensor_bits(with, 2);
+        with->leaves_out_frozen = true;
         CHECK_OK(rig_steps(with, STEPS));
         assert_true(tensor_bits_are(with, 2, before));
         double output[12];
         CHECK_OK(optim_output(with->opt, 2, output));
         for (size_t k = 0; k < 12; ++k) /* an average of what never moved */
             CHECK_CLOSE(output[k], element_read(OPTIM_F64, before, k), 1e-14);
-        with->count = 2; /* compare the others only */
-        rig_check_same(with, without, "beside a frozen parameter");
+        with->count = 2; /* compare the others only; numbers drawn for all tensors are others then */
+        if (!draws_numbers(s, setup))
+            rig_check_same(with, without, "beside a frozen parameter");
         with->count = 3;
         free(before);
     }

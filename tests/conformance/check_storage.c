@@ -20,7 +20,7 @@ static const form_t FORMS[] = {
 };
 
 /* Large enough for threads to share, with blocks and tiles that do not end together. */
-static const layout_t LARGE = {"large", 3, {{"vector", 1, {40009}}, {"matrix", 2, {61, 67}}, {"row", 2, {1, 4099}}}};
+static const layout_t LARGE = {"large", 3, {{"vector", 1, {14009}}, {"matrix", 2, {61, 37}}, {"row", 2, {1, 4099}}}};
 
 static void check_memory_known(const subject_t *s, setup_t setup) {
     rig_t *rig = subject_rig(s, setup);
@@ -31,6 +31,11 @@ static void check_memory_known(const subject_t *s, setup_t setup) {
     assert_int_equal(state[0], state[1]);
     assert_int_equal(scratch[0], scratch[1]);
     rig_free(rig);
+}
+
+/* A search may end early where numbers are coarse: forms of 16-bit parameters are not for comparing its runs. */
+static bool searches(const subject_t *s) {
+    return (s->needs & OPTIM_NEEDS_LOSS) != 0 && (s->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
 }
 
 static void check_form(const subject_t *s, setup_t setup) {
@@ -44,13 +49,18 @@ static void check_form(const subject_t *s, setup_t setup) {
     skip_each(s, setup_extra(setup, skip));
     free(skip);
     setup.layout = &LARGE;
-    if (s->wraps == 0)
-        compare_threads(s, setup, 3);
+    if (s->wraps > 0)
+        return;
+    cancel_each(s, setup, 1);
+    if (!s->is_variant)
+        compare_threads(s, setup, 2);
 }
 
 void check_storage(void **state) {
     const subject_t *s = *state;
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i) {
+        if (searches(s) && FORMS[i].dtype != OPTIM_F32 && FORMS[i].dtype != OPTIM_F64)
+            continue;
         const setup_t setup = setup_extra(setup_dtype(subject_setup(s), FORMS[i].dtype), FORMS[i].options);
         rig_t *rig = subject_try(s, setup); /* some forms are for element-wise methods only, and say so */
         if (rig != NULL)

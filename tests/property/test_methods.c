@@ -190,41 +190,6 @@ static void test_lamb_step_length(void **state) {
     rig_free(rig);
 }
 
-/* ---- Where adam goes wrong: x on [-1, 1], best at -1 ---- */
-
-static double play_cycle(const char *algorithm, const char *options, int period, double rare, double common, int steps,
-                         double lr, bool by_root) {
-    double x = 0, g = 0, lower = -1, upper = 1;
-    optim_t *opt;
-    CHECK_OK(optim_create(&opt, algorithm, options));
-    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
-    CHECK_OK(optim_set_bounds(opt, 0, &lower, &upper));
-    for (int t = 1; t <= steps; ++t) {
-        CHECK_OK(optim_set(opt, 0, "lr", by_root ? lr / sqrt(t) : lr));
-        g = t % period == 1 ? rare : common;
-        CHECK_OK(optim_step(opt));
-    }
-    optim_destroy(opt);
-    return x;
-}
-
-static void test_adam_goes_wrong(void **state) {
-    (void)state;
-    static const int STEPS[] = {300, 3000, 30000};
-    static const double AMSGRAD[] = {-0.9851, -0.9953, -0.9985};
-    const char *options = "beta1=0,beta2=0.058823529411764705,eps=0,bias_correction=0";
-    for (int k = 0; k < 3; ++k) {
-        CHECK_CLOSE(play_cycle("adam", options, 3, 4, -1, STEPS[k], 0.5, true), 1, 1e-4);
-        if (has_algorithm("amsgrad"))
-            CHECK_CLOSE(play_cycle("amsgrad", options, 3, 4, -1, STEPS[k], 0.5, true), AMSGRAD[k], 1e-4);
-    }
-    CHECK_CLOSE(play_cycle("adam", "beta1=0.9,beta2=0.99", 101, 1010, -10, 101000, 0.01, false), 1, 0.01);
-    if (has_algorithm("amsgrad"))
-        CHECK_CLOSE(play_cycle("amsgrad", "beta1=0.9,beta2=0.99", 101, 1010, -10, 101000, 0.01, false), -0.797, 1e-3);
-    if (has_algorithm("adamnc"))
-        CHECK_CLOSE(play_cycle("adamnc", "sqrt_decay=0", 101, 1010, -10, 101000, 0.01, false), -0.815, 1e-3);
-}
-
 /* ---- Games: extragradient comes home where simultaneous descent flies apart ---- */
 
 static double field(rig_t *rig) {
@@ -330,7 +295,6 @@ int main(void) {
         cmocka_unit_test(test_lbfgs_quadratic),
         cmocka_unit_test(test_dog_first_step),
         cmocka_unit_test(test_lamb_step_length),
-        cmocka_unit_test(test_adam_goes_wrong),
         cmocka_unit_test(test_bilinear_game),
         cmocka_unit_test(test_muon_singular_values),
         cmocka_unit_test(test_muon_memory),

@@ -12,53 +12,33 @@
  * eps stands outside the root and after the bias correction; the maximum is of the uncorrected v; decay is multiplied by
  * lr: all as torch.optim.Adam and AdamW. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
  */
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, BIAS_CORRECTION, DECOUPLED };
-#define COMMON_OPTIONS(decay)                                                                                          \
-    [LR] = {"lr", 1e-3, "[0,inf)", "step size (alpha in the paper)"},                                                  \
-    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},                                                    \
-    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},                                                 \
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},                                                             \
-    [WEIGHT_DECAY] = {"weight_decay", decay, "[0,inf)", "lambda"},                                                     \
-    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},                                           \
-    [BIAS_CORRECTION] = {"bias_correction", 1, "0|1", "0: c1 = c2 = 1"}
-static const option_t ADAM_OPTIONS[] = {
-    COMMON_OPTIONS(0),
-    [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters (1) or add to the gradient (0)"},
-    {0},
-};
-static const option_t ADAMW_OPTIONS[] = {COMMON_OPTIONS(0.01), {0}};
+#define COMMON_ROWS(decay)                                                                                             \
+    [LR] = LR_ROW(1e-3), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                  \
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(decay), [AMSGRAD] = AMSGRAD_ROW(0), [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1)
+static const option_t ADAM_OPTIONS[] = {COMMON_ROWS(0), [DECOUPLED] = DECOUPLED_ROW(0), {0}};
+static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
 
 enum { M, V, VMAX };
-static const state_t STATE[] = {
-    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
-    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
-    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
-    {0},
-};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
 typedef struct scalars {
-    double beta1, beta2, eps;
-    double step;            /* lr / c1 */
-    double inverse_root_c2; /* 1 / sqrt(c2) */
-    double l2, shrink;      /* of line 1: g + l2 p, and shrink p */
+    double beta1, beta2, eps, step, inverse_root_c2;
+    decay_t decay;
 } scalars_t;
 
 static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]);
     const bool correct = o[BIAS_CORRECTION] != 0;
     *k = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
-        .step = correct ? o[LR] / (1 - pow(o[BETA1], group->t)) : o[LR],
-        .inverse_root_c2 = correct ? 1 / sqrt(1 - pow(o[BETA2], group->t)) : 1,
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
+        .step = correct ? o[LR] / correction(o[BETA1], group->t) : o[LR],
+        .inverse_root_c2 = correct ? 1 / sqrt(correction(o[BETA2], group->t)) : 1,
+        .decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]),
     };
 }
 
@@ -70,29 +50,28 @@ static void prepare_adamw(const group_t *group, void *scalars) {
     prepare_decay(group, true, scalars);
 }
 
-static inline void step(const tile_t *t, const bool amsgrad) {
+static inline void update_with(const tile_t *t, const bool amsgrad) {
     const scalars_t *k = t->scalars;
-    const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, lr_c1 = (real)k->step,
-               inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->l2, shrink = (real)k->shrink;
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const real eps = (real)k->eps, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
+               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
-        v[i] = settled(beta2 * v[i] + one_beta2 * gi * gi);
-        real h = v[i];
-        if (amsgrad)
-            h = vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - lr_c1 * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
+        m[i] = ema(m[i], gi, beta1);
+        v[i] = ema(v[i], gi * gi, beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
     }
 }
 
 static void update(const tile_t *t) {
     if (t->state[VMAX] == NULL)
-        step(t, false);
+        update_with(t, false);
     else
-        step(t, true);
+        update_with(t, true);
 }
 
 const method_t METHOD(adam) = {

@@ -7,28 +7,13 @@
  * Feedback via Mirror Prox", 2025.
  *
  *     1. z_half = prox_{lr_extra}(z, g at z)
- *     2. z = prox_{lr}(z, g at z_half)
- *
- *     euclidean:  prox_lr(z, g) = (z + lr reg anchor - lr g) / (1 + lr reg)
- *     entropic:   u = (log z + lr reg log anchor - lr g) / (1 + lr reg) on every row along the last axis,
- *                 prox_lr(z, g) = exp(u) / sum exp(u);   an entry that underflows to 0 stays 0
+ *     2. z = prox_{lr}(z, g at z_half)                         prox, euclidean or entropic: see prox.h
  *
  * The anchor is the initial point; lr_extra = 0 means lr. State: anchor if reg > 0; z within a step: 4 (8) bytes in f32.
  */
 #include <string.h>
-#include <tgmath.h>
 
-#include "engine/method.h"
-
-enum { LR, LR_EXTRA, MIRROR, REG };
-enum { EUCLIDEAN, ENTROPIC };
-static const option_t OPTIONS[] = {
-    [LR] = {"lr", 0.1, "(0,inf)", "step of the update"},
-    [LR_EXTRA] = {"lr_extra", 0, "[0,inf)", "step of the trial; 0: lr"},
-    [MIRROR] = {"mirror", EUCLIDEAN, "euclidean|entropic", "entropic: rows are probability vectors"},
-    [REG] = {"reg", 0, "[0,inf)", "strength of the pull towards the initial point"},
-    {0},
-};
+#include "methods/games/prox.h"
 
 enum { ANCHOR, Z };
 static const state_t STATE[] = {
@@ -37,75 +22,36 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
-    double lr, reg;
-} scalars_t;
-
 enum { AT_Z, AT_Z_HALF };
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
-    const bool trial = group->step->stage == AT_Z && o[LR_EXTRA] > 0;
-    *(scalars_t *)scalars = (scalars_t){trial ? o[LR_EXTRA] : o[LR], o[REG]};
+    *(prox_scalars_t *)scalars = group->step->stage == AT_Z ? prox_trial_of(o) : prox_update_of(o);
 }
 
 static void save(const tile_t *t) {
     memcpy(t->state[Z], t->p, t->n * sizeof(real));
 }
 
-static void prox_euclidean(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const real lr = (real)k->lr, pull = (real)(k->lr * k->reg), divisor = (real)(1 + k->lr * k->reg);
+static void euclidean(const tile_t *t) {
+    const prox_t k = prox_of(*(const prox_scalars_t *)t->scalars);
     real *restrict p = t->p;
     const real *restrict z = t->state[Z], *restrict g = t->g, *anchor = t->state[ANCHOR];
-    if (anchor == NULL)
-        for (size_t i = 0; i < t->n; ++i)
-            p[i] = z[i] - lr * g[i];
-    else
-        for (size_t i = 0; i < t->n; ++i)
-            p[i] = (z[i] + pull * anchor[i] - lr * g[i]) / divisor;
-}
-
-/* One row: u into p, then its softmax with the largest entry taken out. */
-static void prox_row(size_t n, real lr, real pull, const real *z, const real *anchor, const real *g, real *p) {
-    real most = -(real)INFINITY, sum = 0;
-    for (size_t j = 0; j < n; ++j) {
-        const real pulled = anchor == NULL ? 0 : pull * log(anchor[j]);
-        p[j] = z[j] > 0 ? (log(z[j]) + pulled - lr * g[j]) / (1 + pull) : -(real)INFINITY;
-        most = larger(most, p[j]);
-    }
-    for (size_t j = 0; j < n; ++j) {
-        p[j] = z[j] > 0 ? exp(p[j] - most) : 0;
-        sum += p[j];
-    }
-    for (size_t j = 0; j < n; ++j)
-        p[j] /= sum;
-}
-
-/* On a whole tensor. */
-static void prox_entropic(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const size_t n = t->tensor->ndim == 0 ? 1 : (size_t)t->tensor->dims[t->tensor->ndim - 1];
-    const real *z = t->state[Z], *g = t->g, *anchor = t->state[ANCHOR];
-    real *p = t->p;
-    for (size_t i = 0; i < t->n; i += n)
-        prox_row(n, (real)k->lr, (real)(k->lr * k->reg), z + i, anchor == NULL ? NULL : anchor + i, g + i, p + i);
-}
-
-/* Counts what has no logarithm. */
-static void outside(const tile_t *t) {
-    const real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = p[i] > 0 ? 0 : 1;
+        p[i] = prox_euclidean(k, z[i], anchor, i, g[i]);
 }
 
-enum { SAVE, PROX_EUCLIDEAN, PROX_ENTROPIC, OUTSIDE };
+static void entropic(const tile_t *t) {
+    prox_entropic(prox_of(*(const prox_scalars_t *)t->scalars), t, t->state[Z], t->state[ANCHOR], t->p);
+}
+
+enum { SAVE, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
 
 static void prox(step_t *s) {
     if (s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, PROX_ENTROPIC);
+        step_tensors(s, UPDATE_ENTROPIC);
     else
-        step_update(s, PROX_EUCLIDEAN);
+        step_update(s, UPDATE_EUCLIDEAN);
 }
 
 static optim_status advance(step_t *s) {
@@ -113,8 +59,8 @@ static optim_status advance(step_t *s) {
         prox(s);
         return OPTIM_OK;
     }
-    if (s->t == 1 && s->option[MIRROR] == ENTROPIC && step_reduce(s, OUTSIDE, 1)[0] > 0)
-        return step_fail(s, OPTIM_ERR_DOMAIN, "mirror=entropic needs positive parameters: start inside the simplex");
+    if (prox_starts_outside(s, OUTSIDE))
+        return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
     step_update(s, SAVE);
     prox(s);
     return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_Z_HALF);
@@ -126,11 +72,11 @@ const method_t METHOD(extragradient) = {
     .citation = "Korpelevich: The extragradient method for finding saddle points and other problems, 1976; Nemirovski: "
                 "Prox-method with rate of convergence O(1/t), 2004",
     .evaluations = "2 gradients",
-    .options = OPTIONS,
+    .options = PROX_OPTIONS,
     .states = STATE,
     .flags = REQUESTS | WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .scalars = sizeof(prox_scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {save, prox_euclidean, prox_entropic, outside},
+    .kernels = {save, euclidean, entropic, prox_outside},
 };

@@ -1,0 +1,82 @@
+/*
+ * aggmo: the mean of several momentum methods with decays ever nearer to 1.
+ *
+ * Lucas, Sun, Zemel, Grosse, "Aggregated Momentum: Stability Through Passive Damping", 2019, arXiv:1804.00325.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *     2. v_i <- beta_i v_i + g,   beta_i = 1 - agg_base^i,  i = 0 .. num_betas - 1
+ *     3. p <- p - (lr / num_betas) sum_i v_i
+ *
+ * The buffers are undamped sums, as the authors': with the defaults a constant gradient is followed at 37 lr. v_0 is the
+ * gradient itself. State: num_betas buffers, 4 num_betas bytes a parameter in f32.
+ */
+#include <string.h>
+#include <tgmath.h>
+
+#include "engine/method.h"
+
+enum { LR, NUM_BETAS, AGG_BASE, WEIGHT_DECAY, DECOUPLED };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.1, "[0,inf)", "step size"},
+    [NUM_BETAS] = {"num_betas", 3, "integer [1,inf)", "buffers (K in the paper)"},
+    [AGG_BASE] = {"agg_base", 0.1, "(0,1)", "beta_i = 1 - agg_base^i"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},
+    [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters (1) or add to the gradient (0)"},
+    {0},
+};
+
+enum { V };
+static const state_t STATE[] = {
+    [V] = {"v", "momentum buffers", LIKE_PARAM, KEPT, .copies = "num_betas"},
+    {0},
+};
+
+typedef struct scalars {
+    double step, agg_base, l2, shrink;
+    size_t num_betas;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
+    *(scalars_t *)scalars = (scalars_t){
+        .step = o[LR] / o[NUM_BETAS],
+        .agg_base = o[AGG_BASE],
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
+        .num_betas = (size_t)o[NUM_BETAS],
+    };
+}
+
+/* Line 2 for one buffer, which is added to the sum. */
+static inline void accumulate(const tile_t *t, real beta, real l2, real *restrict v, real *restrict sum) {
+    const real *restrict g = t->g, *restrict p = t->p;
+    for (size_t i = 0; i < t->n; ++i) {
+        v[i] = settled(beta * v[i] + (g[i] + l2 * p[i]));
+        sum[i] += v[i];
+    }
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real step = (real)k->step, shrink = (real)k->shrink;
+    real *restrict p = t->p, *v = t->state[V], sum[TILE_ELEMENTS];
+    memset(sum, 0, t->n * sizeof *sum);
+    for (size_t b = 0; b < k->num_betas; ++b)
+        accumulate(t, (real)(1 - pow(k->agg_base, (double)b)), (real)k->l2, v + b * t->stride, sum);
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = shrink * p[i] - step * sum[i];
+}
+
+const method_t METHOD(aggmo) = {
+    .name = "aggmo",
+    .purpose = "mean of several momentum methods with decays ever nearer to 1",
+    .citation = "Lucas et al.: Aggregated Momentum: Stability Through Passive Damping, 2019, arXiv:1804.00325",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .kernels = {update},
+};

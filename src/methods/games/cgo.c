@@ -1,0 +1,184 @@
+/*
+ * cgo: competitive gradient optimization; optimistic=1: OCGO. For zero-sum games min_x max_y f(x, y).
+ *
+ * Vyas, Bullins, Azizzadenesheli, "Competitive Gradient Optimization", 2023, arXiv:2205.14232.
+ *
+ *     direction(z):  1. (F_x, F_y) = gradient at z;   b = F_x - alpha D_xy F_y
+ *                    2. solve (I + alpha^2 D_xy D_yx) d_x = b  by conjugate gradients from 0
+ *                    3. d_y = F_y + alpha D_yx d_x
+ *     4. d = direction(z);   optimistic: d = direction(z - lr d)
+ *     5. z = z - lr d
+ *
+ * F = (grad_x f, -grad_y f) is what the caller hands over; products are those of the Hessian of f itself: D_xy w is the
+ * x-part of H (0, w), D_yx v the y-part of H (v, 0). All of a step's evaluations are made on one sample. CG ends when |r|
+ * <= cg_tol |b|, after cg_iters iterations, or with r = 0. One solve is enough: d_y then equals (I + alpha^2 D_yx D_xy)^{-1}
+ * (F_y + alpha D_yx F_x). As in the authors' code OCGO evaluates anew at the trial point; the paper's listing re-uses the
+ * last direction. alpha = lr gives competitive gradient descent. State: none between steps; within a step d, r, p, the
+ * direction and the product, and z if optimistic: 20 (24) bytes a parameter in f32.
+ */
+#include <string.h>
+
+#include "methods/algebra.h"
+
+enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.05, "[0,inf)", "step size"},
+    [ALPHA] = {"alpha", 1, "[0,inf)", "weight of the interaction; 0: simultaneous descent"},
+    [OPTIMISTIC] = {"optimistic", 0, "0|1", "take the direction at the end of a trial step"},
+    [CG_ITERS] = {"cg_iters", 50, "integer [1,inf)", "most iterations of conjugate gradients"},
+    [CG_TOL] = {"cg_tol", 1e-12, "[0,inf)", "residual, relative to the right-hand side, at which they end"},
+    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are x"},
+    {0},
+};
+
+enum { D = ALGEBRA_ROW + 1, R, P, V, HV, Z, RHO, STOP, ITERATIONS, AGAIN };
+static const state_t STATE[] = {
+    ALGEBRA_STATE,
+    [D] = {"d", "the direction of the step", LIKE_PARAM, WITHIN_STEP},
+    [R] = {"r", "residual of CG", LIKE_PARAM, WITHIN_STEP},
+    [P] = {"p", "search direction of CG", LIKE_PARAM, WITHIN_STEP},
+    [V] = {"v", "what the Hessian is multiplied by", LIKE_PARAM, DIRECTION},
+    [HV] = {"Hv", "the product", LIKE_PARAM, PRODUCT},
+    [Z] = {"z", "the point that the trial step leaves", LIKE_PARAM, RESTORE_POINT, .when = "optimistic"},
+    [RHO] = {"rho", "<r,r>", PER_METHOD, WITHIN_STEP},
+    [STOP] = {"stop", "rho at which CG ends", PER_METHOD, WITHIN_STEP},
+    [ITERATIONS] = {"iterations", "of CG so far", PER_METHOD, WITHIN_STEP},
+    [AGAIN] = {"again", "whether this is the direction at the trial point", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    algebra_scalars_t algebra; /* first: the kernels of algebra.h read it */
+    double lr;
+    size_t split;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    scalars_t *k = scalars;
+    algebra_prepare(group, &k->algebra);
+    k->lr = group->option[LR];
+    k->split = (size_t)group->step->option[SPLIT];
+}
+
+/* The x-part or the y-part of a vector: the other becomes 0. */
+static void keep_part(const tile_t *t, bool x) {
+    const scalars_t *k = t->scalars;
+    if ((t->tensor->id < k->split) != x)
+        memset(algebra_at(t, k->algebra.to), 0, t->n * sizeof(real));
+}
+static void keep_x(const tile_t *t) {
+    keep_part(t, true);
+}
+static void keep_y(const tile_t *t) {
+    keep_part(t, false);
+}
+
+static void go(const tile_t *t) {
+    blas_axpy(t->n, -((const scalars_t *)t->scalars)->lr, t->state[D], t->p);
+}
+
+enum { KEEP_X = ALGEBRA_KERNEL_COUNT, KEEP_Y, GO };
+
+static void keep(step_t *s, int kernel, int row) {
+    algebra_operands(s, vector(row), vector(row), 0);
+    step_update(s, kernel);
+}
+
+enum { AT_Z, AT_TRIAL, PRODUCT_WITH_F, PRODUCT_WITH_P, PRODUCT_BACK, PRODUCT_WITH_D };
+
+/* Asks for the product with the x-part or the y-part of a vector. */
+static optim_status multiply(step_t *s, int kernel, int row, int stage) {
+    copy(s, vector(row), vector(V));
+    keep(s, kernel, V);
+    return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, stage);
+}
+
+/* r = (F_x, 0), d = (0, F_y) */
+static optim_status begin(step_t *s) {
+    *s->scalar[AGAIN] = s->stage == AT_TRIAL;
+    if (s->option[OPTIMISTIC] != 0 && s->stage == AT_Z)
+        copy(s, vector(PARAMETERS), vector(Z));
+    copy(s, vector(GRADIENT), vector(R));
+    keep(s, KEEP_X, R);
+    copy(s, vector(GRADIENT), vector(D));
+    keep(s, KEEP_Y, D);
+    return multiply(s, KEEP_Y, D, PRODUCT_WITH_F);
+}
+
+/* Another iteration with the search direction p, or the solution. */
+static optim_status iterate(step_t *s, double rho) {
+    *s->scalar[RHO] = rho;
+    if (rho > *s->scalar[STOP] && rho > 0 && *s->scalar[ITERATIONS] < s->option[CG_ITERS])
+        return multiply(s, KEEP_X, P, PRODUCT_WITH_P);
+    return multiply(s, KEEP_X, D, PRODUCT_WITH_D);
+}
+
+/* Line 1: r = b. */
+static optim_status start_solving(step_t *s) {
+    const double tolerance = s->option[CG_TOL];
+    keep(s, KEEP_X, HV);
+    axpy(s, -s->option[ALPHA], vector(HV), vector(R));
+    copy(s, vector(R), vector(P));
+    const double rho = dot(s, vector(R), vector(R));
+    *s->scalar[STOP] = tolerance * tolerance * rho;
+    *s->scalar[ITERATIONS] = 0;
+    return iterate(s, rho);
+}
+
+/* Line 2, with q = p + alpha^2 D_xy D_yx p in the place of the product. */
+static optim_status go_on_solving(step_t *s) {
+    const double rho = *s->scalar[RHO], alpha = s->option[ALPHA];
+    keep(s, KEEP_X, HV);
+    scale(s, alpha * alpha, vector(HV));
+    axpy(s, 1, vector(P), vector(HV));
+    const double a = rho / dot(s, vector(P), vector(HV));
+    axpy(s, a, vector(P), vector(D));
+    axpy(s, -a, vector(HV), vector(R));
+    const double rho_new = dot(s, vector(R), vector(R));
+    scale(s, rho_new / rho, vector(P));
+    axpy(s, 1, vector(R), vector(P));
+    ++*s->scalar[ITERATIONS];
+    return iterate(s, rho_new);
+}
+
+/* Lines 3 to 5. */
+static optim_status complete(step_t *s) {
+    const bool optimistic = s->option[OPTIMISTIC] != 0;
+    keep(s, KEEP_Y, HV);
+    axpy(s, s->option[ALPHA], vector(HV), vector(D));
+    if (optimistic)
+        copy(s, vector(Z), vector(PARAMETERS));
+    step_update(s, GO);
+    if (!optimistic || *s->scalar[AGAIN] != 0)
+        return OPTIM_OK;
+    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
+}
+
+static optim_status advance(step_t *s) {
+    switch (s->stage) {
+    case PRODUCT_WITH_F:
+        return start_solving(s);
+    case PRODUCT_WITH_P:
+        return multiply(s, KEEP_Y, HV, PRODUCT_BACK);
+    case PRODUCT_BACK:
+        return go_on_solving(s);
+    case PRODUCT_WITH_D:
+        return complete(s);
+    default:
+        return begin(s);
+    }
+}
+
+const method_t METHOD(cgo) = {
+    .name = "cgo",
+    .purpose = "descent that reckons with the other player's answer, by Hessian-vector products and conjugate gradients",
+    .citation = "Vyas, Bullins, Azizzadenesheli: Competitive Gradient Optimization, 2023, arXiv:2205.14232",
+    .evaluations = "1 gradient, 2 Hessian-vector products and 2 for each iteration of CG; optimistic=1: all twice",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = REQUESTS | REQUESTS_PRODUCTS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {ALGEBRA_KERNELS, keep_x, keep_y, go},
+};

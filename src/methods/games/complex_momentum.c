@@ -1,0 +1,174 @@
+/*
+ * complex_momentum: gradient descent with a complex momentum coefficient. complex_adam: the same with Adam's scaling.
+ *
+ * Lorraine, Acuna, Vicol, Duvenaud, "Complex Momentum for Optimization in Games", 2022, arXiv:2102.08431; complex_adam from
+ * knowledge of the paper's listing.
+ *
+ *     1. mu = beta mu - g,   beta = beta_mag e^{i beta_arg}, mu complex and at first 0
+ *     2. complex_momentum:  p = p + Re(lr e^{i lr_arg} mu)
+ *        complex_adam:      v = beta2 v + (1 - beta2) g^2;   p = p + lr Re(mu) / (sqrt(v / (1 - beta2^t)) + eps)
+ *
+ * Simultaneous: both players with the gradient at z. alternating = 1: player 1 first; then a second gradient, at the new
+ * point, for player 2; both with the same t. There is no factor 1 - beta on g: with beta_arg = 0 the first is the heavy ball
+ * with an undamped buffer, the second takes steps 1 / (1 - beta_mag) times Adam's, and pi is negative momentum.
+ * State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g, 8 more.
+ */
+#include <string.h>
+
+#include "engine/method.h"
+
+enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS };
+#define COMMON_OPTIONS(rate)                                                                                           \
+    [LR] = {"lr", rate, "(0,inf)", "step size"},                                                                       \
+    [BETA_MAG] = {"beta_mag", 0.9, "[0,1)", "magnitude of the momentum coefficient"},                                  \
+    [BETA_ARG] = {"beta_arg", 0.39269908169872414, "[0,3.141592653589793]", "its angle; 0: heavy ball, pi: negative"}, \
+    [ALTERNATING] = {"alternating", 0, "0|1", "player 2 answers player 1's step"},                                     \
+    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are player 1's"}
+static const option_t MOMENTUM_OPTIONS[] = {
+    COMMON_OPTIONS(0.01),
+    [LR_ARG] = {"lr_arg", 0, "(-inf,inf)", "angle of the step size"},
+    {0},
+};
+static const option_t ADAM_OPTIONS[] = {
+    COMMON_OPTIONS(1e-3),
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the corrected root"},
+    {0},
+};
+
+enum { RE, IM, Z, G, V };
+#define COMMON_STATES                                                                                                  \
+    [RE] = {"re", "real part of the momentum", LIKE_PARAM, KEPT},                                                      \
+    [IM] = {"im", "its imaginary part", LIKE_PARAM, KEPT},                                                             \
+    [Z] = {"z", "the point before player 1's step", LIKE_PARAM, RESTORE_POINT, .when = "alternating"},                 \
+    [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP, .when = "alternating"}
+static const state_t MOMENTUM_STATES[] = {COMMON_STATES, {0}};
+static const state_t ADAM_STATES[] = {
+    COMMON_STATES,
+    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
+    {0},
+};
+
+typedef struct scalars {
+    double beta_re, beta_im, lr_re, lr_im;
+    double beta2, inverse_root_c2, eps;
+    size_t split;
+} scalars_t;
+
+static scalars_t prepare_common(const group_t *group, double lr_arg) {
+    const double *o = group->option;
+    return (scalars_t){
+        .beta_re = o[BETA_MAG] * cos(o[BETA_ARG]),
+        .beta_im = o[BETA_MAG] * sin(o[BETA_ARG]),
+        .lr_re = o[LR] * cos(lr_arg),
+        .lr_im = o[LR] * sin(lr_arg),
+        .split = (size_t)group->step->option[SPLIT],
+    };
+}
+
+static void prepare_momentum(const group_t *group, void *scalars) {
+    *(scalars_t *)scalars = prepare_common(group, group->option[LR_ARG]);
+}
+
+static void prepare_adam(const group_t *group, void *scalars) {
+    scalars_t *k = scalars;
+    *k = prepare_common(group, 0);
+    k->beta2 = group->option[BETA2];
+    k->inverse_root_c2 = 1 / sqrt(1 - pow(k->beta2, group->t));
+    k->eps = group->option[EPS];
+}
+
+/* Lines 1 and 2; `keep` = 0 moves the parameters alone. */
+static inline void step(const tile_t *t, const real *g, const bool adam, const bool keep) {
+    const scalars_t *k = t->scalars;
+    const real beta_re = (real)k->beta_re, beta_im = (real)k->beta_im, lr_re = (real)k->lr_re, lr_im = (real)k->lr_im,
+               beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2,
+               eps = (real)k->eps;
+    real *restrict p = t->p, *restrict re = t->state[RE], *restrict im = t->state[IM],
+                   *restrict v = adam ? t->state[V] : NULL;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real mu_re = settled(beta_re * re[i] - beta_im * im[i] - g[i]),
+                   mu_im = settled(beta_im * re[i] + beta_re * im[i]);
+        real moved = lr_re * mu_re - lr_im * mu_im;
+        if (adam) {
+            const real square = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
+            moved = quotient(moved, sqrt(square) * inverse_root_c2 + eps);
+            if (keep)
+                v[i] = square;
+        }
+        if (keep) {
+            re[i] = mu_re;
+            im[i] = mu_im;
+        }
+        p[i] += moved;
+    }
+}
+
+static bool is_player_1(const tile_t *t) {
+    return t->tensor->id < ((const scalars_t *)t->scalars)->split;
+}
+
+/* alternating: player 1's step is a trial until the second gradient has come. */
+static inline void begin(const tile_t *t, const bool adam) {
+    memcpy(t->state[Z], t->p, t->n * sizeof(real));
+    memcpy(t->state[G], t->g, t->n * sizeof(real));
+    if (is_player_1(t))
+        step(t, t->g, adam, false);
+}
+
+static inline void complete(const tile_t *t, const bool adam) {
+    const bool again = t->state[Z] != NULL && is_player_1(t);
+    if (again)
+        memcpy(t->p, t->state[Z], t->n * sizeof(real));
+    step(t, again ? t->state[G] : t->g, adam, true);
+}
+
+static void begin_momentum(const tile_t *t) {
+    begin(t, false);
+}
+static void complete_momentum(const tile_t *t) {
+    complete(t, false);
+}
+static void begin_adam(const tile_t *t) {
+    begin(t, true);
+}
+static void complete_adam(const tile_t *t) {
+    complete(t, true);
+}
+
+enum { BEGIN, COMPLETE };
+enum { AT_Z, PLAYER_1_MOVED };
+
+static optim_status advance(step_t *s) {
+    const bool begins = s->option[ALTERNATING] != 0 && s->stage == AT_Z;
+    step_update(s, begins ? BEGIN : COMPLETE);
+    return begins ? step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, PLAYER_1_MOVED) : OPTIM_OK;
+}
+
+const method_t METHOD(complex_momentum) = {
+    .name = "complex_momentum",
+    .purpose = "gradient descent with a complex momentum coefficient; for games",
+    .citation = "Lorraine, Acuna, Vicol, Duvenaud: Complex Momentum for Optimization in Games, 2022, arXiv:2102.08431",
+    .evaluations = "1 gradient; alternating=1: 2",
+    .options = MOMENTUM_OPTIONS,
+    .states = MOMENTUM_STATES,
+    .flags = REQUESTS | BY_ELEMENT,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_momentum,
+    .advance = advance,
+    .kernels = {[BEGIN] = begin_momentum, [COMPLETE] = complete_momentum},
+};
+
+const method_t METHOD(complex_adam) = {
+    .name = "complex_adam",
+    .purpose = "Adam with a complex momentum coefficient; for games",
+    .citation = "Lorraine, Acuna, Vicol, Duvenaud: Complex Momentum for Optimization in Games, 2022, arXiv:2102.08431",
+    .evaluations = "1 gradient; alternating=1: 2",
+    .options = ADAM_OPTIONS,
+    .states = ADAM_STATES,
+    .flags = REQUESTS | BY_ELEMENT,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_adam,
+    .advance = advance,
+    .kernels = {[BEGIN] = begin_adam, [COMPLETE] = complete_adam},
+};

@@ -1,0 +1,136 @@
+/*
+ * extra_adam: extragradient with Adam's step in both halves.
+ *
+ * Gidel, Berard, Vignoud, Vincent, Lacoste-Julien, "A Variational Inequality Perspective on Generative Adversarial Networks",
+ * 2019, arXiv:1802.10551.
+ *
+ *     move(g):  s = s + 1;   g = g + weight_decay p  at the point where g was taken
+ *               m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;   amsgrad: vmax = max(vmax, v), h = vmax; else h = v
+ *               returns -lr sqrt(1 - beta2^s) / (1 - beta1^s) m / (sqrt(h) + eps)
+ *     1. z_half = z + move(g at z)
+ *     2. z = z + move(g at z_half)
+ *
+ * The moments and s advance twice a step, as in the authors' code; eps is added to the uncorrected root. Until the second
+ * gradient has come the first is kept and the moments wait, so that the step can be abandoned.
+ * State: m, v (and vmax), 8 (12) bytes a parameter in f32; within a step z and the first gradient, 8 more.
+ */
+#include <string.h>
+
+#include "engine/method.h"
+
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-3, "[0,inf)", "step size of both halves"},
+    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    {0},
+};
+
+enum { M, V, VMAX, Z, G };
+static const state_t STATE[] = {
+    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
+    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
+    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
+    [Z] = {"z", "the point that the trial step leaves", LIKE_PARAM, RESTORE_POINT},
+    [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, eps, weight_decay;
+    double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
+} scalars_t;
+
+enum { AT_Z, AT_Z_HALF };
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, s = 2 * group->t - (group->step->stage == AT_Z ? 1 : 0);
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = o[EPS],
+        .weight_decay = o[WEIGHT_DECAY],
+        .step = o[LR] * sqrt(1 - pow(o[BETA2], s)) / (1 - pow(o[BETA1], s)),
+    };
+}
+
+typedef struct moments {
+    real m, v, vmax;
+} moments_t;
+
+static inline moments_t average(moments_t s, real g, real beta1, real one_beta1, real beta2, real one_beta2) {
+    const real v = settled(beta2 * s.v + one_beta2 * g * g);
+    return (moments_t){settled(beta1 * s.m + one_beta1 * g), v, larger(s.vmax, v)};
+}
+
+/* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
+static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
+    const scalars_t *k = t->scalars;
+    const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
+               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay,
+               step = (real)k->step;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
+                   *restrict z = t->state[Z], *restrict g1 = t->state[G];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + decay * p[i];
+        moments_t s = {m[i], v[i], amsgrad ? vmax[i] : 0};
+        if (second)
+            s = average(s, g1[i], beta1, one_beta1, beta2, one_beta2);
+        s = average(s, gi, beta1, one_beta1, beta2, one_beta2);
+        const real from = second ? z[i] : p[i], move = step * quotient(s.m, sqrt(amsgrad ? s.vmax : s.v) + eps);
+        if (second) {
+            m[i] = s.m;
+            v[i] = s.v;
+            if (amsgrad)
+                vmax[i] = s.vmax;
+        } else {
+            z[i] = from;
+            g1[i] = gi;
+        }
+        p[i] = from - move;
+    }
+}
+
+static void trial(const tile_t *t) {
+    if (t->state[VMAX] == NULL)
+        half(t, false, false);
+    else
+        half(t, false, true);
+}
+
+static void update(const tile_t *t) {
+    if (t->state[VMAX] == NULL)
+        half(t, true, false);
+    else
+        half(t, true, true);
+}
+
+enum { TRIAL, UPDATE };
+
+static optim_status advance(step_t *s) {
+    if (s->stage == AT_Z_HALF) {
+        step_update(s, UPDATE);
+        return OPTIM_OK;
+    }
+    step_update(s, TRIAL);
+    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_Z_HALF);
+}
+
+const method_t METHOD(extra_adam) = {
+    .name = "extra_adam",
+    .purpose = "extragradient with Adam's step in both halves",
+    .citation =
+        "Gidel et al.: A Variational Inequality Perspective on Generative Adversarial Networks, 2019, arXiv:1802.10551",
+    .evaluations = "2 gradients",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = REQUESTS | CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[TRIAL] = trial, [UPDATE] = update},
+};

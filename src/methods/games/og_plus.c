@@ -1,0 +1,144 @@
+/*
+ * og_plus: optimistic gradient with a rate of its own for the optimistic step (OG+, OptDA+).
+ *
+ * Hsieh, Antonakopoulos, Cevher, Mertikopoulos, "No-Regret Learning in Games with Noisy Feedback: Faster Rates and Adaptivity
+ * via Learning Rate Separation", 2022, arXiv:2206.06015. From knowledge of the paper; no public code was found.
+ *
+ *     with tau = t + 1, player by player:
+ *     1. eta = lr tau^-lr_power,   gamma = lr_extra tau^-extra_power;
+ *        adaptive: eta = lr / sqrt(1 + G + D),   gamma = lr_extra / (1 + G)^(1/2 - q),   G, D of the steps before this one
+ *     2. dual = 0 (OG+):     X_new = X - eta g;   dual = 1 (OptDA+):   S = S + g,  X_new = X_1 - eta S
+ *     3. adaptive: G = G + |g|^2,   D = D + |X_new - X|^2
+ *     4. X = X_new;   p = X - gamma g
+ *
+ * g is taken at the parameters, first at the initial point X_1. G and D at the rates of index t + 1 hold the steps up to
+ * t - 1, the paper's sums to (t + 1) - 2. Output: X. One pass; adaptive two.
+ * State: X, with dual = 1 also X_1 and S: 4 (12) bytes a parameter in f32; G and D of both players in double.
+ */
+#include <string.h>
+
+#include "engine/method.h"
+
+enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.1, "(0,inf)", "eta: step of the update"},
+    [LR_EXTRA] = {"lr_extra", 0.2, "(0,inf)", "gamma: the optimistic step, at least lr"},
+    [LR_POWER] = {"lr_power", 0, "[0,1]", "eta falls as this power of t; with noise 1/2"},
+    [EXTRA_POWER] = {"extra_power", 0, "[0,1]", "gamma falls as this power of t; with noise 1/4"},
+    [DUAL] = {"dual", 0, "0|1", "0: OG+; 1: OptDA+, dual averaging from the initial point"},
+    [ADAPTIVE] = {"adaptive", 0, "0|1", "rates from what each player has seen; the powers are ignored"},
+    [Q] = {"q", 0.25, "(0,0.25]", "exponent of the adaptive gamma"},
+    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are player 1's"},
+    {0},
+};
+
+static const char *check(const double *option) {
+    return option[LR_EXTRA] < option[LR] ? "lr_extra must not be smaller than lr" : NULL;
+}
+
+enum { PLAYERS = 2 };
+enum { X, X1, S, G, D };
+static const state_t STATE[] = {
+    [X] = {"X", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
+    [X1] = {"X1", "the initial point", LIKE_PARAM, KEPT, .when = "dual", .from_param = true},
+    [S] = {"S", "sum of the gradients", LIKE_PARAM, KEPT, .when = "dual"},
+    [G] = {"G", "each player's sum of squared gradient norms", PER_METHOD, KEPT, .numbers = PLAYERS},
+    [D] = {"D", "each player's sum of squared steps", PER_METHOD, KEPT, .numbers = PLAYERS},
+    {0},
+};
+
+typedef struct scalars {
+    double eta[PLAYERS], gamma[PLAYERS];
+    size_t split;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, tau = group->t + 1;
+    scalars_t *k = scalars;
+    k->split = (size_t)group->step->option[SPLIT];
+    for (int player = 0; player < PLAYERS; ++player) {
+        const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
+        k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
+        k->gamma[player] =
+            o[ADAPTIVE] != 0 ? o[LR_EXTRA] * pow(seen, o[Q] - 0.5) : o[LR_EXTRA] * pow(tau, -o[EXTRA_POWER]);
+    }
+}
+
+static size_t player_of(const tensor_t *tensor, size_t split) {
+    return tensor->id < split ? 0 : 1;
+}
+
+/* Squares for line 3. */
+static void squares(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real eta = (real)k->eta[player_of(t->tensor, k->split)];
+    const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
+    double *restrict seen = t->term[0], *restrict moved = t->term[1];
+    for (size_t i = 0; i < t->n; ++i) {
+        const double gi = (double)g[i],
+                     step = (double)(sum == NULL ? eta * g[i] : x1[i] - eta * (sum[i] + g[i]) - x[i]);
+        seen[i] = gi * gi;
+        moved[i] = step * step;
+    }
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const size_t player = player_of(t->tensor, k->split);
+    const real eta = (real)k->eta[player], gamma = (real)k->gamma[player];
+    real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[S];
+    const real *restrict g = t->g, *restrict x1 = t->state[X1];
+    for (size_t i = 0; sum == NULL && i < t->n; ++i) {
+        x[i] -= eta * g[i];
+        p[i] = x[i] - gamma * g[i];
+    }
+    for (size_t i = 0; sum != NULL && i < t->n; ++i) {
+        sum[i] += g[i];
+        x[i] = x1[i] - eta * sum[i];
+        p[i] = x[i] - gamma * g[i];
+    }
+}
+
+enum { SQUARES, UPDATE };
+
+static void accumulate(step_t *s) {
+    for (size_t n = 0; n < step_tensor_count(s); ++n) {
+        const tensor_t *tensor = step_tensor(s, n);
+        if (tensor == NULL)
+            continue;
+        const size_t player = player_of(tensor, (size_t)s->option[SPLIT]);
+        s->scalar[G][player] += step_tensor_sum(s, n)[0];
+        s->scalar[D][player] += step_tensor_sum(s, n)[1];
+    }
+}
+
+static optim_status advance(step_t *s) {
+    const bool adaptive = s->option[ADAPTIVE] != 0;
+    if (adaptive)
+        (void)step_reduce(s, SQUARES, 2);
+    step_update(s, UPDATE); /* with G and D as they were */
+    if (adaptive)
+        accumulate(s);
+    return OPTIM_OK;
+}
+
+static void output(const tile_t *t) {
+    memcpy(t->out, t->state[X], t->n * sizeof(real));
+}
+
+const method_t METHOD(og_plus) = {
+    .name = "og_plus",
+    .purpose = "optimistic gradient with separate, possibly adaptive rates of the two steps; for games with noise",
+    .citation =
+        "Hsieh et al.: No-Regret Learning in Games with Noisy Feedback: Faster Rates and Adaptivity via Learning Rate "
+        "Separation, 2022, arXiv:2206.06015",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .check = check,
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .output = output,
+};

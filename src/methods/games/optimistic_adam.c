@@ -1,0 +1,98 @@
+/*
+ * optimistic_adam: Adam corrected by the change of its direction.
+ *
+ * Daskalakis, Ilyas, Syrgkanis, Zeng, "Training GANs with Optimism", 2018, arXiv:1711.00141, algorithm 1.
+ *
+ *     1. g = g + weight_decay p
+ *     2. m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;   amsgrad: vmax = max(vmax, v), h = vmax; else h = v
+ *     3. r = (m / c1) / (sqrt(h / c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
+ *     4. p = p - lr ((1 + optimism) r - optimism r_prev);   r_prev = r,  at first 0
+ *
+ * The first step is therefore longer by the factor 1 + optimism, as in the paper. r_prev has the bias correction of its own
+ * step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after the
+ * correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
+ */
+#include "engine/method.h"
+
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, OPTIMISM };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
+    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the corrected root"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    [OPTIMISM] = {"optimism", 1, "[0,inf)", "weight of the change of direction; 0: Adam"},
+    {0},
+};
+
+enum { M, V, VMAX, R_PREV };
+static const state_t STATE[] = {
+    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
+    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
+    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
+    [R_PREV] = {"r_prev", "the last direction", LIKE_PARAM, KEPT},
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, eps, weight_decay;
+    double inverse_c1, inverse_root_c2; /* 1 / c1, 1 / sqrt(c2) */
+    double now, past;                   /* lr (1 + optimism), lr optimism */
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = o[EPS],
+        .weight_decay = o[WEIGHT_DECAY],
+        .inverse_c1 = 1 / (1 - pow(o[BETA1], group->t)),
+        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .now = o[LR] * (1 + o[OPTIMISM]),
+        .past = o[LR] * o[OPTIMISM],
+    };
+}
+
+static inline void step(const tile_t *t, const bool amsgrad) {
+    const scalars_t *k = t->scalars;
+    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
+               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay,
+               inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2, now = (real)k->now,
+               past = (real)k->past;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
+                   *restrict r_prev = t->state[R_PREV];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + decay * p[i];
+        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
+        v[i] = settled(beta2 * v[i] + one_beta2 * gi * gi);
+        real h = v[i];
+        if (amsgrad)
+            h = vmax[i] = larger(vmax[i], v[i]);
+        const real r = inverse_c1 * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
+        p[i] -= now * r - past * r_prev[i];
+        r_prev[i] = r;
+    }
+}
+
+static void update(const tile_t *t) {
+    if (t->state[VMAX] == NULL)
+        step(t, false);
+    else
+        step(t, true);
+}
+
+const method_t METHOD(optimistic_adam) = {
+    .name = "optimistic_adam",
+    .purpose = "Adam corrected by the change of its direction; for games",
+    .citation = "Daskalakis, Ilyas, Syrgkanis, Zeng: Training GANs with Optimism, 2018, arXiv:1711.00141",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .kernels = {update},
+};
