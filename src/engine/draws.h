@@ -2,7 +2,7 @@
 #ifndef ENGINE_DRAWS_H
 #define ENGINE_DRAWS_H
 
-#include <math.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 #include "kernels/random.h"

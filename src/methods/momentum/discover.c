@@ -13,8 +13,8 @@
  * nu = 0 is the SAGA-like estimator g - m^j + mbar, nu = 1 the mean of the momenta. Output: x.
  * State: one m for each cluster, mbar, and x with transport: 4 (clusters + 1) bytes a parameter in f32, 4 more.
  */
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 
@@ -60,7 +60,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Lines 2 and 3 for one element: returns e. */
 static inline real estimate(real *m, real *mbar, real g, real beta1, real one_beta1, real one_nu, real share) {
-    const real m_new = beta1 * *m + one_beta1 * g;
+    const real m_new = settled(beta1 * *m + one_beta1 * g);
     *mbar += share * (m_new - *m);
     *m = m_new;
     return one_nu * (g - m_new) + *mbar;

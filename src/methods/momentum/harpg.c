@@ -78,7 +78,7 @@ static void recurse(const tile_t *t) {
     const real *restrict g = t->state[GRADIENT], *restrict hv = t->state[HV];
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = one_e * (d[i] + hv[i]) + e * g[i];
+        d[i] = settled(one_e * (d[i] + hv[i]) + e * g[i]);
         square[i] = (double)d[i] * (double)d[i];
     }
 }

@@ -11,7 +11,8 @@
  * The rate stands inside the buffer: with a constant rate this is sgd with momentum, after a decay the old velocity keeps
  * its size. State: v, 4 bytes a parameter in f32.
  */
-#include <math.h>
+
+#include <tgmath.h>
 
 #include "engine/method.h"
 
@@ -59,7 +60,7 @@ static void update(const tile_t *t) {
     real *restrict p = t->p, *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        v[i] = momentum * v[i] + lr * (g[i] + decay * p[i]);
+        v[i] = settled(momentum * v[i] + lr * (g[i] + decay * p[i]));
         p[i] -= v[i];
     }
 }

@@ -18,6 +18,7 @@
  * take e_k there. Where |d| + eps is 0, x stays. Output: x. State: x, d, 8 bytes a parameter in f32.
  */
 #include <string.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 #include "methods/momentum/normalized.h"
@@ -76,7 +77,7 @@ static void average(const tile_t *t) {
     const real *restrict g = t->g;
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = one_e * d[i] + e * g[i];
+        d[i] = settled(one_e * d[i] + e * g[i]);
         square[i] = (double)d[i] * (double)d[i];
     }
 }

@@ -12,7 +12,8 @@
  * Where s + eps is 0, line 3 does nothing. Normalized LR+GD divides by the mean misclassification weight of the data, a
  * number that only the caller knows: hand it over in place of the loss, with normalize=loss. No state.
  */
-#include <math.h>
+
+#include <tgmath.h>
 
 #include "engine/method.h"
 #include "methods/momentum/normalized.h"

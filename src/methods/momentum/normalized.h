@@ -2,7 +2,7 @@
 #ifndef METHODS_MOMENTUM_NORMALIZED_H
 #define METHODS_MOMENTUM_NORMALIZED_H
 
-#include <math.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 

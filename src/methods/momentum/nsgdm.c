@@ -54,7 +54,7 @@ static void average(const tile_t *t) {
     const real *restrict g = t->g;
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = one_e * d[i] + e * g[i];
+        d[i] = settled(one_e * d[i] + e * g[i]);
         square[i] = (double)d[i] * (double)d[i];
     }
 }

@@ -21,8 +21,8 @@
  * With gamma as its state, line 2 follows a rate that changes. Output: w. State: w, and v for growth, 4 (8) bytes a
  * parameter in f32; gamma in double.
  */
-#include <math.h>
 #include <string.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 

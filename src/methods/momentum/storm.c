@@ -13,6 +13,7 @@
  * State: d, x_{t-1}; within a step x_t, g: 16 bytes a parameter in f32; G in double.
  */
 #include <string.h>
+#include <tgmath.h>
 
 #include "engine/method.h"
 #include "methods/momentum/normalized.h"
@@ -79,7 +80,7 @@ static void recurse(const tile_t *t) {
     const real *restrict g = t->state[GRADIENT], *restrict h = t->g;
     double *restrict gradient = t->term[0], *restrict estimate = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = g[i] + one_a * (d[i] - h[i]);
+        d[i] = settled(g[i] + one_a * (d[i] - h[i]));
         gradient[i] = (double)g[i] * (double)g[i];
         estimate[i] = (double)d[i] * (double)d[i];
     }
