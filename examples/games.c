@@ -77,7 +77,7 @@ static int play(optim_t *opt, double distance[GRADIENTS + 1]) {
 
 int main(int argc, char **argv) {
     static double distance[METHOD_COUNT][GRADIENTS + 1];
-    const int every = argc > 1 ? atoi(argv[1]) : 50;
+    const long every = argc > 1 ? strtol(argv[1], NULL, 10) : 50;
     int failed = 0;
     for (int m = 0; m < METHOD_COUNT && !failed; ++m) {
         optim_t *opt;
@@ -89,8 +89,8 @@ int main(int argc, char **argv) {
     printf("%9s", "gradients");
     for (int m = 0; m < METHOD_COUNT; ++m)
         printf(" %17s", METHODS[m].name);
-    for (int k = 0; k <= GRADIENTS && !failed && every > 0; k += every) {
-        printf("\n%9d", k);
+    for (long k = 0; k <= GRADIENTS && !failed && every > 0; k += every) {
+        printf("\n%9ld", k);
         for (int m = 0; m < METHOD_COUNT; ++m)
             printf(" %17.1e", distance[m][k]);
     }

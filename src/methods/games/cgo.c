@@ -171,7 +171,7 @@ static optim_status advance(step_t *s) {
 
 const method_t METHOD(cgo) = {
     .name = "cgo",
-    .purpose = "descent that reckons with the other player's answer, by Hessian-vector products and conjugate gradients",
+    .purpose = "descent that reckons with the other player's answer, through Hessian-vector products",
     .citation = "Vyas, Bullins, Azizzadenesheli: Competitive Gradient Optimization, 2023, arXiv:2205.14232",
     .evaluations = "1 gradient, 2 Hessian-vector products and 2 for each iteration of CG; optimistic=1: all twice",
     .options = OPTIONS,
