@@ -49,6 +49,7 @@ typedef struct layer {
     values_t *values;       /* by group; base == NULL: this layer does not cover the group */
 
     int stage;
+    bool called;         /* in this step */
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
     double held_loss, held_norm;

@@ -152,6 +152,8 @@ typedef struct method {
     const char *(*check)(const double *option);
     /* A sentence on why the method cannot take this tensor, or NULL. */
     const char *(*refuses)(const tensor_t *tensor, const double *option);
+    /* With READS_LOSS: whether these options do; NULL: always. */
+    bool (*reads_loss)(const double *option);
     /* Reals that whole-tensor kernels need for this tensor. */
     size_t (*workspace)(const tensor_t *tensor, const double *option);
 
@@ -182,7 +184,7 @@ struct step {
     bool holds_gradient;   /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;       /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
-    bool first;            /* this is the gradient that the step began with */
+    bool first;            /* this layer is called for the first time in this step */
     bool wrapped;          /* wrappers lie between the engine's outer layers and its inner one */
     bool check_finite;     /* the engine's inner layer shall look whether the gradient is finite */
     bool reads_loss, searches; /* what the flags of the methods say */
@@ -197,7 +199,7 @@ void step_update(step_t *s, int kernel);
 /* Keeps applying the kernel to the gradient that layers further in see, until the next gradient arrives. */
 void step_filter(step_t *s, int kernel);
 
-/* Runs the queue and the kernel, and sums the `count` terms it writes: returns the sums over all of this layer's
+/* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the sums over all of this layer's
  * tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the layer's next reduction.
  * Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend on threads. */
 const double *step_reduce(step_t *s, int kernel, int count);

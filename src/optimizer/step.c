@@ -24,7 +24,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .held_loss = layer->held_loss,
         .held_norm = layer->held_norm,
         .next_sample = OPTIM_SAMPLE_FRESH,
-        .first = opt->evaluation == 1,
+        .first = !layer->called,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
         .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
@@ -77,9 +77,15 @@ optim_status check_plan(const optim_t *opt) {
     return check_storage(opt);
 }
 
+static bool layer_reads_loss(const layer_t *layer) {
+    const method_t *method = layer->method;
+    return (method->flags & READS_LOSS) &&
+           (method->reads_loss == NULL || method->reads_loss(layer_option(layer, layer->first_group)));
+}
+
 static bool any_reads_loss(const engine_t *engine) {
     for (int l = 0; l < engine->layer_count; ++l)
-        if (engine->layers[l]->method->flags & READS_LOSS)
+        if (layer_reads_loss(engine->layers[l]))
             return true;
     return false;
 }
@@ -123,13 +129,14 @@ static optim_status begin(optim_t *opt) {
             status = plan_build(engine);
         if (status != OPTIM_OK)
             return status;
-        opt->reads_loss = any_reads_loss(engine);
     }
     engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
+    opt->reads_loss = any_reads_loss(engine);
     for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
+        layer_t *layer = engine->layers[l];
+        layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
     }
@@ -154,6 +161,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     *check_finite = s.check_finite;
     layer->stage = status > 0 ? opt->engine.next_stage : 0;
     layer->moved |= status > 0;
+    layer->called = true;
     layer->holds_gradient = s.holds_gradient;
     layer->held_loss = s.held_loss;
     layer->held_norm = s.held_norm;
@@ -235,6 +243,17 @@ static optim_status refuse_missing_loss(const optim_t *opt) {
                      opt->engine.layers[0]->name);
 }
 
+/* A frozen parameter has no part in the direction. */
+static void clear_frozen_directions(const optim_t *opt) {
+    const layer_t *layer = opt->engine.layers[opt->waiting];
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        for (size_t k = 0; opt->engine.tensors[i].grad == NULL && k < layer->states; ++k) {
+            const slot_t *slot = &layer->slot[i * layer->states + k];
+            if (layer->method->states[k].role == DIRECTION && slot->at != NULL)
+                memset(slot->at, 0, slot->bytes);
+        }
+}
+
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite= cares. */
 static bool take_products(const optim_t *opt) {
     const layer_t *layer = opt->engine.layers[opt->waiting];
@@ -288,6 +307,8 @@ optim_status optim_step(optim_t *opt) {
     opt->has_loss = false;
     if (status < 0)
         return fail(opt, status);
+    if (status == OPTIM_EVAL_HVP)
+        clear_frozen_directions(opt);
     if (status > 0)
         ++opt->evaluation;
     else

@@ -79,6 +79,10 @@ static optim_status advance(step_t *s) {
     return OPTIM_OK;
 }
 
+static bool reads_loss(const double *option) {
+    return option[NORMALIZE] == LOSS;
+}
+
 const method_t METHOD(ngd) = {
     .name = "ngd",
     .purpose = "normalized gradient descent: steps of given length along the gradient",
@@ -88,6 +92,7 @@ const method_t METHOD(ngd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
+    .reads_loss = reads_loss,
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,

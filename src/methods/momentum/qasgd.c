@@ -182,6 +182,10 @@ static optim_status advance(step_t *s) {
     return sum[0] < DBL_EPSILON ? take(s, TAKE_X) : try(s, k / (k + 2), AT_GUESS);
 }
 
+static bool reads_loss(const double *option) {
+    return option[LINE_SEARCH] != 0;
+}
+
 const method_t METHOD(qasgd) = {
     .name = "qasgd",
     .purpose = "accelerated SGD for quasar-convex functions",
@@ -193,6 +197,7 @@ const method_t METHOD(qasgd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS | REQUESTS,
+    .reads_loss = reads_loss,
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
