@@ -210,7 +210,7 @@ void check_thawed(void **state) {
     before = tensor_bits(rig, 0);
     CHECK_OK(rig_steps(rig, 6));
     rig_check_finite(rig, "after thawing");
-    assert_false(tensor_bits_are(rig, 0, before));
+    assert_true(s->is_variant || !tensor_bits_are(rig, 0, before));
     free(before);
     rig_free(rig);
 }

@@ -14,7 +14,7 @@ static double uniform(uint64_t sample, uint64_t i) {
     return ((double)(mix(sample * UINT64_C(0x9E3779B97F4A7C15) + mix(i + 1)) >> 11) + 0.5) * 0x1p-53;
 }
 
-double normal(uint64_t sample, uint64_t i) {
+double standard_normal(uint64_t sample, uint64_t i) {
     return sqrt(-2 * log(uniform(sample, 2 * i))) * cos(6.283185307179586 * uniform(sample, 2 * i + 1));
 }
 
@@ -46,7 +46,7 @@ static double no_loss(size_t d, size_t m, const double *x) {
 static void quadratic_with_noise(size_t d, size_t m, const double *x, double *g) {
     (void)m;
     for (size_t i = 0; i < d; ++i)
-        g[i] = quadratic_slope(x, i) + normal(present_sample, i);
+        g[i] = quadratic_slope(x, i) + standard_normal(present_sample, i);
 }
 
 double mean_gradient(const char *algorithm, const char *options, int T) {
@@ -56,7 +56,7 @@ double mean_gradient(const char *algorithm, const char *options, int T) {
     double sum = 0, g[D];
     for (int step = 0; step < T; ++step) {
         gradient_of_quadratic(rig_read(rig), g);
-        sum += norm(g, D);
+        sum += euclidean_norm(g, D);
         present_sample = (uint64_t)step + 1;
         CHECK_OK(rig_step(rig));
     }
@@ -64,7 +64,7 @@ double mean_gradient(const char *algorithm, const char *options, int T) {
     return sum / T;
 }
 
-double norm(const double *a, size_t d) {
+double euclidean_norm(const double *a, size_t d) {
     double sum = 0;
     for (size_t i = 0; i < d; ++i)
         sum += a[i] * a[i];

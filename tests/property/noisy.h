@@ -12,7 +12,7 @@
 enum { D = 21 };
 
 /* A standard normal number for coordinate i of a sample. */
-double normal(uint64_t sample, uint64_t i);
+double standard_normal(uint64_t sample, uint64_t i);
 /* The sample that noisy oracles are evaluated on. */
 extern uint64_t present_sample;
 
@@ -25,7 +25,7 @@ double distance_to_minimum(const double *x); /* squared */
 /* Mean norm of the gradient over a run of T steps, each on its own sample, with noise 1 in every coordinate. */
 double mean_gradient(const char *algorithm, const char *options, int T);
 
-double norm(const double *a, size_t d);
+double euclidean_norm(const double *a, size_t d);
 void check_all_close(const double *got, const double *want, size_t d, double tolerance);
 void check_refused_options(const char *algorithm, const char *options, const char *offender);
 

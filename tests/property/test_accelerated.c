@@ -102,7 +102,7 @@ static int run_search(double lr, double gamma, double tol, int steps) {
     char *options = check_text("line_search=1,lr=%g,gamma=%g,tol=%g", lr, gamma, tol);
     rig_t *rig = on_sixth_root(options);
     const double least = sqrt(0.5);
-    double z[D], g[D], before = lr * (rig_value(rig) - least) + pow(norm(rig_read(rig), D), 2) / 2;
+    double z[D], g[D], before = lr * (rig_value(rig) - least) + pow(euclidean_norm(rig_read(rig), D), 2) / 2;
     memcpy(z, rig_read(rig), sizeof z);
     int searched = 0;
     for (int k = 0; k < steps; ++k) {
@@ -113,8 +113,8 @@ static int run_search(double lr, double gamma, double tol, int steps) {
         sixth_root_gradient(D, D, rig_read(rig), g);
         for (size_t i = 0; i < D; ++i)
             z[i] -= eta * g[i];
-        const double now = lr * (k + 2) * (k + 2) * (rig_value(rig) - least) + pow(norm(z, D), 2) / 2;
-        CHECK_AT_MOST(now, before + eta * eta * pow(norm(g, D), 2) / 2 + eta * tol + 1e-9 * before);
+        const double now = lr * (k + 2) * (k + 2) * (rig_value(rig) - least) + pow(euclidean_norm(z, D), 2) / 2;
+        CHECK_AT_MOST(now, before + eta * eta * pow(euclidean_norm(g, D), 2) / 2 + eta * tol + 1e-9 * before);
         before = now;
     }
     rig_free(rig);
@@ -175,7 +175,7 @@ static void test_qasgd_convex_rate(void **state) {
 static void seven_with_noise(size_t d, size_t m, const double *x, double *g) {
     (void)m;
     for (size_t i = 0; i < d; ++i)
-        g[i] = (double)(i + 1) * x[i] + sqrt((double)(i + 1)) * normal(present_sample, i);
+        g[i] = (double)(i + 1) * x[i] + sqrt((double)(i + 1)) * standard_normal(present_sample, i);
 }
 
 static double seven(size_t d, size_t m, const double *x) {

@@ -126,7 +126,7 @@ static void test_ngd_circles(void **state) {
         const double *x = rig_read(rig);
         for (size_t i = 0; i < D; ++i)
             moved[i] = x[i] - before[i];
-        CHECK_CLOSE(norm(moved, D), 0.05, 1e-12);
+        CHECK_CLOSE(euclidean_norm(moved, D), 0.05, 1e-12);
         best = fmin(best, rig_value(rig));
     }
     CHECK_AT_MOST(best, 1e-3);
@@ -239,7 +239,7 @@ static void test_igt_is_exact_on_quadratics(void **state) {
             const double lr = RUNS[k].lr * pow(2.0 / (step + 2), RUNS[k].lr_power);
             gradient_of_quadratic(x, g);
             for (size_t i = 0; i < D; ++i)
-                want[i] = x[i] - lr * g[i] / (RUNS[k].normalize ? norm(g, D) : 1);
+                want[i] = x[i] - lr * g[i] / (RUNS[k].normalize ? euclidean_norm(g, D) : 1);
             CHECK_OK(rig_step(rig));
             CHECK_OK(optim_output(rig->opt, 0, got));
             check_all_close(got, want, D, 1e-12);
@@ -261,7 +261,7 @@ static void test_storm_without_noise(void **state) {
     memcpy(x, rig_read(rig), sizeof x);
     for (int step = 0; step < STEPS; ++step) {
         gradient_of_quadratic(x, g);
-        sum += norm(g, D) * norm(g, D);
+        sum += euclidean_norm(g, D) * euclidean_norm(g, D);
         for (size_t i = 0; i < D; ++i)
             x[i] -= 0.2 / cbrt(0.1 + sum) * g[i];
         CHECK_OK(rig_step(rig));
