@@ -347,7 +347,7 @@ typedef struct optim_description {
     const char *purpose;     /* one line */
     const char *citation;
     const char *evaluations; /* a step's, in words */
-    int needs, can;
+    int needs, can;          /* with default options */
     size_t options, states;  /* how many to ask for below */
 } optim_description;
 

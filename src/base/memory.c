@@ -31,12 +31,21 @@ void *memory_aligned(size_t bytes) {
     return aligned_alloc(MEMORY_ALIGNMENT, rounded);
 }
 
-void *memory_zeroed(size_t bytes, void **base) {
-    enum { LARGE_PAGE = 2 << 20 };
-    const size_t alignment = bytes >= 2 * (size_t)LARGE_PAGE ? LARGE_PAGE : MEMORY_ALIGNMENT;
+enum { LARGE_PAGE = 2 << 20 };
+
+static size_t zeroed_alignment(size_t bytes) {
+    return bytes >= 2 * (size_t)LARGE_PAGE ? LARGE_PAGE : MEMORY_ALIGNMENT;
+}
+
+size_t memory_zeroed_size(size_t bytes) {
     size_t total;
+    return size_add(bytes, zeroed_alignment(bytes), &total) ? total : SIZE_MAX;
+}
+
+void *memory_zeroed(size_t bytes, void **base) {
+    const size_t alignment = zeroed_alignment(bytes), total = memory_zeroed_size(bytes);
     *base = NULL;
-    if (!size_add(bytes, alignment, &total) || total > PTRDIFF_MAX || (*base = calloc(1, total)) == NULL)
+    if (total > PTRDIFF_MAX || (*base = calloc(1, total)) == NULL)
         return NULL;
     void *aligned = (char *)*base + (alignment - (uintptr_t)*base % alignment) % alignment;
     if (alignment == LARGE_PAGE)

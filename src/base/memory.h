@@ -19,6 +19,9 @@ size_t size_aligned(size_t bytes);
  * where it has them. *base is what free() wants. */
 void *memory_zeroed(size_t bytes, void **base);
 
+/* What memory_zeroed takes for `bytes`, alignment included; SIZE_MAX if that overflows. */
+size_t memory_zeroed_size(size_t bytes);
+
 /* Uninitialised memory at MEMORY_ALIGNMENT, NULL if there is none; release with free(). Zero bytes give one line. */
 void *memory_aligned(size_t bytes);
 

@@ -21,7 +21,7 @@ void number_locale_leave(number_locale_t state) {
 
 static bool only_number_characters(const char *text, size_t length) {
     for (size_t i = 0; i < length; ++i)
-        if (!isdigit((unsigned char)text[i]) && strchr("+-.eEinf", text[i]) == NULL)
+        if (text[i] == '\0' || (!isdigit((unsigned char)text[i]) && strchr("+-.eEinf", text[i]) == NULL))
             return false;
     return true;
 }

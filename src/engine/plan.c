@@ -60,10 +60,12 @@ static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const 
            size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
 }
 
-/* What a layer needs beside its states in the arena. */
-static size_t layer_numbers(const engine_t *engine, const layer_t *layer) {
+/* A layer's numbers: all, or those that live between steps. */
+static size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_only) {
     size_t count = 0;
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (kept_only && !state_is_kept(state))
+            continue;
         if (state->shape == PER_METHOD)
             count += state_copies(layer->method, state, layer_option(layer, layer->first_group));
         for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
@@ -77,7 +79,7 @@ static size_t layer_numbers(const engine_t *engine, const layer_t *layer) {
 typedef struct needs {
     size_t arena, kept;            /* bytes of states, and of those that live between steps */
     size_t work, whole;            /* bytes for whole-tensor kernels */
-    size_t tiles, rows;
+    size_t elements, tiles, rows;
     size_t widened;                /* most tiles of short states that a kernel needs at once */
     bool sums_rows, has_codes;
 } needs_t;
@@ -140,6 +142,7 @@ static optim_status needs_of(const engine_t *engine, needs_t *needs) {
         const tensor_t *tensor = &engine->tensors[i];
         needs->tiles += tensor->count / tensor->tile + (tensor->count % tensor->tile != 0);
         needs->rows += tensor_rows(tensor);
+        needs->elements += tensor->count;
     }
     return OPTIM_OK;
 }
@@ -173,7 +176,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
         layer_t *layer = engine->layers[l];
         const bool backs_up = layer->method->flags & REQUESTS;
         layer->states = state_count(layer->method);
-        layer->number_count = layer_numbers(engine, layer);
+        layer->number_count = layer_numbers(engine, layer, false);
         layer->numbers = block_take(block, layer->number_count, sizeof *layer->numbers);
         layer->numbers_backup = block_take(block, backs_up ? layer->number_count : 0, sizeof *layer->numbers);
         layer->slot = block_take(block, tensors * layer->states, sizeof *layer->slot);
@@ -184,10 +187,26 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     }
 }
 
+/* Threads worth having. */
+static int parts_for(size_t elements, int threads) {
+    enum { ELEMENTS_WORTH_A_THREAD = 16384 };
+    const size_t useful = elements / ELEMENTS_WORTH_A_THREAD + 1;
+    return useful < (size_t)threads ? (int)useful : threads;
+}
+
+static size_t part_bytes(const needs_t *needs) {
+    return size_aligned(sizeof(part_scratch_t) + needs->widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+}
+
+/* What plan_share takes. */
+static size_t share_bytes(int parts, size_t bytes) {
+    return (size_t)parts * bytes + ((size_t)parts + 1) * sizeof(size_t);
+}
+
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
-        *scratch_bytes = engine->scratch_bytes;
+        *scratch_bytes = engine->scratch_bytes + share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -199,9 +218,10 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
     for (int l = 0; l < engine->layer_count; ++l)
-        numbers += engine->layers[l]->number_count * sizeof(double);
+        numbers += layer_numbers(engine, engine->layers[l], true) * sizeof(double);
     *state_bytes = needs.kept + numbers;
-    *scratch_bytes = needs.arena - needs.kept + block.used - numbers;
+    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
+                     share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
 
@@ -284,9 +304,7 @@ static void tiles_share(const engine_t *engine, size_t *part, int parts) {
 }
 
 optim_status plan_share(engine_t *engine, int threads) {
-    enum { ELEMENTS_WORTH_A_THREAD = 16384 };
-    const size_t useful = engine->element_count / ELEMENTS_WORTH_A_THREAD + 1;
-    const int parts = useful < (size_t)threads ? (int)useful : threads;
+    const int parts = parts_for(engine->element_count, threads);
     size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
     char *scratch = memory_aligned((size_t)parts * engine->part_bytes);
     if (part == NULL || scratch == NULL) {
@@ -324,7 +342,7 @@ optim_status plan_build(engine_t *engine) {
     tiles_cut(engine);
     for (int l = 0; l < engine->layer_count; ++l)
         layer_place(engine, engine->layers[l], &states);
-    engine->part_bytes = size_aligned(sizeof(part_scratch_t) + needs.widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+    engine->part_bytes = part_bytes(&needs);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
     status = plan_share(engine, engine->threads);
@@ -336,7 +354,7 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes = scratch_bytes;
+    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes);
     engine->planned = true;
     engine->process = (long)getpid();
     for (size_t i = 0; i < engine->tensor_count; ++i)

@@ -17,9 +17,13 @@ static const double *engine_option(const engine_t *engine, const tensor_t *tenso
     return layer_option(engine->storage, tensor->group);
 }
 
-/* States that may be kept shorter: those of element-wise methods, other than points. */
+bool storage_may_be_short(const method_t *method) {
+    return (method->flags & (CUTS_EXACTLY | BY_ELEMENT)) && !(method->flags & REQUESTS);
+}
+
+/* States that may be kept shorter: not points. */
 static bool may_be_short(const layer_t *layer, const state_t *state) {
-    return layer->is_method && (layer->method->flags & (CUTS_EXACTLY | BY_ELEMENT)) && state->shape == LIKE_PARAM && state->count == NULL &&
+    return layer->is_method && storage_may_be_short(layer->method) && state->shape == LIKE_PARAM && state->count == NULL &&
            !state->from_param && (state->role == KEPT || state->role == FIRST_MOMENT);
 }
 

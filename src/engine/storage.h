@@ -13,6 +13,9 @@ typedef enum stored {
     STORED_INT8
 } stored_t;
 
+/* Whether the method's states may be kept short: widening and narrowing them again is harmless once a step only. */
+bool storage_may_be_short(const method_t *method);
+
 /* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
 stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
 size_t storage_block(const engine_t *engine, const tensor_t *tensor);

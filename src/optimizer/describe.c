@@ -105,9 +105,23 @@ static const char *or_empty(const char *text) {
 
 /* ---- Calls ---- */
 
+enum { MOST_OPTIONS = 64 };
+
+static void default_options(const method_t *method, double *option) {
+    for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
+        option[i] = method->options[i].initial;
+}
+
+/* With default options. */
+static bool reads_loss(const method_t *method) {
+    double option[MOST_OPTIONS];
+    default_options(method, option);
+    return (method->flags & READS_LOSS) && (method->reads_loss == NULL || method->reads_loss(option));
+}
+
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
-    return OPTIM_NEEDS_GRADIENT | (flags & READS_LOSS ? OPTIM_NEEDS_LOSS : 0) |
+    return OPTIM_NEEDS_GRADIENT | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
 }
 
@@ -154,10 +168,8 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
 
 /* Bytes a parameter with default options, in f32. */
 static double default_bytes(const method_t *method, const state_t *state) {
-    enum { MOST_OPTIONS = 64 };
     double option[MOST_OPTIONS];
-    for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
-        option[i] = method->options[i].initial;
+    default_options(method, option);
     int64_t dims[] = {1024, 1024};
     const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/storage.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
 
@@ -41,9 +42,9 @@ static optim_status check_storage(const optim_t *opt) {
     for (int g = 0; g < engine->group_count; ++g) {
         const layer_t *owner = engine_owner(engine, g);
         const bool full = layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
-        if (!full && !(owner->method->flags & (CUTS_EXACTLY | BY_ELEMENT)))
+        if (!full && !storage_may_be_short(owner->method))
             return error_set(OPTIM_ERR_MISMATCH,
-                             "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",
+                             "state_dtype is for element-wise methods of one evaluation; \"%s\" is none: leave it at full in group %d",
                              owner->name, g);
     }
     return OPTIM_OK;

@@ -87,6 +87,31 @@ void element_write(optim_dtype dtype, void *base, size_t i, double value) {
     }
 }
 
+void element_read_all(optim_dtype dtype, const void *base, size_t count, double *to) {
+    const char *at = base;
+    float single;
+    if (dtype == OPTIM_F64)
+        memcpy(to, base, count * sizeof *to);
+    for (size_t i = 0; i < count && dtype == OPTIM_F32; ++i) {
+        memcpy(&single, at + i * sizeof single, sizeof single);
+        to[i] = (double)single;
+    }
+    for (size_t i = 0; i < count && element_size(dtype) == 2; ++i)
+        to[i] = element_read(dtype, base, i);
+}
+
+void element_write_all(optim_dtype dtype, void *base, size_t count, const double *from) {
+    char *at = base;
+    if (dtype == OPTIM_F64)
+        memcpy(base, from, count * sizeof *from);
+    for (size_t i = 0; i < count && dtype == OPTIM_F32; ++i) {
+        const float single = (float)from[i];
+        memcpy(at + i * sizeof single, &single, sizeof single);
+    }
+    for (size_t i = 0; i < count && element_size(dtype) == 2; ++i)
+        element_write(dtype, base, i, from[i]);
+}
+
 double element_round(optim_dtype dtype, double value) {
     unsigned char one[8];
     element_write(dtype, one, 0, value);

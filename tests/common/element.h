@@ -17,6 +17,10 @@ double element_read(optim_dtype dtype, const void *base, size_t i);
 /* Rounds to nearest, ties to even; too large becomes infinity. */
 void element_write(optim_dtype dtype, void *base, size_t i, double value);
 
+/* `count` elements at once. */
+void element_read_all(optim_dtype dtype, const void *base, size_t count, double *to);
+void element_write_all(optim_dtype dtype, void *base, size_t count, const double *from);
+
 /* `value` as `dtype` holds it. */
 double element_round(optim_dtype dtype, double value);
 

@@ -13,27 +13,53 @@ double quadratic_minimum(size_t i) {
     return (double)((37 * i) % 11) / 11 - 0.5;
 }
 
+/* Both for the first PERIOD coordinates, after which they repeat: large problems are worked through in such pieces. */
+enum { PERIOD = 77 };
+
+typedef struct quadratic {
+    double curvature[PERIOD], minimum[PERIOD];
+} quadratic_t;
+
+static quadratic_t quadratic_make(void) {
+    quadratic_t q;
+    for (size_t i = 0; i < PERIOD; ++i) {
+        q.curvature[i] = quadratic_curvature(i);
+        q.minimum[i] = quadratic_minimum(i);
+    }
+    return q;
+}
+
+static size_t piece_end(size_t first, size_t d) {
+    return d - first < PERIOD ? d : first + PERIOD;
+}
+
 static double quadratic_loss(size_t d, size_t m, const double *x) {
     (void)m;
+    const quadratic_t q = quadratic_make();
     double sum = 0;
-    for (size_t i = 0; i < d; ++i) {
-        const double distance = x[i] - quadratic_minimum(i);
-        sum += quadratic_curvature(i) * distance * distance;
-    }
+    for (size_t first = 0; first < d; first += PERIOD)
+        for (size_t i = first; i < piece_end(first, d); ++i) {
+            const double distance = x[i] - q.minimum[i - first];
+            sum += q.curvature[i - first] * distance * distance;
+        }
     return 0.5 * sum;
 }
 
 static void quadratic_gradient(size_t d, size_t m, const double *x, double *g) {
     (void)m;
-    for (size_t i = 0; i < d; ++i)
-        g[i] = quadratic_curvature(i) * (x[i] - quadratic_minimum(i));
+    const quadratic_t q = quadratic_make();
+    for (size_t first = 0; first < d; first += PERIOD)
+        for (size_t i = first; i < piece_end(first, d); ++i)
+            g[i] = q.curvature[i - first] * (x[i] - q.minimum[i - first]);
 }
 
 static void quadratic_product(size_t d, size_t m, const double *x, const double *v, double *hv) {
     (void)m;
     (void)x;
-    for (size_t i = 0; i < d; ++i)
-        hv[i] = quadratic_curvature(i) * v[i];
+    const quadratic_t q = quadratic_make();
+    for (size_t first = 0; first < d; first += PERIOD)
+        for (size_t i = first; i < piece_end(first, d); ++i)
+            hv[i] = q.curvature[i - first] * v[i];
 }
 
 /* ---- coupled: 1/8 (quadratic + 1/8 sum (x_{i+1} - x_i)^2), curvatures between 1/8 and 1 ---- */

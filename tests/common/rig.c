@@ -85,9 +85,10 @@ void rig_write(rig_t *rig, const double *values) {
 
 const double *rig_read(rig_t *rig) {
     size_t flat = 0;
-    for (int i = 0; i < rig->count; ++i)
-        for (size_t k = 0; k < rig->tensor[i].count; ++k)
-            rig->x[flat++] = element_read(rig->tensor[i].dtype, rig->tensor[i].data, k);
+    for (int i = 0; i < rig->count; ++i) {
+        element_read_all(rig->tensor[i].dtype, rig->tensor[i].data, rig->tensor[i].count, rig->x + flat);
+        flat += rig->tensor[i].count;
+    }
     return rig->x;
 }
 
@@ -117,8 +118,8 @@ static size_t read_variables(rig_t *rig) {
     size_t d = 0;
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *t = &rig->tensor[i];
-        for (size_t k = 0; k < variables(rig, t); ++k)
-            rig->x[d++] = element_read(t->dtype, t->data, k);
+        element_read_all(t->dtype, t->data, variables(rig, t), rig->x + d);
+        d += variables(rig, t);
     }
     return d;
 }
@@ -130,13 +131,17 @@ static size_t first_variables(const rig_t *rig) {
     return 0;
 }
 
+/* The gradient in rig->g, signed and scaled, into the buffers that are lent. */
 static void write_gradient(rig_t *rig) {
+    const size_t d = rig_elements(rig);
+    for (size_t i = 0; i < d && rig->sign * rig->scale != 1; ++i)
+        rig->g[i] *= rig->sign * rig->scale;
     size_t at = 0;
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *t = &rig->tensor[i];
-        for (size_t k = 0; k < variables(rig, t); ++k, ++at)
-            if (!t->frozen)
-                element_write(t->grad_dtype, t->grad, k, rig->sign * rig->scale * rig->g[at]);
+        if (!t->frozen)
+            element_write_all(t->grad_dtype, t->grad, t->count, rig->g + at);
+        at += variables(rig, t);
     }
 }
 

@@ -68,7 +68,7 @@ void skip_each(const subject_t *s, setup_t setup) {
         skip_one(s, setup, i, (double)NAN, false);
         skip_one(s, setup, i, (double)INFINITY, false);
     }
-    if (s->needs & OPTIM_NEEDS_LOSS)
+    if (subject_reads_loss(s, setup))
         skip_one(s, setup, 1, (double)NAN, true);
 }
 

@@ -139,7 +139,7 @@ void check_loss_missing(void **state) {
     const setup_t setup = subject_setup(s);
     rig_t *clean = subject_run(s, setup, STEPS), *rig = subject_rig(s, setup);
     rig->withhold_loss = true;
-    if (s->needs & OPTIM_NEEDS_LOSS) {
+    if (subject_reads_loss(s, setup)) {
         void *before = rig_snapshot(rig);
         CHECK_STATUS(rig_step(rig), OPTIM_ERR_LOSS);
         assert_non_null(strstr(optim_error(), "loss"));

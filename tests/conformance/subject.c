@@ -96,6 +96,16 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
     return rig;
 }
 
+bool subject_reads_loss(const subject_t *subject, setup_t setup) {
+    rig_t *rig = subject_rig(subject, setup);
+    rig->withhold_loss = true;
+    const bool reads = rig_step(rig) == OPTIM_ERR_LOSS;
+    if (reads && !(subject->needs & OPTIM_NEEDS_LOSS))
+        fail_msg("%s wants the loss, which its description does not announce", subject->label);
+    rig_free(rig);
+    return reads;
+}
+
 setup_t subject_setup(const subject_t *subject) {
     setup_t setup = {NULL, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
     for (int i = 0; i < LAYOUT_COUNT; ++i) {
@@ -116,6 +126,22 @@ typedef struct base {
     const char *algorithm, *options;
 } base_t;
 
+/* The description speaks of default options; whether these options make the method read the loss, it says itself. */
+static bool asks_for_loss(const subject_t *s) {
+    double p[4] = {1, 1, 1, 1}, g[4] = {0};
+    const int64_t dims[] = {2, 2};
+    optim_t *opt;
+    optim_status status = optim_create(&opt, s->algorithm, s->options);
+    for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
+        status = optim_wrap(opt, s->wrap[i], NULL);
+    if (status == OPTIM_OK)
+        status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
+    if (status == OPTIM_OK)
+        status = optim_step(opt);
+    optim_destroy(opt);
+    return status == OPTIM_ERR_LOSS;
+}
+
 static void describe_parts(subject_t *s) {
     const optim_description method = describe(OPTIM_ALGORITHM, s->algorithm);
     s->needs = method.needs;
@@ -128,6 +154,7 @@ static void describe_parts(subject_t *s) {
         s->splits = s->splits && (wrapper.can & OPTIM_CAN_SPLIT) != 0;
         s->has_output = s->has_output || (wrapper.can & OPTIM_HAS_OUTPUT) != 0;
     }
+    s->needs = (s->needs & ~OPTIM_NEEDS_LOSS) | (asks_for_loss(s) ? OPTIM_NEEDS_LOSS : 0);
 }
 
 static subject_t subject_new(base_t base, const char *inner, const char *outer) {

@@ -27,7 +27,8 @@ static inline void extrapolation_put(double *gram, size_t i, size_t j, double pr
     gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = product;
 }
 
-/* c, by Cholesky's method in double; damping is at least what rounding in U'U may take away. */
+/* c, by Cholesky's method in double; damping is at least what rounding in U'U may take away, and
+ * a pivot below 0 (U'U is indefinite for a while when a frozen parameter comes back) counts as 0. */
 static inline void extrapolation_weights(double r, double t, const double *gram, double damping, double *c) {
     const size_t n = extrapolation_differences(r, t);
     double l[EXTRAPOLATION_MOST][EXTRAPOLATION_MOST], trace = 0, sum = 0;
@@ -40,7 +41,7 @@ static inline void extrapolation_weights(double r, double t, const double *gram,
             l[i][j] = gram[i * EXTRAPOLATION_MOST + j];
             for (size_t k = 0; k < j; ++k)
                 l[i][j] -= l[i][k] * l[j][k];
-            l[i][j] = j < i ? l[i][j] / l[j][j] : sqrt(l[i][j] + damping);
+            l[i][j] = j < i ? l[i][j] / l[j][j] : sqrt(fmax(l[i][j], 0) + damping);
         }
         for (size_t j = 0; j < i; ++j)
             c[i] -= l[i][j] * c[j];

@@ -1,7 +1,5 @@
-/*
- * One suite for every entry of the registry, present and future: each check times each subject is one test, called
- * "check: subject". A name in the environment variable GRADOPT_SUBJECT runs the subjects whose label contains it.
- */
+#include "suite.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +83,19 @@ static void add(suite_t *suite, const named_check_t *check, const char *label, v
     suite->tests[suite->count++] = test;
 }
 
-static void add_subjects(suite_t *suite, subject_t *subjects, size_t count) {
+static bool is_in(const subject_t *subject, suite_part_t part) {
+    if (subject->wraps > 0)
+        return part == SUITE_WRAPPED;
+    return part == (subject->is_variant ? SUITE_VARIANTS : SUITE_ALGORITHMS);
+}
+
+static void add_subjects(suite_t *suite, suite_part_t part, subject_t *subjects, size_t count) {
     for (size_t i = 0; i < count; ++i) {
+        if (!is_in(&subjects[i], part))
+            continue;
         for (size_t k = 0; k < COUNT(SUBJECT_CHECKS); ++k)
             add(suite, &SUBJECT_CHECKS[k], subjects[i].label, &subjects[i]);
-        for (size_t k = 0; k < COUNT(ALGORITHM_CHECKS) && subjects[i].wraps == 0 && !subjects[i].is_variant; ++k)
+        for (size_t k = 0; k < COUNT(ALGORITHM_CHECKS) && part == SUITE_ALGORITHMS; ++k)
             add(suite, &ALGORITHM_CHECKS[k], subjects[i].label, &subjects[i]);
     }
 }
@@ -111,6 +117,8 @@ static entry_t *entries_new(size_t *count) {
 
 static void add_entries(suite_t *suite, entry_t *entries, size_t count) {
     static const named_check_t SCHEDULE = {"schedule", check_schedule};
+    for (size_t k = 0; k < COUNT(ONCE); ++k)
+        add(suite, &ONCE[k], "engine", NULL);
     for (size_t i = 0; i < count; ++i) {
         for (size_t k = 0; k < COUNT(ENTRY_CHECKS); ++k)
             add(suite, &ENTRY_CHECKS[k], entries[i].name, &entries[i]);
@@ -131,19 +139,19 @@ static void keep_chosen(suite_t *suite) {
     suite->count = kept;
 }
 
-int main(void) {
+int suite_run(suite_part_t part) {
     suite_t suite = {NULL, 0, 0};
     size_t subject_count, entry_count;
     subject_t *subjects = subjects_new(&subject_count);
     entry_t *entries = entries_new(&entry_count);
-    for (size_t k = 0; k < COUNT(ONCE); ++k)
-        add(&suite, &ONCE[k], "engine", NULL);
-    add_entries(&suite, entries, entry_count);
-    add_subjects(&suite, subjects, subject_count);
+    if (part == SUITE_ENTRIES)
+        add_entries(&suite, entries, entry_count);
+    else
+        add_subjects(&suite, part, subjects, subject_count);
     keep_chosen(&suite);
     const int failed = _cmocka_run_group_tests("conformance", suite.tests, suite.count, NULL, NULL);
-    (void)printf("%zu tests: %zu algorithms, %zu wrappers, %zu schedules; %zu subjects\n", suite.count,
-                 optim_algorithm_count(), optim_wrapper_count(), optim_schedule_count(), subject_count);
+    (void)printf("%zu tests; %zu algorithms, %zu wrappers, %zu schedules\n", suite.count, optim_algorithm_count(),
+                 optim_wrapper_count(), optim_schedule_count());
     for (size_t i = 0; i < suite.count; ++i)
         free((void *)(uintptr_t)suite.tests[i].name);
     free(suite.tests);
