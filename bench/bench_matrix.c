@@ -1,4 +1,5 @@
 /* Steps of muon on one matrix against the products of its Newton-Schulz iterations as plain calls of the same BLAS. */
+#define _GNU_SOURCE /* strdup, strtok_r */
 #include <cblas.h>
 #include <errno.h>
 #include <optim/optim.h>
@@ -21,7 +22,7 @@ static const char HELP[] =
     "  -o, --options \"k=v,...\"    of muon\n"
     "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
     "  -r, --runs N               turns (11)\n"
-    "      --seconds N            at most, for a line of the table; then there are fewer turns (8)\n"
+    "      --seconds N            at most, for a line of the table; then there are fewer turns (4)\n"
     "      --csv FILE             writes the table there too\n"
     "\n"
     "GFLOP/s count those products, 4 r^2 c + 2 r^3 for each iteration on r by c, r <= c; share is the plain products' time\n"
@@ -37,8 +38,8 @@ typedef struct products {
 } products_t;
 
 static void multiply(bool transpose, int m, int n, int k, const float *a, const float *b, float *out) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose ? CblasTrans : CblasNoTrans, m, n, k, 1, a, k, b, transpose ? k : n, 0,
-                out, n);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose ? CblasTrans : CblasNoTrans, m, n, k, 1, a, k, b,
+                transpose ? k : n, 0, out, n);
 }
 
 static void run_products(void *context) {
@@ -67,10 +68,10 @@ static bool products_open(products_t *p, int64_t rows, int64_t columns, int thre
 }
 
 static void products_close(products_t *p) {
-    free(p->x);
-    free(p->next);
-    free(p->a);
-    free(p->b);
+    buffer_free(p->x);
+    buffer_free(p->next);
+    buffer_free(p->a);
+    buffer_free(p->b);
 }
 
 /* Those of BLAS in this process; the library leaves them alone. */
@@ -92,7 +93,8 @@ typedef struct bench {
 } bench_t;
 
 static void print_line(bench_t *bench, const char *shape, int threads, const samples_t *samples, double flops) {
-    const spread_t step = measure_time(samples, 1), plain = measure_time(samples, 0), share = measure_ratio(samples, 0, 1);
+    const spread_t step = measure_time(samples, 1), plain = measure_time(samples, 0),
+                   share = measure_ratio(samples, 0, 1);
     printf("%-10s %7d %10.1f ms %8.1f %8.1f  %5.1f %%  %.1f to %.1f %%\n", shape, threads, step.median / 1e6,
            flops / step.median, flops / plain.median, 100 * share.median, 100 * share.low, 100 * share.high);
     fflush(stdout);
@@ -110,7 +112,9 @@ static void time_step(bench_t *bench, const char *shape, int threads, subject_t 
     double iterations = 0;
     samples_t samples;
     const contender_t contenders[] = {{run_products, products}, {subject_step, subject}};
-    const measure_t how = {.one_thread = threads == 1, .runs = bench->settings.runs, .seconds = bench->settings.seconds,
+    const measure_t how = {.one_thread = threads == 1,
+                           .runs = bench->settings.runs,
+                           .seconds = bench->settings.seconds,
                            .pause_ns = threads > 1 ? 5e7 : 0}; /* two runtimes whose threads wait by spinning */
     optim_get(subject->opt, 0, "ns_steps", &iterations);
     products->iterations = (int)iterations;
@@ -180,7 +184,8 @@ int main(int argc, char **argv) {
         return status == SETTINGS_DONE ? 0 : 2;
     if (!open_csv(&bench))
         return 1;
-    bench.recipe = (recipe_t){.method = "muon", .options = bench.settings.options, .dtype = OPTIM_F32, .grad_dtype = OPTIM_F32};
+    bench.recipe =
+        (recipe_t){.method = "muon", .options = bench.settings.options, .dtype = OPTIM_F32, .grad_dtype = OPTIM_F32};
     run_shapes(&bench);
     const bool written = bench.csv == NULL || fclose(bench.csv) == 0;
     return written && bench.failures == 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 /* How long a step takes, and how long the bare memory traffic of the same streams. */
+#define _GNU_SOURCE /* strdup, strtok_r */
 #include <cblas.h>
 #include <optim/optim.h>
 #include <stdbool.h>
@@ -21,13 +22,13 @@ static const char HELP[] =
     "                             (by default a few that suit the case)\n"
     "  -o, --options \"k=v,...\"    options for every method, the engine's too\n"
     "  -w, --wrap \"name:k=v,...\"  puts a wrapper around every method; may be repeated, later ones lie outside\n"
-    "  -c, --case LIST            of huge, ten, small, gpt2, resnet50, tiny, cache, create, axpy (all)\n"
+    "  -c, --case LIST            of huge, power, ten, small, gpt2, resnet50, tiny, cache, create, axpy, axpy-l2 (all)\n"
     "  -n, --elements N           a case of your own, in place of those: N elements in all ...\n"
     "      --tensors N            ... in N tensors of equal size (1)\n"
     "  -d, --dtypes LIST          of parameters and gradients: f32, f64, bf16, f16, f32/bf16, ... (f32)\n"
     "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
     "  -r, --runs N               turns of everything that is compared (11)\n"
-    "      --seconds N            at most, for a line of the table; then there are fewer turns (8)\n"
+    "      --seconds N            at most, for a line of the table; then there are fewer turns (4)\n"
     "      --small-pages          not 2 MiB a page for parameters, gradients and the bare traffic\n"
     "      --csv FILE             writes the table there too\n"
     "\n"
@@ -75,8 +76,13 @@ static row_t row_of(const job_t *job, char dtype[LABEL]) {
         snprintf(dtype, LABEL, "%s", parameter);
     else
         snprintf(dtype, LABEL, "%s/%s", parameter, gradient);
-    return (row_t){.name = job->name, .method = job->label, .dtype = dtype, .elements = job->model->elements,
-                   .tensors = job->model->tensors, .threads = job->threads, .runs = job->bench->settings.runs};
+    return (row_t){.name = job->name,
+                   .method = job->label,
+                   .dtype = dtype,
+                   .elements = job->model->elements,
+                   .tensors = job->model->tensors,
+                   .threads = job->threads,
+                   .runs = job->bench->settings.runs};
 }
 
 static void put_time(row_t *row, const samples_t *samples, int contender, int contenders) {
@@ -302,6 +308,9 @@ static void run_axpy(const job_t *job) {
 static bool model_huge(model_t *model) {
     return model_equal(model, 50000000, 1);
 }
+static bool model_power(model_t *model) {
+    return model_equal(model, (size_t)1 << 26, 1);
+}
 static bool model_ten(model_t *model) {
     return model_equal(model, 10000000, 10);
 }
@@ -319,6 +328,7 @@ static bool model_cache(model_t *model) {
 
 static const bench_case_t CASES[] = {
     {"huge", MANY_METHODS, model_huge, run_step, false},
+    {"power", "adagrad;adamw;adam:amsgrad=1", model_power, run_step, false},
     {"ten", "sgd:momentum=0.9;adagrad;lion;adamw", model_ten, run_step, false},
     {"small", "sgd;sgd:momentum=0.9;adagrad;adamw;lamb", model_thousands, run_many, false},
     {"gpt2", "lion;adamw", model_gpt2, run_step, false},
@@ -381,32 +391,29 @@ static void run_methods(const bench_case_t *which, job_t *job) {
         run_listed(which, job, asked == NULL ? which->methods : asked);
 }
 
-/* All lines of a case for one pair of number formats. */
-static void run_dtype(const bench_case_t *which, job_t *job) {
-    const settings_t *s = &job->bench->settings;
-    for (int i = 0; i < s->thread_counts; ++i) {
-        lent_t lent = {0};
-        if (which->alone && s->thread_counts > 1 && s->threads[i] > 1)
-            continue;
-        job->threads = s->threads[i];
-        job->lent = &lent;
-        if (lent_take(&lent, job->model, &job->recipe, job->threads))
-            run_methods(which, job);
-        else
-            out_of_memory(job->bench);
-        lent_free(&lent);
-    }
-    traffic_close(&job->bench->traffic);
+/* All lines of a case for one pair of number formats and one number of threads. */
+static void run_lines(const bench_case_t *which, job_t job) {
+    lent_t lent = {0};
+    job.lent = &lent;
+    if (lent_take(&lent, job.model, &job.recipe, job.threads))
+        run_methods(which, &job);
+    else
+        out_of_memory(job.bench);
+    lent_free(&lent);
 }
 
 static void run_case(bench_t *bench, const bench_case_t *which, const model_t *model) {
-    for (int i = 0; i < bench->settings.dtype_count; ++i) {
-        const dtypes_t *dtypes = &bench->settings.dtypes[i];
-        job_t job = {.bench = bench, .name = which->name, .model = model};
-        job.recipe.dtype = dtypes->parameter;
-        job.recipe.grad_dtype = dtypes->gradient;
-        run_dtype(which, &job);
-    }
+    const settings_t *s = &bench->settings;
+    for (int i = 0; i < s->dtype_count; ++i)
+        for (int j = 0; j < s->thread_counts; ++j) {
+            if (which->alone && s->thread_counts > 1 && s->threads[j] > 1)
+                continue;
+            job_t job = {.bench = bench, .name = which->name, .model = model, .threads = s->threads[j]};
+            job.recipe.dtype = s->dtypes[i].parameter;
+            job.recipe.grad_dtype = s->dtypes[i].gradient;
+            run_lines(which, job);
+        }
+    traffic_close(&bench->traffic);
 }
 
 static void run_named(bench_t *bench, const bench_case_t *which) {

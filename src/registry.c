@@ -21,7 +21,9 @@
 #define DECLARE(name) extern const method_t method_##name##_f32_base, method_##name##_f64_base;
 #define LEVELS(name)                                                                                                   \
     {                                                                                                                  \
-        { { &method_##name##_f32_base, &method_##name##_f64_base } }                                                   \
+        {                                                                                                              \
+            { &method_##name##_f32_base, &method_##name##_f64_base }                                                   \
+        }                                                                                                              \
     }
 #endif
 
@@ -107,8 +109,8 @@ static ptrdiff_t find(const char *kind, const char *(*name_of)(size_t), size_t c
             used += wrote < 0 ? sizeof names : (size_t)wrote;
         }
     }
-    (void)error_set(OPTIM_ERR_NAME, "no %s is called \"%.*s\"; there are: %s", kind, (int)(length > 60 ? 60 : length), name,
-                    names);
+    (void)error_set(OPTIM_ERR_NAME, "no %s is called \"%.*s\"; there are: %s", kind, (int)(length > 60 ? 60 : length),
+                    name, names);
     return -1;
 }
 

@@ -46,17 +46,32 @@ void buffer_use_huge_pages(bool use) {
     huge_pages = use;
 }
 
+/*
+ * Buffers begin at different distances from the start of a page, as those of programs do: if all streams of a loop begin
+ * at the same one, they compete for the same banks of memory. What lies before a buffer is the address to be freed.
+ */
 static char *take(size_t bytes) {
-    const size_t page = (size_t)2 << 20;
-    if (!huge_pages || bytes < 2 * page)
-        return aligned_alloc(BUFFER_ALIGNMENT, buffer_align(bytes + 1));
-    const size_t rounded = (bytes + page - 1) / page * page;
+    enum { LINES = 61, PLACES = 31 };
+    static int taken;
+    const size_t page = huge_pages && bytes > (size_t)4 << 20 ? (size_t)2 << 20 : BUFFER_ALIGNMENT;
+    const size_t before = (size_t)(1 + taken++ % PLACES * LINES) * BUFFER_ALIGNMENT;
+    const size_t rounded = (before + bytes + page) / page * page;
     char *block = aligned_alloc(page, rounded);
+    if (block == NULL)
+        return NULL;
 #ifdef MADV_HUGEPAGE
-    if (block != NULL)
+    if (page > BUFFER_ALIGNMENT)
         madvise(block, rounded, MADV_HUGEPAGE); /* a wish */
 #endif
-    return block;
+    memcpy(block + before - sizeof block, &block, sizeof block);
+    return block + before;
+}
+
+void buffer_free(void *buffer) {
+    char *block = NULL;
+    if (buffer != NULL)
+        memcpy(&block, (char *)buffer - sizeof block, sizeof block);
+    free(block);
 }
 
 char *buffer_zeros(size_t bytes, int threads) {

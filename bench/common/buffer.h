@@ -28,10 +28,12 @@ size_t dtype_bytes(optim_dtype dtype);
  */
 void buffer_use_huge_pages(bool use);
 
-/* Zeros. NULL: out of memory. To be freed by free(). */
+/* Zeros. NULL: out of memory. */
 char *buffer_zeros(size_t bytes, int threads);
 
 /* Numbers of random sign and size, 2^-9 to 2^-1, the same for every number of threads. */
 char *buffer_numbers(optim_dtype dtype, size_t count, int threads);
+
+void buffer_free(void *buffer);
 
 #endif

@@ -91,8 +91,10 @@ spread_t measure_spread(const double *values, int count) {
     double sorted[MEASURE_RUNS];
     memcpy(sorted, values, (size_t)count * sizeof *sorted);
     qsort(sorted, (size_t)count, sizeof *sorted, compare);
-    return (spread_t){.low = quantile(sorted, count, 0.25), .median = quantile(sorted, count, 0.5),
-                      .high = quantile(sorted, count, 0.75), .least = sorted[0]};
+    return (spread_t){.low = quantile(sorted, count, 0.25),
+                      .median = quantile(sorted, count, 0.5),
+                      .high = quantile(sorted, count, 0.75),
+                      .least = sorted[0]};
 }
 
 spread_t measure_time(const samples_t *samples, int contender) {
@@ -100,7 +102,7 @@ spread_t measure_time(const samples_t *samples, int contender) {
 }
 
 spread_t measure_ratio(const samples_t *samples, int contender, int reference) {
-    double ratio[MEASURE_RUNS];
+    double ratio[MEASURE_RUNS] = {0};
     for (int i = 0; i < samples->runs; ++i)
         ratio[i] = samples->ns[contender][i] / samples->ns[reference][i];
     spread_t spread = measure_spread(ratio, samples->runs);

@@ -73,7 +73,8 @@ static bool add_linear(model_t *model, int64_t in, int64_t out) {
 }
 
 static bool add_norm(model_t *model, int64_t width) {
-    return add_vector(model, width) && add_vector(model, width);
+    const bool scale = add_vector(model, width), shift = add_vector(model, width);
+    return scale && shift;
 }
 
 static bool add_transformer_block(model_t *model, int64_t width) {

@@ -19,10 +19,10 @@ typedef struct model {
 size_t shape_elements(const shape_t *shape);
 
 /* Each fills an empty model; false: out of memory. model_free empties it, whatever happened. */
-bool model_equal(model_t *model, size_t elements, size_t tensors);            /* vectors of (almost) equal length */
-bool model_small(model_t *model, size_t tensors);                             /* 1 to 4096 elements, log-uniform */
+bool model_equal(model_t *model, size_t elements, size_t tensors); /* vectors of (almost) equal length */
+bool model_small(model_t *model, size_t tensors);                  /* 1 to 4096 elements, log-uniform */
 bool model_matrix(model_t *model, int64_t rows, int64_t columns);
-bool model_gpt2(model_t *model);                                              /* GPT-2-small */
+bool model_gpt2(model_t *model); /* GPT-2-small */
 bool model_resnet50(model_t *model);
 void model_free(model_t *model);
 

@@ -12,16 +12,16 @@ typedef struct row {
     const char *name, *method, *dtype; /* name: of the case; "case-part" stands below "case" */
     size_t elements, tensors;
     int threads, runs;
-    double interrupted;   /* share of the turns that another program disturbed */
-    spread_t ns;          /* of a step */
-    size_t bytes;         /* moved for each element; 0: not counted */
-    const char *against;  /* what ran in turns with it, or NULL */
-    double reference_ns;  /* its median */
-    spread_t ratio;       /* time of the step over its time; `least`: fastest turn over fastest turn */
+    double interrupted;  /* share of the turns that another program disturbed */
+    spread_t ns;         /* of a step */
+    size_t bytes;        /* moved for each element; 0: not counted */
+    const char *against; /* what ran in turns with it, or NULL */
+    double reference_ns; /* its median */
+    spread_t ratio;      /* time of the step over its time; `least`: fastest turn over fastest turn */
 } row_t;
 
 typedef struct report {
-    FILE *csv; /* NULL: none */
+    FILE *csv;         /* NULL: none */
     const char *group; /* name of the case that the last rows belong to */
 } report_t;
 

@@ -134,8 +134,12 @@ static int apply(settings_t *s, int option, char *text) {
 
 int settings_parse(settings_t *settings, const char *help, int argc, char **argv) {
     const int all = omp_get_max_threads();
-    *settings = (settings_t){.dtype_count = 1, .threads = {1, all}, .thread_counts = all > 1 ? 2 : 1, .tensors = 1,
-                             .runs = 11, .seconds = 8};
+    *settings = (settings_t){.dtype_count = 1,
+                             .threads = {1, all},
+                             .thread_counts = all > 1 ? 2 : 1,
+                             .tensors = 1,
+                             .runs = 11,
+                             .seconds = 4};
     int option;
     while ((option = getopt_long(argc, argv, "m:o:w:c:n:d:t:r:h", OPTIONS, NULL)) != -1) {
         const int status = option == 'h' ? SETTINGS_DONE : apply(settings, option, optarg);

@@ -24,7 +24,7 @@ typedef struct settings {
     int thread_counts;
     size_t elements, tensors; /* of the case "custom"; elements == 0: it is not run */
     int runs;
-    double seconds; /* at most, for a line of the table */
+    double seconds;   /* at most, for a line of the table */
     bool small_pages; /* see buffer_use_huge_pages */
     const char *csv;
 } settings_t;

@@ -20,8 +20,8 @@ bool lent_take(lent_t *lent, const model_t *model, const recipe_t *recipe, int t
 }
 
 void lent_free(lent_t *lent) {
-    free(lent->data);
-    free(lent->grad);
+    buffer_free(lent->data);
+    buffer_free(lent->grad);
     *lent = (lent_t){0};
 }
 

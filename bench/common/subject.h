@@ -9,7 +9,7 @@
 
 /* What a user would write to make it. */
 typedef struct recipe {
-    const char *method, *options;                 /* options may be NULL */
+    const char *method, *options; /* options may be NULL */
     const char *const *wrappers, *const *wrapper_options;
     int wrapper_count;
     optim_dtype dtype, grad_dtype;
@@ -22,7 +22,7 @@ typedef struct lent {
 
 typedef struct subject {
     optim_t *opt;
-    bool reads_loss; /* and is told 1 */
+    bool reads_loss;     /* and is told 1 */
     optim_status status; /* of the first step that failed, or 0 */
 } subject_t;
 

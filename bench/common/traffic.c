@@ -21,34 +21,35 @@
 
 /* ---- One loop over all streams. G, P, S: unsigned integers as wide as gradients, parameters and states ---- */
 
-#define NO_STATE(i) (void)0
-#define ONE_STATE(S, k, i) s##k[i] = (S)(s##k[i] + (S)x)
-#define STREAM(G, P, n, ...)                                                                                           \
-    for (size_t i = 0; i < (n); ++i) {                                                                                 \
-        const G x = g[i];                                                                                              \
-        p[i] = (P)(p[i] + (P)x);                                                                                       \
+#define MOVE_STATE(s) (s)[i] = (state_int)((s)[i] + (state_int)x)
+#define STREAMS(...)                                                                                                   \
+    for (size_t i = 0; i < n; ++i) {                                                                                   \
+        const gradient_int x = g[i];                                                                                   \
+        p[i] = (parameter_int)(p[i] + (parameter_int)x);                                                               \
         __VA_ARGS__;                                                                                                   \
-    }
+    }                                                                                                                  \
+    break
 #define LOOPS(name, G, P, S)                                                                                           \
-    VECTORISED static void name(size_t n, const void *gradient, void *parameter, void *const *state, int states) {     \
-        const G *restrict g = gradient;                                                                                \
-        P *restrict p = parameter;                                                                                     \
-        S *restrict s0 = state[0], *restrict s1 = state[1], *restrict s2 = state[2], *restrict s3 = state[3];          \
+    VECTORISED static void name(size_t n, const void *restrict gradient, void *restrict parameter, int states,         \
+                                void *restrict state0, void *restrict state1, void *restrict state2,                   \
+                                void *restrict state3) {                                                               \
+        typedef G gradient_int;                                                                                        \
+        typedef P parameter_int;                                                                                       \
+        typedef S state_int;                                                                                           \
+        const gradient_int *g = gradient;                                                                              \
+        parameter_int *p = parameter;                                                                                  \
+        state_int *s0 = state0, *s1 = state1, *s2 = state2, *s3 = state3;                                              \
         switch (states) {                                                                                              \
         case 0:                                                                                                        \
-            STREAM(G, P, n, NO_STATE(i))                                                                               \
-            break;                                                                                                     \
+            STREAMS((void)0);                                                                                          \
         case 1:                                                                                                        \
-            STREAM(G, P, n, ONE_STATE(S, 0, i))                                                                        \
-            break;                                                                                                     \
+            STREAMS(MOVE_STATE(s0));                                                                                   \
         case 2:                                                                                                        \
-            STREAM(G, P, n, ONE_STATE(S, 0, i); ONE_STATE(S, 1, i))                                                    \
-            break;                                                                                                     \
+            STREAMS(MOVE_STATE(s0); MOVE_STATE(s1));                                                                   \
         case 3:                                                                                                        \
-            STREAM(G, P, n, ONE_STATE(S, 0, i); ONE_STATE(S, 1, i); ONE_STATE(S, 2, i))                                \
-            break;                                                                                                     \
+            STREAMS(MOVE_STATE(s0); MOVE_STATE(s1); MOVE_STATE(s2));                                                   \
         default:                                                                                                       \
-            STREAM(G, P, n, ONE_STATE(S, 0, i); ONE_STATE(S, 1, i); ONE_STATE(S, 2, i); ONE_STATE(S, 3, i))            \
+            STREAMS(MOVE_STATE(s0); MOVE_STATE(s1); MOVE_STATE(s2); MOVE_STATE(s3));                                   \
         }                                                                                                              \
     }
 enum { STATES_IN_LOOP = 4 };
@@ -63,7 +64,8 @@ LOOPS(move_8_2_4, uint64_t, uint16_t, uint32_t)
 LOOPS(move_8_4_4, uint64_t, uint32_t, uint32_t)
 LOOPS(move_8_8_8, uint64_t, uint64_t, uint64_t)
 
-typedef void move_t(size_t n, const void *gradient, void *parameter, void *const *state, int states);
+typedef void move_t(size_t n, const void *restrict gradient, void *restrict parameter, int states,
+                    void *restrict state0, void *restrict state1, void *restrict state2, void *restrict state3);
 
 /* By half the bytes of a gradient and of a parameter. */
 static move_t *const MOVE[5][5] = {
@@ -87,7 +89,8 @@ static void move_range(const traffic_t *t, size_t begin, size_t end) {
     for (int k = 0; k < in_loop; ++k)
         state[k] = t->state[k] + begin * t->real;
     MOVE[t->gradient_bytes / 2][t->parameter_bytes / 2](end - begin, t->gradient + begin * t->gradient_bytes,
-                                                        t->parameter + begin * t->parameter_bytes, state, in_loop);
+                                                        t->parameter + begin * t->parameter_bytes, in_loop, state[0],
+                                                        state[1], state[2], state[3]);
     for (int k = in_loop; k < t->states; ++k)
         touch((end - begin) * t->real, t->state[k] + begin * t->real);
     if (t->rest_bytes > 0)
@@ -97,7 +100,8 @@ static void move_range(const traffic_t *t, size_t begin, size_t end) {
 /* All streams in one loop, as far as they go; where there are more, tile by tile, as a step would go. */
 static void move_part(const traffic_t *t, int part) {
     enum { TILE = 4096 };
-    const size_t begin = buffer_share(t->elements, part, t->threads), end = buffer_share(t->elements, part + 1, t->threads);
+    const size_t begin = buffer_share(t->elements, part, t->threads),
+                 end = buffer_share(t->elements, part + 1, t->threads);
     const bool tiles = t->states > STATES_IN_LOOP || t->rest_bytes > 0;
     const size_t piece = tiles ? TILE : end - begin + 1;
     for (size_t i = begin; i < end; i += piece)
@@ -127,11 +131,15 @@ static bool take(const traffic_t *traffic, size_t bytes, char **buffer) {
     return *buffer != NULL;
 }
 
-bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, size_t parameter_bytes, size_t state_bytes,
-                  int threads) {
+bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, size_t parameter_bytes,
+                  size_t state_bytes, int threads) {
     const size_t real = parameter_bytes == 8 ? 8 : 4;
-    *traffic = (traffic_t){.elements = elements, .gradient_bytes = gradient_bytes, .parameter_bytes = parameter_bytes,
-                           .real = real, .threads = threads, .rest_bytes = state_bytes % real};
+    *traffic = (traffic_t){.elements = elements,
+                           .gradient_bytes = gradient_bytes,
+                           .parameter_bytes = parameter_bytes,
+                           .real = real,
+                           .threads = threads,
+                           .rest_bytes = state_bytes % real};
     if (state_bytes / real > TRAFFIC_STATES || !take(traffic, gradient_bytes, &traffic->gradient) ||
         !take(traffic, parameter_bytes, &traffic->parameter))
         return false;
@@ -142,10 +150,10 @@ bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, si
 }
 
 void traffic_close(traffic_t *traffic) {
-    free(traffic->gradient);
-    free(traffic->parameter);
+    buffer_free(traffic->gradient);
+    buffer_free(traffic->parameter);
     for (int k = 0; k < traffic->states; ++k)
-        free(traffic->state[k]);
-    free(traffic->rest);
+        buffer_free(traffic->state[k]);
+    buffer_free(traffic->rest);
     *traffic = (traffic_t){0};
 }

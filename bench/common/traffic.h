@@ -24,8 +24,8 @@ typedef struct traffic {
 
 /* Takes and touches the buffers, for `state_bytes` of state an element; false: out of memory, or too many states.
  * traffic_close frees them, whatever happened. */
-bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, size_t parameter_bytes, size_t state_bytes,
-                  int threads);
+bool traffic_open(traffic_t *traffic, size_t elements, size_t gradient_bytes, size_t parameter_bytes,
+                  size_t state_bytes, int threads);
 void traffic_close(traffic_t *traffic);
 
 /* Bytes moved for each element. */

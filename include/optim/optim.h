@@ -46,7 +46,8 @@ enum {
     OPTIM_OK = 0,
 
     /* requests: what optim_step wants evaluated before it is called again, at the parameters as they stand */
-    OPTIM_EVAL_GRAD = 1, /* the gradient into the bound buffers, and the loss (optim_set_loss) where the method reads it */
+    OPTIM_EVAL_GRAD =
+        1, /* the gradient into the bound buffers, and the loss (optim_set_loss) where the method reads it */
     OPTIM_EVAL_LOSS = 2, /* the loss alone, through optim_set_loss */
     OPTIM_EVAL_HVP = 3,  /* Hessian times optim_hvp_vector into optim_hvp_result, for every parameter */
 
@@ -110,8 +111,8 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SIZE, NOMEM.
  */
-optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim, const int64_t *dims,
-                             void *data, void *grad);
+optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
+                             const int64_t *dims, void *data, void *grad);
 
 /* The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
  * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
@@ -254,7 +255,8 @@ typedef struct optim_problem {
     void *user;
     int (*gradient)(void *user, const optim_request *request, double *loss); /* bound gradient buffers, and *loss */
     int (*loss)(void *user, const optim_request *request, double *loss);     /* *loss alone; NULL: gradient is called */
-    int (*product)(void *user, const optim_request *request, optim_t *opt);  /* fill every optim_hvp_result; NULL: none */
+    int (*product)(void *user, const optim_request *request,
+                   optim_t *opt); /* fill every optim_hvp_result; NULL: none */
 } optim_problem;
 
 /* Progress, as handed to the per-step callback. */
@@ -276,30 +278,30 @@ typedef struct optim_stop {
     double gradient_norm; /* Euclidean norm of the whole gradient at or below this */
     double loss_change;   /* |change of the loss| between steps at or below this, loss_change_steps times in a row */
     int64_t loss_change_steps; /* 0 means 1 */
-    double loss_target;   /* loss at or below this, if has_loss_target */
+    double loss_target;        /* loss at or below this, if has_loss_target */
     int has_loss_target;
-    int keep_best;        /* 1: end with the parameters of the lowest loss seen between steps (takes one copy of them) */
+    int keep_best; /* 1: end with the parameters of the lowest loss seen between steps (takes one copy of them) */
     void *user;
     int (*progress)(void *user, const optim_progress *progress); /* after each step; non-zero stops */
 } optim_stop;
 
 enum {
-    OPTIM_STOP_NONE = 0,          /* an error ended it */
+    OPTIM_STOP_NONE = 0, /* an error ended it */
     OPTIM_STOP_STEPS = 1,
     OPTIM_STOP_EVALUATIONS = 2,
     OPTIM_STOP_SECONDS = 3,
     OPTIM_STOP_GRADIENT_NORM = 4,
     OPTIM_STOP_LOSS_CHANGE = 5,
     OPTIM_STOP_LOSS_TARGET = 6,
-    OPTIM_STOP_CALLBACK = 7,      /* a callback of the caller returned non-zero: see `callback` */
-    OPTIM_STOP_LINE_SEARCH = 8,   /* no acceptable step along the direction: as good as it gets in this precision */
-    OPTIM_STOP_NONFINITE = 9      /* the loss is NaN or infinite between steps */
+    OPTIM_STOP_CALLBACK = 7,    /* a callback of the caller returned non-zero: see `callback` */
+    OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction: as good as it gets in this precision */
+    OPTIM_STOP_NONFINITE = 9    /* the loss is NaN or infinite between steps */
 };
 
 typedef struct optim_result {
-    size_t size;          /* sizeof(optim_result) */
-    int reason;           /* OPTIM_STOP_... */
-    int callback;         /* what the caller's callback returned, if that was the reason */
+    size_t size;  /* sizeof(optim_result) */
+    int reason;   /* OPTIM_STOP_... */
+    int callback; /* what the caller's callback returned, if that was the reason */
     int64_t steps;
     int64_t evaluations;
     double loss;          /* at the final parameters */
@@ -328,23 +330,23 @@ const char *optim_schedule_name(size_t i);
 enum { OPTIM_ALGORITHM = 0, OPTIM_WRAPPER = 1, OPTIM_SCHEDULE = 2, OPTIM_ENGINE = 3 /* name "engine" */ };
 
 enum { /* bits of optim_description.needs */
-    OPTIM_NEEDS_GRADIENT = 1,
-    OPTIM_NEEDS_LOSS = 2,
-    OPTIM_NEEDS_MORE_GRADIENTS = 4,
-    OPTIM_NEEDS_PRODUCTS = 8 /* Hessian-vector products */
+       OPTIM_NEEDS_GRADIENT = 1,
+       OPTIM_NEEDS_LOSS = 2,
+       OPTIM_NEEDS_MORE_GRADIENTS = 4,
+       OPTIM_NEEDS_PRODUCTS = 8 /* Hessian-vector products */
 };
 
-enum { /* bits of optim_description.can */
-    OPTIM_CAN_SPLIT = 1, /* cutting a tensor into several changes no bit of the result */
-    OPTIM_CAN_MIX = 2,   /* may share a handle with groups of other algorithms */
-    OPTIM_HAS_OUTPUT = 4 /* optim_output differs from the parameters */
+enum {                      /* bits of optim_description.can */
+       OPTIM_CAN_SPLIT = 1, /* cutting a tensor into several changes no bit of the result */
+       OPTIM_CAN_MIX = 2,   /* may share a handle with groups of other algorithms */
+       OPTIM_HAS_OUTPUT = 4 /* optim_output differs from the parameters */
 };
 
 /* All strings are the library's, constant, never NULL ("" where there is nothing to say). */
 typedef struct optim_description {
     size_t size; /* sizeof(optim_description) */
     const char *name;
-    const char *purpose;     /* one line */
+    const char *purpose; /* one line */
     const char *citation;
     const char *evaluations; /* a step's, in words */
     int needs, can;          /* with default options */
@@ -354,17 +356,17 @@ typedef struct optim_description {
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
     const char *name;
-    const char *range;       /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
+    const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
     const char *meaning;
-    double default_value;    /* a keyword's position in `range` */
+    double default_value; /* a keyword's position in `range` */
 } optim_option;
 
 typedef struct optim_state_info {
     size_t size; /* sizeof(optim_state_info) */
     const char *name;
     const char *meaning;
-    const char *shape;         /* "parameter", "tensor" (a number each), "group", "method" */
-    const char *condition;     /* option that switches it on, or gives the number of copies; "" if always there */
+    const char *shape;          /* "parameter", "tensor" (a number each), "group", "method" */
+    const char *condition;      /* option that switches it on, or gives the number of copies; "" if always there */
     double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
 } optim_state_info;
 

@@ -6,24 +6,19 @@
 #include "base/number.h"
 
 /* The library's only state outside handles: what went wrong last in this thread. */
-static _Thread_local char text[512];
+static _Thread_local char last[512];
 
-optim_status error_set(optim_status status, const char *format, ...) {
+void error_text(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     const number_locale_t before = number_locale_enter();
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    (void)vsnprintf(last, sizeof last, format, arguments);
     number_locale_leave(before);
     va_end(arguments);
-    return status;
-}
-
-optim_status error_nomem(const char *doing) {
-    return error_set(OPTIM_ERR_NOMEM, "out of memory while %s; nothing was changed", doing);
 }
 
 const char *optim_error(void) {
-    return text;
+    return last;
 }
 
 const char *optim_strerror(optim_status status) {

@@ -4,13 +4,16 @@
 
 #include "optim/optim.h"
 
-/* Records the sentence (printf format; numbers are printed without regard to the locale) and returns `status`. */
+/* Records the sentence (printf format; numbers are printed without regard to the locale). */
 #if defined(__GNUC__)
-__attribute__((format(printf, 2, 3)))
+__attribute__((format(printf, 1, 2)))
 #endif
-optim_status error_set(optim_status status, const char *format, ...);
+void error_text(const char *format, ...);
+
+/* Records the sentence and is `status`; a macro so that static analysis sees which status that is. */
+#define error_set(status, ...) (error_text(__VA_ARGS__), (status))
 
 /* "out of memory while <doing>" */
-optim_status error_nomem(const char *doing);
+#define error_nomem(doing) error_set(OPTIM_ERR_NOMEM, "out of memory while %s; nothing was changed", doing)
 
 #endif

@@ -49,7 +49,8 @@ void *memory_zeroed(size_t bytes, void **base) {
         return NULL;
     void *aligned = (char *)*base + (alignment - (uintptr_t)*base % alignment) % alignment;
     if (alignment == LARGE_PAGE)
-        (void)madvise(aligned, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* a hint; without it all works the same */
+        (void)madvise(aligned, bytes / LARGE_PAGE * LARGE_PAGE,
+                      MADV_HUGEPAGE); /* a hint; without it all works the same */
     return aligned;
 }
 

@@ -44,9 +44,9 @@ typedef struct layer {
     const method_t *method; /* the copy whose tables and serial functions are used */
     bool per_group;         /* option values by group (methods, the engine's own layers); else group 0's serve all */
     bool is_method;
-    int first_group;        /* it covers */
-    int groups;             /* how many it covers */
-    values_t *values;       /* by group; base == NULL: this layer does not cover the group */
+    int first_group;  /* it covers */
+    int groups;       /* how many it covers */
+    values_t *values; /* by group; base == NULL: this layer does not cover the group */
 
     int stage;
     bool called;         /* in this step */
@@ -62,9 +62,9 @@ typedef struct layer {
     double *numbers;        /* all PER_GROUP, PER_METHOD and PER_TENSOR numbers in one block ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
-    double **scalar;        /* [group][state]: PER_GROUP and PER_METHOD numbers */
-    double *sums;           /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums;       /* every row of every tensor (SUMS_ROWS only) */
+    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers */
+    double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums; /* every row of every tensor (SUMS_ROWS only) */
 } layer_t;
 
 static inline const double *layer_option(const layer_t *layer, int group) {
@@ -112,22 +112,22 @@ typedef struct engine {
     size_t tile_count;
     size_t *part; /* tiles of part i: part[i] .. part[i+1] */
     int parts;
-    long process; /* in which the plan was made: OpenMP's threads do not survive fork */
-    void *arena;        /* states */
-    char *scratch;      /* everything below but the parts' own */
+    long process;  /* in which the plan was made: OpenMP's threads do not survive fork */
+    void *arena;   /* states */
+    char *scratch; /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes;
-    quantize_table_t *tables; /* signed, nonnegative; NULL unless there are 8-bit states */
+    quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* the step under way */
     queue_t updates, filters;
     int sample, next_stage; /* of the request just made */
-    bool rejected; /* by step_reject */
+    bool rejected;          /* by step_reject */
 } engine_t;
 
 /* The method that a group runs. */
@@ -173,7 +173,8 @@ char *step_prepare(step_t *s);
 /* ---- pass.c ---- */
 
 /* Calls work for every part of the plan, each on a thread of its own where there are several. */
-void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context), void *context);
+void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context),
+                     void *context);
 
 typedef struct pass_end {
     bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */

@@ -21,7 +21,8 @@ static double state_initial(const layer_t *layer, const state_t *state, int grou
 }
 
 /* The tile's share of one state; fresh memory is zero already. */
-static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, bool fresh, void *room) {
+static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, bool fresh,
+                        void *room) {
     const state_t *state = &layer->method->states[k];
     const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
     const size_t real = tensor_real(t->tensor);

@@ -57,7 +57,8 @@ static search_answer_t zoom(line_search_t *search) {
     return SEARCH_EVALUATE;
 }
 
-static search_answer_t open_bracket(line_search_t *search, search_point_t first, search_point_t here, search_low_t *low) {
+static search_answer_t open_bracket(line_search_t *search, search_point_t first, search_point_t here,
+                                    search_low_t *low) {
     search->end[0] = first;
     search->end[1] = here;
     search->low = first.f <= here.f ? 0 : 1;

@@ -12,12 +12,12 @@ typedef struct search_point {
 
 /* Doubles only, so that it can stand among a method's numbers. */
 typedef struct line_search {
-    double c1, c2, tolerance, most;   /* most evaluations after the first */
-    double largest;                   /* of |d_i|: brackets shorter than tolerance / largest end the search */
+    double c1, c2, tolerance, most; /* most evaluations after the first */
+    double largest;                 /* of |d_i|: brackets shorter than tolerance / largest end the search */
     search_point_t start, previous;
-    search_point_t end[2];            /* the bracket */
-    double low;                       /* which end is the lower */
-    double t;                         /* to be evaluated next; in the end, the step to take */
+    search_point_t end[2]; /* the bracket */
+    double low;            /* which end is the lower */
+    double t;              /* to be evaluated next; in the end, the step to take */
     double evaluations;
     double zooming, cautious;
 } line_search_t;
@@ -33,8 +33,8 @@ typedef enum search_answer {
 /* What an evaluation did to the low point, whose gradient the method keeps. */
 typedef enum search_low {
     LOW_STAYS,
-    LOW_IS_HERE,   /* it is the point just evaluated */
-    LOW_IS_ORIGIN  /* it is t = 0 */
+    LOW_IS_HERE,  /* it is the point just evaluated */
+    LOW_IS_ORIGIN /* it is t = 0 */
 } search_low_t;
 
 /* Starts at phi(0), with trial step search->t; c1, c2, tolerance, most, largest are set by the caller. */

@@ -30,10 +30,10 @@ typedef struct tensor {
     optim_dtype dtype, grad_dtype;
     int ndim;
     int64_t *dims;
-    size_t id;    /* number of the parameter, from 0 */
-    size_t count; /* elements */
-    size_t row;   /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
-    size_t flat;  /* position of its first element in all tensors concatenated */
+    size_t id;        /* number of the parameter, from 0 */
+    size_t count;     /* elements */
+    size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
+    size_t flat;      /* position of its first element in all tensors concatenated */
     size_t first_row; /* and of its first row */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
@@ -54,20 +54,21 @@ static inline size_t tensor_rows(const tensor_t *tensor) {
 
 /* ---- A tile: consecutive elements of one tensor, all that a kernel sees ---- */
 typedef struct tile {
-    size_t n;                   /* elements */
-    void *p;                    /* real[n]: the parameters */
-    void *g;                    /* real[n]: the gradient as this layer shall see it; only filters write it */
-    void *state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent */
-    const void *scalars;        /* what prepare filled for this tensor's group */
+    size_t n; /* elements */
+    void *p;  /* real[n]: the parameters */
+    void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
+    void *
+        state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent */
+    const void *scalars;      /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
-    size_t offset;              /* position of element 0 in its tensor */
-    size_t stride;              /* reals from one copy of a state to the next */
-    const double *tensor_sum;   /* this layer's last reduction, over this tensor alone */
-    const double *row_sum;      /* this layer's last row reduction: one sum for every row of the tensor */
-    double *term[METHOD_SUMS];  /* double[n] each: what a reduction shall sum, written by its kernel */
-    void *moment;               /* USES_MOMENT: the state that the inner method declares as first moment, or NULL */
-    void *work;                 /* whole-tensor kernels: real[workspace()] */
-    void *out;                  /* output kernels: real[n] */
+    size_t offset;             /* position of element 0 in its tensor */
+    size_t stride;             /* reals from one copy of a state to the next */
+    const double *tensor_sum;  /* this layer's last reduction, over this tensor alone */
+    const double *row_sum;     /* this layer's last row reduction: one sum for every row of the tensor */
+    double *term[METHOD_SUMS]; /* double[n] each: what a reduction shall sum, written by its kernel */
+    void *moment;              /* USES_MOMENT: the state that the inner method declares as first moment, or NULL */
+    void *work;                /* whole-tensor kernels: real[workspace()] */
+    void *out;                 /* output kernels: real[n] */
 } tile_t;
 
 /* End of the row that element `i` lies in, within this tile. */
@@ -102,9 +103,9 @@ typedef struct state {
     const char *name, *doc;
     state_shape_t shape;
     state_role_t role;
-    const char *when;   /* exists only while this option is not 0 */
-    const char *copies; /* this option gives the number of copies */
-    size_t numbers;     /* PER_METHOD: how many doubles, where not one */
+    const char *when;                                              /* exists only while this option is not 0 */
+    const char *copies;                                            /* this option gives the number of copies */
+    size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
     double initial;
@@ -118,26 +119,27 @@ typedef struct step step_t;
 
 /* A group as prepare sees it. */
 typedef struct group {
-    const double *option; /* by row of the option table, schedules applied */
-    double t;             /* number of the step being taken: 1, 2, ... */
+    const double *option;  /* by row of the option table, schedules applied */
+    double t;              /* number of the step being taken: 1, 2, ... */
     double *const *scalar; /* by row of the state table: PER_GROUP and PER_METHOD numbers */
-    const double *sum;    /* this layer's last reduction, over this group */
+    const double *sum;     /* this layer's last reduction, over this group */
     const step_t *step;
 } group_t;
 
 enum { /* method_t.flags */
-    READS_LOSS = 1,
-    REQUESTS = 2,         /* may return requests: numbers are backed up at the start of every step */
-    REQUESTS_PRODUCTS = 4,
-    CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
-    INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
-    SUMS_ROWS = 32,       /* uses step_reduce_rows */
-    WHOLE_TENSORS = 64,   /* uses step_tensors */
-    USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
-    SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
-    OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
-    BY_ELEMENT = 2048,    /* an element's update depends on that element alone, to rounding: short states are possible */
-    BY_GROUP = 1024       /* a layer of the engine whose options each group has for itself */
+       READS_LOSS = 1,
+       REQUESTS = 2, /* may return requests: numbers are backed up at the start of every step */
+       REQUESTS_PRODUCTS = 4,
+       CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
+       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
+       SUMS_ROWS = 32,       /* uses step_reduce_rows */
+       WHOLE_TENSORS = 64,   /* uses step_tensors */
+       USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
+       SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
+       OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
+       BY_ELEMENT =
+           2048,       /* an element's update depends on that element alone, to rounding: short states are possible */
+       BY_GROUP = 1024 /* a layer of the engine whose options each group has for itself */
 };
 
 typedef struct method {
@@ -181,13 +183,13 @@ struct step {
     const double *option;  /* of the layer's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
     int groups;            /* of this layer */
-    bool holds_gradient;   /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
+    bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
-    int next_sample;       /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
-    bool first;            /* this layer is called for the first time in this step */
-    bool wrapped;          /* wrappers lie between the engine's outer layers and its inner one */
-    bool check_finite;     /* the engine's inner layer shall look whether the gradient is finite */
-    bool reads_loss, searches; /* what the flags of the methods say */
+    int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
+    bool first;                  /* this layer is called for the first time in this step */
+    bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
+    bool check_finite;           /* the engine's inner layer shall look whether the gradient is finite */
+    bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
     struct engine *engine;
     struct layer *layer;

@@ -205,7 +205,8 @@ static void run_part(const engine_t *engine, int part, void *pass) {
         run_tile(pass, tile, scratch);
 }
 
-void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context), void *context) {
+void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context),
+                     void *context) {
     if (engine->parts == 1 || (long)getpid() != engine->process) {
         for (int part = 0; part < engine->parts; ++part)
             work(engine, part, context);
@@ -238,7 +239,11 @@ void pass_flush(engine_t *engine, const pass_end_t *end) {
 }
 
 void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, int kernel, char *scalars, int terms) {
-    pass_t pass = {.engine = engine, .reduce_layer = layer, .reduction = reduction, .reduce_kernel = kernel,
-                   .terms = terms, .reduce_scalars = scalars};
+    pass_t pass = {.engine = engine,
+                   .reduce_layer = layer,
+                   .reduction = reduction,
+                   .reduce_kernel = kernel,
+                   .terms = terms,
+                   .reduce_scalars = scalars};
     run(&pass);
 }

@@ -77,10 +77,10 @@ static size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool k
 }
 
 typedef struct needs {
-    size_t arena, kept;            /* bytes of states, and of those that live between steps */
-    size_t work, whole;            /* bytes for whole-tensor kernels */
+    size_t arena, kept; /* bytes of states, and of those that live between steps */
+    size_t work, whole; /* bytes for whole-tensor kernels */
     size_t elements, tiles, rows;
-    size_t widened;                /* most tiles of short states that a kernel needs at once */
+    size_t widened; /* most tiles of short states that a kernel needs at once */
     bool sums_rows, has_codes;
 } needs_t;
 
@@ -135,7 +135,8 @@ static optim_status needs_of(const engine_t *engine, needs_t *needs) {
         needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
             if (!needs_of_tensor(engine, engine->layers[l], &engine->tensors[i], needs))
-                return error_set(OPTIM_ERR_SIZE, "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
+                return error_set(OPTIM_ERR_SIZE,
+                                 "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
                                  engine->layers[l]->name, engine->tensors[i].name);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {

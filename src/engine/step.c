@@ -13,8 +13,11 @@ group_t step_group(step_t *s, int i) {
         i -= layer_covers(layer, group);
     }
     const size_t sums = engine->tensor_count + (size_t)group;
-    return (group_t){.option = layer_option(layer, group), .t = s->t, .scalar = layer->scalar + (size_t)group * layer->states,
-                     .sum = layer->sums + sums * METHOD_SUMS, .step = s};
+    return (group_t){.option = layer_option(layer, group),
+                     .t = s->t,
+                     .scalar = layer->scalar + (size_t)group * layer->states,
+                     .sum = layer->sums + sums * METHOD_SUMS,
+                     .step = s};
 }
 
 /* Fills the scalars of every group of the layer. */
@@ -26,9 +29,11 @@ static void prepare(step_t *s, char *scalars) {
         if (!layer_covers(layer, g))
             continue;
         const size_t sums = s->engine->tensor_count + (size_t)g;
-        const group_t group = {.option = layer_option(layer, g), .t = s->t,
+        const group_t group = {.option = layer_option(layer, g),
+                               .t = s->t,
                                .scalar = layer->scalar + (size_t)g * layer->states,
-                               .sum = layer->sums + sums * METHOD_SUMS, .step = s};
+                               .sum = layer->sums + sums * METHOD_SUMS,
+                               .step = s};
         layer->method->prepare(&group, scalars + (size_t)g * METHOD_SCALARS);
     }
 }

@@ -23,13 +23,13 @@ bool storage_may_be_short(const method_t *method) {
 
 /* States that may be kept shorter: not points. */
 static bool may_be_short(const layer_t *layer, const state_t *state) {
-    return layer->is_method && storage_may_be_short(layer->method) && state->shape == LIKE_PARAM && state->count == NULL &&
-           !state->from_param && (state->role == KEPT || state->role == FIRST_MOMENT);
+    return layer->is_method && storage_may_be_short(layer->method) && state->shape == LIKE_PARAM &&
+           state->count == NULL && !state->from_param && (state->role == KEPT || state->role == FIRST_MOMENT);
 }
 
 stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
-    static const stored_t FORMS[] = {[STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16,
-                                     [STATE_INT8] = STORED_INT8};
+    static const stored_t FORMS[] = {
+        [STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16, [STATE_INT8] = STORED_INT8};
     const double *option = engine_option(engine, tensor);
     if (state->as_param)
         return STORED_PARAM;
@@ -110,9 +110,11 @@ static void encode(const engine_t *engine, const slot_t *slot, size_t copy, cons
     for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
         const size_t n = t->n - i < block ? t->n - i : block;
         if (wide)
-            ((double *)(void *)scales)[b] = quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code + i);
+            ((double *)(void *)scales)[b] =
+                quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code + i);
         else
-            ((float *)(void *)scales)[b] = quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code + i);
+            ((float *)(void *)scales)[b] =
+                quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code + i);
     }
 }
 
@@ -125,7 +127,8 @@ void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const
     storage_read(engine, t->tensor, dtype, t->n, copy_of(slot, copy) + t->offset * dtype_size(dtype), reals);
 }
 
-void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to) {
+void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
+                   void *to) {
     if (tensor_precision(tensor) == PRECISION_F64)
         engine->primitives->store_f64(dtype, n, from, to);
     else
@@ -148,7 +151,8 @@ bool storage_is_real(const tensor_t *tensor, optim_dtype dtype, const void *buff
     return dtype == (real == sizeof(double) ? OPTIM_F64 : OPTIM_F32) && (uintptr_t)buffer % real == 0;
 }
 
-void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to) {
+void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
+                  void *to) {
     if (tensor_precision(tensor) == PRECISION_F64)
         engine->primitives->load_f64(dtype, n, from, to);
     else
@@ -172,7 +176,8 @@ void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void
         t->p = data_at(t);
         return;
     }
-    const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER), *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
+    const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER),
+                 *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
     t->p = master->at != NULL ? (char *)master->at + t->offset * sizeof(float) : data_at(t);
     if (master->at != NULL)
         return;

@@ -39,8 +39,10 @@ bool storage_in_place(const engine_t *engine, const tensor_t *tensor);
 void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare);
 
 /* Any buffer as reals of the tensor's precision, and back, rounding to nearest. */
-void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to);
-void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from, void *to);
+void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
+                  void *to);
+void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
+                   void *to);
 /* Whether kernels may work on the caller's buffer itself. */
 bool storage_is_real(const tensor_t *tensor, optim_dtype dtype, const void *buffer);
 

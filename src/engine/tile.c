@@ -29,7 +29,8 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
     size_t widened = 0;
     t->stride = t->tensor->stride;
     for (size_t k = 0; k < layer->states; ++k, ++slot) {
-        t->state[k] = slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
+        t->state[k] =
+            slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
         if (slot->form == STORED_REAL)
             continue;
         t->stride = sizeof *room->state / tensor_real(t->tensor);
@@ -55,7 +56,8 @@ void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, 
         storage_store(engine, moment, 0, t, t->moment);
 }
 
-void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars, part_scratch_t *room) {
+void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
+              part_scratch_t *room) {
     tile_bind(engine, t, layer, scalars, room);
     layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel](t);
     if (layer->any_short || t->moment != NULL)

@@ -22,7 +22,8 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
 void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room);
 
 /* Binds, runs the kernel, unbinds. */
-void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars, part_scratch_t *room);
+void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
+              part_scratch_t *room);
 
 /* The gradient of the tile as the filters leave it; copied into `room` where it must not be changed in place. */
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch);

@@ -79,7 +79,8 @@ void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const c
         storage_open_parameters(engine, &t, scratch->p, scratch->term[0]);
         tile_bind(engine, &t, layer, scalars, scratch);
         layer->typed.precision[tensor_precision(t.tensor)]->output(&t);
-        storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out, (char *)out + offset * dtype_size(t.tensor->dtype));
+        storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out,
+                      (char *)out + offset * dtype_size(t.tensor->dtype));
     }
 }
 
@@ -88,7 +89,8 @@ void pass_restore(engine_t *engine, const layer_t *layer) {
         for (size_t k = 0; k < layer->states; ++k) {
             const tile_t whole = {.tensor = &engine->tensors[i]};
             const char *saved = layer->slot[i * layer->states + k].at;
-            if (layer->method->states[k].role != RESTORE_POINT || !layer_takes(layer, &engine->tensors[i]) || saved == NULL)
+            if (layer->method->states[k].role != RESTORE_POINT || !layer_takes(layer, &engine->tensors[i]) ||
+                saved == NULL)
                 continue;
             for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
                 tile_t t = piece_of(&whole, offset);

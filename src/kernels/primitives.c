@@ -159,7 +159,7 @@ static inline uint32_t random16(uint32_t key, uint32_t i) {
 static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
     const uint32_t bits = bits_of_float(value);
     return (bits & 0x7FFFFFFF) >= 0x7F7F0000 ? bf16_narrow(value) /* the largest, infinity, NaN */
-                                              : (bits + random) >> 16;
+                                             : (bits + random) >> 16;
 }
 
 /* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest. */
@@ -172,7 +172,8 @@ static inline uint32_t f16_narrow_random(float value, uint32_t random) {
     return magnitude >= 0x477FE000 ? f16_narrow(value) : sign | half;
 }
 
-static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first, void *to) {
+static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
+                         void *to) {
     const uint32_t low = (uint32_t)(key + (first >> 32)), start = (uint32_t)first;
     if (dtype == OPTIM_BF16)
         for (size_t i = 0; i < n; ++i)
@@ -182,5 +183,5 @@ static void store_random(optim_dtype dtype, size_t n, const float *restrict from
             write16(to, i, f16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
 }
 
-const primitives_t AT_LEVEL(primitives) = {sum,       load_f32,     load_f64,           store_f32,
-                                           store_f64, store_random, &AT_LEVEL(quantizer)};
+const primitives_t AT_LEVEL(primitives) = {
+    sum, load_f32, load_f64, store_f32, store_f64, store_random, &AT_LEVEL(quantizer)};

@@ -45,7 +45,8 @@ static float not_above(double x) {
 static void make(quantize_table_t *table, bool is_signed) {
     make_values(table->value, is_signed);
     for (size_t i = 0; i < QUANTIZE_CODES; ++i) {
-        table->middle[i] = i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
+        table->middle[i] =
+            i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
         table->middle_f32[i] = not_above(table->middle[i]);
     }
     table->zero = search(table, 0);
@@ -60,7 +61,8 @@ static void make(quantize_table_t *table, bool is_signed) {
 
 /* ---- Codes ---- */
 
-static void decode_f32(const quantize_table_t *table, size_t n, const uint8_t *restrict code, float scale, float *restrict x) {
+static void decode_f32(const quantize_table_t *table, size_t n, const uint8_t *restrict code, float scale,
+                       float *restrict x) {
     for (size_t i = 0; i < n; ++i)
         x[i] = table->value[code[i]] * scale;
 }

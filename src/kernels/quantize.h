@@ -17,8 +17,8 @@ enum {
 };
 
 typedef struct quantize_table {
-    float value[QUANTIZE_CODES];   /* rising; the real values rounded to binary32 */
-    double middle[QUANTIZE_CODES]; /* between value i and i + 1; the last is infinite */
+    float value[QUANTIZE_CODES];      /* rising; the real values rounded to binary32 */
+    double middle[QUANTIZE_CODES];    /* between value i and i + 1; the last is infinite */
     float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
     /* The code of the lowest number with this sign, exponent and upper mantissa. No cell holds more than one middle, so
      * that one comparison finds the nearest value. */

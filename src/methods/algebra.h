@@ -31,7 +31,8 @@ static inline vector_t vector_copy(int row, size_t copy) {
 /* ---- Operands, as numbers of the method ---- */
 enum { ALGEBRA_ROW, ALGEBRA_NUMBERS = 5 };
 #define ALGEBRA_STATE                                                                                                  \
-    [ALGEBRA_ROW] = {"operands", "of the vector operation under way", PER_METHOD, WITHIN_STEP, .numbers = ALGEBRA_NUMBERS}
+    [ALGEBRA_ROW] = {"operands", "of the vector operation under way", PER_METHOD, WITHIN_STEP,                         \
+                     .numbers = ALGEBRA_NUMBERS}
 
 typedef struct algebra_scalars {
     vector_t to, from;

@@ -9,7 +9,8 @@ static optim_status read_size(const void *theirs, size_t our_size, size_t *size)
     enum { LARGEST = 4096 }; /* more is no struct of ours but an uninitialised size */
     memcpy(size, theirs, sizeof *size);
     if (*size < sizeof *size || *size > LARGEST)
-        return error_set(OPTIM_ERR_ARGUMENT, "the struct's first member says %zu bytes; set it to sizeof the struct", *size);
+        return error_set(OPTIM_ERR_ARGUMENT, "the struct's first member says %zu bytes; set it to sizeof the struct",
+                         *size);
     for (size_t i = our_size; i < *size; ++i)
         if (((const unsigned char *)theirs)[i] != 0)
             return error_set(OPTIM_ERR_ARGUMENT, "the struct is from a newer version and uses a member this one lacks");
@@ -24,7 +25,8 @@ optim_status abi_write(void *theirs, const void *ours, size_t our_size) {
     size_t size;
     const optim_status status = read_size(theirs, our_size, &size);
     if (status == OPTIM_OK)
-        memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size, smaller_size(size, our_size) - sizeof size);
+        memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
+               smaller_size(size, our_size) - sizeof size);
     return status;
 }
 

@@ -17,8 +17,8 @@ optim_status refuse_null(const void *pointer, const char *name) {
 optim_status refuse_open(const optim_t *opt, const char *doing) {
     if (opt->open == OPTIM_OK)
         return OPTIM_OK;
-    return error_set(OPTIM_ERR_OPEN, "%s is not possible while a request is open: answer it with optim_step, or optim_cancel",
-                     doing);
+    return error_set(OPTIM_ERR_OPEN,
+                     "%s is not possible while a request is open: answer it with optim_step, or optim_cancel", doing);
 }
 
 optim_status refuse_planned(const optim_t *opt, const char *doing) {
@@ -267,7 +267,8 @@ optim_status optim_set_threads(optim_t *opt, int threads) {
     enum { MOST_THREADS = 4096 };
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK && (threads < 1 || threads > MOST_THREADS))
-        status = error_set(OPTIM_ERR_ARGUMENT, "the number of threads cannot be %d; valid: 1 to %d", threads, MOST_THREADS);
+        status =
+            error_set(OPTIM_ERR_ARGUMENT, "the number of threads cannot be %d; valid: 1 to %d", threads, MOST_THREADS);
     if (status == OPTIM_OK)
         status = refuse_open(opt, "changing the number of threads");
     if (status == OPTIM_OK && opt->engine.planned)

@@ -39,8 +39,8 @@ static const method_t *method_of(const registry_method_t *found) {
 
 static entry_t entry_of_method(const registry_method_t *found) {
     const method_t *method = method_of(found);
-    return (entry_t){found->name, method->purpose, method->citation, method->evaluations, {method->options}, method->states,
-                     method};
+    return (entry_t){found->name,    method->purpose, method->citation, method->evaluations, {method->options},
+                     method->states, method};
 }
 
 static optim_status find_engine(const char *name, entry_t *entry) {
@@ -61,14 +61,17 @@ static optim_status find_entry(int kind, const char *name, entry_t *entry) {
     if (kind == OPTIM_SCHEDULE) {
         const schedule_t *found = registry_find_schedule(name, strlen(name));
         if (found != NULL)
-            *entry = (entry_t){.name = found->name, .purpose = found->purpose, .citation = found->citation,
+            *entry = (entry_t){.name = found->name,
+                               .purpose = found->purpose,
+                               .citation = found->citation,
                                .options = {found->options}};
         return found == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
     }
     if (kind != OPTIM_ALGORITHM && kind != OPTIM_WRAPPER)
-        return error_set(OPTIM_ERR_ARGUMENT, "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE", kind);
-    const registry_method_t *found = kind == OPTIM_ALGORITHM ? registry_find_method(name, strlen(name))
-                                                             : registry_find_wrapper(name, strlen(name));
+        return error_set(OPTIM_ERR_ARGUMENT,
+                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE", kind);
+    const registry_method_t *found =
+        kind == OPTIM_ALGORITHM ? registry_find_method(name, strlen(name)) : registry_find_wrapper(name, strlen(name));
     if (found == NULL)
         return OPTIM_ERR_NAME;
     *entry = entry_of_method(found);
@@ -162,7 +165,8 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
-    const optim_option ours = {.name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+    const optim_option ours = {
+        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
     return abi_write(option, &ours, sizeof ours);
 }
 
@@ -175,13 +179,14 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
     const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
     const bool by_element = exists && state->shape == LIKE_PARAM && state->count == NULL;
-    const double bytes = method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
+    const double bytes =
+        method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
     return by_element ? bytes * (double)state_copies(method, state, option) : 0;
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [PER_TENSOR] = "tensor", [PER_GROUP] = "group",
-                                         [PER_METHOD] = "method"};
+    static const char *const SHAPES[] = {
+        [LIKE_PARAM] = "parameter", [PER_TENSOR] = "tensor", [PER_GROUP] = "group", [PER_METHOD] = "method"};
     entry_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)

@@ -14,9 +14,9 @@ typedef struct run {
     optim_stop stop;
     optim_result result;
     double started, last_loss;
-    int64_t still;     /* steps in a row with a small change of the loss */
-    void **best;       /* copies of the parameters at the lowest loss, or NULL */
-    bool interrupted;  /* a callback returned non-zero */
+    int64_t still;    /* steps in a row with a small change of the loss */
+    void **best;      /* copies of the parameters at the lowest loss, or NULL */
+    bool interrupted; /* a callback returned non-zero */
 } run_t;
 
 static double now(void) {
@@ -130,7 +130,8 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const optim_request first = {.size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
+    const optim_request first = {
+        .size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
     const layer_t *method = run->opt->engine.layers[0];
     const bool held = method->holds_gradient;
     const int answer = held ? 0 : evaluate(run, &first);
@@ -172,8 +173,8 @@ static void report(run_t *run) {
     const optim_result *result = &run->result;
     if (stop->progress == NULL)
         return;
-    const optim_progress progress = {sizeof progress, result->steps, result->evaluations, result->loss,
-                                     result->gradient_norm, now() - run->started};
+    const optim_progress progress = {sizeof progress, result->steps,         result->evaluations,
+                                     result->loss,    result->gradient_norm, now() - run->started};
     const int answer = stop->progress(stop->user, &progress);
     if (answer != 0)
         interrupt(run, answer);
@@ -198,7 +199,8 @@ static optim_status loop(run_t *run) {
 
 /* ---- The call ---- */
 
-static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop, const optim_result *result) {
+static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop,
+                               const optim_result *result) {
     const optim_t *opt = run->opt;
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)

@@ -12,7 +12,8 @@
 static optim_status refuse_dtype(optim_dtype dtype) {
     if (dtype >= OPTIM_F32 && dtype <= OPTIM_F16)
         return OPTIM_OK;
-    return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16", dtype);
+    return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16",
+                     dtype);
 }
 
 /* Elements and row length; the bytes of a double each must be countable. */
@@ -21,8 +22,8 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
     *count = *row = 1;
     for (int i = 0; i < ndim; ++i) {
         if (dims[i] < 0)
-            return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more", i,
-                             name, dims[i]);
+            return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more",
+                             i, name, dims[i]);
         if ((uint64_t)dims[i] > SIZE_MAX || !size_multiply(*count, (size_t)dims[i], count) ||
             !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX)
             return error_set(OPTIM_ERR_SIZE, "parameter \"%s\" has more elements than memory can hold", name);
@@ -74,8 +75,8 @@ static optim_status append(optim_t *opt, const tensor_t *tensor, const char *nam
     return OPTIM_OK;
 }
 
-optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim, const int64_t *dims,
-                             void *data, void *grad) {
+optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
+                             const int64_t *dims, void *data, void *grad) {
     char generated[32];
     optim_status status = refuse_null(opt, "opt");
     if (status != OPTIM_OK)
@@ -107,7 +108,8 @@ static optim_status check_change(const optim_t *opt, int param, const char *doin
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     optim_status status = check_change(opt, param, "moving a parameter");
     if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED, "a parameter cannot move while the output is swapped in: optim_swap_output first");
+        status = error_set(OPTIM_ERR_SWAPPED,
+                           "a parameter cannot move while the output is swapped in: optim_swap_output first");
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(data, "data");
     if (status == OPTIM_OK) {

@@ -18,7 +18,8 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
     if (status != OPTIM_OK)
         return status;
     const bool by_loss = opt->open == OPTIM_EVAL_LOSS;
-    optim_request info = {.kind = opt->open, .sample = opt->engine.sample, .component = -1, .evaluation = opt->evaluation};
+    optim_request info = {
+        .kind = opt->open, .sample = opt->engine.sample, .component = -1, .evaluation = opt->evaluation};
     info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && opt->reads_loss);
     if (opt->open == OPTIM_OK)
         info = (optim_request){.sample = next_sample(opt), .component = -1, .evaluation = 1};

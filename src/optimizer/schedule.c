@@ -36,7 +36,8 @@ static optim_status read_list(number_list_t *list, const option_t *option, const
     list->value = malloc(count * sizeof *list->value);
     if (list->value == NULL)
         return error_nomem("reading a list");
-    for (const char *end = text + length; list->count < count; text += option_span(text, (size_t)(end - text), ';') + 1) {
+    for (const char *end = text + length; list->count < count;
+         text += option_span(text, (size_t)(end - text), ';') + 1) {
         const ptrdiff_t span = option_span(text, (size_t)(end - text), ';');
         if (span < 0 || !number_parse(text, (size_t)span, &list->value[list->count]))
             return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not a list of numbers separated by ';'",
@@ -52,8 +53,8 @@ static optim_status read_child(schedule_run_t **child, const char *text, size_t 
     if (open == NULL)
         return schedule_create(child, text, length, "", 0, base);
     if (text[length - 1] != ')')
-        return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)", (int)(length > 100 ? 100 : length),
-                         text);
+        return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)",
+                         (int)(length > 100 ? 100 : length), text);
     const size_t name = (size_t)(open - text);
     return schedule_create(child, text, name, open + 1, length - name - 2, base);
 }

@@ -12,8 +12,8 @@ typedef struct number_list {
 /* A schedule with its options read. */
 typedef struct schedule_run {
     const struct schedule *schedule;
-    double *option;      /* by row of the option table */
-    number_list_t *list; /* likewise, for options with range "list" */
+    double *option;              /* by row of the option table */
+    number_list_t *list;         /* likewise, for options with range "list" */
     struct schedule_run **child; /* of the option with range "schedules" */
     size_t children;
 } schedule_run_t;

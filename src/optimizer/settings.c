@@ -98,7 +98,8 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
 
 /* Whether this change may call for other states than those that memory was taken for. */
 static bool changes_memory(const layer_t *layer, const char *option, double before, double after) {
-    static const char *const FORMS[] = {"master", "state_dtype", "state_block", "state_min", "block_size", "min_8bit_size"};
+    static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
+                                        "state_min", "block_size",  "min_8bit_size"};
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
         if (state->when != NULL && strcmp(state->when, option) == 0 && (before != 0) != (after != 0))
             return true;
@@ -134,7 +135,8 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
     status = layer_check(setting->layer, group);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned && changes_memory(setting->layer, option->name, before, value))
-        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step", option->name);
+        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
+                           option->name);
     return status;
 }
 
@@ -247,7 +249,8 @@ static optim_status make_scheduled(optim_t *opt, int group, const char *key, con
         return status;
     *made = (scheduled_t){setting.layer, setting.layer->per_group ? group : 0, setting.option, NULL};
     const char *text = options == NULL ? "" : options;
-    return schedule_create(&made->run, name, strlen(name), text, strlen(text), values_of(&setting, group)->base[setting.option]);
+    return schedule_create(&made->run, name, strlen(name), text, strlen(text),
+                           values_of(&setting, group)->base[setting.option]);
 }
 
 static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {

@@ -43,9 +43,10 @@ static optim_status check_storage(const optim_t *opt) {
         const layer_t *owner = engine_owner(engine, g);
         const bool full = layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
         if (!full && !storage_may_be_short(owner->method))
-            return error_set(OPTIM_ERR_MISMATCH,
-                             "state_dtype is for element-wise methods of one evaluation; \"%s\" is none: leave it at full in group %d",
-                             owner->name, g);
+            return error_set(
+                OPTIM_ERR_MISMATCH,
+                "state_dtype is for element-wise methods of one evaluation; \"%s\" is none: leave it at full in group %d",
+                owner->name, g);
     }
     return OPTIM_OK;
 }
@@ -57,7 +58,8 @@ static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
             continue;
         const char *wrong = layer->method->refuses(tensor, layer_option(layer, tensor->group));
         if (wrong != NULL)
-            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", layer->name, tensor->name, wrong);
+            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", layer->name, tensor->name,
+                             wrong);
     }
     return OPTIM_OK;
 }
@@ -221,7 +223,9 @@ static optim_status name_nonfinite(const optim_t *opt) {
                                      tensor->name, piece[j], offset + j);
         }
     }
-    return error_set(OPTIM_ERR_NONFINITE, "the loss, a Hessian-vector product, or the gradient once scaled, is not finite; the step was undone");
+    return error_set(
+        OPTIM_ERR_NONFINITE,
+        "the loss, a Hessian-vector product, or the gradient once scaled, is not finite; the step was undone");
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */

@@ -7,7 +7,8 @@
 
 enum { CHILDREN };
 static const option_t OPTIONS[] = {
-    [CHILDREN] = {"children", 0, "schedules", "the schedules to multiply, e.g. constant(factor=0.5,steps=6);exponential"},
+    [CHILDREN] = {"children", 0, "schedules",
+                  "the schedules to multiply, e.g. constant(factor=0.5,steps=6);exponential"},
     {0},
 };
 

@@ -7,7 +7,8 @@
 
 enum { MILESTONES, CHILDREN };
 static const option_t OPTIONS[] = {
-    [MILESTONES] = {"milestones", 0, "list", "rising steps at which the next child takes over: one fewer than children"},
+    [MILESTONES] = {"milestones", 0, "list",
+                    "rising steps at which the next child takes over: one fewer than children"},
     [CHILDREN] = {"children", 0, "schedules", "the schedules in order, e.g. linear(steps=8);constant"},
     {0},
 };

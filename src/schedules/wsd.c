@@ -56,8 +56,9 @@ static const char *check(const schedule_run_t *run, double base) {
 const schedule_t schedule_wsd = {
     .name = "wsd",
     .purpose = "warmup, a constant stretch, a cooldown",
-    .citation = "Schaipp et al.: The Surprising Agreement Between Convex Optimization Theory and Learning-Rate Scheduling "
-                "for Large Model Training, 2025, arXiv:2501.18965",
+    .citation =
+        "Schaipp et al.: The Surprising Agreement Between Convex Optimization Theory and Learning-Rate Scheduling "
+        "for Large Model Training, 2025, arXiv:2501.18965",
     .options = OPTIONS,
     .check = check,
     .value = value,

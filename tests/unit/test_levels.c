@@ -44,7 +44,8 @@ static optim_status run(const char *level, const char *algorithm, optim_dtype dt
 static bool is_exact(const char *algorithm) {
     optim_description description = {.size = sizeof description};
     assert_int_equal(optim_describe(OPTIM_ALGORITHM, algorithm, &description), OPTIM_OK);
-    return (description.can & OPTIM_CAN_SPLIT) && !(description.needs & (OPTIM_NEEDS_MORE_GRADIENTS | OPTIM_NEEDS_PRODUCTS));
+    return (description.can & OPTIM_CAN_SPLIT) &&
+           !(description.needs & (OPTIM_NEEDS_MORE_GRADIENTS | OPTIM_NEEDS_PRODUCTS));
 }
 
 static void levels_agree(void **state) {

@@ -63,7 +63,8 @@ static void update(const tile_t *t) {
 const method_t METHOD(adagrad) = {
     .name = "adagrad",
     .purpose = "steps divided by the root of the summed squared gradients",
-    .citation = "Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, 2011",
+    .citation =
+        "Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and Stochastic Optimization, 2011",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -91,7 +91,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(adagrad_norm) = {
     .name = "adagrad_norm",
     .purpose = "AdaGrad with one accumulator for all coordinates",
-    .citation = "Ward, Wu, Bottou: AdaGrad stepsizes: Sharp convergence over nonconvex landscapes, 2019, arXiv:1806.01811",
+    .citation =
+        "Ward, Wu, Bottou: AdaGrad stepsizes: Sharp convergence over nonconvex landscapes, 2019, arXiv:1806.01811",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -17,7 +17,19 @@
 
 #include "engine/method.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, BIAS_CORRECTION, GRAD_AVERAGING, MIN_NORM, MAX_NORM, TRUST_CLIP, EXCLUDE_1D };
+enum {
+    LR,
+    BETA1,
+    BETA2,
+    EPS,
+    WEIGHT_DECAY,
+    BIAS_CORRECTION,
+    GRAD_AVERAGING,
+    MIN_NORM,
+    MAX_NORM,
+    TRUST_CLIP,
+    EXCLUDE_1D
+};
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size: relative to the tensor's norm"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},

@@ -92,8 +92,9 @@ static void update(const tile_t *t) {
 const method_t METHOD(rmsprop) = {
     .name = "rmsprop",
     .purpose = "steps divided by the root of a running mean of squared gradients",
-    .citation = "Tieleman, Hinton: lecture 6.5 of Neural Networks for Machine Learning, 2012; Graves: Generating Sequences "
-                "With Recurrent Neural Networks, 2013, arXiv:1308.0850",
+    .citation =
+        "Tieleman, Hinton: lecture 6.5 of Neural Networks for Machine Learning, 2012; Graves: Generating Sequences "
+        "With Recurrent Neural Networks, 2013, arXiv:1308.0850",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

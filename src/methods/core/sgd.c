@@ -59,8 +59,8 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 /* Lines 2 to 4 in one loop: three BLAS calls would walk the tile three times. */
-static inline void with_momentum(size_t n, const scalars_t *k, const real *restrict g, real *restrict buf, real *restrict p,
-                                 const bool nesterov) {
+static inline void with_momentum(size_t n, const scalars_t *k, const real *restrict g, real *restrict buf,
+                                 real *restrict p, const bool nesterov) {
     const real lr = (real)k->lr, keep = (real)k->keep, take = (real)k->take, ahead = (real)k->ahead;
     for (size_t i = 0; i < n; ++i) {
         buf[i] = settled(keep * buf[i] + take * g[i]);
@@ -92,8 +92,9 @@ static void update(const tile_t *t) {
 const method_t METHOD(sgd) = {
     .name = "sgd",
     .purpose = "stochastic gradient descent with heavy-ball or Nesterov momentum",
-    .citation = "Polyak: Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al.: On the "
-                "importance of initialization and momentum in deep learning, 2013",
+    .citation =
+        "Polyak: Some methods of speeding up the convergence of iteration methods, 1964; Sutskever et al.: On the "
+        "importance of initialization and momentum in deep learning, 2013",
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,

@@ -43,7 +43,9 @@ static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, rbar = *group->scalar[RBAR], sum = *group->scalar[G];
     const bool given = group->t == 1 && o[INIT_ETA] > 0;
     *(scalars_t *)scalars = (scalars_t){
-        .eta = given ? o[INIT_ETA] : sum > 0 ? o[LR] * rbar / sqrt(sum) : 0,
+        .eta = given     ? o[INIT_ETA]
+               : sum > 0 ? o[LR] * rbar / sqrt(sum)
+                         : 0,
         .weight_decay = o[WEIGHT_DECAY],
         .first = group->t == 1,
     };

@@ -64,7 +64,9 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .eta = *group->scalar[ETA],
         .alpha = o[ALPHA],
-        .keep = !first ? o[BETA2] : left == samples ? 0 : 1,
+        .keep = !first            ? o[BETA2]
+                : left == samples ? 0
+                                  : 1,
         .take = !first ? 1 - o[BETA2] : 1 / samples,
         .seed = group->step->seed,
         .probe = (uint64_t)*group->scalar[PROBES],
@@ -116,7 +118,7 @@ static inline real scaling(real d, real alpha) { /* line 3 */
 static void norms(const tile_t *t) {
     const real alpha = (real)((const scalars_t *)t->scalars)->alpha;
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
-                        *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
+                         *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
     double *restrict moved = t->term[0], *restrict turned = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
         const double dh = (double)scaling(d[i], alpha), s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
@@ -187,9 +189,11 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(oasis) = {
     .name = "oasis",
     .purpose = "gradients scaled by a running diagonal of the Hessian, step size from its norms",
-    .citation = "Jahani et al.: Doubly Adaptive Scaled Algorithm for Machine Learning Using Second-Order Information, 2022, "
-                "arXiv:2109.05198",
-    .evaluations = "1 gradient, 1 Hessian-vector product (the first step init_samples of them); same_batch=1: 2 gradients",
+    .citation =
+        "Jahani et al.: Doubly Adaptive Scaled Algorithm for Machine Learning Using Second-Order Information, 2022, "
+        "arXiv:2109.05198",
+    .evaluations =
+        "1 gradient, 1 Hessian-vector product (the first step init_samples of them); same_batch=1: 2 gradients",
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS,

@@ -178,8 +178,9 @@ static optim_status advance(step_t *s) {
 
 static const char *refuses(const tensor_t *tensor, const double *option) {
     (void)option;
-    return is_matrix(tensor) && tensor->count > INT32_MAX ? "a matrix of more than 2^31 - 1 elements is too large for BLAS"
-                                                          : NULL;
+    return is_matrix(tensor) && tensor->count > INT32_MAX
+               ? "a matrix of more than 2^31 - 1 elements is too large for BLAS"
+               : NULL;
 }
 
 const method_t METHOD(muon) = {

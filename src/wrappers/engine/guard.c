@@ -8,7 +8,8 @@
 #include "engine/method.h"
 
 static const option_t OPTIONS[] = {
-    [NONFINITE] = {"nonfinite", NONFINITE_PROPAGATE, "propagate|skip|error", "what a NaN or infinite gradient does to the step"},
+    [NONFINITE] = {"nonfinite", NONFINITE_PROPAGATE, "propagate|skip|error",
+                   "what a NaN or infinite gradient does to the step"},
     [ZERO_GRAD] = {"zero_grad", 0, "0|1", "leave the gradients zero when a step is complete"},
     [SEED] = {"seed", 1, "integer [0,9007199254740992]", "seed of the handle's random stream"},
     {0},

@@ -17,7 +17,8 @@ typedef struct scalars {
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->factor = group->option[MAXIMIZE] != 0 ? -group->option[GRAD_SCALE] : group->option[GRAD_SCALE];
+    ((scalars_t *)scalars)->factor =
+        group->option[MAXIMIZE] != 0 ? -group->option[GRAD_SCALE] : group->option[GRAD_SCALE];
 }
 
 static void scale(const tile_t *t) {

@@ -30,7 +30,8 @@ static bool has_carry(const tensor_t *tensor, const double *option) {
 
 static const state_t STATE[] = {
     [STORAGE_MASTER] = {"master", "the parameter in f32", LIKE_PARAM, KEPT, .exists = has_master, .from_param = true},
-    [STORAGE_CARRY] = {"carry", "what rounding the parameter lost", LIKE_PARAM, KEPT, .exists = has_carry, .as_param = true},
+    [STORAGE_CARRY] = {"carry", "what rounding the parameter lost", LIKE_PARAM, KEPT, .exists = has_carry,
+                       .as_param = true},
     {0},
 };
 
