@@ -1,5 +1,6 @@
 #include "engine/storage.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -196,7 +197,7 @@ static float truncated(float x, optim_dtype dtype) {
     memcpy(&bits, &x, sizeof bits);
     bits &= dtype == OPTIM_BF16 ? 0xFFFF0000 : 0xFFFFE000;
     memcpy(&x, &bits, sizeof x);
-    const bool subnormal = dtype == OPTIM_F16 && x > -0x1p-14F && x < 0x1p-14F;
+    const bool subnormal = dtype == OPTIM_F16 && fabsf(x) < 0x1p-14F;
     return subnormal ? (float)(int32_t)(x * 0x1p24F) * 0x1p-24F : x;
 }
 

@@ -184,7 +184,7 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
     status = group_method(opt, options, &layer, &is_new, &named);
     if (is_new && !layer_add_group(layer, id))
         status = error_nomem("adding a group");
-    if (status == OPTIM_OK) {
+    if (status == OPTIM_OK && layer != NULL) {
         ++engine->group_count;
         status = fill_group(opt, id, layer, named, options);
         engine->group_count -= status != OPTIM_OK;

@@ -193,7 +193,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         status = find_entry(kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
-    if (i >= count_states(&entry))
+    if (entry.states == NULL || i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
     const state_t *found = &entry.states[i];

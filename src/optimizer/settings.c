@@ -254,8 +254,8 @@ static optim_status make_scheduled(optim_t *opt, int group, const char *key, con
 }
 
 static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
-    const size_t groups = (size_t)(last - first + 1);
-    scheduled_t *made = calloc(groups, sizeof *made);
+    const size_t groups = (size_t)last - (size_t)first + 1;
+    scheduled_t *made = calloc(groups + 1, sizeof *made);
     void *grown = opt->scheduled;
     optim_status status = OPTIM_OK;
     if (made == NULL ||

@@ -100,8 +100,7 @@ static void draw(const tile_t *t) {
     }
 }
 
-/* Line 2. */
-static void diagonal(const tile_t *t) {
+static void diagonal(const tile_t *t) { /* line 2 */
     const scalars_t *k = t->scalars;
     const real keep = (real)k->keep, take = (real)k->take;
     real *restrict d = t->state[D];
@@ -114,8 +113,7 @@ static inline real scaling(real d, real alpha) { /* line 3 */
     return larger(fabs(d), alpha);
 }
 
-/* Squares for the two norms of line 4. */
-static void norms(const tile_t *t) {
+static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
     const real alpha = (real)((const scalars_t *)t->scalars)->alpha;
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
                          *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
@@ -127,8 +125,7 @@ static void norms(const tile_t *t) {
     }
 }
 
-/* Line 5. */
-static void update(const tile_t *t) {
+static void update(const tile_t *t) { /* line 5 */
     const scalars_t *k = t->scalars;
     const real eta = (real)k->eta, alpha = (real)k->alpha;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV], *restrict g_prev = t->state[G_PREV];

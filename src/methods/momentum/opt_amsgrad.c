@@ -93,13 +93,12 @@ static void multiply(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real decay = (real)k->decay;
     const real *restrict g = t->g, *restrict p = t->p, *restrict before = past(t, k->newest);
-    double last[TILE_ELEMENTS];
-    for (size_t i = 0; i < t->n; ++i)
-        last[i] = (double)(g[i] + decay * p[i]) - (double)before[i];
     for (size_t c = 0, j = k->column; c < METHOD_SUMS && j < k->differences; ++c, ++j) {
         const real *restrict y = past(t, j), *restrict successor = past(t, (j + 1) % k->memory);
-        for (size_t i = 0; i < t->n; ++i)
-            t->term[c][i] = last[i] * (j == k->newest ? last[i] : (double)successor[i] - (double)y[i]);
+        for (size_t i = 0; i < t->n; ++i) {
+            const double last = (double)(g[i] + decay * p[i]) - (double)before[i];
+            t->term[c][i] = last * (j == k->newest ? last : (double)successor[i] - (double)y[i]);
+        }
     }
 }
 

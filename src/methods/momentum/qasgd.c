@@ -62,8 +62,7 @@ static void prepare(const group_t *group, void *scalars) {
     };
 }
 
-/* Lines 1 and 2. */
-static void follow(const tile_t *t) {
+static void follow(const tile_t *t) { /* lines 1 and 2 */
     const scalars_t *k = t->scalars;
     const real step = (real)k->step, tau = (real)k->tau, one_tau = (real)(1 - k->tau);
     real *restrict p = t->p, *restrict z = t->state[Z];
@@ -74,8 +73,7 @@ static void follow(const tile_t *t) {
     }
 }
 
-/* Line a: |xz|^2 and <g1, xz>. */
-static void leave(const tile_t *t) {
+static void leave(const tile_t *t) { /* line a: |xz|^2 and <g1, xz> */
     real *restrict x = t->state[X], *restrict g1 = t->state[G1];
     const real *restrict p = t->p, *restrict g = t->g, *restrict z = t->state[Z];
     double *restrict square = t->term[0], *restrict slope = t->term[1];
@@ -88,8 +86,7 @@ static void leave(const tile_t *t) {
     }
 }
 
-/* To a x + (1 - a) z. */
-static void visit(const tile_t *t) {
+static void visit(const tile_t *t) { /* to a x + (1 - a) z */
     const double weight = ((const scalars_t *)t->scalars)->a;
     const real a = (real)weight, one_a = (real)(1 - weight);
     real *restrict p = t->p;
@@ -98,15 +95,13 @@ static void visit(const tile_t *t) {
         p[i] = a * x[i] + one_a * z[i];
 }
 
-/* <g, xz> of the gradient that arrived. */
-static void slope_here(const tile_t *t) {
+static void slope_here(const tile_t *t) { /* <g, xz> of the gradient that arrived */
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict z = t->state[Z];
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = (double)g[i] * (double)(x[i] - z[i]);
 }
 
-/* Line 3 at the point that was just evaluated ... */
-static void take_here(const tile_t *t) {
+static void take_here(const tile_t *t) { /* line 3 at the point that was just evaluated  */
     const real step = (real)((const scalars_t *)t->scalars)->step;
     real *restrict z = t->state[Z];
     const real *restrict g = t->g;
@@ -114,8 +109,7 @@ static void take_here(const tile_t *t) {
         z[i] -= step * g[i];
 }
 
-/* ... and at x. */
-static void take_x(const tile_t *t) {
+static void take_x(const tile_t *t) { /* ... and at x */
     const real step = (real)((const scalars_t *)t->scalars)->step;
     real *restrict z = t->state[Z];
     const real *restrict g1 = t->state[G1];
