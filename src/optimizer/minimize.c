@@ -54,7 +54,7 @@ static void best_copy(const run_t *run, bool back) {
     const engine_t *engine = &run->opt->engine;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
-        if (tensor->data == NULL) /* it has no elements */
+        if (tensor->data == NULL || run->best[i] == NULL) /* it has no elements */
             continue;
         if (back)
             memcpy(tensor->data, run->best[i], tensor_bytes(tensor));

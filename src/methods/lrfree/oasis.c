@@ -17,7 +17,6 @@
  * State: D, x_prev, g_prev; within a step z, Hz, the waiting gradient: 24 bytes a parameter in f32.
  */
 #include <string.h>
-#include <tgmath.h>
 
 #include "engine/method.h"
 #include "kernels/random.h"
