@@ -33,11 +33,11 @@ state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("co
 
 class Registry:
     def __init__(self, path):
-        self.library = ctypes.CDLL(str(path))
+        self.shared = ctypes.CDLL(str(path))
 
     def names(self, noun):
-        count = getattr(self.library, f"optim_{noun}_count")
-        name = getattr(self.library, f"optim_{noun}_name")
+        count = getattr(self.shared, f"optim_{noun}_count")
+        name = getattr(self.shared, f"optim_{noun}_name")
         count.restype, name.restype, name.argtypes = SIZE, TEXT, [SIZE]
         return [name(i).decode() for i in range(count())]
 
@@ -48,9 +48,9 @@ class Registry:
         return [self._ask(call, make(), kind, name.encode(), SIZE(i)) for i in range(count)]
 
     def _ask(self, call, answer, *arguments):
-        if getattr(self.library, call)(*arguments, ctypes.byref(answer)) != 0:
-            self.library.optim_error.restype = TEXT
-            sys.exit(self.library.optim_error().decode())
+        if getattr(self.shared, call)(*arguments, ctypes.byref(answer)) != 0:
+            self.shared.optim_error.restype = TEXT
+            sys.exit(self.shared.optim_error().decode())
         return answer
 
 

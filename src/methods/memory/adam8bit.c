@@ -12,17 +12,16 @@
  * smaller tensors are plain AdamW. keep_sign = 1 is the rule of bitsandbytes' CUDA kernel. Any element-wise method has the
  * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block.
  */
-#include <tgmath.h>
-
 #include "engine/method.h"
+#include "methods/core/adam_family.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, BLOCK_SIZE, MIN_8BIT_SIZE, KEEP_SIGN };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
-    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
-    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale"},
     [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments"},
     [KEEP_SIGN] = {"keep_sign", 0, "0|1", "negative moments never become 0"},
@@ -30,11 +29,7 @@ static const option_t OPTIONS[] = {
 };
 
 enum { M, V };
-static const state_t STATE[] = {
-    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
-    [V] = {"v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true},
-    {0},
-};
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
     double beta1, beta2, eps, step, inverse_root_c2, shrink;
@@ -46,22 +41,22 @@ static void prepare(const group_t *group, void *scalars) {
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
-        .step = o[LR] / (1 - pow(o[BETA1], group->t)),
-        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .step = o[LR] / correction(o[BETA1], group->t),
+        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
     };
 }
 
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, step = (real)k->step, shrink = (real)k->shrink,
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const real eps = (real)k->eps, step = (real)k->step, shrink = (real)k->shrink,
                inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
-        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
+        m[i] = ema(m[i], g[i], beta1);
+        v[i] = ema(v[i], g[i] * g[i], beta2);
         p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
     }
 }
