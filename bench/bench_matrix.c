@@ -22,7 +22,7 @@ static const char HELP[] =
     "  -o, --options \"k=v,...\"    of muon\n"
     "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
     "  -r, --runs N               turns (11)\n"
-    "      --seconds N            at most, for a line of the table; then there are fewer turns (4)\n"
+    "      --seconds N            at most, for a line of the table; then there are fewer turns (2)\n"
     "      --csv FILE             writes the table there too\n"
     "\n"
     "GFLOP/s count those products, 4 r^2 c + 2 r^3 for each iteration on r by c, r <= c; share is the plain products' time\n"

@@ -28,7 +28,7 @@ static const char HELP[] =
     "  -d, --dtypes LIST          of parameters and gradients: f32, f64, bf16, f16, f32/bf16, ... (f32)\n"
     "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
     "  -r, --runs N               turns of everything that is compared (11)\n"
-    "      --seconds N            at most, for a line of the table; then there are fewer turns (4)\n"
+    "      --seconds N            at most, for a line of the table; then there are fewer turns (2)\n"
     "      --small-pages          not 2 MiB a page for parameters, gradients and the bare traffic\n"
     "      --csv FILE             writes the table there too\n"
     "\n"

@@ -46,9 +46,14 @@ void buffer_use_huge_pages(bool use) {
     huge_pages = use;
 }
 
+/* Before a buffer lies the address of its block. */
+static char **start_of(void *buffer) {
+    return (char **)buffer - 1;
+}
+
 /*
  * Buffers begin at different distances from the start of a page, as those of programs do: if all streams of a loop begin
- * at the same one, they compete for the same banks of memory. What lies before a buffer is the address to be freed.
+ * at the same one, they compete for the same banks of memory.
  */
 static char *take(size_t bytes) {
     enum { LINES = 61, PLACES = 31 };
@@ -63,15 +68,12 @@ static char *take(size_t bytes) {
     if (page > BUFFER_ALIGNMENT)
         madvise(block, rounded, MADV_HUGEPAGE); /* a wish */
 #endif
-    memcpy(block + before - sizeof block, &block, sizeof block);
+    *start_of(block + before) = block;
     return block + before;
 }
 
 void buffer_free(void *buffer) {
-    char *block = NULL;
-    if (buffer != NULL)
-        memcpy(&block, (char *)buffer - sizeof block, sizeof block);
-    free(block);
+    free(buffer == NULL ? NULL : *start_of(buffer));
 }
 
 char *buffer_zeros(size_t bytes, int threads) {

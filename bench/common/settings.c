@@ -139,7 +139,7 @@ int settings_parse(settings_t *settings, const char *help, int argc, char **argv
                              .thread_counts = all > 1 ? 2 : 1,
                              .tensors = 1,
                              .runs = 11,
-                             .seconds = 4};
+                             .seconds = 2};
     int option;
     while ((option = getopt_long(argc, argv, "m:o:w:c:n:d:t:r:h", OPTIONS, NULL)) != -1) {
         const int status = option == 'h' ? SETTINGS_DONE : apply(settings, option, optarg);

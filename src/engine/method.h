@@ -17,11 +17,12 @@
 #include "optim/optim.h"
 
 enum {
-    METHOD_STATES = 20,   /* rows of a state table */
-    METHOD_KERNELS = 20,  /* kernels of a descriptor */
-    METHOD_SUMS = 8,      /* sums of one reduction */
-    METHOD_SCALARS = 256, /* bytes of what prepare fills */
-    TILE_ELEMENTS = 4096  /* the longest tile: a few of them fit the second-level cache */
+    METHOD_STATES = 20,    /* rows of a state table */
+    METHOD_KERNELS = 20,   /* kernels of a descriptor */
+    METHOD_SUMS = 8,       /* sums of one reduction */
+    METHOD_SCALARS = 256,  /* bytes of what prepare fills */
+    TILE_ELEMENTS = 16384, /* the longest tile: a few of them fit the second-level cache */
+    PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
 };
 
 /* ---- A tensor: one parameter ---- */

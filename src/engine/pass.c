@@ -65,14 +65,13 @@ static double maximum(size_t n, const double *x) {
 
 /* Runs the kernel on the tile in pieces short enough that their terms stay in the first-level cache. */
 static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
-    enum { PIECE = 512 };
     const primitives_t *primitives = pass->engine->primitives;
     kernel_t *kernel = pass->reduce_layer->typed.precision[tensor_precision(t->tensor)]->kernels[pass->reduce_kernel];
     const size_t real = tensor_real(t->tensor), n = t->n;
     const slot_t *slot = pass->reduce_layer->slot + t->tensor->id * pass->reduce_layer->states;
     memset(partial, 0, METHOD_SUMS * sizeof *partial);
-    for (size_t i = 0; i < n; i += PIECE) {
-        t->n = n - i < PIECE ? n - i : PIECE;
+    for (size_t i = 0; i < n; i += PIECE_ELEMENTS) {
+        t->n = n - i < PIECE_ELEMENTS ? n - i : PIECE_ELEMENTS;
         kernel(t);
         for (int j = 0; j < pass->terms; ++j)
             if (pass->reduction == REDUCE_MAX)
@@ -176,9 +175,10 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.tensor = tensor;
     t.offset = ref->offset;
     t.work = t.out = t.g = NULL;
-    for (int j = 0; j < METHOD_SUMS; ++j)
-        t.term[j] = scratch->term[j];
-    storage_open_parameters(engine, &t, scratch->p, scratch->term[0]);
+    t.term[0] = scratch->term;
+    for (int j = 1; j < METHOD_SUMS; ++j)
+        t.term[j] = scratch->more_terms[j - 1];
+    storage_open_parameters(engine, &t, scratch->p, scratch->term);
     if (!frozen)
         tile_open_gradient(engine, &t, scratch->g, scratch);
     run_queue(pass, &t, scratch);
@@ -194,9 +194,9 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
         }
     }
     if (!frozen)
-        end_tile(pass, &t, scratch->term[0]);
+        end_tile(pass, &t, scratch->term);
     if (pass->writes)
-        storage_close_parameters(engine, &t, scratch->term[0]);
+        storage_close_parameters(engine, &t, scratch->term);
 }
 
 static void run_part(const engine_t *engine, int part, void *pass) {

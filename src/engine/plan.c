@@ -52,6 +52,12 @@ static size_t state_count(const method_t *method) {
     return count;
 }
 
+/* States of long tensors begin at different places of a page: streams at the same place get in each other's way. */
+static size_t state_skew(const tensor_t *tensor, size_t state) {
+    enum { LONG = 1 << 16, PAGE_LINES = 64, STEP_LINES = 13 };
+    return tensor->count < LONG ? 0 : (state + 1) * STEP_LINES % PAGE_LINES * MEMORY_ALIGNMENT;
+}
+
 /* Adds to *total the bytes of `state` for this tensor, each copy on its own cache lines; false: overflow. */
 static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
                             size_t *total) {
@@ -95,6 +101,8 @@ static bool needs_of_states(const engine_t *engine, const layer_t *layer, const 
         if (!state_add_bytes(engine, layer, state, tensor, &needs->arena) ||
             (state_is_kept(state) && !state_add_bytes(engine, layer, state, tensor, &needs->kept)))
             return false;
+        needs->arena +=
+            state_skew(tensor, (size_t)(state - layer->method->states)); /* a few lines: see the bound above */
     }
     widened += layer->method->flags & USES_MOMENT ? 1 : 0;
     needs->widened = widened > needs->widened ? widened : needs->widened;
@@ -284,6 +292,7 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
                 slot->bytes = state_bytes(engine, layer, state, tensor);
                 slot->form = (uint8_t)storage_form(engine, layer, state, tensor);
                 slot->keep_sign = storage_keeps_sign(engine, tensor);
+                arena->used += state_skew(tensor, k);
                 slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
                 layer->any_short |= slot->form != STORED_REAL;
             }

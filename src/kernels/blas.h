@@ -12,20 +12,29 @@ static inline int blas_length(size_t length) {
 
 #define BLAS_IS_FLOAT (sizeof(REAL) == sizeof(float))
 
+/* Vectors go to BLAS in runs that no BLAS gives to threads of its own: these calls come from ours. */
+enum { BLAS_RUN = 8192 };
+
+static inline size_t blas_run(size_t left) {
+    return left < BLAS_RUN ? left : BLAS_RUN;
+}
+
 /* y <- y + a x */
 static inline void blas_axpy(size_t n, double a, const REAL *x, REAL *y) {
-    if (BLAS_IS_FLOAT)
-        cblas_saxpy(blas_length(n), (float)a, (const void *)x, 1, (void *)y, 1);
-    else
-        cblas_daxpy(blas_length(n), a, (const void *)x, 1, (void *)y, 1);
+    for (size_t i = 0; i < n; i += BLAS_RUN)
+        if (BLAS_IS_FLOAT)
+            cblas_saxpy(blas_length(blas_run(n - i)), (float)a, (const void *)(x + i), 1, (void *)(y + i), 1);
+        else
+            cblas_daxpy(blas_length(blas_run(n - i)), a, (const void *)(x + i), 1, (void *)(y + i), 1);
 }
 
 /* x <- a x */
 static inline void blas_scal(size_t n, double a, REAL *x) {
-    if (BLAS_IS_FLOAT)
-        cblas_sscal(blas_length(n), (float)a, (void *)x, 1);
-    else
-        cblas_dscal(blas_length(n), a, (void *)x, 1);
+    for (size_t i = 0; i < n; i += BLAS_RUN)
+        if (BLAS_IS_FLOAT)
+            cblas_sscal(blas_length(blas_run(n - i)), (float)a, (void *)(x + i), 1);
+        else
+            cblas_dscal(blas_length(blas_run(n - i)), a, (void *)(x + i), 1);
 }
 
 /* C <- a op(A) op(B) + b C, row-major, C is m by n, the inner dimension k. */
