@@ -97,7 +97,7 @@ static void assert_inside(rig_t *rig, bool below, bool above) {
 
 static void run_bounds(const subject_t *s, setup_t setup, bool below, bool above) {
     rig_t *rig = subject_rig(s, setup);
-    char *bounds[RIG_TENSORS][2];
+    char *bounds[RIG_TENSORS][2] = {{NULL}};
     for (int i = 0; i < rig->count; ++i) {
         bounds[i][LOWER] = below ? bound_new(rig, i, BOX[LOWER]) : NULL;
         bounds[i][UPPER] = above ? bound_new(rig, i, BOX[UPPER]) : NULL;

@@ -14,9 +14,10 @@ typedef struct line {
     char *rest; /* what is still to be read of it */
 } line_t;
 
-static void bad(const line_t *line, const char *what) {
+static _Noreturn void bad(const line_t *line, const char *what) {
     const char *slash = strrchr(line->path, '/');
     fail_msg("%s:%d: %s", slash == NULL ? line->path : slash + 1, line->number, what);
+    abort(); /* not reached: the test has ended */
 }
 
 static char *text_read(const char *path) {
@@ -173,7 +174,9 @@ static void read_wrap(golden_file_t *f, line_t *line, place_t *place) {
     part.name = word(line);
     part.options = word_or_empty(line);
     if (strcmp(part.name, "eval_swap") == 0) {
-        if (sscanf(part.options, "step=%d", &f->swap_step) != 1 || f->swap_step < 1)
+        if (strncmp(part.options, "step=", 5) == 0)
+            f->swap_step = (int)strtol(part.options + 5, NULL, 10);
+        if (f->swap_step < 1)
             bad(line, "eval_swap wants step=K");
         return;
     }
