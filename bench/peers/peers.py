@@ -47,7 +47,7 @@ class Gradopt:
     """A handle on tensors of torch, whose memory it borrows."""
 
     def __init__(self, library, method, options, params, threads):
-        self.library = library
+        self.shared = library
         self.handle = ctypes.c_void_p()
         self.check(library.optim_create(ctypes.byref(self.handle), method.encode(), options.encode()))
         self.check(library.optim_set_threads(self.handle, threads))
@@ -58,14 +58,14 @@ class Gradopt:
 
     def check(self, status):
         if status != 0:
-            raise RuntimeError(self.library.optim_error().decode())
+            raise RuntimeError(self.shared.optim_error().decode())
 
     def step(self):
-        if self.library.optim_step(self.handle) != 0:
-            raise RuntimeError(self.library.optim_error().decode())
+        if self.shared.optim_step(self.handle) != 0:
+            raise RuntimeError(self.shared.optim_error().decode())
 
     def close(self):
-        self.library.optim_destroy(self.handle)
+        self.shared.optim_destroy(self.handle)
 
 
 def load_gradopt(path):
@@ -89,15 +89,15 @@ class TorchPeer:
 
 class EnsmallenPeer:
     def __init__(self, library, param):
-        self.library = library
+        self.shared = library
         self.handle = library.ensmallen_create(ctypes.c_void_p(param.data_ptr()), ctypes.c_void_p(param.grad.data_ptr()),
                                                ctypes.c_size_t(param.numel()))
 
     def step(self):
-        self.library.ensmallen_step(self.handle, 1e-3)
+        self.shared.ensmallen_step(self.handle, 1e-3)
 
     def close(self):
-        self.library.ensmallen_destroy(self.handle)
+        self.shared.ensmallen_destroy(self.handle)
 
 
 def build_ensmallen(out, flags):
