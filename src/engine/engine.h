@@ -99,8 +99,8 @@ typedef struct engine {
     layer_t **layers; /* innermost first: methods, then wrappers */
     int layer_count, layer_capacity, method_count;
     int group_count;
-    layer_t *storage; /* the engine's layer whose states are master copies and carries */
-    uint64_t rounding_key;
+    layer_t *storage;      /* the engine's layer whose states are master copies and carries */
+    uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
     uint64_t seed, draws, draws_backup;
@@ -179,6 +179,7 @@ void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine
 typedef struct pass_end {
     bool project;       /* the pass that completes a step keeps parameters inside their boxes ... */
     bool zero_gradient; /* ... and may leave the gradients zero */
+    bool round;         /* ... and rounds all masters anew, with the step's own key, whatever has been written before */
 } pass_end_t;
 
 /* Runs what is queued. With `end`, a pass is made even for an empty queue. */

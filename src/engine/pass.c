@@ -219,7 +219,7 @@ void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine
 
 static void run(pass_t *pass) {
     engine_t *engine = pass->engine;
-    pass->writes = engine->updates.count > 0 || pass->end.project;
+    pass->writes = engine->updates.count > 0 || pass->end.project || pass->end.round;
     for (int i = 0; i < engine->updates.count; ++i)
         pass->includes_frozen |= (engine->updates.entry[i].layer->method->flags & INCLUDES_FROZEN) != 0;
     engine_parallel(engine, run_part, pass);
@@ -234,7 +234,7 @@ void pass_flush(engine_t *engine, const pass_end_t *end) {
     pass_t pass = {.engine = engine};
     if (end != NULL)
         pass.end = *end;
-    if (engine->updates.count > 0 || pass.end.project || pass.end.zero_gradient)
+    if (engine->updates.count > 0 || pass.end.project || pass.end.zero_gradient || pass.end.round)
         run(&pass);
 }
 

@@ -112,7 +112,6 @@ static void undo_layers(optim_t *opt) {
 }
 
 void step_undo(optim_t *opt) {
-    opt->engine.rounding_key = random_word(opt->engine.seed, (uint64_t)opt->steps); /* of the step gone back to */
     undo_layers(opt);
     opt->open = OPTIM_OK;
     opt->has_loss = false;
@@ -135,7 +134,7 @@ static optim_status begin(optim_t *opt) {
     }
     engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
-    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
+    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
     opt->reads_loss = any_reads_loss(engine);
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
@@ -185,6 +184,15 @@ static optim_status deliver(optim_t *opt, int from) {
     return OPTIM_OK;
 }
 
+static bool any_rounds_masters(const engine_t *engine) {
+    for (int g = 0; g < engine->group_count; ++g) {
+        const double *option = layer_option(engine->storage, g);
+        if (option[MASTER] == MASTER_F32 && option[ROUNDING] == ROUND_STOCHASTIC)
+            return true;
+    }
+    return false;
+}
+
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
     bool moved = opt->has_bounds;
@@ -200,7 +208,10 @@ static void finish(optim_t *opt) {
     if (moved)
         for (int l = 0; l < engine->method_count; ++l)
             engine->layers[l]->holds_gradient = false;
-    const pass_end_t end = {.project = opt->has_bounds, .zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0};
+    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
+    const pass_end_t end = {.project = opt->has_bounds,
+                            .zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0,
+                            .round = any_rounds_masters(engine)};
     pass_flush(engine, &end);
     engine->filters.count = 0;
     ++opt->steps;

@@ -8,15 +8,19 @@
 
 enum { STEPS = 7 };
 
-void check_maximize(void **state) {
-    const subject_t *s = *state;
-    const setup_t setup = subject_setup(s);
+static void run_maximize(const subject_t *s, setup_t setup) {
     rig_t *down = subject_run(s, setup, STEPS), *up = subject_rig(s, setup_extra(setup, "maximize=1"));
     up->sign = -1;
     CHECK_OK(rig_steps(up, STEPS));
     rig_check_same(up, down, "maximising the negated function");
     rig_free(down);
     rig_free(up);
+}
+
+void check_maximize(void **state) {
+    const setup_t setup = subject_setup(*state);
+    run_maximize(*state, setup);
+    run_maximize(*state, setup_dtype(setup, OPTIM_F32));
 }
 
 void check_grad_scale(void **state) {

@@ -12,6 +12,7 @@ static const form_t FORMS[] = {
     {OPTIM_BF16, "master=f32"},
     {OPTIM_F16, "master=f32,state_dtype=bf16,state_min=0"},
     {OPTIM_BF16, "rounding=stochastic"},
+    {OPTIM_BF16, "master=f32,rounding=stochastic"},
     {OPTIM_F16, "rounding=kahan"},
     {OPTIM_F32, "state_dtype=bf16,state_min=0"},
     {OPTIM_F64, "state_dtype=f32,state_min=0"},

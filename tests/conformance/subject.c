@@ -172,25 +172,23 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-enum { WRAPPED = 120 }; /* subjects with one wrapper, about: all combinations while they are few */
-
-/* Algorithms that a wrapper is put over. */
-static size_t bases_each(void) {
-    const size_t wrappers = optim_wrapper_count(), algorithms = optim_algorithm_count();
-    const size_t share = wrappers == 0 ? 0 : WRAPPED / wrappers + 3;
-    return share < algorithms ? share : algorithms;
+/* A wrapper goes over every algorithm that holds a conversation, and over every so-and-so-many'th of the others, which
+ * changes with the wrapper. */
+static bool is_base_of(const char *algorithm, size_t i, size_t w) {
+    const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 119) / 120;
+    return describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT || (i + w) % stride == 0;
 }
 
-/* A wrapper over sgd with momentum, over so many algorithms, which ones changes with the wrapper, and under others. */
+/* A wrapper over sgd with momentum, over other algorithms, and under another wrapper. */
 static size_t wrapper_subjects(subject_t *list, size_t w) {
-    const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
+    const size_t wrappers = optim_wrapper_count();
     const char *name = optim_wrapper_name(w);
     const base_t sgd = {"sgd", "momentum=0.9"}, adamw = {"adamw", ""};
     size_t count = 0;
     list[count++] = subject_new(sgd, name, NULL);
-    for (size_t i = 0; i < bases_each(); ++i)
-        list[count++] =
-            subject_new((base_t){optim_algorithm_name((w * bases_each() + i) % algorithms), ""}, name, NULL);
+    for (size_t i = 0; i < optim_algorithm_count(); ++i)
+        if (is_base_of(optim_algorithm_name(i), i, w))
+            list[count++] = subject_new((base_t){optim_algorithm_name(i), ""}, name, NULL);
     if (wrappers > 1)
         list[count++] = subject_new(sgd, name, optim_wrapper_name((w + 1) % wrappers));
     if (wrappers > 2)
@@ -244,7 +242,7 @@ static size_t variants(subject_t *list, const char *algorithm) {
 
 subject_t *subjects_new(size_t *count) {
     const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
-    const size_t room = algorithms * (1 + VARIANTS) + (bases_each() + 3) * wrappers;
+    const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 3) * wrappers;
     subject_t *list = check_memory(room, sizeof *list);
     *count = 0;
     for (size_t i = 0; i < algorithms; ++i) {
