@@ -52,14 +52,14 @@ static char **start_of(void *buffer) {
 }
 
 /*
- * Buffers begin at different distances from the start of a page, as those of programs do: if all streams of a loop begin
- * at the same one, they compete for the same banks of memory.
+ * Long buffers begin at different distances from the start of a page, as those of programs do: if all streams of a loop
+ * begin at the same one, they compete for the same banks of memory. Short ones lie where the heap puts them.
  */
 static char *take(size_t bytes) {
-    enum { LINES = 61, PLACES = 31 };
+    enum { LONG = 1 << 16, LINES = 61, PLACES = 31 };
     static int taken;
     const size_t page = huge_pages && bytes > (size_t)4 << 20 ? (size_t)2 << 20 : BUFFER_ALIGNMENT;
-    const size_t before = (size_t)(1 + taken++ % PLACES * LINES) * BUFFER_ALIGNMENT;
+    const size_t before = (size_t)(1 + (bytes < LONG ? 0 : taken++ % PLACES * LINES)) * BUFFER_ALIGNMENT;
     const size_t rounded = (before + bytes + page) / page * page;
     char *block = aligned_alloc(page, rounded);
     if (block == NULL)

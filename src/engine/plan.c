@@ -198,7 +198,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
 
 /* Threads worth having. */
 static int parts_for(size_t elements, int threads) {
-    enum { ELEMENTS_WORTH_A_THREAD = 16384 };
+    enum { ELEMENTS_WORTH_A_THREAD = 32768 };
     const size_t useful = elements / ELEMENTS_WORTH_A_THREAD + 1;
     return useful < (size_t)threads ? (int)useful : threads;
 }
@@ -273,11 +273,12 @@ static double *numbers_place(const engine_t *engine, layer_t *layer) {
     return next;
 }
 
+/* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
 static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
     double *next = numbers_place(engine, layer);
     layer->any_short = false;
-    for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+    for (size_t k = 0; k < layer->states; ++k)
+        for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &layer->method->states[k];
             const size_t copies = tensor_copies(layer, state, tensor);
