@@ -7,24 +7,14 @@
 #include "base/error.h"
 
 /* Each descriptor exists once per precision and instruction-set level. */
-#ifdef GRADOPT_LEVEL_V3
-#define DECLARE(name)                                                                                                  \
-    extern const method_t method_##name##_f32_base, method_##name##_f64_base, method_##name##_f32_v3,                  \
-        method_##name##_f64_v3;
-#define LEVELS(name)                                                                                                   \
-    {                                                                                                                  \
-        {{&method_##name##_f32_base, &method_##name##_f64_base}}, {                                                    \
-            { &method_##name##_f32_v3, &method_##name##_f64_v3 }                                                       \
-        }                                                                                                              \
-    }
+#define DECLARE_AT(name, level) extern const method_t method_##name##_f32_##level, method_##name##_f64_##level;
+#define AT(name, level) {{&method_##name##_f32_##level, &method_##name##_f64_##level}}
+#ifdef GRADOPT_X86_LEVELS
+#define DECLARE(name) DECLARE_AT(name, base) DECLARE_AT(name, v3) DECLARE_AT(name, v4)
+#define LEVELS(name) {AT(name, base), AT(name, v3), AT(name, v4)}
 #else
-#define DECLARE(name) extern const method_t method_##name##_f32_base, method_##name##_f64_base;
-#define LEVELS(name)                                                                                                   \
-    {                                                                                                                  \
-        {                                                                                                              \
-            { &method_##name##_f32_base, &method_##name##_f64_base }                                                   \
-        }                                                                                                              \
-    }
+#define DECLARE(name) DECLARE_AT(name, base)
+#define LEVELS(name) {AT(name, base)}
 #endif
 
 #define METHOD(name) DECLARE(name)

@@ -15,10 +15,11 @@ typedef struct method_level {
     const method_t *precision[PRECISIONS];
 } method_level_t;
 
-enum { ENGINE_LEVELS = 2 }; /* base, and x86-64-v3 where built */
+enum { ENGINE_LEVELS = 3 }; /* base, and x86-64-v3 and -v4 where built */
 extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 
-/* Highest level that is built and that this machine can run; base if the environment says GRADOPT_LEVEL=base. */
+/* Highest level that is built, that this machine can run, and that the environment allows: GRADOPT_LEVEL=base, x86-64-v3 or
+ * x86-64-v4 names the highest. */
 int engine_best_level(void);
 const primitives_t *engine_primitives(int level);
 

@@ -26,8 +26,8 @@ typedef struct primitives {
 } primitives_t;
 
 extern const primitives_t primitives_base;
-#ifdef GRADOPT_LEVEL_V3
-extern const primitives_t primitives_v3;
+#ifdef GRADOPT_X86_LEVELS
+extern const primitives_t primitives_v3, primitives_v4;
 #endif
 
 static inline size_t dtype_size(optim_dtype dtype) {

@@ -39,8 +39,8 @@ typedef struct quantizer {
 } quantizer_t;
 
 extern const quantizer_t quantizer_base;
-#ifdef GRADOPT_LEVEL_V3
-extern const quantizer_t quantizer_v3;
+#ifdef GRADOPT_X86_LEVELS
+extern const quantizer_t quantizer_v3, quantizer_v4;
 #endif
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "element.h"
+#include "engine/engine.h"
 #include "kernels/primitives.h"
 #include "kernels/random.h"
 #include "rig.h"
@@ -20,15 +21,6 @@ enum { LONGEST = 130 };
 
 /* ---- Levels ---- */
 
-extern const primitives_t primitives_v3 __attribute__((weak)); /* absent from builds without that level */
-
-static bool machine_has_v3(void) {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-#else
-    return false;
-#endif
-}
 
 typedef struct level {
     const char *name;
@@ -37,10 +29,9 @@ typedef struct level {
 
 /* The levels to test, the last with a NULL. */
 static const level_t *levels(void) {
-    static level_t list[3];
-    const primitives_t *v3 = &primitives_v3;
-    list[0] = (level_t){"base", &primitives_base};
-    list[1] = (level_t){"v3", v3 != NULL && machine_has_v3() ? v3 : NULL};
+    static level_t list[ENGINE_LEVELS + 1];
+    for (int level = 0; level <= engine_best_level(); ++level)
+        list[level] = (level_t){ENGINE_LEVEL_NAMES[level], engine_primitives(level)};
     return list;
 }
 
