@@ -127,12 +127,30 @@ static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const 
     return true;
 }
 
-/* Tiles hold whole blocks of 8-bit states. */
+static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
+            if (layer_option(layer, tensor->group) != NULL &&
+                storage_form(engine, layer, state, tensor) != STORED_REAL && tensor_copies(layer, state, tensor) > 0)
+                return true;
+    }
+    return false;
+}
+
+/* Tiles hold whole blocks of 8-bit states; those that are widened stay in the first-level cache. */
+static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
+    const bool widened = dtype_size(tensor->dtype) == 2 || tensor->grad_dtype != tensor->dtype ||
+                         has_short_state(engine, tensor);
+    const size_t longest = widened ? WIDENED_ELEMENTS : TILE_ELEMENTS;
+    return (longest < tensor->block ? tensor->block : longest) / tensor->block * tensor->block;
+}
+
 static void tensors_measure(const engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
         tensor->block = storage_block(engine, tensor);
-        tensor->tile = TILE_ELEMENTS / tensor->block * tensor->block;
+        tensor->tile = tile_elements(engine, tensor);
     }
 }
 
