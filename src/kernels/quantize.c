@@ -49,14 +49,14 @@ static void make(quantize_table_t *table, bool is_signed) {
             i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
         table->middle_f32[i] = not_above(table->middle[i]);
     }
-    table->zero = search(table, 0);
-    for (int exponent = 0; exponent < QUANTIZE_EXPONENTS; ++exponent)
-        for (int mantissa = 0; mantissa < QUANTIZE_MANTISSAS; ++mantissa) {
-            const double low = ldexp(1 + mantissa / 256.0, exponent - 24);
-            const double high = ldexp(1 + (mantissa + 1) / 256.0, exponent - 24);
-            table->cell[0][exponent][mantissa] = search(table, low);
-            table->cell[1][exponent][mantissa] = search(table, -high);
-        }
+    table->cell[0][0] = table->cell[1][0] = search(table, 0);
+    for (int i = 0; i < QUANTIZE_CELLS; ++i) {
+        const int mantissas = 1 << QUANTIZE_MANTISSA_BITS, exponent = i / mantissas - (QUANTIZE_EXPONENTS - 1);
+        const double low = ldexp(1 + (double)(i % mantissas) / mantissas, exponent);
+        const double high = ldexp(1 + (double)(i % mantissas + 1) / mantissas, exponent);
+        table->cell[0][1 + i] = search(table, low);
+        table->cell[1][1 + i] = search(table, -high);
+    }
 }
 
 /* ---- Codes ---- */
@@ -73,20 +73,20 @@ static void decode_f64(const quantize_table_t *table, size_t n, const uint8_t *r
         x[i] = (double)table->value[code[i]] * scale;
 }
 
-/* The code of y's cell: that of its lower end, or of 0. NaN has none; any will do. */
-static inline uint8_t cell_code(const quantize_table_t *table, float y) {
-    enum { SMALLEST = 127 - 24 };
-    uint32_t bits;
+/* The code of y's cell, |y| <= 1. NaN has none; any will do. */
+static inline int32_t cell_code(const quantize_table_t *table, float y) {
+    enum { BEFORE = ((127 - (QUANTIZE_EXPONENTS - 1)) << QUANTIZE_MANTISSA_BITS) - 1 };
+    int32_t bits;
     memcpy(&bits, &y, sizeof bits);
-    const uint32_t exponent = (bits >> 23) & 0xFF, mantissa = (bits >> 15) & 0xFF;
-    if (exponent < SMALLEST || exponent > 127)
-        return table->zero;
-    return table->cell[bits >> 31][exponent - SMALLEST][mantissa];
+    const int32_t place = ((bits & INT32_MAX) >> (23 - QUANTIZE_MANTISSA_BITS)) - BEFORE;
+    const int32_t cell = place < 0 ? 0 : place > QUANTIZE_CELLS ? QUANTIZE_CELLS : place;
+    return table->cell[0][cell + (bits < 0 ? 1 + QUANTIZE_CELLS : 0)];
 }
 
-static inline uint8_t signed_code(const quantize_table_t *table, uint8_t code, bool negative) {
-    const bool other = negative ? table->value[code] >= 0 : table->value[code] < 0;
-    return other && code > 0 ? (uint8_t)(code - 1) : code;
+/* The code one lower where the value has another sign than what it stands for. */
+static inline int32_t signed_code(const quantize_table_t *table, int32_t code, bool negative) {
+    const bool other = negative == (table->value[code] >= 0);
+    return code - (other && code > 0);
 }
 
 static float encode_f32(const quantize_table_t *table, size_t n, const float *restrict x, bool keep_sign,
@@ -94,12 +94,14 @@ static float encode_f32(const quantize_table_t *table, size_t n, const float *re
     float scale = 0;
     for (size_t i = 0; i < n; ++i)
         scale = fabsf(x[i]) > scale ? fabsf(x[i]) : scale;
+    const float divisor = scale > 0 ? scale : 1;
     for (size_t i = 0; i < n; ++i) {
-        const float y = scale > 0 ? x[i] / scale : 0;
-        uint8_t nearest = cell_code(table, y);
-        nearest = (uint8_t)(nearest + (y > table->middle_f32[nearest]));
-        code[i] = keep_sign ? signed_code(table, nearest, x[i] < 0) : nearest;
+        const float y = x[i] / divisor;
+        const int32_t cell = cell_code(table, y), nearest = cell + (y > table->middle_f32[cell]);
+        code[i] = (uint8_t)nearest;
     }
+    for (size_t i = 0; keep_sign && i < n; ++i)
+        code[i] = (uint8_t)signed_code(table, code[i], x[i] < 0);
     return scale;
 }
 
@@ -110,12 +112,12 @@ static double encode_f64(const quantize_table_t *table, size_t n, const double *
         scale = fabs(x[i]) > scale ? fabs(x[i]) : scale;
     for (size_t i = 0; i < n; ++i) {
         const double y = scale > 0 ? x[i] / scale : 0;
-        uint8_t nearest = cell_code(table, (float)y); /* rounded to binary32 it may lie one cell off */
+        int32_t nearest = cell_code(table, (float)y); /* rounded to binary32 it may lie one cell off */
         while (y > table->middle[nearest])
             ++nearest;
         while (nearest > 0 && y <= table->middle[nearest - 1])
             --nearest;
-        code[i] = keep_sign ? signed_code(table, nearest, x[i] < 0) : nearest;
+        code[i] = (uint8_t)(keep_sign ? signed_code(table, nearest, x[i] < 0) : nearest);
     }
     return scale;
 }

@@ -13,17 +13,17 @@
 enum {
     QUANTIZE_CODES = 256,
     QUANTIZE_EXPONENTS = 25, /* 2^-24 to 1: what is smaller has the code of 0 */
-    QUANTIZE_MANTISSAS = 256
+    QUANTIZE_MANTISSA_BITS = 7,
+    QUANTIZE_CELLS = QUANTIZE_EXPONENTS << QUANTIZE_MANTISSA_BITS
 };
 
 typedef struct quantize_table {
     float value[QUANTIZE_CODES];      /* rising; the real values rounded to binary32 */
     double middle[QUANTIZE_CODES];    /* between value i and i + 1; the last is infinite */
     float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
-    /* The code of the lowest number with this sign, exponent and upper mantissa. No cell holds more than one middle, so
-     * that one comparison finds the nearest value. */
-    uint8_t cell[2][QUANTIZE_EXPONENTS][QUANTIZE_MANTISSAS];
-    uint8_t zero; /* code of the value 0 */
+    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0. No cell holds
+     * more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers to gather. */
+    int32_t cell[2][1 + QUANTIZE_CELLS];
 } quantize_table_t;
 
 typedef struct quantizer {
