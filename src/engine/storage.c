@@ -19,7 +19,7 @@ static const double *engine_option(const engine_t *engine, const tensor_t *tenso
 }
 
 bool storage_may_be_short(const method_t *method) {
-    return (method->flags & (CUTS_EXACTLY | BY_ELEMENT)) && !(method->flags & REQUESTS);
+    return (method->flags & (CUTS_EXACTLY | BY_ELEMENT)) != 0;
 }
 
 /* States that may be kept shorter: not points. */

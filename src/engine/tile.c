@@ -1,5 +1,7 @@
 #include "engine/tile.h"
 
+#include <string.h>
+
 #include "engine/storage.h"
 
 /* Where the inner method keeps its first moment, if this layer asks for it; or NULL. */
@@ -45,12 +47,26 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
     t->moment = moment == NULL ? NULL : bind_state(engine, t, moment, 0, room->state[widened]);
 }
 
+/*
+ * Encoding in 8 bits what was decoded from them need not give the same bits: where a step has several evaluations, states that
+ * it only read are left as they are, so that cancelling finds them untouched. `spare` takes them decoded once more.
+ */
+static bool was_only_read(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, const void *reals,
+                          void *spare) {
+    if (slot->form != STORED_INT8)
+        return false;
+    storage_load(engine, slot, copy, t, spare);
+    return memcmp(spare, reals, t->n * tensor_real(t->tensor)) == 0;
+}
+
 void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room) {
+    const bool asks = layer->method->flags & REQUESTS;
     const slot_t *slot = layer->slot + t->tensor->id * layer->states;
     size_t widened = 0;
     for (size_t k = 0; k < layer->states; ++k, ++slot)
-        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c)
-            storage_store(engine, slot, c, t, room->state[widened++]);
+        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c, ++widened)
+            if (!asks || !was_only_read(engine, t, slot, c, room->state[widened], room->spare))
+                storage_store(engine, slot, c, t, room->state[widened]);
     const slot_t *moment = moment_of(engine, layer, t->tensor);
     if (moment != NULL && moment->form != STORED_REAL)
         storage_store(engine, moment, 0, t, t->moment);

@@ -45,7 +45,7 @@ static optim_status check_storage(const optim_t *opt) {
         if (!full && !storage_may_be_short(owner->method))
             return error_set(
                 OPTIM_ERR_MISMATCH,
-                "state_dtype is for element-wise methods of one evaluation; \"%s\" is none: leave it at full in group %d",
+                "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",
                 owner->name, g);
     }
     return OPTIM_OK;
