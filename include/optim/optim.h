@@ -75,7 +75,12 @@ enum {
 
     /* resources */
     OPTIM_ERR_NOMEM = -40,
-    OPTIM_ERR_SIZE = -41 /* sizes that overflow */
+    OPTIM_ERR_SIZE = -41, /* sizes that overflow */
+
+    /* checkpoints */
+    OPTIM_ERR_IO = -50,        /* a file cannot be opened, read, written, flushed or renamed */
+    OPTIM_ERR_FORMAT = -51,    /* not a checkpoint, a damaged one, or one of a newer version */
+    OPTIM_ERR_CHECKPOINT = -52 /* a sound checkpoint, but of another optimizer than this one */
 };
 
 typedef int optim_dtype;
@@ -374,6 +379,47 @@ typedef struct optim_state_info {
 optim_status optim_describe(int kind, const char *name, optim_description *description);
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option);
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state);
+
+/* ---- Checkpoints ---- */
+
+/*
+ * Writes the optimizer's state to the file `path`, in the safetensors format, which any language reads: every array under
+ * PARAMETER/METHOD.STATE, all else (counters, option values, groups, wrappers, schedules, random stream) as text in the
+ * metadata. Parameters are not part of it: they are the caller's, save them beside it.
+ *
+ * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
+ * Going on after optim_load gives the same bits as never having stopped. Not while a request is open or the output is
+ * swapped in. Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
+ */
+optim_status optim_save(optim_t *opt, const char *path);
+
+/*
+ * Loads what optim_save wrote into a handle that was set up the same way: same algorithms, wrappers, and parameters by name,
+ * in any order, with any number of threads and any alignment. Before the first step as well as later. All or nothing: the
+ * file is checked throughout before the handle changes.
+ *
+ * Option values and schedules are the checkpoint's afterwards; set others after loading. Parameters may lie in more groups
+ * than when they were saved: a group that does not hold the very same parameters as one of the checkpoint's keeps its own
+ * options and schedules. Errors: NULL, OPEN, SWAPPED, IO, FORMAT, CHECKPOINT, NOMEM, SIZE, and those of optim_step before
+ * the first step.
+ */
+optim_status optim_load(optim_t *opt, const char *path);
+
+/*
+ * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the call
+ * returns; a thread then writes the copy while steps go on. One save at a time: a later save or load, and optim_destroy, wait
+ * for it. optim_save_wait waits and returns what became of it; if it failed and nobody waited, the next optim_save,
+ * optim_save_async or optim_load returns that error instead of doing its work. Errors: those of optim_save.
+ */
+optim_status optim_save_async(optim_t *opt, const char *path);
+optim_status optim_save_wait(optim_t *opt);
+
+/*
+ * The bytes of the file, to memory and back. *size becomes the number of bytes; with buffer NULL nothing is written, otherwise
+ * `room` must suffice (ARGUMENT). Errors: those of optim_save and optim_load but IO.
+ */
+optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size);
+optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 
 /* ---- Words ---- */
 

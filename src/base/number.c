@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,18 @@ void number_locale_leave(number_locale_t state) {
         return;
     (void)uselocale(state.before);
     freelocale(state.ours);
+}
+
+void number_text(double value, char text[NUMBER_TEXT]) {
+    const number_locale_t before = number_locale_enter();
+    for (int digits = 6; digits <= 17; digits += 11) {
+        (void)snprintf(text, NUMBER_TEXT, "%.*g", digits, isnan(value) ? (double)NAN : value);
+        if (isnan(value) || strtod(text, NULL) == value)
+            break;
+    }
+    number_locale_leave(before);
+    if (isnan(value))
+        memcpy(text, "nan", sizeof "nan");
 }
 
 static bool only_number_characters(const char *text, size_t length) {

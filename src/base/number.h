@@ -13,6 +13,10 @@ typedef struct number_locale {
 number_locale_t number_locale_enter(void);
 void number_locale_leave(number_locale_t state);
 
+/* The shortest usual text from which number_parse reads the same number; "nan" for NaN, which it does not read. */
+enum { NUMBER_TEXT = 32 };
+void number_text(double value, char text[NUMBER_TEXT]);
+
 /* Reads all of text[0..length) as one number ("inf" included, NaN and hexadecimal not). */
 bool number_parse(const char *text, size_t length, double *value);
 

@@ -41,6 +41,17 @@ static int word_find(const char *words, const char *text, size_t length) {
     }
 }
 
+void option_text(const option_t *option, double value, char text[OPTION_TEXT]) {
+    const char *word = option->range;
+    if (!option_is_keyword(option)) {
+        number_text(value, text);
+        return;
+    }
+    for (int position = (int)value; position > 0; --position)
+        word += strcspn(word, "|") + 1;
+    (void)snprintf(text, OPTION_TEXT, "%.*s", (int)strcspn(word, "|"), word);
+}
+
 static int word_count(const char *words) {
     int count = 1;
     for (; *words != '\0'; ++words)

@@ -38,6 +38,10 @@ optim_status option_check(const option_t *option, double value);
 /* Reads the text of a number or keyword and checks it. */
 optim_status option_parse(const option_t *option, const char *text, size_t length, double *value);
 
+/* The text that option_parse reads as `value`. */
+enum { OPTION_TEXT = 64 };
+void option_text(const option_t *option, double value, char text[OPTION_TEXT]);
+
 /* "nearest or all valid keys" for error messages: writes "a, b, c" as far as it fits. */
 void option_names(const option_t *table, char *out, size_t size);
 

@@ -146,6 +146,11 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
+/* Whether a state lives from step to step. */
+static inline bool state_is_kept(const state_t *state) {
+    return state->role == KEPT || state->role == FIRST_MOMENT;
+}
+
 /* ---- plan.c ---- */
 
 /* An option's value by its name. */

@@ -41,10 +41,6 @@ static size_t state_bytes(const engine_t *engine, const layer_t *layer, const st
     return storage_bytes(storage_form(engine, layer, state, tensor), tensor, reals);
 }
 
-static bool state_is_kept(const state_t *state) {
-    return state->role == KEPT || state->role == FIRST_MOMENT;
-}
-
 static size_t state_count(const method_t *method) {
     size_t count = 0;
     while (method->states != NULL && method->states[count].name != NULL)
@@ -402,5 +398,8 @@ void plan_free(engine_t *engine) {
     free(engine->scratch);
     free(engine->part);
     free(engine->part_scratch);
+    engine->arena = engine->scratch = NULL;
+    engine->part = NULL;
+    engine->part_scratch = NULL;
     engine->planned = false;
 }

@@ -96,6 +96,7 @@ void optim_destroy(optim_t *opt) {
     if (opt == NULL)
         return;
     engine_t *engine = &opt->engine;
+    (void)optim_save_wait(opt);
     plan_free(engine);
     for (size_t i = 0; i < opt->scheduled_count; ++i)
         schedule_destroy(opt->scheduled[i].run);

@@ -15,6 +15,8 @@ typedef struct scheduled {
     schedule_run_t *run;
 } scheduled_t;
 
+typedef struct saving saving_t;
+
 struct optim {
     engine_t engine;
     names_t names; /* of parameters */
@@ -31,7 +33,8 @@ struct optim {
     bool has_loss, reads_loss;
 
     bool has_bounds;
-    void *swapped; /* the parameters while the output stands in their place, or NULL */
+    void *swapped;    /* the parameters while the output stands in their place, or NULL */
+    saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
 };
 
 /* ---- layers.c ---- */
@@ -42,6 +45,11 @@ bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet 
 bool layer_cover(layer_t *layer, int group, const values_t *from);
 void layer_uncover(layer_t *layer, int group);
 bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
+
+/* Whether layer `l` was put there by optim_wrap. */
+static inline bool layer_is_wrapper(const optim_t *opt, int l) {
+    return l > opt->engine.method_count && l < opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1);
+}
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */
 layer_t *optim_engine_layer(const optim_t *opt, int which);
@@ -58,6 +66,12 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 /* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
+/* Whether this change may call for other states than those that memory was taken for. */
+bool option_decides_memory(const layer_t *layer, const char *option, double before, double after);
+/* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
+ * options that all groups share). */
+bool schedules_reserve(optim_t *opt, size_t more);
+void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
 /* The layer's own check of a combination of options. */
 optim_status layer_check(const layer_t *layer, int group);
 

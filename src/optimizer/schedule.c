@@ -18,6 +18,7 @@ void schedule_destroy(schedule_run_t *run) {
     free(run->child);
     free(run->list);
     free(run->option);
+    free(run->text);
     free(run);
 }
 
@@ -114,22 +115,21 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
         return OPTIM_ERR_NAME;
     const size_t count = option_count(schedule->options);
     schedule_run_t *run = calloc(1, sizeof *run);
-    char *text = memory_text(options, options_length);
     if (run != NULL) {
         run->schedule = schedule;
+        run->text = memory_text(options, options_length);
         run->option = calloc(count + 1, sizeof *run->option);
         run->list = calloc(count + 1, sizeof *run->list);
     }
     optim_status status = OPTIM_OK;
-    if (run == NULL || text == NULL || run->option == NULL || run->list == NULL)
+    if (run == NULL || run->text == NULL || run->option == NULL || run->list == NULL)
         status = error_nomem("making a schedule");
     for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
         run->option[i] = schedule->options[i].initial;
     if (status == OPTIM_OK)
-        status = option_check_unique(text);
+        status = option_check_unique(run->text);
     if (status == OPTIM_OK)
-        status = read_options(run, text, base);
-    free(text);
+        status = read_options(run, run->text, base);
     if (status != OPTIM_OK) {
         schedule_destroy(run);
         return status;

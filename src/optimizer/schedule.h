@@ -12,6 +12,7 @@ typedef struct number_list {
 /* A schedule with its options read. */
 typedef struct schedule_run {
     const struct schedule *schedule;
+    char *text;                  /* of its options, as given */
     double *option;              /* by row of the option table */
     number_list_t *list;         /* likewise, for options with range "list" */
     struct schedule_run **child; /* of the option with range "schedules" */

@@ -96,8 +96,7 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
     return more < 0 ? more : status;
 }
 
-/* Whether this change may call for other states than those that memory was taken for. */
-static bool changes_memory(const layer_t *layer, const char *option, double before, double after) {
+bool option_decides_memory(const layer_t *layer, const char *option, double before, double after) {
     static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
                                         "state_min", "block_size",  "min_8bit_size"};
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
@@ -134,7 +133,7 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
     *base = value;
     status = layer_check(setting->layer, group);
     *base = before;
-    if (status == OPTIM_OK && opt->engine.planned && changes_memory(setting->layer, option->name, before, value))
+    if (status == OPTIM_OK && opt->engine.planned && option_decides_memory(setting->layer, option->name, before, value))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;
@@ -240,6 +239,25 @@ static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
     values->now[setting->option] = values->base[setting->option];
 }
 
+bool schedules_reserve(optim_t *opt, size_t more) {
+    void *grown = opt->scheduled;
+    const bool room =
+        memory_grow(&grown, &opt->scheduled_capacity, opt->scheduled_count + more, sizeof *opt->scheduled);
+    opt->scheduled = grown;
+    return room;
+}
+
+void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count) {
+    for (size_t i = opt->scheduled_count; i-- > 0;) {
+        const scheduled_t scheduled = opt->scheduled[i];
+        const setting_t setting = {scheduled.layer, scheduled.option};
+        if (!scheduled.layer->per_group || groups[scheduled.group])
+            remove_schedule(opt, &setting, scheduled.group);
+    }
+    for (size_t i = 0; i < count; ++i)
+        opt->scheduled[opt->scheduled_count++] = made[i];
+}
+
 /* One group's schedule, made but not yet attached. */
 static optim_status make_scheduled(optim_t *opt, int group, const char *key, const char *name, const char *options,
                                    scheduled_t *made) {
@@ -256,12 +274,9 @@ static optim_status make_scheduled(optim_t *opt, int group, const char *key, con
 static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
     const size_t groups = (size_t)last - (size_t)first + 1;
     scheduled_t *made = calloc(groups + 1, sizeof *made);
-    void *grown = opt->scheduled;
     optim_status status = OPTIM_OK;
-    if (made == NULL ||
-        !memory_grow(&grown, &opt->scheduled_capacity, opt->scheduled_count + groups, sizeof *opt->scheduled))
+    if (made == NULL || !schedules_reserve(opt, groups))
         status = error_nomem("attaching a schedule");
-    opt->scheduled = grown;
     for (size_t i = 0; status == OPTIM_OK && i < groups; ++i)
         status = make_scheduled(opt, first + (int)i, key, name, options, &made[i]);
     for (size_t i = 0; made != NULL && i < groups; ++i) {

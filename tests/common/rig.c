@@ -359,6 +359,14 @@ void *rig_snapshot(const rig_t *rig) {
     return snapshot;
 }
 
+void rig_restore(rig_t *rig, const void *snapshot) {
+    const char *at = snapshot;
+    for (int i = 0; i < rig->count; ++i) {
+        memcpy(rig->tensor[i].data, at, tensor_bytes(&rig->tensor[i]));
+        at += tensor_bytes(&rig->tensor[i]);
+    }
+}
+
 static void bits_differ(const rig_tensor_t *tensor, const void *want, const char *what) {
     const size_t size = element_size(tensor->dtype);
     for (size_t k = 0; k < tensor->count; ++k) {

@@ -104,6 +104,8 @@ void rig_move(rig_t *rig);
 
 /* Copy of all parameters' bytes; to be freed. */
 void *rig_snapshot(const rig_t *rig);
+/* The parameters back to what they were then, or to those of a rig with the same tensors. */
+void rig_restore(rig_t *rig, const void *snapshot);
 /* Fails the test unless all parameters' bytes are as in the snapshot, or as in the other rig. */
 void rig_check_snapshot(const rig_t *rig, const void *snapshot, const char *what);
 void rig_check_same(const rig_t *rig, const rig_t *other, const char *what);

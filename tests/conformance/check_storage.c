@@ -34,16 +34,12 @@ static void check_memory_known(const subject_t *s, setup_t setup) {
     rig_free(rig);
 }
 
-/* A search may end early where numbers are coarse: forms of 16-bit parameters are not for comparing its runs. */
-static bool searches(const subject_t *s) {
-    return (s->needs & OPTIM_NEEDS_LOSS) != 0 && (s->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
-}
-
 static void check_form(const subject_t *s, setup_t setup) {
     compare_unaligned(s, setup);
     compare_moved(s, setup);
     compare_reset(s, setup);
     cancel_each(s, setup, 2);
+    compare_checkpoint(s, setup);
     run_swap(s, setup);
     check_memory_known(s, setup);
     char *skip = check_text("%s,nonfinite=skip", setup.extra);
@@ -60,7 +56,7 @@ static void check_form(const subject_t *s, setup_t setup) {
 void check_storage(void **state) {
     const subject_t *s = *state;
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i) {
-        if (searches(s) && FORMS[i].dtype != OPTIM_F32 && FORMS[i].dtype != OPTIM_F64)
+        if (subject_searches(s) && FORMS[i].dtype != OPTIM_F32 && FORMS[i].dtype != OPTIM_F64)
             continue;
         const setup_t setup = setup_extra(setup_dtype(subject_setup(s), FORMS[i].dtype), FORMS[i].options);
         rig_t *rig = subject_try(s, setup); /* some forms are for element-wise methods only, and say so */

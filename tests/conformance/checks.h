@@ -49,6 +49,9 @@ void check_swap(void **state);
 void check_two_groups(void **state);
 void check_own_algorithm(void **state);
 
+/* check_checkpoint.c */
+void check_checkpoint(void **state);
+
 /* check_memory.c */
 void check_memory_query(void **state);
 void check_state_bytes(void **state); /* of one algorithm */
@@ -63,6 +66,7 @@ void compare_moved(const subject_t *s, setup_t setup);
 void compare_reset(const subject_t *s, setup_t setup);
 void cancel_each(const subject_t *s, setup_t setup, int before);
 void skip_each(const subject_t *s, setup_t setup);
+void compare_checkpoint(const subject_t *s, setup_t setup);
 void run_swap(const subject_t *s, setup_t setup);
 
 /* check_option.c: of one entry of the registry */

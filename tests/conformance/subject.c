@@ -68,6 +68,10 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     return status == OPTIM_OK ? optim_memory(opt, NULL, NULL) : status;
 }
 
+bool subject_searches(const subject_t *subject) {
+    return (subject->needs & OPTIM_NEEDS_LOSS) != 0 && (subject->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
+}
+
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");

@@ -59,6 +59,9 @@ rig_t *subject_rig(const subject_t *subject, setup_t setup);
 /* The same after so many steps. */
 rig_t *subject_run(const subject_t *subject, setup_t setup, int steps);
 
+/* Whether a step is a search, which may end early where numbers are coarse. */
+bool subject_searches(const subject_t *subject);
+
 /* Whether the loss must be handed over under the subject's options; only who announces it may ask. */
 bool subject_reads_loss(const subject_t *subject, setup_t setup);
 

@@ -42,6 +42,7 @@ static const named_check_t SUBJECT_CHECKS[] = {
     {"output", check_output},
     {"swap", check_swap},
     {"two groups", check_two_groups},
+    {"checkpoint", check_checkpoint},
     {"memory query", check_memory_query},
     {"storage", check_storage},
 };

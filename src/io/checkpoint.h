@@ -1,0 +1,17 @@
+/* Checkpoints: a handle's record and arrays as one safetensors stream. */
+#ifndef IO_CHECKPOINT_H
+#define IO_CHECKPOINT_H
+
+#include "io/stream.h"
+#include "optimizer/optimizer.h"
+
+/* What every call here begins with. */
+optim_status checkpoint_refuse(const optim_t *opt, const char *doing);
+
+/* A writer_t: `context` is the handle. Errors: NOMEM, VALUE, the sink's. */
+optim_status checkpoint_write(sink_t *sink, const void *context);
+
+/* All or nothing. Errors: FORMAT, CHECKPOINT, NOMEM, SIZE, the source's. */
+optim_status checkpoint_read(optim_t *opt, source_t *source);
+
+#endif

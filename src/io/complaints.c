@@ -1,0 +1,33 @@
+#include "io/complaints.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void complain(complaints_t *complaints, const char *format, ...) {
+    char *at = complaints->text + complaints->used;
+    const size_t room = sizeof complaints->text - complaints->used;
+    const char *separator = complaints->used == 0 ? "" : "; ";
+    char sentence[COMPLAINTS_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    ++complaints->count;
+    const int length = snprintf(at, room, "%s%s", separator, sentence);
+    if (length < 0 || (size_t)length >= room) { /* does not fit: what stands there ends before it */
+        if (complaints->used > 0)
+            *at = '\0';
+        complaints->used = complaints->shown == 0 ? sizeof complaints->text - 1 : complaints->used;
+        complaints->shown += complaints->shown == 0;
+        return;
+    }
+    complaints->used += (size_t)length;
+    ++complaints->shown;
+}
+
+const char *complaints_rest(complaints_t *complaints, char *text, size_t size) {
+    text[0] = '\0';
+    if (complaints->count > complaints->shown)
+        (void)snprintf(text, size, "; and %zu more", complaints->count - complaints->shown);
+    return text;
+}

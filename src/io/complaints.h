@@ -1,0 +1,23 @@
+/* Everything that is wrong, gathered for one error: as much of it as fits, and how much more there is. */
+#ifndef IO_COMPLAINTS_H
+#define IO_COMPLAINTS_H
+
+#include <stddef.h>
+
+enum { COMPLAINTS_TEXT = 320 };
+
+typedef struct complaints {
+    char text[COMPLAINTS_TEXT];
+    size_t used;
+    size_t count, shown;
+} complaints_t;
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+void complain(complaints_t *complaints, const char *format, ...);
+
+/* "; and 3 more things", or "". */
+const char *complaints_rest(complaints_t *complaints, char *text, size_t size);
+
+#endif

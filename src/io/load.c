@@ -1,0 +1,250 @@
+/* Loading: everything is read and checked before anything that a step uses changes. */
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "io/checkpoint.h"
+#include "io/complaints.h"
+#include "io/pieces.h"
+#include "io/record.h"
+#include "io/safetensors.h"
+
+typedef struct load {
+    optim_t *opt;
+    source_t *source;
+    safetensors_t file;
+    record_t record;
+    double **options; /* as they were, by layer and group */
+    bool made_plan;
+    pieces_t pieces;
+    char *arrays; /* what was read, where the states' own memory must not be touched yet */
+    assignment_t *numbers;
+    size_t number_count;
+    scheduled_t *schedules;
+    size_t schedule_count;
+} load_t;
+
+/* ---- Going back ---- */
+
+/* Copies all option values of the handle out, or back. */
+static optim_status keep_options(load_t *load) {
+    const engine_t *engine = &load->opt->engine;
+    const size_t groups = (size_t)engine->group_count;
+    load->options = calloc((size_t)engine->layer_count * groups + 1, sizeof *load->options);
+    if (load->options == NULL)
+        return error_nomem("loading a checkpoint");
+    for (int l = 0; l < engine->layer_count; ++l)
+        for (size_t g = 0; g < groups; ++g) {
+            const layer_t *layer = engine->layers[l];
+            const size_t bytes = 2 * option_count(layer->method->options) * sizeof(double);
+            double **kept = &load->options[(size_t)l * groups + g];
+            if (layer->values[g].base == NULL)
+                continue;
+            *kept = malloc(bytes + sizeof(double));
+            if (*kept == NULL)
+                return error_nomem("loading a checkpoint");
+            memcpy(*kept, layer->values[g].base, bytes); /* base and now lie one after the other */
+        }
+    return OPTIM_OK;
+}
+
+static void free_options(load_t *load, bool back) {
+    const engine_t *engine = &load->opt->engine;
+    const size_t groups = (size_t)engine->group_count;
+    for (int l = 0; load->options != NULL && l < engine->layer_count; ++l)
+        for (size_t g = 0; g < groups; ++g) {
+            const layer_t *layer = engine->layers[l];
+            double *kept = load->options[(size_t)l * groups + g];
+            if (back && kept != NULL)
+                memcpy(layer->values[g].base, kept, 2 * option_count(layer->method->options) * sizeof(double));
+            free(kept);
+        }
+    free(load->options);
+}
+
+static void load_end(load_t *load, bool failed) {
+    free_options(load, failed);
+    if (failed && load->made_plan)
+        plan_free(&load->opt->engine);
+    for (size_t i = 0; failed && i < load->schedule_count; ++i)
+        schedule_destroy(load->schedules[i].run);
+    free(load->schedules);
+    free(load->numbers);
+    free(load->arrays);
+    pieces_free(&load->pieces);
+    record_free(&load->record);
+    safetensors_free(&load->file);
+}
+
+/* ---- Arrays ---- */
+
+static bool same_shape(const json_t *a, const json_t *b) {
+    return json_equal(a, b) != 0;
+}
+
+static optim_status match_pieces(load_t *load) {
+    complaints_t complaints = {.used = 0};
+    char rest[40];
+    for (size_t i = 0; i < load->pieces.count; ++i) {
+        const piece_t *piece = &load->pieces.piece[i];
+        safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
+        if (entry == NULL)
+            complain(&complaints, "array \"%.80s\" is missing in it", piece->name);
+        else if (strcmp(entry->dtype, piece->dtype) != 0)
+            complain(&complaints, "array \"%.80s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
+        else if (!same_shape(entry->shape, piece->shape) || entry->bytes != piece_bytes(piece))
+            complain(&complaints, "array \"%.80s\" has another shape there", piece->name);
+        if (entry != NULL)
+            entry->taken = true;
+    }
+    for (size_t i = 0; i < load->file.count; ++i)
+        if (!load->file.entries[i].taken && record_is_planned(&load->record))
+            complain(&complaints, "its array \"%.80s\" is unknown here", load->file.entries[i].name);
+    if (complaints.count == 0)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: %s%s", load->source->name, complaints.text,
+                     complaints_rest(&complaints, rest, sizeof rest));
+}
+
+static optim_status read_piece(load_t *load, const piece_t *piece, char *to, size_t stride) {
+    const safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
+    const char *wanted = record_sum(&load->record, piece->name);
+    char found[CHECKSUM_TEXT];
+    XXH3_state_t state;
+    (void)XXH3_64bits_reset(&state);
+    for (size_t c = 0; c < piece->copies && piece->bytes > 0; ++c) {
+        char *copy = to + c * stride;
+        const optim_status status =
+            load->source->read(load->source, entry->begin + c * piece->bytes, copy, piece->bytes);
+        if (status != OPTIM_OK)
+            return status;
+        (void)XXH3_64bits_update(&state, copy, piece->bytes);
+    }
+    checksum_text(XXH3_64bits_digest(&state), found);
+    if (wanted != NULL && strcmp(wanted, found) == 0)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of array \"%.100s\" is wrong", load->source->name,
+                     piece->name);
+}
+
+/* Straight into the states if they have just been taken for this; otherwise beside them. */
+static optim_status read_pieces(load_t *load) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < load->pieces.count; ++i)
+        bytes += piece_bytes(&load->pieces.piece[i]); /* of memory that exists */
+    if (!load->made_plan && (load->arrays = malloc(bytes + 1)) == NULL)
+        return error_nomem("loading a checkpoint");
+    char *beside = load->arrays;
+    for (size_t i = 0; i < load->pieces.count; ++i) {
+        const piece_t *piece = &load->pieces.piece[i];
+        const optim_status status = load->made_plan ? read_piece(load, piece, piece->at, piece->stride)
+                                                    : read_piece(load, piece, beside, piece->bytes);
+        if (status != OPTIM_OK)
+            return status;
+        if (beside != NULL)
+            beside += piece_bytes(piece);
+    }
+    return OPTIM_OK;
+}
+
+static void place_arrays(const load_t *load) {
+    const char *from = load->arrays;
+    for (size_t i = 0; from != NULL && i < load->pieces.count; ++i)
+        for (size_t c = 0; c < load->pieces.piece[i].copies; ++c) {
+            const piece_t *piece = &load->pieces.piece[i];
+            if (piece->bytes > 0)
+                memcpy(piece->at + c * piece->stride, from, piece->bytes);
+            from += piece->bytes;
+        }
+}
+
+/* ---- Everything, in order ---- */
+
+/* Takes the memory of the states if the checkpoint has some and the handle none yet. */
+static optim_status take_plan(load_t *load) {
+    engine_t *engine = &load->opt->engine;
+    if (engine->planned || !record_is_planned(&load->record))
+        return OPTIM_OK;
+    optim_status status = check_plan(load->opt);
+    if (status == OPTIM_OK)
+        status = plan_build(engine);
+    load->made_plan = status == OPTIM_OK;
+    return status;
+}
+
+static optim_status stage(load_t *load) {
+    optim_status status = safetensors_read(&load->file, load->source);
+    if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_whole)
+        status = error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of its header is wrong", load->source->name);
+    if (status == OPTIM_OK)
+        status = record_read(&load->record, load->file.text, load->source->name, load->opt);
+    if (status == OPTIM_OK)
+        status = keep_options(load);
+    if (status == OPTIM_OK)
+        status = record_apply_options(&load->record, load->opt);
+    if (status == OPTIM_OK)
+        status = record_schedules(&load->record, load->opt, &load->schedules, &load->schedule_count);
+    if (status == OPTIM_OK && !schedules_reserve(load->opt, load->schedule_count))
+        status = error_nomem("loading a checkpoint");
+    if (status == OPTIM_OK)
+        status = take_plan(load);
+    if (status != OPTIM_OK || !record_is_planned(&load->record))
+        return status;
+    status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
+    if (status == OPTIM_OK)
+        status = pieces_make(&load->pieces, load->opt);
+    if (status == OPTIM_OK)
+        status = match_pieces(load);
+    return status == OPTIM_OK ? read_pieces(load) : status;
+}
+
+/* Cannot fail. */
+static void commit(load_t *load) {
+    optim_t *opt = load->opt;
+    if (opt->engine.planned && !record_is_planned(&load->record))
+        plan_initialise(&opt->engine, false);
+    for (size_t i = 0; i < load->number_count; ++i)
+        *load->numbers[i].at = load->numbers[i].value;
+    place_arrays(load);
+    schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
+    record_apply_counters(&load->record, opt);
+    opt->has_loss = false;
+}
+
+optim_status checkpoint_read(optim_t *opt, source_t *source) {
+    load_t load = {.opt = opt, .source = source};
+    optim_status status = stage(&load);
+    if (status == OPTIM_OK)
+        commit(&load);
+    load_end(&load, status != OPTIM_OK);
+    return status;
+}
+
+optim_status optim_load(optim_t *opt, const char *path) {
+    file_source_t file;
+    optim_status status = checkpoint_refuse(opt, "loading");
+    if (status == OPTIM_OK)
+        status = refuse_null(path, "path");
+    if (status == OPTIM_OK)
+        status = optim_save_wait(opt);
+    if (status == OPTIM_OK)
+        status = file_open(&file, path);
+    if (status != OPTIM_OK)
+        return status;
+    status = checkpoint_read(opt, &file.source);
+    file_close(&file);
+    return status;
+}
+
+optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size) {
+    optim_status status = checkpoint_refuse(opt, "loading");
+    if (status == OPTIM_OK)
+        status = refuse_null(buffer, "buffer");
+    if (status != OPTIM_OK)
+        return status;
+    memory_source_t memory = memory_source(buffer, size);
+    return checkpoint_read(opt, &memory.source);
+}

@@ -1,0 +1,33 @@
+/* The arrays that a checkpoint keeps of a handle: states by parameter, in the form in which they lie in memory. */
+#ifndef IO_PIECES_H
+#define IO_PIECES_H
+
+#include <jansson.h>
+
+#include "io/stream.h"
+#include "optimizer/optimizer.h"
+
+/* One array: `copies` runs of `bytes` bytes, `stride` apart. */
+typedef struct piece {
+    char *name; /* PARAMETER/METHOD.STATE */
+    const char *dtype;
+    json_t *shape;
+    char *at;
+    size_t copies, bytes, stride;
+} piece_t;
+
+typedef struct pieces {
+    size_t count, capacity;
+    piece_t *piece; /* widest elements first, so that all are aligned in the file */
+} pieces_t;
+
+/* Of a planned handle; of another there are none. Errors: NOMEM, VALUE (a name that is not UTF-8). */
+optim_status pieces_make(pieces_t *pieces, const optim_t *opt);
+void pieces_free(pieces_t *pieces);
+
+/* Bytes of all copies of a piece. */
+static inline size_t piece_bytes(const piece_t *piece) {
+    return piece->copies * piece->bytes;
+}
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * The record: everything about a handle that is not an array, as one JSON text in the checkpoint's metadata. Numbers that a
+ * step uses are text, so that infinities pass and every bit is kept.
+ *
+ *     {"format": 1, "library": "0.1.0", "steps": 12, "skipped": 0, "draws": 0, "planned": true,
+ *      "parameters": {"w": {"group": 0, "shape": [3, 4]}, ...},
+ *      "groups": ["adamw", ...], "wrappers": ["ema"],
+ *      "layers": [{"name": "adamw", "sample": 0, "held": ["0.25", "0.5"], "numbers": {"d": ["1e-06"]},
+ *                  "groups": {"0": {"options": {"lr": "0.001", ...}, "numbers": {}}}}, ...],
+ *      "schedules": [{"layer": 0, "group": 0, "option": "lr", "name": "wsd", "options": "steps=100", "state": []}],
+ *      "sums": {"w/adamw.m": "0123456789abcdef", ...}}
+ */
+#ifndef IO_RECORD_H
+#define IO_RECORD_H
+
+#include <jansson.h>
+
+#include "optimizer/optimizer.h"
+
+enum { RECORD_FORMAT = 1 };
+
+/* A new reference, without "sums"; NULL with an error: NOMEM, VALUE (a name that is not UTF-8). */
+json_t *record_make(const optim_t *opt);
+
+/* ---- Loading ---- */
+
+/* Which part of a record is for which part of a handle. */
+typedef struct record {
+    json_t *json;
+    const char *source;   /* for errors */
+    int *from;            /* by group of the handle: the record's group that has its parameters, or -1 */
+    bool *exact;          /* and whether it has no others: then its options and schedules are taken too */
+    const json_t **layer; /* by layer of the handle */
+} record_t;
+
+/* Reads the text and finds the parts. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
+optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
+void record_free(record_t *record);
+
+/* Whether the handle had taken its states' memory when it was saved. */
+bool record_is_planned(const record_t *record);
+
+/* The checksum that array `name` must have, or NULL. */
+const char *record_sum(const record_t *record, const char *name);
+
+/* Puts the options into the handle. On an error some have been written: the caller puts its copy back. Errors: CHECKPOINT,
+ * OPTION, VALUE. */
+optim_status record_apply_options(const record_t *record, optim_t *opt);
+
+/* A number of a layer, and what it shall be. */
+typedef struct assignment {
+    double *at;
+    double value;
+} assignment_t;
+
+/* The numbers of a planned handle's layers, not yet assigned. Errors: CHECKPOINT, NOMEM. */
+optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count);
+
+/* Makes the schedules of the groups whose options are taken. Errors: CHECKPOINT, those of optim_set_schedule. */
+optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count);
+
+/* Counters, and what layers hold from step to step. Cannot fail: record_read has looked at them. */
+void record_apply_counters(const record_t *record, optim_t *opt);
+
+#endif

@@ -1,0 +1,235 @@
+#include "io/safetensors.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+
+static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
+static const char NO_SUM[] = "0000000000000000";
+
+void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]) {
+    (void)snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, sum);
+}
+
+size_t safetensors_item(const char *dtype) {
+    static const struct {
+        const char *name;
+        size_t bytes;
+    } ITEMS[] = {{"F64", 8}, {"F32", 4}, {"F16", 2}, {"BF16", 2}, {"I64", 8},  {"I32", 4},     {"I16", 2},    {"I8", 1},
+                 {"U64", 8}, {"U32", 4}, {"U16", 2}, {"U8", 1},   {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+    for (size_t i = 0; i < sizeof ITEMS / sizeof *ITEMS; ++i)
+        if (strcmp(dtype, ITEMS[i].name) == 0)
+            return ITEMS[i].bytes;
+    return 0;
+}
+
+/* ---- Writing ---- */
+
+bool safetensors_add(json_t *header, const char *name, const char *dtype, json_t *shape, size_t bytes, size_t *end) {
+    const json_int_t first = (json_int_t)*end, last = first + (json_int_t)bytes;
+    *end += bytes;
+    json_t *entry = json_pack("{s:s, s:O, s:[I, I]}", "dtype", dtype, "shape", shape, "data_offsets", first, last);
+    return json_object_set_new(header, name, entry) == 0;
+}
+
+/* The place of the checksum's digits in the header's text. */
+static char *find_sum(char *text) {
+    char pattern[sizeof SUM + 8];
+    (void)snprintf(pattern, sizeof pattern, "\"%s\":\"", SUM);
+    char *found = strstr(text, pattern);
+    return found == NULL || strlen(found) < strlen(pattern) + sizeof NO_SUM ? NULL : found + strlen(pattern);
+}
+
+static optim_status write_text(sink_t *sink, char *text, size_t length) {
+    enum { MULTIPLE = 8 };
+    const size_t padding = (MULTIPLE - length % MULTIPLE) % MULTIPLE;
+    uint8_t size[8];
+    char sum[CHECKSUM_TEXT];
+    for (int i = 0; i < 8; ++i)
+        size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
+    checksum_text(XXH3_64bits(text, length), sum);
+    memcpy(find_sum(text), sum, CHECKSUM_TEXT - 1);
+    optim_status status = sink->write(sink, size, sizeof size);
+    if (status == OPTIM_OK)
+        status = sink->write(sink, text, length);
+    return status == OPTIM_OK ? sink->write(sink, "        ", padding) : status;
+}
+
+optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text) {
+    json_t *metadata = json_pack("{s:s, s:s, s:s}", "format", "libgradopt", TEXT, text, SUM, NO_SUM);
+    json_t *whole = json_pack("{s:o}", METADATA, metadata);
+    char *dumped = NULL;
+    if (whole != NULL && json_object_update(whole, header) == 0)
+        dumped = json_dumps(whole, JSON_COMPACT | JSON_ENSURE_ASCII);
+    const optim_status status = dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped));
+    free(dumped);
+    json_decref(whole);
+    return status;
+}
+
+/* ---- Reading ---- */
+
+static optim_status malformed(const source_t *source, const char *what) {
+    return error_set(OPTIM_ERR_FORMAT, "%s is not a checkpoint that can be read: %s", source->name, what);
+}
+
+static optim_status wrong_entry(const source_t *source, const char *name, const char *what) {
+    return error_set(OPTIM_ERR_FORMAT, "%s is not a checkpoint that can be read: tensor \"%.100s\" %s", source->name,
+                     name, what);
+}
+
+/* The header's text, with a terminator; *begin is where it ends. */
+static optim_status read_text(source_t *source, char **text, size_t *length, size_t *begin) {
+    uint8_t bytes[8];
+    uint64_t size = 0;
+    *text = NULL;
+    if (source->size < sizeof bytes)
+        return malformed(source, "it is shorter than 8 bytes");
+    optim_status status = source->read(source, 0, bytes, sizeof bytes);
+    if (status != OPTIM_OK)
+        return status;
+    for (int i = 0; i < 8; ++i)
+        size |= (uint64_t)bytes[i] << (8 * i);
+    if (size > source->size - sizeof bytes)
+        return malformed(source, "its header is longer than all of it (a file cut short, or of another format)");
+    *length = (size_t)size;
+    *begin = *length + sizeof bytes;
+    *text = malloc(*length + 1);
+    if (*text == NULL)
+        return error_nomem("reading a checkpoint");
+    status = source->read(source, sizeof bytes, *text, *length);
+    (*text)[*length] = '\0';
+    return status;
+}
+
+/* Whether the checksum is there and right; the text is left with zeros in its place. */
+static bool check_sum(char *text, size_t length) {
+    char *sum = find_sum(text), wanted[CHECKSUM_TEXT], found[CHECKSUM_TEXT] = "";
+    while (length > 0 && text[length - 1] == ' ')
+        --length; /* padding */
+    if (sum == NULL)
+        return false;
+    memcpy(found, sum, CHECKSUM_TEXT - 1);
+    memcpy(sum, NO_SUM, CHECKSUM_TEXT - 1);
+    checksum_text(XXH3_64bits(text, length), wanted);
+    return strcmp(found, wanted) == 0;
+}
+
+/* Elements of the shape times bytes of an element; false: not a shape, or too large. */
+static bool shape_bytes(const json_t *shape, size_t item, size_t *bytes) {
+    size_t i;
+    const json_t *dim;
+    *bytes = item;
+    if (!json_is_array(shape))
+        return false;
+    json_array_foreach(shape, i, dim) {
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0 ||
+            !size_multiply(*bytes, (size_t)json_integer_value(dim), bytes))
+            return false;
+    }
+    return true;
+}
+
+static optim_status read_entry(const source_t *source, const char *name, const json_t *value, size_t begin,
+                               safetensors_entry_t *entry) {
+    const json_t *offsets = json_object_get(value, "data_offsets");
+    const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
+    size_t bytes;
+    entry->name = name;
+    entry->dtype = json_string_value(json_object_get(value, "dtype"));
+    entry->shape = json_object_get(value, "shape");
+    if (entry->dtype == NULL || safetensors_item(entry->dtype) == 0)
+        return wrong_entry(source, name, "has no known dtype");
+    if (!shape_bytes(entry->shape, safetensors_item(entry->dtype), &bytes))
+        return wrong_entry(source, name, "has no valid shape");
+    if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))
+        return wrong_entry(source, name, "has no data_offsets");
+    const json_int_t from = json_integer_value(first), to = json_integer_value(last);
+    if (from < 0 || to < from || (uint64_t)to > source->size - begin || (uint64_t)(to - from) != bytes)
+        return wrong_entry(source, name, "has data_offsets that do not fit its shape or the file");
+    entry->begin = begin + (size_t)from;
+    entry->bytes = bytes;
+    return OPTIM_OK;
+}
+
+static int by_begin(const void *a, const void *b) {
+    const safetensors_entry_t *left = a, *right = b;
+    const int places = (left->begin > right->begin) - (left->begin < right->begin);
+    return places != 0 ? places : (left->bytes > right->bytes) - (left->bytes < right->bytes);
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(((const safetensors_entry_t *)a)->name, ((const safetensors_entry_t *)b)->name);
+}
+
+static optim_status check_filled(const safetensors_t *file, const source_t *source, size_t begin) {
+    qsort(file->entries, file->count, sizeof *file->entries, by_begin);
+    for (size_t i = 0; i < file->count; ++i) {
+        if (file->entries[i].begin != begin)
+            return wrong_entry(source, file->entries[i].name, "does not begin where the one before it ends");
+        begin += file->entries[i].bytes;
+    }
+    return begin == source->size ? OPTIM_OK : malformed(source, "it does not end where its last tensor ends");
+}
+
+static optim_status read_entries(safetensors_t *file, const source_t *source, size_t begin) {
+    const char *name;
+    json_t *value;
+    optim_status status = OPTIM_OK;
+    file->entries = malloc((json_object_size(file->header) + 1) * sizeof *file->entries);
+    if (file->entries == NULL)
+        return error_nomem("reading a checkpoint");
+    json_object_foreach(file->header, name, value) {
+        if (status != OPTIM_OK || strcmp(name, METADATA) == 0)
+            continue;
+        safetensors_entry_t *entry = &file->entries[file->count++];
+        *entry = (safetensors_entry_t){0};
+        status = read_entry(source, name, value, begin, entry);
+    }
+    if (status == OPTIM_OK)
+        status = check_filled(file, source, begin);
+    if (status == OPTIM_OK)
+        qsort(file->entries, file->count, sizeof *file->entries, by_name);
+    return status;
+}
+
+optim_status safetensors_read(safetensors_t *file, source_t *source) {
+    char *text;
+    size_t length = 0, begin = 0;
+    json_error_t wrong;
+    *file = (safetensors_t){0};
+    optim_status status = read_text(source, &text, &length, &begin);
+    if (status == OPTIM_OK) {
+        file->is_whole = check_sum(text, length);
+        file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &wrong);
+        if (file->header == NULL && json_error_code(&wrong) == json_error_out_of_memory)
+            status = error_nomem("reading a checkpoint");
+        else if (!json_is_object(file->header))
+            status = malformed(source, "its header is not a JSON object");
+    }
+    free(text);
+    if (status == OPTIM_OK)
+        status = read_entries(file, source, begin);
+    if (status == OPTIM_OK)
+        file->text = json_string_value(json_object_get(json_object_get(file->header, METADATA), TEXT));
+    else
+        safetensors_free(file);
+    return status;
+}
+
+void safetensors_free(safetensors_t *file) {
+    json_decref(file->header);
+    free(file->entries);
+    *file = (safetensors_t){0};
+}
+
+safetensors_entry_t *safetensors_find(const safetensors_t *file, const char *name) {
+    const safetensors_entry_t wanted = {.name = name};
+    return file->count == 0 ? NULL : bsearch(&wanted, file->entries, file->count, sizeof wanted, by_name);
+}

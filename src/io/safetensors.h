@@ -1,0 +1,54 @@
+/*
+ * The safetensors format: eight bytes (little-endian) with the length of the header, the header in JSON, then the tensors'
+ * bytes one after the other. The header maps names to {"dtype", "shape", "data_offsets"}; under "__metadata__" it has text.
+ */
+#ifndef IO_SAFETENSORS_H
+#define IO_SAFETENSORS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "io/stream.h"
+
+/* Hexadecimal digits of a checksum (XXH3, 64 bits), and a terminator. */
+enum { CHECKSUM_TEXT = 17 };
+void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]);
+
+/* Bytes of one element; 0: no such dtype. */
+size_t safetensors_item(const char *dtype);
+
+/* ---- Writing ---- */
+
+/* Adds a tensor of `bytes` bytes after those before; *end moves on. False: no memory, or the name is not UTF-8. */
+bool safetensors_add(json_t *header, const char *name, const char *dtype, json_t *shape, size_t bytes, size_t *end);
+
+/* Writes length and header, which gets this text as metadata "libgradopt", and a checksum of it all. Consumes nothing. */
+optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text);
+
+/* ---- Reading ---- */
+
+typedef struct safetensors_entry {
+    const char *name, *dtype;
+    const json_t *shape; /* an array of integers >= 0 */
+    size_t begin, bytes; /* from the start of the source */
+    bool taken;          /* for whoever looks for what nobody wanted */
+} safetensors_entry_t;
+
+typedef struct safetensors {
+    json_t *header;
+    const char *text; /* the metadata "libgradopt"; NULL: there is none */
+    size_t count;
+    safetensors_entry_t *entries; /* by name */
+    bool is_whole;                /* the header's checksum is there and right */
+} safetensors_t;
+
+/*
+ * Reads and checks the header: every tensor's dtype, shape and bytes agree, they fill the source without gap or overlap, no
+ * name comes twice. Errors: FORMAT, IO, NOMEM.
+ */
+optim_status safetensors_read(safetensors_t *file, source_t *source);
+void safetensors_free(safetensors_t *file);
+safetensors_entry_t *safetensors_find(const safetensors_t *file, const char *name);
+
+#endif

@@ -1,0 +1,54 @@
+/* Where a checkpoint goes to and comes from: a file or memory. */
+#ifndef IO_STREAM_H
+#define IO_STREAM_H
+
+#include <stddef.h>
+
+#include "optim/optim.h"
+
+typedef struct sink {
+    optim_status (*write)(struct sink *sink, const void *bytes, size_t count);
+} sink_t;
+
+/* Bytes that stay the same while they are read. `name` is for errors: what they are, in words. */
+typedef struct source {
+    const char *name;
+    size_t size;
+    optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* inside the size */
+} source_t;
+
+/* What writes a whole checkpoint. */
+typedef optim_status writer_t(sink_t *sink, const void *context);
+
+/*
+ * Puts what `writer` writes in the place of the file `path`: into PATH.partial in the same folder, flushed to the disk,
+ * renamed, and the folder flushed. Whatever happens, PATH is the old file or the new one; on an error it is the old one
+ * (unless the very last flush failed, as the error then says) and PATH.partial is gone. Errors: IO, NOMEM, the writer's.
+ */
+optim_status file_replace(const char *path, writer_t *writer, const void *context);
+
+typedef struct file_source {
+    source_t source; /* first */
+    int descriptor;
+    char *name;
+} file_source_t;
+
+/* Errors: IO, NOMEM. Closed by file_close. */
+optim_status file_open(file_source_t *file, const char *path);
+void file_close(file_source_t *file);
+
+typedef struct memory_sink {
+    sink_t sink; /* first */
+    char *at;    /* NULL: only counts */
+    size_t used, room;
+} memory_sink_t;
+/* Writes up to `room` bytes at `at`; past that it goes on counting. */
+memory_sink_t memory_sink(void *at, size_t room);
+
+typedef struct memory_source {
+    source_t source; /* first */
+    const char *at;
+} memory_source_t;
+memory_source_t memory_source(const void *at, size_t size);
+
+#endif
