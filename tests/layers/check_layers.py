@@ -13,6 +13,7 @@ BELOW = {
     "methods": SERVICES,
     "wrappers": SERVICES,
     "schedules": SERVICES + ["optimizer/schedule.h"],
+    "io": CORE,
     "registry": CORE + ["methods", "wrappers", "schedules"],
 }
 
