@@ -148,8 +148,8 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
         return status;
     *base = value;
     status = layer_check(setting->layer, group);
-    const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->layer, group,
-                                                                    values_of(setting, group)->base);
+    const bool other_states =
+        opt->engine.planned && changes_states(&opt->engine, setting->layer, group, values_of(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned &&
         (other_states || changes_memory(setting->layer, option->name, before, value)))

@@ -9,8 +9,8 @@
  *     2. r <- r / (1 + 2 lr <v, w>);   x <- x - 2 lr r w
  *
  * r never increases, whatever lr is. A step can leave x > 0. With metric 1 that ends it with an error: A would not be
- * positive beyond. x^2 is a metric on both sides, and the simplex form turns back to 0, so that metrics 2 and 3 report it
- * only if strict says so; <v, w> < 0 counts as 0. f + c <= 0 is an error. State: r alone.
+ * positive beyond. x^2 is a metric on both sides, and the simplex form often turns back, so that metrics 2 and 3 report it
+ * only if strict says so; <v, w> < 0 is an error in any case, as f + c <= 0 is. State: r alone.
  */
 #include "methods/lrfree/finite.h"
 
@@ -95,17 +95,18 @@ static void update(const tile_t *t) {
 
 enum { PRODUCTS, LOOK, UPDATE };
 
-/* lr <v, w> over everything; below 0 by rounding, where the mean's part cancels, or with metric 3 beyond x > 0. */
+/* lr <v, w> over everything, or -1 if it is below 0 by more than rounding: A is not positive here. */
 static double dissipation(const step_t *s) {
-    double total = 0;
+    double total = 0, size = 0;
     for (size_t n = 0; n < step_tensor_count(s); ++n) {
         if (step_tensor(s, n) == NULL)
             continue;
         const double *sum = step_tensor_sum(s, n), *o = step_tensor_option(s, n);
         const bool centred = o[METRIC] == SIMPLEX && sum[SUM_X] != 0;
         total += o[LR] * (centred ? sum[VW] - sum[XV] * sum[XV] / sum[SUM_X] : sum[VW]);
+        size += o[LR] * fabs(sum[VW]);
     }
-    return fmax(total, 0);
+    return total < -1e-9 * size ? -1 : fmax(total, 0);
 }
 
 static bool guards_domain(const double *option) {
@@ -120,7 +121,10 @@ static optim_status advance(step_t *s) {
         return step_fail(s, OPTIM_ERR_DOMAIN, "the loss plus c is not positive: raise c");
     if (!all_finite(s->loss, step_reduce(s, PRODUCTS, 3), 3))
         return step_reject(s);
-    *s->scalar[R] = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipation(s));
+    const double dissipated = dissipation(s);
+    if (dissipated < 0)
+        return step_fail(s, OPTIM_ERR_DOMAIN, "outside x > 0 the metric is no longer positive: lower lr");
+    *s->scalar[R] = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipated);
     if (guards_domain(o) && step_reduce(s, LOOK, 3)[VW] > 0) {
         *s->scalar[R] = before;
         return step_fail(s, OPTIM_ERR_DOMAIN, "the step leaves x > 0: lower lr");

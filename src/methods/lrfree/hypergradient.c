@@ -57,7 +57,7 @@ static const state_t ADAM_STATE[] = {ALPHA_ROW, [M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
     double alpha, l2;
-    double keep, take, ahead;                  /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
+    double keep, take, ahead;                    /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
     double beta1, beta2, eps, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
 } scalars_t;
 
@@ -151,8 +151,7 @@ static optim_status advance(step_t *s) { /* line 2 */
     return OPTIM_OK;
 }
 
-#define CITATION                                                                                                       \
-    "Baydin et al.: Online Learning Rate Adaptation with Hypergradient Descent, 2018, arXiv:1703.04782"
+#define CITATION "Baydin et al.: Online Learning Rate Adaptation with Hypergradient Descent, 2018, arXiv:1703.04782"
 
 const method_t METHOD(sgd_hd) = {
     .name = "sgd_hd",

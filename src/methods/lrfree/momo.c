@@ -91,10 +91,6 @@ static void momo_sums(const tile_t *t) {
     }
 }
 
-static inline real preconditioner(real v, real inverse_root_c2, real eps) {
-    return sqrt(v) * inverse_root_c2 + eps;
-}
-
 static void adam_sums(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
@@ -105,7 +101,7 @@ static void adam_sums(const tile_t *t) {
         const real next = ema(m[i], g[i], beta1), second = ema(v[i], g[i] * g[i], beta2);
         gx[i] = (double)g[i] * (double)x[i];
         p[i] = (double)next * (double)x[i];
-        q[i] = (double)next * (double)quotient(next, preconditioner(second, inverse_root_c2, eps));
+        q[i] = (double)next * (double)quotient(next, sqrt(second) * inverse_root_c2 + eps);
     }
 }
 
@@ -133,7 +129,7 @@ static void adam_update(const tile_t *t) {
     for (size_t i = 0; i < t->n; ++i) {
         m[i] = ema(m[i], g[i], beta1);
         v[i] = ema(v[i], g[i] * g[i], beta2);
-        x[i] = (shrink * x[i] - tau * quotient(m[i], preconditioner(v[i], inverse_root_c2, eps))) * inverse_a;
+        x[i] = (shrink * x[i] - tau * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps)) * inverse_a;
     }
 }
 
@@ -171,8 +167,7 @@ static optim_status advance_adam(step_t *s) {
     return model(s, beta1, correction(beta1, s->t));
 }
 
-#define CITATION                                                                                                       \
-    "Schaipp et al.: MoMo: Momentum Models for Adaptive Learning Rates, 2023, arXiv:2305.07583"
+#define CITATION "Schaipp et al.: MoMo: Momentum Models for Adaptive Learning Rates, 2023, arXiv:2305.07583"
 
 const method_t METHOD(momo) = {
     .name = "momo",

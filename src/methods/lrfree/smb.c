@@ -175,9 +175,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(smb) = {
     .name = "smb",
     .purpose = "stochastic gradient descent that corrects failed steps by a quadratic model",
-    .citation =
-        "Birbil, Martin, Onay, Oztoprak: Bolstering Stochastic Gradient Descent with Model Building, 2024, "
-        "arXiv:2111.07058",
+    .citation = "Birbil, Martin, Onay, Oztoprak: Bolstering Stochastic Gradient Descent with Model Building, 2024, "
+                "arXiv:2111.07058",
     .evaluations = "2 gradients with their losses",
     .options = OPTIONS,
     .states = STATE,
