@@ -145,6 +145,11 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
+/* Whether whole-tensor kernels of the method run on it. */
+static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *method) {
+    return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
+}
+
 /* ---- plan.c ---- */
 
 /* An option's value by its name. */

@@ -146,11 +146,32 @@ static void test_bad_losses(void **state) {
     }
 }
 
+/* Nor is a trial kept whose loss is no number. */
+static void test_bad_trial(void **state) {
+    (void)state;
+    rig_t *rig = play_vector("smb", "", "logistic", D, 1), *clean = play_vector("smb", "", "logistic", D, 1);
+    CHECK_OK(rig_step(rig));
+    CHECK_OK(rig_step(clean));
+    rig->stop_at = 2;
+    CHECK_STATUS(rig_step(rig), OPTIM_EVAL_GRAD);
+    rig_evaluate(rig);
+    CHECK_OK(optim_set_loss(rig->opt, (double)NAN));
+    CHECK_STATUS(optim_step(rig->opt), OPTIM_ERR_NONFINITE);
+    rig->stop_at = 0;
+    rig_check_same(rig, clean, "a trial whose loss is no number");
+    CHECK_OK(rig_steps(rig, 5));
+    CHECK_OK(rig_steps(clean, 5));
+    rig_check_same(rig, clean, "after it");
+    rig_free(rig);
+    rig_free(clean);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_aegd_energy), cmocka_unit_test(test_aepg_energy),
         cmocka_unit_test(test_aepg_domain), cmocka_unit_test(test_aepg_simplex_domain),
-        cmocka_unit_test(test_bad_losses),
+        cmocka_unit_test(test_bad_losses),  cmocka_unit_test(test_bad_trial),
+        cmocka_unit_test(test_bad_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

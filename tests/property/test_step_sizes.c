@@ -89,6 +89,26 @@ static void test_alr_hb_does_not_swing(void **state) {
     assert_in_range(rises("sgd", "lr=0.142857,momentum=0.5", &end), 5, 60);
 }
 
+/* gap_scale = 2 is exact: along the gradient of an isotropic quadratic it lands on the minimum. */
+static void test_alr_hb_is_exact(void **state) {
+    (void)state;
+    double x[3] = {1, -2, 5}, g[3];
+    const double minimum[3] = {0.5, 1, -1};
+    double f = -3; /* f_star */
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "alr_hb", "gap_scale=2,f_star=-3"));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){3}, x, g));
+    for (int i = 0; i < 3; ++i) {
+        g[i] = 7 * (x[i] - minimum[i]);
+        f += 3.5 * (x[i] - minimum[i]) * (x[i] - minimum[i]);
+    }
+    CHECK_OK(optim_set_loss(opt, f));
+    CHECK_OK(optim_step(opt));
+    for (int i = 0; i < 3; ++i)
+        CHECK_CLOSE(x[i], minimum[i], 1e-14);
+    optim_destroy(opt);
+}
+
 /* Too much momentum costs less than it costs heavy ball. */
 static void test_alr_minds_momentum_less(void **state) {
     (void)state;
@@ -241,11 +261,17 @@ static void test_hypergradient_bounds(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sps_never_further),     cmocka_unit_test(test_sps_stands_still),
-        cmocka_unit_test(test_alr_hb_does_not_swing), cmocka_unit_test(test_alr_minds_momentum_less),
-        cmocka_unit_test(test_momo_is_bounded),       cmocka_unit_test(test_momo_shift),
-        cmocka_unit_test(test_smb_model_steps),       cmocka_unit_test(test_smb_independent),
-        cmocka_unit_test(test_hypergradient_grows),   cmocka_unit_test(test_hypergradient_bounds),
+        cmocka_unit_test(test_sps_never_further),
+        cmocka_unit_test(test_sps_stands_still),
+        cmocka_unit_test(test_alr_hb_does_not_swing),
+        cmocka_unit_test(test_alr_minds_momentum_less),
+        cmocka_unit_test(test_alr_hb_is_exact),
+        cmocka_unit_test(test_momo_is_bounded),
+        cmocka_unit_test(test_momo_shift),
+        cmocka_unit_test(test_smb_model_steps),
+        cmocka_unit_test(test_smb_independent),
+        cmocka_unit_test(test_hypergradient_grows),
+        cmocka_unit_test(test_hypergradient_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,10 @@ static void collect(const tile_t *t) {
         d[i] = keep * d[i] + take * z[i] * hz[i];
 }
 
+static bool has_kernels(const tensor_t *tensor) {
+    return tensor->ndim > 2;
+}
+
 /* Line 1, on a whole tensor: every kernel's mean of |d|. */
 static void average_kernels(const tile_t *t) {
     const tensor_t *tensor = t->tensor;
@@ -100,7 +104,7 @@ static void average_kernels(const tile_t *t) {
     for (int i = 2; i < tensor->ndim; ++i)
         kernel *= (size_t)tensor->dims[i];
     real *d = t->state[ESTIMATE];
-    for (size_t first = 0; tensor->ndim > 2 && first < t->n; first += kernel) {
+    for (size_t first = 0; first < t->n; first += kernel) {
         double sum = 0;
         for (size_t i = 0; i < kernel; ++i)
             sum += (double)fabs(d[first + i]);
@@ -175,6 +179,7 @@ const method_t METHOD(adahessian) = {
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS | WHOLE_TENSORS,
     .scalars = sizeof(scalars_t),
+    .takes_whole = has_kernels,
     .prepare = prepare,
     .advance = advance,
     .kernels = {keep, draw, collect, average_kernels, diagonal, update},

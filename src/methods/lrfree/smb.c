@@ -161,7 +161,7 @@ static optim_status advance(step_t *s) {
     }
     const bool failed = s->loss > *f - o[C] * rate(o, s->scalar) * *square && sqrt(*square) >= 1e-8;
     const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
-    if (builds && !all_finite(s->loss, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS))
+    if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS)))
         return step_reject(s);
     if (builds)
         step_update(s, BUILD);
