@@ -100,6 +100,28 @@ static void test_aepg_domain(void **state) {
     }
 }
 
+/* A group's metric is its own: what the entropy must not leave, another group may. */
+static void test_aepg_groups(void **state) {
+    (void)state;
+    double x[2] = {0.5, 0.5}, y[2] = {0.5, -0.5}, g[2] = {1, -1}, h[2] = {8, 1};
+    optim_t *opt;
+    int group;
+    CHECK_OK(optim_create(&opt, "aepg", "lr=0.1,metric=1"));
+    CHECK_OK(optim_add_group(opt, "metric=0", &group));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){2}, x, g));
+    CHECK_OK(optim_add_param(opt, group, "y", OPTIM_F64, 1, (int64_t[]){2}, y, h));
+    CHECK_OK(optim_set_loss(opt, 3)); /* S = 2, v = (1, -1, 8, 1) / 4, <v, w> = 1/16 + 65/16 */
+    CHECK_OK(optim_step(opt));
+    const double r = 2 / (1 + 0.2 * (66.0 / 16));
+    CHECK_CLOSE(x[0], 0.5 - 0.2 * r * 0.125, 1e-15);
+    CHECK_CLOSE(y[0], 0.5 - 0.2 * r * 2, 1e-15);
+    assert_true(y[1] < 0);
+    CHECK_OK(optim_set(opt, group, "metric", 1));
+    CHECK_OK(optim_set_loss(opt, 3));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "x > 0");
+    optim_destroy(opt);
+}
+
 /* The simplex form is let out of x > 0 for as long as its metric stays positive along the gradient. */
 static void test_aepg_simplex_domain(void **state) {
     (void)state;
@@ -168,10 +190,10 @@ static void test_bad_trial(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_aegd_energy), cmocka_unit_test(test_aepg_energy),
-        cmocka_unit_test(test_aepg_domain), cmocka_unit_test(test_aepg_simplex_domain),
-        cmocka_unit_test(test_bad_losses),  cmocka_unit_test(test_bad_trial),
-        cmocka_unit_test(test_bad_trial),
+        cmocka_unit_test(test_aegd_energy),         cmocka_unit_test(test_aepg_energy),
+        cmocka_unit_test(test_aepg_domain),         cmocka_unit_test(test_aepg_groups),
+        cmocka_unit_test(test_aepg_simplex_domain), cmocka_unit_test(test_bad_losses),
+        cmocka_unit_test(test_bad_trial),           cmocka_unit_test(test_bad_trial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,9 +27,15 @@ static const option_t OPTIONS[] = {
 enum { R };
 static const state_t STATE[] = {[R] = {"r", "energy", PER_METHOD, KEPT}, {0}};
 
+/* Whether leaving x > 0 is an error. */
+static bool guards_domain(const double *option) {
+    return option[METRIC] == ENTROPY || (option[STRICT] != 0 && option[METRIC] != IDENTITY);
+}
+
 typedef struct scalars {
     double half, step; /* 1/(2S); 2 lr r */
     int metric;
+    bool guarded;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
@@ -38,6 +44,7 @@ static void prepare(const group_t *group, void *scalars) {
         .half = 0.5 / sqrt(group->step->loss + o[C]),
         .step = 2 * o[LR] * *group->scalar[R],
         .metric = (int)o[METRIC],
+        .guarded = guards_domain(o),
     };
 }
 
@@ -78,7 +85,7 @@ static void look(const tile_t *t) { /* whether the step leaves x > 0 */
     const real half = (real)k.half, mean = mean_of(t);
     const real *restrict x = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        t->term[VW][i] = !(x[i] > 0) || !(moved(x[i], g[i], &k, mean) > 0);
+        t->term[VW][i] = k.guarded && (!(x[i] > 0) || !(moved(x[i], g[i], &k, mean) > 0));
         t->term[XV][i] = (double)x[i] * (double)(g[i] * half);
         t->term[SUM_X][i] = (double)x[i];
     }
@@ -109,8 +116,11 @@ static double dissipation(const step_t *s) {
     return total < -1e-9 * size ? -1 : fmax(total, 0);
 }
 
-static bool guards_domain(const double *option) {
-    return option[METRIC] == ENTROPY || (option[STRICT] != 0 && option[METRIC] != IDENTITY);
+static bool any_guarded(step_t *s) {
+    bool any = false;
+    for (int i = 0; i < s->groups; ++i)
+        any = any || guards_domain(step_group(s, i).option);
+    return any;
 }
 
 static optim_status advance(step_t *s) {
@@ -125,7 +135,7 @@ static optim_status advance(step_t *s) {
     if (dissipated < 0)
         return step_fail(s, OPTIM_ERR_DOMAIN, "outside x > 0 the metric is no longer positive: lower lr");
     *s->scalar[R] = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipated);
-    if (guards_domain(o) && step_reduce(s, LOOK, 3)[VW] > 0) {
+    if (any_guarded(s) && step_reduce(s, LOOK, 3)[VW] > 0) {
         *s->scalar[R] = before;
         return step_fail(s, OPTIM_ERR_DOMAIN, "the step leaves x > 0: lower lr");
     }
