@@ -33,6 +33,8 @@ typedef struct trainer {
     double accuracy;       /* of the last test */
     long target_step;      /* first tested step with the target accuracy, or -1 */
     double *nanoseconds;   /* inside optim_step, for every step */
+    unsigned char *drawn;  /* labels drawn from the network */
+    uint64_t random;       /* for those */
 } trainer_t;
 
 enum { GO_ON, FINISHED, FAILED };
@@ -98,7 +100,10 @@ static int set_up(trainer_t *t) {
     t->steps = set->epochs * (long)(batch == 0 ? 1 : rows / batch);
     t->target_step = -1;
     t->nanoseconds = calloc((size_t)t->steps, sizeof *t->nanoseconds);
-    if (t->nanoseconds == NULL || sampler_create(&t->sampler, &t->digits.train, batch, (uint64_t)set->seed) != 0 ||
+    t->drawn = malloc(rows);
+    t->random = (uint64_t)set->seed;
+    if (t->nanoseconds == NULL || t->drawn == NULL ||
+        sampler_create(&t->sampler, &t->digits.train, batch, (uint64_t)set->seed) != 0 ||
         mlp_create(&t->net, DIGITS_PIXELS, (size_t)set->hidden, DIGITS_CLASSES, rows) != 0) {
         fprintf(stderr, "not enough memory\n");
         return FAILED;
@@ -118,6 +123,7 @@ static int tear_down(trainer_t *t) {
     sampler_destroy(&t->sampler);
     digits_free(&t->digits);
     free(t->nanoseconds);
+    free(t->drawn);
     return status;
 }
 
@@ -163,7 +169,12 @@ static int answer(trainer_t *t) {
     }
     if (request.sample == OPTIM_SAMPLE_FRESH)
         sampler_next(&t->sampler);
-    return evaluate(t, request.kind, request.sample == OPTIM_SAMPLE_FULL ? &t->digits.train : &t->sampler.batch);
+    batch_t batch = request.sample == OPTIM_SAMPLE_FULL ? t->digits.train : t->sampler.batch;
+    if (request.sample == OPTIM_SAMPLE_MODEL) {
+        mlp_draw_labels(&t->net, &batch, &t->random, t->drawn);
+        batch.label = t->drawn;
+    }
+    return evaluate(t, request.kind, &batch);
 }
 
 static double seconds_between(const struct timespec *from, const struct timespec *to) {

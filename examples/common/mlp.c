@@ -131,6 +131,18 @@ double mlp_accuracy(mlp_t *net, const batch_t *batch) {
     return (double)right / (double)batch->rows;
 }
 
+void mlp_draw_labels(mlp_t *net, const batch_t *batch, uint64_t *random, unsigned char *label) {
+    mlp_loss(net, batch);
+    for (size_t i = 0; i < batch->rows; ++i) {
+        const float *p = net->p + i * net->outputs;
+        double left = random_uniform(random);
+        size_t j = 0;
+        while (j + 1 < net->outputs && (left -= (double)p[j]) >= 0)
+            ++j;
+        label[i] = (unsigned char)j;
+    }
+}
+
 /* ---- Backward ---- */
 
 /* Forward, then d = (p - onehot(label)) / rows and e = d W2: the errors before and behind the hidden layer's tanh. */

@@ -48,6 +48,9 @@ double mlp_gradient(mlp_t *net, const batch_t *batch); /* returns the loss, fill
 void mlp_hessian_product(mlp_t *net, const batch_t *batch, const float *const direction[MLP_TENSORS],
                          float *const product[MLP_TENSORS]);
 
+/* Draws a label for every row of the batch from the probabilities that the network gives it. */
+void mlp_draw_labels(mlp_t *net, const batch_t *batch, uint64_t *random, unsigned char *label);
+
 /* Share of the rows whose label gets the highest probability. */
 double mlp_accuracy(mlp_t *net, const batch_t *batch);
 

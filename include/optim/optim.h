@@ -177,7 +177,8 @@ typedef struct optim_request {
 enum {
     OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
     OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
-    OPTIM_SAMPLE_FULL = 2   /* the whole data set */
+    OPTIM_SAMPLE_FULL = 2,  /* the whole data set */
+    OPTIM_SAMPLE_MODEL = 3  /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */
 };
 /* Errors: NULL, ARGUMENT (size). */
 optim_status optim_request_info(const optim_t *opt, optim_request *request);

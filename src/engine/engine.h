@@ -151,6 +151,11 @@ static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
 }
 
+/* Whether whole-tensor kernels of the method run on it. */
+static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *method) {
+    return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
+}
+
 /* ---- plan.c ---- */
 
 /* An option's value by its name. */

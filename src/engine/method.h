@@ -158,6 +158,8 @@ typedef struct method {
     const char *(*refuses)(const tensor_t *tensor, const double *option);
     /* With READS_LOSS: whether these options do; NULL: always. */
     bool (*reads_loss)(const double *option);
+    /* With WHOLE_TENSORS: the tensors that such kernels run on; NULL: all. */
+    bool (*takes_whole)(const tensor_t *tensor);
     /* Reals that whole-tensor kernels need for this tensor. */
     size_t (*workspace)(const tensor_t *tensor, const double *option);
 
@@ -214,7 +216,8 @@ const double *step_reduce_max(step_t *s, int kernel, int count);
 /* The same for one term, summed over the rows of every tensor: see tile_t.row_sum. */
 void step_reduce_rows(step_t *s, int kernel);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count), one after the other; BLAS may thread. */
+/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the other;
+ * BLAS may thread. */
 void step_tensors(step_t *s, int kernel);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */

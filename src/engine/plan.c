@@ -111,7 +111,7 @@ static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const 
         return true;
     if (!needs_of_states(engine, layer, tensor, needs))
         return false;
-    if (layer->method->flags & WHOLE_TENSORS) {
+    if (tensor_is_whole(tensor, layer->method)) {
         const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
         const size_t reals = layer->method->workspace == NULL ? 0 : layer->method->workspace(tensor, option);
         size_t work;

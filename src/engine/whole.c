@@ -59,7 +59,8 @@ void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scal
     pass_flush(engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tile_t t = {.n = engine->tensors[i].count, .tensor = &engine->tensors[i], .work = engine->work};
-        if (!layer_takes(layer, &engine->tensors[i]) || t.n == 0)
+        if (!layer_takes(layer, &engine->tensors[i]) || !tensor_is_whole(&engine->tensors[i], layer->method) ||
+            t.n == 0)
             continue;
         open_whole_parameter(engine, &t);
         open_whole_gradient(engine, &t);

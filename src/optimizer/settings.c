@@ -112,6 +112,21 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
     return carries;
 }
 
+/* The same for what a state table decides tensor by tensor, with the group's options as they would be. */
+static bool changes_states(const engine_t *engine, const layer_t *layer, int group, const double *option) {
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        for (size_t k = 0; k < layer->states; ++k) {
+            const tensor_t *tensor = &engine->tensors[i];
+            const state_t *state = &layer->method->states[k];
+            if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL)
+                continue;
+            const bool exists = state->exists(tensor, option) && state_copies(layer->method, state, option) > 0;
+            if (exists != (layer->slot[i * layer->states + k].at != NULL))
+                return true;
+        }
+    return false;
+}
+
 static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
@@ -132,8 +147,11 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
         return status;
     *base = value;
     status = layer_check(setting->layer, group);
+    const bool other_states =
+        opt->engine.planned && changes_states(&opt->engine, setting->layer, group, values_of(setting, group)->base);
     *base = before;
-    if (status == OPTIM_OK && opt->engine.planned && option_decides_memory(setting->layer, option->name, before, value))
+    if (status == OPTIM_OK && opt->engine.planned &&
+        (other_states || option_decides_memory(setting->layer, option->name, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;

@@ -140,6 +140,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_SAMPLE_SAME, 0),
         VALUE(OPTIM_SAMPLE_FRESH, 1),
         VALUE(OPTIM_SAMPLE_FULL, 2),
+        VALUE(OPTIM_SAMPLE_MODEL, 3),
         VALUE(OPTIM_STOP_NONE, 0),
         VALUE(OPTIM_STOP_STEPS, 1),
         VALUE(OPTIM_STOP_EVALUATIONS, 2),

@@ -23,7 +23,7 @@ static int need_of(int kind) {
 static void check_request(const subject_t *s, const rig_t *rig, optim_status status, int64_t evaluation) {
     const optim_request request = request_info(rig);
     assert_int_equal(request.kind, status);
-    assert_in_range(request.sample, OPTIM_SAMPLE_SAME, OPTIM_SAMPLE_FULL);
+    assert_in_range(request.sample, OPTIM_SAMPLE_SAME, OPTIM_SAMPLE_MODEL);
     assert_true(request.objective >= 0);
     assert_true(request.component >= -1);
     assert_int_equal(request.evaluation, evaluation);

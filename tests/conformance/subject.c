@@ -75,6 +75,7 @@ bool subject_searches(const subject_t *subject) {
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
+    rig->sign = strstr(setup.extra, "maximize=1") == NULL ? 1 : -1; /* so that it is the same problem */
     const optim_status status = set_up(subject, setup, rig);
     if (status == OPTIM_OK)
         return rig;

@@ -62,6 +62,22 @@ void replay_free(replay_t *replay) {
     free(replay);
 }
 
+void play_step(rig_t *rig, double *before, double *moved) {
+    const size_t d = rig_elements(rig);
+    memcpy(before, rig_read(rig), d * sizeof *before);
+    CHECK_OK(rig_step(rig));
+    const double *x = rig_read(rig);
+    for (size_t i = 0; i < d; ++i)
+        moved[i] = x[i] - before[i];
+}
+
+double play_length(size_t d, const double *a) {
+    double sum = 0;
+    for (size_t i = 0; i < d; ++i)
+        sum += a[i] * a[i];
+    return sqrt(sum);
+}
+
 double output_value(rig_t *rig) {
     const size_t d = rig_elements(rig);
     double *values = check_memory(d, sizeof *values);

@@ -20,6 +20,11 @@ rig_t *play_vector(const char *algorithm, const char *options, const char *oracl
 replay_t *noise_new(size_t count, size_t d);
 void replay_free(replay_t *replay);
 
+/* One step; `before` and `moved` receive where it began and how it went. The gradient there is in rig->g for methods that
+ * take one. */
+void play_step(rig_t *rig, double *before, double *moved);
+double play_length(size_t d, const double *a);
+
 /* The oracle at the output of the optimizer. */
 double output_value(rig_t *rig);
 

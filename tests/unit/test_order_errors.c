@@ -185,6 +185,23 @@ static void test_domain(void **state) {
     optim_destroy(opt);
 }
 
+/* An option that decides which states there are, by a table's own function: only before the first step. */
+static void test_states_by_option(void **state) {
+    (void)state;
+    double x[2] = {1, 2}, g[2] = {1, 1};
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "anchored_gradient", "scheme=halpern"));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){2}, x, g));
+    CHECK_OK(optim_set(opt, -1, "scheme", 0));
+    CHECK_OK(optim_set(opt, -1, "scheme", 1));
+    CHECK_OK(optim_step(opt));
+    CHECK_REFUSED(optim_set(opt, -1, "scheme", 0), OPTIM_ERR_ORDER, "scheme");
+    CHECK_OK(optim_set(opt, -1, "scheme", 1));
+    CHECK_OK(optim_set(opt, -1, "lr", 0.5));
+    CHECK_OK(optim_step(opt));
+    optim_destroy(opt);
+}
+
 /* A loss that grows wherever one goes, whatever the gradient promises. */
 static void test_line_search(void **state) {
     (void)state;
@@ -208,10 +225,10 @@ static void test_line_search(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),       cmocka_unit_test(test_closed),    cmocka_unit_test(test_open),
-        cmocka_unit_test(test_hvp_ids),     cmocka_unit_test(test_swapped),   cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_mismatch),    cmocka_unit_test(test_nonfinite), cmocka_unit_test(test_domain),
-        cmocka_unit_test(test_line_search),
+        cmocka_unit_test(test_order),       cmocka_unit_test(test_closed),           cmocka_unit_test(test_open),
+        cmocka_unit_test(test_hvp_ids),     cmocka_unit_test(test_swapped),          cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_mismatch),    cmocka_unit_test(test_nonfinite),        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_line_search), cmocka_unit_test(test_states_by_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

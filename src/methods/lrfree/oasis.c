@@ -11,18 +11,15 @@
  *        theta = eta_new / eta,  eta = eta_new
  *     5. x_prev = x, g_prev = g;   x <- x - eta g / Dh,      |u|_M = sqrt(sum M u^2)
  *
- * z has entries +1 or -1: drawn (probe=rademacher), or the rows of a Walsh matrix in order (probe=walsh): entry i of probe
- * k is +1 if popcount(i AND k) is even, i the position in all tensors concatenated. D keeps its sign (public research code
- * keeps |D|). A denominator of 0 in 4 counts as an infinite second term, a step size that is not finite keeps the last.
+ * z has entries +1 or -1, see probe.h. D keeps its sign (public research code keeps |D|). A denominator of 0 in 4 counts
+ * as an infinite second term, a step size that is not finite keeps the last.
  * State: D, x_prev, g_prev; within a step z, Hz, the waiting gradient: 24 bytes a parameter in f32.
  */
 #include <string.h>
 
-#include "engine/method.h"
-#include "kernels/random.h"
+#include "methods/lrfree/probe.h"
 
 enum { LR, BETA2, ALPHA, ADAPTIVE, INIT_SAMPLES, SAME_BATCH, PROBE };
-enum { RADEMACHER, WALSH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "eta_0: the first step size"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the diagonal"},
@@ -30,7 +27,7 @@ static const option_t OPTIONS[] = {
     [ADAPTIVE] = {"adaptive", 1, "0|1", "0: keep eta_0"},
     [INIT_SAMPLES] = {"init_samples", 1, "integer [1,inf)", "probes of the first step"},
     [SAME_BATCH] = {"same_batch", 0, "0|1", "take the gradient at x_prev anew, on the present sample"},
-    [PROBE] = {"probe", RADEMACHER, "rademacher|walsh", "random or enumerated signs"},
+    [PROBE] = PROBE_ROW,
     {0},
 };
 
@@ -39,21 +36,20 @@ static const state_t STATE[] = {
     [D] = {"D", "running diagonal of the Hessian", LIKE_PARAM, KEPT},
     [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT},
     [G_PREV] = {"g_prev", "the gradient there", LIKE_PARAM, KEPT},
-    [G_NOW] = {"g", "the gradient at x while products are made", LIKE_PARAM, WITHIN_STEP},
+    [G_NOW] = WAITING_GRADIENT_ROW,
     [X] = {"x", "x while the gradient at x_prev is taken", LIKE_PARAM, RESTORE_POINT, .when = "same_batch"},
-    [Z] = {"z", "the probe", LIKE_PARAM, DIRECTION},
-    [HZ] = {"Hz", "the product", LIKE_PARAM, PRODUCT},
+    [Z] = Z_ROW,
+    [HZ] = HZ_ROW,
     [ETA] = {"eta", "step size", PER_METHOD, KEPT},
     [THETA] = {"theta", "ratio of the last two step sizes", PER_METHOD, KEPT, .initial = HUGE_VAL},
-    [PROBES] = {"probes", "drawn so far", PER_METHOD, KEPT},
+    [PROBES] = PROBES_ROW,
     [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct scalars {
     double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
-    uint64_t seed, probe;          /* number of the Walsh probe, or of the first random word */
-    bool walsh;
+    probe_t probe;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
@@ -67,9 +63,7 @@ static void prepare(const group_t *group, void *scalars) {
                 : left == samples ? 0
                                   : 1,
         .take = !first ? 1 - o[BETA2] : 1 / samples,
-        .seed = group->step->seed,
-        .probe = (uint64_t)*group->scalar[PROBES],
-        .walsh = o[PROBE] == WALSH,
+        .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
     };
 }
 
@@ -89,14 +83,7 @@ static void come_back(const tile_t *t) { /* what arrived is the gradient there *
 }
 
 static void draw(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    real *z = t->state[Z];
-    const uint64_t first = t->tensor->flat + t->offset;
-    for (size_t i = 0; i < t->n; ++i) {
-        const bool plus = k->walsh ? __builtin_parityll((first + i) & k->probe) == 0
-                                   : random_uniform(k->seed, k->probe + first + i) < 0.5;
-        z[i] = plus ? 1 : -1;
-    }
+    probe_draw(t, &((const scalars_t *)t->scalars)->probe, t->state[Z]);
 }
 
 static void diagonal(const tile_t *t) { /* line 2 */
@@ -140,10 +127,7 @@ enum { KEEP, VISIT, COME_BACK, DRAW, DIAGONAL, NORMS, UPDATE };
 enum { AT_X, AT_X_PREV, PRODUCT_ASKED };
 
 static optim_status ask_product(step_t *s) {
-    double *probes = s->scalar[PROBES];
-    *probes = s->option[PROBE] == WALSH ? *probes + 1 : (double)step_draws(s, step_element_count(s));
-    step_update(s, DRAW);
-    return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, PRODUCT_ASKED);
+    return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, PRODUCT_ASKED);
 }
 
 /* Line 4. */

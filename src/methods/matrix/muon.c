@@ -103,7 +103,7 @@ static void adamw(const tile_t *t) {
 static size_t workspace(const tensor_t *tensor, const double *option) {
     const size_t rows = tensor_rows(tensor), columns = tensor_columns(tensor), r = rows < columns ? rows : columns;
     (void)option;
-    return is_matrix(tensor) ? 2 * (tensor->count + r * r) : 0;
+    return 2 * (tensor->count + r * r);
 }
 
 /* Lines 1 and 2, with X = U or its transpose; returns the squared norm. */
@@ -155,8 +155,6 @@ static void orthogonalise(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const bool transpose = rows > columns;
-    if (!is_matrix(t->tensor))
-        return;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
     real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
     const double norm = sqrt(momentum(t, transpose, x));
@@ -193,6 +191,7 @@ const method_t METHOD(muon) = {
     .flags = WHOLE_TENSORS,
     .scalars = sizeof(scalars_t),
     .refuses = refuses,
+    .takes_whole = is_matrix,
     .workspace = workspace,
     .prepare = prepare,
     .advance = advance,
