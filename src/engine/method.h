@@ -59,7 +59,8 @@ typedef struct tile {
     void *p;  /* real[n]: the parameters */
     void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
     void *
-        state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent */
+        state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent.
+                               * States of another size than the parameter's: from their first element on */
     const void *scalars;      /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
@@ -106,6 +107,7 @@ typedef struct state {
     state_role_t role;
     const char *when;                                              /* exists only while this option is not 0 */
     const char *copies;                                            /* this option gives the number of copies */
+    const char *every;                                             /* only elements 0, p, 2p, ... with p this option */
     size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
@@ -113,6 +115,7 @@ typedef struct state {
     const char *initial_option; /* or the value of this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
+    bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
 } state_t;
 
@@ -220,7 +223,7 @@ void step_tensors(step_t *s, int kernel);
 size_t step_element_count(const step_t *s);
 
 /* Group `i` of this layer, 0 <= i < s->groups. */
-group_t step_group(step_t *s, int i);
+group_t step_group(const step_t *s, int i);
 
 /* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
  * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */
