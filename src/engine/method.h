@@ -58,9 +58,9 @@ typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
     void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
-    void *
-        state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent.
-                               * States of another size than the parameter's: from their first element on */
+    /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size than the
+     * parameter's comes whole, whatever the tile. */
+    void *state[METHOD_STATES];
     const void *scalars;      /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
@@ -223,7 +223,7 @@ void step_tensors(step_t *s, int kernel);
 size_t step_element_count(const step_t *s);
 
 /* Group `i` of this layer, 0 <= i < s->groups. */
-group_t step_group(const step_t *s, int i);
+group_t step_group(step_t *s, int i);
 
 /* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
  * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */

@@ -42,8 +42,7 @@ size_t state_stride(const method_t *method, const state_t *state, const double *
 
 size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option) {
     const size_t stride = state_stride(method, state, option);
-    return state->count == NULL ? tensor->count / stride + (tensor->count % stride != 0)
-                                : state->count(tensor, option);
+    return state->count == NULL ? tensor->count / stride + (tensor->count % stride != 0) : state->count(tensor, option);
 }
 
 static size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {

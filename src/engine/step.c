@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-group_t step_group(const step_t *s, int i) {
+group_t step_group(step_t *s, int i) {
     const engine_t *engine = s->engine;
     const layer_t *layer = s->layer;
     int group = layer->first_group;

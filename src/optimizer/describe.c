@@ -181,8 +181,9 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const bool like_param = exists && state->shape == LIKE_PARAM && state->count == NULL;
     const double bytes =
         method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
-    return like_param ? bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option)
-                      : 0;
+    return like_param
+               ? bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option)
+               : 0;
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {

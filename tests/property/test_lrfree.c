@@ -333,16 +333,11 @@ static void test_prodigy_slices_of_bf16(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_d_is_a_lower_bound),
-        cmocka_unit_test(test_d_never_decreases),
-        cmocka_unit_test(test_growth_is_bounded),
-        cmocka_unit_test(test_zero_gradients_do_not_count),
-        cmocka_unit_test(test_init_eta_waits),
-        cmocka_unit_test(test_ldog_by_tensor),
-        cmocka_unit_test(test_u_dog_is_accelerated),
-        cmocka_unit_test(test_prodigy_against_adam),
-        cmocka_unit_test(test_prodigy_slices),
-        cmocka_unit_test(test_prodigy_slices_of_bf16),
+        cmocka_unit_test(test_d_is_a_lower_bound),   cmocka_unit_test(test_d_never_decreases),
+        cmocka_unit_test(test_growth_is_bounded),    cmocka_unit_test(test_zero_gradients_do_not_count),
+        cmocka_unit_test(test_init_eta_waits),       cmocka_unit_test(test_ldog_by_tensor),
+        cmocka_unit_test(test_u_dog_is_accelerated), cmocka_unit_test(test_prodigy_against_adam),
+        cmocka_unit_test(test_prodigy_slices),       cmocka_unit_test(test_prodigy_slices_of_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

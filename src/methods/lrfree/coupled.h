@@ -12,25 +12,26 @@
 #define COUPLED_LR_ROW                                                                                                 \
     { "lr", 1, "[0,inf)", "factor on the step: leave at 1; 0 in some groups: they stay" }
 
-/* The largest lr of the groups; `row` is its row of the option table. */
-static inline double coupled_lr(const step_t *s, int row) {
-    double largest = 0;
+#define SHARED_LR_ROW                                                                                                  \
+    { "shared_lr", "lr of the groups that move", PER_METHOD, WITHIN_STEP }
+
+/* Sets the shared lr, or fails; `lr` and `shared` are rows of the option table and the state table. */
+static inline optim_status coupled_check(step_t *s, int lr, int shared) {
+    double *largest = s->scalar[shared];
+    *largest = 0;
     for (int i = 0; i < s->groups; ++i)
-        largest = fmax(largest, step_group(s, i).option[row]);
-    return largest;
+        *largest = fmax(*largest, step_group(s, i).option[lr]);
+    for (int i = 0; i < s->groups; ++i) {
+        const double own = step_group(s, i).option[lr];
+        if (own != *largest && own != 0)
+            return step_fail(s, OPTIM_ERR_VALUE, "lr must be the same in all groups, or 0 in those that are to stay");
+    }
+    return OPTIM_OK;
 }
 
 /* Whether this group stays while others move. */
-static inline bool coupled_stays(const group_t *group, int row) {
-    return group->option[row] == 0 && coupled_lr(group->step, row) > 0;
-}
-
-static inline optim_status coupled_check(step_t *s, int row) {
-    const double lr = coupled_lr(s, row);
-    for (int i = 0; i < s->groups; ++i)
-        if (step_group(s, i).option[row] != lr && step_group(s, i).option[row] != 0)
-            return step_fail(s, OPTIM_ERR_VALUE, "lr must be the same in all groups, or 0 in those that are to stay");
-    return OPTIM_OK;
+static inline bool coupled_stays(const group_t *group, int lr, int shared) {
+    return group->option[lr] == 0 && *group->scalar[shared] > 0;
 }
 
 /* What a group that stays adds to the first `count` sums of a reduction. */

@@ -26,13 +26,14 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X0, S, A, D, GSQ };
+enum { X0, S, A, D, GSQ, SHARED };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [S] = {"s", "sum of the scaled gradients", LIKE_PARAM, KEPT},
     [A] = {"a", "1e-6 and the sum of squared gradients", LIKE_PARAM, KEPT, .initial = 1e-6, .nonnegative = true},
     [D] = D_ROW,
     [GSQ] = {"gsq", "sum of the squared scaled gradients, divided by D", PER_METHOD, KEPT},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -48,7 +49,7 @@ static void prepare(const group_t *group, void *scalars) {
         .eps = o[EPS],
         .momentum = o[MOMENTUM],
         .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -87,10 +88,10 @@ enum { SUM, MOVE };
 
 static optim_status advance(step_t *s) {
     double *d = s->scalar[D], *gsq = s->scalar[GSQ];
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *sums = step_reduce(s, SUM, 3), dlr = *d * coupled_lr(s, LR), norm = sums[2];
+    const double *sums = step_reduce(s, SUM, 3), dlr = *d * *s->scalar[SHARED], norm = sums[2];
     *gsq += dlr * dlr * sums[0];
     if (norm == 0)
         return OPTIM_OK;

@@ -31,7 +31,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, S, D, NUM, T };
+enum { M, V, S, D, NUM, T, SHARED };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [V] = V_ROW,
@@ -39,6 +39,7 @@ static const state_t STATE[] = {
     [D] = D_ROW,
     [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
     [T] = {"t", "steps that moved", PER_METHOD, KEPT},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -64,7 +65,7 @@ static void prepare(const group_t *group, void *scalars) {
         .l2 = decay.l2,
         .dlr = dlr,
         .shrink = decay.shrink,
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -105,7 +106,7 @@ enum { MOMENTS, MOVE };
 static optim_status advance(step_t *s) {
     const double *o = s->option, q = sqrt(o[BETA2]);
     double *d = s->scalar[D], *num = s->scalar[NUM];
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
     const double *sums = step_reduce(s, MOMENTS, 2), acc = sums[0], norm = sums[1];

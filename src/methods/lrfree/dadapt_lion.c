@@ -24,12 +24,13 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, S, D, NUM };
+enum { M, S, D, NUM, SHARED };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [S] = {"s", "average of the scaled directions", LIKE_PARAM, KEPT},
     [D] = D_ROW,
     [NUM] = {"num", "numerator of the estimate", PER_METHOD, KEPT},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -46,7 +47,7 @@ static void prepare(const group_t *group, void *scalars) {
         .q = sqrt(o[BETA2]),
         .dlr = *group->scalar[D] * o[LR],
         .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -91,10 +92,10 @@ enum { SUM, MOVE };
 static optim_status advance(step_t *s) {
     const double q = sqrt(s->option[BETA2]);
     double *d = s->scalar[D], *num = s->scalar[NUM];
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *sums = step_reduce(s, SUM, 2), acc = *d * coupled_lr(s, LR) * sums[0], norm = sums[1];
+    const double *sums = step_reduce(s, SUM, 2), acc = *d * *s->scalar[SHARED] * sums[0], norm = sums[1];
     *num = q * *num + (1 - q) * acc;
     if (norm == 0)
         return OPTIM_OK;

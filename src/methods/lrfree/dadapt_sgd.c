@@ -25,13 +25,14 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X0, S, D, NUM, G0 };
+enum { X0, S, D, NUM, G0, SHARED };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [S] = {"s", "sum of the scaled gradients", LIKE_PARAM, KEPT},
     [D] = D_ROW,
     [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
     [G0] = {"g0", "norm of the first gradient that is not 0", PER_METHOD, KEPT},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -46,7 +47,7 @@ static void prepare(const group_t *group, void *scalars) {
         .dlr = g0 > 0 ? *group->scalar[D] * o[LR] / g0 : 0,
         .momentum = o[MOMENTUM],
         .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -96,7 +97,7 @@ enum { SQUARE, SUM, MOVE };
 
 static optim_status advance(step_t *s) {
     double *d = s->scalar[D], *num = s->scalar[NUM], *g0 = s->scalar[G0];
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
     if (*g0 == 0)
@@ -104,7 +105,7 @@ static optim_status advance(step_t *s) {
     if (*g0 == 0)
         return OPTIM_OK;
     const double *sums = step_reduce(s, SUM, 2), norm = sqrt(sums[1]);
-    *num += *d * coupled_lr(s, LR) / *g0 * sums[0];
+    *num += *d * *s->scalar[SHARED] / *g0 * sums[0];
     if (norm == 0)
         return OPTIM_OK;
     *d = raised(*d, 2 * *num / norm, s->option[GROWTH_RATE]);

@@ -18,29 +18,25 @@
 #include "methods/lrfree/coupled.h"
 
 enum { LR, REPS_REL, EPS, WEIGHT_DECAY, INIT_ETA };
-#define OPTIONS(lr_row)                                                                                                \
-    {                                                                                                                  \
-        [LR] = lr_row, [REPS_REL] = {"reps_rel", 1e-6, "(0,inf)", "first movement relative to 1 + |x_0|"},             \
-        [EPS] = {"eps", 1e-8, "[0,inf)", "added once to the sum of squared norms"},                                    \
-        [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},                              \
-        [INIT_ETA] = {"init_eta", 0, "[0,inf)", "step size of step 1; 0: from reps_rel"}, {                            \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-#define LDOG_LR_ROW                                                                                                    \
-    { "lr", 1, "[0,inf)", "factor on the step size: leave at 1" }
-static const option_t DOG_OPTIONS[] = OPTIONS(COUPLED_LR_ROW), LDOG_OPTIONS[] = OPTIONS(LDOG_LR_ROW);
+#define COMMON_OPTIONS                                                                                                 \
+    [REPS_REL] = {"reps_rel", 1e-6, "(0,inf)", "first movement relative to 1 + |x_0|"},                                \
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added once to the sum of squared norms"},                                        \
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},                                  \
+    [INIT_ETA] = {"init_eta", 0, "[0,inf)", "step size until x has moved; 0: from reps_rel"}
+static const option_t DOG_OPTIONS[] = {[LR] = COUPLED_LR_ROW, COMMON_OPTIONS, {0}};
+static const option_t LDOG_OPTIONS[] = {
+    [LR] = {"lr", 1, "[0,inf)", "factor on the step size: leave at 1"},
+    COMMON_OPTIONS,
+    {0},
+};
 
-enum { X0, RBAR, G };
-#define STATES(shape)                                                                                                  \
-    {                                                                                                                  \
-        [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},                                     \
-        [RBAR] = {"rbar", "largest distance from x_0; -1 before the first step", shape, KEPT, .initial = -1},          \
-        [G] = {"G", "eps and the sum of squared gradient norms", shape, KEPT}, {                                       \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-static const state_t DOG_STATE[] = STATES(PER_METHOD), LDOG_STATE[] = STATES(PER_TENSOR);
+enum { X0, RBAR, G, SHARED };
+#define COMMON_STATES(shape)                                                                                           \
+    [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},                                         \
+    [RBAR] = {"rbar", "largest distance from x_0; -1 before the first step", shape, KEPT, .initial = -1},              \
+    [G] = {"G", "eps and the sum of squared gradient norms", shape, KEPT}
+static const state_t DOG_STATE[] = {COMMON_STATES(PER_METHOD), [SHARED] = SHARED_LR_ROW, {0}};
+static const state_t LDOG_STATE[] = {COMMON_STATES(PER_TENSOR), {0}};
 
 typedef struct scalars {
     double lr, init_eta, weight_decay;
@@ -57,7 +53,7 @@ static void prepare_dog(const group_t *group, void *scalars) {
     *k = scalars_of(group->option);
     k->rbar = *group->scalar[RBAR];
     k->G = *group->scalar[G];
-    k->stays = coupled_stays(group, LR);
+    k->stays = coupled_stays(group, LR, SHARED);
 }
 
 static void prepare_ldog(const group_t *group, void *scalars) {
@@ -114,7 +110,7 @@ static void update(const tile_t *t) {
 enum { DISTANCES, UPDATE };
 
 static optim_status advance_dog(step_t *s) {
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
     follow(s->scalar[RBAR], s->scalar[G], step_reduce(s, DISTANCES, 2), s->option);

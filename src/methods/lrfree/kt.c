@@ -20,20 +20,21 @@
 #include "methods/lrfree/coupled.h"
 
 enum { LR, WEIGHT_DECAY, WEALTH };
-#define OPTIONS(lr_row)                                                                                                \
-    {                                                                                                                  \
-        [LR] = lr_row, [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},               \
-        [WEALTH] = {"w", 1e-4, "(0,inf)", "wealth to begin with, about the learning rate one would use"}, {            \
-            0                                                                                                          \
-        }                                                                                                              \
-    }
-#define KT_LR_ROW                                                                                                      \
-    { "lr", 1, "[0,inf)", "factor on the gradient, to bound it by 1; 0 in some groups: they stay" }
-#define CKT_LR_ROW                                                                                                     \
-    { "lr", 1, "[0,inf)", "factor on the gradient, to bound its coordinates by 1" }
-static const option_t KT_OPTIONS[] = OPTIONS(KT_LR_ROW), CKT_OPTIONS[] = OPTIONS(CKT_LR_ROW);
+#define COMMON_OPTIONS                                                                                                 \
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},                                  \
+    [WEALTH] = {"w", 1e-4, "(0,inf)", "wealth to begin with, about the learning rate one would use"}
+static const option_t KT_OPTIONS[] = {
+    [LR] = {"lr", 1, "[0,inf)", "factor on the gradient, to bound it by 1; 0 in some groups: they stay"},
+    COMMON_OPTIONS,
+    {0},
+};
+static const option_t CKT_OPTIONS[] = {
+    [LR] = {"lr", 1, "[0,inf)", "factor on the gradient, to bound its coordinates by 1"},
+    COMMON_OPTIONS,
+    {0},
+};
 
-enum { X0, THETA, W, COUNT };
+enum { X0, THETA, W, COUNT, SHARED = COUNT };
 #define X0_ROW                                                                                                         \
     { "x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true }
 #define THETA_ROW                                                                                                      \
@@ -42,6 +43,7 @@ static const state_t KT_STATE[] = {
     [X0] = X0_ROW,
     [THETA] = THETA_ROW,
     [W] = {"W", "wealth", PER_METHOD, KEPT, .initial_option = "w"},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 static const state_t CKT_STATE[] = {
@@ -70,7 +72,7 @@ static void prepare_kt(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){.lr = o[LR],
                                         .weight_decay = o[WEIGHT_DECAY],
                                         .bet = *group->scalar[W] / (group->t + 1),
-                                        .stays = coupled_stays(group, LR)};
+                                        .stays = coupled_stays(group, LR, SHARED)};
 }
 
 static void loss_kt(const tile_t *t) { /* <c, x - x_0> */
@@ -100,7 +102,7 @@ static void update_kt(const tile_t *t) {
 enum { LOOK, UPDATE };
 
 static optim_status advance_kt(step_t *s) {
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
     *s->scalar[W] -= step_reduce(s, LOOK, 1)[0];

@@ -40,7 +40,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, X0, S, D, D_MAX, NUM, T, DLR };
+enum { M, V, X0, S, D, D_MAX, NUM, T, DLR, SHARED };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [V] = V_ROW,
@@ -51,6 +51,7 @@ static const state_t STATE[] = {
     [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
     [T] = {"t", "steps that moved", PER_METHOD, KEPT},
     [DLR] = {"dlr", "d of before line 5 times the rate", PER_METHOD, WITHIN_STEP},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -79,7 +80,7 @@ static void prepare(const group_t *group, void *scalars) {
         .dlr = dlr,
         .take = d / o[D0] * (o[SAFEGUARD_WARMUP] != 0 ? d : dlr),
         .slice_p = (size_t)o[SLICE_P],
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -137,12 +138,14 @@ static void move(const tile_t *t) { /* lines 6 and 7 */
 enum { ESTIMATE, MOVE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, lr = coupled_lr(s, LR), t = *s->scalar[T] + 1;
+    const double *o = s->option, t = *s->scalar[T] + 1;
     double *d = s->scalar[D], *d_max = s->scalar[D_MAX], *num = s->scalar[NUM], *dlr = s->scalar[DLR];
-    const optim_status status = coupled_check(s, LR);
+    const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    *dlr = *d * lr * (o[BIAS_CORRECTION] != 0 ? sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t) : 1);
+    *dlr = *d * *s->scalar[SHARED];
+    if (o[BIAS_CORRECTION] != 0)
+        *dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
     const double *sums = step_reduce(s, ESTIMATE, 2), norm = sums[1];
     *num = beta3(o) * *num + *d / o[D0] * *dlr * sums[0];
     if (norm == 0)

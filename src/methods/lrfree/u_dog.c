@@ -30,7 +30,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X0, Y, A, GRAD, Z, RBAR, R, W, Q, BIG_M, STEP };
+enum { X0, Y, A, GRAD, Z, RBAR, R, W, Q, BIG_M, STEP, SHARED };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [Y] = {"y", "the point that the second gradients move", LIKE_PARAM, KEPT, .from_param = true},
@@ -43,6 +43,7 @@ static const state_t STATE[] = {
     [Q] = {"Q", "sum of the weighted squared differences of the gradients", PER_METHOD, KEPT},
     [BIG_M] = {"M", "largest weighted squared norm of a first gradient", PER_METHOD, KEPT},
     [STEP] = {"step", "factor in front of m", PER_METHOD, WITHIN_STEP},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
@@ -63,7 +64,7 @@ static void prepare(const group_t *group, void *scalars) {
         .first = *group->scalar[STEP],
         .second = factor(group->option[LR], group->option[EPS], group->scalar),
         .share = r / (w + r),
-        .stays = coupled_stays(group, LR),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -148,14 +149,14 @@ static optim_status first_gradient(step_t *s) {
         *rbar = *r = s->option[REPS_REL] * (1 + sqrt(sums[1]));
     const double alpha = *r / *rbar;
     *big_m = fmax(*big_m, alpha * alpha * sums[0]);
-    *s->scalar[STEP] = factor(coupled_lr(s, LR), s->option[EPS], s->scalar);
+    *s->scalar[STEP] = factor(*s->scalar[SHARED], s->option[EPS], s->scalar);
     step_update(s, TRIAL);
     return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_XHAT);
 }
 
 static optim_status advance(step_t *s) {
     if (s->stage == AT_Z) {
-        const optim_status status = coupled_check(s, LR);
+        const optim_status status = coupled_check(s, LR, SHARED);
         return status == OPTIM_OK ? first_gradient(s) : status;
     }
     double *rbar = s->scalar[RBAR], *r = s->scalar[R];
