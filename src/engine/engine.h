@@ -162,7 +162,11 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
 double method_option(const method_t *method, const char *name, const double *option);
 /* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
-size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option);
+size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
+/* Whether that is one for every element. */
+bool state_is_by_element(const state_t *state);
+/* From one element of the tensor that it has a real for to the next. */
+size_t state_stride(const method_t *method, const state_t *state, const double *option);
 
 /* Bytes that plan_build would take. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);

@@ -50,14 +50,22 @@ static void reset_part(const engine_t *engine, int part, void *fresh) {
         for (int l = 0; l < engine->layer_count; ++l) {
             const layer_t *layer = engine->layers[l];
             for (size_t k = 0; k < layer->states; ++k)
-                if (layer->method->states[k].shape == LIKE_PARAM && layer->method->states[k].count == NULL)
+                if (state_is_by_element(&layer->method->states[k]))
                     reset_state(engine, layer, k, &t, *(const bool *)fresh, scratch->p);
         }
     }
 }
 
+/* A state that keeps some elements of the parameters: those. */
+static void read_some(const engine_t *engine, const tensor_t *tensor, size_t reals, size_t stride, char *to) {
+    const char *data = tensor->data;
+    for (size_t i = 0; i < reals; ++i)
+        storage_read(engine, tensor, tensor->dtype, 1, data + i * stride * dtype_size(tensor->dtype),
+                     to + i * tensor_real(tensor));
+}
+
 /* Numbers, and states whose size is not that of the parameter. */
-static void reset_rest(layer_t *layer, const tensor_t *tensor) {
+static void reset_rest(const engine_t *engine, layer_t *layer, const tensor_t *tensor) {
     const double *option = layer_option(layer, tensor->group);
     for (size_t k = 0; k < layer->states; ++k) {
         const state_t *state = &layer->method->states[k];
@@ -66,8 +74,14 @@ static void reset_rest(layer_t *layer, const tensor_t *tensor) {
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
             if (state->shape == PER_TENSOR)
                 ((double *)slot->at)[c] = initial;
-            else if (state->count != NULL)
-                fill(tensor, (char *)slot->at + c * slot->bytes, state->count(tensor, option), initial);
+            else if (state->shape == LIKE_PARAM && !state_is_by_element(state)) {
+                const size_t reals = state_reals(layer->method, state, tensor, option);
+                char *to = (char *)slot->at + c * slot->bytes;
+                if (state->from_param)
+                    read_some(engine, tensor, reals, state_stride(layer->method, state, option), to);
+                else
+                    fill(tensor, to, reals, initial);
+            }
     }
 }
 
@@ -89,7 +103,7 @@ void plan_initialise(engine_t *engine, bool fresh) {
         layer->next_sample = OPTIM_SAMPLE_FRESH;
         reset_numbers(engine, layer);
         for (size_t i = 0; i < engine->tensor_count; ++i)
-            reset_rest(layer, &engine->tensors[i]);
+            reset_rest(engine, layer, &engine->tensors[i]);
         memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
     }
     engine_parallel(engine, reset_part, &fresh);

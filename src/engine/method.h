@@ -59,8 +59,9 @@ typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
     void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
-    void *
-        state[METHOD_STATES]; /* by row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent */
+    /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size than the
+     * parameter's comes whole, whatever the tile. */
+    void *state[METHOD_STATES];
     const void *scalars;      /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
@@ -107,6 +108,7 @@ typedef struct state {
     state_role_t role;
     const char *when;                                              /* exists only while this option is not 0 */
     const char *copies;                                            /* this option gives the number of copies */
+    const char *every;                                             /* only elements 0, p, 2p, ... with p this option */
     size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
@@ -114,6 +116,7 @@ typedef struct state {
     const char *initial_option; /* or the value of this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
+    bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
 } state_t;
 

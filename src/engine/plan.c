@@ -32,12 +32,21 @@ static size_t tensor_copies(const layer_t *layer, const state_t *state, const te
     return state_copies(layer->method, state, option);
 }
 
-size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option) {
-    return state->count == NULL ? tensor->count : state->count(tensor, option);
+bool state_is_by_element(const state_t *state) {
+    return state->shape == LIKE_PARAM && state->count == NULL && state->every == NULL;
+}
+
+size_t state_stride(const method_t *method, const state_t *state, const double *option) {
+    return state->every == NULL ? 1 : (size_t)method_option(method, state->every, option);
+}
+
+size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option) {
+    const size_t stride = state_stride(method, state, option);
+    return state->count == NULL ? tensor->count / stride + (tensor->count % stride != 0) : state->count(tensor, option);
 }
 
 static size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
-    const size_t reals = state_reals(state, tensor, layer_option(layer, tensor->group));
+    const size_t reals = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
     return storage_bytes(storage_form(engine, layer, state, tensor), tensor, reals);
 }
 
@@ -298,7 +307,7 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
             const size_t copies = tensor_copies(layer, state, tensor);
             slot_t *slot = &layer->slot[i * layer->states + k];
             *slot = (slot_t){.copies = (uint32_t)copies,
-                             .by_element = state->shape == LIKE_PARAM && state->count == NULL,
+                             .by_element = state_is_by_element(state),
                              .nonnegative = state->nonnegative};
             if (state->shape == PER_TENSOR && copies > 0) {
                 slot->at = next;

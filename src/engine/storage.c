@@ -22,10 +22,10 @@ bool storage_may_be_short(const method_t *method) {
     return (method->flags & (CUTS_EXACTLY | BY_ELEMENT)) != 0;
 }
 
-/* States that may be kept shorter: not points. */
+/* States that may be kept shorter: not points, not sums. */
 static bool may_be_short(const layer_t *layer, const state_t *state) {
-    return layer->is_method && storage_may_be_short(layer->method) && state->shape == LIKE_PARAM &&
-           state->count == NULL && !state->from_param && (state->role == KEPT || state->role == FIRST_MOMENT);
+    return layer->is_method && storage_may_be_short(layer->method) && state_is_by_element(state) &&
+           !state->from_param && !state->exact && (state->role == KEPT || state->role == FIRST_MOMENT);
 }
 
 stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {

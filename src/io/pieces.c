@@ -85,9 +85,9 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const la
         return add(pieces, (piece_t){name, "F64", shape_of(tensor, false, 1, slot->copies), slot->at, 1,
                                      slot->copies * sizeof(double), 0});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
-    const size_t elements = state_reals(state, tensor, layer_option(layer, tensor->group));
+    const size_t elements = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
     optim_status status =
-        add(pieces, (piece_t){name, dtype, shape_of(tensor, state->count == NULL, slot->copies, elements), slot->at,
+        add(pieces, (piece_t){name, dtype, shape_of(tensor, slot->by_element, slot->copies, elements), slot->at,
                               slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && slot->form == STORED_INT8)
         status = add_scales(pieces, tensor, layer, state, slot);

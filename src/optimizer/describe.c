@@ -178,10 +178,12 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
     const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
-    const bool by_element = exists && state->shape == LIKE_PARAM && state->count == NULL;
+    const bool like_param = exists && state->shape == LIKE_PARAM && state->count == NULL;
     const double bytes =
         method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
-    return by_element ? bytes * (double)state_copies(method, state, option) : 0;
+    return like_param
+               ? bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option)
+               : 0;
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {

@@ -104,6 +104,8 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
             return true;
         if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
             return true;
+        if (state->every != NULL && strcmp(state->every, option) == 0 && before != after)
+            return true;
     }
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
         if (strcmp(FORMS[i], option) == 0 && before != after)

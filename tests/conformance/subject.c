@@ -176,6 +176,15 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
     return s;
 }
 
+/* The algorithm by itself: with its defaults, or where those are for gradients no longer than 1, with such. */
+static base_t base_of(const char *algorithm) {
+    static const base_t BOUNDED[] = {{"kt", "lr=0.02"}, {"ckt", "lr=0.1"}};
+    for (size_t i = 0; i < sizeof BOUNDED / sizeof *BOUNDED; ++i)
+        if (strcmp(BOUNDED[i].algorithm, algorithm) == 0)
+            return BOUNDED[i];
+    return (base_t){algorithm, ""};
+}
+
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
 /* A wrapper goes over every algorithm that holds a conversation, and over every so-and-so-many'th of the others, which
  * changes with the wrapper. */
@@ -193,7 +202,7 @@ static size_t wrapper_subjects(subject_t *list, size_t w) {
     list[count++] = subject_new(sgd, name, NULL);
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
         if (is_base_of(optim_algorithm_name(i), i, w))
-            list[count++] = subject_new((base_t){optim_algorithm_name(i), ""}, name, NULL);
+            list[count++] = subject_new(base_of(optim_algorithm_name(i)), name, NULL);
     if (wrappers > 1)
         list[count++] = subject_new(sgd, name, optim_wrapper_name((w + 1) % wrappers));
     if (wrappers > 2)
@@ -251,7 +260,7 @@ subject_t *subjects_new(size_t *count) {
     subject_t *list = check_memory(room, sizeof *list);
     *count = 0;
     for (size_t i = 0; i < algorithms; ++i) {
-        list[(*count)++] = subject_new((base_t){optim_algorithm_name(i), ""}, NULL, NULL);
+        list[(*count)++] = subject_new(base_of(optim_algorithm_name(i)), NULL, NULL);
         *count += variants(list + *count, optim_algorithm_name(i));
     }
     for (size_t w = 0; w < wrappers; ++w)

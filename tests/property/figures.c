@@ -73,6 +73,8 @@ const closed_loop_t CLOSED_LOOP[] = {
 };
 const size_t CLOSED_LOOP_COUNT = sizeof CLOSED_LOOP / sizeof *CLOSED_LOOP;
 
+/* Of schedulefree_adamw the definition has 3.2e-9 in the third place: roundings of the mean (1 - c) x + c z that grow, since the
+ * step size does while the second moments forget the first gradients. x + c (z - x) leaves none where x and z agree. */
 const acceptance_t ACCEPTANCE[] = {
     {"dog", "", NULL, {2.9e-1, 3.2e-6, 0, 5.3e-7, 0, 0}},
     {"dog", "reps_rel=1e-3", NULL, {4.0e-4, 1.6e-12, 0, 0, 0, 0}},
@@ -97,6 +99,6 @@ const acceptance_t ACCEPTANCE[] = {
     {"adahessian", "probe=walsh", NULL, {3.9e-5, 0, 0, 3.7e-3, 1.2e-3, 2.3e-5}},
     {"sophia", "lr=0.01,probe=walsh", NULL, {2.0e-1, 1.4e-4, 3.9e-5, 1.0e-3, 2.7e-5, 6.4e-10}},
     {"schedulefree_sgd", "lr=0.2", NULL, {1.2e-4, 3.1e-7, 0, 3.9e-8, 2.2e-11, 0}},
-    {"schedulefree_adamw", "lr=0.05", NULL, {7.0e-4, 9.8e-11, 3.2e-9, 7.3e-7, 6.9e-8, 3.2e-9}},
+    {"schedulefree_adamw", "lr=0.05", NULL, {7.0e-4, 9.8e-11, 0, 7.3e-7, 6.9e-8, 3.2e-9}},
 };
 const size_t ACCEPTANCE_COUNT = sizeof ACCEPTANCE / sizeof *ACCEPTANCE;

@@ -120,10 +120,29 @@ static void test_sgd_is_exact(void **state) {
 
 static const struct {
     const char *algorithm, *options;
-} SCALE_FREE[] = {{"adam", "eps=0"}, {"adamw", "eps=0"},    {"adagrad", "eps=0"}, {"rmsprop", "eps=0"},
-                  {"lion", ""},      {"lamb", "eps=0"},     {"dog", "eps=0"},     {"adagrad_norm", "b0=0"},
-                  {"signsgd", ""},   {"signum", ""},        {"nadam", "eps=0"},   {"amsgrad", "eps=0"},
-                  {"adan", "eps=0"}, {"ademamix", "eps=0"}, {"ldog", "eps=0"},    {"qhadam", "eps=0"}};
+} SCALE_FREE[] = {{"adam", "eps=0"},
+                  {"adamw", "eps=0"},
+                  {"adagrad", "eps=0"},
+                  {"rmsprop", "eps=0"},
+                  {"lion", ""},
+                  {"lamb", "eps=0"},
+                  {"dog", "eps=0"},
+                  {"adagrad_norm", "b0=0"},
+                  {"signsgd", ""},
+                  {"signum", ""},
+                  {"nadam", "eps=0"},
+                  {"amsgrad", "eps=0"},
+                  {"adan", "eps=0"},
+                  {"ademamix", "eps=0"},
+                  {"ldog", "eps=0"},
+                  {"qhadam", "eps=0"},
+                  {"u_dog", "eps=0"},
+                  {"dadapt_sgd", ""},
+                  {"dadapt_adam", "eps=0"},
+                  {"dadapt_lion", ""},
+                  {"prodigy", "eps=0"},
+                  {"cocob", "eps=1e-300"},
+                  {"schedulefree_adamw", "eps=0"}};
 
 static void test_scale_free(void **state) {
     (void)state;
