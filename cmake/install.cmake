@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 
 set(package "${CMAKE_INSTALL_LIBDIR}/cmake/gradopt")
 install(TARGETS gradopt gradopt_static EXPORT gradopt)
+install(TARGETS gradopt_tool)
 install(EXPORT gradopt FILE gradoptConfig.cmake NAMESPACE gradopt:: DESTINATION "${package}")
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/gradoptConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/gradoptConfigVersion.cmake" DESTINATION "${package}")
