@@ -12,8 +12,17 @@
 typedef struct scheduled {
     layer_t *layer;
     int group, option;
+    int momentum; /* another option of the layer that the schedule drives besides, unless that has a schedule; or -1 */
     schedule_run_t *run;
 } scheduled_t;
+
+/* The caller's log of gradient norms. */
+typedef struct record {
+    int norm; /* OPTIM_NORM_..., 0: none is kept */
+    double *log;
+    size_t count, capacity;
+    double open; /* of the step under way */
+} record_t;
 
 struct optim {
     engine_t engine;
@@ -30,6 +39,7 @@ struct optim {
     double loss;
     bool has_loss, reads_loss;
 
+    record_t record;
     bool has_bounds;
     void *swapped; /* the parameters while the output stands in their place, or NULL */
 };
@@ -77,7 +87,13 @@ optim_status check_plan(const optim_t *opt);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
-/* Applies every schedule at clock `steps`. */
+/* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);
+void schedules_restart(optim_t *opt);
+
+/* ---- record.c ---- */
+/* The norm of the gradient that a step begins with, if a log is kept; then, the step being complete, into the log. */
+void record_begin(optim_t *opt);
+void record_finish(optim_t *opt);
 
 #endif

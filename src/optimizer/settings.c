@@ -123,6 +123,40 @@ static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *se
     return NULL;
 }
 
+/* The schedule of another option (lr) that drives this one besides. */
+static const scheduled_t *companion_find(const optim_t *opt, const setting_t *setting, int group) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        if (scheduled->layer == setting->layer && scheduled->momentum == setting->option && scheduled->group == group)
+            return scheduled;
+    }
+    return NULL;
+}
+
+/* A momentum that is switched off stays off: there is no memory for it. */
+static double companion_value(const scheduled_t *scheduled, double base, double t) {
+    return base > 0 ? schedule_momentum(scheduled->run, base, t) : base;
+}
+
+/* The option's value after t completed steps. */
+static double value_at(const optim_t *opt, const setting_t *setting, int group, double t) {
+    const double base = values_of(setting, group)->base[setting->option];
+    const scheduled_t *scheduled = scheduled_find(opt, setting, group);
+    if (scheduled != NULL)
+        return schedule_value(scheduled->run, base, t);
+    scheduled = companion_find(opt, setting, group);
+    return scheduled == NULL ? base : companion_value(scheduled, base, t);
+}
+
+static optim_status check_scheduled(const scheduled_t *scheduled, double base) {
+    const schedule_t *at;
+    const char *wrong;
+    if (scheduled == NULL || !schedule_refuses(scheduled->run, base, &at, &wrong))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
+                     scheduled->layer->method->options[scheduled->option].name, base, at->name, wrong);
+}
+
 /* Whether the value could be set: its range, its combination with the others, memory. */
 static optim_status check_value(const optim_t *opt, int group, const setting_t *setting, double value) {
     const option_t *option = &setting->layer->method->options[setting->option];
@@ -134,6 +168,8 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
     *base = value;
     status = layer_check(setting->layer, group);
     *base = before;
+    if (status == OPTIM_OK)
+        status = check_scheduled(scheduled_find(opt, setting, group), value);
     if (status == OPTIM_OK && opt->engine.planned && changes_memory(setting->layer, option->name, before, value))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
@@ -193,64 +229,104 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
         (void)find_number(opt, g, key, &setting);
         values_of(&setting, g)->base[setting.option] = value;
-        if (scheduled_find(opt, &setting, g) == NULL)
+        if (scheduled_find(opt, &setting, g) == NULL && companion_find(opt, &setting, g) == NULL)
             values_of(&setting, g)->now[setting.option] = value;
     }
     return status;
 }
 
-optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+/* What optim_get and optim_schedule_values check. */
+static optim_status check_read(const optim_t *opt, int group, const char *key, setting_t *setting) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(key, "key");
     if (status == OPTIM_OK)
+        status = refuse_group(opt, group);
+    return status == OPTIM_OK ? find_number(opt, group_first(group), key, setting) : status;
+}
+
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+    setting_t setting;
+    optim_status status = check_read(opt, group, key, &setting);
+    if (status == OPTIM_OK)
         status = refuse_null(value, "value");
     if (status == OPTIM_OK)
-        status = refuse_group(opt, group);
+        *value = value_at(opt, &setting, group_first(group), (double)opt->steps);
+    return status;
+}
+
+optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
+                                   double *values) {
     setting_t setting;
-    if (status == OPTIM_OK)
-        status = find_number(opt, group_first(group), key, &setting);
-    if (status != OPTIM_OK)
-        return status;
-    const double base = values_of(&setting, group_first(group))->base[setting.option];
-    const scheduled_t *scheduled = scheduled_find(opt, &setting, group_first(group));
-    *value = scheduled == NULL ? base : schedule_value(scheduled->run, base, (double)opt->steps);
-    return OPTIM_OK;
+    optim_status status = check_read(opt, group, key, &setting);
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(values, "values");
+    if (status == OPTIM_OK && first < 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "the first step cannot be %lld; steps count from 0", (long long)first);
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        values[i] = value_at(opt, &setting, group_first(group), (double)first + (double)i);
+    return status;
 }
 
 /* ---- Schedules ---- */
 
 void schedules_apply(optim_t *opt) {
+    const double t = (double)opt->steps;
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        const setting_t setting = {scheduled->layer, scheduled->option};
-        values_t *values = values_of(&setting, scheduled->group);
-        values->now[setting.option] = schedule_value(scheduled->run, values->base[setting.option], (double)opt->steps);
+        const values_t *values = &scheduled->layer->values[scheduled->group];
+        const int momentum = scheduled->momentum;
+        if (momentum >= 0)
+            values->now[momentum] = companion_value(scheduled, values->base[momentum], t);
     }
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const values_t *values = &scheduled->layer->values[scheduled->group];
+        values->now[scheduled->option] = schedule_value(scheduled->run, values->base[scheduled->option], t);
+    }
+}
+
+void schedules_restart(optim_t *opt) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i)
+        schedule_restart(opt->scheduled[i].run);
 }
 
 static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
     const scheduled_t *found = scheduled_find(opt, setting, group);
     if (found == NULL)
         return;
+    const values_t *values = values_of(setting, group);
     const size_t i = (size_t)(found - opt->scheduled);
+    values->now[setting->option] = values->base[setting->option];
+    if (found->momentum >= 0)
+        values->now[found->momentum] = values->base[found->momentum];
     schedule_destroy(opt->scheduled[i].run);
     opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
-    values_t *values = values_of(setting, group);
-    values->now[setting->option] = values->base[setting->option];
+}
+
+/* What a schedule on lr may drive besides, or -1. */
+static int companion_of(const setting_t *setting) {
+    const option_t *options = setting->layer->method->options;
+    if (!setting->layer->is_method || strcmp(options[setting->option].name, "lr") != 0)
+        return -1;
+    const int momentum = option_find(options, "momentum", 8);
+    return momentum >= 0 ? momentum : option_find(options, "beta1", 5);
 }
 
 /* One group's schedule, made but not yet attached. */
 static optim_status make_scheduled(optim_t *opt, int group, const char *key, const char *name, const char *options,
                                    scheduled_t *made) {
     setting_t setting;
-    const optim_status status = setting_find(opt, group, key, strlen(key), &setting);
+    optim_status status = setting_find(opt, group, key, strlen(key), &setting);
     if (status != OPTIM_OK)
         return status;
-    *made = (scheduled_t){setting.layer, setting.layer->per_group ? group : 0, setting.option, NULL};
+    *made = (scheduled_t){setting.layer, setting.layer->per_group ? group : 0, setting.option, -1, NULL};
     const char *text = options == NULL ? "" : options;
-    return schedule_create(&made->run, name, strlen(name), text, strlen(text),
-                           values_of(&setting, group)->base[setting.option]);
+    status = schedule_create(&made->run, name, strlen(name), text, strlen(text),
+                             values_of(&setting, group)->base[setting.option]);
+    if (status == OPTIM_OK && made->run->schedule->momentum != NULL)
+        made->momentum = companion_of(&setting);
+    return status;
 }
 
 static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
@@ -289,4 +365,18 @@ optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const 
             remove_schedule(opt, &setting, g);
     }
     return OPTIM_OK;
+}
+
+optim_status optim_report(optim_t *opt, double metric) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "reporting a metric");
+    if (status == OPTIM_OK && opt->steps == 0)
+        status = error_set(OPTIM_ERR_ORDER, "a metric is reported after a step; none has been completed");
+    for (size_t i = 0; status == OPTIM_OK && i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const double base = scheduled->layer->values[scheduled->group].base[scheduled->option];
+        schedule_report(scheduled->run, base, (double)(opt->steps - 1), metric);
+    }
+    return status;
 }

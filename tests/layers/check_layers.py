@@ -13,6 +13,7 @@ BELOW = {
     "methods": SERVICES,
     "wrappers": SERVICES,
     "schedules": SERVICES + ["optimizer/schedule.h"],
+    "rules": SERVICES + ["optimizer/abi.h"],
     "registry": CORE + ["methods", "wrappers", "schedules"],
 }
 
