@@ -186,8 +186,8 @@ optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 /* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
 optim_status optim_cancel(optim_t *opt);
 
-/* Forgets everything learned: state, counters and random stream as at creation; parameters, options, wrappers and
- * schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
+/* Forgets everything learned: state, counters, reported metrics, recorded norms and random stream as at creation;
+ * parameters, options, wrappers and schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
 optim_status optim_reset(optim_t *opt);
 
 /* 1 if the next step reads the bound gradients; 0 if the method still holds loss and gradient at the parameters as they
@@ -221,6 +221,8 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
  * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
+ * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);

@@ -68,8 +68,25 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 /* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
+/* The same for an option that is a number. */
+optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
+/* Where an option's values for `group` stand. */
+values_t *setting_values(const setting_t *setting, int group);
 /* The layer's own check of a combination of options. */
 optim_status layer_check(const layer_t *layer, int group);
+/* What a call that changes an option of `group` (-1: all) checks before anything changes; the groups that it means. */
+optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing);
+int settings_first_group(int group);
+int settings_last_group(const optim_t *opt, int group);
+
+/* ---- scheduled.c ---- */
+/* Whether a schedule drives the option; its value after t completed steps; whether its schedule admits `base`. */
+bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
+double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
+optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base);
+/* Applies every schedule at clock `steps`; forgets what reports have taught them. */
+void schedules_apply(optim_t *opt);
+void schedules_restart(optim_t *opt);
 
 /* ---- Guards shared by the API ---- */
 optim_status refuse_null(const void *pointer, const char *name);
@@ -87,10 +104,6 @@ optim_status check_plan(const optim_t *opt);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
-/* Applies every schedule at clock `steps`; forgets what reports have taught them. */
-void schedules_apply(optim_t *opt);
-void schedules_restart(optim_t *opt);
-
 /* ---- record.c ---- */
 /* The norm of the gradient that a step begins with, if a log is kept; then, the step being complete, into the log. */
 void record_begin(optim_t *opt);
