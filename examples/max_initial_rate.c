@@ -32,8 +32,11 @@ int main(void) {
         fprintf(stderr, "not even the first rate succeeds\n");
         answer = -1;
     }
-    for (high = 2 * low; answer == 1 && (answer = succeeds(&t, high)) == 1; high *= 2)
+    high = 2 * low;
+    while (answer == 1 && (answer = succeeds(&t, high)) == 1) {
         low = high;
+        high *= 2;
+    }
     while (answer >= 0 && high / low > 1.05) {
         const double middle = sqrt(low * high);
         answer = succeeds(&t, middle);

@@ -78,7 +78,7 @@ static void complete(int curve, int repeated, char text[TEXT]) {
 static int print_curve(int curve) {
     char options[TEXT];
     const char *name = CURVES[curve].name, *label = CURVES[curve].label;
-    double x = 1, gradient = 0, value, momentum;
+    double x = 1, gradient = 0, value = 0, momentum = 0;
     optim_t *opt;
     complete(curve, curve > 0 && strcmp(CURVES[curve - 1].name, name) == 0, options);
     int failed = optim_create(&opt, "sgd", "momentum=0.9") < 0 ||

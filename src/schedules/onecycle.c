@@ -52,7 +52,7 @@ static double through(const double *option, double t, const double corner[4]) {
     const phases_t phases = phases_of(option);
     const double at = fmin(t, phases.end[phases.count]);
     int phase = 1;
-    while (at > phases.end[phase])
+    while (phase < phases.count && at > phases.end[phase])
         ++phase;
     const double q = (at - phases.end[phase - 1]) / (phases.end[phase] - phases.end[phase - 1]);
     const double a = corner[phase - 1], z = corner[phase == phases.count ? 3 : phase];

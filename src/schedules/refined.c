@@ -116,7 +116,7 @@ static void refine(double *norm, size_t steps, double power) {
 static optim_status prepare(schedule_run_t *run) {
     const number_list_t norms = run->list[NORMS];
     const ptrdiff_t h = (ptrdiff_t)floor(floor(run->option[TAU] * (double)norms.count) / 2);
-    double *sorted = malloc((2 * (size_t)h + 1) * sizeof *sorted), *filtered = malloc(norms.count * sizeof *filtered);
+    double *sorted = calloc(2 * (size_t)h + 1, sizeof *sorted), *filtered = malloc(norms.count * sizeof *filtered);
     if (sorted != NULL && filtered != NULL) {
         replace_zeros(norms);
         filter(norms, h, sorted, filtered);

@@ -35,9 +35,9 @@ static inline const char *shape_refuse_list(number_list_t list, double low, bool
     if (list.count == 0)
         return empty;
     for (size_t i = 0; i < list.count; ++i) {
-        const double before = i == 0 ? low : list.value[i - 1], value = list.value[i];
-        const bool follows = strictly ? value > before : value >= before;
-        if (!follows || !isfinite(value))
+        const double before = i == 0 ? low : list.value[i - 1], now = list.value[i];
+        const bool follows = strictly ? now > before : now >= before;
+        if (!follows || !isfinite(now))
             return strictly ? "the steps in a list must be positive and rising"
                             : "the steps in a list must not be negative and must not fall";
     }

@@ -18,7 +18,8 @@
 
 enum { WINDOW, WEIGHT, STEPS, LR_MIN, WARMUP, WARMUP_FACTOR, HISTORY };
 static const option_t OPTIONS[] = {
-    [WINDOW] = {"window", 10, "integer [2,100000]", "N: steps between updates, and log returns of the recent volatility"},
+    [WINDOW] = {"window", 10, "integer [2,100000]",
+                "N: steps between updates, and log returns of the recent volatility"},
     [WEIGHT] = {"weight", 0.1, "[0,inf)", "how strongly volatility speeds up or slows down"},
     [STEPS] = {"steps", 100, "integer [1,inf)", "steps in all, the warmup included"},
     [LR_MIN] = {"lr_min", 0, "[0,inf)", "lowest value; above 0 is advised"},
@@ -54,10 +55,15 @@ static double value(const schedule_run_t *run, double base, double t) {
     return fmax(base * run->state[SHARE], run->option[LR_MIN]);
 }
 
+/* Metrics kept; within bounds whatever a damaged checkpoint says. */
+static size_t count_of(const schedule_run_t *run) {
+    return (size_t)fmin(fmax(run->state[COUNT], 0), (double)kept(NULL, run->option));
+}
+
 static void keep(schedule_run_t *run, double metric) {
     const size_t room = kept(NULL, run->option);
     double *metrics = run->state + METRICS;
-    size_t count = (size_t)run->state[COUNT];
+    size_t count = count_of(run);
     if (count == room) {
         memmove(metrics, metrics + 1, (room - 1) * sizeof *metrics);
         --count;
@@ -80,12 +86,12 @@ static double volatility(const double *metric, size_t count) {
 }
 
 static double multiplier(const schedule_run_t *run) {
-    const size_t count = (size_t)run->state[COUNT], recent = (size_t)run->option[WINDOW] + 1;
+    const size_t count = count_of(run), recent = (size_t)run->option[WINDOW] + 1;
     const double *metrics = run->state + METRICS;
     if (count < recent)
         return 1;
     const double rho = volatility(metrics, count) / volatility(metrics + count - recent, recent) - 1;
-    const double m = 1 + copysign(log(1 + run->option[WEIGHT] * fabs(rho)), rho);
+    const double m = 1 + copysign(log1p(run->option[WEIGHT] * fabs(rho)), rho);
     return isfinite(m) ? m : 1;
 }
 
