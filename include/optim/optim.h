@@ -246,9 +246,9 @@ optim_status optim_schedule_values(const optim_t *opt, int group, const char *ke
  * Keeps a log of gradient norms, such as the schedule refined wants of an earlier run: each completed step appends to
  * `log` (double[capacity], the caller's, to be kept until the log is changed or the handle destroyed) the norm, over all
  * parameters that are not frozen, of the gradient that the step began with as the caller gave it, before grad_scale and
- * clipping. When the log is full the rest is dropped. `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling
- * again or optim_reset starts it anew. Costs one more pass over the gradients a step; allocates nothing in a step.
- * Errors: NULL, ARGUMENT (norm), OPEN.
+ * clipping (where optim_wants_gradient is 0: of what the buffers hold then). When the log is full the rest is dropped.
+ * `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling again or optim_reset starts it anew. Costs one more
+ * pass over the gradients a step; allocates nothing in a step. Errors: NULL, ARGUMENT (norm), OPEN.
  */
 optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capacity);
 enum { OPTIM_NORM_NONE = 0, OPTIM_NORM_L1 = 1 /* sum |g| */, OPTIM_NORM_L2 = 2 /* sqrt(sum g^2) */ };
