@@ -240,6 +240,8 @@ static int watch(trainer_t *t) {
         t->smooth = decay * t->smooth + (1 - decay) * t->loss;
         t->weight = decay * t->weight + (1 - decay);
     }
+    if (optim_steps(t->opt) > 0 && optim_report(t->opt, t->smooth / t->weight) < 0) /* to plateau, volsched */
+        return library_error();
     const int due = t->done % t->set.eval_every == 0 || t->done == t->steps;
     if (due && test(t, NULL) != GO_ON)
         return FAILED;

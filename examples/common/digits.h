@@ -4,6 +4,10 @@
 
 #include "mlp.h"
 
+#ifndef DIGITS_CSV
+#define DIGITS_CSV "examples/data/digits.csv" /* from the top of the source tree */
+#endif
+
 enum { DIGITS_PIXELS = 64, DIGITS_CLASSES = 10 };
 
 typedef struct digits {

@@ -7,10 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
-
-#ifndef DIGITS_CSV
-#define DIGITS_CSV "examples/data/digits.csv"
-#endif
+#include "digits.h"
 
 static const char HELP[] =
     "Trains a two-layer perceptron on handwritten digits with any method of libgradopt.\n"

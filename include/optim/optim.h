@@ -192,8 +192,8 @@ optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 /* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
 optim_status optim_cancel(optim_t *opt);
 
-/* Forgets everything learned: state, counters and random stream as at creation; parameters, options, wrappers and
- * schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
+/* Forgets everything learned: state, counters, reported metrics, recorded norms and random stream as at creation;
+ * parameters, options, wrappers and schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
 optim_status optim_reset(optim_t *opt);
 
 /* 1 if the next step reads the bound gradients; 0 if the method still holds loss and gradient at the parameters as they
@@ -227,9 +227,40 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
  * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
+ * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
+
+/*
+ * Hands `metric` (a loss, an accuracy) to the schedules that read one, such as plateau and volsched; others do not mind.
+ * After a completed step, as often as the schedule wants: plateau once for every evaluation, volsched after every step.
+ * A NaN is allowed. Errors: NULL, OPEN, ORDER (before the first step).
+ */
+optim_status optim_report(optim_t *opt, double metric);
+
+/*
+ * Values that option `key` of `group` (-1: group 0) takes in the steps after first, first + 1, ..., first + count - 1
+ * completed ones, for plotting: values[i] as optim_get would give it then. first = optim_steps(opt) is the next step.
+ * Schedules that read a metric hold what they have learned so far. Errors: NULL, ARGUMENT (group, first < 0), OPTION, VALUE.
+ */
+optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
+                                   double *values);
+
+/*
+ * Keeps a log of gradient norms, such as the schedule refined wants of an earlier run: each completed step appends to
+ * `log` (double[capacity], the caller's, to be kept until the log is changed or the handle destroyed) the norm, over all
+ * parameters that are not frozen, of the gradient that the step began with as the caller gave it, before grad_scale and
+ * clipping (where optim_wants_gradient is 0: of what the buffers hold then). When the log is full the rest is dropped.
+ * `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling again or optim_reset starts it anew. Costs one more
+ * pass over the gradients a step; allocates nothing in a step. Errors: NULL, ARGUMENT (norm), OPEN.
+ */
+optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capacity);
+enum { OPTIM_NORM_NONE = 0, OPTIM_NORM_L1 = 1 /* sum |g| */, OPTIM_NORM_L2 = 2 /* sqrt(sum g^2) */ };
+
+/* Norms in the log. 0 for NULL. */
+size_t optim_recorded(const optim_t *opt);
 
 /* ---- The answer ---- */
 
@@ -324,6 +355,91 @@ typedef struct optim_result {
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
+/* ---- Rules without an optimizer: pure functions, safe from any thread ---- */
+
+/* What a convex function allows after a run of SGD with these rates. */
+typedef struct optim_bound {
+    size_t size;                              /* sizeof(optim_bound) */
+    double distance, gradients, last_iterate; /* the three terms */
+    double bound;                             /* their sum: on f(x_T) - f(x*) */
+    double best_factor, best_bound;           /* the factor on all rates with the smallest bound, and that bound */
+} optim_bound;
+
+/*
+ * Last-iterate bound for rates rate[0..steps) (e.g. from optim_schedule_values), gradient norms norm[0..steps) (NULL: all
+ * 1) and |x_1 - x*| = distance > 0; see docs/schedules/README.md. Rates of 0 at the end are left out.
+ * Errors: NULL, ARGUMENT (negative or not finite numbers, distance <= 0, nothing moves, size).
+ */
+optim_status optim_schedule_bound(const double *rate, const double *norm, size_t steps, double distance,
+                                  optim_bound *bound);
+
+/* The learning rate for another batch size: proportional (SGD), to its root (Adam family), or rising to lr_peak at
+ * noise_batch and falling again (Adam family). NaN unless the batch sizes are positive. */
+double optim_lr_linear(double lr, double batch, double new_batch);
+double optim_lr_sqrt(double lr, double batch, double new_batch);
+double optim_lr_surge(double lr_peak, double noise_batch, double batch);
+
+/*
+ * From squared gradient norms at two batch sizes, small < big: the squared norm of the true gradient, and the trace of the
+ * covariance of one sample's gradient. Their quotient trace / gradient_square is the noise scale; average both over steps,
+ * not the quotient. Either may come out negative. Errors: NULL, ARGUMENT.
+ */
+optim_status optim_noise_scale(double small_square, double big_square, double small_batch, double big_batch,
+                               double *gradient_square, double *trace);
+
+typedef struct optim_power_line {
+    size_t size;           /* sizeof(optim_power_line) */
+    double timescale;      /* best B / (lr weight_decay D) */
+    double weight_decay;   /* that gives it */
+    double optimal_batch;  /* in sequences of 2048 tokens */
+    double critical_batch; /* likewise */
+} optim_power_line;
+
+/*
+ * Fitted laws for pre-training a language model of `parameters` on `tokens` in batches of `batch` tokens at rate `lr`. Only
+ * the exponent of the timescale is confirmed, the other constants are from memory of the paper, and all belong to its
+ * setup: docs/recipes/batch_size.md. Errors: NULL, ARGUMENT (numbers <= 0, size).
+ */
+optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
+
+/*
+ * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive iterates
+ * of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if sums[1] is 0.
+ * Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
+ */
+optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
+                                    double sums[2]);
+
+/* ---- When to enlarge the batch ---- */
+
+typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaque, independent of any optimizer */
+
+/*
+ * For gradients of `dtype` in `tensors` tensors of counts[i] elements. options: test=norm|inner_product|orthogonality|
+ * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the first,
+ * 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window, 16; of
+ * inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the gradients of
+ * a window besides; later calls allocate nothing. *out is NULL on error.
+ * Errors: NULL, ARGUMENT, OPTION, VALUE, DUPLICATE, SHAPE (counts[i] < 0), SIZE, NOMEM.
+ */
+optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,
+                                const int64_t *counts);
+void optim_batch_destroy(optim_batch_t *batch); /* NULL is fine */
+
+/* One gradient more: gradients[i] points to tensor i, read only during the call. Errors: NULL, ORDER (no room). */
+optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients);
+
+/*
+ * Ends the window of gradients added since the last call and says the batch size to go on with: the largest of what the test
+ * asks for, the samples of the window and the size before, but no more than max; it never shrinks. A mean of 0 asks for max.
+ * Errors: NULL, ORDER (fewer than two gradients), NONFINITE (the window is dropped, the size stays).
+ */
+optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
+
+/* What `test` asks for on the window so far, a whole number or infinity, bounds left out; the window goes on.
+ * Errors: NULL, VALUE (no such test), ORDER, MISMATCH (a test that needs gradients that are not kept). */
+optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size);
+
 /* ---- What there is ---- */
 
 size_t optim_algorithm_count(void);
@@ -371,7 +487,7 @@ typedef struct optim_state_info {
     size_t size; /* sizeof(optim_state_info) */
     const char *name;
     const char *meaning;
-    const char *shape;          /* "parameter", "tensor" (a number each), "group", "method" */
+    const char *shape;          /* "parameter", "tensor" (a number each), "group", "method", "schedule" */
     const char *condition;      /* option that switches it on, or gives the number of copies; "" if always there */
     double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
 } optim_state_info;

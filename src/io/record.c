@@ -352,6 +352,27 @@ static int layer_at(const record_t *record, const optim_t *opt, json_int_t index
     return -1;
 }
 
+/* What reports have taught it. On an error the schedule is gone. */
+static optim_status read_schedule_state(const record_t *record, const json_t *json, scheduled_t *made) {
+    const json_t *list = json_object_get(json, "state");
+    const size_t count = schedule_state_count(made->run);
+    double *state = calloc(count + 1, sizeof *state);
+    optim_status status = state == NULL ? error_nomem("loading a checkpoint") : OPTIM_OK;
+    bool read = json_array_size(list) == count;
+    for (size_t i = 0; status == OPTIM_OK && read && i < count; ++i)
+        read = read_number(json_array_get(list, i), &state[i]);
+    if (status == OPTIM_OK && !read)
+        status =
+            error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: the state of schedule \"%s\" is another",
+                      record->source, made->run->schedule->name);
+    if (status == OPTIM_OK)
+        schedule_state_write(made->run, state);
+    else
+        schedule_destroy(made->run);
+    free(state);
+    return status;
+}
+
 static optim_status make_schedule(const record_t *record, const optim_t *opt, const json_t *json, int l, int group,
                                   scheduled_t *made) {
     layer_t *layer = opt->engine.layers[l];
@@ -361,8 +382,9 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
         return error_set(OPTIM_ERR_CHECKPOINT,
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          layer->name, option);
-    *made = (scheduled_t){layer, group, i, NULL};
-    return schedule_create(&made->run, name, strlen(name), options, strlen(options), layer->values[group].base[i]);
+    const setting_t setting = {layer, i};
+    const optim_status status = scheduled_make(&setting, group, name, options, made);
+    return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
 }
 
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {

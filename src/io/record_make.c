@@ -92,13 +92,24 @@ static json_t *parameter_record(const tensor_t *tensor) {
     return json_pack("{s:i, s:o}", "group", tensor->group, "shape", shape);
 }
 
+static json_t *schedule_state(const schedule_run_t *run) {
+    const size_t count = schedule_state_count(run);
+    double *state = malloc((count + 1) * sizeof *state);
+    if (state == NULL)
+        return NULL;
+    schedule_state_read(run, state);
+    json_t *list = numbers(state, count);
+    free(state);
+    return list;
+}
+
 static json_t *schedule_record(const optim_t *opt, const scheduled_t *scheduled) {
     int layer = 0;
     while (opt->engine.layers[layer] != scheduled->layer)
         ++layer;
     return json_pack("{s:i, s:i, s:s, s:s, s:s, s:o}", "layer", layer, "group", scheduled->group, "option",
                      scheduled->layer->method->options[scheduled->option].name, "name", scheduled->run->schedule->name,
-                     "options", scheduled->run->text, "state", json_array());
+                     "options", scheduled->run->text, "state", schedule_state(scheduled->run));
 }
 
 static bool fill(const optim_t *opt, json_t *parameters, json_t *groups, json_t *wrappers, json_t *layers,

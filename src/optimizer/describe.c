@@ -64,7 +64,8 @@ static optim_status find_entry(int kind, const char *name, entry_t *entry) {
             *entry = (entry_t){.name = found->name,
                                .purpose = found->purpose,
                                .citation = found->citation,
-                               .options = {found->options}};
+                               .options = {found->options},
+                               .states = found->states};
         return found == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
     }
     if (kind != OPTIM_ALGORITHM && kind != OPTIM_WRAPPER)
@@ -202,9 +203,9 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     const optim_state_info ours = {
         .name = found->name,
         .meaning = found->doc,
-        .shape = SHAPES[found->shape],
+        .shape = entry.method == NULL ? "schedule" : SHAPES[found->shape],
         .condition = or_empty(found->when != NULL ? found->when : found->copies),
-        .bytes_per_parameter = default_bytes(entry.method, found),
+        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours);
 }

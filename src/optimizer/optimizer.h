@@ -12,10 +12,19 @@
 typedef struct scheduled {
     layer_t *layer;
     int group, option;
+    int momentum; /* another option of the layer that the schedule drives besides, unless that has a schedule; or -1 */
     schedule_run_t *run;
 } scheduled_t;
 
 typedef struct saving saving_t;
+
+/* The caller's log of gradient norms. */
+typedef struct norm_log {
+    int norm; /* OPTIM_NORM_..., 0: none is kept */
+    double *log;
+    size_t count, capacity;
+    double open; /* of the step under way */
+} norm_log_t;
 
 struct optim {
     engine_t engine;
@@ -32,6 +41,7 @@ struct optim {
     double loss;
     bool has_loss, reads_loss;
 
+    norm_log_t norm_log;
     bool has_bounds;
     void *swapped;    /* the parameters while the output stands in their place, or NULL */
     saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
@@ -68,12 +78,32 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
 /* Whether this change may call for other states than those that memory was taken for. */
 bool option_decides_memory(const layer_t *layer, const char *option, double before, double after);
+/* The same for an option that is a number. */
+optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
+/* Where an option's values for `group` stand. */
+values_t *setting_values(const setting_t *setting, int group);
+/* The layer's own check of a combination of options. */
+optim_status layer_check(const layer_t *layer, int group);
+/* What a call that changes an option of `group` (-1: all) checks before anything changes; the groups that it means. */
+optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing);
+int settings_first_group(int group);
+int settings_last_group(const optim_t *opt, int group);
+
+/* ---- scheduled.c ---- */
+/* Whether a schedule drives the option; its value after t completed steps; whether its schedule admits `base`. */
+bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
+double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
+optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base);
+/* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
+optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
+                            scheduled_t *made);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
-/* The layer's own check of a combination of options. */
-optim_status layer_check(const layer_t *layer, int group);
+/* Applies every schedule at clock `steps`; forgets what reports have taught them. */
+void schedules_apply(optim_t *opt);
+void schedules_restart(optim_t *opt);
 
 /* ---- Guards shared by the API ---- */
 optim_status refuse_null(const void *pointer, const char *name);
@@ -91,7 +121,9 @@ optim_status check_plan(const optim_t *opt);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
-/* Applies every schedule at clock `steps`. */
-void schedules_apply(optim_t *opt);
+/* ---- norm_log.c ---- */
+/* The norm of the gradient that a step begins with, if a log is kept; then, the step being complete, into the log. */
+void norm_log_begin(optim_t *opt);
+void norm_log_finish(optim_t *opt);
 
 #endif

@@ -17,6 +17,7 @@ void schedule_destroy(schedule_run_t *run) {
         free(run->list[i].value);
     free(run->child);
     free(run->list);
+    free(run->state);
     free(run->option);
     free(run->text);
     free(run);
@@ -107,6 +108,21 @@ static optim_status read_options(schedule_run_t *run, const char *text, double b
     return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "schedule \"%s\": %s", schedule->name, wrong);
 }
 
+/* What follows from the options: computed lists, and the state. */
+static optim_status complete(schedule_run_t *run) {
+    const schedule_t *schedule = run->schedule;
+    const optim_status status = schedule->prepare == NULL ? OPTIM_OK : schedule->prepare(run);
+    for (const state_t *row = schedule->states; row != NULL && row->name != NULL; ++row)
+        run->state_count += row->count == NULL ? 1 : row->count(NULL, run->option);
+    if (status != OPTIM_OK || run->state_count == 0)
+        return status;
+    run->state = calloc(run->state_count, sizeof *run->state);
+    if (run->state == NULL)
+        return error_nomem("making a schedule");
+    schedule->start(run);
+    return OPTIM_OK;
+}
+
 optim_status schedule_create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
                              size_t options_length, double base) {
     *out = NULL;
@@ -130,10 +146,52 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
         status = option_check_unique(run->text);
     if (status == OPTIM_OK)
         status = read_options(run, run->text, base);
+    if (status == OPTIM_OK)
+        status = complete(run);
     if (status != OPTIM_OK) {
         schedule_destroy(run);
         return status;
     }
     *out = run;
     return OPTIM_OK;
+}
+
+bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t **at, const char **wrong) {
+    *at = run->schedule;
+    *wrong = run->schedule->check == NULL ? NULL : run->schedule->check(run, base);
+    for (size_t i = 0; *wrong == NULL && i < run->children; ++i)
+        (void)schedule_refuses(run->child[i], base, at, wrong);
+    return *wrong != NULL;
+}
+
+/* ---- State ---- */
+
+size_t schedule_state_count(const schedule_run_t *run) {
+    size_t count = run->state_count;
+    for (size_t i = 0; i < run->children; ++i)
+        count += schedule_state_count(run->child[i]);
+    return count;
+}
+
+void schedule_state_read(const schedule_run_t *run, double *out) {
+    if (run->state_count > 0)
+        memcpy(out, run->state, run->state_count * sizeof *out);
+    out += run->state_count;
+    for (size_t i = 0; i < run->children; out += schedule_state_count(run->child[i]), ++i)
+        schedule_state_read(run->child[i], out);
+}
+
+void schedule_state_write(schedule_run_t *run, const double *in) {
+    if (run->state_count > 0)
+        memcpy(run->state, in, run->state_count * sizeof *in);
+    in += run->state_count;
+    for (size_t i = 0; i < run->children; in += schedule_state_count(run->child[i]), ++i)
+        schedule_state_write(run->child[i], in);
+}
+
+void schedule_restart(schedule_run_t *run) {
+    if (run->state_count > 0)
+        run->schedule->start(run);
+    for (size_t i = 0; i < run->children; ++i)
+        schedule_restart(run->child[i]);
 }

@@ -1,8 +1,9 @@
-/* Schedules: a closed form from the number of completed steps to the value of one option. */
+/* Schedules: a closed form from the number of completed steps to the value of one option; some also read a metric. */
 #ifndef OPTIMIZER_SCHEDULE_H
 #define OPTIMIZER_SCHEDULE_H
 
 #include "base/option.h"
+#include "engine/method.h"
 
 typedef struct number_list {
     size_t count;
@@ -15,6 +16,8 @@ typedef struct schedule_run {
     char *text;                  /* of its options, as given */
     double *option;              /* by row of the option table */
     number_list_t *list;         /* likewise, for options with range "list" */
+    double *state;               /* what reports have taught it: the rows of the state table one after the other */
+    size_t state_count;          /* doubles of it */
     struct schedule_run **child; /* of the option with range "schedules" */
     size_t children;
 } schedule_run_t;
@@ -22,10 +25,19 @@ typedef struct schedule_run {
 typedef struct schedule {
     const char *name, *purpose, *citation;
     const option_t *options;
+    const state_t *states; /* PER_METHOD numbers, one or `count`; NULL: none */
     /* A sentence on what is wrong with these options for base value `base`, or NULL. */
     const char *(*check)(const schedule_run_t *run, double base);
+    /* Once, after the check: what is to be computed from lists. */
+    optim_status (*prepare)(schedule_run_t *run);
+    /* The state before any report. */
+    void (*start)(schedule_run_t *run);
     /* The value at clock t = 0, 1, 2, ... completed steps. */
     double (*value)(const schedule_run_t *run, double base, double t);
+    /* What becomes of the group's momentum (or beta1) when this schedule drives lr; NULL: it is left alone. */
+    double (*momentum)(const schedule_run_t *run, double base, double t);
+    /* Takes a metric after the step at clock t. */
+    void (*report)(schedule_run_t *run, double base, double t, double metric);
 } schedule_t;
 
 /* Reads "NAME" with option text; errors: NAME, OPTION, VALUE, DUPLICATE, NOMEM. */
@@ -33,8 +45,24 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
                              size_t options_length, double base);
 void schedule_destroy(schedule_run_t *run);
 
+/* What is wrong with base value `base`, for the schedule or one of its children: a sentence in *wrong, from *at; or false. */
+bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t **at, const char **wrong);
+
+/* The state of the schedule and then of its children in order: how many doubles, copied out, copied in, as at the start. */
+size_t schedule_state_count(const schedule_run_t *run);
+void schedule_state_read(const schedule_run_t *run, double *out);
+void schedule_state_write(schedule_run_t *run, const double *in);
+void schedule_restart(schedule_run_t *run);
+
 static inline double schedule_value(const schedule_run_t *run, double base, double t) {
     return run->schedule->value(run, base, t);
+}
+static inline double schedule_momentum(const schedule_run_t *run, double base, double t) {
+    return run->schedule->momentum == NULL ? base : run->schedule->momentum(run, base, t);
+}
+static inline void schedule_report(schedule_run_t *run, double base, double t, double metric) {
+    if (run->schedule->report != NULL)
+        run->schedule->report(run, base, t, metric);
 }
 
 #endif

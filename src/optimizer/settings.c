@@ -1,9 +1,7 @@
-/* Options: which layer a key belongs to, setting, reading, and driving them by schedules. */
-#include <stdlib.h>
+/* Options: which layer a key belongs to, setting and reading. */
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "optimizer/optimizer.h"
 
 /* ---- Finding ---- */
@@ -51,7 +49,7 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 
 /* ---- Setting ---- */
 
-static values_t *values_of(const setting_t *setting, int group) {
+values_t *setting_values(const setting_t *setting, int group) {
     return &setting->layer->values[setting->layer->per_group ? group : 0];
 }
 
@@ -84,7 +82,7 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
         if (status != OPTIM_OK)
             return status;
         const option_t *option = &setting.layer->method->options[setting.option];
-        values_t *values = values_of(&setting, group);
+        values_t *values = setting_values(&setting, group);
         status = option_parse(option, piece.value, piece.value_length, &values->base[setting.option]);
         if (status != OPTIM_OK)
             return status;
@@ -129,20 +127,10 @@ static bool changes_states(const engine_t *engine, const layer_t *layer, int gro
     return false;
 }
 
-static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {
-    for (size_t i = 0; i < opt->scheduled_count; ++i) {
-        const scheduled_t *scheduled = &opt->scheduled[i];
-        if (scheduled->layer == setting->layer && scheduled->option == setting->option &&
-            (scheduled->group == group || !setting->layer->per_group))
-            return scheduled;
-    }
-    return NULL;
-}
-
 /* Whether the value could be set: its range, its combination with the others, memory. */
 static optim_status check_value(const optim_t *opt, int group, const setting_t *setting, double value) {
     const option_t *option = &setting->layer->method->options[setting->option];
-    double *base = &values_of(setting, group)->base[setting->option];
+    double *base = &setting_values(setting, group)->base[setting->option];
     const double before = *base;
     optim_status status = option_check(option, value);
     if (status != OPTIM_OK)
@@ -150,8 +138,10 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
     *base = value;
     status = layer_check(setting->layer, group);
     const bool other_states =
-        opt->engine.planned && changes_states(&opt->engine, setting->layer, group, values_of(setting, group)->base);
+        opt->engine.planned && changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
     *base = before;
+    if (status == OPTIM_OK)
+        status = scheduled_check(opt, setting, group, value);
     if (status == OPTIM_OK && opt->engine.planned &&
         (other_states || option_decides_memory(setting->layer, option->name, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
@@ -166,15 +156,14 @@ optim_status refuse_group(const optim_t *opt, int group) {
                      opt->engine.group_count);
 }
 
-/* The groups that a call means: one, or all. */
-static int group_first(int group) {
+int settings_first_group(int group) {
     return group < 0 ? 0 : group;
 }
-static int group_last(const optim_t *opt, int group) {
+int settings_last_group(const optim_t *opt, int group) {
     return group < 0 ? opt->engine.group_count - 1 : group;
 }
 
-static optim_status find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
+optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
     const optim_status status = setting_find(opt, group, key, strlen(key), setting);
     if (status == OPTIM_OK && option_is_text(&setting->layer->method->options[setting->option]))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
@@ -182,7 +171,7 @@ static optim_status find_number(const optim_t *opt, int group, const char *key, 
 }
 
 /* What optim_set and optim_set_schedule check before anything changes. */
-static optim_status check_call(const optim_t *opt, int group, const char *key, const char *doing) {
+optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(key, "key");
@@ -190,9 +179,9 @@ static optim_status check_call(const optim_t *opt, int group, const char *key, c
         status = refuse_open(opt, doing);
     if (status == OPTIM_OK)
         status = refuse_group(opt, group);
-    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
         setting_t setting;
-        status = find_number(opt, g, key, &setting);
+        status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
             status = refuse_handle_option(&setting, group);
     }
@@ -201,127 +190,52 @@ static optim_status check_call(const optim_t *opt, int group, const char *key, c
 
 optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     setting_t setting;
-    optim_status status = check_call(opt, group, key, "setting an option");
+    optim_status status = settings_check_call(opt, group, key, "setting an option");
     if (status != OPTIM_OK)
         return status;
-    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
-        status = find_number(opt, g, key, &setting);
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
+        status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
             status = check_value(opt, g, &setting, value);
     }
-    for (int g = group_first(group); status == OPTIM_OK && g <= group_last(opt, group); ++g) {
-        (void)find_number(opt, g, key, &setting);
-        values_of(&setting, g)->base[setting.option] = value;
-        if (scheduled_find(opt, &setting, g) == NULL)
-            values_of(&setting, g)->now[setting.option] = value;
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
+        (void)setting_find_number(opt, g, key, &setting);
+        setting_values(&setting, g)->base[setting.option] = value;
+        if (!scheduled_drives(opt, &setting, g))
+            setting_values(&setting, g)->now[setting.option] = value;
     }
     return status;
 }
 
-optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+/* What optim_get and optim_schedule_values check. */
+static optim_status check_read(const optim_t *opt, int group, const char *key, setting_t *setting) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(key, "key");
     if (status == OPTIM_OK)
+        status = refuse_group(opt, group);
+    return status == OPTIM_OK ? setting_find_number(opt, settings_first_group(group), key, setting) : status;
+}
+
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+    setting_t setting;
+    optim_status status = check_read(opt, group, key, &setting);
+    if (status == OPTIM_OK)
         status = refuse_null(value, "value");
     if (status == OPTIM_OK)
-        status = refuse_group(opt, group);
-    setting_t setting;
-    if (status == OPTIM_OK)
-        status = find_number(opt, group_first(group), key, &setting);
-    if (status != OPTIM_OK)
-        return status;
-    const double base = values_of(&setting, group_first(group))->base[setting.option];
-    const scheduled_t *scheduled = scheduled_find(opt, &setting, group_first(group));
-    *value = scheduled == NULL ? base : schedule_value(scheduled->run, base, (double)opt->steps);
-    return OPTIM_OK;
-}
-
-/* ---- Schedules ---- */
-
-void schedules_apply(optim_t *opt) {
-    for (size_t i = 0; i < opt->scheduled_count; ++i) {
-        const scheduled_t *scheduled = &opt->scheduled[i];
-        const setting_t setting = {scheduled->layer, scheduled->option};
-        values_t *values = values_of(&setting, scheduled->group);
-        values->now[setting.option] = schedule_value(scheduled->run, values->base[setting.option], (double)opt->steps);
-    }
-}
-
-static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
-    const scheduled_t *found = scheduled_find(opt, setting, group);
-    if (found == NULL)
-        return;
-    const size_t i = (size_t)(found - opt->scheduled);
-    schedule_destroy(opt->scheduled[i].run);
-    opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
-    values_t *values = values_of(setting, group);
-    values->now[setting->option] = values->base[setting->option];
-}
-
-bool schedules_reserve(optim_t *opt, size_t more) {
-    void *grown = opt->scheduled;
-    const bool room =
-        memory_grow(&grown, &opt->scheduled_capacity, opt->scheduled_count + more, sizeof *opt->scheduled);
-    opt->scheduled = grown;
-    return room;
-}
-
-void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count) {
-    for (size_t i = opt->scheduled_count; i-- > 0;) {
-        const scheduled_t scheduled = opt->scheduled[i];
-        const setting_t setting = {scheduled.layer, scheduled.option};
-        if (!scheduled.layer->per_group || groups[scheduled.group])
-            remove_schedule(opt, &setting, scheduled.group);
-    }
-    for (size_t i = 0; i < count; ++i)
-        opt->scheduled[opt->scheduled_count++] = made[i];
-}
-
-/* One group's schedule, made but not yet attached. */
-static optim_status make_scheduled(optim_t *opt, int group, const char *key, const char *name, const char *options,
-                                   scheduled_t *made) {
-    setting_t setting;
-    const optim_status status = setting_find(opt, group, key, strlen(key), &setting);
-    if (status != OPTIM_OK)
-        return status;
-    *made = (scheduled_t){setting.layer, setting.layer->per_group ? group : 0, setting.option, NULL};
-    const char *text = options == NULL ? "" : options;
-    return schedule_create(&made->run, name, strlen(name), text, strlen(text),
-                           values_of(&setting, group)->base[setting.option]);
-}
-
-static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
-    const size_t groups = (size_t)last - (size_t)first + 1;
-    scheduled_t *made = calloc(groups + 1, sizeof *made);
-    optim_status status = OPTIM_OK;
-    if (made == NULL || !schedules_reserve(opt, groups))
-        status = error_nomem("attaching a schedule");
-    for (size_t i = 0; status == OPTIM_OK && i < groups; ++i)
-        status = make_scheduled(opt, first + (int)i, key, name, options, &made[i]);
-    for (size_t i = 0; made != NULL && i < groups; ++i) {
-        const setting_t setting = {made[i].layer, made[i].option};
-        if (status != OPTIM_OK) {
-            schedule_destroy(made[i].run);
-            continue;
-        }
-        remove_schedule(opt, &setting, made[i].group);
-        opt->scheduled[opt->scheduled_count++] = made[i];
-    }
-    free(made);
+        *value = scheduled_value(opt, &setting, settings_first_group(group), (double)opt->steps);
     return status;
 }
 
-optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options) {
-    const optim_status status = check_call(opt, group, key, "setting a schedule");
-    if (status != OPTIM_OK)
-        return status;
-    if (schedule != NULL)
-        return attach(opt, group_first(group), group_last(opt, group), key, schedule, options);
-    for (int g = group_first(group); g <= group_last(opt, group); ++g) {
-        setting_t setting;
-        if (find_number(opt, g, key, &setting) == OPTIM_OK)
-            remove_schedule(opt, &setting, g);
-    }
-    return OPTIM_OK;
+optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
+                                   double *values) {
+    setting_t setting;
+    optim_status status = check_read(opt, group, key, &setting);
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(values, "values");
+    if (status == OPTIM_OK && first < 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "the first step cannot be %lld; steps count from 0", (long long)first);
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        values[i] = scheduled_value(opt, &setting, settings_first_group(group), (double)first + (double)i);
+    return status;
 }

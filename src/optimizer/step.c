@@ -143,6 +143,7 @@ static optim_status begin(optim_t *opt) {
             memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
     }
     schedules_apply(opt);
+    norm_log_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
 }
@@ -215,6 +216,7 @@ static void finish(optim_t *opt) {
     pass_flush(engine, &end);
     engine->filters.count = 0;
     ++opt->steps;
+    norm_log_finish(opt);
 }
 
 /* The first element that is not finite, for the error's sentence. */
@@ -365,6 +367,8 @@ optim_status optim_reset(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     opt->steps = opt->skipped = 0;
+    opt->norm_log.count = 0;
+    schedules_restart(opt);
     opt->has_loss = false;
     if (opt->engine.planned)
         plan_initialise(&opt->engine, false);

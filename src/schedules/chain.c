@@ -19,6 +19,19 @@ static double value(const schedule_run_t *run, double base, double t) {
     return product;
 }
 
+/* The last child that drives momentum has its way. */
+static double momentum(const schedule_run_t *run, double base, double t) {
+    double driven = base;
+    for (size_t i = 0; i < run->children; ++i)
+        driven = schedule_momentum(run->child[i], driven, t);
+    return driven;
+}
+
+static void report(schedule_run_t *run, double base, double t, double metric) {
+    for (size_t i = 0; i < run->children; ++i)
+        schedule_report(run->child[i], base, t, metric);
+}
+
 static const char *check(const schedule_run_t *run, double base) {
     (void)base;
     return run->children == 0 ? "children= is missing" : NULL;
@@ -31,4 +44,6 @@ const schedule_t schedule_chain = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .momentum = momentum,
+    .report = report,
 };

@@ -3,9 +3,7 @@
  *
  *     max(b gamma^q, lr_min),  q = t / steps,  staircase: floor(q)
  */
-#include <math.h>
-
-#include "optimizer/schedule.h"
+#include "schedules/shape.h"
 
 enum { GAMMA, STEPS, STAIRCASE, LR_MIN };
 static const option_t OPTIONS[] = {
@@ -22,7 +20,7 @@ static double value(const schedule_run_t *run, double base, double t) {
 }
 
 static const char *check(const schedule_run_t *run, double base) {
-    return base < run->option[LR_MIN] ? "lr_min lies above the base value" : NULL;
+    return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
 const schedule_t schedule_exponential = {

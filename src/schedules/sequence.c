@@ -2,8 +2,10 @@
  * sequence: one schedule after the other, each on its own clock.
  *
  *     child k = number of milestones <= t,  at its clock t - milestone_{k-1}
+ *
+ * A metric goes to the child that drove the step it was taken after.
  */
-#include "optimizer/schedule.h"
+#include "schedules/shape.h"
 
 enum { MILESTONES, CHILDREN };
 static const option_t OPTIONS[] = {
@@ -13,12 +15,27 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-static double value(const schedule_run_t *run, double base, double t) {
+/* The child whose turn it is; *t becomes its clock. */
+static schedule_run_t *turn(const schedule_run_t *run, double *t) {
     const number_list_t milestones = run->list[MILESTONES];
-    size_t k = 0;
-    while (k < milestones.count && milestones.value[k] <= t)
-        ++k;
-    return schedule_value(run->child[k], base, k == 0 ? t : t - milestones.value[k - 1]);
+    const size_t k = shape_passed(milestones, *t);
+    *t -= k == 0 ? 0 : milestones.value[k - 1];
+    return run->child[k];
+}
+
+static double value(const schedule_run_t *run, double base, double t) {
+    const schedule_run_t *child = turn(run, &t);
+    return schedule_value(child, base, t);
+}
+
+static double momentum(const schedule_run_t *run, double base, double t) {
+    const schedule_run_t *child = turn(run, &t);
+    return schedule_momentum(child, base, t);
+}
+
+static void report(schedule_run_t *run, double base, double t, double metric) {
+    schedule_run_t *child = turn(run, &t);
+    schedule_report(child, base, t, metric);
 }
 
 static const char *check(const schedule_run_t *run, double base) {
@@ -28,10 +45,7 @@ static const char *check(const schedule_run_t *run, double base) {
         return "children= is missing";
     if (milestones.count + 1 != run->children)
         return "there must be one milestone fewer than children";
-    for (size_t i = 0; i < milestones.count; ++i)
-        if (milestones.value[i] <= (i == 0 ? 0 : milestones.value[i - 1]))
-            return "milestones must be positive and rising";
-    return NULL;
+    return shape_refuse_list(milestones, 0, true, NULL);
 }
 
 const schedule_t schedule_sequence = {
@@ -41,4 +55,6 @@ const schedule_t schedule_sequence = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .momentum = momentum,
+    .report = report,
 };

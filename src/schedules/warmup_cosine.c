@@ -5,9 +5,7 @@
  *     t < warmup:  lr_init + (b - lr_init) t / warmup
  *     else:        lr_min + (b - lr_min) ((1 + cos(pi q)) / 2)^exponent,   q = min(t - warmup, n) / n,  n = steps - warmup
  */
-#include <math.h>
-
-#include "optimizer/schedule.h"
+#include "schedules/shape.h"
 
 enum { WARMUP, STEPS, LR_INIT, LR_MIN, EXPONENT };
 static const option_t OPTIONS[] = {
@@ -22,15 +20,15 @@ static const option_t OPTIONS[] = {
 static double value(const schedule_run_t *run, double base, double t) {
     const double warmup = run->option[WARMUP], lr_init = run->option[LR_INIT], lr_min = run->option[LR_MIN];
     if (t < warmup)
-        return lr_init + (base - lr_init) * t / warmup;
-    const double n = run->option[STEPS] - warmup, q = fmin(t - warmup, n) / n, pi = 3.14159265358979323846;
-    return lr_min + (base - lr_min) * pow((1 + cos(pi * q)) / 2, run->option[EXPONENT]);
+        return shape_warmup(lr_init, base, t, warmup);
+    const double n = run->option[STEPS] - warmup, q = fmin(t - warmup, n) / n;
+    return lr_min + (base - lr_min) * pow(shape_cosine(q), run->option[EXPONENT]);
 }
 
 static const char *check(const schedule_run_t *run, double base) {
     if (run->option[STEPS] <= run->option[WARMUP])
         return "steps must exceed warmup";
-    return base < run->option[LR_MIN] ? "lr_min lies above the base value" : NULL;
+    return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
 const schedule_t schedule_warmup_cosine = {

@@ -8,9 +8,7 @@
  *
  * The last step, t = steps - 1, still has a positive value. cooldown = steps is linear decay, cooldown = 0 is constant.
  */
-#include <math.h>
-
-#include "optimizer/schedule.h"
+#include "schedules/shape.h"
 
 enum { WARMUP, STEPS, COOLDOWN, DECAY, LR_INIT, LR_MIN };
 enum { DECAY_LINEAR, DECAY_SQRT, DECAY_SQUARE, DECAY_COSINE };
@@ -31,7 +29,7 @@ static double fall(int decay, double q) {
     case DECAY_SQUARE:
         return 1 - q * q;
     case DECAY_COSINE:
-        return (1 + cos(3.14159265358979323846 * q)) / 2;
+        return shape_cosine(q);
     default:
         return 1 - q;
     }
@@ -40,7 +38,7 @@ static double fall(int decay, double q) {
 static double value(const schedule_run_t *run, double base, double t) {
     const double warmup = run->option[WARMUP], cooldown = run->option[COOLDOWN], lr_min = run->option[LR_MIN];
     if (t < warmup)
-        return run->option[LR_INIT] + (base - run->option[LR_INIT]) * t / warmup;
+        return shape_warmup(run->option[LR_INIT], base, t, warmup);
     if (cooldown == 0)
         return base;
     const double q = fmin(fmax((t - (run->option[STEPS] - cooldown)) / cooldown, 0), 1);
@@ -50,7 +48,7 @@ static double value(const schedule_run_t *run, double base, double t) {
 static const char *check(const schedule_run_t *run, double base) {
     if (run->option[WARMUP] + run->option[COOLDOWN] > run->option[STEPS])
         return "warmup + cooldown must not exceed steps";
-    return base < run->option[LR_MIN] ? "lr_min lies above the base value" : NULL;
+    return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
 const schedule_t schedule_wsd = {

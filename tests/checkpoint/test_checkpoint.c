@@ -156,6 +156,45 @@ static void options_and_schedules_come_along(void **state) {
     trainer_close(&loaded);
 }
 
+/* What reports have taught a schedule, inside a composition too, is part of the state. */
+static void reported_metrics_come_along(void **state) {
+    static const char *const SCHEDULES[][2] = {
+        {"plateau", "patience=1,factor=0.5"},
+        {"volsched", "window=2,steps=40"},
+        {"sequence", "milestones=2,children=constant;plateau(patience=1,factor=0.5)"},
+        {"onecycle", "steps=20"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof SCHEDULES / sizeof *SCHEDULES; ++i) {
+        trainer_t saved, loaded;
+        size_t size;
+        trainer_open(&saved, &ADAMW);
+        CHECK_OK(optim_set_schedule(saved.opt, 0, "lr", SCHEDULES[i][0], SCHEDULES[i][1]));
+        for (int step = 0; step < 6; ++step) {
+            trainer_steps(&saved, 1);
+            CHECK_OK(optim_report(saved.opt, 1 + 0.1 * (step % 3)));
+        }
+        char *bytes = trainer_state(&saved, &size);
+        trainer_open(&loaded, &ADAMW);
+        CHECK_OK(optim_deserialize(loaded.opt, bytes, size));
+        memcpy(loaded.p, saved.p, sizeof saved.p);
+        for (int step = 0; step < 6; ++step) {
+            double lr[2];
+            CHECK_OK(optim_get(saved.opt, 0, "lr", &lr[0]));
+            CHECK_OK(optim_get(loaded.opt, 0, "lr", &lr[1]));
+            assert_true(lr[0] == lr[1]);
+            trainer_steps(&saved, 1);
+            trainer_steps(&loaded, 1);
+            CHECK_OK(optim_report(saved.opt, 1 + 0.1 * (step % 4)));
+            CHECK_OK(optim_report(loaded.opt, 1 + 0.1 * (step % 4)));
+        }
+        trainer_check_same(&saved, &loaded);
+        free(bytes);
+        trainer_close(&saved);
+        trainer_close(&loaded);
+    }
+}
+
 static void more_groups_and_another_order(void **state) {
     static const plan_t OTHER = {
         .algorithm = "adamw", .options = "lr=0.05", .group = "lr=0.05,weight_decay=0.5", .reversed = true};
@@ -378,6 +417,7 @@ int main(void) {
         cmocka_unit_test(replacing_keeps_mode_and_link),
         cmocka_unit_test(files_that_cannot_be),
         cmocka_unit_test(options_and_schedules_come_along),
+        cmocka_unit_test(reported_metrics_come_along),
         cmocka_unit_test(more_groups_and_another_order),
         cmocka_unit_test(before_the_first_step),
         cmocka_unit_test(other_optimizers),

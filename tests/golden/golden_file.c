@@ -1,87 +1,10 @@
 #include "golden_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
-
-/* ---- Text ---- */
-
-typedef struct line {
-    const char *path;
-    int number;
-    char *rest; /* what is still to be read of it */
-} line_t;
-
-static _Noreturn void bad(const line_t *line, const char *what) {
-    const char *slash = strrchr(line->path, '/');
-    fail_msg("%s:%d: %s", slash == NULL ? line->path : slash + 1, line->number, what);
-    abort(); /* not reached: the test has ended */
-}
-
-static char *text_read(const char *path) {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        fail_msg("cannot open %s", path);
-    (void)fseek(file, 0, SEEK_END);
-    const long size = ftell(file);
-    rewind(file);
-    char *text = check_memory((size_t)size + 1, 1);
-    const size_t got = fread(text, 1, (size_t)size, file);
-    (void)fclose(file);
-    assert_int_equal(got, size);
-    return text;
-}
-
-/* The next word, or NULL; it is cut out of the line. */
-static char *word_next(line_t *line) {
-    char *word = line->rest + strspn(line->rest, " ");
-    if (*word == '\0')
-        return NULL;
-    const size_t length = strcspn(word, " ");
-    line->rest = word + length + (word[length] != '\0');
-    word[length] = '\0';
-    return word;
-}
-
-static const char *word(line_t *line) {
-    const char *next = word_next(line);
-    if (next == NULL)
-        bad(line, "a word is missing");
-    return next;
-}
-
-static const char *word_or_empty(line_t *line) {
-    const char *next = word_next(line);
-    return next == NULL ? "" : next;
-}
-
-static double number(line_t *line) {
-    char *end;
-    const char *text = word(line);
-    const double value = strtod(text, &end);
-    if (*end != '\0')
-        bad(line, "not a number");
-    return value;
-}
-
-static int64_t whole(line_t *line) {
-    const double value = number(line);
-    if (value != (double)(int64_t)value)
-        bad(line, "not a whole number");
-    return (int64_t)value;
-}
-
-static void keyword(line_t *line, const char *expected) {
-    if (strcmp(word(line), expected) != 0)
-        bad(line, "a keyword is missing");
-}
-
-static void line_end(line_t *line) {
-    if (word_next(line) != NULL)
-        bad(line, "more on the line than expected");
-}
+#include "golden_text.h"
 
 /* ---- Growing arrays ---- */
 
@@ -115,19 +38,19 @@ static size_t tensor_flat(const golden_file_t *f, int tensor) {
     return flat;
 }
 
-static int tensor_named(const golden_file_t *f, line_t *line) {
-    const char *name = word(line);
+static int tensor_named(const golden_file_t *f, golden_line_t *line) {
+    const char *name = golden_word(line);
     for (int i = 0; i < f->layout.count; ++i)
         if (strcmp(f->layout.tensor[i].name, name) == 0)
             return i;
-    bad(line, "no such parameter");
+    golden_bad(line, "no such parameter");
     return -1;
 }
 
-static void tensor_values(golden_file_t *f, line_t *line, int tensor, double *values) {
+static void tensor_values(golden_file_t *f, golden_line_t *line, int tensor, double *values) {
     const size_t count = tensor_count(f, tensor);
     for (size_t i = 0; i < count; ++i)
-        values[i] = number(line);
+        values[i] = golden_number(line);
 }
 
 /* ---- Directives ---- */
@@ -136,84 +59,84 @@ typedef struct place {
     int step; /* of the wants that follow */
 } place_t;
 
-typedef void directive_t(golden_file_t *f, line_t *line, place_t *place);
+typedef void directive_t(golden_file_t *f, golden_line_t *line, place_t *place);
 
-static void read_case(golden_file_t *f, line_t *line, place_t *place) {
+static void read_case(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->name = word(line);
+    f->name = golden_word(line);
 }
-static void read_source(golden_file_t *f, line_t *line, place_t *place) {
+static void read_source(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)f;
     (void)place;
     line->rest += strlen(line->rest);
 }
-static void read_algorithm(golden_file_t *f, line_t *line, place_t *place) {
+static void read_algorithm(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->algorithm = word(line);
+    f->algorithm = golden_word(line);
 }
-static void read_options(golden_file_t *f, line_t *line, place_t *place) {
+static void read_options(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->options = word_or_empty(line);
+    f->options = golden_word_or_empty(line);
 }
-static void read_oracle(golden_file_t *f, line_t *line, place_t *place) {
+static void read_oracle(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->oracle = word(line);
+    f->oracle = golden_word(line);
 }
-static void read_tolerance(golden_file_t *f, line_t *line, place_t *place) {
+static void read_tolerance(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->tolerance = number(line);
+    f->tolerance = golden_number(line);
 }
-static void read_steps(golden_file_t *f, line_t *line, place_t *place) {
+static void read_steps(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->steps = (int)whole(line);
+    f->steps = (int)golden_whole(line);
 }
 
-static void read_wrap(golden_file_t *f, line_t *line, place_t *place) {
+static void read_wrap(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     golden_part_t part;
-    part.name = word(line);
-    part.options = word_or_empty(line);
+    part.name = golden_word(line);
+    part.options = golden_word_or_empty(line);
     if (strcmp(part.name, "eval_swap") == 0) {
         if (strncmp(part.options, "step=", 5) == 0)
             f->swap_step = (int)strtol(part.options + 5, NULL, 10);
         if (f->swap_step < 1)
-            bad(line, "eval_swap wants step=K");
+            golden_bad(line, "eval_swap wants step=K");
         return;
     }
     if (f->wraps == GOLDEN_PARTS)
-        bad(line, "more wrappers than this reader has room for");
+        golden_bad(line, "more wrappers than this reader has room for");
     f->wrap[f->wraps++] = part;
 }
 
-static void read_schedule(golden_file_t *f, line_t *line, place_t *place) {
+static void read_schedule(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->schedule.name = word(line);
-    f->schedule.options = word_or_empty(line);
+    f->schedule.name = golden_word(line);
+    f->schedule.options = golden_word_or_empty(line);
 }
 
-static void read_child(golden_file_t *f, line_t *line, place_t *place) {
+static void read_child(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     if (f->children == GOLDEN_PARTS)
-        bad(line, "more children than this reader has room for");
-    f->child[f->children].name = word(line);
-    f->child[f->children++].options = word_or_empty(line);
+        golden_bad(line, "more children than this reader has room for");
+    f->child[f->children].name = golden_word(line);
+    f->child[f->children++].options = golden_word_or_empty(line);
 }
 
-static void read_param(golden_file_t *f, line_t *line, place_t *place) {
+static void read_param(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     const int i = f->layout.count++;
     if (i == RIG_TENSORS)
-        bad(line, "more parameters than this reader has room for");
-    f->layout.tensor[i].name = word(line);
-    f->layout.tensor[i].ndim = (int)whole(line);
+        golden_bad(line, "more parameters than this reader has room for");
+    f->layout.tensor[i].name = golden_word(line);
+    f->layout.tensor[i].ndim = (int)golden_whole(line);
     if (f->layout.tensor[i].ndim > RIG_DIMS)
-        bad(line, "more dimensions than this reader has room for");
+        golden_bad(line, "more dimensions than this reader has room for");
     for (int k = 0; k < f->layout.tensor[i].ndim; ++k)
-        f->layout.tensor[i].dims[k] = whole(line);
+        f->layout.tensor[i].dims[k] = golden_whole(line);
     f->elements += tensor_count(f, i);
 }
 
-static void read_init(golden_file_t *f, line_t *line, place_t *place) {
+static void read_init(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     if (f->initial == NULL)
         f->initial = block_new(f, f->elements);
@@ -221,30 +144,30 @@ static void read_init(golden_file_t *f, line_t *line, place_t *place) {
     tensor_values(f, line, tensor, f->initial + tensor_flat(f, tensor));
 }
 
-static void read_eval(golden_file_t *f, line_t *line, place_t *place) {
+static void read_eval(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    if (whole(line) != (int64_t)++f->replay.count)
-        bad(line, "evaluations are not in order");
-    keyword(line, "loss");
+    if (golden_whole(line) != (int64_t)++f->replay.count)
+        golden_bad(line, "evaluations are not in order");
+    golden_keyword(line, "loss");
     f->losses = grown(f->losses, &f->loss_capacity, f->replay.count, sizeof(double));
-    f->losses[f->replay.count - 1] = number(line);
+    f->losses[f->replay.count - 1] = golden_number(line);
     f->gradients = grown(f->gradients, &f->gradient_capacity, f->replay.count * f->elements, sizeof(double));
 }
 
-static void read_grad(golden_file_t *f, line_t *line, place_t *place) {
+static void read_grad(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     if (f->replay.count == 0)
-        bad(line, "a gradient before the first evaluation");
+        golden_bad(line, "a gradient before the first evaluation");
     const int tensor = tensor_named(f, line);
     tensor_values(f, line, tensor, f->gradients + (f->replay.count - 1) * f->elements + tensor_flat(f, tensor));
 }
 
-static void read_step(golden_file_t *f, line_t *line, place_t *place) {
+static void read_step(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)f;
-    place->step = (int)whole(line);
+    place->step = (int)golden_whole(line);
 }
 
-static void read_want(golden_file_t *f, line_t *line, place_t *place) {
+static void read_want(golden_file_t *f, golden_line_t *line, place_t *place) {
     const int tensor = tensor_named(f, line);
     double *values = block_new(f, tensor_count(f, tensor));
     tensor_values(f, line, tensor, values);
@@ -252,32 +175,49 @@ static void read_want(golden_file_t *f, line_t *line, place_t *place) {
     f->want[f->wants++] = (golden_want_t){place->step, tensor, values};
 }
 
-static void read_base(golden_file_t *f, line_t *line, place_t *place) {
+static void read_base(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
-    f->base = number(line);
+    f->base = golden_number(line);
 }
 
-static void read_value(golden_values_t *values, line_t *line) {
+static void read_value(golden_values_t *values, golden_line_t *line) {
     values->at = grown(values->at, &values->capacity, values->count + 1, sizeof *values->at);
-    values->at[values->count].t = whole(line);
-    values->at[values->count++].value = number(line);
+    values->at[values->count].t = golden_whole(line);
+    values->at[values->count++].value = golden_number(line);
 }
-static void read_rate(golden_file_t *f, line_t *line, place_t *place) {
+static void read_rate(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     read_value(&f->rate, line);
 }
-static void read_momentum(golden_file_t *f, line_t *line, place_t *place) {
+static void read_momentum(golden_file_t *f, golden_line_t *line, place_t *place) {
     (void)place;
     read_value(&f->momentum, line);
 }
 
-static void read_foreign(golden_file_t *f, const char *name, line_t *line) {
+static void read_metric(golden_file_t *f, golden_line_t *line, place_t *place) {
+    (void)place;
+    read_value(&f->metric, line);
+}
+
+/* The numbers as an option wants them, separated by ';'. */
+static void read_table(golden_file_t *f, golden_line_t *line, place_t *place) {
+    (void)place;
+    const int64_t count = golden_whole(line);
+    f->table = line->rest;
+    for (int64_t i = 0; i < count; ++i) {
+        (void)golden_word(line);
+        if (i + 1 < count)
+            line->rest[-1] = ';';
+    }
+}
+
+static void read_foreign(golden_file_t *f, const char *name, golden_line_t *line) {
     if (f->foreign == NULL)
         f->foreign = name;
     line->rest += strlen(line->rest);
 }
 
-static void read_line(golden_file_t *f, line_t *line, place_t *place) {
+static void read_line(golden_file_t *f, golden_line_t *line, place_t *place) {
     static const struct {
         const char *name;
         directive_t *read;
@@ -286,35 +226,36 @@ static void read_line(golden_file_t *f, line_t *line, place_t *place) {
         {"oracle", read_oracle},     {"rtol", read_tolerance}, {"steps", read_steps},         {"wrap", read_wrap},
         {"schedule", read_schedule}, {"child", read_child},    {"param", read_param},         {"init", read_init},
         {"eval", read_eval},         {"grad", read_grad},      {"step", read_step},           {"want", read_want},
-        {"base_lr", read_base},      {"lr", read_rate},        {"momentum", read_momentum},
+        {"base_lr", read_base},      {"lr", read_rate},        {"momentum", read_momentum},   {"metric", read_metric},
+        {"table", read_table},
     };
-    const char *name = word(line);
+    const char *name = golden_word(line);
     for (size_t i = 0; i < sizeof DIRECTIVES / sizeof *DIRECTIVES; ++i)
         if (strcmp(DIRECTIVES[i].name, name) == 0) {
             DIRECTIVES[i].read(f, line, place);
-            line_end(line);
+            golden_line_end(line);
             return;
         }
     read_foreign(f, name, line);
 }
 
-static void read_format(golden_file_t *f, line_t *line) {
-    keyword(line, "format");
-    const char *format = word(line);
+static void read_format(golden_file_t *f, golden_line_t *line) {
+    golden_keyword(line, "format");
+    const char *format = golden_word(line);
     f->is_schedule = strcmp(format, "gradopt-schedule") == 0;
     if (!f->is_schedule && strcmp(format, "gradopt-golden") != 0)
-        bad(line, "not a format of this reader");
-    keyword(line, "1");
+        golden_bad(line, "not a format of this reader");
+    golden_keyword(line, "1");
 }
 
 /* Cuts the text into lines up to "end". */
-static void read_lines(golden_file_t *f, line_t *line) {
+static void read_lines(golden_file_t *f, golden_line_t *line) {
     place_t place = {0};
     char *at = f->text;
     for (;;) {
         char *end = strchr(at, '\n');
         if (end == NULL)
-            bad(line, "the file has no line \"end\"");
+            golden_bad(line, "the file has no line \"end\"");
         *end = '\0';
         ++line->number;
         line->rest = at;
@@ -331,15 +272,15 @@ static void read_lines(golden_file_t *f, line_t *line) {
 golden_file_t *golden_read(const char *path) {
     golden_file_t *f = check_memory(1, sizeof *f);
     f->options = "";
-    f->text = text_read(path);
-    line_t line = {path, 0, NULL};
+    f->text = golden_text(path);
+    golden_line_t line = {path, 0, NULL};
     read_lines(f, &line);
     f->replay.loss = f->losses;
     f->replay.gradient = f->gradients;
     if (f->name == NULL || !(f->tolerance > 0) || (f->is_schedule ? f->schedule.name == NULL : f->algorithm == NULL))
-        bad(&line, "case, rtol, or what is to be run is missing");
+        golden_bad(&line, "case, rtol, or what is to be run is missing");
     if (f->is_schedule ? f->rate.count == 0 : f->wants == 0 || f->initial == NULL)
-        bad(&line, "nothing to compare with");
+        golden_bad(&line, "nothing to compare with");
     return f;
 }
 
@@ -350,6 +291,7 @@ void golden_free(golden_file_t *f) {
     free(f->want);
     free(f->rate.at);
     free(f->momentum.at);
+    free(f->metric.at);
     free(f->losses);
     free(f->gradients);
     free(f->text);

@@ -54,7 +54,8 @@ typedef struct golden_file {
     int children;
     golden_part_t child[GOLDEN_PARTS];
     double base;
-    golden_values_t rate, momentum;
+    golden_values_t rate, momentum, metric;
+    const char *table; /* numbers separated by ';', or NULL */
     const char *foreign; /* first directive for which the library has no call, or NULL */
 
     /* memory */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Copies the golden files whose method, wrappers and schedules the registry has: tests/golden/refresh.sh DIR
-# DIR holds *.golden files; those of formats that test_golden does not read are left out.
+# DIR holds *.golden files; those of formats that no test reads are left out, and of values those of other functions.
 set -eu
 
 if [ $# -ne 1 ] || [ ! -d "$1" ]; then
@@ -17,7 +17,8 @@ known=$(sed -n \
     -e 's/^[[:space:]]*WRAPPER(\([a-z0-9_]*\)).*/wrapper \1/p' \
     -e 's/^[[:space:]]*SCHEDULE(\([a-z0-9_]*\)).*/schedule \1/p' "$registry")
 known="$known
-wrapper eval_swap"
+wrapper eval_swap
+$(sed -n 's/^ *{"\([a-z0-9_]*\)", call_[a-z0-9_]*},.*/function \1/p' "$here/test_values.c")"
 
 # The same for what a file uses.
 used() {
@@ -25,12 +26,13 @@ used() {
         -e 's/^algorithm \([a-z0-9_]*\).*/method \1/p' \
         -e 's/^wrap \([a-z0-9_]*\).*/wrapper \1/p' \
         -e 's/^schedule \([a-z0-9_]*\).*/schedule \1/p' \
-        -e 's/^child \([a-z0-9_]*\).*/schedule \1/p' "$1"
+        -e 's/^child \([a-z0-9_]*\).*/schedule \1/p' \
+        -e 's/^call \([a-z0-9_]*\).*/function \1/p' "$1"
 }
 
 copied=0
 for file in "$1"/*.golden; do
-    head -n 1 "$file" | grep -Eqx 'format gradopt-(golden|schedule) 1' || continue
+    head -n 1 "$file" | grep -Eqx 'format gradopt-(golden|schedule|value) 1' || continue
     missing=$(used "$file" | grep -vxF "$known" || true)
     [ -z "$missing" ] || continue
     cp "$file" "$here/"

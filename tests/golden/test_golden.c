@@ -1,9 +1,7 @@
 /*
- * Every file *.golden of this folder is one test: the trajectory in f64 within the file's tolerance and in f32 within
+ * Every file *.golden of this folder but value_*.golden (test_values) is one test: the trajectory in f64 within the file's tolerance and in f32 within
  * 2e-4, each with 1, 2 and 5 threads, which must give the same bits.
  */
-#define _POSIX_C_SOURCE 200809L
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +10,7 @@
 #include "check.h"
 #include "element.h"
 #include "golden_file.h"
+#include "golden_main.h"
 #include "rig.h"
 
 static const double F32_TOLERANCE = 2e-4;
@@ -128,9 +127,10 @@ static void check_trajectory(golden_file_t *f) {
 
 /* ---- Schedules: the rate that sgd takes, one step after the other ---- */
 
-/* The options of the file, with `child` lines as children=NAME(options);NAME(options). */
+/* The options of the file, with `child` lines as children=NAME(options);NAME(options), and `table` as norms=. */
 static char *schedule_options(const golden_file_t *f) {
-    char *options = check_text("%s", f->schedule.options);
+    const bool has_table = f->table != NULL;
+    char *options = check_text("%s%s%s", f->schedule.options, has_table ? ",norms=" : "", has_table ? f->table : "");
     for (int i = 0; i < f->children; ++i) {
         const char *join = i > 0 ? ";" : *options == '\0' ? "children=" : ",children=";
         const bool plain = *f->child[i].options == '\0';
@@ -161,6 +161,12 @@ static void compare_value(const golden_file_t *f, const optim_t *opt, const char
     }
 }
 
+static void report(const golden_file_t *f, optim_t *opt, int64_t t) {
+    for (size_t i = 0; i < f->metric.count; ++i)
+        if (f->metric.at[i].t == t)
+            CHECK_OK(optim_report(opt, f->metric.at[i].value));
+}
+
 static void check_schedule(const golden_file_t *f) {
     if (f->foreign != NULL)
         fail_msg("case %s: the library has no call for the line \"%s\"", f->name, f->foreign);
@@ -177,6 +183,7 @@ static void check_schedule(const golden_file_t *f) {
         if (f->momentum.count > 0)
             compare_value(f, opt, "momentum", &f->momentum, t);
         CHECK_OK(optim_step(opt));
+        report(f, opt, t);
     }
     assert_true(parameter == 1);
     optim_destroy(opt);
@@ -198,37 +205,12 @@ static void check_file(void **state) {
     ++passed;
 }
 
-/* ---- One test a file ---- */
-
-static int is_golden(const struct dirent *entry) {
-    const size_t length = strlen(entry->d_name), suffix = strlen(".golden");
-    return length > suffix && strcmp(entry->d_name + length - suffix, ".golden") == 0;
-}
-
 int main(void) {
-    struct dirent **entries;
-    const int count = scandir(TEST_SOURCE_DIR "/golden", &entries, is_golden, alphasort);
-    if (count <= 0) {
-        (void)fputs("no golden files in " TEST_SOURCE_DIR "/golden\n", stderr);
-        return EXIT_FAILURE;
-    }
-    struct CMUnitTest *tests = check_memory((size_t)count, sizeof *tests);
-    for (int i = 0; i < count; ++i) {
-        tests[i].name = check_text("%s", entries[i]->d_name);
-        tests[i].test_func = check_file;
-        tests[i].initial_state = check_text("%s/golden/%s", TEST_SOURCE_DIR, entries[i]->d_name);
-        free(entries[i]);
-    }
-    free(entries);
-    const int failed = _cmocka_run_group_tests("golden", tests, (size_t)count, NULL, NULL);
-    (void)printf("%zu of %d cases passed, for %zu methods, %zu wrappers, %zu schedules\n", passed, count,
+    size_t count;
+    const int failed = golden_main("golden", false, check_file, &count);
+    (void)printf("%zu of %zu cases passed, for %zu methods, %zu wrappers, %zu schedules\n", passed, count,
                  subjects_of("method"), subjects_of("wrapper"), subjects_of("schedule"));
-    for (int i = 0; i < count; ++i) {
-        free((void *)(uintptr_t)tests[i].name);
-        free(tests[i].initial_state);
-    }
     for (size_t i = 0; i < subject_count; ++i)
         free(subjects[i]);
-    free(tests);
     return failed;
 }

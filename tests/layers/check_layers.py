@@ -14,6 +14,7 @@ BELOW = {
     "wrappers": SERVICES,
     "schedules": SERVICES + ["optimizer/schedule.h"],
     "io": CORE,
+    "rules": SERVICES + ["optimizer/abi.h"],
     "registry": CORE + ["methods", "wrappers", "schedules"],
 }
 

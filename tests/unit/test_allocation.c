@@ -67,11 +67,14 @@ static optim_status step(optim_t *opt, const float *p, float *g) {
         }
         status = optim_step(opt);
     } while (status > 0);
+    if (status == OPTIM_OK)
+        assert_int_equal(optim_report(opt, (double)p[0]), OPTIM_OK);
     return status;
 }
 
 static void steps_allocate_nothing(void **state) {
     static float p[N], g[N];
+    double norms[8];
     const int64_t dims[] = {ROWS, COLUMNS};
     (void)state;
 #ifdef OPENBLAS_VERSION
@@ -85,6 +88,8 @@ static void steps_allocate_nothing(void **state) {
         assert_int_equal(optim_wrap(opt, "ema", NULL), OPTIM_OK);
         assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
         assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);
+        assert_int_equal(optim_set_schedule(opt, 0, "clip_norm", "volsched", "window=2,history=3"), OPTIM_OK);
+        assert_int_equal(optim_record_norms(opt, OPTIM_NORM_L2, norms, 8), OPTIM_OK);
         if (step(opt, p, g) == OPTIM_OK) {
             const long before = allocations;
             for (int k = 0; k < 5; ++k)

@@ -1,0 +1,62 @@
+/* The log of gradient norms: one pass over the gradients a step, tile by tile, summed in the order of tiles. */
+#include <math.h>
+
+#include "base/error.h"
+#include "optimizer/optimizer.h"
+
+optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capacity) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK && (norm < OPTIM_NORM_NONE || norm > OPTIM_NORM_L2))
+        status = error_set(OPTIM_ERR_ARGUMENT, "there is no norm %d; valid: OPTIM_NORM_NONE, _L1, _L2", norm);
+    if (status == OPTIM_OK && norm != OPTIM_NORM_NONE && capacity > 0)
+        status = refuse_null(log, "log");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "changing the log of norms");
+    if (status == OPTIM_OK)
+        opt->norm_log = (norm_log_t){.norm = norm, .log = log, .capacity = norm == OPTIM_NORM_NONE ? 0 : capacity};
+    return status;
+}
+
+size_t optim_recorded(const optim_t *opt) {
+    return opt == NULL ? 0 : opt->norm_log.count;
+}
+
+/* Sum of |g| or g^2 over one tile. */
+static double tile_sum(const engine_t *engine, const tile_ref_t *tile, int norm) {
+    enum { PIECE = 512 };
+    double piece[PIECE], sum = 0;
+    const tensor_t *tensor = &engine->tensors[tile->tensor];
+    const size_t size = dtype_size(tensor->grad_dtype);
+    const char *grad = (const char *)tensor->grad + tile->offset * size;
+    for (size_t at = 0; at < tile->n; at += PIECE) {
+        const size_t left = tile->n - at, n = left < PIECE ? left : PIECE;
+        engine->primitives->load_f64(tensor->grad_dtype, n, grad + at * size, piece);
+        for (size_t i = 0; i < n; ++i)
+            piece[i] = norm == OPTIM_NORM_L1 ? fabs(piece[i]) : piece[i] * piece[i];
+        sum += engine->primitives->sum(n, piece);
+    }
+    return sum;
+}
+
+static void sum_part(const engine_t *engine, int part, void *context) {
+    const int norm = *(const int *)context;
+    for (size_t i = engine->part[part]; i < engine->part[part + 1]; ++i)
+        engine->partial[i * METHOD_SUMS] =
+            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(engine, &engine->tiles[i], norm);
+}
+
+void norm_log_begin(optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    double sum = 0;
+    if (opt->norm_log.count == opt->norm_log.capacity)
+        return;
+    engine_parallel(engine, sum_part, &opt->norm_log.norm);
+    for (size_t i = 0; i < engine->tile_count; ++i)
+        sum += engine->partial[i * METHOD_SUMS];
+    opt->norm_log.open = opt->norm_log.norm == OPTIM_NORM_L1 ? sum : sqrt(sum);
+}
+
+void norm_log_finish(optim_t *opt) {
+    if (opt->norm_log.count < opt->norm_log.capacity)
+        opt->norm_log.log[opt->norm_log.count++] = opt->norm_log.open;
+}

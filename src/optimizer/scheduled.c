@@ -1,0 +1,204 @@
+/* Options driven by schedules: which one drives what, its value at a clock, attaching and removing, reported metrics. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "optimizer/optimizer.h"
+
+/* ---- Values ---- */
+
+static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        if (scheduled->layer == setting->layer && scheduled->option == setting->option &&
+            (scheduled->group == group || !setting->layer->per_group))
+            return scheduled;
+    }
+    return NULL;
+}
+
+/* The schedule of another option (lr) that drives this one besides. */
+static const scheduled_t *companion_find(const optim_t *opt, const setting_t *setting, int group) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        if (scheduled->layer == setting->layer && scheduled->momentum == setting->option && scheduled->group == group)
+            return scheduled;
+    }
+    return NULL;
+}
+
+/* An option at 0 that a state hangs on stays off: there is no memory for it. */
+static bool stays_off(const layer_t *layer, int option, double base) {
+    const char *name = layer->method->options[option].name;
+    for (const state_t *state = layer->method->states; base == 0 && state != NULL && state->name != NULL; ++state)
+        if (state->when != NULL && strcmp(state->when, name) == 0)
+            return true;
+    return false;
+}
+
+static double own_value(const scheduled_t *scheduled, double base, double t) {
+    return stays_off(scheduled->layer, scheduled->option, base) ? base : schedule_value(scheduled->run, base, t);
+}
+
+/* A momentum at 0 (or, for some methods, below) is off, whether there is memory for it or not. */
+static double companion_value(const scheduled_t *scheduled, double base, double t) {
+    return base > 0 ? schedule_momentum(scheduled->run, base, t) : base;
+}
+
+bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group) {
+    return scheduled_find(opt, setting, group) != NULL || companion_find(opt, setting, group) != NULL;
+}
+
+double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t) {
+    const double base = setting_values(setting, group)->base[setting->option];
+    const scheduled_t *scheduled = scheduled_find(opt, setting, group);
+    if (scheduled != NULL)
+        return own_value(scheduled, base, t);
+    scheduled = companion_find(opt, setting, group);
+    return scheduled == NULL ? base : companion_value(scheduled, base, t);
+}
+
+optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base) {
+    const scheduled_t *scheduled = scheduled_find(opt, setting, group);
+    const schedule_t *at;
+    const char *wrong;
+    if (scheduled == NULL || !schedule_refuses(scheduled->run, base, &at, &wrong))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
+                     scheduled->layer->method->options[scheduled->option].name, base, at->name, wrong);
+}
+
+/* ---- In the life of a handle ---- */
+
+void schedules_apply(optim_t *opt) {
+    const double t = (double)opt->steps;
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const values_t *values = &scheduled->layer->values[scheduled->group];
+        const int momentum = scheduled->momentum;
+        if (momentum >= 0)
+            values->now[momentum] = companion_value(scheduled, values->base[momentum], t);
+    }
+    for (size_t i = 0; i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const values_t *values = &scheduled->layer->values[scheduled->group];
+        values->now[scheduled->option] = own_value(scheduled, values->base[scheduled->option], t);
+    }
+}
+
+void schedules_restart(optim_t *opt) {
+    for (size_t i = 0; i < opt->scheduled_count; ++i)
+        schedule_restart(opt->scheduled[i].run);
+}
+
+/* ---- Attaching ---- */
+
+static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
+    const scheduled_t *found = scheduled_find(opt, setting, group);
+    if (found == NULL)
+        return;
+    const values_t *values = setting_values(setting, group);
+    const size_t i = (size_t)(found - opt->scheduled);
+    values->now[setting->option] = values->base[setting->option];
+    if (found->momentum >= 0)
+        values->now[found->momentum] = values->base[found->momentum];
+    schedule_destroy(opt->scheduled[i].run);
+    opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
+}
+
+/* What a schedule on lr may drive besides, or -1. */
+static int companion_of(const setting_t *setting) {
+    const option_t *options = setting->layer->method->options;
+    if (!setting->layer->is_method || strcmp(options[setting->option].name, "lr") != 0)
+        return -1;
+    const int momentum = option_find(options, "momentum", 8);
+    return momentum >= 0 ? momentum : option_find(options, "beta1", 5);
+}
+
+optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
+                            scheduled_t *made) {
+    const option_t *option = &setting->layer->method->options[setting->option];
+    if (option_is_keyword(option) || strncmp(option->range, "integer", 7) == 0)
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" takes %s and cannot follow a schedule", option->name,
+                         option->range);
+    *made = (scheduled_t){setting->layer, setting->layer->per_group ? group : 0, setting->option, -1, NULL};
+    const char *text = options == NULL ? "" : options;
+    const optim_status status = schedule_create(&made->run, name, strlen(name), text, strlen(text),
+                                                setting_values(setting, group)->base[setting->option]);
+    if (status == OPTIM_OK && made->run->schedule->momentum != NULL)
+        made->momentum = companion_of(setting);
+    return status;
+}
+
+bool schedules_reserve(optim_t *opt, size_t more) {
+    void *grown = opt->scheduled;
+    const bool room =
+        memory_grow(&grown, &opt->scheduled_capacity, opt->scheduled_count + more, sizeof *opt->scheduled);
+    opt->scheduled = grown;
+    return room;
+}
+
+void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count) {
+    for (size_t i = opt->scheduled_count; i-- > 0;) {
+        const scheduled_t scheduled = opt->scheduled[i];
+        const setting_t setting = {scheduled.layer, scheduled.option};
+        if (!scheduled.layer->per_group || groups[scheduled.group])
+            remove_schedule(opt, &setting, scheduled.group);
+    }
+    for (size_t i = 0; i < count; ++i)
+        opt->scheduled[opt->scheduled_count++] = made[i];
+}
+
+static optim_status attach(optim_t *opt, int first, int last, const char *key, const char *name, const char *options) {
+    const size_t groups = (size_t)last - (size_t)first + 1;
+    scheduled_t *made = calloc(groups + 1, sizeof *made);
+    optim_status status = OPTIM_OK;
+    if (made == NULL || !schedules_reserve(opt, groups))
+        status = error_nomem("attaching a schedule");
+    for (size_t i = 0; status == OPTIM_OK && i < groups; ++i) {
+        setting_t setting;
+        status = setting_find(opt, first + (int)i, key, strlen(key), &setting);
+        if (status == OPTIM_OK)
+            status = scheduled_make(&setting, first + (int)i, name, options, &made[i]);
+    }
+    for (size_t i = 0; made != NULL && i < groups; ++i) {
+        const setting_t setting = {made[i].layer, made[i].option};
+        if (status != OPTIM_OK) {
+            schedule_destroy(made[i].run);
+            continue;
+        }
+        remove_schedule(opt, &setting, made[i].group);
+        opt->scheduled[opt->scheduled_count++] = made[i];
+    }
+    free(made);
+    return status;
+}
+
+optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options) {
+    const optim_status status = settings_check_call(opt, group, key, "setting a schedule");
+    if (status != OPTIM_OK)
+        return status;
+    if (schedule != NULL)
+        return attach(opt, settings_first_group(group), settings_last_group(opt, group), key, schedule, options);
+    for (int g = settings_first_group(group); g <= settings_last_group(opt, group); ++g) {
+        setting_t setting;
+        if (setting_find_number(opt, g, key, &setting) == OPTIM_OK)
+            remove_schedule(opt, &setting, g);
+    }
+    return OPTIM_OK;
+}
+
+optim_status optim_report(optim_t *opt, double metric) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_open(opt, "reporting a metric");
+    if (status == OPTIM_OK && opt->steps == 0)
+        status = error_set(OPTIM_ERR_ORDER, "a metric is reported after a step; none has been completed");
+    for (size_t i = 0; status == OPTIM_OK && i < opt->scheduled_count; ++i) {
+        const scheduled_t *scheduled = &opt->scheduled[i];
+        const double base = scheduled->layer->values[scheduled->group].base[scheduled->option];
+        schedule_report(scheduled->run, base, (double)(opt->steps - 1), metric);
+    }
+    return status;
+}

@@ -1,0 +1,95 @@
+/*
+ * plateau: falls by a factor when a metric has not improved for a while; optim_report hands over the metric.
+ *
+ *     better (mode = min):  rel: v < best (1 - threshold),  abs: v < best - threshold
+ *            (mode = max):  rel: v > best (1 + threshold),  abs: v > best + threshold
+ *     better: best = v, bad = 0;  else bad += 1
+ *     if cool > 0: cool -= 1, bad = 0
+ *     if bad > patience: new = max(value factor, lr_min); if value - new > eps: value = new, cool = cooldown, bad = 0
+ *
+ * As torch's ReduceLROnPlateau. A NaN is not better. With threshold_mode=rel and a negative best the threshold points the
+ * wrong way (in both modes); that is kept. The value is stored over the base value, which optim_set may change.
+ */
+#include "schedules/shape.h"
+
+enum { MODE, FACTOR, PATIENCE, THRESHOLD, THRESHOLD_MODE, COOLDOWN, LR_MIN, EPS };
+enum { MODE_MIN, MODE_MAX };
+enum { THRESHOLD_REL, THRESHOLD_ABS };
+static const option_t OPTIONS[] = {
+    [MODE] = {"mode", MODE_MIN, "min|max", "whether a better metric is smaller or larger"},
+    [FACTOR] = {"factor", 0.1, "[0,1)", "of a fall"},
+    [PATIENCE] = {"patience", 10, "integer [0,inf)", "reports without improvement that are let pass"},
+    [THRESHOLD] = {"threshold", 1e-4, "[0,inf)", "how much better counts as better"},
+    [THRESHOLD_MODE] = {"threshold_mode", THRESHOLD_REL, "rel|abs",
+                        "threshold as a share of the best, or a difference"},
+    [COOLDOWN] = {"cooldown", 0, "integer [0,inf)", "reports after a fall that do not count"},
+    [LR_MIN] = {"lr_min", 0, "[0,inf)", "lowest value"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "a fall by no more than this is left out"},
+    {0},
+};
+
+enum { SHARE, BEST, BAD, COOL };
+static const state_t STATES[] = {
+    [SHARE] = {"share", "value over base value", PER_METHOD, KEPT},
+    [BEST] = {"best", "best metric so far", PER_METHOD, KEPT},
+    [BAD] = {"bad", "reports without improvement", PER_METHOD, KEPT},
+    [COOL] = {"cool", "reports that still do not count", PER_METHOD, KEPT},
+    {0},
+};
+
+static void start(schedule_run_t *run) {
+    run->state[SHARE] = 1;
+    run->state[BEST] = run->option[MODE] == MODE_MIN ? HUGE_VAL : -HUGE_VAL;
+    run->state[BAD] = run->state[COOL] = 0;
+}
+
+static double value(const schedule_run_t *run, double base, double t) {
+    (void)t;
+    return fmax(base * run->state[SHARE], run->option[LR_MIN]);
+}
+
+static bool is_better(const double *option, double v, double best) {
+    const double threshold = option[THRESHOLD];
+    if (option[MODE] == MODE_MIN)
+        return v < (option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 - threshold) : best - threshold);
+    return v > (option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 + threshold) : best + threshold);
+}
+
+static void report(schedule_run_t *run, double base, double t, double metric) {
+    const double *option = run->option, now = value(run, base, t);
+    double *state = run->state;
+    if (is_better(option, metric, state[BEST])) {
+        state[BEST] = metric;
+        state[BAD] = 0;
+    } else {
+        state[BAD] += 1;
+    }
+    if (state[COOL] > 0) {
+        state[COOL] -= 1;
+        state[BAD] = 0;
+    }
+    const double next = fmax(now * option[FACTOR], option[LR_MIN]);
+    if (state[BAD] > option[PATIENCE] && now - next > option[EPS]) {
+        state[SHARE] = next / base;
+        state[COOL] = option[COOLDOWN];
+        state[BAD] = 0;
+    }
+}
+
+static const char *check(const schedule_run_t *run, double base) {
+    if (run->option[THRESHOLD_MODE] == THRESHOLD_REL && run->option[MODE] == MODE_MIN && run->option[THRESHOLD] >= 1)
+        return "threshold_mode=rel needs threshold < 1";
+    return shape_refuse_floor(base, run->option[LR_MIN]);
+}
+
+const schedule_t schedule_plateau = {
+    .name = "plateau",
+    .purpose = "falls by a factor when a reported metric has not improved for a while",
+    .citation = "",
+    .options = OPTIONS,
+    .states = STATES,
+    .check = check,
+    .start = start,
+    .value = value,
+    .report = report,
+};

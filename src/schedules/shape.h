@@ -1,0 +1,55 @@
+/* What several schedules share: curves from 1 to 0 over q in [0, 1], the linear warmup, the refusal of a floor. */
+#ifndef SCHEDULES_SHAPE_H
+#define SCHEDULES_SHAPE_H
+
+#include <math.h>
+
+#include "optimizer/schedule.h"
+
+static const double SHAPE_PI = 3.14159265358979323846;
+
+/* Half a cosine: 1 at q = 0, 0 at q = 1. */
+static inline double shape_cosine(double q) {
+    return (1 + cos(SHAPE_PI * q)) / 2;
+}
+
+/* From a at q = 0 to z at q = 1. */
+static inline double shape_line(double a, double z, double q) {
+    return a + (z - a) * q;
+}
+static inline double shape_wave(double a, double z, double q) {
+    return z + (a - z) * shape_cosine(q);
+}
+
+/* t < warmup: from `initial` towards `base`. */
+static inline double shape_warmup(double initial, double base, double t, double warmup) {
+    return initial + (base - initial) * t / warmup;
+}
+
+static inline const char *shape_refuse_floor(double base, double lr_min) {
+    return base < lr_min ? "lr_min lies above the base value" : NULL;
+}
+
+/* A sentence unless the list rises (`strictly`: no value twice) from above `low`; `empty` if there is none. */
+static inline const char *shape_refuse_list(number_list_t list, double low, bool strictly, const char *empty) {
+    if (list.count == 0)
+        return empty;
+    for (size_t i = 0; i < list.count; ++i) {
+        const double before = i == 0 ? low : list.value[i - 1], now = list.value[i];
+        const bool follows = strictly ? now > before : now >= before;
+        if (!follows || !isfinite(now))
+            return strictly ? "the steps in a list must be positive and rising"
+                            : "the steps in a list must not be negative and must not fall";
+    }
+    return NULL;
+}
+
+/* How many values of a rising list are <= t. */
+static inline size_t shape_passed(number_list_t list, double t) {
+    size_t k = 0;
+    while (k < list.count && list.value[k] <= t)
+        ++k;
+    return k;
+}
+
+#endif
