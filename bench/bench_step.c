@@ -369,6 +369,7 @@ static void run_listed(const bench_case_t *which, job_t *job, const char *method
     for (char *spec; list != NULL && (spec = strtok_r(rest, ";", &rest)) != NULL;) {
         char options[256];
         describe_job(job, spec, options, sizeof options);
+        lent_refresh(job->lent, job->model, &job->recipe, job->threads);
         which->run(job);
     }
     free(list);

@@ -107,14 +107,17 @@ static void store_bits(char *to, size_t bytes, uint64_t bits) {
     memcpy(to, bytes == 8 ? (const void *)&bits : bytes == 4 ? (const void *)&bits32 : (const void *)&bits16, bytes);
 }
 
-char *buffer_numbers(optim_dtype dtype, size_t count, int threads) {
+void buffer_fill(char *block, optim_dtype dtype, size_t count, int threads) {
     const format_t *format = &FORMATS[dtype];
-    char *block = take(count * format->bytes);
-    if (block == NULL)
-        return NULL;
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
     for (int part = 0; part < threads; ++part)
         for (size_t i = buffer_share(count, part, threads); i < buffer_share(count, part + 1, threads); ++i)
             store_bits(block + i * format->bytes, format->bytes, random_bits(format, i));
+}
+
+char *buffer_numbers(optim_dtype dtype, size_t count, int threads) {
+    char *block = take(count * FORMATS[dtype].bytes);
+    if (block != NULL)
+        buffer_fill(block, dtype, count, threads);
     return block;
 }

@@ -33,6 +33,8 @@ char *buffer_zeros(size_t bytes, int threads);
 
 /* Numbers of random sign and size, 2^-9 to 2^-1, the same for every number of threads. */
 char *buffer_numbers(optim_dtype dtype, size_t count, int threads);
+/* The same numbers into a buffer that was used. */
+void buffer_fill(char *block, optim_dtype dtype, size_t count, int threads);
 
 void buffer_free(void *buffer);
 

@@ -19,6 +19,11 @@ bool lent_take(lent_t *lent, const model_t *model, const recipe_t *recipe, int t
     return lent->data != NULL && lent->grad != NULL;
 }
 
+void lent_refresh(const lent_t *lent, const model_t *model, const recipe_t *recipe, int threads) {
+    buffer_fill(lent->data, recipe->dtype, slab_elements(model), threads);
+    buffer_fill(lent->grad, recipe->grad_dtype, slab_elements(model), threads);
+}
+
 void lent_free(lent_t *lent) {
     buffer_free(lent->data);
     buffer_free(lent->grad);

@@ -28,6 +28,8 @@ typedef struct subject {
 
 /* False: out of memory. lent_free frees them, whatever happened. */
 bool lent_take(lent_t *lent, const model_t *model, const recipe_t *recipe, int threads);
+/* Takes back what a method has done to them. */
+void lent_refresh(const lent_t *lent, const model_t *model, const recipe_t *recipe, int threads);
 void lent_free(lent_t *lent);
 
 /* A handle without parameters, and all parameters of the model; false: refused, see optim_error. */
