@@ -101,7 +101,8 @@ static bool changes_memory(const layer_t *layer, const char *option, double befo
     static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
                                         "state_min", "block_size",  "min_8bit_size"};
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
-        if (state->when != NULL && strcmp(state->when, option) == 0 && (before != 0) != (after != 0))
+        const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
+        if (state->when != NULL && strcmp(state->when, option) == 0 && by_value)
             return true;
         if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
             return true;

@@ -20,7 +20,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .loss = opt->loss,
         .option = layer_option(layer, layer->first_group),
         .scalar = layer->scalar + (size_t)layer->first_group * layer->states,
-        .groups = layer->groups,
+        .groups = layer->per_group ? layer->groups : engine->group_count,
         .holds_gradient = layer->holds_gradient,
         .held_loss = layer->held_loss,
         .held_norm = layer->held_norm,
@@ -64,8 +64,33 @@ static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
     return OPTIM_OK;
 }
 
+/* A wrapper whose inner step begins elsewhere hands on one gradient, and nothing outside it may move the parameters. */
+static optim_status check_nesting(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    for (int w = engine->method_count; w < engine->layer_count; ++w) {
+        const layer_t *wrapper = engine->layers[w];
+        for (int l = 0; (wrapper->method->flags & STEPS_ELSEWHERE) && l < engine->layer_count; ++l) {
+            const layer_t *layer = engine->layers[l];
+            const int flags = layer->method->flags;
+            if (l < w && (flags & (REQUESTS | REQUESTS_PRODUCTS)))
+                return error_set(OPTIM_ERR_MISMATCH,
+                                 "\"%s\" hands one gradient to what it wraps, and \"%s\" asks for further evaluations%s",
+                                 wrapper->name, layer->name, layer->is_method ? "" : ": wrap it outside");
+            if (l > w && layer->method->finish != NULL && !(flags & INCLUDES_FROZEN))
+                return error_set(OPTIM_ERR_MISMATCH,
+                                 "\"%s\" sets the parameters anew in every step, so that \"%s\" cannot move them "
+                                 "afterwards: wrap it inside",
+                                 wrapper->name, layer->name);
+        }
+    }
+    return OPTIM_OK;
+}
+
 optim_status check_plan(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
+    optim_status status = check_nesting(opt);
+    if (status != OPTIM_OK)
+        return status;
     for (int l = 0; l < engine->layer_count; ++l) {
         const layer_t *layer = engine->layers[l];
         if (layer->is_method && engine->method_count > 1 && (layer->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
@@ -73,7 +98,7 @@ optim_status check_plan(const optim_t *opt) {
                              "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
                              "use one handle each",
                              layer->name, engine->layers[l == 0 ? 1 : 0]->name);
-        const optim_status status = check_shapes(opt, layer);
+        status = check_shapes(opt, layer);
         if (status != OPTIM_OK)
             return status;
     }
@@ -103,6 +128,12 @@ static void undo_layers(optim_t *opt) {
         layer_t *layer = engine->layers[l];
         if (layer->moved)
             pass_restore(engine, layer);
+        if (layer->called && layer->method->undo_kernel != 0) {
+            step_t s = step_make(opt, layer);
+            step_update(&s, layer->method->undo_kernel);
+            pass_flush(engine, &(pass_end_t){.project = opt->has_bounds});
+        }
+        layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);
         layer->stage = 0;
@@ -196,6 +227,8 @@ static bool any_rounds_masters(const engine_t *engine) {
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
     bool moved = opt->has_bounds;
+    if (opt->has_bounds && engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT)
+        step_project(engine); /* what wrappers average or keep lies in the box too */
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->moved = false;
