@@ -153,6 +153,9 @@ double method_option(const method_t *method, const char *name, const double *opt
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
 size_t state_reals(const state_t *state, const tensor_t *tensor, const double *option);
 
+/* The value that a state begins with: by options as they were set, not as a schedule moves them. */
+double state_initial(const layer_t *layer, const state_t *state, int group);
+
 /* Bytes that plan_build would take. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */

@@ -177,6 +177,8 @@ typedef struct method {
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */
     void (*finish)(step_t *s);
+    /* The engine's, when a step was undone for a gradient that is not finite: whether that counts as a skipped step. */
+    bool (*rejected)(step_t *s);
 
     /* Of a wrapper, if not 0: the kernel that runs once for each first moment of the inner method (tile_t.moment). */
     int moment_kernel;
@@ -187,6 +189,11 @@ typedef struct method {
 } method_t;
 
 /* ---- Services of a step ---- */
+enum {
+    ACCUMULATION_NONE, /* it is the step's */
+    ACCUMULATION_ADDS, /* it is added to others */
+    ACCUMULATION_MEAN  /* the mean of those added is taken in its place; they have been scaled */
+};
 struct step {
     double t;              /* number of the step being taken: 1, 2, ... */
     int stage;             /* 0 on the first call of a step, then what step_request was given */
@@ -199,7 +206,8 @@ struct step {
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this layer is called for the first time in this step */
     bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
-    bool check_finite;           /* the engine's inner layer shall look whether the gradient is finite */
+    bool check_finite;           /* a layer further in shall look whether the gradient is finite */
+    int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
     struct engine *engine;

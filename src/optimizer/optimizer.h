@@ -29,6 +29,7 @@ struct optim {
     int64_t steps, skipped;
     double loss;
     bool has_loss, reads_loss;
+    int accumulation; /* of the gradient that arrived last: see step_t */
 
     bool has_bounds;
     void *swapped; /* the parameters while the output stands in their place, or NULL */
@@ -77,6 +78,17 @@ optim_status check_plan(const optim_t *opt);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
+/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
+optim_status step_ready(optim_t *opt);
+optim_status refuse_missing_loss(const optim_t *opt);
+/* Hands a gradient from layer `from` inwards to layer `to`, until one waits. */
+optim_status step_deliver(optim_t *opt, int from, int to);
+
+/* ---- accumulate.c ---- */
+/* Whether gradients have been accumulated since the last evaluation was used up; the mean of their losses. */
+bool accumulation_exists(const optim_t *opt);
+double accumulation_loss(const optim_t *opt);
+void accumulation_clear(optim_t *opt);
 /* Applies every schedule at clock `steps`. */
 void schedules_apply(optim_t *opt);
 

@@ -1,4 +1,5 @@
 /* Options: which layer a key belongs to, setting, reading, and driving them by schedules. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,14 +40,17 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
             option_in(layer, dot + 1, length - prefix - 1, setting))
             return OPTIM_OK;
     }
-    char names[200], engine[REGISTRY_ENGINE_COUNT][80];
+    char names[200], engine[400] = "";
     layer = lookup_layer(opt, group, 0);
     option_names(layer->method->options, names, sizeof names);
-    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_names(optim_engine_layer(opt, i)->method->options, engine[i], sizeof engine[i]);
-    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s, %s, %s, %s",
-                     layer->name, (int)(length > 60 ? 60 : length), key, names, engine[REGISTRY_ENGINE_CLIP],
-                     engine[REGISTRY_ENGINE_STORAGE], engine[REGISTRY_ENGINE_GUARD], engine[REGISTRY_ENGINE_SCALE]);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        const size_t used = strlen(engine);
+        if (i > 0)
+            (void)snprintf(engine + used, sizeof engine - used, ", ");
+        option_names(optim_engine_layer(opt, i)->method->options, engine + strlen(engine), sizeof engine - strlen(engine));
+    }
+    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s", layer->name,
+                     (int)(length > 60 ? 60 : length), key, names, engine);
 }
 
 /* ---- Setting ---- */
@@ -200,6 +204,28 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     return status;
 }
 
+/* A single number that a layer keeps, by its name in the state table. */
+static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
+    const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+    const layer_t *layer;
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
+        const state_t *state = layer->method->states;
+        if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
+            continue;
+        for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
+            const bool is_number = state[k].shape == PER_METHOD || state[k].shape == PER_GROUP;
+            if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
+                state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? *layer->scalar[(size_t)group * layer->states + k]
+                                         : state_initial(layer, &state[k], group);
+            return true;
+        }
+    }
+    return false;
+}
+
 optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
@@ -211,6 +237,8 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
     setting_t setting;
     if (status == OPTIM_OK)
         status = find_number(opt, group_first(group), key, &setting);
+    if (status == OPTIM_ERR_OPTION && read_number(opt, group_first(group), key, value))
+        return OPTIM_OK;
     if (status != OPTIM_OK)
         return status;
     const double base = values_of(&setting, group_first(group))->base[setting.option];

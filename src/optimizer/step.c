@@ -27,6 +27,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .next_sample = OPTIM_SAMPLE_FRESH,
         .first = !layer->called,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
+        .accumulation = opt->accumulation,
         .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
         .seed = engine->seed,
@@ -144,13 +145,14 @@ static void undo_layers(optim_t *opt) {
 
 void step_undo(optim_t *opt) {
     undo_layers(opt);
+    accumulation_clear(opt);
     opt->open = OPTIM_OK;
     opt->has_loss = false;
 }
 
 /* ---- One call of optim_step ---- */
 
-static optim_status begin(optim_t *opt) {
+optim_status step_ready(optim_t *opt) {
     engine_t *engine = &opt->engine;
     if (opt->swapped != NULL)
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
@@ -163,17 +165,25 @@ static optim_status begin(optim_t *opt) {
         if (status != OPTIM_OK)
             return status;
     }
+    schedules_apply(opt);
+    opt->reads_loss = any_reads_loss(engine);
+    return OPTIM_OK;
+}
+
+static optim_status begin(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    const optim_status status = step_ready(opt);
+    if (status != OPTIM_OK)
+        return status;
     engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
-    opt->reads_loss = any_reads_loss(engine);
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
     }
-    schedules_apply(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
 }
@@ -202,10 +212,9 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     return status;
 }
 
-/* From layer `from` inwards, until one waits. */
-static optim_status deliver(optim_t *opt, int from) {
+optim_status step_deliver(optim_t *opt, int from, int to) {
     bool check_finite = false;
-    for (int l = from; l >= 0; --l) {
+    for (int l = from; l >= to; --l) {
         const optim_status status = advance(opt, l, &check_finite);
         if (status > 0)
             opt->waiting = l;
@@ -269,23 +278,29 @@ static optim_status name_nonfinite(const optim_t *opt) {
     }
     return error_set(
         OPTIM_ERR_NONFINITE,
-        "the loss, a Hessian-vector product, or the gradient once scaled, is not finite; the step was undone");
+        "the loss, a Hessian-vector product, or the gradient once accumulated and scaled, is not finite; the step was "
+        "undone");
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
     const bool rejected = opt->engine.rejected;
+    bool skips = optim_handle_option(opt, NONFINITE) == NONFINITE_SKIP;
     opt->engine.rejected = false;
     step_undo(opt);
     if (!rejected)
         return status;
-    if (optim_handle_option(opt, NONFINITE) != NONFINITE_SKIP)
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        step_t s = step_make(opt, optim_engine_layer(opt, i));
+        skips |= s.layer->method->rejected != NULL && s.layer->method->rejected(&s);
+    }
+    if (!skips)
         return name_nonfinite(opt);
     ++opt->skipped;
     return OPTIM_OK;
 }
 
-static optim_status refuse_missing_loss(const optim_t *opt) {
+optim_status refuse_missing_loss(const optim_t *opt) {
     if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !opt->reads_loss)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
@@ -344,14 +359,21 @@ optim_status optim_step(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     const int from = arrival(opt);
+    const bool arrives = from == opt->engine.layer_count - 1;
+    opt->accumulation = arrives && accumulation_exists(opt) ? ACCUMULATION_MEAN : ACCUMULATION_NONE;
+    if (opt->accumulation == ACCUMULATION_MEAN && !opt->has_loss) {
+        opt->loss = accumulation_loss(opt);
+        opt->has_loss = true;
+    }
     if (opt->open != OPTIM_OK || !opt->engine.layers[0]->holds_gradient)
         status = refuse_missing_loss(opt);
     if (status != OPTIM_OK)
         return status;
-    if (from == opt->engine.layer_count - 1)
+    if (arrives)
         opt->engine.filters.count = 0;
     opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !take_products(opt);
-    status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : deliver(opt, from);
+    status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
+    accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
     opt->has_loss = false;
     if (status < 0)

@@ -202,6 +202,8 @@ static bool is_mismatch(const subject_t *s) {
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
         status = optim_wrap(opt, s->wrap[i], NULL);
+    if (status == OPTIM_OK)
+        status = optim_memory(opt, NULL, NULL);
     optim_destroy(opt);
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
 }
