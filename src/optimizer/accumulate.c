@@ -41,7 +41,8 @@ optim_status optim_accumulate(optim_t *opt) {
     opt->engine.filters.count = 0;
     opt->accumulation = ACCUMULATION_ADDS;
     opt->loss = opt->has_loss ? opt->loss : 0;
-    status = step_deliver(opt, opt->engine.layer_count - 1, REGISTRY_ENGINE_COUNT - REGISTRY_ENGINE_ACCUMULATE);
+    const int outermost = opt->engine.layer_count - 1;
+    status = step_deliver(opt, outermost, outermost - (REGISTRY_ENGINE_COUNT - 1 - REGISTRY_ENGINE_ACCUMULATE));
     pass_flush(&opt->engine, &(pass_end_t){.zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0});
     opt->engine.filters.count = 0;
     opt->has_loss = false;

@@ -71,6 +71,8 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
+    rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
+    rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
     const optim_status status = set_up(subject, setup, rig);
     if (status == OPTIM_OK)
         return rig;
@@ -99,6 +101,7 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
 bool subject_reads_loss(const subject_t *subject, setup_t setup) {
     rig_t *rig = subject_rig(subject, setup);
     rig->withhold_loss = true;
+    rig->accumulates = false;
     const bool reads = rig_step(rig) == OPTIM_ERR_LOSS;
     if (reads && !subject->is_variant && !(subject->needs & OPTIM_NEEDS_LOSS)) /* announced are the defaults' needs */
         fail_msg("%s wants the loss, which its description does not announce", subject->label);

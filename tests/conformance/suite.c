@@ -34,6 +34,8 @@ static const named_check_t SUBJECT_CHECKS[] = {
     {"skip", check_skip},
     {"error", check_error},
     {"propagate", check_propagate},
+    {"accumulate", check_accumulate},
+    {"loss_scale", check_loss_scale},
     {"requests", check_requests},
     {"cancel", check_cancel},
     {"loss missing", check_loss_missing},
