@@ -182,20 +182,21 @@ static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     return describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT || (i + w) % stride == 0;
 }
 
-/* A wrapper over sgd with momentum, over other algorithms, and under another wrapper. */
-static size_t wrapper_subjects(subject_t *list, size_t w) {
+static const base_t PAIR_BASES[] = {{"sgd", "momentum=0.9"}, {"adamw", ""}, {"lamb", ""}, {"extragradient", ""}, {"lbfgs", ""}};
+enum { PAIRS = sizeof PAIR_BASES / sizeof *PAIR_BASES };
+
+/* A wrapper over sgd with momentum, over other algorithms, and under other wrappers. */
+static size_t wrapper_subjects(subject_t *list, size_t w, bool cross) {
     const size_t wrappers = optim_wrapper_count();
     const char *name = optim_wrapper_name(w);
-    const base_t sgd = {"sgd", "momentum=0.9"}, adamw = {"adamw", ""};
     size_t count = 0;
-    list[count++] = subject_new(sgd, name, NULL);
+    list[count++] = subject_new(PAIR_BASES[0], name, NULL);
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
-        if (is_base_of(optim_algorithm_name(i), i, w))
+        if (cross || is_base_of(optim_algorithm_name(i), i, w))
             list[count++] = subject_new((base_t){optim_algorithm_name(i), ""}, name, NULL);
-    if (wrappers > 1)
-        list[count++] = subject_new(sgd, name, optim_wrapper_name((w + 1) % wrappers));
-    if (wrappers > 2)
-        list[count++] = subject_new(adamw, name, optim_wrapper_name((w + 2) % wrappers));
+    for (size_t other = 1; other < wrappers && (cross || other <= 2); ++other)
+        for (size_t i = cross ? 0 : other - 1; i < (cross ? (size_t)PAIRS : other); ++i)
+            list[count++] = subject_new(PAIR_BASES[i], name, optim_wrapper_name((w + other) % wrappers));
     return count;
 }
 
@@ -245,9 +246,9 @@ static size_t variants(subject_t *list, const char *algorithm) {
     return count;
 }
 
-subject_t *subjects_new(size_t *count) {
+subject_t *subjects_new(bool cross, size_t *count) {
     const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
-    const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 3) * wrappers;
+    const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 1 + PAIRS * wrappers) * wrappers;
     subject_t *list = check_memory(room, sizeof *list);
     *count = 0;
     for (size_t i = 0; i < algorithms; ++i) {
@@ -255,7 +256,7 @@ subject_t *subjects_new(size_t *count) {
         *count += variants(list + *count, optim_algorithm_name(i));
     }
     for (size_t w = 0; w < wrappers; ++w)
-        *count += wrapper_subjects(list + *count, w);
+        *count += wrapper_subjects(list + *count, w, cross);
     *count = keep_matching(list, *count);
     return list;
 }
