@@ -69,11 +69,13 @@ optim_status refuse_planned(const optim_t *opt, const char *doing);
 optim_status refuse_param(const optim_t *opt, int param);
 optim_status refuse_group(const optim_t *opt, int group);
 
+/* ---- check.c ---- */
+/* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
+optim_status check_plan(const optim_t *opt);
+
 /* ---- step.c ---- */
 /* The step that a layer is given. */
 step_t step_make(optim_t *opt, layer_t *layer);
-/* What must hold before memory is taken: shapes, mixing. */
-optim_status check_plan(const optim_t *opt);
 /* -1 if group 0 maximizes: methods minimize. */
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
