@@ -150,7 +150,7 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  */
 optim_status optim_step(optim_t *opt);
 
-/* The loss of the evaluation just made, for the methods that read it. Errors: NULL. */
+/* The loss of the evaluation just made, for the methods that read it; itself, not multiplied by a loss_scale. Errors: NULL. */
 optim_status optim_set_loss(optim_t *opt, double loss);
 
 /*

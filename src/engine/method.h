@@ -138,7 +138,7 @@ enum { /* method_t.flags */
        REQUESTS = 2, /* may return requests: numbers are backed up at the start of every step */
        REQUESTS_PRODUCTS = 4,
        CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
-       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
+       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors, and never write parameters (averages) */
        SUMS_ROWS = 32,       /* uses step_reduce_rows */
        WHOLE_TENSORS = 64,   /* uses step_tensors */
        STEPS_ELSEWHERE = 128, /* a wrapper that lets the inner step begin at another point than the gradient's */

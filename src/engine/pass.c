@@ -167,7 +167,7 @@ static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
             project_tile(engine, t, scratch->term);
         if (update->layer == NULL || (frozen && !(update->layer->method->flags & INCLUDES_FROZEN)))
             continue;
-        if ( layer_covers(update->layer, t->tensor->group))
+        if (layer_covers(update->layer, t->tensor->group))
             tile_run(engine, t, update->layer, update->kernel, update->scalars, scratch);
     }
 }
@@ -229,10 +229,13 @@ void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine
 
 static void run(pass_t *pass) {
     engine_t *engine = pass->engine;
-    pass->writes = engine->updates.count > 0 || pass->end.project || pass->end.round;
-    for (int i = 0; i < engine->updates.count; ++i)
-        pass->includes_frozen |= engine->updates.entry[i].layer != NULL &&
-                                 (engine->updates.entry[i].layer->method->flags & INCLUDES_FROZEN) != 0;
+    pass->writes = pass->end.project || pass->end.round;
+    for (int i = 0; i < engine->updates.count; ++i) {
+        const layer_t *layer = engine->updates.entry[i].layer;
+        const bool only_looks = layer != NULL && (layer->method->flags & INCLUDES_FROZEN);
+        pass->includes_frozen |= only_looks;
+        pass->writes |= !only_looks;
+    }
     engine_parallel(engine, run_part, pass);
     engine->updates.count = 0;
     if (pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS)

@@ -39,9 +39,10 @@ static optim_status check_nesting(const optim_t *opt) {
             const layer_t *layer = engine->layers[l];
             const int flags = layer->method->flags;
             if (l < w && (flags & (REQUESTS | REQUESTS_PRODUCTS)))
-                return error_set(OPTIM_ERR_MISMATCH,
-                                 "\"%s\" hands one gradient to what it wraps, and \"%s\" asks for further evaluations%s",
-                                 wrapper->name, layer->name, layer->is_method ? "" : ": wrap it outside");
+                return error_set(
+                    OPTIM_ERR_MISMATCH,
+                    "\"%s\" hands one gradient to what it wraps, and \"%s\" asks for further evaluations%s",
+                    wrapper->name, layer->name, layer->is_method ? "" : ": wrap it outside");
             if (l > w && layer->method->finish != NULL && !(flags & INCLUDES_FROZEN))
                 return error_set(OPTIM_ERR_MISMATCH,
                                  "\"%s\" sets the parameters anew in every step, so that \"%s\" cannot move them "

@@ -47,7 +47,8 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
         const size_t used = strlen(engine);
         if (i > 0)
             (void)snprintf(engine + used, sizeof engine - used, ", ");
-        option_names(optim_engine_layer(opt, i)->method->options, engine + strlen(engine), sizeof engine - strlen(engine));
+        option_names(optim_engine_layer(opt, i)->method->options, engine + strlen(engine),
+                     sizeof engine - strlen(engine));
     }
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s", layer->name,
                      (int)(length > 60 ? 60 : length), key, names, engine);

@@ -190,6 +190,10 @@ const method_t METHOD(gsam) = {
     .check = check_gsam,
     .prepare = prepare_gsam,
     .advance = advance_gsam,
-    .kernels = {[SQUARES] = squares, [PERTURB] = perturb, [RESTORE] = restore, [KEEP_GRADIENT] = keep_gradient,
-                [PRODUCTS] = products, [DECOMPOSE] = decompose},
+    .kernels = {[SQUARES] = squares,
+                [PERTURB] = perturb,
+                [RESTORE] = restore,
+                [KEEP_GRADIENT] = keep_gradient,
+                [PRODUCTS] = products,
+                [DECOMPOSE] = decompose},
 };

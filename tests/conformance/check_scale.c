@@ -22,8 +22,8 @@ void check_accumulate(void **state) {
     const setup_t setup = subject_setup(s);
     setup_t mixed = setup_dtype(setup, OPTIM_F32), other = setup;
     compare_options(s, setup, "accumulate=1", "", "in micro-batches");
-    compare_options(s, setup, "accumulate=1,clip_norm=0.5,zero_grad=1,maximize=1", "clip_norm=0.5,zero_grad=1,maximize=1",
-                    "clipped after the mean");
+    compare_options(s, setup, "accumulate=1,clip_norm=0.5,zero_grad=1,maximize=1",
+                    "clip_norm=0.5,zero_grad=1,maximize=1", "clipped after the mean");
     mixed.grad_dtype = OPTIM_BF16;
     compare_options(s, mixed, "accumulate=1", "", "in micro-batches of bf16");
     other.groups = 2;

@@ -182,7 +182,8 @@ static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     return describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT || (i + w) % stride == 0;
 }
 
-static const base_t PAIR_BASES[] = {{"sgd", "momentum=0.9"}, {"adamw", ""}, {"lamb", ""}, {"extragradient", ""}, {"lbfgs", ""}};
+static const base_t PAIR_BASES[] = {
+    {"sgd", "momentum=0.9"}, {"adamw", ""}, {"lamb", ""}, {"extragradient", ""}, {"lbfgs", ""}};
 enum { PAIRS = sizeof PAIR_BASES / sizeof *PAIR_BASES };
 
 /* A wrapper over sgd with momentum, over other algorithms, and under other wrappers. */

@@ -1,6 +1,6 @@
 /*
  * What the conformance checks are run on: every algorithm of the registry by itself and with each of its flags and
- * keywords changed, every wrapper over algorithms, and pairs of wrappers. Nothing here knows a method by name but for the two that every trainer has, sgd and adamw.
+ * keywords changed, every wrapper over algorithms, and pairs of wrappers. Nothing here knows a method by name but for the few under which pairs are tried.
  */
 #ifndef CONFORMANCE_SUBJECT_H
 #define CONFORMANCE_SUBJECT_H

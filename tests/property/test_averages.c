@@ -86,8 +86,8 @@ static void test_ema(void **state) {
 /* Averages are taken of parameters that are in their boxes. */
 static void test_boxes(void **state) {
     (void)state;
-    static const char *const WRAPPERS[][2] = {{"ema", "decay=0.5"}, {"swa", ""}, {"poly_avg", ""},
-                                              {"lookahead", "k=2"}, {"schedule_free", ""}};
+    static const char *const WRAPPERS[][2] = {
+        {"ema", "decay=0.5"}, {"swa", ""}, {"poly_avg", ""}, {"lookahead", "k=2"}, {"schedule_free", ""}};
     double lower[D], upper[D], output[D];
     for (size_t i = 0; i < D; ++i) {
         lower[i] = -0.125;
@@ -113,8 +113,8 @@ static void test_boxes(void **state) {
 /* p_t of the inner method pulled back half of the way: with k = 1 every step is half a step. */
 static void test_lookahead_extremes(void **state) {
     (void)state;
-    rig_t *plain = play_vector("adam", "lr=0.05", "quadratic", D, 1), *whole = wrapped("adam", "lr=0.05", "lookahead",
-                                                                                       "alpha=1,k=3,pullback=2");
+    rig_t *plain = play_vector("adam", "lr=0.05", "quadratic", D, 1),
+          *whole = wrapped("adam", "lr=0.05", "lookahead", "alpha=1,k=3,pullback=2");
     rig_t *half = wrapped("sgd", "lr=0.2", "lookahead", "alpha=0.5,k=1"),
           *shorter = play_vector("sgd", "lr=0.1", "quadratic", D, 1);
     rig_t *still = wrapped("sgd", "lr=0.1", "lookahead", "alpha=0,k=4");
@@ -139,9 +139,11 @@ static void test_lookahead_extremes(void **state) {
 /* With alpha=1, pullback=1 every k steps all momentum is forgotten: as if the method were reset. */
 static void test_lookahead_zeroes_every_moment(void **state) {
     (void)state;
-    static const char *const METHODS[][2] = {
-        {"sgd", "lr=0.02,momentum=0.9"}, {"aggmo", "lr=0.01"}, {"aggmo", "lr=0.01,num_betas=2,state_dtype=f32,state_min=0"},
-        {"complex_momentum", "lr=0.02"}, {"heavy_ball", "lr=0.02"}};
+    static const char *const METHODS[][2] = {{"sgd", "lr=0.02,momentum=0.9"},
+                                             {"aggmo", "lr=0.01"},
+                                             {"aggmo", "lr=0.01,num_betas=2,state_dtype=f32,state_min=0"},
+                                             {"complex_momentum", "lr=0.02"},
+                                             {"heavy_ball", "lr=0.02"}};
     for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; ++m) {
         rig_t *rig = wrapped(METHODS[m][0], METHODS[m][1], "lookahead", "alpha=1,pullback=1,k=4");
         rig_t *reset = play_vector(METHODS[m][0], METHODS[m][1], "quadratic", D, 1);
@@ -194,18 +196,20 @@ static void test_lookahead_memory(void **state) {
     static const struct {
         const char *algorithm, *options;
         size_t copies;
-    } ROWS[] = {{"sgd", "pullback=0", 1},   {"sgd", "pullback=1", 1},   {"sgd", "pullback=2", 2},
+    } ROWS[] = {{"sgd", "pullback=0", 1},   {"sgd", "pullback=1", 1},     {"sgd", "pullback=2", 2},
                 {"aggmo", "pullback=2", 4}, {"adagrad", "pullback=2", 1}, {"complex_adam", "pullback=2", 3}};
     for (size_t r = 0; r < sizeof ROWS / sizeof *ROWS; ++r) {
         const char *options = strcmp(ROWS[r].algorithm, "sgd") == 0 ? "momentum=0.9" : "";
-        rig_t *plain = play_new(ROWS[r].algorithm, options, &VECTOR), *rig = play_new(ROWS[r].algorithm, options, &VECTOR);
+        rig_t *plain = play_new(ROWS[r].algorithm, options, &VECTOR),
+              *rig = play_new(ROWS[r].algorithm, options, &VECTOR);
         size_t bytes, plain_bytes;
         outer(rig, "lookahead", ROWS[r].options);
         CHECK_OK(optim_memory(rig->opt, &bytes, NULL));
         CHECK_OK(optim_memory(plain->opt, &plain_bytes, NULL));
         assert_int_equal(bytes - plain_bytes, ROWS[r].copies * 1024 * sizeof(double));
         CHECK_OK(optim_step(rig->opt));
-        CHECK_REFUSED(optim_set(rig->opt, 0, "pullback", ROWS[r].options[9] == '2' ? 0 : 2), OPTIM_ERR_ORDER, "pullback");
+        CHECK_REFUSED(optim_set(rig->opt, 0, "pullback", ROWS[r].options[9] == '2' ? 0 : 2), OPTIM_ERR_ORDER,
+                      "pullback");
         rig_free(rig);
         rig_free(plain);
     }
@@ -307,7 +311,8 @@ static void test_schedule_free_rate(void **state) {
         distance += (1 - quadratic_minimum(i)) * (1 - quadratic_minimum(i));
     for (int T = 50; T <= 800; T *= 4)
         for (size_t b = 0; b < 4; ++b) {
-            char *lr = check_text("lr=%.17g", sqrt(distance / D / T)), *momentum = check_text("momentum=%s", MOMENTA[b]);
+            char *lr = check_text("lr=%.17g", sqrt(distance / D / T)),
+                 *momentum = check_text("momentum=%s", MOMENTA[b]);
             rig_t *rig = wrapped("sgd", lr, "schedule_free", momentum);
             rig->oracle = &ABSOLUTE;
             CHECK_OK(rig_steps(rig, T));

@@ -222,8 +222,9 @@ static void test_reading_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overflow), cmocka_unit_test(test_underflow), cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_limits),   cmocka_unit_test(test_sam),       cmocka_unit_test(test_switching),
+        cmocka_unit_test(test_overflow), cmocka_unit_test(test_underflow),
+        cmocka_unit_test(test_growth),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_sam),      cmocka_unit_test(test_switching),
         cmocka_unit_test(test_run),      cmocka_unit_test(test_reading_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
