@@ -22,5 +22,7 @@ void replay_free(replay_t *replay);
 
 /* The oracle at the output of the optimizer. */
 double output_value(rig_t *rig);
+/* Fails unless the output, of one f64 tensor, is what is wanted. */
+void play_check_output(const rig_t *rig, const double *want, double tolerance);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the wrappers that act after the step are held to: averages, slow weights, schedule-free. */
+/* What the wrappers that act after the step are held to: averages and slow weights. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,13 +18,6 @@ static void outer(rig_t *rig, const char *wrapper, const char *options) {
     CHECK_OK(optim_wrap(rig->opt, wrapper, options));
 }
 
-static void check_output(const rig_t *rig, const double *want, double tolerance) {
-    double got[D];
-    CHECK_OK(optim_output(rig->opt, 0, got));
-    for (size_t i = 0; i < D; ++i)
-        CHECK_CLOSE(got[i], want[i], tolerance);
-}
-
 /* ---- Averages of the iterates, gathered here ---- */
 
 /* The mean of x_t over t = first, first + period, ...; what the wrapper answers after every step. */
@@ -41,7 +34,7 @@ static void run_mean(const char *wrapper, const char *options, int first, int pe
             sum[i] += collected ? x[i] : 0;
             mean[i] = count == 0 ? x[i] : sum[i] / count;
         }
-        check_output(rig, mean, 1e-14);
+        play_check_output(rig, mean, 1e-14);
     }
     rig_free(rig);
 }
@@ -59,7 +52,7 @@ static void run_ema(const char *options, double decay, bool debiased) {
     rig_t *rig = wrapped("sgd", "lr=0.1", "ema", options);
     double average[D], start[D], want[D];
     memcpy(start, rig_read(rig), sizeof start);
-    check_output(rig, start, 0); /* before the first step: the parameters */
+    play_check_output(rig, start, 0); /* before the first step: the parameters */
     for (size_t i = 0; i < D; ++i)
         average[i] = debiased ? 0 : start[i];
     for (int t = 1; t <= STEPS; ++t) {
@@ -69,9 +62,9 @@ static void run_ema(const char *options, double decay, bool debiased) {
             average[i] = decay * average[i] + (1 - decay) * x[i];
             want[i] = debiased ? average[i] / (1 - pow(decay, t)) : average[i];
         }
-        check_output(rig, want, 1e-13);
+        play_check_output(rig, want, 1e-13);
         if (t == 1 && debiased)
-            check_output(rig, x, 1e-14);
+            play_check_output(rig, x, 1e-14);
     }
     rig_free(rig);
 }
@@ -224,169 +217,18 @@ static void test_outermost_answers(void **state) {
     memcpy(start, rig_read(rig), sizeof start);
     outer(rig, "ema", "decay=0");
     CHECK_OK(rig_steps(rig, 3));
-    check_output(rig, rig_read(rig), 1e-15); /* the average of the last step alone */
+    play_check_output(rig, rig_read(rig), 1e-15); /* the average of the last step alone */
     rig_free(rig);
     rig = wrapped("sgd", "lr=0.1", "ema", "decay=0");
     outer(rig, "lookahead", "k=100");
     CHECK_OK(rig_steps(rig, 3));
-    check_output(rig, start, 0); /* the slow weights have not moved yet */
+    play_check_output(rig, start, 0); /* the slow weights have not moved yet */
     rig_free(rig);
     rig = wrapped("sgd", "lr=0.1", "lookahead", "k=3");
     outer(rig, "swa", "start=2,period=3");
     CHECK_OK(rig_steps(rig, 3));
-    check_output(rig, rig_read(rig), 0); /* an average outside sees the pulled parameters */
+    play_check_output(rig, rig_read(rig), 0); /* an average outside sees the pulled parameters */
     rig_free(rig);
-}
-
-/* ---- Schedule-free ---- */
-
-typedef struct free_run {
-    const char *inner, *wrapper, *schedule;
-    double lr, b, decay, r, power;
-} free_run_t;
-
-/* The recursion by hand around plain sgd; the answer and the parameters after every step. */
-static void run_schedule_free(const free_run_t *f) {
-    rig_t *rig = wrapped("sgd", f->inner, "schedule_free", f->wrapper);
-    double x[D], y[D], z[D], g[D], lr_max = 0, sum = 0;
-    if (f->schedule != NULL)
-        CHECK_OK(optim_set_schedule(rig->opt, 0, "lr", "linear", f->schedule));
-    memcpy(y, rig_read(rig), sizeof y);
-    memcpy(x, y, sizeof x);
-    memcpy(z, y, sizeof z);
-    for (int t = 1; t <= STEPS; ++t) {
-        double lr, got;
-        CHECK_OK(optim_get(rig->opt, 0, "lr", &lr));
-        rig->oracle->gradient(D, D, y, g);
-        lr_max = fmax(lr_max, lr);
-        const double w = pow(t, f->r) * pow(lr_max, f->power), c = w / (sum += w);
-        for (size_t i = 0; i < D; ++i) {
-            z[i] -= lr * (f->decay * y[i] + g[i]);
-            x[i] += c * (z[i] - x[i]);
-            y[i] = f->b * x[i] + (1 - f->b) * z[i];
-        }
-        CHECK_OK(rig_step(rig));
-        check_output(rig, x, 1e-13);
-        for (size_t i = 0; i < D; ++i)
-            CHECK_CLOSE(rig_read(rig)[i], y[i], 1e-13);
-        CHECK_OK(optim_get(rig->opt, 0, "schedule_free.lr_max", &got));
-        assert_true(got == lr_max);
-    }
-    rig_free(rig);
-}
-
-static void test_schedule_free(void **state) {
-    (void)state;
-    static const free_run_t RUNS[] = {
-        {"lr=0.1", "", NULL, 0.1, 0.9, 0, 0, 2},
-        {"lr=0.1", "momentum=0.001", NULL, 0.1, 0.001, 0, 0, 2},
-        {"lr=0.1", "momentum=0.999,r=2,weight_decay_at_y=0.3", NULL, 0.1, 0.999, 0.3, 2, 2},
-        {"lr=0.1", "weight_lr_power=1,weight_decay_at_y=0.1", "start_factor=0.1,steps=10", 0.1, 0.9, 0.1, 0, 1},
-        {"lr=0.1", "r=1,momentum=0.5", "start_factor=1,end_factor=0.2,steps=15", 0.1, 0.5, 0, 1, 2},
-    };
-    for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; ++i)
-        run_schedule_free(&RUNS[i]);
-}
-
-static double absolute_loss(size_t d, size_t m, const double *x) {
-    double sum = 0;
-    (void)m;
-    for (size_t i = 0; i < d; ++i)
-        sum += fabs(x[i] - quadratic_minimum(i));
-    return sum;
-}
-static void absolute_gradient(size_t d, size_t m, const double *x, double *g) {
-    (void)m;
-    for (size_t i = 0; i < d; ++i)
-        g[i] = x[i] > quadratic_minimum(i) ? 1 : -1;
-}
-
-/* Convex, not smooth: f(x_T) - f* <= D G / sqrt(T) with lr = D / (G sqrt(T)), for any b. */
-static void test_schedule_free_rate(void **state) {
-    (void)state;
-    static const oracle_t ABSOLUTE = {"absolute", absolute_loss, absolute_gradient, NULL};
-    static const char *const MOMENTA[] = {"0.001", "0.5", "0.9", "0.999"};
-    double distance = 0;
-    for (size_t i = 0; i < D; ++i)
-        distance += (1 - quadratic_minimum(i)) * (1 - quadratic_minimum(i));
-    for (int T = 50; T <= 800; T *= 4)
-        for (size_t b = 0; b < 4; ++b) {
-            char *lr = check_text("lr=%.17g", sqrt(distance / D / T)),
-                 *momentum = check_text("momentum=%s", MOMENTA[b]);
-            rig_t *rig = wrapped("sgd", lr, "schedule_free", momentum);
-            rig->oracle = &ABSOLUTE;
-            CHECK_OK(rig_steps(rig, T));
-            CHECK_AT_MOST(output_value(rig), sqrt(distance * D / T));
-            rig_free(rig);
-            free(lr);
-            free(momentum);
-        }
-}
-
-/* The acceptance numbers of the optimizers of that name hold for the wrapper (adamw's last is an oscillation: left out). */
-static void test_schedule_free_accepted(void **state) {
-    (void)state;
-    static const struct {
-        const char *inner, *options;
-        double lr[3];
-        int stops;
-    } ROWS[] = {{"sgd", "lr=0.2", {1.2e-4, 3.1e-7, 0}, 3},
-                {"adamw", "lr=0.05,beta1=0,weight_decay=0", {7.0e-4, 9.8e-11}, 2}};
-    static const int STOPS[] = {100, 300, 1000};
-    for (size_t r = 0; r < 2; ++r) {
-        rig_t *rig = play_vector(ROWS[r].inner, ROWS[r].options, "quadratic", D, 0);
-        outer(rig, "schedule_free", NULL);
-        for (int k = 0, done = 0; k < ROWS[r].stops; done = STOPS[k++]) {
-            CHECK_OK(rig_steps(rig, STOPS[k] - done));
-            const double want = ROWS[r].lr[k], got = output_value(rig);
-            if (want >= 1e-9 ? !(got <= 2 * want && got >= want / 2) : !(got < 1e-9))
-                fail_msg("schedule_free(%s): f after %d steps is %.3g, not %.2g", ROWS[r].inner, STOPS[k], got, want);
-        }
-        rig_free(rig);
-    }
-}
-
-/* The optimizers of that name, where they are there, are the wrapper around the plain inner step. */
-static void test_schedule_free_twins(void **state) {
-    (void)state;
-    static const char *const TWINS[][4] = {
-        {"schedulefree_sgd", "lr=0.1,momentum=0.8,r=1", "lr=0.1", "momentum=0.8,r=1"},
-        {"schedulefree_adamw", "lr=0.01,beta1=0.8", "lr=0.01,beta1=0,weight_decay=0", "momentum=0.8"}};
-    for (size_t k = 0; k < 2; ++k) {
-        if (!has_algorithm(TWINS[k][0]))
-            continue;
-        rig_t *twin = play_vector(TWINS[k][0], TWINS[k][1], "quadratic", D, 1);
-        rig_t *rig = wrapped(k == 0 ? "sgd" : "adamw", TWINS[k][2], "schedule_free", TWINS[k][3]);
-        double output[D];
-        for (int t = 0; t < STEPS; ++t) {
-            CHECK_OK(rig_step(rig));
-            CHECK_OK(rig_step(twin));
-            rig_check_near(rig, twin, 1e-10, TWINS[k][0]);
-            CHECK_OK(optim_output(twin->opt, 0, output));
-            check_output(rig, output, 1e-10);
-        }
-        rig_free(rig);
-        rig_free(twin);
-    }
-}
-
-/* A method that estimates a factor d of its rate counts with lr d. */
-static void test_schedule_free_step_size(void **state) {
-    (void)state;
-    for (size_t a = 0; a < optim_algorithm_count(); ++a) {
-        rig_t *rig = play_vector(optim_algorithm_name(a), NULL, "quadratic", D, 1);
-        double d, lr = 1, lr_max, largest = 0;
-        outer(rig, "schedule_free", NULL);
-        for (int t = 0; t < STEPS && optim_get(rig->opt, 0, "d", &d) == OPTIM_OK; ++t) {
-            CHECK_OK(rig_step(rig));
-            CHECK_OK(optim_get(rig->opt, 0, "d", &d));
-            (void)optim_get(rig->opt, 0, "lr", &lr);
-            largest = fmax(largest, lr * d);
-            CHECK_OK(optim_get(rig->opt, 0, "schedule_free.lr_max", &lr_max));
-            CHECK_CLOSE(lr_max, largest, 1e-12);
-        }
-        rig_free(rig);
-    }
 }
 
 int main(void) {
@@ -399,11 +241,6 @@ int main(void) {
         cmocka_unit_test(test_lookahead_interpolates_every_moment),
         cmocka_unit_test(test_lookahead_memory),
         cmocka_unit_test(test_outermost_answers),
-        cmocka_unit_test(test_schedule_free),
-        cmocka_unit_test(test_schedule_free_rate),
-        cmocka_unit_test(test_schedule_free_accepted),
-        cmocka_unit_test(test_schedule_free_twins),
-        cmocka_unit_test(test_schedule_free_step_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
