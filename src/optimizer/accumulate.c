@@ -22,7 +22,8 @@ static optim_status check_call(const optim_t *opt) {
     optim_status status = refuse_null(opt, "opt");
     if (status != OPTIM_OK)
         return status;
-    if (layer_option(optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE), 0)[ACCUMULATE] == 0)
+    const layer_t *layer = optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE);
+    if (layer->values[0].base[ACCUMULATE] == 0) /* as it was set: memory does not follow schedules */
         return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
                                           "accumulate=1");
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)

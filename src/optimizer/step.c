@@ -61,7 +61,7 @@ static void undo_layers(optim_t *opt) {
         if (layer->called && layer->method->undo_kernel != 0) {
             step_t s = step_make(opt, layer);
             step_update(&s, layer->method->undo_kernel);
-            pass_flush(engine, &(pass_end_t){.project = opt->has_bounds});
+            pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
         }
         layer->called = false;
         if (layer->method->flags & REQUESTS)

@@ -175,11 +175,11 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* A wrapper goes over every algorithm that holds a conversation, and over every so-and-so-many'th of the others, which
- * changes with the wrapper. */
+/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every so-and-so-many'th of the
+ * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
-    const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 119) / 120;
-    return describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT || (i + w) % stride == 0;
+    const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;
+    return (i + w) % (describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT ? 3 : stride) == 0;
 }
 
 static const base_t PAIR_BASES[] = {
