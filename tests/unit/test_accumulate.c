@@ -244,9 +244,6 @@ static void test_refusals(void **state) {
     optim_destroy(empty);
     open(&s, "sgd", "lr=1");
     CHECK_REFUSED(optim_accumulate(s.opt), OPTIM_ERR_ORDER, "accumulate=1");
-    CHECK_OK(optim_set_schedule(s.opt, -1, "accumulate", "constant", NULL));
-    CHECK_REFUSED(optim_accumulate(s.opt), OPTIM_ERR_ORDER, "accumulate=1");
-    CHECK_OK(optim_set_schedule(s.opt, -1, "accumulate", NULL, NULL));
     CHECK_OK(optim_set(s.opt, -1, "accumulate", 1));
     add(&s, 1, 1, 1);
     CHECK_REFUSED(optim_set(s.opt, -1, "accumulate", 0), OPTIM_ERR_ORDER, "accumulate");
