@@ -148,14 +148,29 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * handed over where the method reads it). Returns OPTIM_OK when the step is complete; a request (> 0) when something
  * must be evaluated at the parameters as they now stand and optim_step called again; or an error. The step is atomic:
  * an error before or inside it leaves parameters and state as they were before it.
- * With nonfinite=skip a step whose gradient is not finite returns OPTIM_OK and changes nothing (optim_skipped counts it).
+ * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
+ * (optim_skipped counts it) but the scale.
  * The first call takes all memory; later ones allocate nothing.
  * Errors: NULL, ORDER (no parameters), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
-/* The loss of the evaluation just made, for the methods that read it. Errors: NULL. */
+/* The loss of the evaluation just made, for the methods that read it; itself, not multiplied by a loss_scale. Errors: NULL. */
 optim_status optim_set_loss(optim_t *opt, double loss);
+
+/*
+ * Adds the gradients in the bound buffers to a sum that the handle keeps (in f32, in f64 for f64 parameters). The evaluation
+ * that optim_step uses next, the step's first or the answer to OPTIM_EVAL_GRAD, is then the mean of what was added since
+ * the last one, whatever the bound buffers hold; likewise its loss, if optim_set_loss was called before each optim_accumulate.
+ * Weigh micro-batches of unequal size by factors on their losses. Scaling (grad_scale, loss_scale, maximize) acts on what is
+ * added, clipping and wrappers on the mean; accumulate_clip bounds the norm of each addend over all parameters. A parameter
+ * that was frozen (a NULL gradient) adds 0. With zero_grad=1 the buffers are zero afterwards. A step that is cancelled,
+ * skipped or fails, and optim_reset, empty the sum. Needs the option accumulate=1 before the first step; the first call takes
+ * all memory if no step has.
+ * Errors: NULL, ORDER (accumulate=0, no parameters), OPEN (a request for something else), SWAPPED, LOSS, and those of taking
+ * memory.
+ */
+optim_status optim_accumulate(optim_t *opt);
 
 /* Sets every bound gradient buffer to zero. Errors: NULL. */
 optim_status optim_zero_grad(optim_t *opt);
@@ -200,7 +215,7 @@ optim_status optim_reset(optim_t *opt);
  * stand (line-search methods after their first step), so that evaluating them again would be wasted. 0 for NULL. */
 int optim_wants_gradient(const optim_t *opt);
 
-/* Steps completed, and steps skipped by nonfinite=skip, since creation or reset. 0 for NULL. */
+/* Steps completed, and steps skipped by nonfinite=skip or a loss_scale, since creation or reset. 0 for NULL. */
 int64_t optim_steps(const optim_t *opt);
 int64_t optim_skipped(const optim_t *opt);
 
@@ -212,6 +227,8 @@ int64_t optim_skipped(const optim_t *opt);
  * innermost first; "sam.rho" names a wrapper's outright. Wrapper options belong to the handle: group -1 or 0.
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
+ * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
+ * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ...
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
@@ -252,7 +269,7 @@ optim_status optim_schedule_values(const optim_t *opt, int group, const char *ke
  * Keeps a log of gradient norms, such as the schedule refined wants of an earlier run: each completed step appends to
  * `log` (double[capacity], the caller's, to be kept until the log is changed or the handle destroyed) the norm, over all
  * parameters that are not frozen, of the gradient that the step began with as the caller gave it, before grad_scale and
- * clipping (where optim_wants_gradient is 0: of what the buffers hold then). When the log is full the rest is dropped.
+ * clipping (of what was accumulated: of the mean, scaled; where optim_wants_gradient is 0: of what the buffers hold then). When the log is full the rest is dropped.
  * `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling again or optim_reset starts it anew. Costs one more
  * pass over the gradients a step; allocates nothing in a step. Errors: NULL, ARGUMENT (norm), OPEN.
  */

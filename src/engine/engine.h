@@ -65,7 +65,7 @@ typedef struct layer {
     size_t number_count;
     double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers */
     double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums; /* every row of every tensor (SUMS_ROWS only) */
+    double *row_sums; /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
 } layer_t;
 
 static inline const double *layer_option(const layer_t *layer, int group) {
@@ -84,7 +84,7 @@ enum { QUEUE_LENGTH = 16 };
 
 /* A kernel waiting to be run on every tile of its layer; its scalars stand in engine_t.scalars. */
 typedef struct queued {
-    const layer_t *layer;
+    const layer_t *layer; /* NULL: projection onto the boxes */
     int kernel;
     char *scalars; /* [group][METHOD_SCALARS] */
 } queued_t;
@@ -118,7 +118,7 @@ typedef struct engine {
     char *scratch; /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;
     double *partial;    /* [tile][METHOD_SUMS] */
-    double *edge;       /* [tile][2]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
+    double *edge;       /* [tile][2][METHOD_ROW_SUMS]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes;
@@ -168,6 +168,9 @@ bool state_is_by_element(const state_t *state);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
 
+/* The value that a state begins with: by options as they were set, not as a schedule moves them. */
+double state_initial(const layer_t *layer, const state_t *state, int group);
+
 /* Bytes that plan_build would take. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
@@ -181,6 +184,9 @@ void plan_bind(const engine_t *engine, tensor_t *tensor);
 optim_status plan_share(engine_t *engine, int threads);
 
 /* ---- step.c ---- */
+
+/* Queues the projection onto the boxes. */
+void step_project(engine_t *engine);
 
 /* Fills the scalars of every group and returns them: [group][METHOD_SCALARS], valid until the next call. */
 char *step_prepare(step_t *s);
@@ -203,7 +209,7 @@ void pass_flush(engine_t *engine, const pass_end_t *end);
 typedef enum reduction {
     REDUCE_SUM,
     REDUCE_MAX,
-    REDUCE_ROWS /* one sum for every row */
+    REDUCE_ROWS /* up to METHOD_ROW_SUMS sums for every row */
 } reduction_t;
 
 /* Runs what is queued and then a kernel whose terms are reduced. */

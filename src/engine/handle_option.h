@@ -5,6 +5,10 @@
 enum handle_option { NONFINITE, ZERO_GRAD, SEED };
 enum { NONFINITE_PROPAGATE, NONFINITE_SKIP, NONFINITE_ERROR };
 
+/* Options of accumulate.c's table, and its first states. */
+enum accumulate_option { ACCUMULATE, ACCUMULATE_CLIP };
+enum accumulate_state { ACCUMULATE_COUNT, ACCUMULATE_LOSS, ACCUMULATE_SUM, ACCUMULATE_STATES };
+
 /* Options of storage.c's table. */
 enum storage_option { MASTER, ROUNDING, STATE_DTYPE, STATE_BLOCK, STATE_MIN };
 enum { MASTER_NONE, MASTER_F32 };

@@ -14,8 +14,7 @@ static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
             ((float *)to)[i] = (float)value;
 }
 
-/* By option values as they were set, not as a schedule moves them. */
-static double state_initial(const layer_t *layer, const state_t *state, int group) {
+double state_initial(const layer_t *layer, const state_t *state, int group) {
     const double *option = layer->values[layer->per_group ? group : 0].base;
     return state->initial_option == NULL ? state->initial : method_option(layer->method, state->initial_option, option);
 }

@@ -20,6 +20,7 @@ enum {
     METHOD_STATES = 20,    /* rows of a state table */
     METHOD_KERNELS = 20,   /* kernels of a descriptor */
     METHOD_SUMS = 8,       /* sums of one reduction */
+    METHOD_ROW_SUMS = 2,   /* and of one over rows */
     METHOD_SCALARS = 256,  /* bytes of what prepare fills */
     TILE_ELEMENTS = 16384, /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
@@ -67,9 +68,9 @@ typedef struct tile {
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
     const double *tensor_sum;  /* this layer's last reduction, over this tensor alone */
-    const double *row_sum;     /* this layer's last row reduction: one sum for every row of the tensor */
+    const double *row_sum;     /* this layer's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
     double *term[METHOD_SUMS]; /* double[n] each: what a reduction shall sum, written by its kernel */
-    void *moment;              /* USES_MOMENT: the state that the inner method declares as first moment, or NULL */
+    void *moment;              /* for a moment_kernel: a state that the inner method declares as first moment */
     void *work;                /* whole-tensor kernels: real[workspace()] */
     void *out;                 /* output kernels: real[n] */
 } tile_t;
@@ -79,8 +80,11 @@ static inline size_t tile_row_end(const tile_t *t, size_t i) {
     const size_t end = ((t->offset + i) / t->tensor->row + 1) * t->tensor->row - t->offset;
     return end < t->n ? end : t->n;
 }
+static inline const double *tile_row_sums(const tile_t *t, size_t i) {
+    return t->row_sum + (t->offset + i) / t->tensor->row * METHOD_ROW_SUMS;
+}
 static inline double tile_row_sum(const tile_t *t, size_t i) {
-    return t->row_sum[(t->offset + i) / t->tensor->row];
+    return *tile_row_sums(t, i);
 }
 
 typedef void kernel_t(const tile_t *t);
@@ -118,6 +122,7 @@ typedef struct state {
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
     bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
+    bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
 } state_t;
 
 typedef struct step step_t;
@@ -129,6 +134,7 @@ typedef struct group {
     double *const *scalar; /* by row of the state table: PER_GROUP and PER_METHOD numbers */
     const double *sum;     /* this layer's last reduction, over this group */
     const step_t *step;
+    int index; /* among the groups of the handle */
 } group_t;
 
 enum { /* method_t.flags */
@@ -136,10 +142,10 @@ enum { /* method_t.flags */
        REQUESTS = 2, /* may return requests: numbers are backed up at the start of every step */
        REQUESTS_PRODUCTS = 4,
        CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
-       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors (averages) */
+       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors, and never write parameters (averages) */
        SUMS_ROWS = 32,       /* uses step_reduce_rows */
        WHOLE_TENSORS = 64,   /* uses step_tensors */
-       USES_MOMENT = 128,    /* a wrapper that reads or writes tile_t.moment */
+       STEPS_ELSEWHERE = 128, /* a wrapper that lets the inner step begin at another point than the gradient's */
        SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
        OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
        BY_ELEMENT =
@@ -177,25 +183,37 @@ typedef struct method {
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */
     void (*finish)(step_t *s);
+    /* The engine's, when a step was undone for a gradient that is not finite: whether that counts as a skipped step. */
+    bool (*rejected)(step_t *s);
 
+    /* Of a wrapper, if not 0: the kernel that runs once for each first moment of the inner method (tile_t.moment). */
+    int moment_kernel;
+    /* Of a wrapper, if not 0: the kernel that undoes what advance did to the parameters, should the inner step fail. */
+    int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
     kernel_t *output; /* writes t->out: the evaluation point, where it is not the parameters */
 } method_t;
 
 /* ---- Services of a step ---- */
+enum {
+    ACCUMULATION_NONE, /* it is the step's */
+    ACCUMULATION_ADDS, /* it is added to others */
+    ACCUMULATION_MEAN  /* the mean of those added is taken in its place; they have been scaled */
+};
 struct step {
     double t;              /* number of the step being taken: 1, 2, ... */
     int stage;             /* 0 on the first call of a step, then what step_request was given */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the layer's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
-    int groups;            /* of this layer */
+    int groups;            /* of this layer; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this layer is called for the first time in this step */
     bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
-    bool check_finite;           /* the engine's inner layer shall look whether the gradient is finite */
+    bool check_finite;           /* a layer further in shall look whether the gradient is finite */
+    int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
     struct engine *engine;
@@ -216,8 +234,11 @@ const double *step_reduce(step_t *s, int kernel, int count);
 /* The same with the largest term (>= 0) in place of the sum. */
 const double *step_reduce_max(step_t *s, int kernel, int count);
 
-/* The same for one term, summed over the rows of every tensor: see tile_t.row_sum. */
+/* The same for one term, summed over the rows of every tensor: see tile_row_sum. */
 void step_reduce_rows(step_t *s, int kernel);
+
+/* The same for METHOD_ROW_SUMS terms: see tile_row_sums. */
+void step_reduce_row_pairs(step_t *s, int kernel);
 
 /* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the other;
  * BLAS may thread. */
@@ -228,6 +249,11 @@ size_t step_element_count(const step_t *s);
 
 /* Group `i` of this layer, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
+
+/* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times the
+ * number "d", if that is what the method multiplies lr by (a PER_METHOD or PER_GROUP state of that name). */
+double group_lr(const group_t *group);
+double group_step_size(const group_t *group);
 
 /* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
  * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */

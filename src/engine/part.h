@@ -8,6 +8,7 @@ typedef struct part_scratch {
     double p[TILE_ELEMENTS], g[TILE_ELEMENTS]; /* the tile widened, or copied because it is unaligned or filtered */
     double term[TILE_ELEMENTS];                /* of a sum over rows; or room for a tile */
     double more_terms[METHOD_SUMS - 1][PIECE_ELEMENTS];
+    double row_term[METHOD_ROW_SUMS - 1][TILE_ELEMENTS]; /* further terms of sums over rows */
     double spare[TILE_ELEMENTS];
     double state[][TILE_ELEMENTS]; /* states that are kept in another form, widened */
 } part_scratch_t;

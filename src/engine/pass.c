@@ -45,11 +45,14 @@ static void project(const engine_t *engine, const tile_t *t, const void *bound, 
         project_f32(t->n, t->p, room, direction);
 }
 
+static void project_tile(const engine_t *engine, const tile_t *t, void *room) {
+    project(engine, t, t->tensor->lower, -1, room);
+    project(engine, t, t->tensor->upper, +1, room);
+}
+
 static void end_tile(const pass_t *pass, const tile_t *t, void *room) {
-    if (pass->end.project) {
-        project(pass->engine, t, t->tensor->lower, -1, room);
-        project(pass->engine, t, t->tensor->upper, +1, room);
-    }
+    if (pass->end.project)
+        project_tile(pass->engine, t, room);
     if (pass->end.zero_gradient)
         memset(tile_gradient(t), 0, t->n * dtype_size(t->tensor->grad_dtype));
 }
@@ -93,19 +96,18 @@ static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
 
 /* Whole rows are done here; pieces of rows that go on in the next tile or came from the last are left to combine_rows. */
 static void sum_tile_rows(const pass_t *pass, const tile_t *t, size_t tile) {
-    double *edge = pass->engine->edge + tile * 2;
-    double *sums = pass->reduce_layer->row_sums + t->tensor->first_row;
-    edge[0] = edge[1] = 0;
+    enum { BEGINS = 0, ENDS = METHOD_ROW_SUMS };
+    double *edge = pass->engine->edge + tile * 2 * METHOD_ROW_SUMS;
+    double *sums = pass->reduce_layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
+    memset(edge, 0, (size_t)2 * METHOD_ROW_SUMS * sizeof *edge);
     for (size_t i = 0, end; i < t->n; i = end) {
         end = tile_row_end(t, i);
-        const double sum = pass->engine->primitives->sum(end - i, t->term[0] + i);
         const size_t first = t->offset + i;
-        if (first % t->tensor->row != 0)
-            edge[0] = sum;
-        else if (end - i < t->tensor->row)
-            edge[1] = sum;
-        else
-            sums[first / t->tensor->row] = sum;
+        double *to = first % t->tensor->row != 0    ? edge + BEGINS
+                     : end - i < t->tensor->row ? edge + ENDS
+                                                : sums + first / t->tensor->row * METHOD_ROW_SUMS;
+        for (int j = 0; j < pass->terms; ++j)
+            to[j] = pass->engine->primitives->sum(end - i, t->term[j] + i);
     }
 }
 
@@ -142,12 +144,15 @@ static void combine_rows(const pass_t *pass) {
         const tensor_t *tensor = &engine->tensors[ref->tensor];
         if (!layer_takes(pass->reduce_layer, tensor))
             continue;
-        double *sums = pass->reduce_layer->row_sums + tensor->first_row;
-        if (ref->offset % tensor->row != 0)
-            sums[ref->offset / tensor->row] += engine->edge[tile * 2];
+        const double *edge = engine->edge + tile * 2 * METHOD_ROW_SUMS;
+        double *sums = pass->reduce_layer->row_sums + tensor->first_row * METHOD_ROW_SUMS;
         const size_t end = ref->offset + ref->n, last = (end - 1) / tensor->row;
-        if (end % tensor->row != 0 && last * tensor->row >= ref->offset)
-            sums[last] = engine->edge[tile * 2 + 1];
+        for (int j = 0; j < pass->terms; ++j) {
+            if (ref->offset % tensor->row != 0)
+                sums[ref->offset / tensor->row * METHOD_ROW_SUMS + (size_t)j] += edge[j];
+            if (end % tensor->row != 0 && last * tensor->row >= ref->offset)
+                sums[last * METHOD_ROW_SUMS + (size_t)j] = edge[METHOD_ROW_SUMS + j];
+        }
     }
 }
 
@@ -157,8 +162,12 @@ static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
     const engine_t *engine = pass->engine;
     for (int i = 0; i < engine->updates.count; ++i) {
         const queued_t *update = &engine->updates.entry[i];
-        const bool skip = t->tensor->grad == NULL && !(update->layer->method->flags & INCLUDES_FROZEN);
-        if (!skip && layer_covers(update->layer, t->tensor->group))
+        const bool frozen = t->tensor->grad == NULL;
+        if (update->layer == NULL && !frozen)
+            project_tile(engine, t, scratch->term);
+        if (update->layer == NULL || (frozen && !(update->layer->method->flags & INCLUDES_FROZEN)))
+            continue;
+        if (layer_covers(update->layer, t->tensor->group))
             tile_run(engine, t, update->layer, update->kernel, update->scalars, scratch);
     }
 }
@@ -175,9 +184,10 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.tensor = tensor;
     t.offset = ref->offset;
     t.work = t.out = t.g = NULL;
+    const bool rows = pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS;
     t.term[0] = scratch->term;
     for (int j = 1; j < METHOD_SUMS; ++j)
-        t.term[j] = scratch->more_terms[j - 1];
+        t.term[j] = rows && j < METHOD_ROW_SUMS ? scratch->row_term[j - 1] : scratch->more_terms[j - 1];
     storage_open_parameters(engine, &t, scratch->p, scratch->term);
     if (!frozen)
         tile_open_gradient(engine, &t, scratch->g, scratch);
@@ -219,9 +229,13 @@ void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine
 
 static void run(pass_t *pass) {
     engine_t *engine = pass->engine;
-    pass->writes = engine->updates.count > 0 || pass->end.project || pass->end.round;
-    for (int i = 0; i < engine->updates.count; ++i)
-        pass->includes_frozen |= (engine->updates.entry[i].layer->method->flags & INCLUDES_FROZEN) != 0;
+    pass->writes = pass->end.project || pass->end.round;
+    for (int i = 0; i < engine->updates.count; ++i) {
+        const layer_t *layer = engine->updates.entry[i].layer;
+        const bool only_looks = layer != NULL && (layer->method->flags & INCLUDES_FROZEN);
+        pass->includes_frozen |= only_looks;
+        pass->writes |= !only_looks;
+    }
     engine_parallel(engine, run_part, pass);
     engine->updates.count = 0;
     if (pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS)

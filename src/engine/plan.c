@@ -24,12 +24,25 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
     return state->numbers > 0 ? state->numbers : 1;
 }
 
+static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor);
+
 /* Copies of this state that this tensor has, and reals of one. */
-static size_t tensor_copies(const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+static size_t tensor_copies(const engine_t *engine, const layer_t *layer, const state_t *state,
+                            const tensor_t *tensor) {
     const double *option = layer_option(layer, tensor->group);
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
-    return state_copies(layer->method, state, option);
+    return state->per_moment ? tensor_moments(engine, tensor) : state_copies(layer->method, state, option);
+}
+
+/* First moments that the tensor's method keeps. */
+static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    size_t count = 0;
+    for (const state_t *state = owner->method->states; state != NULL && state->name != NULL; ++state)
+        if (state->role == FIRST_MOMENT && state->count == NULL)
+            count += tensor_copies(engine, owner, state, tensor);
+    return count;
 }
 
 bool state_is_by_element(const state_t *state) {
@@ -67,7 +80,7 @@ static size_t state_skew(const tensor_t *tensor, size_t state) {
 static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
                             size_t *total) {
     size_t bytes = state_bytes(engine, layer, state, tensor);
-    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(layer, state, tensor), &bytes) &&
+    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(engine, layer, state, tensor), &bytes) &&
            size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
 }
 
@@ -82,7 +95,7 @@ static size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool k
         for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
             count += layer_covers(layer, g) ? state_copies(layer->method, state, layer_option(layer, g)) : 0;
         for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i)
-            count += tensor_copies(layer, state, &engine->tensors[i]);
+            count += tensor_copies(engine, layer, state, &engine->tensors[i]);
     }
     return count;
 }
@@ -101,7 +114,7 @@ static bool needs_of_states(const engine_t *engine, const layer_t *layer, const 
         if (state->shape != LIKE_PARAM)
             continue;
         const stored_t form = storage_form(engine, layer, state, tensor);
-        widened += form == STORED_REAL ? 0 : tensor_copies(layer, state, tensor);
+        widened += form == STORED_REAL ? 0 : tensor_copies(engine, layer, state, tensor);
         needs->has_codes |= form == STORED_INT8;
         if (!state_add_bytes(engine, layer, state, tensor, &needs->arena) ||
             (state_is_kept(state) && !state_add_bytes(engine, layer, state, tensor, &needs->kept)))
@@ -109,7 +122,7 @@ static bool needs_of_states(const engine_t *engine, const layer_t *layer, const 
         needs->arena +=
             state_skew(tensor, (size_t)(state - layer->method->states)); /* a few lines: see the bound above */
     }
-    widened += layer->method->flags & USES_MOMENT ? 1 : 0;
+    widened += layer->method->moment_kernel != 0 ? 1 : 0;
     needs->widened = widened > needs->widened ? widened : needs->widened;
     return true;
 }
@@ -137,7 +150,8 @@ static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
         const layer_t *layer = engine->layers[l];
         for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
             if (layer_option(layer, tensor->group) != NULL &&
-                storage_form(engine, layer, state, tensor) != STORED_REAL && tensor_copies(layer, state, tensor) > 0)
+                storage_form(engine, layer, state, tensor) != STORED_REAL &&
+                tensor_copies(engine, layer, state, tensor) > 0)
                 return true;
     }
     return false;
@@ -196,7 +210,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     const size_t groups = (size_t)engine->group_count, tensors = engine->tensor_count;
     engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
     engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
-    engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 : 0, sizeof *engine->edge);
+    engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
     engine->scalars = block_take(block, groups * 2 * (QUEUE_LENGTH + 1), METHOD_SCALARS);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
@@ -215,7 +229,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
         layer->scalar = block_take(block, groups * layer->states, sizeof *layer->scalar);
         layer->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *layer->sums);
         layer->row_sums =
-            block_take(block, layer->method->flags & SUMS_ROWS ? needs->rows : 0, sizeof *layer->row_sums);
+            block_take(block, layer->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
     }
 }
 
@@ -304,7 +318,7 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &layer->method->states[k];
-            const size_t copies = tensor_copies(layer, state, tensor);
+            const size_t copies = tensor_copies(engine, layer, state, tensor);
             slot_t *slot = &layer->slot[i * layer->states + k];
             *slot = (slot_t){.copies = (uint32_t)copies,
                              .by_element = state_is_by_element(state),

@@ -17,7 +17,25 @@ group_t step_group(step_t *s, int i) {
                      .t = s->t,
                      .scalar = layer->scalar + (size_t)group * layer->states,
                      .sum = layer->sums + sums * METHOD_SUMS,
-                     .step = s};
+                     .step = s,
+                     .index = group};
+}
+
+double group_lr(const group_t *group) {
+    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    const int lr = option_find(owner->method->options, "lr", 2);
+    return lr < 0 ? 1 : layer_option(owner, group->index)[lr];
+}
+
+double group_step_size(const group_t *group) {
+    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    double size = group_lr(group);
+    for (size_t k = 0; k < owner->states; ++k) {
+        const double *number = owner->scalar[(size_t)group->index * owner->states + k];
+        if (number != NULL && strcmp(owner->method->states[k].name, "d") == 0)
+            size *= *number;
+    }
+    return size;
 }
 
 /* Fills the scalars of every group of the layer. */
@@ -33,7 +51,8 @@ static void prepare(step_t *s, char *scalars) {
                                .t = s->t,
                                .scalar = layer->scalar + (size_t)g * layer->states,
                                .sum = layer->sums + sums * METHOD_SUMS,
-                               .step = s};
+                               .step = s,
+                               .index = g};
         layer->method->prepare(&group, scalars + (size_t)g * METHOD_SCALARS);
     }
 }
@@ -55,6 +74,12 @@ void step_update(step_t *s, int kernel) {
     if (s->engine->updates.count == QUEUE_LENGTH)
         pass_flush(s->engine, NULL);
     enqueue(s, &s->engine->updates, kernel);
+}
+
+void step_project(engine_t *engine) {
+    if (engine->updates.count == QUEUE_LENGTH)
+        pass_flush(engine, NULL);
+    engine->updates.entry[engine->updates.count++] = (queued_t){0};
 }
 
 void step_filter(step_t *s, int kernel) {
@@ -83,6 +108,10 @@ const double *step_reduce_max(step_t *s, int kernel, int count) {
 
 void step_reduce_rows(step_t *s, int kernel) {
     (void)reduce(s, REDUCE_ROWS, kernel, 1);
+}
+
+void step_reduce_row_pairs(step_t *s, int kernel) {
+    (void)reduce(s, REDUCE_ROWS, kernel, METHOD_ROW_SUMS);
 }
 
 void step_tensors(step_t *s, int kernel) {

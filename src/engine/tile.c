@@ -4,19 +4,6 @@
 
 #include "engine/storage.h"
 
-/* Where the inner method keeps its first moment, if this layer asks for it; or NULL. */
-static const slot_t *moment_of(const engine_t *engine, const layer_t *layer, const tensor_t *tensor) {
-    if (!(layer->method->flags & USES_MOMENT))
-        return NULL;
-    const layer_t *owner = engine_owner(engine, tensor->group);
-    for (size_t k = 0; k < owner->states; ++k) {
-        const slot_t *slot = &owner->slot[tensor->id * owner->states + k];
-        if (owner->method->states[k].role == FIRST_MOMENT && slot->at != NULL)
-            return slot;
-    }
-    return NULL;
-}
-
 /* One copy of a state for the tile: in place, or widened into `room`. */
 static void *bind_state(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, void *room) {
     if (slot->form == STORED_REAL)
@@ -42,9 +29,7 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
     }
     t->scalars = scalars == NULL ? NULL : scalars + (size_t)t->tensor->group * METHOD_SCALARS;
     t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
-    t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row;
-    const slot_t *moment = moment_of(engine, layer, t->tensor);
-    t->moment = moment == NULL ? NULL : bind_state(engine, t, moment, 0, room->state[widened]);
+    t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }
 
 /*
@@ -67,16 +52,44 @@ void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, 
         for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c, ++widened)
             if (!asks || !was_only_read(engine, t, slot, c, room->state[widened], room->spare))
                 storage_store(engine, slot, c, t, room->state[widened]);
-    const slot_t *moment = moment_of(engine, layer, t->tensor);
-    if (moment != NULL && moment->form != STORED_REAL)
-        storage_store(engine, moment, 0, t, t->moment);
+}
+
+/* The wrapper's states with a copy for each first moment, at the copy for this one. */
+static void bind_per_moment(const tile_t *t, const layer_t *layer, size_t moment, void **state) {
+    const slot_t *slot = layer->slot + t->tensor->id * layer->states;
+    for (size_t k = 0; k < layer->states; ++k)
+        if (layer->method->states[k].per_moment && slot[k].at != NULL)
+            state[k] = (char *)slot[k].at + moment * slot[k].bytes + t->offset * tensor_real(t->tensor);
+}
+
+/* Runs the kernel once for each first moment that the inner method keeps. */
+static void run_moments(const engine_t *engine, tile_t *t, const layer_t *layer, kernel_t *kernel,
+                        part_scratch_t *room) {
+    const layer_t *owner = engine_owner(engine, t->tensor->group);
+    size_t moment = 0;
+    for (size_t k = 0; k < owner->states; ++k) {
+        const slot_t *slot = &owner->slot[t->tensor->id * owner->states + k];
+        if (owner->method->states[k].role != FIRST_MOMENT || slot->at == NULL || !slot->by_element)
+            continue;
+        for (size_t c = 0; c < slot->copies; ++c, ++moment) {
+            bind_per_moment(t, layer, moment, t->state);
+            t->moment = bind_state(engine, t, slot, c, room->state[0]);
+            kernel(t);
+            if (slot->form != STORED_REAL)
+                storage_store(engine, slot, c, t, t->moment);
+        }
+    }
 }
 
 void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
               part_scratch_t *room) {
     tile_bind(engine, t, layer, scalars, room);
-    layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel](t);
-    if (layer->any_short || t->moment != NULL)
+    kernel_t *run = layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel];
+    if (kernel != 0 && kernel == layer->method->moment_kernel)
+        run_moments(engine, t, layer, run, room);
+    else
+        run(t);
+    if (layer->any_short)
         tile_unbind(engine, t, layer, room);
 }
 

@@ -21,16 +21,23 @@ size_t optim_recorded(const optim_t *opt) {
     return opt == NULL ? 0 : opt->norm_log.count;
 }
 
-/* Sum of |g| or g^2 over one tile. */
-static double tile_sum(const engine_t *engine, const tile_ref_t *tile, int norm) {
+/* Sum of |g| or g^2 over one tile of the bound gradients, or of the sum of those that were accumulated. */
+static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
     enum { PIECE = 512 };
     double piece[PIECE], sum = 0;
+    const engine_t *engine = &opt->engine;
     const tensor_t *tensor = &engine->tensors[tile->tensor];
-    const size_t size = dtype_size(tensor->grad_dtype);
-    const char *grad = (const char *)tensor->grad + tile->offset * size;
+    const bool accumulated = accumulation_exists(opt);
+    const optim_dtype dtype = !accumulated                                  ? tensor->grad_dtype
+                              : tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64
+                                                                            : OPTIM_F32;
+    const size_t size = dtype_size(dtype);
+    const int norm = opt->norm_log.norm;
+    const char *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
+    grad += tile->offset * size;
     for (size_t at = 0; at < tile->n; at += PIECE) {
         const size_t left = tile->n - at, n = left < PIECE ? left : PIECE;
-        engine->primitives->load_f64(tensor->grad_dtype, n, grad + at * size, piece);
+        engine->primitives->load_f64(dtype, n, grad + at * size, piece);
         for (size_t i = 0; i < n; ++i)
             piece[i] = norm == OPTIM_NORM_L1 ? fabs(piece[i]) : piece[i] * piece[i];
         sum += engine->primitives->sum(n, piece);
@@ -39,10 +46,10 @@ static double tile_sum(const engine_t *engine, const tile_ref_t *tile, int norm)
 }
 
 static void sum_part(const engine_t *engine, int part, void *context) {
-    const int norm = *(const int *)context;
+    const optim_t *opt = context;
     for (size_t i = engine->part[part]; i < engine->part[part + 1]; ++i)
         engine->partial[i * METHOD_SUMS] =
-            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(engine, &engine->tiles[i], norm);
+            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(opt, &engine->tiles[i]);
 }
 
 void norm_log_begin(optim_t *opt) {
@@ -50,10 +57,12 @@ void norm_log_begin(optim_t *opt) {
     double sum = 0;
     if (opt->norm_log.count == opt->norm_log.capacity)
         return;
-    engine_parallel(engine, sum_part, &opt->norm_log.norm);
+    engine_parallel(engine, sum_part, opt);
     for (size_t i = 0; i < engine->tile_count; ++i)
         sum += engine->partial[i * METHOD_SUMS];
     opt->norm_log.open = opt->norm_log.norm == OPTIM_NORM_L1 ? sum : sqrt(sum);
+    if (accumulation_exists(opt))
+        opt->norm_log.open /= accumulation_count(opt);
 }
 
 void norm_log_finish(optim_t *opt) {

@@ -40,6 +40,7 @@ struct optim {
     int64_t steps, skipped;
     double loss;
     bool has_loss, reads_loss;
+    int accumulation; /* of the gradient that arrived last: see step_t */
 
     norm_log_t norm_log;
     bool has_bounds;
@@ -112,15 +113,32 @@ optim_status refuse_planned(const optim_t *opt, const char *doing);
 optim_status refuse_param(const optim_t *opt, int param);
 optim_status refuse_group(const optim_t *opt, int group);
 
+/* ---- check.c ---- */
+/* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
+optim_status check_plan(const optim_t *opt);
+
 /* ---- step.c ---- */
 /* The step that a layer is given. */
 step_t step_make(optim_t *opt, layer_t *layer);
-/* What must hold before memory is taken: shapes, mixing. */
-optim_status check_plan(const optim_t *opt);
 /* -1 if group 0 maximizes: methods minimize. */
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
+/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
+optim_status step_ready(optim_t *opt);
+optim_status refuse_missing_loss(const optim_t *opt);
+/* Hands a gradient from layer `from` inwards to layer `to`, until one waits. */
+optim_status step_deliver(optim_t *opt, int from, int to);
+
+/* ---- accumulate.c ---- */
+/* Whether gradients have been accumulated since the last evaluation was used up; how many, the sum of those for a tensor (as
+ * reals), the mean of their losses. */
+bool accumulation_exists(const optim_t *opt);
+double accumulation_count(const optim_t *opt);
+const void *accumulation_sum(const optim_t *opt, size_t tensor);
+double accumulation_loss(const optim_t *opt);
+void accumulation_clear(optim_t *opt);
+
 /* ---- norm_log.c ---- */
 /* The norm of the gradient that a step begins with, if a log is kept; then, the step being complete, into the log. */
 void norm_log_begin(optim_t *opt);

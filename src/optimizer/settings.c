@@ -1,4 +1,5 @@
 /* Options: which layer a key belongs to, setting and reading. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -37,14 +38,18 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
             option_in(layer, dot + 1, length - prefix - 1, setting))
             return OPTIM_OK;
     }
-    char names[200], engine[REGISTRY_ENGINE_COUNT][80];
+    char names[200], engine[400] = "";
     layer = lookup_layer(opt, group, 0);
     option_names(layer->method->options, names, sizeof names);
-    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_names(optim_engine_layer(opt, i)->method->options, engine[i], sizeof engine[i]);
-    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s, %s, %s, %s",
-                     layer->name, (int)(length > 60 ? 60 : length), key, names, engine[REGISTRY_ENGINE_CLIP],
-                     engine[REGISTRY_ENGINE_STORAGE], engine[REGISTRY_ENGINE_GUARD], engine[REGISTRY_ENGINE_SCALE]);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        const size_t used = strlen(engine);
+        if (i > 0)
+            (void)snprintf(engine + used, sizeof engine - used, ", ");
+        option_names(optim_engine_layer(opt, i)->method->options, engine + strlen(engine),
+                     sizeof engine - strlen(engine));
+    }
+    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s", layer->name,
+                     (int)(length > 60 ? 60 : length), key, names, engine);
 }
 
 /* ---- Setting ---- */
@@ -98,7 +103,8 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
     static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
                                         "state_min", "block_size",  "min_8bit_size"};
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
-        if (state->when != NULL && strcmp(state->when, option) == 0 && (before != 0) != (after != 0))
+        const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
+        if (state->when != NULL && strcmp(state->when, option) == 0 && by_value)
             return true;
         if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
             return true;
@@ -207,6 +213,28 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     return status;
 }
 
+/* A single number that a layer keeps, by its name in the state table. */
+static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
+    const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+    const layer_t *layer;
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
+        const state_t *state = layer->method->states;
+        if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
+            continue;
+        for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
+            const bool is_number = state[k].shape == PER_METHOD || state[k].shape == PER_GROUP;
+            if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
+                state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? *layer->scalar[(size_t)group * layer->states + k]
+                                         : state_initial(layer, &state[k], group);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What optim_get and optim_schedule_values check. */
 static optim_status check_read(const optim_t *opt, int group, const char *key, setting_t *setting) {
     optim_status status = refuse_null(opt, "opt");
@@ -224,6 +252,8 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
         status = refuse_null(value, "value");
     if (status == OPTIM_OK)
         *value = scheduled_value(opt, &setting, settings_first_group(group), (double)opt->steps);
+    else if (status == OPTIM_ERR_OPTION && value != NULL && read_number(opt, settings_first_group(group), key, value))
+        status = OPTIM_OK;
     return status;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/storage.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
 
@@ -20,64 +19,20 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .loss = opt->loss,
         .option = layer_option(layer, layer->first_group),
         .scalar = layer->scalar + (size_t)layer->first_group * layer->states,
-        .groups = layer->groups,
+        .groups = layer->per_group ? layer->groups : engine->group_count,
         .holds_gradient = layer->holds_gradient,
         .held_loss = layer->held_loss,
         .held_norm = layer->held_norm,
         .next_sample = OPTIM_SAMPLE_FRESH,
         .first = !layer->called,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
+        .accumulation = opt->accumulation,
         .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
         .seed = engine->seed,
         .engine = engine,
         .layer = layer,
     };
-}
-
-/* ---- What must hold before the first step ---- */
-
-static optim_status check_storage(const optim_t *opt) {
-    const engine_t *engine = &opt->engine;
-    for (int g = 0; g < engine->group_count; ++g) {
-        const layer_t *owner = engine_owner(engine, g);
-        const bool full = layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
-        if (!full && !storage_may_be_short(owner->method))
-            return error_set(
-                OPTIM_ERR_MISMATCH,
-                "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",
-                owner->name, g);
-    }
-    return OPTIM_OK;
-}
-
-static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
-    for (size_t i = 0; layer->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
-        const tensor_t *tensor = &opt->engine.tensors[i];
-        if (!layer_covers(layer, tensor->group))
-            continue;
-        const char *wrong = layer->method->refuses(tensor, layer_option(layer, tensor->group));
-        if (wrong != NULL)
-            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", layer->name, tensor->name,
-                             wrong);
-    }
-    return OPTIM_OK;
-}
-
-optim_status check_plan(const optim_t *opt) {
-    const engine_t *engine = &opt->engine;
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        if (layer->is_method && engine->method_count > 1 && (layer->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
-            return error_set(OPTIM_ERR_MISMATCH,
-                             "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
-                             "use one handle each",
-                             layer->name, engine->layers[l == 0 ? 1 : 0]->name);
-        const optim_status status = check_shapes(opt, layer);
-        if (status != OPTIM_OK)
-            return status;
-    }
-    return check_storage(opt);
 }
 
 static bool layer_reads_loss(const layer_t *layer) {
@@ -103,6 +58,12 @@ static void undo_layers(optim_t *opt) {
         layer_t *layer = engine->layers[l];
         if (layer->moved)
             pass_restore(engine, layer);
+        if (layer->called && layer->method->undo_kernel != 0) {
+            step_t s = step_make(opt, layer);
+            step_update(&s, layer->method->undo_kernel);
+            pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
+        }
+        layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);
         layer->stage = 0;
@@ -113,13 +74,14 @@ static void undo_layers(optim_t *opt) {
 
 void step_undo(optim_t *opt) {
     undo_layers(opt);
+    accumulation_clear(opt);
     opt->open = OPTIM_OK;
     opt->has_loss = false;
 }
 
 /* ---- One call of optim_step ---- */
 
-static optim_status begin(optim_t *opt) {
+optim_status step_ready(optim_t *opt) {
     engine_t *engine = &opt->engine;
     if (opt->swapped != NULL)
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
@@ -132,17 +94,25 @@ static optim_status begin(optim_t *opt) {
         if (status != OPTIM_OK)
             return status;
     }
+    schedules_apply(opt);
+    opt->reads_loss = any_reads_loss(engine);
+    return OPTIM_OK;
+}
+
+static optim_status begin(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    const optim_status status = step_ready(opt);
+    if (status != OPTIM_OK)
+        return status;
     engine->seed = (uint64_t)optim_handle_option(opt, SEED);
     engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
-    opt->reads_loss = any_reads_loss(engine);
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
     }
-    schedules_apply(opt);
     norm_log_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
@@ -172,10 +142,9 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     return status;
 }
 
-/* From layer `from` inwards, until one waits. */
-static optim_status deliver(optim_t *opt, int from) {
+optim_status step_deliver(optim_t *opt, int from, int to) {
     bool check_finite = false;
-    for (int l = from; l >= 0; --l) {
+    for (int l = from; l >= to; --l) {
         const optim_status status = advance(opt, l, &check_finite);
         if (status > 0)
             opt->waiting = l;
@@ -197,6 +166,8 @@ static bool any_rounds_masters(const engine_t *engine) {
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
     bool moved = opt->has_bounds;
+    if (opt->has_bounds && engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT)
+        step_project(engine); /* what wrappers average or keep lies in the box too */
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
         layer->moved = false;
@@ -238,23 +209,29 @@ static optim_status name_nonfinite(const optim_t *opt) {
     }
     return error_set(
         OPTIM_ERR_NONFINITE,
-        "the loss, a Hessian-vector product, or the gradient once scaled, is not finite; the step was undone");
+        "the loss, a Hessian-vector product, or the gradient once accumulated and scaled, is not finite; the step was "
+        "undone");
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
     const bool rejected = opt->engine.rejected;
+    bool skips = optim_handle_option(opt, NONFINITE) == NONFINITE_SKIP;
     opt->engine.rejected = false;
     step_undo(opt);
     if (!rejected)
         return status;
-    if (optim_handle_option(opt, NONFINITE) != NONFINITE_SKIP)
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        step_t s = step_make(opt, optim_engine_layer(opt, i));
+        skips |= s.layer->method->rejected != NULL && s.layer->method->rejected(&s);
+    }
+    if (!skips)
         return name_nonfinite(opt);
     ++opt->skipped;
     return OPTIM_OK;
 }
 
-static optim_status refuse_missing_loss(const optim_t *opt) {
+optim_status refuse_missing_loss(const optim_t *opt) {
     if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !opt->reads_loss)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
@@ -313,14 +290,21 @@ optim_status optim_step(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     const int from = arrival(opt);
+    const bool arrives = from == opt->engine.layer_count - 1;
+    opt->accumulation = arrives && accumulation_exists(opt) ? ACCUMULATION_MEAN : ACCUMULATION_NONE;
+    if (opt->accumulation == ACCUMULATION_MEAN && !opt->has_loss) {
+        opt->loss = accumulation_loss(opt);
+        opt->has_loss = true;
+    }
     if (opt->open != OPTIM_OK || !opt->engine.layers[0]->holds_gradient)
         status = refuse_missing_loss(opt);
     if (status != OPTIM_OK)
         return status;
-    if (from == opt->engine.layer_count - 1)
+    if (arrives)
         opt->engine.filters.count = 0;
     opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !take_products(opt);
-    status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : deliver(opt, from);
+    status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
+    accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
     opt->has_loss = false;
     if (status < 0)

@@ -131,11 +131,8 @@ static size_t first_variables(const rig_t *rig) {
     return 0;
 }
 
-/* The gradient in rig->g, signed and scaled, into the buffers that are lent. */
-static void write_gradient(rig_t *rig) {
-    const size_t d = rig_elements(rig);
-    for (size_t i = 0; i < d && rig->sign * rig->scale != 1; ++i)
-        rig->g[i] *= rig->sign * rig->scale;
+/* rig->g into the buffers that are lent. */
+static void write_buffers(const rig_t *rig) {
     size_t at = 0;
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *t = &rig->tensor[i];
@@ -143,6 +140,18 @@ static void write_gradient(rig_t *rig) {
             element_write_all(t->grad_dtype, t->grad, t->count, rig->g + at);
         at += variables(rig, t);
     }
+}
+
+/* The gradient in rig->g, signed and scaled, into the buffers. */
+static void write_gradient(rig_t *rig) {
+    const size_t d = rig_elements(rig);
+    double factor = rig->sign * rig->scale, scale = 1;
+    if (rig->loss_scaled)
+        CHECK_OK(optim_get(rig->opt, 0, "current_loss_scale", &scale));
+    factor *= scale;
+    for (size_t i = 0; i < d && factor != 1; ++i)
+        rig->g[i] *= factor;
+    write_buffers(rig);
 }
 
 static void hand_loss(rig_t *rig, double loss) {
@@ -192,6 +201,34 @@ static void spoil(rig_t *rig) {
     }
 }
 
+/* What must not be read is filled with numbers that would be noticed. */
+static void fill_unread(rig_t *rig) {
+    const size_t d = rig_elements(rig);
+    for (size_t i = 0; i < d; ++i)
+        rig->g[i] = 12345;
+    write_buffers(rig);
+}
+
+/* Shares whose mean is 1, without rounding in any dtype. What is lent to optim_step itself is not to be read. */
+static void accumulate(rig_t *rig) {
+    static const double SHARES[] = {0, 2, 1, 1};
+    const size_t d = rig_elements(rig);
+    double *whole = check_memory(d, sizeof *whole);
+    memcpy(whole, rig->g, d * sizeof *whole);
+    for (int k = 0; k < 4; ++k) {
+        for (size_t i = 0; i < d; ++i)
+            rig->g[i] = SHARES[k] * whole[i];
+        write_buffers(rig);
+        if (!rig->withhold_loss)
+            CHECK_OK(optim_set_loss(rig->opt, rig->sign * SHARES[k] * rig->loss));
+        if (k == 1 && is_spoilt(rig))
+            spoil(rig);
+        CHECK_OK(optim_accumulate(rig->opt));
+    }
+    free(whole);
+    fill_unread(rig);
+}
+
 void rig_evaluate(rig_t *rig) {
     ++rig->gradients;
     if (rig->replay != NULL) {
@@ -202,7 +239,9 @@ void rig_evaluate(rig_t *rig) {
         rig->oracle->gradient(d, first_variables(rig), rig->x, rig->g);
         write_gradient(rig);
     }
-    if (is_spoilt(rig))
+    if (rig->accumulates)
+        accumulate(rig);
+    else if (is_spoilt(rig))
         spoil(rig);
 }
 
@@ -286,14 +325,6 @@ optim_status rig_continue(rig_t *rig, optim_status request) {
         request = optim_step(rig->opt);
     }
     return request;
-}
-
-/* What must not be read is filled with numbers that would be noticed. */
-static void fill_unread(rig_t *rig) {
-    const size_t d = rig_elements(rig);
-    for (size_t i = 0; i < d; ++i)
-        rig->g[i] = 12345;
-    write_gradient(rig);
 }
 
 optim_status rig_step(rig_t *rig) {

@@ -59,6 +59,8 @@ typedef struct rig {
     size_t poison_index;    /* ... at this live element ... */
     double poison_value;    /* ... with this; a loss asked for alone becomes this too */
     bool poison_loss;       /* the loss is what is spoilt, not the gradient */
+    bool accumulates;       /* hands over every gradient in four parts, of which the mean is the gradient */
+    bool loss_scaled;       /* multiplies its gradients by the library's loss scale */
     int stop_at;            /* leaves the step open instead of making this evaluation (0: never) */
 
     int evaluation;                      /* of the present step, counted from 1 */

@@ -100,6 +100,21 @@ static bool has_key(const entry_t *entry) {
     return entry->kind != OPTIM_SCHEDULE; /* a schedule's options are fixed when it is set */
 }
 
+static bool host_has(const char *name) {
+    const entry_t host = {OPTIM_ALGORITHM, "sgd"};
+    const size_t count = describe(host.kind, host.name).options;
+    for (size_t i = 0; i < count; ++i)
+        if (strcmp(option_at(&host, i).name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The option's name, with the wrapper's before it where the host has one of that name too. To be freed. */
+static char *key_of(const entry_t *entry, const optim_option *option) {
+    const bool shadowed = entry->kind == OPTIM_WRAPPER && host_has(option->name);
+    return check_text("%s%s%s", shadowed ? entry->name : "", shadowed ? "." : "", option->name);
+}
+
 /* Taken, or refused by the entry's own check of combinations; the default by itself is always taken. */
 static void take(const entry_t *entry, const optim_option *option, const range_t *range, double value) {
     handle_t h;
@@ -112,9 +127,11 @@ static void take(const entry_t *entry, const optim_option *option, const range_t
             fail_msg("the default itself is refused: \"%s\"", optim_error());
     } else if (has_key(entry)) {
         double got;
-        CHECK_OK(optim_get(h.opt, 0, option->name, &got));
+        char *key = key_of(entry, option);
+        CHECK_OK(optim_get(h.opt, 0, key, &got));
         if (got != value)
             fail_msg("\"%s\" reads back as %.17g", text, got);
+        free(key);
     }
     handle_close(&h);
     free(text);
@@ -154,16 +171,16 @@ static void set_each(const entry_t *entry, const optim_option *option, const ran
         handle_close(&h);
         return;
     }
-    char *qualified = check_text("%s.%s", entry->name, option->name);
+    char *qualified = check_text("%s.%s", entry->name, option->name), *plain = key_of(entry, option);
     double before, now;
-    CHECK_OK(optim_get(h.opt, 0, option->name, &before));
+    CHECK_OK(optim_get(h.opt, 0, plain, &before));
     for (int i = 0; i < range->outside_count; ++i) {
-        CHECK_REFUSED(optim_set(h.opt, -1, option->name, range->outside[i]), OPTIM_ERR_VALUE, option->name);
-        CHECK_OK(optim_get(h.opt, 0, option->name, &now));
+        CHECK_REFUSED(optim_set(h.opt, -1, plain, range->outside[i]), OPTIM_ERR_VALUE, option->name);
+        CHECK_OK(optim_get(h.opt, 0, plain, &now));
         assert_true(now == before);
     }
     for (int i = 0; i < range->inside_count; ++i) {
-        const char *key = entry->kind == OPTIM_WRAPPER && i % 2 == 1 ? qualified : option->name;
+        const char *key = entry->kind == OPTIM_WRAPPER && i % 2 == 1 ? qualified : plain;
         const optim_status status = optim_set(h.opt, i % 3 == 0 ? -1 : 0, key, range->inside[i]);
         CHECK_OK(optim_get(h.opt, 0, key, &now));
         if (status == OPTIM_OK)
@@ -174,28 +191,31 @@ static void set_each(const entry_t *entry, const optim_option *option, const ran
     }
     handle_close(&h);
     free(qualified);
+    free(plain);
 }
 
 /* After the first step: taken, or refused as what decides about memory or by the check of combinations. */
 static void set_late(const entry_t *entry, const optim_option *option, const range_t *range) {
     handle_t h;
     double before, now;
+    char *key = key_of(entry, option);
     if (handle_open(&h, entry, NULL) == OPTIM_OK) {
         CHECK_OK(optim_set_loss(h.opt, 1));
         if (optim_step(h.opt) == OPTIM_OK) {
             for (int i = 0; i < range->inside_count; ++i) {
-                CHECK_OK(optim_get(h.opt, 0, option->name, &before));
-                const optim_status status = optim_set(h.opt, -1, option->name, range->inside[i]);
-                CHECK_OK(optim_get(h.opt, 0, option->name, &now));
+                CHECK_OK(optim_get(h.opt, 0, key, &before));
+                const optim_status status = optim_set(h.opt, -1, key, range->inside[i]);
+                CHECK_OK(optim_get(h.opt, 0, key, &now));
                 if (status != OPTIM_OK && (!(status == OPTIM_ERR_ORDER || status == OPTIM_ERR_VALUE) ||
                                            !sentence_names(entry, option) || now != before))
-                    fail_msg("optim_set(\"%s\", %g) after a step: status %d, \"%s\"", option->name, range->inside[i],
-                             status, optim_error());
+                    fail_msg("optim_set(\"%s\", %g) after a step: status %d, \"%s\"", key, range->inside[i], status,
+                             optim_error());
                 assert_true(status != OPTIM_OK || now == range->inside[i]);
             }
         }
     }
     handle_close(&h);
+    free(key);
 }
 
 void check_options(void **state) {

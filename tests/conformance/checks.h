@@ -34,6 +34,10 @@ void check_skip(void **state);
 void check_error(void **state);
 void check_propagate(void **state);
 
+/* check_scale.c */
+void check_accumulate(void **state);
+void check_loss_scale(void **state);
+
 /* check_request.c */
 void check_requests(void **state);
 void check_cancel(void **state);

@@ -45,6 +45,12 @@ static bool sentence_names(const subject_t *s, const layout_t *layout) {
     return false;
 }
 
+/* With its defaults; but gradients are not clipped to a hundredth of the parameters, which is for networks: methods that
+ * compare loss and gradient would make it up by steps a hundred times as long. */
+static optim_status wrap(optim_t *opt, const char *wrapper) {
+    return optim_wrap(opt, wrapper, strcmp(wrapper, "agc") == 0 ? "clipping=2" : NULL);
+}
+
 static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     char *options =
         check_text("%s%s%s", s->options, *s->options != '\0' && *setup.extra != '\0' ? "," : "", setup.extra);
@@ -60,7 +66,7 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     if (setup.frozen != 0)
         rig->tensor[setup.frozen - 1].frozen = true;
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
-        status = optim_wrap(opt, s->wrap[i], NULL);
+        status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
         status = rig_lend(rig, opt);
     if (status == OPTIM_OK)
@@ -75,6 +81,8 @@ bool subject_searches(const subject_t *subject) {
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
+    rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
+    rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
     rig->sign = strstr(setup.extra, "maximize=1") == NULL ? 1 : -1; /* so that it is the same problem */
     const optim_status status = set_up(subject, setup, rig);
     if (status == OPTIM_OK)
@@ -104,6 +112,7 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
 bool subject_reads_loss(const subject_t *subject, setup_t setup) {
     rig_t *rig = subject_rig(subject, setup);
     rig->withhold_loss = true;
+    rig->accumulates = false;
     const bool reads = rig_step(rig) == OPTIM_ERR_LOSS;
     if (reads && !subject->is_variant && !(subject->needs & OPTIM_NEEDS_LOSS)) /* announced are the defaults' needs */
         fail_msg("%s wants the loss, which its description does not announce", subject->label);
@@ -138,7 +147,7 @@ static bool asks_for_loss(const subject_t *s) {
     optim_t *opt;
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
-        status = optim_wrap(opt, s->wrap[i], NULL);
+        status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
         status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
     if (status == OPTIM_OK)
@@ -186,27 +195,29 @@ static base_t base_of(const char *algorithm) {
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* A wrapper goes over every algorithm that holds a conversation, and over every so-and-so-many'th of the others, which
- * changes with the wrapper. */
+/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every so-and-so-many'th of the
+ * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
-    const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 119) / 120;
-    return describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT || (i + w) % stride == 0;
+    const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;
+    return (i + w) % (describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT ? 3 : stride) == 0;
 }
 
-/* A wrapper over sgd with momentum, over other algorithms, and under another wrapper. */
-static size_t wrapper_subjects(subject_t *list, size_t w) {
+static const base_t PAIR_BASES[] = {
+    {"sgd", "momentum=0.9"}, {"adamw", ""}, {"lamb", ""}, {"extragradient", ""}, {"lbfgs", ""}};
+enum { PAIRS = sizeof PAIR_BASES / sizeof *PAIR_BASES };
+
+/* A wrapper over sgd with momentum, over other algorithms, and under other wrappers. */
+static size_t wrapper_subjects(subject_t *list, size_t w, bool cross) {
     const size_t wrappers = optim_wrapper_count();
     const char *name = optim_wrapper_name(w);
-    const base_t sgd = {"sgd", "momentum=0.9"}, adamw = {"adamw", ""};
     size_t count = 0;
-    list[count++] = subject_new(sgd, name, NULL);
+    list[count++] = subject_new(PAIR_BASES[0], name, NULL);
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
-        if (is_base_of(optim_algorithm_name(i), i, w))
+        if (cross || is_base_of(optim_algorithm_name(i), i, w))
             list[count++] = subject_new(base_of(optim_algorithm_name(i)), name, NULL);
-    if (wrappers > 1)
-        list[count++] = subject_new(sgd, name, optim_wrapper_name((w + 1) % wrappers));
-    if (wrappers > 2)
-        list[count++] = subject_new(adamw, name, optim_wrapper_name((w + 2) % wrappers));
+    for (size_t other = 1; other < wrappers && (cross || other <= 2); ++other)
+        for (size_t i = cross ? 0 : other - 1; i < (cross ? (size_t)PAIRS : other); ++i)
+            list[count++] = subject_new(PAIR_BASES[i], name, optim_wrapper_name((w + other) % wrappers));
     return count;
 }
 
@@ -215,7 +226,9 @@ static bool is_mismatch(const subject_t *s) {
     optim_t *opt;
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
-        status = optim_wrap(opt, s->wrap[i], NULL);
+        status = wrap(opt, s->wrap[i]);
+    if (status == OPTIM_OK)
+        status = optim_memory(opt, NULL, NULL);
     optim_destroy(opt);
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
 }
@@ -254,9 +267,9 @@ static size_t variants(subject_t *list, const char *algorithm) {
     return count;
 }
 
-subject_t *subjects_new(size_t *count) {
+subject_t *subjects_new(bool cross, size_t *count) {
     const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
-    const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 3) * wrappers;
+    const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 1 + PAIRS * wrappers) * wrappers;
     subject_t *list = check_memory(room, sizeof *list);
     *count = 0;
     for (size_t i = 0; i < algorithms; ++i) {
@@ -264,7 +277,7 @@ subject_t *subjects_new(size_t *count) {
         *count += variants(list + *count, optim_algorithm_name(i));
     }
     for (size_t w = 0; w < wrappers; ++w)
-        *count += wrapper_subjects(list + *count, w);
+        *count += wrapper_subjects(list + *count, w, cross);
     *count = keep_matching(list, *count);
     return list;
 }

@@ -1,6 +1,6 @@
 /*
  * What the conformance checks are run on: every algorithm of the registry by itself and with each of its flags and
- * keywords changed, every wrapper over algorithms, and pairs of wrappers. Nothing here knows a method by name but for the two that every trainer has, sgd and adamw.
+ * keywords changed, every wrapper over algorithms, and pairs of wrappers. Nothing here knows a method by name but for the few under which pairs are tried.
  */
 #ifndef CONFORMANCE_SUBJECT_H
 #define CONFORMANCE_SUBJECT_H
@@ -24,8 +24,9 @@ typedef struct subject {
     bool has_output; /* some part answers with another point than the parameters */
 } subject_t;
 
-/* All of them but the combinations that are refused as such; to be released by subjects_free. */
-subject_t *subjects_new(size_t *count);
+/* All of them but the combinations that are refused as such; to be released by subjects_free. With `cross` every wrapper
+ * goes over every algorithm, and every pair of wrappers in both orders over some; else a sample of that. */
+subject_t *subjects_new(bool cross, size_t *count);
 void subjects_free(subject_t *subjects, size_t count);
 
 /* The description of one entry of the registry. */

@@ -34,6 +34,8 @@ static const named_check_t SUBJECT_CHECKS[] = {
     {"skip", check_skip},
     {"error", check_error},
     {"propagate", check_propagate},
+    {"accumulate", check_accumulate},
+    {"loss_scale", check_loss_scale},
     {"requests", check_requests},
     {"cancel", check_cancel},
     {"loss missing", check_loss_missing},
@@ -86,7 +88,7 @@ static void add(suite_t *suite, const named_check_t *check, const char *label, v
 
 static bool is_in(const subject_t *subject, suite_part_t part) {
     if (subject->wraps > 0)
-        return part == SUITE_WRAPPED;
+        return part == SUITE_WRAPPED || part == SUITE_CROSS;
     return part == (subject->is_variant ? SUITE_VARIANTS : SUITE_ALGORITHMS);
 }
 
@@ -143,7 +145,7 @@ static void keep_chosen(suite_t *suite) {
 int suite_run(suite_part_t part) {
     suite_t suite = {NULL, 0, 0};
     size_t subject_count, entry_count;
-    subject_t *subjects = subjects_new(&subject_count);
+    subject_t *subjects = subjects_new(part == SUITE_CROSS, &subject_count);
     entry_t *entries = entries_new(&entry_count);
     if (part == SUITE_ENTRIES)
         add_entries(&suite, entries, entry_count);

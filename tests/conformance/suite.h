@@ -6,7 +6,8 @@ typedef enum suite_part {
     SUITE_ENTRIES,    /* every entry of the registry: descriptions and options; what needs no subject */
     SUITE_ALGORITHMS, /* every algorithm by itself */
     SUITE_VARIANTS,   /* every algorithm with one flag or keyword changed */
-    SUITE_WRAPPED     /* wrappers over algorithms, and pairs of wrappers */
+    SUITE_WRAPPED,    /* wrappers over algorithms, and pairs of wrappers: a sample */
+    SUITE_CROSS       /* all of those */
 } suite_part_t;
 
 /*

@@ -86,3 +86,12 @@ double output_value(rig_t *rig) {
     free(values);
     return value;
 }
+
+void play_check_output(const rig_t *rig, const double *want, double tolerance) {
+    const size_t d = rig_elements(rig);
+    double *got = check_memory(d, sizeof *got);
+    CHECK_OK(optim_output(rig->opt, 0, got));
+    for (size_t i = 0; i < d; ++i)
+        CHECK_CLOSE(got[i], want[i], tolerance);
+    free(got);
+}

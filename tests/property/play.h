@@ -27,5 +27,7 @@ double play_length(size_t d, const double *a);
 
 /* The oracle at the output of the optimizer. */
 double output_value(rig_t *rig);
+/* Fails unless the output, of one f64 tensor, is what is wanted. */
+void play_check_output(const rig_t *rig, const double *want, double tolerance);
 
 #endif

@@ -27,7 +27,7 @@ static const option_t OPTIONS[] = {
 
 enum { V };
 static const state_t STATE[] = {
-    [V] = {"v", "momentum buffers", LIKE_PARAM, KEPT, .copies = "num_betas"},
+    [V] = {"v", "momentum buffers", LIKE_PARAM, FIRST_MOMENT, .copies = "num_betas"},
     {0},
 };
 

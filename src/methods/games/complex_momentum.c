@@ -38,8 +38,8 @@ static const option_t ADAM_OPTIONS[] = {
 
 enum { RE, IM, Z, G, V };
 #define COMMON_STATES                                                                                                  \
-    [RE] = {"re", "real part of the momentum", LIKE_PARAM, KEPT},                                                      \
-    [IM] = {"im", "its imaginary part", LIKE_PARAM, KEPT},                                                             \
+    [RE] = {"re", "real part of the momentum", LIKE_PARAM, FIRST_MOMENT},                                              \
+    [IM] = {"im", "its imaginary part", LIKE_PARAM, FIRST_MOMENT},                                                     \
     [Z] = {"z", "the point before player 1's step", LIKE_PARAM, RESTORE_POINT, .when = "alternating"},                 \
     [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP, .when = "alternating"}
 static const state_t MOMENTUM_STATES[] = {COMMON_STATES, {0}};

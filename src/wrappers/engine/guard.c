@@ -1,5 +1,6 @@
 /*
- * The engine's second layer: options of the whole handle, and the look at what arrives when nonfinite= asks for it.
+ * The engine's layer just outside the wrappers: options of the whole handle, and the look at what arrives when nonfinite=
+ * or a loss scale asks for it.
  * Without wrappers in between the look is left to the engine's inner layer, which may be summing the gradient anyway.
  */
 #include <math.h>
@@ -24,7 +25,9 @@ static void nonfinite(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    if (s->option[NONFINITE] == NONFINITE_PROPAGATE || (s->searches && !s->first))
+    const bool looks = s->check_finite || s->option[NONFINITE] != NONFINITE_PROPAGATE;
+    s->check_finite = false;
+    if (!looks || (s->searches && !s->first))
         return OPTIM_OK;
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);

@@ -1,5 +1,5 @@
 /*
- * The engine's outermost layer: direction and scale of every gradient that arrives.
+ * The engine's last layer but one: direction and scale of every gradient that arrives.
  *
  *     g <- -g if maximize,  g <- grad_scale g
  */
@@ -34,7 +34,7 @@ static optim_status advance(step_t *s) {
         const group_t group = step_group(s, i);
         scales |= group.option[MAXIMIZE] != 0 || group.option[GRAD_SCALE] != 1;
     }
-    if (scales)
+    if (scales && s->accumulation != ACCUMULATION_MEAN)
         step_filter(s, 0);
     return OPTIM_OK;
 }

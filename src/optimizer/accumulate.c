@@ -1,0 +1,60 @@
+/* Gradients of several micro-batches as one. */
+#include "base/error.h"
+#include "optimizer/optimizer.h"
+
+static double *number(const optim_t *opt, enum accumulate_state which) {
+    return optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE)->scalar[which];
+}
+
+bool accumulation_exists(const optim_t *opt) {
+    return opt->engine.planned && *number(opt, ACCUMULATE_COUNT) > 0;
+}
+
+double accumulation_count(const optim_t *opt) {
+    return *number(opt, ACCUMULATE_COUNT);
+}
+
+const void *accumulation_sum(const optim_t *opt, size_t tensor) {
+    const layer_t *layer = optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE);
+    return layer->slot[tensor * layer->states + ACCUMULATE_SUM].at;
+}
+
+double accumulation_loss(const optim_t *opt) {
+    return *number(opt, ACCUMULATE_LOSS) / *number(opt, ACCUMULATE_COUNT);
+}
+
+void accumulation_clear(optim_t *opt) {
+    *number(opt, ACCUMULATE_COUNT) = *number(opt, ACCUMULATE_LOSS) = 0;
+}
+
+static optim_status check_call(const optim_t *opt) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status != OPTIM_OK)
+        return status;
+    const layer_t *layer = optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE);
+    if (layer->values[0].base[ACCUMULATE] == 0) /* as it was set: memory does not follow schedules */
+        return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
+                                          "accumulate=1");
+    if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
+        return error_set(OPTIM_ERR_OPEN, "the open request asks for no gradient that could be accumulated");
+    return OPTIM_OK;
+}
+
+optim_status optim_accumulate(optim_t *opt) {
+    optim_status status = check_call(opt);
+    if (status == OPTIM_OK && opt->open == OPTIM_OK)
+        status = step_ready(opt);
+    if (status == OPTIM_OK)
+        status = refuse_missing_loss(opt);
+    if (status != OPTIM_OK)
+        return status;
+    opt->engine.filters.count = 0;
+    opt->accumulation = ACCUMULATION_ADDS;
+    opt->loss = opt->has_loss ? opt->loss : 0;
+    const int outermost = opt->engine.layer_count - 1;
+    status = step_deliver(opt, outermost, outermost - (REGISTRY_ENGINE_COUNT - 1 - REGISTRY_ENGINE_ACCUMULATE));
+    pass_flush(&opt->engine, &(pass_end_t){.zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0});
+    opt->engine.filters.count = 0;
+    opt->has_loss = false;
+    return status;
+}

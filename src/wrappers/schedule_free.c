@@ -1,0 +1,123 @@
+/*
+ * schedule_free: gradients at y, inner steps at z, answer x, an average that needs no schedule.
+ *
+ * Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2024, arXiv:2405.15682; around any method.
+ *
+ *     1. z <- z - lr weight_decay_at_y y;   the inner step from z with the gradient at y
+ *     2. lr_max = largest lr so far,  w = t^r lr_max^weight_lr_power,  W <- W + w,  c = w / W (0 if W = 0)
+ *     3. x <- (1 - c) x + c z;   y = z + b (x - z),  b = momentum
+ *
+ * The parameters are y; x = y = z at the start. lr is the inner method's as this step uses it, times its number d if it
+ * estimates one; the inner method's own decay acts at z. Evaluation point: x. State: z, x, 8 bytes a parameter in f32.
+ */
+#include <string.h>
+#include <tgmath.h>
+
+#include "engine/method.h"
+
+enum { MOMENTUM, WEIGHT_DECAY_AT_Y, R, WEIGHT_LR_POWER };
+static const option_t OPTIONS[] = {
+    [MOMENTUM] = {"momentum", 0.9, "(0,1)", "b: where the gradient is taken between z (0) and x (1)"},
+    [WEIGHT_DECAY_AT_Y] = {"weight_decay_at_y", 0, "[0,inf)", "decay of z along y"},
+    [R] = {"r", 0, "[0,inf)", "power of t in the weights of the average"},
+    [WEIGHT_LR_POWER] = {"weight_lr_power", 2, "[0,inf)", "power of the largest lr in them"},
+    {0},
+};
+
+enum { Z, X, B, LR_MAX, W, C };
+static const state_t STATE[] = {
+    [Z] = {"z", "the inner method's parameters", LIKE_PARAM, KEPT, .from_param = true},
+    [X] = {"x", "the average of z", LIKE_PARAM, KEPT, .from_param = true},
+    [B] = {"b", "of the present y", PER_METHOD, KEPT},
+    [LR_MAX] = {"lr_max", "largest lr so far", PER_GROUP, KEPT},
+    [W] = {"W", "sum of the weights", PER_GROUP, KEPT},
+    [C] = {"c", "weight of the present z", PER_GROUP, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double b, c, decay;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){
+        .b = *group->scalar[B],
+        .c = *group->scalar[C],
+        .decay = group_step_size(group) * o[WEIGHT_DECAY_AT_Y],
+    };
+}
+
+static void begin(const tile_t *t) {
+    const real decay = (real)((const scalars_t *)t->scalars)->decay;
+    real *restrict p = t->p;
+    const real *restrict z = t->state[Z];
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = z[i] - decay * p[i]; /* 1. */
+}
+
+static inline real interpolate(real z, real x, real b) {
+    return z + b * (x - z);
+}
+
+static void average(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real b = (real)k->b, c = (real)k->c, one_c = (real)(1 - k->c);
+    real *restrict p = t->p, *restrict z = t->state[Z], *restrict x = t->state[X];
+    for (size_t i = 0; i < t->n; ++i) {
+        z[i] = p[i];
+        x[i] = one_c * x[i] + c * z[i]; /* 3. */
+        p[i] = interpolate(z[i], x[i], b);
+    }
+}
+
+/* The inner step failed: y again. */
+static void undo(const tile_t *t) {
+    const real b = (real)((const scalars_t *)t->scalars)->b;
+    real *restrict p = t->p;
+    const real *restrict z = t->state[Z], *restrict x = t->state[X];
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = interpolate(z[i], x[i], b);
+}
+
+static void output(const tile_t *t) {
+    memcpy(t->out, t->state[X], t->n * sizeof(real));
+}
+
+enum { BEGIN, AVERAGE, UNDO };
+
+static optim_status advance(step_t *s) {
+    step_update(s, BEGIN);
+    return OPTIM_OK;
+}
+
+static void finish(step_t *s) {
+    for (int i = 0; i < s->groups; ++i) { /* 2. */
+        const group_t group = step_group(s, i);
+        const double *o = group.option;
+        double *lr_max = group.scalar[LR_MAX], *sum = group.scalar[W];
+        *lr_max = fmax(*lr_max, group_step_size(&group));
+        const double w = pow(s->t, o[R]) * pow(*lr_max, o[WEIGHT_LR_POWER]);
+        *sum += w;
+        *group.scalar[C] = *sum > 0 ? w / *sum : 0;
+    }
+    *s->scalar[B] = s->option[MOMENTUM];
+    step_update(s, AVERAGE);
+}
+
+const method_t METHOD(schedule_free) = {
+    .name = "schedule_free",
+    .purpose = "an average in place of a schedule: gradients between the average and the inner method's point",
+    .citation = "Defazio et al.: The Road Less Scheduled, 2024, arXiv:2405.15682",
+    .evaluations = "none of its own",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = STEPS_ELSEWHERE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .finish = finish,
+    .undo_kernel = UNDO,
+    .kernels = {[BEGIN] = begin, [AVERAGE] = average, [UNDO] = undo},
+    .output = output,
+};
