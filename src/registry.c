@@ -8,13 +8,18 @@
 
 /* Each descriptor exists once per precision and instruction-set level. */
 #define DECLARE_AT(name, level) extern const method_t method_##name##_f32_##level, method_##name##_f64_##level;
-#define AT(name, level) {{&method_##name##_f32_##level, &method_##name##_f64_##level}}
+#define AT(name, level)                                                                                                \
+    {                                                                                                                  \
+        { &method_##name##_f32_##level, &method_##name##_f64_##level }                                                 \
+    }
 #ifdef GRADOPT_X86_LEVELS
 #define DECLARE(name) DECLARE_AT(name, base) DECLARE_AT(name, v3) DECLARE_AT(name, v4)
-#define LEVELS(name) {AT(name, base), AT(name, v3), AT(name, v4)}
+#define LEVELS(name)                                                                                                   \
+    { AT(name, base), AT(name, v3), AT(name, v4) }
 #else
 #define DECLARE(name) DECLARE_AT(name, base)
-#define LEVELS(name) {AT(name, base)}
+#define LEVELS(name)                                                                                                   \
+    { AT(name, base) }
 #endif
 
 #define METHOD(name) DECLARE(name)

@@ -156,7 +156,7 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
     return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
 }
 
-/* ---- plan.c ---- */
+/* ---- sizes.c ---- */
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);
@@ -167,6 +167,8 @@ size_t state_reals(const method_t *method, const state_t *state, const tensor_t 
 bool state_is_by_element(const state_t *state);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
+
+/* ---- plan.c ---- */
 
 /* The value that a state begins with: by options as they were set, not as a schedule moves them. */
 double state_initial(const layer_t *layer, const state_t *state, int group);

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/error.h"
+
 void complain(complaints_t *complaints, const char *format, ...) {
     char *at = complaints->text + complaints->used;
     const size_t room = sizeof complaints->text - complaints->used;
@@ -25,9 +27,11 @@ void complain(complaints_t *complaints, const char *format, ...) {
     ++complaints->shown;
 }
 
-const char *complaints_rest(complaints_t *complaints, char *text, size_t size) {
-    text[0] = '\0';
+optim_status complaints_end(const complaints_t *complaints, const char *source) {
+    char rest[40] = "";
+    if (complaints->count == 0)
+        return OPTIM_OK;
     if (complaints->count > complaints->shown)
-        (void)snprintf(text, size, "; and %zu more", complaints->count - complaints->shown);
-    return text;
+        (void)snprintf(rest, sizeof rest, "; and %zu more", complaints->count - complaints->shown);
+    return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: %s%s", source, complaints->text, rest);
 }

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "optim/optim.h"
+
 enum { COMPLAINTS_TEXT = 320 };
 
 typedef struct complaints {
@@ -17,7 +19,7 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void complain(complaints_t *complaints, const char *format, ...);
 
-/* "; and 3 more things", or "". */
-const char *complaints_rest(complaints_t *complaints, char *text, size_t size);
+/* OPTIM_OK if there are none; otherwise the error that `source` does not fit this optimizer, with all of them. */
+optim_status complaints_end(const complaints_t *complaints, const char *source);
 
 #endif

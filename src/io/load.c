@@ -87,7 +87,6 @@ static bool same_shape(const json_t *a, const json_t *b) {
 
 static optim_status match_pieces(load_t *load) {
     complaints_t complaints = {.used = 0};
-    char rest[40];
     for (size_t i = 0; i < load->pieces.count; ++i) {
         const piece_t *piece = &load->pieces.piece[i];
         safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
@@ -103,10 +102,7 @@ static optim_status match_pieces(load_t *load) {
     for (size_t i = 0; i < load->file.count; ++i)
         if (!load->file.entries[i].taken && record_is_planned(&load->record))
             complain(&complaints, "its array \"%.80s\" is unknown here", load->file.entries[i].name);
-    if (complaints.count == 0)
-        return OPTIM_OK;
-    return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: %s%s", load->source->name, complaints.text,
-                     complaints_rest(&complaints, rest, sizeof rest));
+    return complaints_end(&complaints, load->source->name);
 }
 
 static optim_status read_piece(load_t *load, const piece_t *piece, char *to, size_t stride) {

@@ -37,6 +37,9 @@ typedef struct record {
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
+/* The text under `key`, "" if there is none. */
+const char *record_text(const json_t *object, const char *key);
+
 /* Whether the handle had taken its states' memory when it was saved. */
 bool record_is_planned(const record_t *record);
 

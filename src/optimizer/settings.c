@@ -143,8 +143,8 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
         return status;
     *base = value;
     status = layer_check(setting->layer, group);
-    const bool other_states =
-        opt->engine.planned && changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
+    const bool other_states = opt->engine.planned &&
+                              changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK)
         status = scheduled_check(opt, setting, group, value);

@@ -21,7 +21,6 @@ enum { LONGEST = 130 };
 
 /* ---- Levels ---- */
 
-
 typedef struct level {
     const char *name;
     const primitives_t *primitives;

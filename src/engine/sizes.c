@@ -1,0 +1,176 @@
+/* How much memory the states and the scratch of a handle take. */
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/sizes.h"
+#include "engine/storage.h"
+
+double method_option(const method_t *method, const char *name, const double *option) {
+    return option[option_find(method->options, name, strlen(name))];
+}
+
+size_t state_copies(const method_t *method, const state_t *state, const double *option) {
+    if (state->when != NULL && method_option(method, state->when, option) == 0)
+        return 0;
+    if (state->copies != NULL)
+        return (size_t)method_option(method, state->copies, option);
+    return state->numbers > 0 ? state->numbers : 1;
+}
+
+static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor);
+
+size_t tensor_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+    const double *option = layer_option(layer, tensor->group);
+    if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
+        return 0;
+    return state->per_moment ? tensor_moments(engine, tensor) : state_copies(layer->method, state, option);
+}
+
+/* First moments that the tensor's method keeps. */
+static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    size_t count = 0;
+    for (const state_t *state = owner->method->states; state != NULL && state->name != NULL; ++state)
+        if (state->role == FIRST_MOMENT && state->count == NULL)
+            count += tensor_copies(engine, owner, state, tensor);
+    return count;
+}
+
+bool state_is_by_element(const state_t *state) {
+    return state->shape == LIKE_PARAM && state->count == NULL && state->every == NULL;
+}
+
+size_t state_stride(const method_t *method, const state_t *state, const double *option) {
+    return state->every == NULL ? 1 : (size_t)method_option(method, state->every, option);
+}
+
+size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option) {
+    const size_t stride = state_stride(method, state, option);
+    return state->count == NULL ? tensor->count / stride + (tensor->count % stride != 0) : state->count(tensor, option);
+}
+
+size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+    const size_t reals = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
+    return storage_bytes(storage_form(engine, layer, state, tensor), tensor, reals);
+}
+
+size_t state_count(const method_t *method) {
+    size_t count = 0;
+    while (method->states != NULL && method->states[count].name != NULL)
+        ++count;
+    return count;
+}
+
+size_t state_skew(const tensor_t *tensor, size_t state) {
+    enum { LONG = 1 << 16, PAGE_LINES = 64, STEP_LINES = 13 };
+    return tensor->count < LONG ? 0 : (state + 1) * STEP_LINES % PAGE_LINES * MEMORY_ALIGNMENT;
+}
+
+/* Adds to *total the bytes of `state` for this tensor, each copy on its own cache lines; false: overflow. */
+static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
+                            size_t *total) {
+    size_t bytes = state_bytes(engine, layer, state, tensor);
+    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(engine, layer, state, tensor), &bytes) &&
+           size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
+}
+
+size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_only) {
+    size_t count = 0;
+    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (kept_only && !state_is_kept(state))
+            continue;
+        if (state->shape == PER_METHOD)
+            count += state_copies(layer->method, state, layer_option(layer, layer->first_group));
+        for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
+            count += layer_covers(layer, g) ? state_copies(layer->method, state, layer_option(layer, g)) : 0;
+        for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i)
+            count += tensor_copies(engine, layer, state, &engine->tensors[i]);
+    }
+    return count;
+}
+
+static bool needs_of_states(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+    size_t widened = 0;
+    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+        if (state->shape != LIKE_PARAM)
+            continue;
+        const stored_t form = storage_form(engine, layer, state, tensor);
+        widened += form == STORED_REAL ? 0 : tensor_copies(engine, layer, state, tensor);
+        needs->has_codes |= form == STORED_INT8;
+        if (!state_add_bytes(engine, layer, state, tensor, &needs->arena) ||
+            (state_is_kept(state) && !state_add_bytes(engine, layer, state, tensor, &needs->kept)))
+            return false;
+        needs->arena +=
+            state_skew(tensor, (size_t)(state - layer->method->states)); /* a few lines: see the bound above */
+    }
+    widened += layer->method->moment_kernel != 0 ? 1 : 0;
+    needs->widened = widened > needs->widened ? widened : needs->widened;
+    return true;
+}
+
+static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+    const double *option = layer_option(layer, tensor->group);
+    if (option == NULL)
+        return true;
+    if (!needs_of_states(engine, layer, tensor, needs))
+        return false;
+    if (tensor_is_whole(tensor, layer->method)) {
+        const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
+        const size_t reals = layer->method->workspace == NULL ? 0 : layer->method->workspace(tensor, option);
+        size_t work;
+        if (!size_multiply(reals, tensor_real(tensor), &work))
+            return false;
+        needs->whole = whole > needs->whole ? whole : needs->whole;
+        needs->work = work > needs->work ? work : needs->work;
+    }
+    return true;
+}
+
+static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
+            if (layer_option(layer, tensor->group) != NULL &&
+                storage_form(engine, layer, state, tensor) != STORED_REAL &&
+                tensor_copies(engine, layer, state, tensor) > 0)
+                return true;
+    }
+    return false;
+}
+
+/* Tiles hold whole blocks of 8-bit states; those that are widened stay in the first-level cache. */
+static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
+    const bool widened =
+        dtype_size(tensor->dtype) == 2 || tensor->grad_dtype != tensor->dtype || has_short_state(engine, tensor);
+    const size_t longest = widened ? WIDENED_ELEMENTS : TILE_ELEMENTS;
+    return (longest < tensor->block ? tensor->block : longest) / tensor->block * tensor->block;
+}
+
+static void tensors_measure(const engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        tensor->block = storage_block(engine, tensor);
+        tensor->tile = tile_elements(engine, tensor);
+    }
+}
+
+optim_status needs_of(const engine_t *engine, needs_t *needs) {
+    *needs = (needs_t){0};
+    tensors_measure(engine);
+    for (int l = 0; l < engine->layer_count; ++l) {
+        needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
+        for (size_t i = 0; i < engine->tensor_count; ++i)
+            if (!needs_of_tensor(engine, engine->layers[l], &engine->tensors[i], needs))
+                return error_set(OPTIM_ERR_SIZE,
+                                 "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
+                                 engine->layers[l]->name, engine->tensors[i].name);
+    }
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        needs->tiles += tensor->count / tensor->tile + (tensor->count % tensor->tile != 0);
+        needs->rows += tensor_rows(tensor);
+        needs->elements += tensor->count;
+    }
+    return OPTIM_OK;
+}

@@ -1,0 +1,29 @@
+/* What the plan measures before it takes memory. */
+#ifndef ENGINE_SIZES_H
+#define ENGINE_SIZES_H
+
+#include "engine/engine.h"
+
+typedef struct needs {
+    size_t arena, kept; /* bytes of states, and of those that live between steps */
+    size_t work, whole; /* bytes for whole-tensor kernels */
+    size_t elements, tiles, rows;
+    size_t widened; /* most tiles of short states that a kernel needs at once */
+    bool sums_rows, has_codes;
+} needs_t;
+
+/* Measures everything, and the tiles of every tensor. Errors: SIZE. */
+optim_status needs_of(const engine_t *engine, needs_t *needs);
+
+/* Rows of a method's state table. */
+size_t state_count(const method_t *method);
+/* Copies of this state that this tensor has, and bytes of one. */
+size_t tensor_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
+size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
+/* Bytes before row `state` of a table: states of long tensors begin at different places of a page, because streams at the
+ * same place get in each other's way. */
+size_t state_skew(const tensor_t *tensor, size_t state);
+/* A layer's numbers: all, or those that live between steps. */
+size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_only);
+
+#endif

@@ -1,0 +1,226 @@
+/* A record onto a handle: options, numbers, schedules, counters. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/number.h"
+#include "io/complaints.h"
+#include "io/record.h"
+
+static bool read_number(const json_t *json, double *value) {
+    const char *text = json_string_value(json);
+    if (text == NULL)
+        return false;
+    if (strcmp(text, "nan") == 0) {
+        *value = (double)NAN;
+        return true;
+    }
+    return number_parse(text, strlen(text), value);
+}
+
+/* ---- Options ---- */
+
+/* The record's group that is for this group of the layer, or NULL: what the whole handle shares has group 0. */
+static const json_t *group_of(const record_t *record, const optim_t *opt, int l, int group, bool exactly) {
+    const layer_t *layer = opt->engine.layers[l];
+    if (layer->values[group].base == NULL)
+        return NULL;
+    const int from = layer->per_group ? record->from[group] : 0;
+    if (from < 0 || (layer->per_group && exactly && !record->exact[group]))
+        return NULL;
+    char key[16];
+    (void)snprintf(key, sizeof key, "%d", from);
+    return json_object_get(json_object_get(record->layer[l], "groups"), key);
+}
+
+static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
+                                const json_t *options) {
+    const option_t *table = layer->method->options;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)options, key, value) {
+        const char *text = json_string_value(value);
+        const int i = option_find(table, key, strlen(key));
+        if (i < 0 || text == NULL)
+            return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
+                             record->source, layer->name, key);
+        double number;
+        const optim_status status = option_parse(&table[i], text, strlen(text), &number);
+        if (status != OPTIM_OK)
+            return status;
+        double *base = &layer->values[group].base[i];
+        if (opt->engine.planned && option_decides_memory(layer, table[i].name, *base, number))
+            return error_set(OPTIM_ERR_CHECKPOINT,
+                             "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
+                             "that is taken already; load it before the first step",
+                             record->source, key, text);
+        layer->values[group].now[i] = *base = number;
+    }
+    return OPTIM_OK;
+}
+
+optim_status record_apply_options(const record_t *record, optim_t *opt) {
+    for (int l = 0; l < opt->engine.layer_count; ++l)
+        for (int g = 0; g < opt->engine.group_count; ++g) {
+            const json_t *group = group_of(record, opt, l, g, true);
+            if (group == NULL)
+                continue;
+            layer_t *layer = opt->engine.layers[l];
+            optim_status status = apply_group(record, opt, layer, g, json_object_get(group, "options"));
+            if (status == OPTIM_OK)
+                status = layer_check(layer, g);
+            if (status != OPTIM_OK)
+                return status;
+        }
+    return OPTIM_OK;
+}
+
+/* ---- Numbers ---- */
+
+/* One state's numbers out of `object`. */
+static void read_state(const layer_t *layer, size_t k, int group, const json_t *object, assignment_t *list,
+                       size_t *count, complaints_t *complaints) {
+    const state_t *state = &layer->method->states[k];
+    const json_t *values = json_object_get(object, state->name);
+    const size_t copies = state_copies(layer->method, state, layer_option(layer, group));
+    double *at = layer->scalar[(size_t)group * layer->states + k];
+    if (json_array_size(values) != copies) {
+        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", layer->name, state->name,
+                 json_array_size(values), copies);
+        return;
+    }
+    for (size_t i = 0; i < copies; ++i) {
+        assignment_t *assignment = &list[(*count)++];
+        assignment->at = at + i;
+        if (!read_number(json_array_get(values, i), &assignment->value))
+            complain(complaints, "\"%s.%s\" is not a number there", layer->name, state->name);
+    }
+}
+
+static void read_layer(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
+                       complaints_t *complaints) {
+    const layer_t *layer = opt->engine.layers[l];
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        if (!state_is_kept(state))
+            continue;
+        if (state->shape == PER_METHOD)
+            read_state(layer, k, layer->first_group, json_object_get(record->layer[l], "numbers"), list, count,
+                       complaints);
+        for (int g = 0; state->shape == PER_GROUP && g < opt->engine.group_count; ++g) {
+            const json_t *group = group_of(record, opt, l, g, false);
+            if (group != NULL && layer_covers(layer, g))
+                read_state(layer, k, g, json_object_get(group, "numbers"), list, count, complaints);
+        }
+    }
+}
+
+optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
+    size_t most = 1;
+    complaints_t complaints = {.used = 0};
+    for (int l = 0; l < opt->engine.layer_count; ++l)
+        most += opt->engine.layers[l]->number_count;
+    *count = 0;
+    *list = malloc(most * sizeof **list);
+    if (*list == NULL)
+        return error_nomem("loading a checkpoint");
+    for (int l = 0; l < opt->engine.layer_count; ++l)
+        read_layer(record, opt, l, *list, count, &complaints);
+    return complaints_end(&complaints, record->source);
+}
+
+/* ---- Schedules ---- */
+
+/* The layer of the handle that the record's layer number `index` is. */
+static int layer_at(const record_t *record, const optim_t *opt, json_int_t index) {
+    const json_t *wanted = index < 0 ? NULL : json_array_get(json_object_get(record->json, "layers"), (size_t)index);
+    for (int l = 0; wanted != NULL && l < opt->engine.layer_count; ++l)
+        if (record->layer[l] == wanted)
+            return l;
+    return -1;
+}
+
+/* What reports have taught it. On an error the schedule is gone. */
+static optim_status read_schedule_state(const record_t *record, const json_t *json, scheduled_t *made) {
+    const json_t *list = json_object_get(json, "state");
+    const size_t count = schedule_state_count(made->run);
+    double *state = calloc(count + 1, sizeof *state);
+    optim_status status = state == NULL ? error_nomem("loading a checkpoint") : OPTIM_OK;
+    bool read = json_array_size(list) == count;
+    for (size_t i = 0; status == OPTIM_OK && read && i < count; ++i)
+        read = read_number(json_array_get(list, i), &state[i]);
+    if (status == OPTIM_OK && !read)
+        status =
+            error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: the state of schedule \"%s\" is another",
+                      record->source, made->run->schedule->name);
+    if (status == OPTIM_OK)
+        schedule_state_write(made->run, state);
+    else
+        schedule_destroy(made->run);
+    free(state);
+    return status;
+}
+
+static optim_status make_schedule(const record_t *record, const optim_t *opt, const json_t *json, int l, int group,
+                                  scheduled_t *made) {
+    layer_t *layer = opt->engine.layers[l];
+    const char *option = record_text(json, "option"), *name = record_text(json, "name"),
+               *options = record_text(json, "options");
+    const int i = option_find(layer->method->options, option, strlen(option));
+    if (i < 0 || option_is_text(&layer->method->options[i]))
+        return error_set(OPTIM_ERR_CHECKPOINT,
+                         "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
+                         layer->name, option);
+    const setting_t setting = {layer, i};
+    const optim_status status = scheduled_make(&setting, group, name, options, made);
+    return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
+}
+
+optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {
+    const json_t *schedules = json_object_get(record->json, "schedules");
+    const size_t groups = (size_t)opt->engine.group_count, total = json_array_size(schedules);
+    size_t most;
+    optim_status status = OPTIM_OK;
+    *count = 0;
+    *made = size_multiply(total, groups, &most) ? calloc(most + 1, sizeof **made) : NULL;
+    if (*made == NULL)
+        return error_nomem("loading a checkpoint");
+    for (size_t i = 0; i < total; ++i) {
+        const json_t *json = json_array_get(schedules, i);
+        const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
+        const json_int_t from = json_integer_value(json_object_get(json, "group"));
+        for (int g = 0; status == OPTIM_OK && l >= 0 && g < opt->engine.group_count; ++g) {
+            const layer_t *layer = opt->engine.layers[l];
+            const bool taken = layer->per_group ? record->exact[g] && record->from[g] == from : g == 0;
+            if (taken && layer->values[g].base != NULL &&
+                (status = make_schedule(record, opt, json, l, g, &(*made)[*count])) == OPTIM_OK)
+                ++*count;
+        }
+    }
+    if (status == OPTIM_OK)
+        return OPTIM_OK;
+    for (size_t i = 0; i < *count; ++i)
+        schedule_destroy((*made)[i].run);
+    free(*made);
+    *made = NULL;
+    return status;
+}
+
+/* ---- Counters ---- */
+
+void record_apply_counters(const record_t *record, optim_t *opt) {
+    opt->steps = json_integer_value(json_object_get(record->json, "steps"));
+    opt->skipped = json_integer_value(json_object_get(record->json, "skipped"));
+    opt->engine.draws = (uint64_t)json_integer_value(json_object_get(record->json, "draws"));
+    for (int l = 0; l < opt->engine.layer_count; ++l) {
+        layer_t *layer = opt->engine.layers[l];
+        const json_t *held = json_object_get(record->layer[l], "held");
+        layer->holds_gradient = read_number(json_array_get(held, 0), &layer->held_loss) &&
+                                read_number(json_array_get(held, 1), &layer->held_norm);
+        const json_int_t sample = json_integer_value(json_object_get(record->layer[l], "sample"));
+        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_FULL ? (int)sample : OPTIM_SAMPLE_FRESH;
+    }
+}
