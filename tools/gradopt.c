@@ -69,10 +69,13 @@ static void print_record(const json_t *record) {
     printf("written by libgradopt %s after %" JSON_INTEGER_FORMAT " steps (%" JSON_INTEGER_FORMAT " passed over)\n\n",
            text_of(record, "library"), json_integer_value(json_object_get(record, "steps")),
            json_integer_value(json_object_get(record, "skipped")));
-    json_array_foreach(json_object_get(record, "layers"), i, each) print_layer(each);
-    json_array_foreach(json_object_get(record, "schedules"), i, each)
+    json_array_foreach(json_object_get(record, "layers"), i, each) {
+        print_layer(each);
+    }
+    json_array_foreach(json_object_get(record, "schedules"), i, each) {
         printf("schedule of %s in group %" JSON_INTEGER_FORMAT ": %s(%s)\n", text_of(each, "option"),
                json_integer_value(json_object_get(each, "group")), text_of(each, "name"), text_of(each, "options"));
+    }
     printf("\n");
 }
 

@@ -49,13 +49,14 @@ static void make(quantize_table_t *table, bool is_signed) {
             i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
         table->middle_f32[i] = not_above(table->middle[i]);
     }
-    table->cell[0][0] = table->cell[1][0] = search(table, 0);
+    int32_t *positive = table->cell, *negative = table->cell + 1 + QUANTIZE_CELLS;
+    positive[0] = negative[0] = search(table, 0);
     for (int i = 0; i < QUANTIZE_CELLS; ++i) {
         const int mantissas = 1 << QUANTIZE_MANTISSA_BITS, exponent = i / mantissas - (QUANTIZE_EXPONENTS - 1);
         const double low = ldexp(1 + (double)(i % mantissas) / mantissas, exponent);
         const double high = ldexp(1 + (double)(i % mantissas + 1) / mantissas, exponent);
-        table->cell[0][1 + i] = search(table, low);
-        table->cell[1][1 + i] = search(table, -high);
+        positive[1 + i] = search(table, low);
+        negative[1 + i] = search(table, -high);
     }
 }
 
@@ -80,7 +81,7 @@ static inline int32_t cell_code(const quantize_table_t *table, float y) {
     memcpy(&bits, &y, sizeof bits);
     const int32_t place = ((bits & INT32_MAX) >> (23 - QUANTIZE_MANTISSA_BITS)) - BEFORE;
     const int32_t cell = place < 0 ? 0 : place > QUANTIZE_CELLS ? QUANTIZE_CELLS : place;
-    return table->cell[0][cell + (bits < 0 ? 1 + QUANTIZE_CELLS : 0)];
+    return table->cell[cell + (bits < 0 ? 1 + QUANTIZE_CELLS : 0)];
 }
 
 /* The code one lower where the value has another sign than what it stands for. */

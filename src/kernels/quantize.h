@@ -21,9 +21,10 @@ typedef struct quantize_table {
     float value[QUANTIZE_CODES];      /* rising; the real values rounded to binary32 */
     double middle[QUANTIZE_CODES];    /* between value i and i + 1; the last is infinite */
     float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
-    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0. No cell holds
-     * more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers to gather. */
-    int32_t cell[2][1 + QUANTIZE_CELLS];
+    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0, both times. No cell
+     * holds more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers to
+     * gather. */
+    int32_t cell[2 * (1 + QUANTIZE_CELLS)];
 } quantize_table_t;
 
 typedef struct quantizer {

@@ -119,7 +119,7 @@ static void estimate(const tile_t *t) { /* lines 1 to 4 */
         coupled_no_terms(t, 2);
     if (k->stays)
         return;
-    if (k->slice_p == 1)
+    if (k->slice_p <= 1)
         kept(t, 1);
     else
         kept(t, k->slice_p);
