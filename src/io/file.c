@@ -176,8 +176,7 @@ optim_status file_replace(const char *path, writer_t *writer, const void *contex
     if (partial == NULL || folder == NULL)
         status = error_nomem("saving");
     else {
-        memcpy(partial, target, length);
-        memcpy(partial + length, SUFFIX, sizeof SUFFIX);
+        (void)snprintf(partial, length + sizeof SUFFIX, "%s%s", target, SUFFIX);
         status = open_partial(partial, &descriptor);
     }
     if (status == OPTIM_OK)
