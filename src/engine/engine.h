@@ -113,7 +113,6 @@ typedef struct engine {
     size_t tile_count;
     size_t *part; /* tiles of part i: part[i] .. part[i+1] */
     int parts;
-    long process;  /* in which the plan was made: OpenMP's threads do not survive fork */
     void *arena;   /* states */
     char *scratch; /* everything below but the parts' own */
     size_t state_bytes, scratch_bytes;

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -222,7 +221,6 @@ optim_status plan_build(engine_t *engine) {
     engine->state_bytes = state_bytes;
     engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes);
     engine->planned = true;
-    engine->process = (long)getpid();
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);
     plan_initialise(engine, true);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -91,27 +92,81 @@ static void inside_a_parallel_region(void **state) {
     job_free(&alone);
 }
 
-/* A child has none of its parent's threads: a handle made before the fork must go on without them. */
-static void after_a_fork(void **state) {
-    job_t job;
-    const int64_t dims[] = {N};
-    optim_t *opt;
+/* Whether a child of this process finds what it does good; one that waits for threads it does not have is ended. */
+static bool child_succeeds(bool (*work)(void *), void *argument) {
     int status = 0;
-    (void)state;
-    job_make(&job, 2);
-    assert_int_equal(optim_create(&opt, "adamw", NULL), OPTIM_OK);
-    assert_int_equal(optim_set_threads(opt, 2), OPTIM_OK);
-    assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 1, dims, job.p, job.g), OPTIM_OK);
-    assert_int_equal(optim_step(opt), OPTIM_OK);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        (void)alarm(120); /* a child that waits for threads it does not have is ended */
-        _exit(optim_step(opt) == OPTIM_OK && job.p[0] < 1.01F ? 0 : 1);
+        (void)alarm(120);
+        _exit(work(argument) ? 0 : 1);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    optim_destroy(opt);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Twins take the same steps, each on parameters of its own. */
+typedef struct twin {
+    job_t job;
+    optim_t *opt;
+} twin_t;
+
+static twin_t twin_make(void) {
+    twin_t twin;
+    const int64_t dims[] = {N};
+    job_make(&twin.job, 2);
+    assert_int_equal(optim_create(&twin.opt, "adamw", NULL), OPTIM_OK);
+    assert_int_equal(optim_set_threads(twin.opt, 2), OPTIM_OK);
+    assert_int_equal(optim_add_param(twin.opt, 0, "p", OPTIM_F32, 1, dims, twin.job.p, twin.job.g), OPTIM_OK);
+    assert_int_equal(optim_step(twin.opt), OPTIM_OK);
+    return twin;
+}
+
+static void twin_free(twin_t *twin) {
+    optim_destroy(twin->opt);
+    job_free(&twin->job);
+}
+
+static bool catches_up(void *argument) {
+    const twin_t *twin = argument;
+    return optim_step(twin[0].opt) == OPTIM_OK && memcmp(twin[0].job.p, twin[1].job.p, N * sizeof(float)) == 0;
+}
+
+/* A child has none of its parent's threads: a handle made before the fork must go on without them, to the same bits. */
+static void after_a_fork(void **state) {
+    twin_t twin[2] = {twin_make(), twin_make()};
+    (void)state;
+    assert_int_equal(optim_step(twin[1].opt), OPTIM_OK);
+    assert_true(child_succeeds(catches_up, twin));
+    assert_int_equal(optim_step(twin[0].opt), OPTIM_OK); /* the parent has threads as before */
+    assert_same(&twin[0].job, &twin[1].job);
+    twin_free(&twin[0]);
+    twin_free(&twin[1]);
+}
+
+static bool runs_like(void *argument) {
+    const job_t *alone = argument;
+    job_t job;
+    job_make(&job, 2);
+    (void)job_run(&job);
+    return job.status == OPTIM_OK && memcmp(job.p, alone->p, N * sizeof *job.p) == 0;
+}
+
+static bool grandchild_runs_like(void *argument) {
+    return child_succeeds(runs_like, argument);
+}
+
+/* So must a handle that the child makes: the parent has run parallel regions (here, and in the tests before). */
+static void a_handle_of_a_childs_own(void **state) {
+    job_t alone, job;
+    (void)state;
+    job_make(&alone, 1);
+    (void)job_run(&alone);
+    job_make(&job, 2);
+    (void)job_run(&job);
+    assert_true(child_succeeds(runs_like, &alone));
+    assert_true(child_succeeds(grandchild_runs_like, &alone));
+    job_free(&alone);
     job_free(&job);
 }
 
@@ -130,6 +185,7 @@ int main(void) {
         cmocka_unit_test(handles_step_side_by_side),
         cmocka_unit_test(inside_a_parallel_region),
         cmocka_unit_test(after_a_fork),
+        cmocka_unit_test(a_handle_of_a_childs_own),
         cmocka_unit_test(the_hosts_thread_count_stays),
     };
     return cmocka_run_group_tests_name("threads", tests, NULL, NULL);
