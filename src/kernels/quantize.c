@@ -1,5 +1,6 @@
 #include "kernels/quantize.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,7 +75,7 @@ static void decode_f64(const quantize_table_t *table, size_t n, const uint8_t *r
         x[i] = (double)table->value[code[i]] * scale;
 }
 
-/* The code of y's cell, |y| <= 1. NaN has none; any will do. */
+/* The code of y's cell; infinity has the outermost. NaN has none; any will do. */
 static inline int32_t cell_code(const quantize_table_t *table, float y) {
     enum { BEFORE = ((127 - (QUANTIZE_EXPONENTS - 1)) << QUANTIZE_MANTISSA_BITS) - 1 };
     int32_t bits;
@@ -93,8 +94,10 @@ static inline int32_t signed_code(const quantize_table_t *table, int32_t code, b
 static float encode_f32(const quantize_table_t *table, size_t n, const float *restrict x, bool keep_sign,
                         uint8_t *restrict code) {
     float scale = 0;
-    for (size_t i = 0; i < n; ++i)
-        scale = fabsf(x[i]) > scale ? fabsf(x[i]) : scale;
+    for (size_t i = 0; i < n; ++i) {
+        const float finite = fabsf(x[i]) <= FLT_MAX ? fabsf(x[i]) : 0;
+        scale = finite > scale ? finite : scale;
+    }
     const float divisor = scale > 0 ? scale : 1;
     for (size_t i = 0; i < n; ++i) {
         const float y = x[i] / divisor;
@@ -109,8 +112,10 @@ static float encode_f32(const quantize_table_t *table, size_t n, const float *re
 static double encode_f64(const quantize_table_t *table, size_t n, const double *restrict x, bool keep_sign,
                          uint8_t *restrict code) {
     double scale = 0;
-    for (size_t i = 0; i < n; ++i)
-        scale = fabs(x[i]) > scale ? fabs(x[i]) : scale;
+    for (size_t i = 0; i < n; ++i) {
+        const double finite = fabs(x[i]) <= DBL_MAX ? fabs(x[i]) : 0;
+        scale = finite > scale ? finite : scale;
+    }
     for (size_t i = 0; i < n; ++i) {
         const double y = scale > 0 ? x[i] / scale : 0;
         int32_t nearest = cell_code(table, (float)y); /* rounded to binary32 it may lie one cell off */

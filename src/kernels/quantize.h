@@ -33,8 +33,9 @@ typedef struct quantizer {
     /* x[i] = value[code[i]] scale */
     void (*decode_f32)(const quantize_table_t *table, size_t n, const uint8_t *code, float scale, float *x);
     void (*decode_f64)(const quantize_table_t *table, size_t n, const uint8_t *code, double scale, double *x);
-    /* Codes of the values nearest to x[i] / scale, ties to the lower code; returns scale, the largest |x[i]|. With
-     * keep_sign, a code whose value has the other sign than x goes one back (0 counts as positive). */
+    /* Codes of the values nearest to x[i] / scale, ties to the lower code; returns scale, the largest finite |x[i]|: an
+     * infinite or NaN element is lost, its block is not. With keep_sign, a code whose value has the other sign than x goes one
+     * back (0 counts as positive). */
     float (*encode_f32)(const quantize_table_t *table, size_t n, const float *x, bool keep_sign, uint8_t *code);
     double (*encode_f64)(const quantize_table_t *table, size_t n, const double *x, bool keep_sign, uint8_t *code);
 } quantizer_t;

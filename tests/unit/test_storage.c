@@ -209,6 +209,59 @@ static void a_block_of_zeros_stays_zero(void **state) {
     assert_true(back[0] == 0 && back[1] == 0 && back[2] == 0);
 }
 
+/* What is not finite has some code; the others have theirs, and the scale, as if it were not there. */
+static void a_block_outlives_what_is_not_finite(void **state) {
+    enum { COUNT = 256, BAD = 100 };
+    static const float NOT_FINITE[] = {INFINITY, -INFINITY, NAN, -NAN};
+    static quantize_table_t table;
+    static float x[COUNT];
+    static double wide[COUNT];
+    static uint8_t want[COUNT], code[COUNT], code_wide[COUNT];
+    (void)state;
+    for (int is_signed = 0; is_signed < 2; ++is_signed) {
+        quantizer_base.make(&table, is_signed);
+        for (size_t i = 0; i < COUNT; ++i)
+            wide[i] = (double)(x[i] = i == BAD ? 0 : (float)(i * 37 % 101) / 7);
+        const float scale = quantizer_base.encode_f32(&table, COUNT, x, false, want);
+        for (size_t k = 0; k < 4; ++k) {
+            wide[BAD] = (double)(x[BAD] = NOT_FINITE[k]);
+            assert_true(quantizer_base.encode_f32(&table, COUNT, x, false, code) == scale);
+            assert_true(quantizer_base.encode_f64(&table, COUNT, wide, false, code_wide) == (double)scale);
+            for (size_t i = 0; i < COUNT; ++i)
+                assert_true(i == BAD || (code[i] == want[i] && code_wide[i] == want[i]));
+        }
+    }
+}
+
+/* A square that overflows is finite as a gradient: it costs its own element, not the other 255 of the block. */
+static void one_element_costs_no_block(void **state) {
+    static const char *const CASES[][2] = {
+        {"adam8bit", NULL}, {"adamw", "state_dtype=int8"}, {"rmsprop", "momentum=0.9,state_dtype=int8"}};
+    static const float BAD[] = {1e30F, INFINITY, NAN};
+    static float p[N], g[N];
+    const int64_t dims[] = {N};
+    (void)state;
+    for (size_t c = 0; c < sizeof CASES / sizeof *CASES; ++c)
+        for (size_t k = 0; k < sizeof BAD / sizeof *BAD; ++k) {
+            optim_t *opt;
+            assert_int_equal(optim_create(&opt, CASES[c][0], CASES[c][1]), OPTIM_OK);
+            assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 1, dims, p, g), OPTIM_OK);
+            for (size_t i = 0; i < N; ++i)
+                p[i] = 1;
+            for (int step = 0; step < 6; ++step) {
+                for (size_t i = 0; i < N; ++i)
+                    g[i] = 0.1F * ((float)(i % 7) - 3);
+                if (step == 2)
+                    g[1000] = BAD[k];
+                assert_int_equal(optim_step(opt), OPTIM_OK);
+            }
+            for (size_t i = 0; i < N; ++i)
+                if (i != 1000 && !isfinite(p[i]))
+                    fail_msg("%s, %g: element %zu is %g", CASES[c][0], (double)BAD[k], i, (double)p[i]);
+            optim_destroy(opt);
+        }
+}
+
 static void cancelling_restores_masters(void **state) {
     uint16_t p[64], g[64], before[64];
     const int64_t dims[] = {64};
@@ -243,6 +296,8 @@ int main(void) {
         cmocka_unit_test(short_states_need_an_elementwise_method),
         cmocka_unit_test(codes_are_the_nearest),
         cmocka_unit_test(a_block_of_zeros_stays_zero),
+        cmocka_unit_test(a_block_outlives_what_is_not_finite),
+        cmocka_unit_test(one_element_costs_no_block),
         cmocka_unit_test(cancelling_restores_masters),
     };
     return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
