@@ -1,7 +1,7 @@
 # gnuplot -e "step='step.csv'; peers='peers.csv'; picture='docs/performance.png'" bench/performance.gp
 # Time of an element against the bytes that must move for it: nothing that keeps its state in memory gets below the bare
 # traffic. step.csv is from bench_step (case huge), peers.csv from peers.py and may be left out.
-names = exists("peers") ? "fused foreach for-loop" : ""
+names = exists("peers") ? "'torch fused' 'torch foreach' 'torch for-loop' 'DeepSpeed CPUAdam'" : ""
 if (!exists("peers")) peers = step
 set terminal pngcairo size 1400,620 font "sans,11" noenhanced
 set output picture
@@ -28,6 +28,6 @@ do for [threads in panels == 2 ? sprintf("%d %d", threads_min, threads_max) : sp
          step skip 1 using 12:(row(n) ? $11 : NaN) with points pointtype 7 pointsize 1 linecolor "#0060ad" title "libgradopt", \
          step skip 1 using ($12 + 0.6):(row(n) ? $11 : NaN):2 with labels left font ",9" textcolor "#0060ad" notitle, \
          for [name in names] peers skip 1 \
-             using (bytes(strcol(2)) - 0.6):(peer("torch ".name, n)) with points pointsize 1.3 title "torch ".name
+             using (bytes(strcol(2)) - 0.6):(peer(name, n)) with points pointsize 1.3 title name
 }
 unset multiplot

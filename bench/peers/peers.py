@@ -100,11 +100,42 @@ class EnsmallenPeer:
         self.shared.ensmallen_destroy(self.handle)
 
 
+class DeepSpeedPeer:
+    def __init__(self, optimizer, params):
+        options = METHODS["adamw"][2]
+        self.step = optimizer(params, **options, adamw_mode=True).step
+
+
+def load_deepspeed(out):
+    """(its CPU Adam, its version), or None. It compiles itself into `out` the first time, which takes a minute or two."""
+    os.environ.setdefault("DS_ACCELERATOR", "cpu")
+    os.environ.setdefault("TORCH_EXTENSIONS_DIR", str((out / "torch_extensions").resolve()))
+    os.environ["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"  # ninja, where pip puts it
+    try:
+        import deepspeed  # pylint: disable=import-outside-toplevel
+        from deepspeed.ops.adam import DeepSpeedCPUAdam  # pylint: disable=import-outside-toplevel
+        from deepspeed.ops.op_builder import CPUAdamBuilder  # pylint: disable=import-outside-toplevel
+
+        said = CPUAdamBuilder().load(verbose=False)
+    except Exception as error:  # pylint: disable=broad-exception-caught # a build may fail in any way
+        print("DeepSpeed: left out:", (str(error).splitlines() or [type(error).__name__])[0])
+        return None
+    return (DeepSpeedCPUAdam, deepspeed.__version__) if said else None
+
+
+def set_openmp_threads(threads):
+    """Of the system's OpenMP, which DeepSpeed's code uses; torch brings its own, libgradopt is told by its handle."""
+    try:
+        ctypes.CDLL("libgomp.so.1").omp_set_num_threads(threads)
+    except OSError:
+        pass
+
+
 def build_ensmallen(out, flags):
     """Its Adam as a shared library, or None where the headers are not there."""
     target = out / "ensmallen.so"
     command = ["c++", "-std=c++17", "-O3", "-march=native", "-DNDEBUG", "-DARMA_DONT_USE_WRAPPER", "-shared", "-fPIC",
-               *flags.split(), str(HERE / "ensmallen.cpp"), "-o", str(target)]
+               *flags.split(), f"-I{sys.prefix}/include", str(HERE / "ensmallen.cpp"), "-o", str(target)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode != 0:
         errors = [line for line in built.stderr.splitlines() if "error" in line]
@@ -203,6 +234,7 @@ class Bench:
         self.torch = torch
         self.gradopt = load_gradopt(arguments.library)
         self.ensmallen = build_ensmallen(arguments.out, arguments.ensmallen)
+        self.deepspeed = load_deepspeed(arguments.out)
         self.rows = []
 
     def versions(self):
@@ -210,6 +242,8 @@ class Bench:
                  f"{self.torch.backends.cpu.get_cpu_capability()} in PyTorch", f"Python {platform.python_version()}"]
         if self.ensmallen:
             words.append(f"ensmallen {self.ensmallen.ensmallen_version().decode()}")
+        if self.deepspeed:
+            words.append(f"DeepSpeed {self.deepspeed[1]}")
         return ", ".join(words)
 
     def contenders(self, method, params, threads):
@@ -218,21 +252,28 @@ class Bench:
             made[f"torch {kind}"] = TorchPeer(self.torch, method, kind, params)
         if method == "adamw" and self.ensmallen and len(params) == 1 and threads == 1:
             made["ensmallen (Adam)"] = EnsmallenPeer(self.ensmallen, params[0])
+        if method == "adamw" and self.deepspeed:
+            made["DeepSpeed CPUAdam"] = DeepSpeedPeer(self.deepspeed[0], params)
         return made
 
     def compare(self):
         """Steps of each from the same point must lead to the same place."""
-        for method, (options, _, _) in METHODS.items():
-            ours, theirs = make_params(self.torch, [1000]), make_params(self.torch, [1000])
-            handle, peer = Gradopt(self.gradopt, method, options, ours, 1), TorchPeer(self.torch, method, "fused", theirs)
-            for _ in range(3):
-                handle.step()
-                peer.step()
-            handle.close()
-            difference = (ours[0] - theirs[0]).abs().max().item()
-            print(f"{method}: three steps of libgradopt and of torch end {difference:.1e} apart")
-            if difference > 1e-6:
-                sys.exit("these are not the same method")
+        for method in METHODS:
+            self.compare_with("torch", method, lambda params, method=method: TorchPeer(self.torch, method, "fused", params))
+        if self.deepspeed:
+            self.compare_with("DeepSpeed", "adamw", lambda params: DeepSpeedPeer(self.deepspeed[0], params))
+
+    def compare_with(self, name, method, make):
+        ours, theirs = make_params(self.torch, [1000]), make_params(self.torch, [1000])
+        handle, peer = Gradopt(self.gradopt, method, METHODS[method][0], ours, 1), make(theirs)
+        for _ in range(3):
+            handle.step()
+            peer.step()
+        handle.close()
+        difference = (ours[0] - theirs[0]).abs().max().item()
+        print(f"{method}: three steps of libgradopt and of {name} end {difference:.1e} apart")
+        if difference > 1e-6:
+            sys.exit("these are not the same method")
 
     def run_line(self, case, method, params, threads):
         contenders = self.contenders(method, params, threads)
@@ -260,6 +301,7 @@ class Bench:
                 if case == "tiny" and threads > 1:
                     continue
                 self.torch.set_num_threads(threads)
+                set_openmp_threads(threads)
                 for method in self.arguments.methods.split(","):
                     self.run_line(case, method, params, threads)
             print()
