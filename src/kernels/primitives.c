@@ -52,6 +52,19 @@ static inline uint32_t bf16_narrow(float value) {
     return (bits & 0x7FFFFFFF) > 0x7F800000 ? quiet_nan : rounded;
 }
 
+/*
+ * For a number that is rounded twice: what the first rounding cuts off leaves a mark in the last bit, so that the second meets no
+ * tie that is none.
+ */
+static inline float narrow_to_odd(double value) {
+    const float nearest = (float)value;
+    const double rest = value - (double)nearest;
+    const uint32_t bits = bits_of_float(nearest);
+    const bool stays = (bits & 1) || nearest == 0 || !(rest < 0 || rest > 0);
+    const uint32_t odd = (rest > 0) == (nearest > 0) ? bits + 1 : bits - 1;
+    return float_of_bits(stays ? bits : odd);
+}
+
 /* Multiplying by 2^112 moves binary16's exponent range to binary32's, subnormals included. */
 static inline float f16_widen(uint32_t bits) {
     const uint32_t sign = (bits & 0x8000) << 16, magnitude = (bits & 0x7FFF) << 13;
@@ -141,7 +154,7 @@ static void store_f64(optim_dtype dtype, size_t n, const double *restrict from, 
         break;
     case OPTIM_BF16:
         for (size_t i = 0; i < n; ++i)
-            write16(to, i, bf16_narrow((float)from[i]));
+            write16(to, i, bf16_narrow(narrow_to_odd(from[i])));
         break;
     default: /* nothing worked on in f64 is kept in f16 */
         memcpy(to, from, n * sizeof *from);
@@ -162,18 +175,20 @@ static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
                                              : (bits + random) >> 16;
 }
 
-/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest. */
+/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest, of which every part
+ * is exact. */
 static inline uint32_t f16_narrow_random(float value, uint32_t random) {
     const uint32_t bits = bits_of_float(value), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
     const float units = float_of_bits(magnitude < 0x38800000 ? magnitude : 0) * 0x1p24f;
-    const uint32_t subnormal = (uint32_t)(units + (float)random * 0x1p-16f);
+    const int32_t whole = (int32_t)units;
+    const uint32_t subnormal = (uint32_t)(whole + ((units - (float)whole) * 0x1p16f > (float)random));
     const uint32_t normal = (magnitude + (random >> 3) - (112u << 23)) >> 13;
     const uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
     return magnitude >= 0x477FE000 ? f16_narrow(value) : sign | half;
 }
 
-static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
-                         void *to) {
+static void store_random_run(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
+                             void *to) {
     const uint32_t low = (uint32_t)(key + (first >> 32)), start = (uint32_t)first;
     if (dtype == OPTIM_BF16)
         for (size_t i = 0; i < n; ++i)
@@ -181,6 +196,16 @@ static void store_random(optim_dtype dtype, size_t n, const float *restrict from
     else
         for (size_t i = 0; i < n; ++i)
             write16(to, i, f16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
+}
+
+/* Bits are those of the element wherever a call begins: a run ends where the lower half of its number begins anew. */
+static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
+                         void *to) {
+    const uint64_t left = (((first >> 32) + 1) << 32) - first;
+    const size_t before = n < left ? n : (size_t)left;
+    store_random_run(dtype, before, from, key, first, to);
+    if (before < n)
+        store_random_run(dtype, n - before, from + before, key, first + before, (char *)to + 2 * before);
 }
 
 const primitives_t AT_LEVEL(primitives) = {

@@ -46,7 +46,7 @@ static void find_next(const char *name, void *function) {
 void cblas_saxpy(const blasint n, const float a, const float *x, const blasint incx, float *y, const blasint incy) {
     void (*next)(blasint, float, const float *, blasint, float *, blasint);
     note(&vectors, n);
-    find_next("cblas_saxpy", (void *)&next);
+    find_next("cblas_saxpy", &next);
     next(n, a, x, incx, y, incy);
 }
 
@@ -56,7 +56,7 @@ void cblas_sgemm(const enum CBLAS_ORDER order, const enum CBLAS_TRANSPOSE ta, co
     void (*next)(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANSPOSE, blasint, blasint, blasint, float,
                  const float *, blasint, const float *, blasint, float, float *, blasint);
     note(&products, m);
-    find_next("cblas_sgemm", (void *)&next);
+    find_next("cblas_sgemm", &next);
     next(order, ta, tb, m, n, k, a, A, lda, B, ldb, b, C, ldc);
 }
 

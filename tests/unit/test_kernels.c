@@ -7,12 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "check.h"
 #include "element.h"
 #include "engine/engine.h"
+#include "guarded.h"
 #include "kernels/primitives.h"
 #include "kernels/random.h"
 #include "rig.h"
@@ -131,32 +130,7 @@ static void test_narrowing_of_any_float(void **state) {
     free(values);
 }
 
-/* ---- Memory with untouchable neighbours ---- */
-
-typedef struct guarded {
-    unsigned char *map, *begin; /* [begin, begin + size) lies between two pages without access */
-    size_t size, map_size;
-} guarded_t;
-
-static guarded_t guarded_new(size_t pages) {
-    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    guarded_t g = {NULL, NULL, pages * page, (pages + 2) * page};
-    g.map = mmap(NULL, g.map_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(g.map != MAP_FAILED);
-    assert_int_equal(mprotect(g.map, page, PROT_NONE), 0);
-    assert_int_equal(mprotect(g.map + page + g.size, page, PROT_NONE), 0);
-    g.begin = g.map + page;
-    return g;
-}
-
-static void guarded_free(guarded_t *g) {
-    (void)munmap(g->map, g->map_size);
-}
-
-/* Room for `bytes` that begins at the first page or ends at the last one. */
-static void *guarded_place(const guarded_t *g, size_t bytes, bool at_end) {
-    return at_end ? g->begin + g->size - bytes : g->begin;
-}
+/* ---- Conversion between guards and off alignment ---- */
 
 static void convert_at(const level_t *level, optim_dtype dtype, size_t n, void *narrow, float *single, double *full) {
     for (size_t i = 0; i < n; ++i)
@@ -248,7 +222,7 @@ static void check_sum(const level_t *level, size_t n, double *x) {
 
 static void test_sum(void **state) {
     (void)state;
-    guarded_t memory = guarded_new(10);
+    guarded_t memory = guarded_new(40960);
     for (const level_t *level = levels(); level->primitives != NULL; ++level) {
         for (size_t n = 0; n <= LONGEST; ++n) {
             check_sum(level, n, guarded_place(&memory, n * sizeof(double), true));
@@ -337,6 +311,6 @@ int main(void) {
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_methods_between_guards),
     };
-    (void)printf("levels: base%s\n", levels()[1].primitives != NULL ? ", v3" : "");
+    (void)printf("levels: base to %s\n", ENGINE_LEVEL_NAMES[engine_best_level()]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,15 @@
 
 enum { ELEMENTS = 100000 };
 
+static struct {
+    optim_status (*create)(optim_t **out, const char *algorithm, const char *options);
+    optim_status (*add_param)(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
+                              const int64_t *dims, void *data, void *grad);
+    optim_status (*set_threads)(optim_t *opt, int threads);
+    optim_status (*step)(optim_t *opt);
+    void (*destroy)(optim_t *opt);
+} api;
+
 static int thread_count(void) {
     DIR *tasks = opendir("/proc/self/task");
     int count = 0;
@@ -41,12 +50,6 @@ static void expect(const char *after, int want) {
 int main(int argc, char **argv) {
     static float p[ELEMENTS], g[ELEMENTS];
     const int64_t dims[] = {ELEMENTS};
-    optim_status (*create)(optim_t **out, const char *algorithm, const char *options);
-    optim_status (*add_param)(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
-                              const int64_t *dims, void *data, void *grad);
-    optim_status (*set_threads)(optim_t *opt, int threads);
-    optim_status (*step)(optim_t *opt);
-    void (*destroy)(optim_t *opt);
     optim_t *opt;
     if (thread_count() == 0)
         return 77; /* no /proc: skipped */
@@ -57,18 +60,18 @@ int main(int argc, char **argv) {
         return 1;
     }
     expect("after loading", 1);
-    find(library, "optim_create", (void *)&create);
-    find(library, "optim_add_param", (void *)&add_param);
-    find(library, "optim_set_threads", (void *)&set_threads);
-    find(library, "optim_step", (void *)&step);
-    find(library, "optim_destroy", (void *)&destroy);
-    if (create(&opt, "adamw", NULL) != OPTIM_OK || set_threads(opt, 2) != OPTIM_OK ||
-        add_param(opt, 0, NULL, OPTIM_F32, 1, dims, p, g) != OPTIM_OK)
+    find(library, "optim_create", &api.create);
+    find(library, "optim_add_param", &api.add_param);
+    find(library, "optim_set_threads", &api.set_threads);
+    find(library, "optim_step", &api.step);
+    find(library, "optim_destroy", &api.destroy);
+    if (api.create(&opt, "adamw", NULL) != OPTIM_OK || api.set_threads(opt, 2) != OPTIM_OK ||
+        api.add_param(opt, 0, NULL, OPTIM_F32, 1, dims, p, g) != OPTIM_OK)
         return 1;
     expect("with a handle", 1);
-    if (step(opt) != OPTIM_OK)
+    if (api.step(opt) != OPTIM_OK)
         return 1;
     expect("after a step on two", 2);
-    destroy(opt);
+    api.destroy(opt);
     return 0;
 }
