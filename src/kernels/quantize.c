@@ -91,13 +91,43 @@ static inline int32_t signed_code(const quantize_table_t *table, int32_t code, b
     return code - (other && code > 0);
 }
 
+static inline float modulus_f32(float x) {
+    return fabsf(x) <= FLT_MAX ? fabsf(x) : 0;
+}
+static inline double modulus_f64(double x) {
+    return fabs(x) <= DBL_MAX ? fabs(x) : 0;
+}
+
+/* The largest finite |x[i]|, in lanes: compilers do not vectorize a running maximum of their own accord. */
+enum { LANES = 32 };
+static float largest_f32(size_t n, const float *restrict x) {
+    float lane[LANES] = {0}, largest = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; ++j)
+            lane[j] = modulus_f32(x[i + j]) > lane[j] ? modulus_f32(x[i + j]) : lane[j];
+    for (; i < n; ++i)
+        largest = modulus_f32(x[i]) > largest ? modulus_f32(x[i]) : largest;
+    for (size_t j = 0; j < LANES; ++j)
+        largest = lane[j] > largest ? lane[j] : largest;
+    return largest;
+}
+static double largest_f64(size_t n, const double *restrict x) {
+    double lane[LANES] = {0}, largest = 0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (size_t j = 0; j < LANES; ++j)
+            lane[j] = modulus_f64(x[i + j]) > lane[j] ? modulus_f64(x[i + j]) : lane[j];
+    for (; i < n; ++i)
+        largest = modulus_f64(x[i]) > largest ? modulus_f64(x[i]) : largest;
+    for (size_t j = 0; j < LANES; ++j)
+        largest = lane[j] > largest ? lane[j] : largest;
+    return largest;
+}
+
 static float encode_f32(const quantize_table_t *table, size_t n, const float *restrict x, bool keep_sign,
                         uint8_t *restrict code) {
-    float scale = 0;
-    for (size_t i = 0; i < n; ++i) {
-        const float finite = fabsf(x[i]) <= FLT_MAX ? fabsf(x[i]) : 0;
-        scale = finite > scale ? finite : scale;
-    }
+    const float scale = largest_f32(n, x);
     const float divisor = scale > 0 ? scale : 1;
     for (size_t i = 0; i < n; ++i) {
         const float y = x[i] / divisor;
@@ -111,11 +141,7 @@ static float encode_f32(const quantize_table_t *table, size_t n, const float *re
 
 static double encode_f64(const quantize_table_t *table, size_t n, const double *restrict x, bool keep_sign,
                          uint8_t *restrict code) {
-    double scale = 0;
-    for (size_t i = 0; i < n; ++i) {
-        const double finite = fabs(x[i]) <= DBL_MAX ? fabs(x[i]) : 0;
-        scale = finite > scale ? finite : scale;
-    }
+    const double scale = largest_f64(n, x);
     for (size_t i = 0; i < n; ++i) {
         const double y = scale > 0 ? x[i] / scale : 0;
         int32_t nearest = cell_code(table, (float)y); /* rounded to binary32 it may lie one cell off */
