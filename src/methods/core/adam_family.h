@@ -48,9 +48,10 @@
 
 /* ---- Moving averages ---- */
 
-/* c = 1 - beta^t: what the weights of an average that began at zero add up to. */
+/* c = 1 - beta^t: what the weights of an average that began at zero add up to. beta^t < exp(-t (1 - beta)) is lost beside 1
+ * soon, and then not worth a call of pow, which is slow where it underflows. */
 static inline double correction(double beta, double t) {
-    return 1 - pow(beta, t);
+    return t * (1 - beta) > 38 ? 1 : 1 - pow(beta, t);
 }
 
 typedef struct weights {

@@ -48,24 +48,31 @@ static void prepare(const group_t *group, void *scalars) {
     };
 }
 
-/* Line 2 for one buffer, which is added to the sum. */
-static inline void accumulate(const tile_t *t, real beta, real l2, real *restrict v, real *restrict sum) {
-    const real *restrict g = t->g, *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i) {
-        v[i] = settled(beta * v[i] + (g[i] + l2 * p[i]));
-        sum[i] += v[i];
+/* Line 2 for elements i .. i + n of one buffer, which are added to the sum. */
+static inline void accumulate(const tile_t *t, size_t i, size_t n, real beta, real l2, real *restrict v,
+                              real *restrict sum) {
+    const real *restrict g = (const real *)t->g + i, *restrict p = (const real *)t->p + i;
+    for (size_t j = 0; j < n; ++j) {
+        v[j] = settled(beta * v[j] + (g[j] + l2 * p[j]));
+        sum[j] += v[j];
     }
 }
 
+/* In runs whose sum stays in the first-level cache from buffer to buffer. */
 static void update(const tile_t *t) {
+    enum { RUN = 256 };
     const scalars_t *k = t->scalars;
     const real step = (real)k->step, shrink = (real)k->shrink;
-    real *restrict p = t->p, *v = t->state[V], sum[TILE_ELEMENTS];
-    memset(sum, 0, t->n * sizeof *sum);
-    for (size_t b = 0; b < k->num_betas; ++b)
-        accumulate(t, (real)(1 - pow(k->agg_base, (double)b)), (real)k->l2, v + b * t->stride, sum);
-    for (size_t i = 0; i < t->n; ++i)
-        p[i] = shrink * p[i] - step * sum[i];
+    real *restrict p = t->p, *v = t->state[V], sum[RUN];
+    for (size_t i = 0; i < t->n; i += RUN) {
+        const size_t n = t->n - i < RUN ? t->n - i : RUN;
+        double power = 1; /* agg_base^b */
+        memset(sum, 0, n * sizeof *sum);
+        for (size_t b = 0; b < k->num_betas; ++b, power *= k->agg_base)
+            accumulate(t, i, n, (real)(1 - power), (real)k->l2, v + b * t->stride + i, sum);
+        for (size_t j = 0; j < n; ++j)
+            p[i + j] = shrink * p[i + j] - step * sum[j];
+    }
 }
 
 const method_t METHOD(aggmo) = {

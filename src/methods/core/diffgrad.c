@@ -13,6 +13,8 @@
  * file compared the gradient with itself; the paper's results were made with it. State: m, v, prev, 12 bytes a parameter
  * in f32.
  */
+#include <string.h>
+
 #include "methods/core/adam_family.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
@@ -50,6 +52,36 @@ static void prepare(const group_t *group, void *scalars) {
     };
 }
 
+/*
+ * exp(-x) for x >= 0, to a few ulp: 2^-n exp(r), n the integer nearest to x / log 2, the second factor by its series. The C
+ * library's cannot be vectorized and has other bits on other machines. From 87 (708) on it is as good as 0 beside 1.
+ */
+static inline float exp_minus_f32(float x) {
+    const float bounded = x < 87 ? x : 87, shifted = bounded * 0x1.715476p0F + 0x1.8p23F, n = shifted - 0x1.8p23F;
+    const float r = n * 0x1.62e4p-1F - bounded + n * 0x1.7f7d1cp-20F;
+    uint32_t bits;
+    float series = 1, power;
+    for (int k = 7; k > 0; --k)
+        series = 1 + series * r * (1 / (float)k);
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (127 - bits) << 23;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
+}
+static inline double exp_minus_f64(double x) {
+    const double bounded = x < 708 ? x : 708, shifted = bounded * 0x1.71547652b82fep0 + 0x1.8p52, n = shifted - 0x1.8p52;
+    const double r = n * 0x1.62e42feep-1 - bounded + n * 0x1.a39ef35793c76p-33;
+    uint64_t bits;
+    double series = 1, power;
+    for (int k = 13; k > 0; --k)
+        series = 1 + series * r * (1 / (double)k);
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (1023 - bits) << 52;
+    memcpy(&power, &bits, sizeof power);
+    return series * power;
+}
+#define exp_minus(x) _Generic((x), float: exp_minus_f32, double: exp_minus_f64)(x)
+
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
@@ -58,7 +90,7 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], xi = 1 / (1 + exp(-fabs(prev[i] - gi)));
+        const real gi = g[i] + l2 * p[i], xi = 1 / (1 + exp_minus(fabs(prev[i] - gi)));
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         prev[i] = gi;

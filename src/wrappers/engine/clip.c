@@ -25,10 +25,10 @@ typedef struct scalars {
     double factor, limit;
 } scalars_t;
 
-enum { CLIP, SQUARES };
+enum { CLIP, SQUARES, NONFINITE };
 
-static double norm_factor(const step_t *s, const double *sum) {
-    const double norm = sqrt(sum[0]), bound = s->option[CLIP_NORM];
+static double norm_factor(const step_t *s, double sum) {
+    const double norm = sqrt(sum), bound = s->option[CLIP_NORM];
     return bound > 0 && norm > bound ? bound / norm : 1;
 }
 
@@ -48,25 +48,36 @@ static void clip(const tile_t *t) {
     }
 }
 
-/* The squares to sum, and NaN where an element is not finite. */
 static void squares(const tile_t *t) {
-    const real *g = t->g;
-    double *square = t->term[0], *nonfinite = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
+    const real *restrict g = t->g;
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i)
         square[i] = (double)g[i] * (double)g[i];
-        nonfinite[i] = (double)(g[i] - g[i]);
-    }
+}
+
+/* NaN where an element is not finite. */
+static void nonfinite(const tile_t *t) {
+    const real *restrict g = t->g;
+    double *restrict term = t->term[0];
+    for (size_t i = 0; i < t->n; ++i)
+        term[i] = (double)(g[i] - g[i]);
+}
+
+/* Whether the gradient is finite, given the sum of its squares, which large doubles overflow. */
+static bool is_finite(step_t *s, double sum) {
+    return isfinite(sum) || !isnan(step_reduce(s, NONFINITE, 1)[0]);
 }
 
 static optim_status advance(step_t *s) {
     double *factor = s->scalar[FACTOR];
     *factor = 1;
-    if (s->option[CLIP_NORM] > 0 || s->check_finite) {
-        const double *sum = step_reduce(s, SQUARES, 2);
-        if (s->check_finite && isnan(sum[1]))
+    if (s->option[CLIP_NORM] > 0) {
+        const double sum = step_reduce(s, SQUARES, 1)[0];
+        if (s->check_finite && !is_finite(s, sum))
             return step_reject(s);
         *factor = norm_factor(s, sum);
-    }
+    } else if (s->check_finite && !is_finite(s, NAN))
+        return step_reject(s);
     if (*factor != 1 || s->option[CLIP_VALUE] > 0)
         step_filter(s, CLIP);
     return OPTIM_OK;
@@ -80,5 +91,5 @@ const method_t METHOD(clip) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[CLIP] = clip, [SQUARES] = squares},
+    .kernels = {[CLIP] = clip, [SQUARES] = squares, [NONFINITE] = nonfinite},
 };
