@@ -210,7 +210,7 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.term[0] = scratch->term;
     for (int j = 1; j < METHOD_SUMS; ++j)
         t.term[j] = rows && j < METHOD_ROW_SUMS ? scratch->row_term[j - 1] : scratch->more_terms[j - 1];
-    storage_open_parameters(engine, &t, scratch->p, scratch->term);
+    storage_open_parameters(engine, &t, scratch->p);
     if (!frozen)
         tile_open_gradient(engine, &t, scratch->g, scratch);
     run_queue(pass, &t, scratch);
@@ -228,7 +228,7 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     if (!frozen)
         end_tile(pass, &t, scratch->term);
     if (pass->writes)
-        storage_close_parameters(engine, &t, scratch->term);
+        storage_close_parameters(engine, &t);
 }
 
 static void run_part(const engine_t *engine, int part, void *pass) {

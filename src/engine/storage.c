@@ -168,49 +168,34 @@ static char *data_at(const tile_t *t) {
     return (char *)t->tensor->data + t->offset * dtype_size(t->tensor->dtype);
 }
 
+/* Carries have the parameter's format. */
+static char *carry_at(const slot_t *carry, const tile_t *t) {
+    return copy_of(carry, 0) + t->offset * dtype_size(t->tensor->dtype);
+}
+
 bool storage_in_place(const engine_t *engine, const tensor_t *tensor) {
     return own_slot(engine, tensor, STORAGE_MASTER)->at == NULL && storage_is_real(tensor, tensor->dtype, tensor->data);
 }
 
-void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare) {
+void storage_open_parameters(const engine_t *engine, tile_t *t, void *room) {
     if (t->tensor->plain_data) {
         t->p = data_at(t);
         return;
     }
     const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER),
                  *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
-    t->p = master->at != NULL ? (char *)master->at + t->offset * sizeof(float) : data_at(t);
-    if (master->at != NULL)
+    if (master->at != NULL) {
+        t->p = (char *)master->at + t->offset * sizeof(float);
         return;
+    }
     t->p = room;
-    storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), room);
-    if (carry->at == NULL)
-        return;
-    storage_load(engine, carry, 0, t, spare);
-    for (size_t i = 0; i < t->n; ++i)
-        ((float *)room)[i] += ((const float *)spare)[i];
+    if (carry->at != NULL)
+        engine->primitives->load_carried(t->tensor->dtype, t->n, data_at(t), carry_at(carry, t), room);
+    else
+        storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), room);
 }
 
-/* Towards zero, so that parameter and carry, added and rounded again, are the same parameter and carry. */
-static float truncated(float x, optim_dtype dtype) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    bits &= dtype == OPTIM_BF16 ? 0xFFFF0000 : 0xFFFFE000;
-    memcpy(&x, &bits, sizeof x);
-    const bool subnormal = dtype == OPTIM_F16 && fabsf(x) < 0x1p-14F;
-    return subnormal ? (float)(int32_t)(x * 0x1p24F) * 0x1p-24F : x;
-}
-
-/* What rounding to nearest lost, kept in the carry. */
-static void keep_carry(const engine_t *engine, const slot_t *carry, const tile_t *t, float *spare) {
-    const float *p = t->p;
-    storage_read(engine, t->tensor, t->tensor->dtype, t->n, data_at(t), spare);
-    for (size_t i = 0; i < t->n; ++i)
-        spare[i] = truncated(p[i] - spare[i], t->tensor->dtype);
-    storage_store(engine, carry, 0, t, spare);
-}
-
-void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare) {
+void storage_close_parameters(const engine_t *engine, const tile_t *t) {
     char *data = data_at(t);
     if (t->p == data)
         return;
@@ -219,17 +204,16 @@ void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spa
     if (is_short && engine_option(engine, t->tensor)[ROUNDING] == ROUND_STOCHASTIC) {
         const uint64_t key = random_word(engine->rounding_key, t->tensor->id + 1);
         engine->primitives->store_random(t->tensor->dtype, t->n, t->p, key, t->offset, data);
-        return;
-    }
-    storage_write(engine, t->tensor, t->tensor->dtype, t->n, t->p, data);
-    if (carry->at != NULL)
-        keep_carry(engine, carry, t, spare);
+    } else if (carry->at != NULL)
+        engine->primitives->store_carried(t->tensor->dtype, t->n, t->p, data, carry_at(carry, t));
+    else
+        storage_write(engine, t->tensor, t->tensor->dtype, t->n, t->p, data);
 }
 
-void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare) {
+void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals) {
     const slot_t *master = own_slot(engine, t->tensor, STORAGE_MASTER);
     t->p = (void *)(uintptr_t)reals; /* read only: closing copies out of it */
     if (master->at != NULL)
         memcpy((char *)master->at + t->offset * sizeof(float), reals, t->n * sizeof(float));
-    storage_close_parameters(engine, t, spare);
+    storage_close_parameters(engine, t);
 }

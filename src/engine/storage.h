@@ -28,15 +28,15 @@ size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals);
 void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals);
 void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals);
 
-/* The tile's parameters into t->p (in place, or in `room`), and back to where they are kept. `spare` is room for a tile. */
-void storage_open_parameters(const engine_t *engine, tile_t *t, void *room, void *spare);
-void storage_close_parameters(const engine_t *engine, const tile_t *t, void *spare);
+/* The tile's parameters into t->p (in place, or in `room`), and back to where they are kept. */
+void storage_open_parameters(const engine_t *engine, tile_t *t, void *room);
+void storage_close_parameters(const engine_t *engine, const tile_t *t);
 
 /* Whether kernels work on the caller's parameters themselves. */
 bool storage_in_place(const engine_t *engine, const tensor_t *tensor);
 
 /* Puts reals in the place of the tile's parameters, wherever they are kept. */
-void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals, void *spare);
+void storage_replace_parameters(const engine_t *engine, tile_t *t, const void *reals);
 
 /* Any buffer as reals of the tensor's precision, and back, rounding to nearest. */
 void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,

@@ -26,7 +26,7 @@ static void open_whole_parameter(const engine_t *engine, tile_t *t) {
     t->p = engine->whole_p;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         tile_t piece = piece_of(t, offset);
-        storage_open_parameters(engine, &piece, first_scratch(engine)->p, first_scratch(engine)->term);
+        storage_open_parameters(engine, &piece, first_scratch(engine)->p);
         memcpy((char *)t->p + offset * real, piece.p, piece.n * real);
     }
 }
@@ -36,7 +36,7 @@ static void close_whole_parameter(const engine_t *engine, const tile_t *t) {
     const size_t real = tensor_real(tensor);
     for (size_t offset = 0; t->p != tensor->data && offset < tensor->count; offset += tensor->tile) {
         tile_t piece = piece_of(t, offset);
-        storage_replace_parameters(engine, &piece, (const char *)t->p + offset * real, first_scratch(engine)->term);
+        storage_replace_parameters(engine, &piece, (const char *)t->p + offset * real);
     }
 }
 
@@ -77,7 +77,7 @@ void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const c
     for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
         tile_t t = piece_of(&whole, offset);
         t.out = scratch->g;
-        storage_open_parameters(engine, &t, scratch->p, scratch->term);
+        storage_open_parameters(engine, &t, scratch->p);
         tile_bind(engine, &t, layer, scalars, scratch);
         layer->typed.precision[tensor_precision(t.tensor)]->output(&t);
         storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out,
@@ -95,8 +95,7 @@ void pass_restore(engine_t *engine, const layer_t *layer) {
                 continue;
             for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
                 tile_t t = piece_of(&whole, offset);
-                storage_replace_parameters(engine, &t, saved + offset * tensor_real(t.tensor),
-                                           first_scratch(engine)->term);
+                storage_replace_parameters(engine, &t, saved + offset * tensor_real(t.tensor));
             }
         }
 }
