@@ -204,15 +204,17 @@ static void store_f64(optim_dtype dtype, size_t n, const double *restrict from, 
     }
 }
 
-/* Towards zero, so that parameter and carry, added and rounded again, are the same parameter and carry. */
+/* Towards zero, and never to -0, so that parameter and carry, added and rounded again, are the same parameter and carry. */
 static inline uint32_t bf16_truncate(float value) {
-    return bits_of_float(value) >> 16;
+    const uint32_t kept = bits_of_float(value) >> 16;
+    return kept == 0x8000 ? 0 : kept;
 }
 static inline uint32_t f16_truncate(float value) {
     const uint32_t bits = bits_of_float(value), magnitude = bits & 0x7FFFE000;
     const uint32_t normal = magnitude < 0x38800000 ? 0 : magnitude, small = magnitude < 0x38800000 ? magnitude : 0;
     const uint32_t subnormal = (uint32_t)(int32_t)(float_of_bits(small) * 0x1p24f);
-    return (bits >> 16 & 0x8000) | subnormal | f16_narrow(float_of_bits(normal));
+    const uint32_t half = subnormal | f16_narrow(float_of_bits(normal));
+    return half == 0 ? 0 : (bits >> 16 & 0x8000) | half;
 }
 
 static void load_carried(optim_dtype dtype, size_t n, const void *from, const void *carry, float *restrict to) {

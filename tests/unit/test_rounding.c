@@ -179,6 +179,36 @@ static void pieces_get_the_bits_of_the_whole(void **state) {
         }
 }
 
+/* A carry holds what rounding lost, up to its own last place; what was kept, read and kept again, stays; every level alike. */
+static void carries_keep_what_rounding_lost(void **state) {
+    (void)state;
+    enum { COUNT = 4096 };
+    static const double LAST[] = {0x1p-8, 0x1p-11};     /* half a last place of a number between 1 and 2 */
+    static const double SMALLEST[] = {0x1p-133, 0x1p-24}; /* the format's step around 0 */
+    float *value = check_memory(COUNT, sizeof *value), *back = check_memory(COUNT, sizeof *back);
+    uint16_t half[COUNT], carry[COUNT], again[COUNT], carry_again[COUNT];
+    for (size_t i = 0; i < COUNT; ++i)
+        value[i] = (float)ldexp(copysign(1 + random_uniform(5, i + 1), i % 3 == 0 ? -1 : 1), (int)(i % 40) - 24);
+    for (size_t k = 0; k < 2; ++k)
+        for (int level = 0; level <= engine_best_level(); ++level) {
+            const primitives_t *primitives = engine_primitives(level);
+            primitives->store_carried(HALVES[k], COUNT, value, half, carry);
+            primitives->load_carried(HALVES[k], COUNT, half, carry, back);
+            primitives->store_carried(HALVES[k], COUNT, back, again, carry_again);
+            assert_memory_equal(again, half, sizeof half);
+            assert_memory_equal(carry_again, carry, sizeof carry);
+            for (size_t i = 0; i < COUNT; ++i) {
+                assert_int_equal(half[i], half_narrow(HALVES[k], (double)value[i]));
+                const double lost = fabs((double)value[i] - (double)back[i]);
+                if (lost > 2 * LAST[k] * LAST[k] * fabs((double)value[i]) + SMALLEST[k])
+                    fail_msg("level %d, %s: %a is kept as %a", level, element_name(HALVES[k]), (double)value[i],
+                             (double)back[i]);
+            }
+        }
+    free(value);
+    free(back);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_value_at_any_address),
@@ -186,6 +216,7 @@ int main(void) {
         cmocka_unit_test(exact_values_stay),
         cmocka_unit_test(the_mean_is_right),
         cmocka_unit_test(pieces_get_the_bits_of_the_whole),
+        cmocka_unit_test(carries_keep_what_rounding_lost),
     };
     return cmocka_run_group_tests_name("rounding", tests, NULL, NULL);
 }
