@@ -128,6 +128,8 @@ typedef struct engine {
     queue_t updates, filters;
     int sample, next_stage; /* of the request just made */
     bool rejected;          /* by step_reject */
+
+    uint64_t walks; /* over memory, in all: a step of an element-wise method is one */
 } engine_t;
 
 /* The method that a group runs. */

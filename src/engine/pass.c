@@ -270,6 +270,7 @@ static void run(pass_t *pass) {
         pass->writes |= !only_looks;
     }
     engine_parallel(engine, run_part, pass);
+    ++engine->walks;
     engine->updates.count = 0;
     if (pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS)
         combine_rows(pass);

@@ -197,6 +197,27 @@ static void codes_are_the_nearest(void **state) {
     }
 }
 
+/* The figures of the method's description: the largest error between a tenth of the scale and the scale. */
+static void codes_are_as_close_as_said(void **state) {
+    static const double SAID[] = {3.52e-3, 7.03e-3}; /* without a sign, with one */
+    enum { COUNT = 90001 };
+    static quantize_table_t table;
+    static float y[COUNT], back[COUNT];
+    static uint8_t code[COUNT];
+    (void)state;
+    for (int is_signed = 0; is_signed < 2; ++is_signed) {
+        double worst = 0;
+        quantizer_base.make(&table, is_signed);
+        for (size_t i = 0; i < COUNT; ++i)
+            y[i] = (float)(0.1 + 0.9 * (double)i / (COUNT - 1));
+        quantizer_base.decode_f32(&table, COUNT, code, quantizer_base.encode_f32(&table, COUNT, y, false, code), back);
+        for (size_t i = 0; i < COUNT; ++i)
+            worst = fmax(worst, fabs((double)back[i] - (double)y[i]));
+        if (fabs(worst - SAID[is_signed]) > 0.01 * SAID[is_signed])
+            fail_msg("the largest error is %g, not %g", worst, SAID[is_signed]);
+    }
+}
+
 static void a_block_of_zeros_stays_zero(void **state) {
     static quantize_table_t table;
     const float x[3] = {0};
@@ -295,6 +316,7 @@ int main(void) {
         cmocka_unit_test(adam8bit_is_adamw_with_int8_states),
         cmocka_unit_test(short_states_need_an_elementwise_method),
         cmocka_unit_test(codes_are_the_nearest),
+        cmocka_unit_test(codes_are_as_close_as_said),
         cmocka_unit_test(a_block_of_zeros_stays_zero),
         cmocka_unit_test(a_block_outlives_what_is_not_finite),
         cmocka_unit_test(one_element_costs_no_block),

@@ -55,7 +55,7 @@ static void update(const tile_t *t) {
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        sum[i] += gi * gi;
+        sum[i] = settled(sum[i] + gi * gi);
         p[i] = shrink * p[i] - quotient(step * gi, sqrt(sum[i]) + eps);
     }
 }

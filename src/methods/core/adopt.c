@@ -57,7 +57,7 @@ static void begin(const tile_t *t) {
     const real *restrict p = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
-        v[i] = gi * gi;
+        v[i] = settled(gi * gi);
     }
 }
 

@@ -61,7 +61,7 @@ static void prepare(const group_t *group, void *scalars) {
 /* Lines 2 and 3 for one element: returns e. */
 static inline real estimate(real *m, real *mbar, real g, real beta1, real one_beta1, real one_nu, real share) {
     const real m_new = settled(beta1 * *m + one_beta1 * g);
-    *mbar += share * (m_new - *m);
+    *mbar = settled(*mbar + share * (m_new - *m));
     *m = m_new;
     return one_nu * (g - m_new) + *mbar;
 }

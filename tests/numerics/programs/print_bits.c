@@ -10,7 +10,7 @@
 #include "element.h"
 #include "rig.h"
 
-enum { STEPS = 6 };
+enum { STEPS = 4 };
 
 typedef struct form {
     const char *name, *options;

@@ -1,0 +1,120 @@
+/* How many times a step walks over memory: once, unless something must be known of all elements before any can move. */
+#include <string.h>
+
+#include "check.h"
+#include "optimizer/optimizer.h"
+#include "rig.h"
+
+enum { BEFORE = 6, STEPS = 4 };
+static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1, {5003}}}};
+
+typedef struct cost {
+    const char *name;
+    int walks; /* a step, with default options */
+} cost_t;
+
+/* All others walk once for each gradient. docs/engine.md says the same with bytes. */
+static const cost_t METHODS[] = {
+    {"adagrad_norm", 2}, {"lamb", 2},         {"lars", 2},
+    {"novograd", 2},     {"swats", 2},        {"adai", 2},
+    {"ngd", 2},          {"nsgdm", 2},        {"igt", 2},
+    {"storm", 3},        {"harpg", 3},        {"adam_cm", 2},
+    {"opt_amsgrad", 2},  {"clip_adagrad", 2}, {"clip_radagradd", 2},
+    {"clip_adam", 2},    {"clipped_sgd", 2},  {"clipped_sstm", 2},
+    {"dog", 2},          {"ldog", 2},         {"u_dog", 5},
+    {"dadapt_sgd", 2},   {"dadapt_adam", 2},  {"dadapt_adagrad", 2},
+    {"dadapt_lion", 2},  {"prodigy", 2},      {"kt", 2},
+    {"ckt", 2},          {"sps", 2},          {"alr_mag", 2},
+    {"alr_smag", 2},     {"alr_hb", 2},       {"momo", 2},
+    {"momo_adam", 2},    {"aepg", 2},         {"smb", 4},
+    {"sgd_hd", 2},       {"adam_hd", 2},      {"oasis", 3},
+    {"adahessian", 3},   {"cgo", 8},
+};
+static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"gsam", 4}};
+
+/* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
+static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
+                  int64_t *gradients) {
+    rig_t *rig = rig_new(&LAYOUT, dtype, dtype, 0);
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, algorithm, options));
+    if (wrapper != NULL)
+        CHECK_OK(optim_wrap(opt, wrapper, NULL));
+    const bool runs = rig_lend(rig, opt) == OPTIM_OK && rig_steps(rig, BEFORE) == OPTIM_OK;
+    if (runs) {
+        *walks = -(int64_t)opt->engine.walks;
+        *gradients = -rig->gradients;
+        CHECK_OK(rig_steps(rig, STEPS));
+        *walks += (int64_t)opt->engine.walks;
+        *gradients += rig->gradients;
+    }
+    rig_free(rig);
+    return runs;
+}
+
+static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int64_t otherwise) {
+    for (size_t i = 0; i < count; ++i)
+        if (strcmp(costs[i].name, name) == 0)
+            return (int64_t)STEPS * costs[i].walks;
+    return otherwise;
+}
+
+static void methods_walk_as_the_page_says(void **state) {
+    (void)state;
+    for (size_t i = 0; i < optim_algorithm_count(); ++i) {
+        const char *name = optim_algorithm_name(i);
+        int64_t walks, gradients;
+        const bool searches = strcmp(name, "lbfgs") == 0; /* as many as its vectors and trials: a walk each */
+        if (searches || !count(name, NULL, NULL, OPTIM_F32, &walks, &gradients))
+            continue;
+        const int64_t want = walks_of(METHODS, sizeof METHODS / sizeof *METHODS, name, gradients);
+        if (walks != want)
+            fail_msg("%s: %d walks in %d steps, not %d", name, (int)walks, (int)STEPS, (int)want);
+    }
+}
+
+static void wrappers_walk_as_the_page_says(void **state) {
+    (void)state;
+    for (size_t i = 0; i < optim_wrapper_count(); ++i) {
+        const char *name = optim_wrapper_name(i);
+        int64_t walks, gradients;
+        assert_true(count("adamw", NULL, name, OPTIM_F32, &walks, &gradients));
+        const int64_t want = walks_of(WRAPPERS, sizeof WRAPPERS / sizeof *WRAPPERS, name, STEPS);
+        if (walks != want)
+            fail_msg("%s: %d walks in %d steps, not %d", name, (int)walks, (int)STEPS, (int)want);
+    }
+}
+
+/* Unscaling, clipping by value, decay, the update, an average, rounding and zeroing of the gradient: together. */
+static void what_fits_one_walk_is_one_walk(void **state) {
+    static const struct {
+        const char *options, *wrapper;
+        optim_dtype dtype;
+        int walks;
+    } CASES[] = {
+        {"grad_scale=0.125,clip_value=1,weight_decay=0.1,zero_grad=1", "ema", OPTIM_F32, 1},
+        {"grad_scale=0.125,clip_value=1,weight_decay=0.1,zero_grad=1,master=f32", "ema", OPTIM_BF16, 1},
+        {"master=f32,zero_grad=1,rounding=stochastic", NULL, OPTIM_BF16, 1},
+        {"rounding=kahan,state_dtype=int8,state_min=0", "poly_avg", OPTIM_F16, 1},
+        {"clip_norm=1,zero_grad=1", "ema", OPTIM_F32, 2},
+        {"nonfinite=skip", NULL, OPTIM_F32, 2},
+        {"nonfinite=skip,clip_norm=1", NULL, OPTIM_F32, 2},
+        {"loss_scale=1024,clip_norm=1", NULL, OPTIM_F32, 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
+        int64_t walks, gradients;
+        assert_true(count("adamw", CASES[i].options, CASES[i].wrapper, CASES[i].dtype, &walks, &gradients));
+        if (walks != (int64_t)STEPS * CASES[i].walks)
+            fail_msg("%s: %d walks in %d steps", CASES[i].options, (int)walks, (int)STEPS);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(methods_walk_as_the_page_says),
+        cmocka_unit_test(wrappers_walk_as_the_page_says),
+        cmocka_unit_test(what_fits_one_walk_is_one_walk),
+    };
+    return cmocka_run_group_tests_name("walks", tests, NULL, NULL);
+}
