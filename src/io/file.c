@@ -159,19 +159,26 @@ static optim_status flush_folder(const char *path, char *folder) {
     return OPTIM_OK;
 }
 
-/* A link is followed: the file it leads to is replaced, not the link. NULL: path itself. */
-static char *resolved(const char *path) {
+/* A link is followed: the file it leads to is replaced, not the link. *real is that file's name, to be freed; NULL: path
+ * itself is to be written, being no link or one that leads nowhere. */
+static optim_status resolve(const char *path, char **real) {
     struct stat link;
-    return lstat(path, &link) == 0 && S_ISLNK(link.st_mode) ? realpath(path, NULL) : NULL;
+    *real = NULL;
+    if (lstat(path, &link) != 0 || !S_ISLNK(link.st_mode))
+        return OPTIM_OK;
+    *real = realpath(path, NULL);
+    return *real == NULL && errno == ENOMEM ? error_nomem("saving") : OPTIM_OK;
 }
 
 optim_status file_replace(const char *path, writer_t *writer, const void *context) {
     static const char SUFFIX[] = ".partial";
-    char *real = resolved(path);
+    char *real;
+    optim_status status = resolve(path, &real);
+    if (status != OPTIM_OK)
+        return status;
     const char *target = real == NULL ? path : real;
     const size_t length = strlen(target);
     char *partial = malloc(length + sizeof SUFFIX), *folder = memory_text(target, length + 1);
-    optim_status status = OPTIM_OK;
     int descriptor = -1;
     if (partial == NULL || folder == NULL)
         status = error_nomem("saving");

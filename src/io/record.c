@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "io/complaints.h"
+#include "io/json.h"
 
 const char *record_text(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -162,12 +163,13 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     *record = (record_t){.source = source};
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
-    record->json = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    bool no_memory;
+    record->json = json_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
     record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);
     optim_status status = OPTIM_OK;
-    if (record->from == NULL || record->exact == NULL || record->layer == NULL)
+    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL)
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = check_form(record);

@@ -19,8 +19,8 @@
 
 enum { RECORD_FORMAT = 1 };
 
-/* A new reference, without "sums"; NULL with an error: NOMEM, VALUE (a name that is not UTF-8). */
-json_t *record_make(const optim_t *opt);
+/* A new reference, without "sums"; NULL with an error. Errors: NOMEM, VALUE (a name that is not UTF-8). */
+optim_status record_make(json_t **record, const optim_t *opt);
 
 /* ---- Loading ---- */
 
@@ -59,7 +59,7 @@ typedef struct assignment {
 /* The numbers of a planned handle's layers, not yet assigned. Errors: CHECKPOINT, NOMEM. */
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count);
 
-/* Makes the schedules of the groups whose options are taken. Errors: CHECKPOINT, those of optim_set_schedule. */
+/* Makes the schedules of the groups whose options are taken; on an error those made so far are in the list. Errors: CHECKPOINT, those of optim_set_schedule. */
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count);
 
 /* Counters, and what layers hold from step to step. Cannot fail: record_read has looked at them. */

@@ -200,12 +200,6 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
                 ++*count;
         }
     }
-    if (status == OPTIM_OK)
-        return OPTIM_OK;
-    for (size_t i = 0; i < *count; ++i)
-        schedule_destroy((*made)[i].run);
-    free(*made);
-    *made = NULL;
     return status;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
+#include "io/json.h"
 #include "io/record.h"
 
 static json_t *number(double value) {
@@ -132,28 +133,23 @@ static bool fill(const optim_t *opt, json_t *parameters, json_t *groups, json_t 
 
 /* JSON is UTF-8; a name that is not could not be found again. */
 static optim_status check_names(const optim_t *opt) {
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
-        json_t *name = json_string(opt->engine.tensors[i].name), *any = json_string("");
-        const bool no_memory = any == NULL, good = name != NULL;
-        json_decref(name);
-        json_decref(any);
-        if (no_memory)
-            return error_nomem("saving");
-        if (!good)
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        if (!json_can_hold(opt->engine.tensors[i].name))
             return error_set(OPTIM_ERR_VALUE, "the name of parameter %zu is not UTF-8: it cannot stand in a checkpoint",
                              i);
-    }
     return OPTIM_OK;
 }
 
-json_t *record_make(const optim_t *opt) {
-    if (check_names(opt) != OPTIM_OK)
-        return NULL;
+optim_status record_make(json_t **record, const optim_t *opt) {
+    *record = NULL;
+    const optim_status status = check_names(opt);
+    if (status != OPTIM_OK)
+        return status;
     json_t *parameters = json_object(), *groups = json_array(), *wrappers = json_array(), *layers = json_array(),
-           *schedules = json_array(), *record = NULL;
+           *schedules = json_array();
     if (parameters != NULL && groups != NULL && wrappers != NULL && layers != NULL && schedules != NULL &&
         fill(opt, parameters, groups, wrappers, layers, schedules))
-        record =
+        *record =
             json_pack("{s:i, s:s, s:I, s:I, s:I, s:b, s:O, s:O, s:O, s:O, s:O}", "format", RECORD_FORMAT, "library",
                       optim_version(), "steps", (json_int_t)opt->steps, "skipped", (json_int_t)opt->skipped, "draws",
                       (json_int_t)opt->engine.draws, "planned", (int)opt->engine.planned, "parameters", parameters,
@@ -163,7 +159,5 @@ json_t *record_make(const optim_t *opt) {
     json_decref(wrappers);
     json_decref(layers);
     json_decref(schedules);
-    if (record == NULL)
-        (void)error_nomem("saving");
-    return record;
+    return *record == NULL ? error_nomem("saving") : OPTIM_OK;
 }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/json.h"
 
 static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
 static const char NO_SUM[] = "0000000000000000";
@@ -66,7 +67,7 @@ optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *
     json_t *whole = json_pack("{s:o}", METADATA, metadata);
     char *dumped = NULL;
     if (whole != NULL && json_object_update(whole, header) == 0)
-        dumped = json_dumps(whole, JSON_COMPACT | JSON_ENSURE_ASCII);
+        dumped = json_text(whole, JSON_ENSURE_ASCII);
     const optim_status status = dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped));
     free(dumped);
     json_decref(whole);
@@ -202,13 +203,13 @@ static optim_status read_entries(safetensors_t *file, const source_t *source, si
 optim_status safetensors_read(safetensors_t *file, source_t *source) {
     char *text;
     size_t length = 0, begin = 0;
-    json_error_t wrong;
+    bool no_memory;
     *file = (safetensors_t){0};
     optim_status status = read_text(source, &text, &length, &begin);
     if (status == OPTIM_OK) {
         file->is_whole = check_sum(text, length);
-        file->header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &wrong);
-        if (file->header == NULL && json_error_code(&wrong) == json_error_out_of_memory)
+        file->header = json_read(text, length, &no_memory);
+        if (no_memory)
             status = error_nomem("reading a checkpoint");
         else if (!json_is_object(file->header))
             status = malformed(source, "its header is not a JSON object");

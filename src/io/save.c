@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/checkpoint.h"
+#include "io/json.h"
 #include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
@@ -51,9 +52,11 @@ static bool describe_pieces(const pieces_t *pieces, json_t *header, json_t *reco
 
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
     optim_status status = OPTIM_OK;
-    for (size_t i = 0; i < pieces->count; ++i)
-        for (size_t c = 0; status == OPTIM_OK && c < pieces->piece[i].copies; ++c)
-            status = sink->write(sink, pieces->piece[i].at + c * pieces->piece[i].stride, pieces->piece[i].bytes);
+    for (size_t i = 0; i < pieces->count; ++i) {
+        const piece_t *piece = &pieces->piece[i]; /* at NULL if it has no bytes */
+        for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c)
+            status = sink->write(sink, piece->at + c * piece->stride, piece->bytes);
+    }
     return status;
 }
 
@@ -62,12 +65,11 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
     optim_status status = pieces_make(&pieces, context);
     if (status != OPTIM_OK)
         return status;
-    json_t *record = record_make(context), *header = json_object();
+    json_t *record, *header = json_object();
     char *text = NULL;
-    if (record == NULL)
-        status = OPTIM_ERR_NOMEM; /* record_make said why */
-    else if (header == NULL || !describe_pieces(&pieces, header, record) ||
-             (text = json_dumps(record, JSON_COMPACT)) == NULL)
+    status = record_make(&record, context);
+    if (status == OPTIM_OK &&
+        (header == NULL || !describe_pieces(&pieces, header, record) || (text = json_text(record, 0)) == NULL))
         status = error_nomem("saving");
     if (status == OPTIM_OK)
         status = safetensors_write_header(sink, header, text);

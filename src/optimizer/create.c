@@ -49,10 +49,11 @@ static bool add_engine_layers(optim_t *opt) {
     return true;
 }
 
-static bool add_method(optim_t *opt, const registry_method_t *entry, layer_t **added) {
-    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, true);
+/* `groups`: those it has room for. */
+static bool add_method(optim_t *opt, const registry_method_t *entry, int groups, layer_t **added) {
+    layer_t *layer = layer_create(entry, opt->engine.level, groups, true);
     if (layer == NULL || !optim_insert_layer(opt, layer, opt->engine.method_count)) {
-        layer_destroy(layer, opt->engine.group_count);
+        layer_destroy(layer, groups);
         return false;
     }
     *added = layer;
@@ -65,7 +66,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.threads = omp_get_max_threads();
     opt->engine.group_count = 1;
-    if (!add_engine_layers(opt) || !add_method(opt, entry, &method) || !layer_cover(method, 0, NULL))
+    if (!add_engine_layers(opt) || !add_method(opt, entry, 1, &method) || !layer_cover(method, 0, NULL))
         return error_nomem("creating an optimizer");
     return settings_read(opt, 0, options, NULL);
 }
@@ -136,7 +137,7 @@ static optim_status group_method(optim_t *opt, const char *options, layer_t **la
                 *layer = opt->engine.layers[l];
                 return OPTIM_OK;
             }
-        if (!add_method(opt, entry, layer))
+        if (!add_method(opt, entry, opt->engine.group_count + 1, layer))
             return error_nomem("adding a group");
         *is_new = true;
     }
@@ -183,8 +184,6 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
         if (!layer_add_group(engine->layers[l], id))
             return error_nomem("adding a group");
     status = group_method(opt, options, &layer, &is_new, &named);
-    if (is_new && !layer_add_group(layer, id))
-        status = error_nomem("adding a group");
     if (status == OPTIM_OK && layer != NULL) {
         ++engine->group_count;
         status = fill_group(opt, id, layer, named, options);

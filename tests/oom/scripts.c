@@ -1,0 +1,83 @@
+#include "scripts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void lend(run_t *run, int which, int tensors, int group) {
+    for (int k = 0; k < tensors; ++k)
+        CALL(run, optim_add_param(run->opt[which], group, WORLD[k].name, WORLD[k].dtype, WORLD[k].ndim, WORLD[k].dims,
+                                  run->world.p[k], run->world.g[k]));
+}
+
+void step(run_t *run, int which, int tensors) {
+    optim_t **opt = &run->opt[which];
+    do {
+        if (run->status == OPTIM_EVAL_HVP)
+            CHECK_OK(world_product(*opt, tensors));
+        else {
+            const double loss = world_evaluate(&run->world);
+            CALL(run, optim_set_loss(*opt, loss));
+        }
+        CALL(run, optim_step(*opt));
+    } while (run->status > 0);
+}
+
+void serialize(run_t *run, int which) {
+    enum { ROOM = 1 << 16 };
+    free(run->bytes);
+    run->bytes = check_memory(ROOM, 1);
+    CALL(run, optim_serialize(run->opt[which], run->bytes, ROOM, &run->size));
+}
+
+static void create(run_t *run, int which, const subject_t *subject) {
+    optim_t **opt = &run->opt[which];
+    CALL(run, optim_create(opt, subject->algorithm, NULL));
+    CALL(run, optim_set_threads(*opt, 1));
+    if (subject->wrapper != NULL)
+        CALL(run, optim_wrap(*opt, subject->wrapper, NULL));
+    lend(run, which, subject->tensors, 0);
+}
+
+void subject_script(run_t *run, const void *argument) {
+    const subject_t *subject = argument;
+    run->algorithms[0] = subject->algorithm;
+    create(run, 0, subject);
+    if (subject->schedule != NULL)
+        CALL(run, optim_set_schedule(run->opt[0], 0, "lr", subject->schedule, subject->schedule_options));
+    step(run, 0, subject->tensors);
+    if (subject->schedule != NULL)
+        CALL(run, optim_report(run->opt[0], 1.5));
+    step(run, 0, subject->tensors);
+    serialize(run, 0);
+    run->spared = true;
+    create(run, 1, subject);
+    run->spared = false;
+    CALL(run, optim_deserialize(run->opt[1], run->bytes, run->size));
+    step(run, 1, subject->tensors);
+}
+
+const char *schedule_example(const char *schedule) {
+    static const char *const EXAMPLES[][2] = {
+        {"cyclic", "lr_max=0.1,step_up=2"},
+        {"onecycle", "steps=4"},
+        {"multistep", "milestones=1;3"},
+        {"piecewise", "boundaries=1;3,factors=1;0.5;0.25"},
+        {"sequence", "children=linear(steps=1);chain(children=constant;step(step_size=2)),milestones=1"},
+        {"chain", "children=step(step_size=2);exponential(gamma=0.9)"},
+        {"volsched", "window=2,history=3"},
+        {"refined", "norms=3;2;1;2;1"},
+    };
+    for (size_t i = 0; i < sizeof EXAMPLES / sizeof *EXAMPLES; ++i)
+        if (strcmp(schedule, EXAMPLES[i][0]) == 0)
+            return EXAMPLES[i][1];
+    return NULL;
+}
+
+void torture_subject(subject_t subject) {
+    char *name = check_text("%s%s%s%s%s", subject.algorithm, subject.wrapper == NULL ? "" : " + ",
+                            subject.wrapper == NULL ? "" : subject.wrapper, subject.schedule == NULL ? "" : " under ",
+                            subject.schedule == NULL ? "" : subject.schedule);
+    torture(name, subject_script, &subject);
+    free(name);
+}

@@ -1,0 +1,51 @@
+#include "world.h"
+
+#include <string.h>
+
+#include "element.h"
+
+const world_tensor_t WORLD[WORLD_TENSORS] = {
+    {"weight", OPTIM_F32, 2, {6, 5}}, {"bias", OPTIM_F64, 1, {5, 0}}, {"short", OPTIM_BF16, 2, {2, 4}}};
+
+int world_elements(int tensor) {
+    const world_tensor_t *t = &WORLD[tensor];
+    return (int)(t->dims[0] * (t->ndim < 2 ? 1 : t->dims[1]));
+}
+
+static double curvature(int i) {
+    return 1 + i % 3;
+}
+
+void world_start(world_t *world) {
+    memset(world, 0, sizeof *world);
+    for (int k = 0; k < WORLD_TENSORS; ++k)
+        for (int i = 0; i < world_elements(k); ++i)
+            element_write(WORLD[k].dtype, world->p[k], (size_t)i, 0.5 + (double)(i * 7 % 11) / 11);
+}
+
+double world_evaluate(world_t *world) {
+    double loss = 0;
+    for (int k = 0; k < WORLD_TENSORS; ++k)
+        for (int i = 0; i < world_elements(k); ++i) {
+            const double p = element_read(WORLD[k].dtype, world->p[k], (size_t)i);
+            element_write(WORLD[k].dtype, world->g[k], (size_t)i, curvature(i) * p);
+            loss += 0.5 * curvature(i) * p * p;
+        }
+    return loss;
+}
+
+optim_status world_product(optim_t *opt, int tensors) {
+    for (int k = 0; k < tensors; ++k) {
+        const optim_dtype dtype = WORLD[k].dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
+        const void *direction;
+        void *product;
+        optim_status status = optim_hvp_vector(opt, k, &direction);
+        if (status == OPTIM_OK)
+            status = optim_hvp_result(opt, k, &product);
+        if (status != OPTIM_OK)
+            return status;
+        for (int i = 0; i < world_elements(k); ++i)
+            element_write(dtype, product, (size_t)i, curvature(i) * element_read(dtype, direction, (size_t)i));
+    }
+    return OPTIM_OK;
+}
