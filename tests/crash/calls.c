@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -35,9 +36,9 @@ call_t calls_kind(int k) {
 }
 
 const char *calls_name(call_t call) {
-    static const char *const NAMES[] = {"none",      "open",   "close", "read",      "pread",    "write",
-                                        "pwrite",    "stat",   "lstat", "fstat",     "realpath", "flock",
-                                        "ftruncate", "fchmod", "fsync", "fdatasync", "rename",   "unlink"};
+    static const char *const NAMES[] = {
+        "none",     "open",  "close",     "read",   "pread", "write",     "pwrite", "stat",   "lstat",         "fstat",
+        "realpath", "flock", "ftruncate", "fchmod", "fsync", "fdatasync", "rename", "unlink", "pthread_create"};
     return NAMES[call];
 }
 
@@ -98,6 +99,8 @@ static void made(fate_t fate) {
 }
 
 static size_t part(fate_t fate, size_t count) {
+    if (fate == FATE_NO_BYTE)
+        return 0;
     if (fate == FATE_ONE_BYTE && count > 1)
         return 1;
     return fate == FATE_HALF || fate == FATE_KILL_MIDDLE ? (count + 1) / 2 : count;
@@ -127,6 +130,8 @@ extern int __real_fsync(int descriptor);
 extern int __real_fdatasync(int descriptor);
 extern int __real_rename(const char *from, const char *to);
 extern int __real_unlink(const char *path);
+extern int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
+                                 void *argument);
 
 int __wrap_open(const char *path, int flags, ...) {
     mode_t mode = 0;
@@ -262,6 +267,14 @@ int __wrap_unlink(const char *path) {
     const fate_t fate = meet(CALL_UNLINK);
     const int result = fate == FATE_FAIL ? -1 : __real_unlink(path);
     note(result == 0, DEED_UNLINK, -1, path, NULL);
+    made(fate);
+    return result;
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
+    const fate_t fate = meet(CALL_THREAD);
+    const int number = errno,
+              result = fate == FATE_FAIL ? number : __real_pthread_create(thread, attributes, start, argument);
     made(fate);
     return result;
 }

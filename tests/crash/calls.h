@@ -29,17 +29,19 @@ typedef enum call {
     CALL_FSYNC,
     CALL_FDATASYNC,
     CALL_RENAME,
-    CALL_UNLINK
+    CALL_UNLINK,
+    CALL_THREAD /* pthread_create */
 } call_t;
 
 typedef enum fate {
     FATE_NONE,
-    FATE_FAIL,        /* returns -1, with nothing done (but close closes) */
+    FATE_FAIL,        /* as it says it does, with nothing done (but close closes) */
     FATE_KILL_BEFORE, /* SIGKILL instead of the call */
     FATE_KILL_MIDDLE, /* after half of the bytes of a write */
     FATE_KILL_AFTER,
     FATE_ONE_BYTE, /* of a read or write, and no more */
-    FATE_HALF
+    FATE_HALF,
+    FATE_NO_BYTE
 } fate_t;
 
 typedef struct fault {

@@ -201,6 +201,11 @@ void scene_check_subject(const scene_t *scene, int k, const char *when) {
     free(now.bytes);
 }
 
+void scene_check_sentence(const char *path, const char *reason, const char *when) {
+    if (strstr(optim_error(), path) == NULL || strstr(optim_error(), reason) == NULL)
+        fail_msg("%s: the sentence \"%s\" does not name \"%s\" and \"%s\"", when, optim_error(), path, reason);
+}
+
 void scene_check_save(const scene_t *scene, int k, const char *when) {
     const optim_status status = optim_save(scene->subject.opt, scene->path);
     if (status != OPTIM_OK)

@@ -60,6 +60,8 @@ int scene_check_file(const scene_t *scene, int first, int last, const char *when
 bool scene_check_folder(const scene_t *scene, bool partial_may_be, const char *when);
 /* The subject is as it was in state `k`. */
 void scene_check_subject(const scene_t *scene, int k, const char *when);
+/* The last error names `path` and says `reason`. */
+void scene_check_sentence(const char *path, const char *reason, const char *when);
 /* A save now succeeds, and leaves state `k`, which the subject is in, and nothing besides. */
 void scene_check_save(const scene_t *scene, int k, const char *when);
 
