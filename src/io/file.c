@@ -114,7 +114,7 @@ static optim_status find_target(replacement_t *r, const char *path) {
     if (link && stat(r->target, &about) != 0)
         return io_error("cannot examine", r->target);
     if (there && !S_ISREG(about.st_mode))
-        return error_set(OPTIM_ERR_IO, "\"%.*s\" is not a file", LONGEST_PATH, r->target);
+        return error_set(OPTIM_ERR_IO, "\"%.*s\" is not a file", LONGEST_PATH, path);
     r->mode = there ? about.st_mode : 0;
     return OPTIM_OK;
 }
