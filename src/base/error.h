@@ -4,6 +4,8 @@
 
 #include "optim/optim.h"
 
+enum { ERROR_TEXT = 1024 }; /* room for it, terminator included */
+
 /* Records the sentence (printf format; numbers are printed without regard to the locale). */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))

@@ -116,7 +116,7 @@ struct saving {
     char *path, *copy;
     size_t size;
     optim_status status;
-    char error[512];
+    char error[ERROR_TEXT];
 };
 
 static void saving_free(saving_t *saving) {

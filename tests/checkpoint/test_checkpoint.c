@@ -233,6 +233,9 @@ static void before_the_first_step(void **state) {
     trainer_steps(&used, 5);
     CHECK_OK(optim_deserialize(used.opt, bytes, size));
     assert_int_equal(optim_steps(used.opt), 0);
+    optim_request next = {.size = sizeof next};
+    CHECK_OK(optim_request_info(used.opt, &next));
+    assert_int_equal(next.sample, OPTIM_SAMPLE_FRESH);
     memcpy(used.p, reference.p, sizeof used.p);
     trainer_steps(&used, 4);
     trainer_steps(&reference, 4);
