@@ -6,7 +6,7 @@
 #include "base/number.h"
 
 /* The library's only state outside handles: what went wrong last in this thread. */
-static _Thread_local char last[1024];
+static _Thread_local char last[ERROR_TEXT];
 
 void error_text(const char *format, ...) {
     va_list arguments;

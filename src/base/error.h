@@ -4,6 +4,9 @@
 
 #include "optim/optim.h"
 
+/* Room for the longest sentence: one that names everything that does not fit (io/complaints.h). */
+enum { ERROR_TEXT = 8192 };
+
 /* Records the sentence (printf format; numbers are printed without regard to the locale). */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))

@@ -91,17 +91,17 @@ static optim_status match_pieces(load_t *load) {
         const piece_t *piece = &load->pieces.piece[i];
         safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
         if (entry == NULL)
-            complain(&complaints, "array \"%.80s\" is missing in it", piece->name);
+            complain(&complaints, "array \"%s\" is missing in it", piece->name);
         else if (strcmp(entry->dtype, piece->dtype) != 0)
-            complain(&complaints, "array \"%.80s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
+            complain(&complaints, "array \"%s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
         else if (!same_shape(entry->shape, piece->shape) || entry->bytes != piece_bytes(piece))
-            complain(&complaints, "array \"%.80s\" has another shape there", piece->name);
+            complain(&complaints, "array \"%s\" has another shape there", piece->name);
         if (entry != NULL)
             entry->taken = true;
     }
     for (size_t i = 0; i < load->file.count; ++i)
         if (!load->file.entries[i].taken && record_is_planned(&load->record))
-            complain(&complaints, "its array \"%.80s\" is unknown here", load->file.entries[i].name);
+            complain(&complaints, "its array \"%s\" is unknown here", load->file.entries[i].name);
     return complaints_end(&complaints, load->source->name);
 }
 
@@ -201,7 +201,7 @@ static optim_status stage(load_t *load) {
 static void commit(load_t *load) {
     optim_t *opt = load->opt;
     if (opt->engine.planned && !record_is_planned(&load->record))
-        plan_initialise(&opt->engine, false);
+        plan_free(&opt->engine); /* the next step begins anew, with the parameters as they stand then */
     for (size_t i = 0; i < load->number_count; ++i)
         *load->numbers[i].at = load->numbers[i].value;
     place_arrays(load);

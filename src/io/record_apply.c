@@ -23,17 +23,19 @@ static bool read_number(const json_t *json, double *value) {
 
 /* ---- Options ---- */
 
-/* The record's group that is for this group of the layer, or NULL: what the whole handle shares has group 0. */
-static const json_t *group_of(const record_t *record, const optim_t *opt, int l, int group, bool exactly) {
-    const layer_t *layer = opt->engine.layers[l];
-    if (layer->values[group].base == NULL)
-        return NULL;
-    const int from = layer->per_group ? record->from[group] : 0;
-    if (from < 0 || (layer->per_group && exactly && !record->exact[group]))
-        return NULL;
+/* What layer `l` of the record says of its group `from`, or NULL. */
+static const json_t *group_at(const record_t *record, int l, int from) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", from);
-    return json_object_get(json_object_get(record->layer[l], "groups"), key);
+    return from < 0 ? NULL : json_object_get(json_object_get(record->layer[l], "groups"), key);
+}
+
+/* Where the options of this group of the layer come from, or NULL: what the whole handle shares has group 0. */
+static const json_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
+    const layer_t *layer = opt->engine.layers[l];
+    if (layer->values[group].base == NULL || (layer->per_group && !record->exact[group]))
+        return NULL;
+    return json_object_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
 }
 
 static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
@@ -52,7 +54,8 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
         if (status != OPTIM_OK)
             return status;
         double *base = &layer->values[group].base[i];
-        if (opt->engine.planned && option_decides_memory(layer, table[i].name, *base, number))
+        if (opt->engine.planned && record_is_planned(record) &&
+            option_decides_memory(layer, table[i].name, *base, number))
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
                              "that is taken already; load it before the first step",
@@ -65,11 +68,11 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
     for (int l = 0; l < opt->engine.layer_count; ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
-            const json_t *group = group_of(record, opt, l, g, true);
-            if (group == NULL)
+            const json_t *options = options_for(record, opt, l, g);
+            if (options == NULL)
                 continue;
             layer_t *layer = opt->engine.layers[l];
-            optim_status status = apply_group(record, opt, layer, g, json_object_get(group, "options"));
+            optim_status status = apply_group(record, opt, layer, g, options);
             if (status == OPTIM_OK)
                 status = layer_check(layer, g);
             if (status != OPTIM_OK)
@@ -111,9 +114,9 @@ static void read_layer(const record_t *record, const optim_t *opt, int l, assign
             read_state(layer, k, layer->first_group, json_object_get(record->layer[l], "numbers"), list, count,
                        complaints);
         for (int g = 0; state->shape == PER_GROUP && g < opt->engine.group_count; ++g) {
-            const json_t *group = group_of(record, opt, l, g, false);
-            if (group != NULL && layer_covers(layer, g))
-                read_state(layer, k, g, json_object_get(group, "numbers"), list, count, complaints);
+            if (record->from[g] >= 0 && layer_covers(layer, g))
+                read_state(layer, k, g, json_object_get(group_at(record, l, record->from[g]), "numbers"), list, count,
+                           complaints);
         }
     }
 }

@@ -17,6 +17,12 @@ void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]) {
     (void)snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, sum);
 }
 
+const char *safetensors_dtype(optim_dtype dtype) {
+    static const char *const NAMES[] = {
+        [OPTIM_F32] = "F32", [OPTIM_F64] = "F64", [OPTIM_BF16] = "BF16", [OPTIM_F16] = "F16"};
+    return NAMES[dtype];
+}
+
 size_t safetensors_item(const char *dtype) {
     static const struct {
         const char *name;

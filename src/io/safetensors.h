@@ -15,6 +15,9 @@
 enum { CHECKSUM_TEXT = 17 };
 void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]);
 
+/* The format's name of a dtype: "F32", ... */
+const char *safetensors_dtype(optim_dtype dtype);
+
 /* Bytes of one element; 0: no such dtype. */
 size_t safetensors_item(const char *dtype);
 
