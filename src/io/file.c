@@ -119,7 +119,7 @@ static optim_status fill_partial(const char *path, const char *partial, int desc
     if (file == NULL)
         status = error_nomem("saving");
     else {
-        file->sink.write = write_file;
+        file->sink = (sink_t){false, write_file};
         file->descriptor = descriptor;
         file->path = partial;
         file->used = 0;
@@ -211,7 +211,8 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
 
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
-    *file = (file_source_t){.descriptor = open_again(path, O_RDONLY, 0)};
+    *file =
+        (file_source_t){.descriptor = open_again(path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe is no file: no waiting */
     if (file->descriptor < 0)
         return io_error("cannot open", path);
     optim_status status = OPTIM_OK;

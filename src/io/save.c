@@ -1,7 +1,9 @@
 /* Saving: to a file, to memory, and to a file while the trainer goes on. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -33,14 +35,14 @@ static uint64_t sum_of(const piece_t *piece) {
 }
 
 /* The header's entries, and the record completed by the arrays' checksums. */
-static bool describe_pieces(const pieces_t *pieces, json_t *header, json_t *record) {
+static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record) {
     json_t *sums = json_object();
     size_t end = 0;
     bool made = sums != NULL;
     for (size_t i = 0; made && i < pieces->count; ++i) {
         const piece_t *piece = &pieces->piece[i];
         char sum[CHECKSUM_TEXT];
-        checksum_text(sum_of(piece), sum);
+        checksum_text(with_sums ? sum_of(piece) : 0, sum); /* of one length, whatever they are */
         made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), &end) &&
                json_object_set_new(sums, piece->name, json_string(sum)) == 0;
     }
@@ -66,7 +68,7 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
     char *text = NULL;
     if (record == NULL)
         status = OPTIM_ERR_NOMEM; /* record_make said why */
-    else if (header == NULL || !describe_pieces(&pieces, header, record) ||
+    else if (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record) ||
              (text = json_dumps(record, JSON_COMPACT)) == NULL)
         status = error_nomem("saving");
     if (status == OPTIM_OK)
@@ -111,10 +113,11 @@ optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size
 
 struct saving {
     pthread_t thread;
+    pid_t process; /* in which the thread lives */
     char *path, *copy;
     size_t size;
     optim_status status;
-    char error[512];
+    char error[ERROR_TEXT];
 };
 
 static void saving_free(saving_t *saving) {
@@ -159,6 +162,17 @@ static optim_status take_copy(const optim_t *opt, const char *path, saving_t **o
     return status;
 }
 
+/* Signals are the host's: none is handled on a thread that it does not know of. */
+static bool start(saving_t *saving) {
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    saving->process = getpid();
+    const bool started = pthread_create(&saving->thread, NULL, save_copy, saving) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
+}
+
 optim_status optim_save_async(optim_t *opt, const char *path) {
     optim_status status = checkpoint_refuse(opt, "saving");
     if (status == OPTIM_OK)
@@ -170,7 +184,7 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
         status = take_copy(opt, path, &saving);
     if (status != OPTIM_OK)
         return status;
-    if (pthread_create(&saving->thread, NULL, save_copy, saving) != 0) {
+    if (!start(saving)) {
         saving_free(saving);
         return error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%s\": use optim_save", path);
     }
@@ -184,6 +198,10 @@ optim_status optim_save_wait(optim_t *opt) {
         return refused;
     saving_t *saving = opt->saving;
     opt->saving = NULL;
+    if (saving->process != getpid()) { /* the parent's save, and the parent is told of it */
+        saving_free(saving);
+        return OPTIM_OK;
+    }
     (void)pthread_join(saving->thread, NULL);
     const optim_status status = saving->status;
     if (status != OPTIM_OK)

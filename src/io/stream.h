@@ -2,11 +2,13 @@
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "optim/optim.h"
 
 typedef struct sink {
+    bool only_counts; /* it looks at no byte */
     optim_status (*write)(struct sink *sink, const void *bytes, size_t count);
 } sink_t;
 
