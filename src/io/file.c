@@ -119,7 +119,7 @@ static optim_status fill_partial(const char *path, const char *partial, int desc
     if (file == NULL)
         status = error_nomem("saving");
     else {
-        file->sink = (sink_t){false, write_file};
+        file->sink = (sink_t){.write = write_file};
         file->descriptor = descriptor;
         file->path = partial;
         file->used = 0;

@@ -100,7 +100,7 @@ static optim_status match_pieces(load_t *load) {
             entry->taken = true;
     }
     for (size_t i = 0; i < load->file.count; ++i)
-        if (!load->file.entries[i].taken && record_is_planned(&load->record))
+        if (!load->file.entries[i].taken)
             complain(&complaints, "its array \"%s\" is unknown here", load->file.entries[i].name);
     return complaints_end(&complaints, load->source->name);
 }
@@ -187,14 +187,14 @@ static optim_status stage(load_t *load) {
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = take_plan(load);
-    if (status != OPTIM_OK || !record_is_planned(&load->record))
-        return status;
-    status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
-    if (status == OPTIM_OK)
+    const bool planned = record_is_planned(&load->record);
+    if (status == OPTIM_OK && planned)
+        status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
+    if (status == OPTIM_OK && planned)
         status = pieces_make(&load->pieces, load->opt);
     if (status == OPTIM_OK)
         status = match_pieces(load);
-    return status == OPTIM_OK ? read_pieces(load) : status;
+    return status == OPTIM_OK && planned ? read_pieces(load) : status;
 }
 
 /* Cannot fail. */

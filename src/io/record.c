@@ -85,9 +85,13 @@ static void match_parameters(record_t *record, const optim_t *opt, complaints_t 
         const tensor_t *tensor = &opt->engine.tensors[i];
         const json_t *there = json_object_get(parameters, tensor->name);
         const json_int_t group = json_integer_value(json_object_get(there, "group"));
+        const bool exists = group >= 0 && (uint64_t)group < json_array_size(json_object_get(record->json, "groups"));
         int *from = &record->from[tensor->group];
         if (there == NULL)
             complain(complaints, "parameter \"%s\" is missing in it", tensor->name);
+        else if (!exists)
+            complain(complaints, "parameter \"%s\" is in a group there, %lld, that does not exist", tensor->name,
+                     (long long)group);
         else if (*from >= 0 && *from != group)
             complain(complaints, "parameter \"%s\" is in its group %lld, others of group %d in its group %d",
                      tensor->name, (long long)group, tensor->group, *from);

@@ -14,8 +14,8 @@ static bool read_number(const json_t *json, double *value) {
     const char *text = json_string_value(json);
     if (text == NULL)
         return false;
-    if (strcmp(text, "nan") == 0) {
-        *value = (double)NAN;
+    if (strcmp(text, "nan") == 0 || strcmp(text, "-nan") == 0) {
+        *value = copysign((double)NAN, *text == '-' ? -1 : 1);
         return true;
     }
     return number_parse(text, strlen(text), value);
@@ -182,33 +182,52 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
 }
 
+/* The group that takes over the schedules of the record's group `from`, or -1; of `groups` in the record. */
+static int *receivers(const record_t *record, const optim_t *opt, size_t groups) {
+    int *receiver = malloc((groups + 1) * sizeof *receiver);
+    for (size_t from = 0; receiver != NULL && from < groups; ++from)
+        receiver[from] = -1;
+    for (int g = 0; receiver != NULL && g < opt->engine.group_count; ++g)
+        if (record->exact[g])
+            receiver[record->from[g]] = g;
+    return receiver;
+}
+
+/* Makes the schedule that the record describes, if some group takes it over. */
+static optim_status take_schedule(const record_t *record, const optim_t *opt, const json_t *json, const int *receiver,
+                                  size_t groups, scheduled_t *made, size_t *count) {
+    const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
+    const json_int_t from = json_integer_value(json_object_get(json, "group"));
+    if (l < 0 || from < 0 || (size_t)from >= groups)
+        return OPTIM_OK;
+    const layer_t *layer = opt->engine.layers[l];
+    const int group = layer->per_group ? receiver[from] : 0;
+    if (group < 0 || layer->values[group].base == NULL)
+        return OPTIM_OK;
+    const optim_status status = make_schedule(record, opt, json, l, group, &made[*count]);
+    *count += status == OPTIM_OK;
+    return status;
+}
+
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {
     const json_t *schedules = json_object_get(record->json, "schedules");
-    const size_t groups = (size_t)opt->engine.group_count, total = json_array_size(schedules);
-    size_t most;
+    const size_t total = json_array_size(schedules), groups = json_array_size(json_object_get(record->json, "groups"));
+    int *receiver = receivers(record, opt, groups);
     optim_status status = OPTIM_OK;
     *count = 0;
-    *made = size_multiply(total, groups, &most) ? calloc(most + 1, sizeof **made) : NULL;
-    if (*made == NULL)
-        return error_nomem("loading a checkpoint");
-    for (size_t i = 0; i < total; ++i) {
-        const json_t *json = json_array_get(schedules, i);
-        const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
-        const json_int_t from = json_integer_value(json_object_get(json, "group"));
-        for (int g = 0; status == OPTIM_OK && l >= 0 && g < opt->engine.group_count; ++g) {
-            const layer_t *layer = opt->engine.layers[l];
-            const bool taken = layer->per_group ? record->exact[g] && record->from[g] == from : g == 0;
-            if (taken && layer->values[g].base != NULL &&
-                (status = make_schedule(record, opt, json, l, g, &(*made)[*count])) == OPTIM_OK)
-                ++*count;
-        }
-    }
+    *made = calloc(total + 1, sizeof **made);
+    if (*made == NULL || receiver == NULL)
+        status = error_nomem("loading a checkpoint");
+    for (size_t i = 0; status == OPTIM_OK && i < total; ++i)
+        status = take_schedule(record, opt, json_array_get(schedules, i), receiver, groups, *made, count);
+    free(receiver);
     if (status == OPTIM_OK)
         return OPTIM_OK;
     for (size_t i = 0; i < *count; ++i)
         schedule_destroy((*made)[i].run);
     free(*made);
     *made = NULL;
+    *count = 0;
     return status;
 }
 
@@ -224,6 +243,6 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
         layer->holds_gradient = read_number(json_array_get(held, 0), &layer->held_loss) &&
                                 read_number(json_array_get(held, 1), &layer->held_norm);
         const json_int_t sample = json_integer_value(json_object_get(record->layer[l], "sample"));
-        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_FULL ? (int)sample : OPTIM_SAMPLE_FRESH;
+        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_MODEL ? (int)sample : OPTIM_SAMPLE_FRESH;
     }
 }

@@ -1,4 +1,5 @@
 /* A handle into a record. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +9,11 @@
 #include "io/record.h"
 #include "io/safetensors.h"
 
+/* NaN keeps its sign: later steps hand it on. */
 static json_t *number(double value) {
     char text[NUMBER_TEXT];
     number_text(value, text);
-    return json_string(text);
+    return json_string(isnan(value) && signbit(value) ? "-nan" : text);
 }
 
 static json_t *numbers(const double *value, size_t count) {

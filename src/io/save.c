@@ -34,16 +34,16 @@ static uint64_t sum_of(const piece_t *piece) {
     return XXH3_64bits_digest(&state);
 }
 
-/* The header's entries, and the record completed by the arrays' checksums. */
-static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record) {
+/* The header's entries, and the record completed by the arrays' checksums; *end is how many bytes they take. */
+static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record, size_t *end) {
     json_t *sums = json_object();
-    size_t end = 0;
+    *end = 0;
     bool made = sums != NULL;
     for (size_t i = 0; made && i < pieces->count; ++i) {
         const piece_t *piece = &pieces->piece[i];
         char sum[CHECKSUM_TEXT];
         checksum_text(with_sums ? sum_of(piece) : 0, sum); /* of one length, whatever they are */
-        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), &end) &&
+        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), end) &&
                json_object_set_new(sums, piece->name, json_string(sum)) == 0;
     }
     made = made && json_object_set(record, "sums", sums) == 0;
@@ -66,13 +66,14 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
         return status;
     json_t *record = record_make(context), *header = json_object();
     char *text = NULL;
+    size_t bytes;
     if (record == NULL)
         status = OPTIM_ERR_NOMEM; /* record_make said why */
-    else if (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record) ||
+    else if (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record, &bytes) ||
              (text = json_dumps(record, JSON_COMPACT)) == NULL)
         status = error_nomem("saving");
     if (status == OPTIM_OK)
-        status = safetensors_write_header(sink, header, text);
+        status = safetensors_write_header(sink, header, text, bytes);
     if (status == OPTIM_OK)
         status = write_pieces(sink, &pieces);
     free(text);
@@ -116,6 +117,7 @@ struct saving {
     pid_t process; /* in which the thread lives */
     char *path, *copy;
     size_t size;
+    void *base; /* of the copy: what free() wants */
     optim_status status;
     char error[ERROR_TEXT];
 };
@@ -124,7 +126,7 @@ static void saving_free(saving_t *saving) {
     if (saving == NULL)
         return;
     free(saving->path);
-    free(saving->copy);
+    free(saving->base);
     free(saving);
 }
 
@@ -140,25 +142,38 @@ static void *save_copy(void *argument) {
     return NULL;
 }
 
+/* A memory sink that takes its memory when it knows how much. */
+typedef struct copy_sink {
+    memory_sink_t memory; /* first */
+    void *base;           /* what free() wants */
+} copy_sink_t;
+
+static optim_status take_memory(sink_t *sink, size_t bytes) {
+    copy_sink_t *copy = (copy_sink_t *)sink;
+    copy->memory.at = memory_zeroed(bytes, &copy->base);
+    copy->memory.room = bytes;
+    return copy->memory.at == NULL ? error_nomem("copying the state") : OPTIM_OK;
+}
+
 static optim_status take_copy(const optim_t *opt, const char *path, saving_t **out) {
-    size_t size;
-    *out = NULL;
-    optim_status status = optim_serialize(opt, NULL, 0, &size);
-    if (status != OPTIM_OK)
-        return status;
+    copy_sink_t copy = {.memory = memory_sink(NULL, 0)};
+    copy.memory.sink.only_counts = false;
+    copy.memory.sink.expect = take_memory;
     saving_t *saving = calloc(1, sizeof *saving);
-    if (saving != NULL) {
-        saving->path = memory_text(path, strlen(path));
-        saving->copy = malloc(size);
-    }
-    if (saving == NULL || saving->path == NULL || saving->copy == NULL)
+    optim_status status = OPTIM_OK;
+    if (saving == NULL || (saving->path = memory_text(path, strlen(path))) == NULL)
         status = error_nomem("copying the state");
-    else
-        status = optim_serialize(opt, saving->copy, size, &saving->size);
     if (status == OPTIM_OK)
+        status = checkpoint_write(&copy.memory.sink, opt);
+    if (status == OPTIM_OK) {
+        saving->copy = copy.memory.at;
+        saving->size = copy.memory.used;
+        saving->base = copy.base;
         *out = saving;
-    else
-        saving_free(saving);
+        return OPTIM_OK;
+    }
+    free(copy.base);
+    saving_free(saving);
     return status;
 }
 
