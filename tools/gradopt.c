@@ -1,9 +1,6 @@
 /*
- * gradopt: a look at checkpoints and at the registry from the command line.
- *
- *     gradopt inspect FILE     what a checkpoint holds, every array's checksum verified; exit status 1 if it is damaged
- *     gradopt list             algorithms, wrappers, schedules
- *     gradopt describe NAME    what one of them (or "engine") is, its options and its state
+ * gradopt: a look at checkpoints and at the registry from the command line; its USAGE says how, tools/gradopt.1 is its
+ * manual page.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,16 +9,31 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "io/record.h"
 #include "io/safetensors.h"
 #include "optim/optim.h"
 
-static const char USAGE[] = "usage: gradopt inspect FILE\n"
-                            "       gradopt list\n"
-                            "       gradopt describe NAME\n";
+static const char USAGE[] = "usage: gradopt inspect FILE     what a checkpoint holds; verifies every checksum\n"
+                            "       gradopt list             all algorithms, wrappers and schedules\n"
+                            "       gradopt describe NAME    one of them, or \"engine\": its options and states\n"
+                            "       gradopt --help, --version\n"
+                            "\n"
+                            "exit status: 0  done; what was inspected is sound\n"
+                            "             1  inspect: damaged, not a checkpoint, of a newer format, or not to be read\n"
+                            "             2  not called as above, or nothing is called NAME\n";
 
 enum { SOUND = 0, DAMAGED = 1, MISUSED = 2 };
 
 /* ---- inspect ---- */
+
+/* Names may hold anything; a terminal shall not act on it. */
+static void print_text(const char *text) {
+    for (; *text != '\0'; ++text)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F || *text == '\\')
+            printf("\\x%02x", (unsigned)(unsigned char)*text);
+        else
+            putchar(*text);
+}
 
 static const char *string_of(const json_t *json) {
     const char *text = json_string_value(json);
@@ -32,6 +44,10 @@ static const char *text_of(const json_t *object, const char *key) {
     return string_of(json_object_get(object, key));
 }
 
+static json_int_t count_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
 static void print_shape(const json_t *shape) {
     printf("[");
     for (size_t i = 0; i < json_array_size(shape); ++i)
@@ -39,42 +55,120 @@ static void print_shape(const json_t *shape) {
     printf("]");
 }
 
-static void print_pairs(const json_t *options) {
+/* The numbers of a list, or one text. */
+static void print_value(const json_t *value) {
+    if (json_is_string(value))
+        print_text(json_string_value(value));
+    for (size_t i = 0; i < json_array_size(value); ++i) {
+        printf("%s", i == 0 ? "" : ";");
+        print_text(string_of(json_array_get(value, i)));
+    }
+}
+
+/* Whether an option of the engine stands as it does when nobody sets it. */
+static bool is_default(const char *key, const json_t *value) {
+    optim_option option = {.size = sizeof option};
+    for (size_t i = 0; optim_describe_option(OPTIM_ENGINE, "engine", i, &option) == OPTIM_OK; ++i) {
+        char text[64];
+        if (strcmp(option.name, key) != 0)
+            continue;
+        const char *word = strchr(option.range, '|') == NULL ? NULL : option.range;
+        for (int skip = (int)option.default_value; word != NULL && skip > 0; --skip)
+            word = strchr(word, '|') + 1;
+        if (word == NULL)
+            (void)snprintf(text, sizeof text, "%g", option.default_value);
+        else
+            (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "|"), word);
+        return strcmp(text, string_of(value)) == 0;
+    }
+    return false;
+}
+
+/* " key=value ..."; of the engine's options only those that somebody has set. */
+static void print_pairs(const char *title, const json_t *pairs, bool engine) {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)options, key, value) {
-        printf(" %s=%s", key, json_is_string(value) ? json_string_value(value) : "");
-        for (size_t i = 0; i < json_array_size(value); ++i)
-            printf("%s%s", i == 0 ? "" : ";", string_of(json_array_get(value, i)));
+    bool begun = false;
+    json_object_foreach((json_t *)(uintptr_t)pairs, key, value) {
+        if (engine && is_default(key, value))
+            continue;
+        printf("%s", begun ? " " : title);
+        begun = true;
+        print_text(key);
+        printf("=");
+        print_value(value);
     }
+    if (begun)
+        printf("\n");
 }
 
 static void print_layer(const json_t *layer) {
     const char *group;
     json_t *value;
-    printf("%s:", text_of(layer, "name"));
-    print_pairs(json_object_get(layer, "numbers"));
-    printf("\n");
+    char title[160];
+    const bool engine = strcmp(text_of(layer, "name"), "engine") == 0;
+    (void)snprintf(title, sizeof title, "%.64s: ", text_of(layer, "name"));
+    print_pairs(title, json_object_get(layer, "numbers"), false);
     json_object_foreach(json_object_get(layer, "groups"), group, value) {
-        printf("  group %s:", group);
-        print_pairs(json_object_get(value, "options"));
-        print_pairs(json_object_get(value, "numbers"));
-        printf("\n");
+        (void)snprintf(title, sizeof title, "%.64s, group %.16s: ", text_of(layer, "name"), group);
+        print_pairs(title, json_object_get(value, "options"), engine);
+        print_pairs(title, json_object_get(value, "numbers"), false);
+    }
+}
+
+static void print_schedule(const json_t *schedule) {
+    printf("schedule of ");
+    print_text(text_of(schedule, "option"));
+    printf(" in group %" JSON_INTEGER_FORMAT ": ", count_of(schedule, "group"));
+    print_text(text_of(schedule, "name"));
+    printf("(");
+    print_text(text_of(schedule, "options"));
+    printf(")");
+    if (json_array_size(json_object_get(schedule, "state")) > 0) {
+        printf(", has learned ");
+        print_value(json_object_get(schedule, "state"));
+    }
+    printf("\n");
+}
+
+static void print_parameters(const json_t *record) {
+    const char *name;
+    json_t *value;
+    const json_t *groups = json_object_get(record, "groups");
+    json_object_foreach(json_object_get(record, "parameters"), name, value) {
+        printf("parameter ");
+        print_text(name);
+        printf(" ");
+        print_text(text_of(value, "dtype"));
+        printf(" ");
+        print_shape(json_object_get(value, "shape"));
+        printf(" in group %" JSON_INTEGER_FORMAT " (", count_of(value, "group"));
+        print_text(string_of(json_array_get(groups, (size_t)count_of(value, "group"))));
+        printf(")\n");
     }
 }
 
 static void print_record(const json_t *record) {
     size_t i;
     const json_t *each;
-    printf("written by libgradopt %s after %" JSON_INTEGER_FORMAT " steps (%" JSON_INTEGER_FORMAT " passed over)\n\n",
-           text_of(record, "library"), json_integer_value(json_object_get(record, "steps")),
-           json_integer_value(json_object_get(record, "skipped")));
+    printf("written by libgradopt %s, format %" JSON_INTEGER_FORMAT "\n", text_of(record, "library"),
+           count_of(record, "format"));
+    printf("after %" JSON_INTEGER_FORMAT " steps, %" JSON_INTEGER_FORMAT " skipped, %" JSON_INTEGER_FORMAT
+           " random numbers drawn%s\n\n",
+           count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
+           json_is_true(json_object_get(record, "planned")) ? "" : "; before there is any state");
+    print_parameters(record);
+    printf("\nwrappers, from the inside:");
+    json_array_foreach(json_object_get(record, "wrappers"), i, each) {
+        printf(" ");
+        print_text(string_of(each));
+    }
+    printf("%s\n", json_array_size(json_object_get(record, "wrappers")) == 0 ? " none" : "");
     json_array_foreach(json_object_get(record, "layers"), i, each) {
         print_layer(each);
     }
     json_array_foreach(json_object_get(record, "schedules"), i, each) {
-        printf("schedule of %s in group %" JSON_INTEGER_FORMAT ": %s(%s)\n", text_of(each, "option"),
-               json_integer_value(json_object_get(each, "group")), text_of(each, "name"), text_of(each, "options"));
+        print_schedule(each);
     }
     printf("\n");
 }
@@ -103,13 +197,38 @@ static int print_arrays(const safetensors_t *file, source_t *source, const json_
         const safetensors_entry_t *entry = &file->entries[i];
         const bool sound =
             verify(source, entry, json_string_value(json_object_get(json_object_get(record, "sums"), entry->name)));
-        printf("%-40s %-5s ", entry->name, entry->dtype);
+        printf("array ");
+        print_text(entry->name);
+        printf(" %s ", entry->dtype);
         print_shape(entry->shape);
         printf("%s\n", sound ? "" : "  DAMAGED: its checksum is wrong");
         status = sound ? status : DAMAGED;
         bytes += entry->bytes;
     }
     printf("%zu arrays, %zu bytes\n", file->count, bytes);
+    return status;
+}
+
+static int refuse(const char *path, const char *why) {
+    fprintf(stderr, "%s %s\n", path, why);
+    return DAMAGED;
+}
+
+static int inspect_record(const char *path, const safetensors_t *file, source_t *source, const json_t *record) {
+    if (file->text == NULL)
+        return refuse(path, "is a safetensors file, but not a checkpoint of libgradopt");
+    if (!file->is_whole)
+        return refuse(path, "is DAMAGED: the checksum of its header is wrong");
+    if (!json_is_object(record))
+        return refuse(path, "is not a checkpoint that can be read: its record is malformed");
+    if (count_of(record, "format") > RECORD_FORMAT) {
+        fprintf(stderr, "%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know\n", path,
+                count_of(record, "format"), optim_version());
+        return DAMAGED;
+    }
+    print_record(record);
+    const int status = print_arrays(file, source, record);
+    printf("%s\n", status == SOUND ? "sound: every checksum is right" : "DAMAGED");
     return status;
 }
 
@@ -125,17 +244,7 @@ static int inspect(const char *path) {
         fprintf(stderr, "%s\n", optim_error());
     else {
         json_t *record = file.text == NULL ? NULL : json_loads(file.text, JSON_REJECT_DUPLICATES, NULL);
-        if (!json_is_object(record))
-            fprintf(stderr, "%s was not written by libgradopt\n", path);
-        else {
-            print_record(record);
-            status = print_arrays(&file, &source.source, record);
-            if (!file.is_whole)
-                status = DAMAGED;
-            printf("%s\n", !file.is_whole    ? "DAMAGED: the checksum of the header is wrong"
-                           : status == SOUND ? "sound: every checksum is right"
-                                             : "DAMAGED");
-        }
+        status = inspect_record(path, &file, &source.source, record);
         json_decref(record);
         safetensors_free(&file);
     }
@@ -197,8 +306,13 @@ int main(int count, char **argument) {
         return describe(argument[2]);
     if (count == 2 && strcmp(argument[1], "list") == 0)
         return list_all();
-    if (count == 2 && (strcmp(argument[1], "--help") == 0 || strcmp(argument[1], "help") == 0)) {
+    if (count == 2 &&
+        (strcmp(argument[1], "--help") == 0 || strcmp(argument[1], "-h") == 0 || strcmp(argument[1], "help") == 0)) {
         printf("%s", USAGE);
+        return SOUND;
+    }
+    if (count == 2 && strcmp(argument[1], "--version") == 0) {
+        printf("gradopt %s\n", optim_version());
         return SOUND;
     }
     fprintf(stderr, "%s", USAGE);

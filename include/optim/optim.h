@@ -522,20 +522,22 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
  * metadata. Parameters are not part of it: they are the caller's, save them beside it.
  *
  * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
- * Going on after optim_load gives the same bits as never having stopped. Not while a request is open or the output is
- * swapped in. Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
+ * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a step
+ * not yet made are saved with it. Not while a request is open or the output is swapped in.
+ * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
  */
 optim_status optim_save(optim_t *opt, const char *path);
 
 /*
  * Loads what optim_save wrote into a handle that was set up the same way: same algorithms, wrappers, and parameters by name,
- * in any order, with any number of threads and any alignment. Before the first step as well as later. All or nothing: the
- * file is checked throughout before the handle changes.
+ * in any order, with any number of threads and any alignment. Before the first step as well as later, and before or after
+ * the parameters are put back. All or nothing: the file is checked throughout before the handle changes, and the error
+ * names everything that does not fit. A loss handed over before is forgotten.
  *
  * Option values and schedules are the checkpoint's afterwards; set others after loading. Parameters may lie in more groups
  * than when they were saved: a group that does not hold the very same parameters as one of the checkpoint's keeps its own
- * options and schedules. Errors: NULL, OPEN, SWAPPED, IO, FORMAT, CHECKPOINT, NOMEM, SIZE, and those of optim_step before
- * the first step.
+ * options and schedules. Errors: NULL, OPEN, SWAPPED, IO, FORMAT, CHECKPOINT, NOMEM, SIZE; NAME, OPTION, VALUE (schedules
+ * or values of another version); and those of optim_step before the first step.
  */
 optim_status optim_load(optim_t *opt, const char *path);
 
@@ -543,7 +545,8 @@ optim_status optim_load(optim_t *opt, const char *path);
  * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the call
  * returns; a thread then writes the copy while steps go on. One save at a time: a later save or load, and optim_destroy, wait
  * for it. optim_save_wait waits and returns what became of it; if it failed and nobody waited, the next optim_save,
- * optim_save_async or optim_load returns that error instead of doing its work. Errors: those of optim_save.
+ * optim_save_async or optim_load returns that error instead of doing its work. In a forked child the save is the parent's:
+ * there is nothing to wait for. Errors: those of optim_save.
  */
 optim_status optim_save_async(optim_t *opt, const char *path);
 optim_status optim_save_wait(optim_t *opt);

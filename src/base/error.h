@@ -4,7 +4,8 @@
 
 #include "optim/optim.h"
 
-enum { ERROR_TEXT = 1024 }; /* room for it, terminator included */
+/* Room for the longest sentence: one that names everything that does not fit (io/complaints.h). */
+enum { ERROR_TEXT = 8192 };
 
 /* Records the sentence (printf format; numbers are printed without regard to the locale). */
 #if defined(__GNUC__)

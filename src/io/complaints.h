@@ -6,7 +6,7 @@
 
 #include "optim/optim.h"
 
-enum { COMPLAINTS_TEXT = 320 };
+enum { COMPLAINTS_TEXT = 7168 }; /* of ERROR_TEXT: the rest is for the name of the file */
 
 typedef struct complaints {
     char text[COMPLAINTS_TEXT];

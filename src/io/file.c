@@ -110,7 +110,7 @@ static optim_status find_target(replacement_t *r, const char *path) {
     const bool link = there && S_ISLNK(about.st_mode);
     r->target = link ? realpath(path, NULL) : memory_text(path, strlen(path));
     if (r->target == NULL)
-        return link ? io_error("cannot follow the link", path) : error_nomem("saving");
+        return link && errno != ENOMEM ? io_error("cannot follow the link", path) : error_nomem("saving");
     if (link && stat(r->target, &about) != 0)
         return io_error("cannot examine", r->target);
     if (there && !S_ISREG(about.st_mode))
@@ -199,7 +199,7 @@ static optim_status fill_partial(const replacement_t *r, writer_t *writer, const
     file_sink_t *file = malloc(sizeof *file);
     if (file == NULL)
         return error_nomem("saving");
-    file->sink.write = write_file;
+    file->sink = (sink_t){.write = write_file};
     file->descriptor = r->descriptor;
     file->path = r->partial;
     file->used = 0;
@@ -283,7 +283,8 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
 
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
-    *file = (file_source_t){.descriptor = open_again(path, O_RDONLY, 0)};
+    *file =
+        (file_source_t){.descriptor = open_again(path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe is no file: no waiting */
     if (file->descriptor < 0)
         return io_error("cannot open", path);
     optim_status status = OPTIM_OK;

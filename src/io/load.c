@@ -91,17 +91,17 @@ static optim_status match_pieces(load_t *load) {
         const piece_t *piece = &load->pieces.piece[i];
         safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
         if (entry == NULL)
-            complain(&complaints, "array \"%.80s\" is missing in it", piece->name);
+            complain(&complaints, "array \"%s\" is missing in it", piece->name);
         else if (strcmp(entry->dtype, piece->dtype) != 0)
-            complain(&complaints, "array \"%.80s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
+            complain(&complaints, "array \"%s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
         else if (!same_shape(entry->shape, piece->shape) || entry->bytes != piece_bytes(piece))
-            complain(&complaints, "array \"%.80s\" has another shape there", piece->name);
+            complain(&complaints, "array \"%s\" has another shape there", piece->name);
         if (entry != NULL)
             entry->taken = true;
     }
     for (size_t i = 0; i < load->file.count; ++i)
-        if (!load->file.entries[i].taken && record_is_planned(&load->record))
-            complain(&complaints, "its array \"%.80s\" is unknown here", load->file.entries[i].name);
+        if (!load->file.entries[i].taken)
+            complain(&complaints, "its array \"%s\" is unknown here", load->file.entries[i].name);
     return complaints_end(&complaints, load->source->name);
 }
 
@@ -187,21 +187,21 @@ static optim_status stage(load_t *load) {
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = take_plan(load);
-    if (status != OPTIM_OK || !record_is_planned(&load->record))
-        return status;
-    status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
-    if (status == OPTIM_OK)
+    const bool planned = record_is_planned(&load->record);
+    if (status == OPTIM_OK && planned)
+        status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
+    if (status == OPTIM_OK && planned)
         status = pieces_make(&load->pieces, load->opt);
     if (status == OPTIM_OK)
         status = match_pieces(load);
-    return status == OPTIM_OK ? read_pieces(load) : status;
+    return status == OPTIM_OK && planned ? read_pieces(load) : status;
 }
 
 /* Cannot fail. */
 static void commit(load_t *load) {
     optim_t *opt = load->opt;
     if (opt->engine.planned && !record_is_planned(&load->record))
-        plan_initialise(&opt->engine, false);
+        plan_free(&opt->engine); /* the next step begins anew, with the parameters as they stand then */
     for (size_t i = 0; i < load->number_count; ++i)
         *load->numbers[i].at = load->numbers[i].value;
     place_arrays(load);

@@ -11,7 +11,7 @@ static optim_status write_memory(sink_t *sink, const void *bytes, size_t count) 
 }
 
 memory_sink_t memory_sink(void *at, size_t room) {
-    return (memory_sink_t){{write_memory}, at, 0, room};
+    return (memory_sink_t){{at == NULL, NULL, write_memory}, at, 0, room};
 }
 
 static optim_status read_memory(source_t *source, size_t offset, void *to, size_t count) {

@@ -50,8 +50,6 @@ static optim_status add(pieces_t *pieces, piece_t piece) {
 }
 
 static const char *dtype_name(stored_t form, const tensor_t *tensor) {
-    static const char *const NAMES[] = {
-        [OPTIM_F32] = "F32", [OPTIM_F64] = "F64", [OPTIM_BF16] = "BF16", [OPTIM_F16] = "F16"};
     switch (form) {
     case STORED_INT8:
         return "U8";
@@ -60,7 +58,7 @@ static const char *dtype_name(stored_t form, const tensor_t *tensor) {
     case STORED_BF16:
         return "BF16";
     case STORED_PARAM:
-        return NAMES[tensor->dtype];
+        return safetensors_dtype(tensor->dtype);
     default:
         return tensor_precision(tensor) == PRECISION_F64 ? "F64" : "F32";
     }

@@ -1,12 +1,16 @@
 /* A record against a handle: what must be there, and which part is for which. */
 #include "io/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "io/complaints.h"
 #include "io/json.h"
+#include "io/safetensors.h"
+
+enum { DIMS_TEXT = 200 };
 
 const char *record_text(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -52,6 +56,29 @@ static bool same_shape(const tensor_t *tensor, const json_t *shape) {
     return true;
 }
 
+/* "[2,3]" */
+static void dims_text(const tensor_t *tensor, char text[DIMS_TEXT]) {
+    size_t used = (size_t)snprintf(text, DIMS_TEXT, "[");
+    for (int i = 0; i < tensor->ndim && used < DIMS_TEXT; ++i)
+        used +=
+            (size_t)snprintf(text + used, DIMS_TEXT - used, "%s%lld", i == 0 ? "" : ",", (long long)tensor->dims[i]);
+    if (used < DIMS_TEXT)
+        (void)snprintf(text + used, DIMS_TEXT - used, "]");
+}
+
+static void complain_of_shape(complaints_t *complaints, const tensor_t *tensor, const json_t *shape) {
+    char here[DIMS_TEXT], *there = json_text(shape, 0);
+    dims_text(tensor, here);
+    complain(complaints, "parameter \"%s\" has shape %.200s there and %s here", tensor->name,
+             there == NULL ? "[]" : there, here);
+    free(there);
+}
+
+/* States are of the precision of their parameters: f64, or else f32. */
+static bool same_precision(const tensor_t *tensor, const char *there) {
+    return *there == '\0' || (strcmp(there, "F64") == 0) == (tensor->dtype == OPTIM_F64);
+}
+
 /* Finds the record's group of every group of the handle. */
 static void match_parameters(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const json_t *parameters = json_object_get(record->json, "parameters");
@@ -59,16 +86,23 @@ static void match_parameters(record_t *record, const optim_t *opt, complaints_t 
         const tensor_t *tensor = &opt->engine.tensors[i];
         const json_t *there = json_object_get(parameters, tensor->name);
         const json_int_t group = json_integer_value(json_object_get(there, "group"));
+        const bool exists = group >= 0 && (uint64_t)group < json_array_size(json_object_get(record->json, "groups"));
         int *from = &record->from[tensor->group];
         if (there == NULL)
-            complain(complaints, "parameter \"%.60s\" is missing in it", tensor->name);
-        else if (!same_shape(tensor, json_object_get(there, "shape")))
-            complain(complaints, "parameter \"%.60s\" has another shape there", tensor->name);
-        else if (*from >= 0 && *from != group)
-            complain(complaints, "group %d holds parameters of its groups %d and %lld", tensor->group, *from,
+            complain(complaints, "parameter \"%s\" is missing in it", tensor->name);
+        else if (!exists)
+            complain(complaints, "parameter \"%s\" is in a group there, %lld, that does not exist", tensor->name,
                      (long long)group);
+        else if (*from >= 0 && *from != group)
+            complain(complaints, "parameter \"%s\" is in its group %lld, others of group %d in its group %d",
+                     tensor->name, (long long)group, tensor->group, *from);
         else
             *from = (int)group;
+        if (there != NULL && !same_shape(tensor, json_object_get(there, "shape")))
+            complain_of_shape(complaints, tensor, json_object_get(there, "shape"));
+        if (!same_precision(tensor, record_text(there, "dtype")))
+            complain(complaints, "parameter \"%s\" is %.8s there and %s here", tensor->name,
+                     record_text(there, "dtype"), safetensors_dtype(tensor->dtype));
     }
 }
 
@@ -77,7 +111,7 @@ static void find_unknown(const record_t *record, const optim_t *opt, complaints_
     json_t *value;
     json_object_foreach(json_object_get(record->json, "parameters"), name, value) {
         if (!names_has(&opt->names, name))
-            complain(complaints, "its parameter \"%.60s\" is unknown here", name);
+            complain(complaints, "its parameter \"%s\" is unknown here", name);
     }
 }
 

@@ -3,7 +3,7 @@
  * step uses are text, so that infinities pass and every bit is kept.
  *
  *     {"format": 1, "library": "0.1.0", "steps": 12, "skipped": 0, "draws": 0, "planned": true,
- *      "parameters": {"w": {"group": 0, "shape": [3, 4]}, ...},
+ *      "parameters": {"w": {"group": 0, "dtype": "F32", "shape": [3, 4]}, ...},
  *      "groups": ["adamw", ...], "wrappers": ["ema"],
  *      "layers": [{"name": "adamw", "sample": 0, "held": ["0.25", "0.5"], "numbers": {"d": ["1e-06"]},
  *                  "groups": {"0": {"options": {"lr": "0.001", ...}, "numbers": {}}}}, ...],

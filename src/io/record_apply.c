@@ -14,8 +14,8 @@ static bool read_number(const json_t *json, double *value) {
     const char *text = json_string_value(json);
     if (text == NULL)
         return false;
-    if (strcmp(text, "nan") == 0) {
-        *value = (double)NAN;
+    if (strcmp(text, "nan") == 0 || strcmp(text, "-nan") == 0) {
+        *value = copysign((double)NAN, *text == '-' ? -1 : 1);
         return true;
     }
     return number_parse(text, strlen(text), value);
@@ -23,17 +23,19 @@ static bool read_number(const json_t *json, double *value) {
 
 /* ---- Options ---- */
 
-/* The record's group that is for this group of the layer, or NULL: what the whole handle shares has group 0. */
-static const json_t *group_of(const record_t *record, const optim_t *opt, int l, int group, bool exactly) {
-    const layer_t *layer = opt->engine.layers[l];
-    if (layer->values[group].base == NULL)
-        return NULL;
-    const int from = layer->per_group ? record->from[group] : 0;
-    if (from < 0 || (layer->per_group && exactly && !record->exact[group]))
-        return NULL;
+/* What layer `l` of the record says of its group `from`, or NULL. */
+static const json_t *group_at(const record_t *record, int l, int from) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", from);
-    return json_object_get(json_object_get(record->layer[l], "groups"), key);
+    return from < 0 ? NULL : json_object_get(json_object_get(record->layer[l], "groups"), key);
+}
+
+/* Where the options of this group of the layer come from, or NULL: what the whole handle shares has group 0. */
+static const json_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
+    const layer_t *layer = opt->engine.layers[l];
+    if (layer->values[group].base == NULL || (layer->per_group && !record->exact[group]))
+        return NULL;
+    return json_object_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
 }
 
 static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
@@ -52,7 +54,8 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
         if (status != OPTIM_OK)
             return status;
         double *base = &layer->values[group].base[i];
-        if (opt->engine.planned && option_decides_memory(layer, table[i].name, *base, number))
+        if (opt->engine.planned && record_is_planned(record) &&
+            option_decides_memory(layer, table[i].name, *base, number))
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
                              "that is taken already; load it before the first step",
@@ -65,11 +68,11 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
     for (int l = 0; l < opt->engine.layer_count; ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
-            const json_t *group = group_of(record, opt, l, g, true);
-            if (group == NULL)
+            const json_t *options = options_for(record, opt, l, g);
+            if (options == NULL)
                 continue;
             layer_t *layer = opt->engine.layers[l];
-            optim_status status = apply_group(record, opt, layer, g, json_object_get(group, "options"));
+            optim_status status = apply_group(record, opt, layer, g, options);
             if (status == OPTIM_OK)
                 status = layer_check(layer, g);
             if (status != OPTIM_OK)
@@ -111,9 +114,9 @@ static void read_layer(const record_t *record, const optim_t *opt, int l, assign
             read_state(layer, k, layer->first_group, json_object_get(record->layer[l], "numbers"), list, count,
                        complaints);
         for (int g = 0; state->shape == PER_GROUP && g < opt->engine.group_count; ++g) {
-            const json_t *group = group_of(record, opt, l, g, false);
-            if (group != NULL && layer_covers(layer, g))
-                read_state(layer, k, g, json_object_get(group, "numbers"), list, count, complaints);
+            if (record->from[g] >= 0 && layer_covers(layer, g))
+                read_state(layer, k, g, json_object_get(group_at(record, l, record->from[g]), "numbers"), list, count,
+                           complaints);
         }
     }
 }
@@ -179,27 +182,52 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
 }
 
+/* The group that takes over the schedules of the record's group `from`, or -1; of `groups` in the record. */
+static int *receivers(const record_t *record, const optim_t *opt, size_t groups) {
+    int *receiver = malloc((groups + 1) * sizeof *receiver);
+    for (size_t from = 0; receiver != NULL && from < groups; ++from)
+        receiver[from] = -1;
+    for (int g = 0; receiver != NULL && g < opt->engine.group_count; ++g)
+        if (record->exact[g])
+            receiver[record->from[g]] = g;
+    return receiver;
+}
+
+/* Makes the schedule that the record describes, if some group takes it over. */
+static optim_status take_schedule(const record_t *record, const optim_t *opt, const json_t *json, const int *receiver,
+                                  size_t groups, scheduled_t *made, size_t *count) {
+    const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
+    const json_int_t from = json_integer_value(json_object_get(json, "group"));
+    if (l < 0 || from < 0 || (size_t)from >= groups)
+        return OPTIM_OK;
+    const layer_t *layer = opt->engine.layers[l];
+    const int group = layer->per_group ? receiver[from] : 0;
+    if (group < 0 || layer->values[group].base == NULL)
+        return OPTIM_OK;
+    const optim_status status = make_schedule(record, opt, json, l, group, &made[*count]);
+    *count += status == OPTIM_OK;
+    return status;
+}
+
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {
     const json_t *schedules = json_object_get(record->json, "schedules");
-    const size_t groups = (size_t)opt->engine.group_count, total = json_array_size(schedules);
-    size_t most;
+    const size_t total = json_array_size(schedules), groups = json_array_size(json_object_get(record->json, "groups"));
+    int *receiver = receivers(record, opt, groups);
     optim_status status = OPTIM_OK;
     *count = 0;
-    *made = size_multiply(total, groups, &most) ? calloc(most + 1, sizeof **made) : NULL;
-    if (*made == NULL)
-        return error_nomem("loading a checkpoint");
-    for (size_t i = 0; i < total; ++i) {
-        const json_t *json = json_array_get(schedules, i);
-        const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
-        const json_int_t from = json_integer_value(json_object_get(json, "group"));
-        for (int g = 0; status == OPTIM_OK && l >= 0 && g < opt->engine.group_count; ++g) {
-            const layer_t *layer = opt->engine.layers[l];
-            const bool taken = layer->per_group ? record->exact[g] && record->from[g] == from : g == 0;
-            if (taken && layer->values[g].base != NULL &&
-                (status = make_schedule(record, opt, json, l, g, &(*made)[*count])) == OPTIM_OK)
-                ++*count;
-        }
-    }
+    *made = calloc(total + 1, sizeof **made);
+    if (*made == NULL || receiver == NULL)
+        status = error_nomem("loading a checkpoint");
+    for (size_t i = 0; status == OPTIM_OK && i < total; ++i)
+        status = take_schedule(record, opt, json_array_get(schedules, i), receiver, groups, *made, count);
+    free(receiver);
+    if (status == OPTIM_OK)
+        return OPTIM_OK;
+    for (size_t i = 0; i < *count; ++i)
+        schedule_destroy((*made)[i].run);
+    free(*made);
+    *made = NULL;
+    *count = 0;
     return status;
 }
 
@@ -215,6 +243,6 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
         layer->holds_gradient = read_number(json_array_get(held, 0), &layer->held_loss) &&
                                 read_number(json_array_get(held, 1), &layer->held_norm);
         const json_int_t sample = json_integer_value(json_object_get(record->layer[l], "sample"));
-        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_FULL ? (int)sample : OPTIM_SAMPLE_FRESH;
+        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_MODEL ? (int)sample : OPTIM_SAMPLE_FRESH;
     }
 }

@@ -1,4 +1,5 @@
 /* A handle into a record. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +8,13 @@
 #include "base/number.h"
 #include "io/json.h"
 #include "io/record.h"
+#include "io/safetensors.h"
 
+/* NaN keeps its sign: later steps hand it on. */
 static json_t *number(double value) {
     char text[NUMBER_TEXT];
     number_text(value, text);
-    return json_string(text);
+    return json_string(isnan(value) && signbit(value) ? "-nan" : text);
 }
 
 static json_t *numbers(const double *value, size_t count) {
@@ -41,7 +44,8 @@ static bool add_numbers(json_t *object, const layer_t *layer, state_shape_t shap
 static json_t *options_of(const layer_t *layer, int group) {
     json_t *options = json_object();
     const option_t *table = layer->method->options;
-    for (size_t i = 0; options != NULL && table[i].name != NULL; ++i) {
+    const bool shared = layer->values[group].base == NULL; /* they stand under group 0 */
+    for (size_t i = 0; options != NULL && !shared && table[i].name != NULL; ++i) {
         char text[OPTION_TEXT];
         option_text(&table[i], layer->values[group].base[i], text);
         if (json_object_set_new(options, table[i].name, json_string(text)) != 0) {
@@ -50,6 +54,14 @@ static json_t *options_of(const layer_t *layer, int group) {
         }
     }
     return options;
+}
+
+/* Whether a group has something of its own in the layer: options, or numbers where the options are shared. */
+static bool has_group(const layer_t *layer, int group) {
+    bool has = layer->values[group].base != NULL;
+    for (size_t k = 0; !has && layer_covers(layer, group) && k < layer->states; ++k)
+        has = layer->method->states[k].shape == PER_GROUP && state_is_kept(&layer->method->states[k]);
+    return has;
 }
 
 static bool add_group(json_t *groups, const layer_t *layer, int group, bool planned) {
@@ -70,7 +82,7 @@ static json_t *layer_record(const optim_t *opt, const layer_t *layer) {
     if (made && opt->engine.planned)
         made = add_numbers(kept, layer, PER_METHOD, layer->first_group);
     for (int g = 0; made && g < opt->engine.group_count; ++g)
-        if (layer->values[g].base != NULL)
+        if (has_group(layer, g))
             made = add_group(groups, layer, g, opt->engine.planned);
     const double held[] = {layer->held_loss, layer->held_norm};
     json_t *holds = layer->holds_gradient ? numbers(held, 2) : json_null();
@@ -90,7 +102,8 @@ static json_t *parameter_record(const tensor_t *tensor) {
             json_decref(shape);
             return NULL;
         }
-    return json_pack("{s:i, s:o}", "group", tensor->group, "shape", shape);
+    return json_pack("{s:i, s:s, s:o}", "group", tensor->group, "dtype", safetensors_dtype(tensor->dtype), "shape",
+                     shape);
 }
 
 static json_t *schedule_state(const schedule_run_t *run) {

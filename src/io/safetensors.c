@@ -18,6 +18,12 @@ void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]) {
     (void)snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, sum);
 }
 
+const char *safetensors_dtype(optim_dtype dtype) {
+    static const char *const NAMES[] = {
+        [OPTIM_F32] = "F32", [OPTIM_F64] = "F64", [OPTIM_BF16] = "BF16", [OPTIM_F16] = "F16"};
+    return NAMES[dtype];
+}
+
 size_t safetensors_item(const char *dtype) {
     static const struct {
         const char *name;
@@ -47,7 +53,7 @@ static char *find_sum(char *text) {
     return found == NULL || strlen(found) < strlen(pattern) + sizeof NO_SUM ? NULL : found + strlen(pattern);
 }
 
-static optim_status write_text(sink_t *sink, char *text, size_t length) {
+static optim_status write_text(sink_t *sink, char *text, size_t length, size_t bytes) {
     enum { MULTIPLE = 8 };
     const size_t padding = (MULTIPLE - length % MULTIPLE) % MULTIPLE;
     uint8_t size[8];
@@ -56,19 +62,24 @@ static optim_status write_text(sink_t *sink, char *text, size_t length) {
         size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
     checksum_text(XXH3_64bits(text, length), sum);
     memcpy(find_sum(text), sum, CHECKSUM_TEXT - 1);
-    optim_status status = sink->write(sink, size, sizeof size);
+    optim_status status = OPTIM_OK;
+    if (sink->expect != NULL)
+        status = sink->expect(sink, sizeof size + length + padding + bytes);
+    if (status == OPTIM_OK)
+        status = sink->write(sink, size, sizeof size);
     if (status == OPTIM_OK)
         status = sink->write(sink, text, length);
     return status == OPTIM_OK ? sink->write(sink, "        ", padding) : status;
 }
 
-optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text) {
+optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text, size_t bytes) {
     json_t *metadata = json_pack("{s:s, s:s, s:s}", "format", "libgradopt", TEXT, text, SUM, NO_SUM);
     json_t *whole = json_pack("{s:o}", METADATA, metadata);
     char *dumped = NULL;
     if (whole != NULL && json_object_update(whole, header) == 0)
         dumped = json_text(whole, JSON_ENSURE_ASCII);
-    const optim_status status = dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped));
+    const optim_status status =
+        dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped), bytes);
     free(dumped);
     json_decref(whole);
     return status;

@@ -15,6 +15,9 @@
 enum { CHECKSUM_TEXT = 17 };
 void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]);
 
+/* The format's name of a dtype: "F32", ... */
+const char *safetensors_dtype(optim_dtype dtype);
+
 /* Bytes of one element; 0: no such dtype. */
 size_t safetensors_item(const char *dtype);
 
@@ -23,8 +26,9 @@ size_t safetensors_item(const char *dtype);
 /* Adds a tensor of `bytes` bytes after those before; *end moves on. False: no memory, or the name is not UTF-8. */
 bool safetensors_add(json_t *header, const char *name, const char *dtype, json_t *shape, size_t bytes, size_t *end);
 
-/* Writes length and header, which gets this text as metadata "libgradopt", and a checksum of it all. Consumes nothing. */
-optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text);
+/* Writes length and header, which gets this text as metadata "libgradopt", and a checksum of it all, of a file in which
+ * `bytes` bytes of tensors follow. Consumes nothing. */
+optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text, size_t bytes);
 
 /* ---- Reading ---- */
 

@@ -1,7 +1,9 @@
 /* Saving: to a file, to memory, and to a file while the trainer goes on. */
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -33,16 +35,16 @@ static uint64_t sum_of(const piece_t *piece) {
     return XXH3_64bits_digest(&state);
 }
 
-/* The header's entries, and the record completed by the arrays' checksums. */
-static bool describe_pieces(const pieces_t *pieces, json_t *header, json_t *record) {
+/* The header's entries, and the record completed by the arrays' checksums; *end is how many bytes they take. */
+static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record, size_t *end) {
     json_t *sums = json_object();
-    size_t end = 0;
+    *end = 0;
     bool made = sums != NULL;
     for (size_t i = 0; made && i < pieces->count; ++i) {
         const piece_t *piece = &pieces->piece[i];
         char sum[CHECKSUM_TEXT];
-        checksum_text(sum_of(piece), sum);
-        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), &end) &&
+        checksum_text(with_sums ? sum_of(piece) : 0, sum); /* of one length, whatever they are */
+        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), end) &&
                json_object_set_new(sums, piece->name, json_string(sum)) == 0;
     }
     made = made && json_object_set(record, "sums", sums) == 0;
@@ -67,12 +69,14 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
         return status;
     json_t *record, *header = json_object();
     char *text = NULL;
+    size_t bytes = 0;
     status = record_make(&record, context);
     if (status == OPTIM_OK &&
-        (header == NULL || !describe_pieces(&pieces, header, record) || (text = json_text(record, 0)) == NULL))
+        (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record, &bytes) ||
+         (text = json_text(record, 0)) == NULL))
         status = error_nomem("saving");
     if (status == OPTIM_OK)
-        status = safetensors_write_header(sink, header, text);
+        status = safetensors_write_header(sink, header, text, bytes);
     if (status == OPTIM_OK)
         status = write_pieces(sink, &pieces);
     free(text);
@@ -113,8 +117,10 @@ optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size
 
 struct saving {
     pthread_t thread;
+    pid_t process; /* in which the thread lives */
     char *path, *copy;
     size_t size;
+    void *base; /* of the copy: what free() wants */
     optim_status status;
     char error[ERROR_TEXT];
 };
@@ -123,7 +129,7 @@ static void saving_free(saving_t *saving) {
     if (saving == NULL)
         return;
     free(saving->path);
-    free(saving->copy);
+    free(saving->base);
     free(saving);
 }
 
@@ -139,26 +145,50 @@ static void *save_copy(void *argument) {
     return NULL;
 }
 
+/* A memory sink that takes its memory when it knows how much. */
+typedef struct copy_sink {
+    memory_sink_t memory; /* first */
+    void *base;           /* what free() wants */
+} copy_sink_t;
+
+static optim_status take_memory(sink_t *sink, size_t bytes) {
+    copy_sink_t *copy = (copy_sink_t *)sink;
+    copy->memory.at = memory_zeroed(bytes, &copy->base);
+    copy->memory.room = bytes;
+    return copy->memory.at == NULL ? error_nomem("copying the state") : OPTIM_OK;
+}
+
 static optim_status take_copy(const optim_t *opt, const char *path, saving_t **out) {
-    size_t size;
-    *out = NULL;
-    optim_status status = optim_serialize(opt, NULL, 0, &size);
-    if (status != OPTIM_OK)
-        return status;
+    copy_sink_t copy = {.memory = memory_sink(NULL, 0)};
+    copy.memory.sink.only_counts = false;
+    copy.memory.sink.expect = take_memory;
     saving_t *saving = calloc(1, sizeof *saving);
-    if (saving != NULL) {
-        saving->path = memory_text(path, strlen(path));
-        saving->copy = malloc(size);
-    }
-    if (saving == NULL || saving->path == NULL || saving->copy == NULL)
+    optim_status status = OPTIM_OK;
+    if (saving == NULL || (saving->path = memory_text(path, strlen(path))) == NULL)
         status = error_nomem("copying the state");
-    else
-        status = optim_serialize(opt, saving->copy, size, &saving->size);
     if (status == OPTIM_OK)
+        status = checkpoint_write(&copy.memory.sink, opt);
+    if (status == OPTIM_OK) {
+        saving->copy = copy.memory.at;
+        saving->size = copy.memory.used;
+        saving->base = copy.base;
         *out = saving;
-    else
-        saving_free(saving);
+        return OPTIM_OK;
+    }
+    free(copy.base);
+    saving_free(saving);
     return status;
+}
+
+/* Signals are the host's: none is handled on a thread that it does not know of. */
+static bool start(saving_t *saving) {
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    saving->process = getpid();
+    const bool started = pthread_create(&saving->thread, NULL, save_copy, saving) == 0;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }
 
 optim_status optim_save_async(optim_t *opt, const char *path) {
@@ -172,7 +202,7 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
         status = take_copy(opt, path, &saving);
     if (status != OPTIM_OK)
         return status;
-    if (pthread_create(&saving->thread, NULL, save_copy, saving) != 0) {
+    if (!start(saving)) {
         saving_free(saving);
         return error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%s\": use optim_save", path);
     }
@@ -186,6 +216,10 @@ optim_status optim_save_wait(optim_t *opt) {
         return refused;
     saving_t *saving = opt->saving;
     opt->saving = NULL;
+    if (saving->process != getpid()) { /* the parent's save, and the parent is told of it */
+        saving_free(saving);
+        return OPTIM_OK;
+    }
     (void)pthread_join(saving->thread, NULL);
     const optim_status status = saving->status;
     if (status != OPTIM_OK)

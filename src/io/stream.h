@@ -2,11 +2,15 @@
 #ifndef IO_STREAM_H
 #define IO_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "optim/optim.h"
 
 typedef struct sink {
+    bool only_counts; /* it looks at no byte */
+    /* Told before the first byte how many there will be; may be NULL. */
+    optim_status (*expect)(struct sink *sink, size_t bytes);
     optim_status (*write)(struct sink *sink, const void *bytes, size_t count);
 } sink_t;
 

@@ -94,17 +94,21 @@ void schedules_restart(optim_t *opt) {
 
 /* ---- Attaching ---- */
 
+/* The last one takes its place. */
+static void detach(optim_t *opt, size_t i) {
+    const scheduled_t *scheduled = &opt->scheduled[i];
+    const values_t *values = &scheduled->layer->values[scheduled->group];
+    values->now[scheduled->option] = values->base[scheduled->option];
+    if (scheduled->momentum >= 0)
+        values->now[scheduled->momentum] = values->base[scheduled->momentum];
+    schedule_destroy(scheduled->run);
+    opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
+}
+
 static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
     const scheduled_t *found = scheduled_find(opt, setting, group);
-    if (found == NULL)
-        return;
-    const values_t *values = setting_values(setting, group);
-    const size_t i = (size_t)(found - opt->scheduled);
-    values->now[setting->option] = values->base[setting->option];
-    if (found->momentum >= 0)
-        values->now[found->momentum] = values->base[found->momentum];
-    schedule_destroy(opt->scheduled[i].run);
-    opt->scheduled[i] = opt->scheduled[--opt->scheduled_count];
+    if (found != NULL)
+        detach(opt, (size_t)(found - opt->scheduled));
 }
 
 /* What a schedule on lr may drive besides, or -1. */
@@ -140,12 +144,9 @@ bool schedules_reserve(optim_t *opt, size_t more) {
 }
 
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count) {
-    for (size_t i = opt->scheduled_count; i-- > 0;) {
-        const scheduled_t scheduled = opt->scheduled[i];
-        const setting_t setting = {scheduled.layer, scheduled.option};
-        if (!scheduled.layer->per_group || groups[scheduled.group])
-            remove_schedule(opt, &setting, scheduled.group);
-    }
+    for (size_t i = opt->scheduled_count; i-- > 0;)
+        if (!opt->scheduled[i].layer->per_group || groups[opt->scheduled[i].group])
+            detach(opt, i);
     for (size_t i = 0; i < count; ++i)
         opt->scheduled[opt->scheduled_count++] = made[i];
 }

@@ -254,7 +254,7 @@ static void other_optimizers(void **state) {
         const char *words[3];
     } CASES[] = {
         {{.algorithm = "adamw", .names = {"a", "beta", "c"}}, {"\"beta\" is missing", "\"b\" is unknown"}},
-        {{.algorithm = "adamw", .rows_of_a = 3}, {"\"a\" has another shape"}},
+        {{.algorithm = "adamw", .rows_of_a = 3}, {"\"a\" has shape [2,3] there and [3,2] here"}},
         {{.algorithm = "lion"}, {"group 0 runs \"lion\" here and \"adamw\" there"}},
         {{.algorithm = "adamw", .wrapper = "ema"}, {"wrapper 1 is \"ema\" here and \"none\" there"}},
         {{.algorithm = "adamw", .options = "state_dtype=bf16,state_min=0"}, {"state_dtype", "before the first step"}},
