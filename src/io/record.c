@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "io/complaints.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 
 const char *record_text(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -164,7 +164,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
     bool no_memory;
-    record->json = json_read(text, strlen(text), &no_memory);
+    record->json = jsontext_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
     record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/checkpoint.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 #include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
@@ -69,7 +69,7 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
     char *text = NULL;
     status = record_make(&record, context);
     if (status == OPTIM_OK &&
-        (header == NULL || !describe_pieces(&pieces, header, record) || (text = json_text(record, 0)) == NULL))
+        (header == NULL || !describe_pieces(&pieces, header, record) || (text = jsontext_make(record, 0)) == NULL))
         status = error_nomem("saving");
     if (status == OPTIM_OK)
         status = safetensors_write_header(sink, header, text);

@@ -3,8 +3,8 @@
  * it could not grow its buffer, and its parser drops characters of strings. Besides, text of json_dumps belongs to an
  * allocator that the program may have chosen.
  */
-#ifndef IO_JSON_H
-#define IO_JSON_H
+#ifndef IO_JSONTEXT_H
+#define IO_JSONTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,13 +12,13 @@
 #include <jansson.h>
 
 /* The compact text of `json`, to be freed; NULL: out of memory. `flags` as of json_dumps. */
-char *json_text(const json_t *json, size_t flags);
+char *jsontext_make(const json_t *json, size_t flags);
 
 /* What `length` characters of text say. NULL: *no_memory, or else it is not JSON; nor is an object with the same key twice,
  * a text with a zero in it, or one that is nested deeper than a checkpoint ever is. */
-json_t *json_read(const char *text, size_t length, bool *no_memory);
+json_t *jsontext_read(const char *text, size_t length, bool *no_memory);
 
 /* Whether the text is UTF-8, as names must be to stand in JSON. */
-bool json_can_hold(const char *text);
+bool jsontext_can_hold(const char *text);
 
 #endif
