@@ -159,8 +159,8 @@ static optim_status flush_folder(const char *path, char *folder) {
     return OPTIM_OK;
 }
 
-/* A link is followed: the file it leads to is replaced, not the link. *real is that file's name, to be freed; NULL: path
- * itself is to be written, being no link or one that leads nowhere. */
+/* A link is followed: the file it leads to is replaced, not the link. *real is that file's name, to be freed; NULL:
+ * path itself is to be written, being no link or one that leads nowhere. */
 static optim_status resolve(const char *path, char **real) {
     struct stat link;
     *real = NULL;
