@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "io/complaints.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 #include "io/safetensors.h"
 
 enum { DIMS_TEXT = 200 };
@@ -67,7 +67,7 @@ static void dims_text(const tensor_t *tensor, char text[DIMS_TEXT]) {
 }
 
 static void complain_of_shape(complaints_t *complaints, const tensor_t *tensor, const json_t *shape) {
-    char here[DIMS_TEXT], *there = json_text(shape, 0);
+    char here[DIMS_TEXT], *there = jsontext_make(shape, 0);
     dims_text(tensor, here);
     complain(complaints, "parameter \"%s\" has shape %.200s there and %s here", tensor->name,
              there == NULL ? "[]" : there, here);
@@ -198,7 +198,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
     bool no_memory;
-    record->json = json_read(text, strlen(text), &no_memory);
+    record->json = jsontext_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
     record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);

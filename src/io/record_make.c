@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/number.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 #include "io/record.h"
 #include "io/safetensors.h"
 
@@ -147,7 +147,7 @@ static bool fill(const optim_t *opt, json_t *parameters, json_t *groups, json_t 
 /* JSON is UTF-8; a name that is not could not be found again. */
 static optim_status check_names(const optim_t *opt) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        if (!json_can_hold(opt->engine.tensors[i].name))
+        if (!jsontext_can_hold(opt->engine.tensors[i].name))
             return error_set(OPTIM_ERR_VALUE, "the name of parameter %zu is not UTF-8: it cannot stand in a checkpoint",
                              i);
     return OPTIM_OK;

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 
 static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
 static const char NO_SUM[] = "0000000000000000";
@@ -77,7 +77,7 @@ optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *
     json_t *whole = json_pack("{s:o}", METADATA, metadata);
     char *dumped = NULL;
     if (whole != NULL && json_object_update(whole, header) == 0)
-        dumped = json_text(whole, JSON_ENSURE_ASCII);
+        dumped = jsontext_make(whole, JSON_ENSURE_ASCII);
     const optim_status status =
         dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped), bytes);
     free(dumped);
@@ -219,7 +219,7 @@ optim_status safetensors_read(safetensors_t *file, source_t *source) {
     optim_status status = read_text(source, &text, &length, &begin);
     if (status == OPTIM_OK) {
         file->is_whole = check_sum(text, length);
-        file->header = json_read(text, length, &no_memory);
+        file->header = jsontext_read(text, length, &no_memory);
         if (no_memory)
             status = error_nomem("reading a checkpoint");
         else if (!json_is_object(file->header))

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/checkpoint.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 #include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
@@ -73,7 +73,7 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
     status = record_make(&record, context);
     if (status == OPTIM_OK &&
         (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record, &bytes) ||
-         (text = json_text(record, 0)) == NULL))
+         (text = jsontext_make(record, 0)) == NULL))
         status = error_nomem("saving");
     if (status == OPTIM_OK)
         status = safetensors_write_header(sink, header, text, bytes);

@@ -163,12 +163,15 @@ void torture(const char *name, script_t *script, const void *subject) {
     assert_non_null(mkdtemp(folder));
     go(&reference, script, subject, folder);
     assert_true(reference.passed > 0);
+    long failures = 0;
     for (fail_mode_t mode = 0; mode < FAIL_MODES; ++mode) {
         long nth = 1;
         for (; fail_request(&reference, mode, nth, script, subject, folder); nth = next_request(&reference, nth))
-            ++all_failures;
+            ++failures;
         assert_int_equal(nth, reference.passed + 1); /* the last one failed too */
     }
+    print_message("%s: %ld requests for memory, %ld failures\n", name, reference.passed, failures);
+    all_failures += failures;
     all_requests += reference.passed;
     snapshot_free(&reference.final);
     assert_int_equal(rmdir(folder), 0);
@@ -179,5 +182,5 @@ void torture_in_short(void) {
 }
 
 void torture_report(void) {
-    print_message("%ld requests for memory, %ld failures\n", all_requests, all_failures);
+    print_message("in all: %ld requests for memory, %ld failures\n", all_requests, all_failures);
 }

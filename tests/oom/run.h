@@ -5,7 +5,8 @@
  * When the request fails, the call must say OPTIM_ERR_NOMEM with a sentence, and nothing that a caller can see may have
  * changed. Then the call is made again with memory available and the script goes on; in the end everything must be, bit
  * for bit, as if nothing had happened. Whatever the run took must have been given back. Every request is failed three
- * times: by itself; with all later requests of that call failing too; and by itself, everything being destroyed at once.
+ * times: by itself; with all later requests of that call failing too; and by itself, everything being destroyed at
+ * once.
  */
 #ifndef OOM_RUN_H
 #define OOM_RUN_H

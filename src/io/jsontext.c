@@ -1,4 +1,4 @@
-#include "io/json.h"
+#include "io/jsontext.h"
 
 #include <math.h>
 #include <stdint.h>
@@ -29,7 +29,7 @@ static int append(const char *bytes, size_t count, void *context) {
     return 0;
 }
 
-char *json_text(const json_t *json, size_t flags) {
+char *jsontext_make(const json_t *json, size_t flags) {
     text_t text = {NULL, 0, 0, false};
     if (json_dump_callback(json, append, &text, flags | JSON_COMPACT) == 0 && !text.failed)
         return text.at;
@@ -59,7 +59,7 @@ static size_t sequence_length(const char *at, const char *end) {
     return too_long || surrogate || too_large ? 0 : length;
 }
 
-bool json_can_hold(const char *text) {
+bool jsontext_can_hold(const char *text) {
     const char *end = text + strlen(text);
     for (size_t length; text < end; text += length)
         if ((length = sequence_length(text, end)) == 0)
@@ -276,7 +276,7 @@ static json_t *read_value(reader_t *reader, int depth) {
     return string == NULL ? NULL : made(reader, json_string_nocheck(string));
 }
 
-json_t *json_read(const char *text, size_t length, bool *no_memory) {
+json_t *jsontext_read(const char *text, size_t length, bool *no_memory) {
     char *room = malloc(length + 1);
     reader_t reader = {text, text + length, room, room == NULL};
     json_t *json = room == NULL ? NULL : read_value(&reader, DEEPEST);

@@ -5,11 +5,11 @@
 #include <jansson.h>
 
 #include "check.h"
-#include "io/json.h"
+#include "io/jsontext.h"
 
 static void check_as_jansson(const char *text, size_t length) {
     bool no_memory = true;
-    json_t *ours = json_read(text, length, &no_memory);
+    json_t *ours = jsontext_read(text, length, &no_memory);
     json_t *theirs = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
     assert_false(no_memory);
     if ((ours == NULL) != (theirs == NULL) || (ours != NULL && !json_equal(ours, theirs)))
@@ -106,7 +106,7 @@ static void refuses_zeros_in_the_text(void **state) {
     bool no_memory = true;
     (void)state;
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; ++i) {
-        assert_null(json_read(TEXTS[i].text, TEXTS[i].length, &no_memory));
+        assert_null(jsontext_read(TEXTS[i].text, TEXTS[i].length, &no_memory));
         assert_false(no_memory);
     }
 }
@@ -146,14 +146,14 @@ static void refuses_what_is_nested_too_deep(void **state) {
     (void)state;
     char *text = check_memory(DEEP, 1);
     memset(text, '[', DEEP);
-    assert_null(json_read(text, DEEP, &no_memory));
+    assert_null(jsontext_read(text, DEEP, &no_memory));
     assert_false(no_memory);
     free(text);
 }
 
 static void check_holds(const char *text) {
     json_t *string = json_string(text);
-    if (json_can_hold(text) != (string != NULL))
+    if (jsontext_can_hold(text) != (string != NULL))
         fail_msg("%02X %02X ...: a name %s", (unsigned char)text[0], (unsigned char)text[1],
                  string != NULL ? "is refused" : "is taken");
     json_decref(string);
@@ -180,7 +180,7 @@ static void writes_as_jansson(void **state) {
                              "x", "y", "last");
     for (int round = 0; round < 2; ++round) {
         const size_t flags = round == 0 ? 0 : JSON_ENSURE_ASCII;
-        char *ours = json_text(json, flags), *theirs = json_dumps(json, flags | JSON_COMPACT);
+        char *ours = jsontext_make(json, flags), *theirs = json_dumps(json, flags | JSON_COMPACT);
         assert_string_equal(ours, theirs);
         free(ours);
         free(theirs);
@@ -211,5 +211,5 @@ int main(void) {
         cmocka_unit_test(writes_as_jansson),
         cmocka_unit_test(names_that_are_not_utf_8_are_refused),
     };
-    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("jsontext", tests, NULL, NULL);
 }
