@@ -165,8 +165,7 @@ static void a_fork_while_saving(void **state) {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        const bool good = optim_save_wait(t.opt) == OPTIM_OK && optim_save(t.opt, other) == OPTIM_OK &&
-                          optim_save_async(t.opt, other) == OPTIM_OK;
+        const bool good = optim_save_wait(t.opt) == OPTIM_OK && optim_save(t.opt, other) == OPTIM_OK;
         optim_destroy(t.opt);
         _exit(good ? 0 : 1);
     }

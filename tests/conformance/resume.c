@@ -1,5 +1,6 @@
 #include "resume.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,10 +315,14 @@ static void go_on(const resumed_t *r, const run_t *run, const saved_t *saved) {
     for (int action = saved->moment; action < SCRIPT_ACTIONS; ++action)
         script_act(rig, action, &trace);
     rig_check_snapshot(rig, run->parameters.bytes, what);
-    for (int action = 0; action < SCRIPT_ACTIONS; ++action)
+    for (int action = 0; action < SCRIPT_ACTIONS; ++action) {
         if (trace.status[action] != run->trace.status[action])
             fail_msg("%s: action %d returned %d, not %d", what, action, trace.status[action],
                      run->trace.status[action]);
+        if (trace.sample[action] != run->trace.sample[action])
+            fail_msg("%s: action %d wants sample %d, not %d", what, action, trace.sample[action],
+                     run->trace.sample[action]);
+    }
     const blob_t state = state_of(rig);
     check_same_state(state, run->state, what);
     free(state.bytes);
@@ -426,6 +431,24 @@ static bool make_folder(void) {
     return mkdtemp(folder) != NULL;
 }
 
+/* Whatever a failure left there goes too. False: there was something. */
+static bool remove_folder(void) {
+    bool empty = true;
+    DIR *listing = opendir(folder);
+    if (listing == NULL)
+        return false;
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;) {
+        char path[600];
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        (void)unlink(path);
+        empty = false;
+    }
+    (void)closedir(listing);
+    return rmdir(folder) == 0 && empty;
+}
+
 int resume_run(int count, char **argument, bool all) {
     bool more = true;
     whole = all;
@@ -443,5 +466,6 @@ int resume_run(int count, char **argument, bool all) {
         failed = test_each(save_all, first, &more);
         failed = failed == 0 ? go_on_elsewhere(argument[0], first) : failed;
     }
-    return failed != 0 || rmdir(folder) != 0; /* all has been loaded */
+    const bool loaded = remove_folder(); /* which removes what it has loaded */
+    return failed != 0 || !loaded;
 }

@@ -59,6 +59,9 @@ static void report(const rig_t *rig, int action) {
 
 void script_act(rig_t *rig, int action, trace_t *trace) {
     optim_status status = OPTIM_OK;
+    optim_request next = {.size = sizeof next};
+    CHECK_OK(optim_request_info(rig->opt, &next));
+    trace->sample[action] = next.sample;
     switch (SCRIPT[action]) {
     case MICRO_BATCH:
         status = micro_batch(rig);

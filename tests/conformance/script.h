@@ -6,8 +6,10 @@
 
 enum { SCRIPT_ACTIONS = 17, SCRIPT_MOMENTS = SCRIPT_ACTIONS + 1 };
 
-/* What every action's last call returned: a step may fail, always the same way. */
+/* Of every action: the sample that its gradient shall be made of, and what its last call returned (a step may fail, always
+ * the same way). */
 typedef struct trace {
+    int sample[SCRIPT_ACTIONS];
     optim_status status[SCRIPT_ACTIONS];
 } trace_t;
 
