@@ -109,12 +109,12 @@ void optim_destroy(optim_t *opt);
 optim_status optim_add_group(optim_t *opt, const char *options, int *group);
 
 /*
- * Adds a parameter: `ndim` >= 0 dimensions, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
+ * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
  * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
- * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SIZE, NOMEM.
+ * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
@@ -243,7 +243,8 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
 /*
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
- * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
+ * up to 16 deep.
  * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
  * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
@@ -557,7 +558,7 @@ optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 
 /* ---- Words ---- */
 
-const char *optim_error(void);            /* this thread's last error, a sentence; "" if there was none */
+const char *optim_error(void); /* this thread's last error: a sentence, one line of UTF-8; "" if there was none */
 const char *optim_strerror(optim_status); /* what a status means in general */
 const char *optim_version(void);          /* "0.1.0" */
 
