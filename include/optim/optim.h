@@ -17,7 +17,18 @@
  *
  * Every function that can fail returns OPTIM_OK (0) or a negative error; optim_error() then says in a sentence what was
  * wrong and what would be right. A call that fails changes nothing. Handles share nothing: different handles may be used
- * from different threads at the same time; one handle must not be used from two threads at once.
+ * from different threads at the same time; one handle must not be used from two threads at once, not even to save it while
+ * it steps (that is undefined; optim_save_async does it).
+ *
+ * When a call is possible:
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
+ * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate for a gradient, optim_hvp_... for
+ *   products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
+ *   counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
+ * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
+ *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
+ * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread writes a
+ *   checkpoint (optim_save_async) everything.
  */
 #ifndef OPTIM_H
 #define OPTIM_H
@@ -304,6 +315,7 @@ optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scrat
 /*
  * Answers to requests. Each callback gets `user`, fills what is named, and returns 0, or any other number to stop: the
  * step is cancelled and optim_minimize returns OPTIM_OK with reason OPTIM_STOP_CALLBACK and that number in the result.
+ * A callback may read the handle; it must neither step nor destroy it.
  */
 typedef struct optim_problem {
     size_t size; /* sizeof(optim_problem) */

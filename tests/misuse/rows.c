@@ -1,9 +1,10 @@
 #include "rows.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "header.h"
 
 /* ---- The world ---- */
 
@@ -228,27 +229,6 @@ void row_holds(world_t *w, const char *function, const char *arguments, bool hol
 
 /* ---- Complete? ---- */
 
-static char *file_text(const char *path) {
-    char *name = check_text("%s/%s", TEST_SOURCE_DIR, path);
-    FILE *file = fopen(name, "rb");
-    if (file == NULL)
-        fail_msg("cannot read %s", name);
-    enum { ROOM = 1 << 20 };
-    char *text = check_memory(ROOM, 1);
-    text[fread(text, 1, ROOM - 1, file)] = '\0';
-    (void)fclose(file);
-    free(name);
-    return text;
-}
-
-static void blank_comments(char *text) {
-    for (char *at; (at = strstr(text, "/*")) != NULL;) {
-        const char *end = strstr(at, "*/");
-        assert_non_null(end);
-        memset(at, ' ', (size_t)(end - at) + 2);
-    }
-}
-
 /* Cuts the text "(a, f(b, c), d)" at its outer commas; copies to be freed by the caller as one. */
 static int split(const char *text, char *copy, char *part[MOST_ARGUMENTS]) {
     int count = 0, depth = 0;
@@ -324,17 +304,7 @@ static int check_argument(const char *function, int argument, const char *parame
     return 0; /* the length of the caller's own array, or no argument */
 }
 
-static const char *prototype(const char *header, const char *function) {
-    const size_t length = strlen(function);
-    for (const char *at = header; (at = strstr(at, function)) != NULL; at += length)
-        if (at[length] == '(' && (at[-1] == ' ' || at[-1] == '*'))
-            return at + length;
-    fail_msg("%s is in symbols.txt and not in the header", function);
-    return NULL;
-}
-
-static int check_function(const char *header, const char *function) {
-    const char *open = prototype(header, function);
+static int check_function(const char *function, const char *open) {
     char *part[MOST_ARGUMENTS], *copy = check_memory(strlen(open) + 1, 1);
     int missing = 0, has = 0;
     const int count = split(open, copy, part);
@@ -351,15 +321,11 @@ static int check_function(const char *header, const char *function) {
 }
 
 void rows_check_complete(void) {
-    char *header = file_text("../include/optim/optim.h"), *symbols = file_text("abi/symbols.txt"), *rest = NULL;
-    int missing = 0, functions = 0;
-    blank_comments(header);
-    for (const char *name = strtok_r(symbols, "\n", &rest); name != NULL; name = strtok_r(NULL, "\n", &rest)) {
-        missing += check_function(header, name);
-        ++functions;
-    }
-    print_message("%d rows over %d functions\n", row_count, functions);
+    int missing = 0;
+    header_t *header = header_read();
+    for (int i = 0; i < header->functions; ++i)
+        missing += check_function(header->name[i], header->parameters[i]);
+    print_message("%d rows over %d functions\n", row_count, header->functions);
     assert_int_equal(missing, 0);
-    free(header);
-    free(symbols);
+    header_free(header);
 }
