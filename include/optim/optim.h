@@ -17,7 +17,18 @@
  *
  * Every function that can fail returns OPTIM_OK (0) or a negative error; optim_error() then says in a sentence what was
  * wrong and what would be right. A call that fails changes nothing. Handles share nothing: different handles may be used
- * from different threads at the same time; one handle must not be used from two threads at once.
+ * from different threads at the same time; one handle must not be used from two threads at once, not even to save it while
+ * it steps (that is undefined; optim_save_async does it).
+ *
+ * When a call is possible:
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
+ * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate for a gradient, optim_hvp_... for
+ *   products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
+ *   counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
+ * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
+ *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
+ * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread writes a
+ *   checkpoint (optim_save_async) everything.
  */
 #ifndef OPTIM_H
 #define OPTIM_H
@@ -109,12 +120,12 @@ void optim_destroy(optim_t *opt);
 optim_status optim_add_group(optim_t *opt, const char *options, int *group);
 
 /*
- * Adds a parameter: `ndim` >= 0 dimensions, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
+ * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
  * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
- * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SIZE, NOMEM.
+ * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
@@ -243,7 +254,8 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
 /*
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
- * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
+ * up to 16 deep.
  * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
  * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
@@ -303,6 +315,7 @@ optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scrat
 /*
  * Answers to requests. Each callback gets `user`, fills what is named, and returns 0, or any other number to stop: the
  * step is cancelled and optim_minimize returns OPTIM_OK with reason OPTIM_STOP_CALLBACK and that number in the result.
+ * A callback may read the handle; it must neither step nor destroy it.
  */
 typedef struct optim_problem {
     size_t size; /* sizeof(optim_problem) */
@@ -560,7 +573,7 @@ optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 
 /* ---- Words ---- */
 
-const char *optim_error(void);            /* this thread's last error, a sentence; "" if there was none */
+const char *optim_error(void); /* this thread's last error: a sentence, one line of UTF-8; "" if there was none */
 const char *optim_strerror(optim_status); /* what a status means in general */
 const char *optim_version(void);          /* "0.1.0" */
 

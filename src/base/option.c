@@ -159,8 +159,23 @@ int option_next(const char **cursor, option_piece_t *piece) {
     return 1;
 }
 
+/* More options than there are names for; comparing all with all would take for ever. */
+static optim_status refuse_many(const char *text) {
+    enum { MOST_OPTIONS = 256 };
+    option_piece_t piece;
+    int count = 0;
+    while (count <= MOST_OPTIONS && option_next(&text, &piece) > 0)
+        ++count;
+    return count <= MOST_OPTIONS
+               ? OPTIM_OK
+               : error_set(OPTIM_ERR_VALUE, "there are more than %d options in one string", count - 1);
+}
+
 optim_status option_check_unique(const char *text) {
     option_piece_t piece, other;
+    const optim_status many = refuse_many(text);
+    if (many != OPTIM_OK)
+        return many;
     int more;
     while ((more = option_next(&text, &piece)) > 0) {
         const char *rest = text;

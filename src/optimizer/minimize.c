@@ -231,7 +231,7 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
         !(s->loss_change > 0) && !s->has_loss_target)
         status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
-    return status;
+    return status == OPTIM_OK ? step_ready(run->opt) : status; /* no callback can add to the handle any more */
 }
 
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {

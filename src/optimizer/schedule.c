@@ -49,19 +49,25 @@ static optim_status read_list(number_list_t *list, const option_t *option, const
     return OPTIM_OK;
 }
 
+enum { MOST_LEVELS = 16 }; /* of schedules in schedules, each of which takes room on the stack */
+static optim_status create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
+                           size_t options_length, double base, int level);
+
 /* NAME, or NAME(options). */
-static optim_status read_child(schedule_run_t **child, const char *text, size_t length, double base) {
+static optim_status read_child(schedule_run_t **child, const char *text, size_t length, double base, int level) {
     const char *open = memchr(text, '(', length);
+    if (level > MOST_LEVELS)
+        return error_set(OPTIM_ERR_VALUE, "schedules are nested more than %d deep", (int)MOST_LEVELS);
     if (open == NULL)
-        return schedule_create(child, text, length, "", 0, base);
+        return create(child, text, length, "", 0, base, level);
     if (text[length - 1] != ')')
         return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)",
                          (int)(length > 100 ? 100 : length), text);
     const size_t name = (size_t)(open - text);
-    return schedule_create(child, text, name, open + 1, length - name - 2, base);
+    return create(child, text, name, open + 1, length - name - 2, base, level);
 }
 
-static optim_status read_children(schedule_run_t *run, const char *text, size_t length, double base) {
+static optim_status read_children(schedule_run_t *run, const char *text, size_t length, double base, int level) {
     const size_t count = count_pieces(text, length, ';');
     run->child = calloc(count, sizeof *run->child);
     if (run->child == NULL)
@@ -70,7 +76,7 @@ static optim_status read_children(schedule_run_t *run, const char *text, size_t 
         const ptrdiff_t span = option_span(text, (size_t)(end - text), ';');
         if (span < 0)
             return error_set(OPTIM_ERR_VALUE, "parentheses do not match in \"%.100s\"", text);
-        const optim_status status = read_child(&run->child[run->children], text, (size_t)span, base);
+        const optim_status status = read_child(&run->child[run->children], text, (size_t)span, base, level + 1);
         if (status != OPTIM_OK)
             return status;
         ++run->children;
@@ -79,7 +85,7 @@ static optim_status read_children(schedule_run_t *run, const char *text, size_t 
     return OPTIM_OK;
 }
 
-static optim_status read_options(schedule_run_t *run, const char *text, double base) {
+static optim_status read_options(schedule_run_t *run, const char *text, double base, int level) {
     const schedule_t *schedule = run->schedule;
     option_piece_t piece;
     int more;
@@ -96,7 +102,7 @@ static optim_status read_options(schedule_run_t *run, const char *text, double b
         if (strcmp(option->range, "list") == 0)
             status = read_list(&run->list[i], option, piece.value, piece.value_length);
         else if (strcmp(option->range, "schedules") == 0)
-            status = read_children(run, piece.value, piece.value_length, base);
+            status = read_children(run, piece.value, piece.value_length, base, level);
         else
             status = option_parse(option, piece.value, piece.value_length, &run->option[i]);
         if (status != OPTIM_OK)
@@ -123,8 +129,8 @@ static optim_status complete(schedule_run_t *run) {
     return OPTIM_OK;
 }
 
-optim_status schedule_create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
-                             size_t options_length, double base) {
+static optim_status create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
+                           size_t options_length, double base, int level) {
     *out = NULL;
     const schedule_t *schedule = registry_find_schedule(name, name_length);
     if (schedule == NULL)
@@ -145,7 +151,7 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
     if (status == OPTIM_OK)
         status = option_check_unique(run->text);
     if (status == OPTIM_OK)
-        status = read_options(run, run->text, base);
+        status = read_options(run, run->text, base, level);
     if (status == OPTIM_OK)
         status = complete(run);
     if (status != OPTIM_OK) {
@@ -154,6 +160,11 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
     }
     *out = run;
     return OPTIM_OK;
+}
+
+optim_status schedule_create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
+                             size_t options_length, double base) {
+    return create(out, name, name_length, options, options_length, base, 0);
 }
 
 bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t **at, const char **wrong) {

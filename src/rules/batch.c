@@ -124,10 +124,12 @@ optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_
     optim_status status = rules_refuse_null(out, "out");
     if (status != OPTIM_OK)
         return status;
+    enum { MOST_TENSORS = 1 << 24 }; /* more is no count but an uninitialised number */
     *out = NULL;
     status = rules_refuse_dtype(dtype);
-    if (status == OPTIM_OK && tensors < 1)
-        status = error_set(OPTIM_ERR_ARGUMENT, "there cannot be %d tensors; valid: 1 or more", tensors);
+    if (status == OPTIM_OK && (tensors < 1 || tensors > MOST_TENSORS))
+        status =
+            error_set(OPTIM_ERR_ARGUMENT, "there cannot be %d tensors; valid: 1 to %d", tensors, (int)MOST_TENSORS);
     if (status == OPTIM_OK)
         status = rules_refuse_null(counts, "counts");
     if (status != OPTIM_OK)
@@ -172,7 +174,8 @@ optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients)
     if (status == OPTIM_OK)
         status = rules_refuse_null(gradients, "gradients");
     for (int i = 0; status == OPTIM_OK && i < batch->tensors; ++i)
-        status = batch->count[i] == 0 ? OPTIM_OK : rules_refuse_null(gradients[i], "gradients[i]");
+        if (batch->count[i] > 0 && gradients[i] == NULL)
+            status = error_set(OPTIM_ERR_NULL, "argument \"gradients[%d]\" must not be NULL", i);
     if (status == OPTIM_OK && batch->kept != NULL && (double)batch->fed >= batch->option[GRADIENTS])
         status =
             error_set(OPTIM_ERR_ORDER, "the window is full: \"gradients\" made room for %g; optim_batch_next first",

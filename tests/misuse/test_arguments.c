@@ -1,0 +1,531 @@
+/* Wrong arguments, systematically: every argument of every public function. */
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rows.h"
+
+/* ---- Making ---- */
+
+static void rows_of_create(world_t *world) {
+    optim_t *out;
+    REFUSED(optim_create, (NULL, "sgd", NULL), OPTIM_ERR_NULL, "out");
+    REFUSED(optim_create, (&out, NULL, NULL), OPTIM_ERR_NULL, "algorithm");
+    REFUSED(optim_create, (&out, "", NULL), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_create, (&out, world->control, NULL), OPTIM_ERR_NAME, "no/such\?\?\?/place");
+    REFUSED(optim_create, (&out, world->bytes, NULL), OPTIM_ERR_NAME, "no/such\?\?\?\?\?\?/place");
+    REFUSED(optim_create, (&out, world->endless, NULL), OPTIM_ERR_NAME, "kkkk");
+    assert_null(out);
+    REFUSED(optim_create, (&out, "sgd", world->control), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_create, (&out, "sgd", world->bytes), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_create, (&out, "sgd", world->endless), OPTIM_ERR_VALUE, "kkkk");
+    REFUSED(optim_create, (&out, "sgd", "lr=\xff"), OPTIM_ERR_VALUE, "lr");
+    REFUSED(optim_create, (&out, "sgd", "\xff=1"), OPTIM_ERR_OPTION, "?");
+    REFUSED(optim_create, (&out, "sgd", "lr=1\n"), OPTIM_ERR_VALUE, "lr");
+    REFUSED(optim_create, (&out, "sgd", "nonfinite=skip\x01"), OPTIM_ERR_VALUE, "skip?");
+    optim_t *made[2] = {NULL, NULL};
+    ACCEPTED(optim_create, (&made[0], "sgd", NULL));
+    ACCEPTED(optim_create, (&made[1], "sgd", ""));
+    HOLDS(optim_destroy, (NULL), true);
+    optim_destroy(NULL);
+    optim_destroy(made[0]);
+    optim_destroy(made[1]);
+}
+
+static void rows_of_groups(world_t *world) {
+    int group = 42;
+    REFUSED(optim_add_group, (NULL, NULL, &group), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_add_group, (world->fresh, world->control, &group), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_add_group, (world->fresh, world->bytes, &group), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_add_group, (world->fresh, world->endless, &group), OPTIM_ERR_VALUE, "kkkk");
+    REFUSED(optim_add_group, (world->fresh, "algorithm=\x02\xff", &group), OPTIM_ERR_NAME, "\?\?");
+    assert_int_equal(group, 42);
+    ACCEPTED(optim_add_group, (world->scratch, "", &group));
+    ACCEPTED(optim_add_group, (world->scratch, NULL, NULL));
+    REFUSED(optim_wrap, (NULL, "ema", NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_wrap, (world->fresh, NULL, NULL), OPTIM_ERR_NULL, "wrapper");
+    REFUSED(optim_wrap, (world->fresh, "", NULL), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_wrap, (world->fresh, world->control, NULL), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_wrap, (world->fresh, world->bytes, NULL), OPTIM_ERR_NAME, "such\?\?\?\?\?\?");
+    REFUSED(optim_wrap, (world->fresh, world->endless, NULL), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_wrap, (world->fresh, "ema", world->control), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_wrap, (world->fresh, "ema", world->bytes), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_wrap, (world->fresh, "ema", world->endless), OPTIM_ERR_VALUE, "kkkk");
+    ACCEPTED(optim_wrap, (world->scratch, "ema", ""));
+    ACCEPTED(optim_wrap, (world->scratch, "ema", NULL));
+}
+
+static void rows_of_new_parameters(world_t *world) {
+    optim_t *fresh = world->fresh;
+    const int64_t two = 2, negative[] = {2, -1}, vast[] = {INT64_MAX, 1}, folded[] = {1LL << 32, 1LL << 32};
+    double *p = world->numbers;
+    REFUSED(optim_add_param, (NULL, 0, "p", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_add_param, (fresh, -1, "p", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_add_param, (fresh, 1, "p", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_add_param, (fresh, INT_MAX, "p", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_add_param, (fresh, INT_MIN, "p", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_add_param, (fresh, 0, "p", -1, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_add_param, (fresh, 0, "p", 4, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_add_param, (fresh, 0, "p", INT_MAX, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_add_param, (fresh, 0, "p", INT_MIN, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, -1, &two, p, p), OPTIM_ERR_SHAPE, "-1");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, INT_MIN, &two, p, p), OPTIM_ERR_SHAPE, "-2147483648");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 65, &two, p, p), OPTIM_ERR_SHAPE, "65");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, INT_MAX, &two, p, p), OPTIM_ERR_SHAPE, "2147483647");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 1, NULL, p, p), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 2, negative, p, p), OPTIM_ERR_SHAPE, "-1");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 1, vast, p, p), OPTIM_ERR_SIZE, "p");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 2, folded, p, p), OPTIM_ERR_SIZE, "p");
+    REFUSED(optim_add_param, (fresh, 0, "p", OPTIM_F64, 1, &two, NULL, p), OPTIM_ERR_NULL, "data");
+    REFUSED(optim_add_param, (fresh, 0, "x", OPTIM_F64, 1, &two, p, p), OPTIM_ERR_DUPLICATE, "x");
+    REFUSED(optim_add_param, (fresh, 0, world->control, 9, 1, &two, p, p), OPTIM_ERR_ARGUMENT, "9");
+    REFUSED(optim_add_param, (fresh, 0, world->control, OPTIM_F64, -1, &two, p, p), OPTIM_ERR_SHAPE, "such\?\?\?");
+    REFUSED(optim_add_param, (fresh, 0, world->bytes, OPTIM_F64, -1, &two, p, p), OPTIM_ERR_SHAPE, "such\?\?\?\?\?\?");
+    REFUSED(optim_add_param, (fresh, 0, world->endless, OPTIM_F64, -1, &two, p, p), OPTIM_ERR_SHAPE, "kkkk");
+    ACCEPTED(optim_add_param, (world->scratch, 0, "", OPTIM_F64, 1, &two, p, p));
+    ACCEPTED(optim_add_param, (world->scratch, 0, NULL, OPTIM_F64, 1, &two, p, NULL));
+    ACCEPTED(optim_add_param, (world->scratch, 0, world->bytes, OPTIM_F64, 1, &two, p, p));
+    ACCEPTED(optim_add_param, (world->scratch, 0, world->endless, OPTIM_F64, 1, &two, p, p));
+}
+
+static void rows_of_parameters(world_t *world) {
+    optim_t *opt = world->stepped, *fresh = world->fresh, *scratch = world->scratch;
+    double *p = world->numbers;
+    REFUSED(optim_bind, (NULL, 0, p, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_bind, (opt, -1, p, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_bind, (opt, 2, p, p), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_bind, (opt, INT_MIN, p, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_bind, (opt, INT_MAX, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_bind, (opt, 0, NULL, p), OPTIM_ERR_NULL, "data");
+    ACCEPTED(optim_bind, (scratch, 0, p, NULL));
+    REFUSED(optim_set_grad_dtype, (NULL, 0, OPTIM_F32), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_grad_dtype, (fresh, -1, OPTIM_F32), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_grad_dtype, (fresh, 2, OPTIM_F32), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_set_grad_dtype, (fresh, INT_MIN, OPTIM_F32), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_grad_dtype, (fresh, INT_MAX, OPTIM_F32), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_grad_dtype, (fresh, 0, 4), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_set_grad_dtype, (fresh, 0, INT_MIN), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_grad_dtype, (fresh, 0, INT_MAX), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_bounds, (NULL, 0, p, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_bounds, (opt, -1, p, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_bounds, (opt, 2, p, p), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_set_bounds, (opt, INT_MIN, p, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_bounds, (opt, INT_MAX, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    ACCEPTED(optim_set_bounds, (world->scratch, 0, NULL, p));
+    ACCEPTED(optim_set_bounds, (world->scratch, 0, p, NULL));
+    REFUSED(optim_set_threads, (NULL, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_threads, (opt, 0), OPTIM_ERR_ARGUMENT, "0");
+    REFUSED(optim_set_threads, (opt, INT_MIN), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_threads, (opt, INT_MAX), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_output, (NULL, 0, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_output, (opt, -1, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_output, (opt, 2, p), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_output, (opt, INT_MIN, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_output, (opt, INT_MAX, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_output, (opt, 0, NULL), OPTIM_ERR_NULL, "values");
+    REFUSED(optim_swap_output, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_zero_grad, (NULL), OPTIM_ERR_NULL, "opt");
+}
+
+/* ---- Stepping ---- */
+
+static void rows_of_steps(world_t *world) {
+    REFUSED(optim_step, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_accumulate, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_cancel, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_reset, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_loss, (NULL, 1), OPTIM_ERR_NULL, "opt");
+    ACCEPTED(optim_set_loss, (world->scratch, (double)NAN));
+    ACCEPTED(optim_set_loss, (world->scratch, (double)INFINITY));
+    HOLDS(optim_wants_gradient, (NULL), optim_wants_gradient(NULL) == 0);
+    HOLDS(optim_steps, (NULL), optim_steps(NULL) == 0);
+    HOLDS(optim_skipped, (NULL), optim_skipped(NULL) == 0);
+    HOLDS(optim_recorded, (NULL), optim_recorded(NULL) == 0);
+    REFUSED(optim_report, (NULL, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_report, (world->fresh, (double)NAN), OPTIM_ERR_ORDER, "step");
+    ACCEPTED(optim_report, (world->stepped, (double)NAN)); /* there is no schedule that would mind */
+    ACCEPTED(optim_report, (world->stepped, (double)INFINITY));
+    REFUSED(optim_record_norms, (NULL, 1, world->log, 4), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_record_norms, (world->stepped, -1, world->log, 4), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_record_norms, (world->stepped, 3, world->log, 4), OPTIM_ERR_ARGUMENT, "3");
+    REFUSED(optim_record_norms, (world->stepped, INT_MIN, world->log, 4), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_record_norms, (world->stepped, INT_MAX, world->log, 4), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_record_norms, (world->stepped, OPTIM_NORM_L1, NULL, 4), OPTIM_ERR_NULL, "log");
+}
+
+static void rows_of_requests(world_t *world) {
+    const void *direction;
+    void *product;
+    const optim_request request = {.size = sizeof request};
+    REFUSED(optim_request_info, (NULL, boxed(world, LONGER, &request)), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_request_info, (world->asking, NULL), OPTIM_ERR_NULL, "request");
+    REFUSED(optim_request_info, (world->asking, boxed(world, ZERO, &request)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_request_info, (world->asking, boxed(world, SHORT, &request)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_request_info, (world->asking, boxed(world, NONSENSE, &request)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_request_info, (world->asking, boxed(world, TAIL, &request)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_request_info, (world->asking, boxed(world, LONGER, &request)));
+    REFUSED(optim_hvp_vector, (NULL, 0, &direction), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_hvp_vector, (world->asking, -1, &direction), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_hvp_vector, (world->asking, 1, &direction), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_hvp_vector, (world->asking, INT_MIN, &direction), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_hvp_vector, (world->asking, INT_MAX, &direction), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_hvp_vector, (world->asking, 0, NULL), OPTIM_ERR_NULL, "direction");
+    REFUSED(optim_hvp_result, (NULL, 0, &product), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_hvp_result, (world->asking, -1, &product), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_hvp_result, (world->asking, 1, &product), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_hvp_result, (world->asking, INT_MIN, &product), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_hvp_result, (world->asking, INT_MAX, &product), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_hvp_result, (world->asking, 0, NULL), OPTIM_ERR_NULL, "product");
+}
+
+static void rows_of_minimize(world_t *world) {
+    const optim_problem *problem = &world->problem;
+    const optim_stop *stop = &world->stop, never = {.size = sizeof never};
+    const optim_problem nothing = {.size = sizeof nothing};
+    const optim_result result = {.size = sizeof result};
+    optim_t *opt = world->stepped;
+    REFUSED(optim_minimize, (NULL, problem, stop, NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_minimize, (opt, NULL, stop, NULL), OPTIM_ERR_NULL, "problem");
+    REFUSED(optim_minimize, (opt, problem, NULL, NULL), OPTIM_ERR_NULL, "stop");
+    REFUSED(optim_minimize, (opt, &nothing, stop, NULL), OPTIM_ERR_NULL, "problem.gradient");
+    REFUSED(optim_minimize, (world->fresh, problem, &never, NULL), OPTIM_ERR_VALUE, "stop.steps");
+    REFUSED(optim_minimize, (opt, boxed(world, ZERO, problem), stop, NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, boxed(world, SHORT, problem), stop, NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, boxed(world, NONSENSE, problem), stop, NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, boxed(world, TAIL, problem), stop, NULL), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_minimize, (opt, boxed(world, LONGER, problem), stop, NULL));
+    REFUSED(optim_minimize, (opt, problem, boxed(world, ZERO, stop), NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, boxed(world, SHORT, stop), NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, boxed(world, NONSENSE, stop), NULL), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, boxed(world, TAIL, stop), NULL), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_minimize, (opt, problem, boxed(world, LONGER, stop), NULL));
+    REFUSED(optim_minimize, (opt, problem, stop, boxed(world, ZERO, &result)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, stop, boxed(world, SHORT, &result)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, stop, boxed(world, NONSENSE, &result)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize, (opt, problem, stop, boxed(world, TAIL, &result)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_minimize, (opt, problem, stop, boxed(world, LONGER, &result)));
+}
+
+/* ---- Options and schedules ---- */
+
+static void rows_of_options(world_t *world) {
+    optim_t *opt = world->stepped;
+    double *value = &world->number;
+    REFUSED(optim_set, (NULL, 0, "lr", 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set, (opt, -2, "lr", 1), OPTIM_ERR_ARGUMENT, "-2");
+    REFUSED(optim_set, (opt, 1, "lr", 1), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_set, (opt, INT_MIN, "lr", 1), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set, (opt, INT_MAX, "lr", 1), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set, (opt, 0, NULL, 1), OPTIM_ERR_NULL, "key");
+    REFUSED(optim_set, (opt, 0, "", 1), OPTIM_ERR_OPTION, "\"\"");
+    REFUSED(optim_set, (opt, 0, world->control, 1), OPTIM_ERR_OPTION, "such\?\?\?");
+    REFUSED(optim_set, (opt, 0, world->bytes, 1), OPTIM_ERR_OPTION, "such\?\?\?\?\?\?");
+    REFUSED(optim_set, (opt, 0, world->endless, 1), OPTIM_ERR_OPTION, "kkkk");
+    REFUSED(optim_set, (opt, 0, "lr", (double)NAN), OPTIM_ERR_VALUE, "[0,inf)");
+    REFUSED(optim_set, (opt, 0, "lr", (double)INFINITY), OPTIM_ERR_VALUE, "[0,inf)");
+    REFUSED(optim_get, (NULL, 0, "lr", value), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_get, (opt, -2, "lr", value), OPTIM_ERR_ARGUMENT, "-2");
+    REFUSED(optim_get, (opt, 1, "lr", value), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_get, (opt, INT_MIN, "lr", value), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_get, (opt, INT_MAX, "lr", value), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_get, (opt, 0, NULL, value), OPTIM_ERR_NULL, "key");
+    REFUSED(optim_get, (opt, 0, "", value), OPTIM_ERR_OPTION, "\"\"");
+    REFUSED(optim_get, (opt, 0, world->control, value), OPTIM_ERR_OPTION, "such\?\?\?");
+    REFUSED(optim_get, (opt, 0, world->bytes, value), OPTIM_ERR_OPTION, "such\?\?\?\?\?\?");
+    REFUSED(optim_get, (opt, 0, world->endless, value), OPTIM_ERR_OPTION, "kkkk");
+    REFUSED(optim_get, (opt, 0, "lr", NULL), OPTIM_ERR_NULL, "value");
+}
+
+static void rows_of_schedules(world_t *world) {
+    optim_t *opt = world->stepped;
+    double *values = world->numbers;
+    REFUSED(optim_set_schedule, (NULL, 0, "lr", "constant", NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_schedule, (opt, -2, "lr", "constant", NULL), OPTIM_ERR_ARGUMENT, "-2");
+    REFUSED(optim_set_schedule, (opt, 1, "lr", "constant", NULL), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_set_schedule, (opt, INT_MIN, "lr", "constant", NULL), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_schedule, (opt, INT_MAX, "lr", "constant", NULL), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_schedule, (opt, 0, NULL, "constant", NULL), OPTIM_ERR_NULL, "key");
+    REFUSED(optim_set_schedule, (opt, 0, "", "constant", NULL), OPTIM_ERR_OPTION, "\"\"");
+    REFUSED(optim_set_schedule, (opt, 0, world->control, "constant", NULL), OPTIM_ERR_OPTION, "such\?\?\?");
+    REFUSED(optim_set_schedule, (opt, 0, world->bytes, "constant", NULL), OPTIM_ERR_OPTION, "such\?\?\?\?\?\?");
+    REFUSED(optim_set_schedule, (opt, 0, world->endless, "constant", NULL), OPTIM_ERR_OPTION, "kkkk");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", "", NULL), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", world->control, NULL), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", world->bytes, NULL), OPTIM_ERR_NAME, "such\?\?\?\?\?\?");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", world->endless, NULL), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", "linear", world->control), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", "linear", world->bytes), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_set_schedule, (opt, 0, "lr", "linear", world->endless), OPTIM_ERR_VALUE, "kkkk");
+    ACCEPTED(optim_set_schedule, (world->scratch, 0, "lr", NULL, NULL));
+    ACCEPTED(optim_set_schedule, (world->scratch, 0, "lr", "constant", ""));
+    REFUSED(optim_schedule_values, (NULL, 0, "lr", 0, 4, values), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_schedule_values, (opt, -2, "lr", 0, 4, values), OPTIM_ERR_ARGUMENT, "-2");
+    REFUSED(optim_schedule_values, (opt, INT_MIN, "lr", 0, 4, values), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_schedule_values, (opt, INT_MAX, "lr", 0, 4, values), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_schedule_values, (opt, 0, NULL, 0, 4, values), OPTIM_ERR_NULL, "key");
+    REFUSED(optim_schedule_values, (opt, 0, "", 0, 4, values), OPTIM_ERR_OPTION, "\"\"");
+    REFUSED(optim_schedule_values, (opt, 0, world->control, 0, 4, values), OPTIM_ERR_OPTION, "such\?\?\?");
+    REFUSED(optim_schedule_values, (opt, 0, world->bytes, 0, 4, values), OPTIM_ERR_OPTION, "such\?\?\?\?\?\?");
+    REFUSED(optim_schedule_values, (opt, 0, world->endless, 0, 4, values), OPTIM_ERR_OPTION, "kkkk");
+    REFUSED(optim_schedule_values, (opt, 0, "lr", -1, 4, values), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_schedule_values, (opt, 0, "lr", INT64_MIN, 4, values), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_schedule_values, (opt, 0, "lr", 0, 4, NULL), OPTIM_ERR_NULL, "values");
+    ACCEPTED(optim_schedule_values, (opt, 0, "lr", INT64_MAX, 4, values));
+}
+
+/* ---- Introspection, checkpoints, words ---- */
+
+#define ROWS_OF_DESCRIBE(function, content, ...)                                                                       \
+    do {                                                                                                               \
+        REFUSED(function, (INT_MIN, "sgd", __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_ARGUMENT, "-2147");   \
+        REFUSED(function, (INT_MAX, "sgd", __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_ARGUMENT, "2147");    \
+        REFUSED(function, (0, NULL, __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_NULL, "name");               \
+        REFUSED(function, (0, "", __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_NAME, "\"\"");                 \
+        REFUSED(function, (1, world->control, __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_NAME,              \
+                "such\?\?\?");                                                                                         \
+        REFUSED(function, (2, world->bytes, __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_NAME,                \
+                "such\?\?\?\?\?\?");                                                                                   \
+        REFUSED(function, (3, world->endless, __VA_ARGS__ boxed(world, LONGER, content)), OPTIM_ERR_NAME, "kkkk");     \
+        REFUSED(function, (0, "adam", __VA_ARGS__ NULL), OPTIM_ERR_NULL, "argument");                                  \
+        REFUSED(function, (0, "adam", __VA_ARGS__ boxed(world, ZERO, content)), OPTIM_ERR_ARGUMENT, "size");           \
+        REFUSED(function, (0, "adam", __VA_ARGS__ boxed(world, SHORT, content)), OPTIM_ERR_ARGUMENT, "size");          \
+        REFUSED(function, (0, "adam", __VA_ARGS__ boxed(world, NONSENSE, content)), OPTIM_ERR_ARGUMENT, "size");       \
+        REFUSED(function, (0, "adam", __VA_ARGS__ boxed(world, TAIL, content)), OPTIM_ERR_ARGUMENT, "newer");          \
+        ACCEPTED(function, (0, "adam", __VA_ARGS__ boxed(world, LONGER, content)));                                    \
+    } while (false)
+
+static void rows_of_descriptions(world_t *world) {
+    const optim_description description = {.size = sizeof description};
+    const optim_option option = {.size = sizeof option};
+    const optim_state_info info = {.size = sizeof info};
+    ROWS_OF_DESCRIBE(optim_describe, &description, );
+    ROWS_OF_DESCRIBE(optim_describe_option, &option, 0, );
+    ROWS_OF_DESCRIBE(optim_describe_state, &info, 0, );
+    REFUSED(optim_describe_option, (0, "adam", SIZE_MAX, boxed(world, LONGER, &option)), OPTIM_ERR_ARGUMENT, "adam");
+    REFUSED(optim_describe_state, (0, "adam", SIZE_MAX, boxed(world, LONGER, &info)), OPTIM_ERR_ARGUMENT, "adam");
+    HOLDS(optim_algorithm_name, (SIZE_MAX), optim_algorithm_name(SIZE_MAX) == NULL);
+    HOLDS(optim_wrapper_name, (SIZE_MAX), optim_wrapper_name(SIZE_MAX) == NULL);
+    HOLDS(optim_schedule_name, (SIZE_MAX), optim_schedule_name(SIZE_MAX) == NULL);
+    HOLDS(optim_algorithm_count, (), optim_algorithm_name(optim_algorithm_count()) == NULL);
+    HOLDS(optim_wrapper_count, (), optim_wrapper_name(optim_wrapper_count()) == NULL);
+    HOLDS(optim_schedule_count, (), optim_schedule_name(optim_schedule_count()) == NULL);
+    HOLDS(optim_strerror, (INT_MIN), *optim_strerror(INT_MIN) != '\0');
+    HOLDS(optim_strerror, (INT_MAX), *optim_strerror(INT_MAX) != '\0');
+    HOLDS(optim_error, (), optim_error() != NULL);
+    HOLDS(optim_version, (), optim_version() != NULL);
+}
+
+static void rows_of_files(world_t *world) {
+    optim_t *opt = world->stepped;
+    REFUSED(optim_save, (NULL, "no/such"), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_save, (opt, NULL), OPTIM_ERR_NULL, "path");
+    REFUSED(optim_save, (opt, ""), OPTIM_ERR_IO, "\"\"");
+    REFUSED(optim_save, (opt, world->control), OPTIM_ERR_IO, "such\?\?\?");
+    REFUSED(optim_save, (opt, world->bytes), OPTIM_ERR_IO, "such\?\?\?\?\?\?");
+    REFUSED(optim_save, (opt, world->endless), OPTIM_ERR_IO, "kkkk");
+    REFUSED(optim_load, (NULL, "no/such"), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_load, (opt, NULL), OPTIM_ERR_NULL, "path");
+    REFUSED(optim_load, (opt, ""), OPTIM_ERR_IO, "\"\"");
+    REFUSED(optim_load, (opt, world->control), OPTIM_ERR_IO, "such\?\?\?");
+    REFUSED(optim_load, (opt, world->bytes), OPTIM_ERR_IO, "such\?\?\?\?\?\?");
+    REFUSED(optim_load, (opt, world->endless), OPTIM_ERR_IO, "kkkk");
+    REFUSED(optim_save_async, (NULL, "no/such"), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_save_async, (opt, NULL), OPTIM_ERR_NULL, "path");
+    ACCEPTED(optim_save_async, (opt, "")); /* what became of it is said by the wait */
+    BECOMES(optim_save_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_save_async, (opt, world->control));
+    BECOMES(optim_save_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_save_async, (opt, world->bytes));
+    BECOMES(optim_save_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_save_async, (opt, world->endless));
+    BECOMES(optim_save_wait, (opt), OPTIM_ERR_IO);
+    REFUSED(optim_save_wait, (NULL), OPTIM_ERR_NULL, "opt");
+}
+
+static void rows_of_bytes(world_t *world) {
+    optim_t *opt = world->stepped;
+    size_t size;
+    REFUSED(optim_serialize, (NULL, NULL, 0, &size), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_serialize, (opt, NULL, 0, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_serialize, (opt, world->box, 16, &size), OPTIM_ERR_ARGUMENT, "16");
+    REFUSED(optim_deserialize, (NULL, world->box, 0), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_deserialize, (opt, NULL, 0), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_deserialize, (opt, world->box, 0), OPTIM_ERR_FORMAT, "checkpoint");
+    REFUSED(optim_deserialize, (opt, world->box, 8), OPTIM_ERR_FORMAT, "checkpoint");
+    REFUSED(optim_deserialize, (opt, world->box, WORLD_BOX), OPTIM_ERR_FORMAT, "checkpoint");
+    REFUSED(optim_memory, (NULL, &size, &size), OPTIM_ERR_NULL, "opt");
+    ACCEPTED(optim_memory, (world->stepped, NULL, &size));
+    ACCEPTED(optim_memory, (world->fresh, &size, NULL));
+}
+
+/* ---- Rules ---- */
+
+static void rows_of_rates(world_t *world) {
+    const double rate[] = {1, 1}, wild[] = {1, (double)NAN}, *norm = NULL;
+    const optim_bound bound = {.size = sizeof bound};
+    const optim_power_line line = {.size = sizeof line};
+    REFUSED(optim_schedule_bound, (NULL, norm, 2, 1, boxed(world, LONGER, &bound)), OPTIM_ERR_NULL, "rate");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, (double)NAN, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT,
+            "dis");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, (double)INFINITY, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT,
+            "");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, -1, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_schedule_bound, (wild, norm, 2, 1, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT, "step 1");
+    REFUSED(optim_schedule_bound, (rate, wild, 2, 1, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT, "step 1");
+    REFUSED(optim_schedule_bound, (rate, norm, 0, 1, boxed(world, LONGER, &bound)), OPTIM_ERR_ARGUMENT, "moves");
+    REFUSED(optim_schedule_bound, (rate, NULL, 2, 1, NULL), OPTIM_ERR_NULL, "bound");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, 1, boxed(world, ZERO, &bound)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, 1, boxed(world, SHORT, &bound)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, 1, boxed(world, NONSENSE, &bound)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_schedule_bound, (rate, norm, 2, 1, boxed(world, TAIL, &bound)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_schedule_bound, (rate, norm, 2, 1, boxed(world, LONGER, &bound)));
+    HOLDS(optim_lr_linear, ((double)NAN, (double)NAN, (double)NAN), isnan(optim_lr_linear(1, (double)NAN, 1)));
+    HOLDS(optim_lr_linear, ((double)INFINITY, (double)INFINITY, (double)INFINITY), isnan(optim_lr_linear(1, 0, 1)));
+    HOLDS(optim_lr_sqrt, ((double)NAN, (double)NAN, (double)NAN), isnan(optim_lr_sqrt(1, 1, (double)NAN)));
+    HOLDS(optim_lr_sqrt, ((double)INFINITY, (double)INFINITY, (double)INFINITY), isnan(optim_lr_sqrt(1, -1, 1)));
+    HOLDS(optim_lr_surge, ((double)NAN, (double)NAN, (double)NAN), isnan(optim_lr_surge(1, (double)NAN, 1)));
+    HOLDS(optim_lr_surge, ((double)INFINITY, (double)INFINITY, (double)INFINITY), isnan(optim_lr_surge(1, 1, 0)));
+    double *number = &world->number;
+    REFUSED(optim_noise_scale, (2, 1, 1, 2, NULL, number), OPTIM_ERR_NULL, "gradient_square");
+    REFUSED(optim_noise_scale, (2, 1, 1, 2, number, NULL), OPTIM_ERR_NULL, "trace");
+    REFUSED(optim_noise_scale, (2, 1, (double)NAN, 2, number, number), OPTIM_ERR_ARGUMENT, "small_batch");
+    REFUSED(optim_noise_scale, (2, 1, (double)INFINITY, 2, number, number), OPTIM_ERR_ARGUMENT, "small_batch");
+    REFUSED(optim_noise_scale, (2, 1, 1, (double)NAN, number, number), OPTIM_ERR_ARGUMENT, "big_batch");
+    REFUSED(optim_noise_scale, (2, 1, 1, (double)INFINITY, number, number), OPTIM_ERR_ARGUMENT, "big_batch");
+    ACCEPTED(optim_noise_scale, ((double)NAN, (double)INFINITY, 1, 2, number, number)); /* a norm may be anything */
+    ACCEPTED(optim_noise_scale, ((double)INFINITY, (double)NAN, 1, 2, number, number));
+    REFUSED(optim_power_lines, ((double)NAN, 1, 1, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "parameters");
+    REFUSED(optim_power_lines, ((double)INFINITY, 1, 1, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "param");
+    REFUSED(optim_power_lines, (1, (double)NAN, 1, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "tokens");
+    REFUSED(optim_power_lines, (1, (double)INFINITY, 1, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "tokens");
+    REFUSED(optim_power_lines, (1, 1, (double)NAN, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_power_lines, (1, 1, (double)INFINITY, 1, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_power_lines, (1, 1, 1, (double)NAN, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "lr");
+    REFUSED(optim_power_lines, (1, 1, 1, (double)INFINITY, boxed(world, LONGER, &line)), OPTIM_ERR_ARGUMENT, "lr");
+    REFUSED(optim_power_lines, (1, 1, 1, 1, NULL), OPTIM_ERR_NULL, "line");
+    REFUSED(optim_power_lines, (1, 1, 1, 1, boxed(world, ZERO, &line)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_power_lines, (1, 1, 1, 1, boxed(world, SHORT, &line)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_power_lines, (1, 1, 1, 1, boxed(world, NONSENSE, &line)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_power_lines, (1, 1, 1, 1, boxed(world, TAIL, &line)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_power_lines, (1, 1, 1, 1, boxed(world, LONGER, &line)));
+}
+
+static void rows_of_iterates(world_t *world) {
+    double x[2] = {0}, sums[2] = {0};
+    REFUSED(optim_lr_from_iterates, (INT_MIN, 2, x, x, x, sums), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_lr_from_iterates, (INT_MAX, 2, x, x, x, sums), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_lr_from_iterates, (OPTIM_F64, 2, NULL, x, x, sums), OPTIM_ERR_NULL, "x0");
+    REFUSED(optim_lr_from_iterates, (OPTIM_F64, 2, x, NULL, x, sums), OPTIM_ERR_NULL, "x1");
+    REFUSED(optim_lr_from_iterates, (OPTIM_F64, 2, x, x, NULL, sums), OPTIM_ERR_NULL, "x2");
+    REFUSED(optim_lr_from_iterates, (OPTIM_F64, 2, x, x, x, NULL), OPTIM_ERR_NULL, "sums");
+}
+
+static void rows_of_batches(world_t *world) {
+    const int64_t two = 2, negative = -1, vast[] = {INT64_MAX, INT64_MAX, 2};
+    optim_batch_t *out = NULL;
+    double *number = &world->number;
+    int64_t size;
+    REFUSED(optim_batch_create, (NULL, "max=4", OPTIM_F64, 1, &two), OPTIM_ERR_NULL, "out");
+    REFUSED(optim_batch_create, (&out, NULL, OPTIM_F64, 1, &two), OPTIM_ERR_VALUE, "max");
+    REFUSED(optim_batch_create, (&out, "", OPTIM_F64, 1, &two), OPTIM_ERR_VALUE, "max");
+    REFUSED(optim_batch_create, (&out, world->control, OPTIM_F64, 1, &two), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_batch_create, (&out, world->bytes, OPTIM_F64, 1, &two), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_batch_create, (&out, world->endless, OPTIM_F64, 1, &two), OPTIM_ERR_VALUE, "kkkk");
+    REFUSED(optim_batch_create, (&out, "max=4", INT_MIN, 1, &two), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_batch_create, (&out, "max=4", INT_MAX, 1, &two), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, 0, &two), OPTIM_ERR_ARGUMENT, "0");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, INT_MIN, &two), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, INT_MAX, &two), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, 1, NULL), OPTIM_ERR_NULL, "counts");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, 1, &negative), OPTIM_ERR_SHAPE, "-1");
+    REFUSED(optim_batch_create, (&out, "max=4", OPTIM_F64, 3, vast), OPTIM_ERR_SIZE, "elements");
+    assert_null(out);
+    optim_batch_destroy(NULL);
+    HOLDS(optim_batch_destroy, (NULL), true);
+    REFUSED(optim_batch_add, (NULL, world->gradients), OPTIM_ERR_NULL, "batch");
+    REFUSED(optim_batch_add, (world->batch, NULL), OPTIM_ERR_NULL, "gradients");
+    REFUSED(optim_batch_add, (world->batch, (const void *[]){NULL}), OPTIM_ERR_NULL, "gradients[0]");
+    REFUSED(optim_batch_next, (NULL, &size), OPTIM_ERR_NULL, "batch");
+    REFUSED(optim_batch_next, (world->batch, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_batch_test, (NULL, "norm", number), OPTIM_ERR_NULL, "batch");
+    REFUSED(optim_batch_test, (world->batch, NULL, number), OPTIM_ERR_NULL, "test");
+    REFUSED(optim_batch_test, (world->batch, "", number), OPTIM_ERR_VALUE, "\"\"");
+    REFUSED(optim_batch_test, (world->batch, world->control, number), OPTIM_ERR_VALUE, "such\?\?\?");
+    REFUSED(optim_batch_test, (world->batch, world->bytes, number), OPTIM_ERR_VALUE, "such\?\?\?\?\?\?");
+    REFUSED(optim_batch_test, (world->batch, world->endless, number), OPTIM_ERR_VALUE, "kkkk");
+    REFUSED(optim_batch_test, (world->batch, "norm", NULL), OPTIM_ERR_NULL, "size");
+}
+
+/* ---- All of them ---- */
+
+static void test_every_argument(void **state) {
+    (void)state;
+    static void (*const ROWS[])(world_t *) = {
+        rows_of_create,   rows_of_groups,   rows_of_new_parameters, rows_of_parameters, rows_of_steps,
+        rows_of_requests, rows_of_minimize, rows_of_options,        rows_of_schedules,  rows_of_descriptions,
+        rows_of_files,    rows_of_bytes,    rows_of_rates,          rows_of_iterates,   rows_of_batches,
+    };
+    world_t *world = world_new();
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)
+        ROWS[i](world);
+    world_free(world);
+    rows_check_complete();
+}
+
+/* ---- Texts that are long and well-formed ---- */
+
+/* `count` times `piece`, between two others. */
+static char *repeated(const char *before, const char *piece, size_t count, const char *after) {
+    const size_t length = strlen(piece);
+    char *text = check_memory(strlen(before) + count * length + strlen(after) + 1, 1), *at = text;
+    at += strlen(strcpy(at, before));
+    for (size_t i = 0; i < count; ++i, at += length)
+        memcpy(at, piece, length);
+    strcpy(at, after);
+    return text;
+}
+
+/* Options without end: no reading them pair by pair against each other. */
+static void test_many_options(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 17 };
+    char *text = check_memory(COUNT * 12, 1), *at = text;
+    for (int i = 0; i < COUNT; ++i)
+        at += sprintf(at, "%sk%d=1", i == 0 ? "" : ",", i);
+    optim_t *opt;
+    optim_batch_t *batch;
+    CHECK_REFUSED(optim_create(&opt, "sgd", text), OPTIM_ERR_VALUE, "options");
+    CHECK_REFUSED(optim_batch_create(&batch, text, OPTIM_F64, 1, (int64_t[]){2}), OPTIM_ERR_VALUE, "options");
+    CHECK_OK(optim_create(&opt, "sgd", NULL));
+    CHECK_REFUSED(optim_wrap(opt, "ema", text), OPTIM_ERR_VALUE, "options");
+    CHECK_REFUSED(optim_add_group(opt, text, NULL), OPTIM_ERR_VALUE, "options");
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "lr", "linear", text), OPTIM_ERR_VALUE, "options");
+    optim_destroy(opt);
+    free(text);
+}
+
+/* Schedules in schedules without end: no recursion without end. */
+static void test_deep_schedules(void **state) {
+    (void)state;
+    enum { DEPTH = 1 << 16 };
+    char *opening = repeated("children=", "chain(children=", DEPTH, "constant"),
+         *text = repeated(opening, ")", DEPTH, "");
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "sgd", NULL));
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "lr", "chain", text), OPTIM_ERR_VALUE, "nested");
+    CHECK_OK(optim_set_schedule(opt, 0, "lr", "chain", "children=chain(children=chain(children=constant))"));
+    optim_destroy(opt);
+    free(opening);
+    free(text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_argument),
+        cmocka_unit_test(test_many_options),
+        cmocka_unit_test(test_deep_schedules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,487 @@
+/* Every call on a handle in every state that a handle can be in: what it returns, and that a refusal changes nothing. */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "header.h"
+
+/* ---- States ---- */
+
+typedef enum state {
+    NEW,       /* nothing was added */
+    ADDED,     /* a parameter, no step */
+    STEPPED,   /* one step later */
+    GRADIENT,  /* a request for a gradient is open */
+    LOSS,      /* ... for a loss alone */
+    PRODUCT,   /* ... for Hessian-vector products */
+    SWAPPED,   /* the output is swapped in after a step */
+    EARLY,     /* ... before the first */
+    FAILED,    /* the second step ended in an error */
+    CANCELLED, /* the first step was abandoned */
+    RESET,     /* after a step */
+    SAVING,    /* a thread writes a checkpoint */
+    STATES
+} state_t;
+
+enum { N = 3 };
+typedef struct handle {
+    optim_t *opt;
+    double x[N], g[N], added[N];
+    state_t state;
+    const char *path; /* where it may save; one save at a time */
+} handle_t;
+
+static char folder[] = "/tmp/gradopt-misuse-XXXXXX";
+static char *path, *one_path, *twin_path; /* a checkpoint of sgd; written to */
+static void *saved;
+static size_t saved_size;
+
+/* The first method that asks for this in its first step, or NULL. */
+static const char *who_asks_for(optim_status request) {
+    for (size_t i = 0; i < optim_algorithm_count(); ++i) {
+        double x[N] = {1, 2, 3}, g[N] = {1, 1, 1};
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, x, g));
+        CHECK_OK(optim_set_loss(opt, 1));
+        const bool asks = optim_step(opt) == request;
+        optim_destroy(opt);
+        if (asks)
+            return optim_algorithm_name(i);
+    }
+    return NULL;
+}
+
+static const char *method_of(state_t state) {
+    const bool asks = state == GRADIENT || state == CANCELLED;
+    return asks ? "extragradient" : state == LOSS ? who_asks_for(OPTIM_EVAL_LOSS) : state == PRODUCT ? "oasis" : "sgd";
+}
+
+static void fill_product(optim_t *opt) {
+    const void *direction;
+    void *product;
+    CHECK_OK(optim_hvp_vector(opt, 0, &direction));
+    CHECK_OK(optim_hvp_result(opt, 0, &product));
+    for (int k = 0; k < N; ++k)
+        ((double *)product)[k] = 2 * ((const double *)direction)[k];
+}
+
+/* One step, whatever it asks for. */
+static void step_through(optim_t *opt) {
+    CHECK_OK(optim_set_loss(opt, 1));
+    optim_status status = optim_step(opt);
+    while (status > 0) {
+        CHECK_OK(optim_set_loss(opt, 0.5));
+        if (status == OPTIM_EVAL_HVP)
+            fill_product(opt);
+        status = optim_step(opt);
+    }
+    CHECK_OK(status);
+}
+
+static void reach(handle_t *h) {
+    switch (h->state) {
+    case GRADIENT:
+    case LOSS:
+    case PRODUCT:
+    case CANCELLED:
+        CHECK_OK(optim_set_loss(h->opt, 1));
+        assert_true(optim_step(h->opt) > 0);
+        if (h->state == PRODUCT)
+            fill_product(h->opt);
+        if (h->state == CANCELLED)
+            CHECK_OK(optim_cancel(h->opt));
+        break;
+    case STEPPED:
+    case SWAPPED:
+    case FAILED:
+    case RESET:
+    case SAVING:
+        CHECK_OK(optim_step(h->opt));
+        break;
+    default:
+        break;
+    }
+    if (h->state == SWAPPED || h->state == EARLY)
+        CHECK_OK(optim_swap_output(h->opt));
+    if (h->state == FAILED) {
+        h->g[1] = (double)NAN;
+        CHECK_STATUS(optim_step(h->opt), OPTIM_ERR_NONFINITE);
+        h->g[1] = 1;
+    }
+    if (h->state == RESET)
+        CHECK_OK(optim_reset(h->opt));
+    if (h->state == SAVING)
+        CHECK_OK(optim_save_async(h->opt, h->path));
+}
+
+static void handle_open(handle_t *h, state_t state, const char *file) {
+    *h = (handle_t){NULL, {1, 2, 3}, {1, 0.5, -1}, {4, 5, 6}, state, file};
+    CHECK_OK(optim_create(&h->opt, method_of(state), "lr=0.25,accumulate=1,nonfinite=error"));
+    if (state != NEW)
+        CHECK_OK(optim_add_param(h->opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, h->x, h->g));
+    reach(h);
+}
+
+/* Out of the state into the next step, and one more. */
+static void go_on(handle_t *h) {
+    if (h->state == NEW)
+        CHECK_OK(optim_add_param(h->opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, h->x, h->g));
+    if (h->state == SWAPPED || h->state == EARLY)
+        CHECK_OK(optim_swap_output(h->opt));
+    if (h->state == SAVING)
+        CHECK_OK(optim_save_wait(h->opt));
+    step_through(h->opt);
+    step_through(h->opt);
+}
+
+/* ---- Calls ---- */
+
+static int add_group(handle_t *h) {
+    return optim_add_group(h->opt, "lr=1", NULL);
+}
+static int add_param(handle_t *h) {
+    return optim_add_param(h->opt, 0, "added", OPTIM_F64, 1, (int64_t[]){N}, h->added, h->g);
+}
+static int bind(handle_t *h) {
+    return optim_bind(h->opt, 0, h->x, h->g);
+}
+static int set_grad_dtype(handle_t *h) {
+    return optim_set_grad_dtype(h->opt, 0, OPTIM_F32);
+}
+static int set_bounds(handle_t *h) {
+    return optim_set_bounds(h->opt, 0, h->added, NULL);
+}
+static int set_threads(handle_t *h) {
+    return optim_set_threads(h->opt, 2);
+}
+static int step(handle_t *h) {
+    return optim_step(h->opt);
+}
+static int set_loss(handle_t *h) {
+    return optim_set_loss(h->opt, 1);
+}
+static int accumulate(handle_t *h) {
+    return optim_accumulate(h->opt);
+}
+static int zero_grad(handle_t *h) {
+    return optim_zero_grad(h->opt);
+}
+static int request_info(handle_t *h) {
+    optim_request request = {.size = sizeof request};
+    return optim_request_info(h->opt, &request);
+}
+static int hvp_vector(handle_t *h) {
+    const void *direction;
+    return optim_hvp_vector(h->opt, 0, &direction);
+}
+static int hvp_result(handle_t *h) {
+    void *product;
+    return optim_hvp_result(h->opt, 0, &product);
+}
+static int cancel(handle_t *h) {
+    return optim_cancel(h->opt);
+}
+static int reset(handle_t *h) {
+    return optim_reset(h->opt);
+}
+static int wants_gradient(handle_t *h) {
+    return optim_wants_gradient(h->opt);
+}
+static int steps(handle_t *h) {
+    return (int)optim_steps(h->opt);
+}
+static int skipped(handle_t *h) {
+    return (int)optim_skipped(h->opt);
+}
+static int set(handle_t *h) {
+    return optim_set(h->opt, -1, "lr", 0.5);
+}
+static int get(handle_t *h) {
+    double lr;
+    return optim_get(h->opt, 0, "lr", &lr);
+}
+static int wrap(handle_t *h) {
+    return optim_wrap(h->opt, "ema", NULL);
+}
+static int set_schedule(handle_t *h) {
+    return optim_set_schedule(h->opt, 0, "lr", "linear", NULL);
+}
+static int report(handle_t *h) {
+    return optim_report(h->opt, 1);
+}
+static int schedule_values(handle_t *h) {
+    double value;
+    return optim_schedule_values(h->opt, 0, "lr", 0, 1, &value);
+}
+static int record_norms(handle_t *h) {
+    static double log[8];
+    return optim_record_norms(h->opt, OPTIM_NORM_L1, log, 8);
+}
+static int recorded(handle_t *h) {
+    return (int)optim_recorded(h->opt);
+}
+static int output(handle_t *h) {
+    double values[N];
+    return optim_output(h->opt, 0, values);
+}
+static int swap_output(handle_t *h) {
+    return optim_swap_output(h->opt);
+}
+static int memory(handle_t *h) {
+    size_t state, scratch;
+    return optim_memory(h->opt, &state, &scratch);
+}
+static int stop_at_once(void *user, const optim_request *request, double *loss) {
+    (void)user;
+    (void)request;
+    *loss = 0;
+    return 1;
+}
+static int no_product(void *user, const optim_request *request, optim_t *opt) {
+    (void)user;
+    (void)request;
+    (void)opt;
+    return 1;
+}
+static int minimize(handle_t *h) {
+    const optim_problem problem = {sizeof problem, NULL, stop_at_once, NULL, no_product};
+    const optim_stop stop = {.size = sizeof stop, .steps = 1};
+    return optim_minimize(h->opt, &problem, &stop, NULL);
+}
+static int save(handle_t *h) {
+    return optim_save(h->opt, h->path);
+}
+static int save_async(handle_t *h) {
+    return optim_save_async(h->opt, h->path);
+}
+static int save_wait(handle_t *h) {
+    return optim_save_wait(h->opt);
+}
+static int load(handle_t *h) {
+    return optim_load(h->opt, path);
+}
+static int serialize(handle_t *h) {
+    size_t size;
+    return optim_serialize(h->opt, NULL, 0, &size);
+}
+static int deserialize(handle_t *h) {
+    return optim_deserialize(h->opt, saved, saved_size);
+}
+static int destroy(handle_t *h) {
+    optim_destroy(h->opt);
+    h->opt = NULL;
+    return 0;
+}
+
+/* ---- The matrix ---- */
+
+/* What a letter stands for; digits are what a function returns that counts. */
+static int meaning(char letter) {
+    switch (letter) {
+    case '.':
+        return OPTIM_OK;
+    case 'g':
+        return OPTIM_EVAL_GRAD;
+    case 'A':
+        return OPTIM_ERR_ARGUMENT; /* there is no parameter 0 */
+    case 'O':
+        return OPTIM_ERR_ORDER;
+    case 'R':
+        return OPTIM_ERR_OPEN; /* a request is open */
+    case 'S':
+        return OPTIM_ERR_SWAPPED;
+    case 'C':
+        return OPTIM_ERR_CLOSED;
+    case 'K':
+        return OPTIM_ERR_CHECKPOINT; /* of another optimizer */
+    default:
+        return letter - '0';
+    }
+}
+
+/* clang-format off */
+static const struct {
+    const char *function;
+    int (*call)(handle_t *h);
+    const char *cells;
+} MATRIX[] = {
+    /*                                     new added stepped gradient loss product swapped early failed cancelled reset saving */
+    {"optim_add_group", add_group,             "..OOOOO.OOOO"},
+    {"optim_add_param", add_param,             "..OOOOOSOOOO"},
+    {"optim_bind", bind,                       "A..RRRSS...."},
+    {"optim_set_grad_dtype", set_grad_dtype,   "A.ORRRO.OOOO"},
+    {"optim_set_bounds", set_bounds,           "A..RRR......"},
+    {"optim_set_threads", set_threads,         "...RRR......"},
+    {"optim_step", step,                       "O.....SS.g.."},
+    {"optim_set_loss", set_loss,               "............"},
+    {"optim_accumulate", accumulate,           "O...RRSS...."},
+    {"optim_zero_grad", zero_grad,             "............"},
+    {"optim_request_info", request_info,       "............"},
+    {"optim_hvp_vector", hvp_vector,           "ACCCC.CCCCCC"},
+    {"optim_hvp_result", hvp_result,           "ACCCC.CCCCCC"},
+    {"optim_cancel", cancel,                   "CCC...CCCCCC"},
+    {"optim_reset", reset,                     "...RRRSS...."},
+    {"optim_wants_gradient", wants_gradient,   "111000111111"},
+    {"optim_steps", steps,                     "001000101001"},
+    {"optim_skipped", skipped,                 "000000000000"},
+    {"optim_set", set,                         "...RRR......"},
+    {"optim_get", get,                         "............"},
+    {"optim_wrap", wrap,                       "..OOOOO.OOOO"},
+    {"optim_set_schedule", set_schedule,       "...RRR......"},
+    {"optim_report", report,                   "OO.RRR.O.OO."},
+    {"optim_schedule_values", schedule_values, "............"},
+    {"optim_record_norms", record_norms,       "...RRR......"},
+    {"optim_recorded", recorded,               "000000000000"},
+    {"optim_output", output,                   "A..RRR......"},
+    {"optim_swap_output", swap_output,         "...RRR......"},
+    {"optim_memory", memory,                   "............"},
+    {"optim_minimize", minimize,               "O..RRRSS...."},
+    {"optim_save", save,                       "...RRRSS...."},
+    {"optim_save_async", save_async,           "...RRRSS...."},
+    {"optim_save_wait", save_wait,             "............"},
+    {"optim_load", load,                       "K..RRRSS.K.."},
+    {"optim_serialize", serialize,             "...RRRSS...."},
+    {"optim_deserialize", deserialize,         "K..RRRSS.K.."},
+    {"optim_destroy", destroy,                 "............"},
+};
+/* clang-format on */
+enum { CALLS = sizeof MATRIX / sizeof *MATRIX };
+
+/* What was refused has left no trace: the handle goes on as one on which nothing was tried. */
+static void check_untouched(handle_t *h) {
+    handle_t twin;
+    handle_open(&twin, h->state, twin_path);
+    assert_memory_equal(h->x, twin.x, sizeof h->x);
+    go_on(h);
+    go_on(&twin);
+    assert_memory_equal(h->x, twin.x, sizeof h->x);
+    optim_destroy(twin.opt);
+}
+
+/* What was done leaves a handle that can be brought to rest and goes on. */
+static void check_usable(handle_t *h) {
+    (void)optim_save_wait(h->opt);
+    (void)optim_cancel(h->opt);
+    if (h->state == NEW && add_param(h) == OPTIM_ERR_SWAPPED) {
+        CHECK_OK(optim_swap_output(h->opt));
+        CHECK_OK(add_param(h));
+    }
+    optim_request request = {.size = sizeof request};
+    CHECK_OK(optim_request_info(h->opt, &request));
+    assert_int_equal(request.kind, 0);
+    CHECK_OK(optim_set_loss(h->opt, 1));
+    if (optim_step(h->opt) == OPTIM_ERR_SWAPPED)
+        CHECK_OK(optim_swap_output(h->opt));
+    (void)optim_cancel(h->opt);
+    step_through(h->opt);
+    for (int k = 0; k < N; ++k)
+        assert_true(isfinite(h->x[k]) && isfinite(h->added[k]));
+}
+
+static void run_cell(int call, state_t state) {
+    handle_t h;
+    handle_open(&h, state, one_path);
+    const int expected = meaning(MATRIX[call].cells[state]), got = MATRIX[call].call(&h);
+    if (got != expected)
+        fail_msg("%s in state %d returns %d, not %d; the library says \"%s\"", MATRIX[call].function, (int)state, got,
+                 expected, optim_error());
+    if (got < 0 && strlen(optim_error()) < 20)
+        fail_msg("%s in state %d gives no sentence: \"%s\"", MATRIX[call].function, (int)state, optim_error());
+    if (got < 0)
+        check_untouched(&h);
+    else if (h.opt != NULL)
+        check_usable(&h);
+    optim_destroy(h.opt);
+}
+
+static void test_every_state(void **unused) {
+    (void)unused;
+    const bool losses = method_of(LOSS) != NULL;
+    int cells = 0;
+    for (int call = 0; call < CALLS; ++call) {
+        assert_int_equal(strlen(MATRIX[call].cells), STATES);
+        for (state_t state = NEW; state < STATES; ++state)
+            if (state != LOSS || losses) { /* as long as no method asks for losses alone, no handle can be there */
+                run_cell(call, state);
+                ++cells;
+            }
+    }
+    print_message("%d cells\n", cells);
+}
+
+/* Every function of the header that is given a handle has its row. */
+static void test_every_call(void **unused) {
+    (void)unused;
+    header_t *header = header_read();
+    for (int i = 0; i < header->functions; ++i) {
+        const char *parameters = header->parameters[i];
+        bool has = strncmp(parameters, "(optim_t *opt", 13) != 0 && strncmp(parameters, "(const optim_t *opt", 19) != 0;
+        for (int call = 0; call < CALLS && !has; ++call)
+            has = strcmp(MATRIX[call].function, header->name[i]) == 0;
+        if (!has)
+            fail_msg("%s is not in the matrix", header->name[i]);
+    }
+    header_free(header);
+}
+
+/* A callback that adds to the handle it is called from. */
+static int add_in_callback(void *user, const optim_request *request, double *loss) {
+    handle_t *h = user;
+    (void)request;
+    *loss = 0;
+    CHECK_STATUS(add_param(h), OPTIM_ERR_ORDER);
+    CHECK_STATUS(add_group(h), OPTIM_ERR_ORDER);
+    CHECK_STATUS(wrap(h), OPTIM_ERR_ORDER);
+    return 0;
+}
+
+static void test_inside_minimize(void **unused) {
+    (void)unused;
+    handle_t h;
+    handle_open(&h, ADDED, one_path);
+    const optim_problem problem = {sizeof problem, &h, add_in_callback, NULL, NULL};
+    const optim_stop stop = {.size = sizeof stop, .steps = 2, .keep_best = 1};
+    CHECK_OK(optim_minimize(h.opt, &problem, &stop, NULL));
+    assert_int_equal(optim_steps(h.opt), 2);
+    optim_destroy(h.opt);
+}
+
+static int make_files(void **unused) {
+    (void)unused;
+    handle_t h;
+    assert_non_null(mkdtemp(folder));
+    path = check_text("%s/sgd", folder);
+    one_path = check_text("%s/one", folder);
+    twin_path = check_text("%s/twin", folder);
+    handle_open(&h, STEPPED, one_path);
+    CHECK_OK(optim_save(h.opt, path));
+    CHECK_OK(optim_serialize(h.opt, NULL, 0, &saved_size));
+    saved = check_memory(saved_size, 1);
+    CHECK_OK(optim_serialize(h.opt, saved, saved_size, &saved_size));
+    optim_destroy(h.opt);
+    return 0;
+}
+
+static int remove_files(void **unused) {
+    (void)unused;
+    char *const files[] = {path, one_path, twin_path};
+    for (int i = 0; i < 3; ++i) {
+        (void)unlink(files[i]);
+        free(files[i]);
+    }
+    free(saved);
+    return rmdir(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_state),
+        cmocka_unit_test(test_every_call),
+        cmocka_unit_test(test_inside_minimize),
+    };
+    return cmocka_run_group_tests(tests, make_files, remove_files);
+}
