@@ -34,9 +34,6 @@
 #define W_ROW                                                                                                          \
     { "W", "sum of the weights in x", PER_GROUP, KEPT }
 
-#define B_ROW(option)                                                                                                  \
-    { "b", "momentum that the present y was made with", PER_GROUP, KEPT, .initial_option = option }
-
 static inline double warmed_up(double lr, double warmup_steps, double t) {
     return warmup_steps > 0 ? lr * fmin(1, t / warmup_steps) : lr;
 }

@@ -32,10 +32,14 @@ static const option_t OPTIONS[] = {
 
 enum { X, Z, V, M, LR_MAX, W, B };
 static const state_t STATE[] = {
-    [X] = X_ROW,           [Z] = Z_ROW,
-    [V] = V_ROW,           [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT, .when = "inner_momentum"},
-    [LR_MAX] = LR_MAX_ROW, [W] = W_ROW,
-    [B] = B_ROW("beta1"),  {0},
+    [X] = X_ROW,
+    [Z] = Z_ROW,
+    [V] = V_ROW,
+    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT, .when = "inner_momentum"},
+    [LR_MAX] = LR_MAX_ROW,
+    [W] = W_ROW,
+    [B] = {"b", "beta1 that the present y was made with", PER_GROUP, KEPT, .initial_option = "beta1"},
+    {0},
 };
 
 typedef struct scalars {

@@ -28,7 +28,12 @@ static const option_t OPTIONS[] = {
 
 enum { X, Z, LR_MAX, W, B };
 static const state_t STATE[] = {
-    [X] = X_ROW, [Z] = Z_ROW, [LR_MAX] = LR_MAX_ROW, [W] = W_ROW, [B] = B_ROW("momentum"), {0},
+    [X] = X_ROW,
+    [Z] = Z_ROW,
+    [LR_MAX] = LR_MAX_ROW,
+    [W] = W_ROW,
+    [B] = {"b", "momentum that the present y was made with", PER_GROUP, KEPT, .initial_option = "momentum"},
+    {0},
 };
 
 typedef struct scalars {
