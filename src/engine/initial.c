@@ -15,7 +15,8 @@ static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
 }
 
 double state_initial(const layer_t *layer, const state_t *state, int group) {
-    const double *option = layer->values[layer->per_group ? group : 0].base;
+    const int from = state->shape == PER_METHOD ? layer->first_group : group; /* as advance reads options */
+    const double *option = layer->values[layer->per_group ? from : 0].base;
     return state->initial_option == NULL ? state->initial : method_option(layer->method, state->initial_option, option);
 }
 

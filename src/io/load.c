@@ -164,6 +164,7 @@ static optim_status take_plan(load_t *load) {
     engine_t *engine = &load->opt->engine;
     if (engine->planned || !record_is_planned(&load->record))
         return OPTIM_OK;
+    schedules_switch_on(load->schedules, load->schedule_count);
     optim_status status = check_plan(load->opt);
     if (status == OPTIM_OK)
         status = plan_build(engine);

@@ -102,6 +102,8 @@ optim_status scheduled_make(const setting_t *setting, int group, const char *nam
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
+/* Before the plan is made: that it takes memory for a momentum of 0 which these drive. */
+void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 /* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);
 void schedules_restart(optim_t *opt);

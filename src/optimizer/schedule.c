@@ -175,6 +175,16 @@ bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t *
     return *wrong != NULL;
 }
 
+bool schedule_drives_momentum(const schedule_run_t *run) {
+    if (run->schedule->momentum == NULL)
+        return false;
+    const int cycles = option_find(run->schedule->options, "cycle_momentum", 14);
+    bool drives = cycles >= 0 && run->option[cycles] != 0;
+    for (size_t i = 0; !drives && i < run->children; ++i)
+        drives = schedule_drives_momentum(run->child[i]);
+    return drives;
+}
+
 /* ---- State ---- */
 
 size_t schedule_state_count(const schedule_run_t *run) {

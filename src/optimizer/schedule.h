@@ -48,6 +48,9 @@ void schedule_destroy(schedule_run_t *run);
 /* What is wrong with base value `base`, for the schedule or one of its children: a sentence in *wrong, from *at; or false. */
 bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t **at, const char **wrong);
 
+/* Whether the schedule, or one of its children at its time, drives the momentum. */
+bool schedule_drives_momentum(const schedule_run_t *run);
+
 /* The state of the schedule and then of its children in order: how many doubles, copied out, copied in, as at the start. */
 size_t schedule_state_count(const schedule_run_t *run);
 void schedule_state_read(const schedule_run_t *run, double *out);

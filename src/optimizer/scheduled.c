@@ -28,22 +28,46 @@ static const scheduled_t *companion_find(const optim_t *opt, const setting_t *se
     return NULL;
 }
 
-/* An option at 0 that a state hangs on stays off: there is no memory for it. */
-static bool stays_off(const layer_t *layer, int option, double base) {
+/* The number of the state that hangs on an option, or -1. */
+static int hanging_state(const layer_t *layer, int option) {
     const char *name = layer->method->options[option].name;
-    for (const state_t *state = layer->method->states; base == 0 && state != NULL && state->name != NULL; ++state)
-        if (state->when != NULL && strcmp(state->when, name) == 0)
-            return true;
-    return false;
+    const state_t *states = layer->method->states;
+    for (int k = 0; states != NULL && states[k].name != NULL; ++k)
+        if (states[k].when != NULL && strcmp(states[k].when, name) == 0)
+            return k;
+    return -1;
 }
 
+/* An option at 0 that a state hangs on stays off: there is no memory for it. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    return stays_off(scheduled->layer, scheduled->option, base) ? base : schedule_value(scheduled->run, base, t);
+    const bool off = base == 0 && hanging_state(scheduled->layer, scheduled->option) >= 0;
+    return off ? base : schedule_value(scheduled->run, base, t);
 }
 
-/* A momentum at 0 (or, for some methods, below) is off, whether there is memory for it or not. */
-static double companion_value(const scheduled_t *scheduled, double base, double t) {
-    return base > 0 ? schedule_momentum(scheduled->run, base, t) : base;
+/* The plan was made when nothing drove a momentum of 0. */
+static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
+    const layer_t *layer = scheduled->layer;
+    const int state = hanging_state(layer, scheduled->momentum);
+    bool lacks = false;
+    for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
+        lacks = lacks || (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0 &&
+                          layer->slot[i * layer->states + (size_t)state].at == NULL);
+    return lacks;
+}
+
+/* A negative momentum, which some methods take, is left alone. */
+static double companion_value(const optim_t *opt, const scheduled_t *scheduled, double base, double t) {
+    const bool driven = base > 0 || (base == 0 && !lacks_memory(opt, scheduled));
+    return driven ? schedule_momentum(scheduled->run, base, t) : base;
+}
+
+void schedules_switch_on(const scheduled_t *scheduled, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+        const values_t *values = &scheduled[i].layer->values[scheduled[i].group];
+        const int momentum = scheduled[i].momentum;
+        if (momentum >= 0 && values->base[momentum] == 0)
+            values->now[momentum] = 1; /* not 0: that is all the plan asks */
+    }
 }
 
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group) {
@@ -56,7 +80,7 @@ double scheduled_value(const optim_t *opt, const setting_t *setting, int group, 
     if (scheduled != NULL)
         return own_value(scheduled, base, t);
     scheduled = companion_find(opt, setting, group);
-    return scheduled == NULL ? base : companion_value(scheduled, base, t);
+    return scheduled == NULL ? base : companion_value(opt, scheduled, base, t);
 }
 
 optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base) {
@@ -78,7 +102,7 @@ void schedules_apply(optim_t *opt) {
         const values_t *values = &scheduled->layer->values[scheduled->group];
         const int momentum = scheduled->momentum;
         if (momentum >= 0)
-            values->now[momentum] = companion_value(scheduled, values->base[momentum], t);
+            values->now[momentum] = companion_value(opt, scheduled, values->base[momentum], t);
     }
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
@@ -130,7 +154,7 @@ optim_status scheduled_make(const setting_t *setting, int group, const char *nam
     const char *text = options == NULL ? "" : options;
     const optim_status status = schedule_create(&made->run, name, strlen(name), text, strlen(text),
                                                 setting_values(setting, group)->base[setting->option]);
-    if (status == OPTIM_OK && made->run->schedule->momentum != NULL)
+    if (status == OPTIM_OK && schedule_drives_momentum(made->run))
         made->momentum = companion_of(setting);
     return status;
 }
@@ -171,6 +195,8 @@ static optim_status attach(optim_t *opt, int first, int last, const char *key, c
         }
         remove_schedule(opt, &setting, made[i].group);
         opt->scheduled[opt->scheduled_count++] = made[i];
+        if (!opt->engine.planned)
+            schedules_switch_on(&made[i], 1);
     }
     free(made);
     return status;

@@ -233,13 +233,21 @@ static bool is_mismatch(const subject_t *s) {
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
 }
 
+/* Only what docs/wrappers/README.md names is refused. */
+static bool may_be_refused(const subject_t *s) {
+    for (int i = 0; i < s->wraps; ++i)
+        if (strcmp(s->wrap[i], "schedule_free") == 0)
+            return true;
+    return false;
+}
+
 static size_t keep_matching(subject_t *list, size_t count) {
     size_t kept = 0;
     for (size_t i = 0; i < count; ++i) {
-        if (is_mismatch(&list[i]))
+        if (is_mismatch(&list[i]) && may_be_refused(&list[i]))
             free(list[i].label);
         else
-            list[kept++] = list[i];
+            list[kept++] = list[i]; /* where the checks say so, if it is refused */
     }
     return kept;
 }
@@ -267,7 +275,7 @@ static size_t variants(subject_t *list, const char *algorithm) {
     return count;
 }
 
-subject_t *subjects_new(bool cross, size_t *count) {
+subject_t *subjects_new(bool cross, size_t *count, size_t *refused) {
     const size_t algorithms = optim_algorithm_count(), wrappers = optim_wrapper_count();
     const size_t room = algorithms * (1 + VARIANTS) + (algorithms + 1 + PAIRS * wrappers) * wrappers;
     subject_t *list = check_memory(room, sizeof *list);
@@ -278,7 +286,9 @@ subject_t *subjects_new(bool cross, size_t *count) {
     }
     for (size_t w = 0; w < wrappers; ++w)
         *count += wrapper_subjects(list + *count, w, cross);
-    *count = keep_matching(list, *count);
+    const size_t all = *count;
+    *count = keep_matching(list, all);
+    *refused = all - *count;
     return list;
 }
 

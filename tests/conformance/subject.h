@@ -26,7 +26,7 @@ typedef struct subject {
 
 /* All of them but the combinations that are refused as such; to be released by subjects_free. With `cross` every wrapper
  * goes over every algorithm, and every pair of wrappers in both orders over some; else a sample of that. */
-subject_t *subjects_new(bool cross, size_t *count);
+subject_t *subjects_new(bool cross, size_t *count, size_t *refused);
 void subjects_free(subject_t *subjects, size_t count);
 
 /* The description of one entry of the registry. */

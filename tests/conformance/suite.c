@@ -144,8 +144,8 @@ static void keep_chosen(suite_t *suite) {
 
 int suite_run(suite_part_t part) {
     suite_t suite = {NULL, 0, 0};
-    size_t subject_count, entry_count;
-    subject_t *subjects = subjects_new(part == SUITE_CROSS, &subject_count);
+    size_t subject_count, refused, entry_count;
+    subject_t *subjects = subjects_new(part == SUITE_CROSS, &subject_count, &refused);
     entry_t *entries = entries_new(&entry_count);
     if (part == SUITE_ENTRIES)
         add_entries(&suite, entries, entry_count);
@@ -153,8 +153,11 @@ int suite_run(suite_part_t part) {
         add_subjects(&suite, part, subjects, subject_count);
     keep_chosen(&suite);
     const int failed = _cmocka_run_group_tests("conformance", suite.tests, suite.count, NULL, NULL);
-    (void)printf("%zu tests; %zu algorithms, %zu wrappers, %zu schedules\n", suite.count, optim_algorithm_count(),
-                 optim_wrapper_count(), optim_schedule_count());
+    size_t wrapped = 0;
+    for (size_t i = 0; i < subject_count; ++i)
+        wrapped += subjects[i].wraps > 0;
+    (void)printf("%zu tests; %zu algorithms, %zu wrappers, %zu schedules; wrapped: %zu accepted, %zu refused\n",
+                 suite.count, optim_algorithm_count(), optim_wrapper_count(), optim_schedule_count(), wrapped, refused);
     for (size_t i = 0; i < suite.count; ++i)
         free((void *)(uintptr_t)suite.tests[i].name);
     free(suite.tests);

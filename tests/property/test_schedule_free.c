@@ -45,6 +45,48 @@ static void test_weights(void **state) {
     rig_free(rig);
 }
 
+static size_t state_of(const char *algorithm, const char *options) {
+    double x[1000], g[1000];
+    optim_t *opt;
+    size_t bytes;
+    CHECK_OK(optim_create(&opt, algorithm, options));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){1000}, x, g));
+    CHECK_OK(optim_memory(opt, &bytes, NULL));
+    optim_destroy(opt);
+    return bytes;
+}
+
+/* x found from y and z: the memory of SGD with momentum and of AdamW, the same points to rounding, momentum scheduled too. */
+static void test_without_x(void **state) {
+    (void)state;
+    static const char *const METHODS[][3] = {{"schedulefree_sgd", "lr=0.1", "momentum"},
+                                             {"schedulefree_adamw", "lr=0.02,weight_decay=0.1", "beta1"},
+                                             {"schedulefree_adamw", "lr=0.02,inner_momentum=0.5", "beta1"}};
+    const size_t numbers = 64; /* room for the numbers of a group */
+    CHECK_AT_MOST((double)state_of("schedulefree_sgd", "keep_x=0"),
+                  (double)(state_of("sgd", "momentum=0.9") + numbers));
+    CHECK_AT_MOST((double)state_of("schedulefree_adamw", "keep_x=0"), (double)(state_of("adamw", NULL) + numbers));
+    for (int k = 0; k < 3; ++k) {
+        char *without = check_text("%s,keep_x=0", METHODS[k][1]);
+        rig_t *rig = on_quadratic(METHODS[k][0], without), *kept = on_quadratic(METHODS[k][0], METHODS[k][1]);
+        CHECK_OK(optim_set_schedule(rig->opt, 0, METHODS[k][2], "linear", "start_factor=0.5,steps=30"));
+        CHECK_OK(optim_set_schedule(kept->opt, 0, METHODS[k][2], "linear", "start_factor=0.5,steps=30"));
+        double output[D], want[D];
+        for (int step = 0; step < 60; ++step) {
+            CHECK_OK(optim_output(rig->opt, 0, output));
+            CHECK_OK(optim_output(kept->opt, 0, want));
+            check_all_close(output, want, D, 1e-12);
+            CHECK_OK(rig_step(rig));
+            CHECK_OK(rig_step(kept));
+            rig_check_near(rig, kept, 1e-12, "without x");
+        }
+        assert_true(fabs(want[0] - rig_read(kept)[0]) > 1e-6); /* y is another point */
+        free(without);
+        rig_free(rig);
+        rig_free(kept);
+    }
+}
+
 /* lr_max and W belong to groups: two of them are two handles; lr = 0 leaves every bit where it was. */
 static void test_groups_are_apart(void **state) {
     (void)state;
@@ -190,8 +232,11 @@ static void test_every_stop(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mean_of_sgd),      cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_groups_are_apart), cmocka_unit_test(test_rate_for_any_momentum),
+        cmocka_unit_test(test_mean_of_sgd),
+        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_without_x),
+        cmocka_unit_test(test_groups_are_apart),
+        cmocka_unit_test(test_rate_for_any_momentum),
         cmocka_unit_test(test_every_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,18 +69,52 @@ static void test_sam_on_a_quadratic(void **state) {
     rig_free(rig);
 }
 
+/* By itself with the paper's radius, and as a form of sam: the same bits. */
 static void test_asam(void **state) {
     (void)state;
-    rig_t *rig = matrix("sgd", "lr=1");
-    CHECK_OK(optim_wrap(rig->opt, "sam", "rho=0.5,adaptive=1,eta=0.01"));
+    static const char *const FORMS[][2] = {{"asam", NULL}, {"sam", "rho=0.5,adaptive=1,eta=0.01"}};
+    rig_t *rig[2];
     double T[D], g[D], want[D], got[D];
-    for (size_t i = 0; i < D; ++i)
-        T[i] = fabs(rig_read(rig)[i]) + 0.01;
-    gradient_at(rig, g);
-    gradient_beside(rig, 0.5, T, g, want);
-    received(rig, got);
-    check_all(got, want, 1e-13);
-    rig_free(rig);
+    for (int form = 0; form < 2; ++form) {
+        rig[form] = matrix("sgd", "lr=1");
+        CHECK_OK(optim_wrap(rig[form]->opt, FORMS[form][0], FORMS[form][1]));
+        for (size_t i = 0; i < D; ++i)
+            T[i] = fabs(rig_read(rig[form])[i]) + 0.01;
+        gradient_at(rig[form], g);
+        gradient_beside(rig[form], 0.5, T, g, want);
+        received(rig[form], got);
+        check_all(got, want, 1e-13);
+        assert_int_equal(rig[form]->gradients, 2);
+        CHECK_OK(rig_steps(rig[form], 10));
+    }
+    rig_check_same(rig[0], rig[1], "asam and sam with adaptive=1");
+    rig_free(rig[0]);
+    rig_free(rig[1]);
+}
+
+/* What gives asam its name: another scale of each coordinate gives the same path, scaled. */
+static void test_asam_is_scale_invariant(void **state) {
+    (void)state;
+    double scaled[D], plain[D], g[D], beside[2][D];
+    for (int form = 0; form < 2; ++form) {
+        rig_t *rig = matrix("sgd", "lr=0.1");
+        CHECK_OK(optim_wrap(rig->opt, "asam", "eta=0,rho=0.7"));
+        double *x = rig->tensor[0].data, *grad = rig->tensor[0].grad;
+        gradient_at(rig, g);
+        for (size_t i = 0; i < D; ++i) {
+            const double scale = form == 0 ? 1 : pow(2, (double)(i % 5) - 2);
+            x[i] *= scale;
+            grad[i] = g[i] / scale; /* of the same function, told in the scaled coordinates */
+        }
+        assert_int_equal(optim_step(rig->opt), OPTIM_EVAL_GRAD);
+        for (size_t i = 0; i < D; ++i)
+            beside[form][i] = x[i] / (form == 0 ? 1 : pow(2, (double)(i % 5) - 2));
+        CHECK_OK(optim_cancel(rig->opt));
+        memcpy(form == 0 ? plain : scaled, x, sizeof plain);
+        rig_free(rig);
+    }
+    check_all(beside[1], beside[0], 1e-14);
+    assert_true(fabs(beside[0][0] - plain[0]) > 1e-3 && scaled[0] == plain[0] / 4);
 }
 
 /* h - alpha (the part of g perpendicular to h): what is taken away has no component along h. */
@@ -376,6 +410,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sam_on_a_quadratic),
         cmocka_unit_test(test_asam),
+        cmocka_unit_test(test_asam_is_scale_invariant),
         cmocka_unit_test(test_gsam),
         cmocka_unit_test(test_gsam_radius_follows_the_rate),
         cmocka_unit_test(test_no_radius),

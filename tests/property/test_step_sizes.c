@@ -213,6 +213,25 @@ static void test_smb_independent(void **state) {
     rig_free(rig);
 }
 
+/* What a trial is to gain counts each group's own lr: the second group's long gradient, at lr = 0, promises nothing. */
+static void test_smb_groups(void **state) {
+    (void)state;
+    double a = 1, b = 1, ga = 1, gb = 100;
+    optim_t *opt;
+    int group;
+    CHECK_OK(optim_create(&opt, "smb", "lr=0.5"));
+    CHECK_OK(optim_add_group(opt, "lr=0", &group));
+    CHECK_OK(optim_add_param(opt, 0, "a", OPTIM_F64, 0, NULL, &a, &ga));
+    CHECK_OK(optim_add_param(opt, group, "b", OPTIM_F64, 0, NULL, &b, &gb));
+    CHECK_OK(optim_set_loss(opt, 10));
+    assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
+    ga = 0.1;
+    CHECK_OK(optim_set_loss(opt, 9.9)); /* below 10 - 0.1 * 0.5 */
+    CHECK_OK(optim_step(opt));
+    assert_true(a == 0.5 && b == 1);
+    optim_destroy(opt);
+}
+
 /* ---- Hypergradients ---- */
 
 /* alpha = |moved| / |g|: from far too small it grows past `floor` before it turns, and the run ends far below its start. */
@@ -270,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_momo_shift),
         cmocka_unit_test(test_smb_model_steps),
         cmocka_unit_test(test_smb_independent),
+        cmocka_unit_test(test_smb_groups),
         cmocka_unit_test(test_hypergradient_grows),
         cmocka_unit_test(test_hypergradient_bounds),
     };

@@ -112,7 +112,8 @@ static void test_momentum_is_driven(void **state) {
 static void test_momentum_is_left_alone(void **state) {
     (void)state;
     still_t s;
-    still_open(&s, "sgd", NULL); /* no momentum: no buffer */
+    still_open(&s, "sgd", NULL); /* a first step without momentum: no buffer, and none can be had now */
+    CHECK_OK(optim_step(s.opt));
     CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "onecycle", ONECYCLE));
     assert_true(still_get(s.opt, "momentum") == 0);
     CHECK_OK(optim_step(s.opt));
@@ -132,6 +133,49 @@ static void test_momentum_is_left_alone(void **state) {
     CHECK_OK(optim_set_schedule(s.opt, 0, "lr", NULL, NULL));
     assert_true(still_get(s.opt, "momentum") == 0.9);
     optim_destroy(s.opt);
+}
+
+static size_t state_bytes(const optim_t *opt) {
+    size_t state;
+    CHECK_OK(optim_memory(opt, &state, NULL));
+    return state;
+}
+
+/* From 0 too: the buffer's memory is taken, and the steps are those of a momentum that was there. */
+static void test_momentum_from_zero(void **state) {
+    (void)state;
+    static const char *const LATE = "milestones=3,children=constant;cyclic(lr_max=1,step_up=2)";
+    still_t from_zero, usual;
+    still_open(&from_zero, "sgd", "lr=0.1");
+    still_open(&usual, "sgd", "lr=0.1,momentum=0.9");
+    const size_t without = state_bytes(from_zero.opt);
+    CHECK_OK(optim_set_schedule(usual.opt, 0, "lr", "onecycle", ONECYCLE));
+    CHECK_OK(optim_set_schedule(from_zero.opt, 0, "lr", "onecycle", "steps=20,cycle_momentum=0"));
+    assert_true(still_get(from_zero.opt, "momentum") == 0 && state_bytes(from_zero.opt) == without);
+    CHECK_OK(optim_set_schedule(from_zero.opt, 0, "lr", "sequence", LATE)); /* which drives it later on only */
+    assert_true(still_get(from_zero.opt, "momentum") == 0 && state_bytes(from_zero.opt) == state_bytes(usual.opt));
+    CHECK_OK(optim_set_schedule(from_zero.opt, 0, "lr", NULL, NULL));
+    assert_true(state_bytes(from_zero.opt) == without);
+    CHECK_OK(optim_set_schedule(from_zero.opt, 0, "lr", "onecycle", ONECYCLE));
+    unsigned char saved[1 << 14];
+    size_t size;
+    for (int t = 0; t < 30; ++t) {
+        from_zero.g = usual.g = 1 + t % 3;
+        assert_true(still_get(from_zero.opt, "momentum") == still_get(usual.opt, "momentum"));
+        CHECK_OK(optim_step(from_zero.opt));
+        CHECK_OK(optim_step(usual.opt));
+        assert_true(from_zero.x == usual.x);
+        if (t != 10)
+            continue;
+        CHECK_OK(optim_serialize(from_zero.opt, saved, sizeof saved, &size)); /* and goes on as another handle */
+        optim_destroy(from_zero.opt);
+        const double x = from_zero.x;
+        still_open(&from_zero, "sgd", NULL);
+        from_zero.x = x;
+        CHECK_OK(optim_deserialize(from_zero.opt, saved, size));
+    }
+    optim_destroy(from_zero.opt);
+    optim_destroy(usual.opt);
 }
 
 /* In a sequence while it is the child's turn, in a chain always; other children leave momentum alone. */
@@ -211,10 +255,10 @@ static void test_values_ahead(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_invalid_options),      cmocka_unit_test(test_base_under_schedule),
-        cmocka_unit_test(test_momentum_is_driven),   cmocka_unit_test(test_momentum_is_left_alone),
-        cmocka_unit_test(test_momentum_of_children), cmocka_unit_test(test_any_option),
-        cmocka_unit_test(test_values_ahead),
+        cmocka_unit_test(test_invalid_options),    cmocka_unit_test(test_base_under_schedule),
+        cmocka_unit_test(test_momentum_is_driven), cmocka_unit_test(test_momentum_is_left_alone),
+        cmocka_unit_test(test_momentum_from_zero), cmocka_unit_test(test_momentum_of_children),
+        cmocka_unit_test(test_any_option),         cmocka_unit_test(test_values_ahead),
     };
     return cmocka_run_group_tests_name("schedules", tests, NULL, NULL);
 }

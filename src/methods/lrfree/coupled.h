@@ -40,6 +40,13 @@ static inline void coupled_no_terms(const tile_t *t, int count) {
         memset(t->term[j], 0, t->n * sizeof *t->term[j]);
 }
 
+/* Whether the tile's group stays; what it adds to the first `count` sums is then written. */
+static inline bool coupled_skips(const tile_t *t, bool stays, int count) {
+    if (stays)
+        coupled_no_terms(t, count);
+    return stays;
+}
+
 /* ---- D-adaptation: d is a lower estimate of the distance to the solution ---- */
 
 #define D0_ROW                                                                                                         \

@@ -17,12 +17,14 @@
  * State: sgd_hd u_prev (and buf with nesterov; else it is the buffer), 4 (8) bytes a parameter in f32; adam_hd m, v, 8.
  */
 #include "methods/core/adam_family.h"
+#include "methods/lrfree/coupled.h"
 #include "methods/lrfree/finite.h"
 
 enum { LR, HYPER_LR, MULTIPLICATIVE, LR_MIN, LR_MAX, WEIGHT_DECAY, MOMENTUM, DAMPENING, NESTEROV };
 enum { BETA1 = MOMENTUM, BETA2, EPS };
 #define COMMON_ROWS(hyper)                                                                                             \
-    [LR] = {"lr", 1e-3, "[0,inf)", "alpha_0"}, [HYPER_LR] = {"hyper_lr", hyper, "[0,inf)", "step size of alpha"},      \
+    [LR] = {"lr", 1e-3, "[0,inf)", "alpha_0; 0 in some groups: they stay"},                                            \
+    [HYPER_LR] = {"hyper_lr", hyper, "[0,inf)", "step size of alpha"},                                                 \
     [MULTIPLICATIVE] = {"multiplicative", 0, "0|1", "alpha changes by a factor"},                                      \
     [LR_MIN] = {"lr_min", -HUGE_VAL, "[-inf,inf)", "least alpha"},                                                     \
     [LR_MAX] = {"lr_max", HUGE_VAL, "(-inf,inf]", "largest alpha"}, [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0)
@@ -45,18 +47,20 @@ static const char *check_sgd(const double *option) {
     return sound ? check_adam(option) : "nesterov=1 needs momentum > 0";
 }
 
-enum { ALPHA, U_PREV, BUF, M = U_PREV, V };
-#define ALPHA_ROW [ALPHA] = {"alpha", "the learning rate", PER_METHOD, KEPT, .initial_option = "lr"}
+enum { ALPHA, SHARED, U_PREV, BUF, M = U_PREV, V };
+#define NUMBER_ROWS                                                                                                    \
+    [ALPHA] = {"alpha", "the learning rate", PER_METHOD, KEPT, .initial_option = "lr"}, [SHARED] = SHARED_LR_ROW
 static const state_t SGD_STATE[] = {
-    ALPHA_ROW,
+    NUMBER_ROWS,
     [U_PREV] = {"u_prev", "the last direction; without nesterov the momentum buffer", LIKE_PARAM, KEPT},
     [BUF] = {"buf", "momentum buffer", LIKE_PARAM, KEPT, .when = "nesterov"},
     {0},
 };
-static const state_t ADAM_STATE[] = {ALPHA_ROW, [M] = M_ROW, [V] = V_ROW, {0}};
+static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
     double alpha, l2;
+    bool stays;
     double keep, take, ahead;                    /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
     double beta1, beta2, eps, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
 } scalars_t;
@@ -67,6 +71,7 @@ static void prepare_sgd(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .alpha = *group->scalar[ALPHA],
         .l2 = o[WEIGHT_DECAY],
+        .stays = coupled_stays(group, LR, SHARED),
         .keep = plain ? 0 : o[MOMENTUM],
         .take = plain ? 1 : 1 - o[DAMPENING],
         .ahead = o[MOMENTUM],
@@ -78,6 +83,7 @@ static void prepare_adam(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .alpha = *group->scalar[ALPHA],
         .l2 = o[WEIGHT_DECAY],
+        .stays = coupled_stays(group, LR, SHARED),
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
@@ -96,6 +102,8 @@ static inline void put_terms(const tile_t *t, size_t i, double g, double u) {
 static void sgd_products(const tile_t *t) {
     const real l2 = (real)((const scalars_t *)t->scalars)->l2;
     const real *restrict x = t->p, *restrict g = t->g, *restrict u = t->state[U_PREV];
+    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 3))
+        return;
     for (size_t i = 0; i < t->n; ++i)
         put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)u[i]);
 }
@@ -104,6 +112,8 @@ static void adam_products(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real l2 = (real)k->l2, eps = (real)k->eps, scale = (real)k->scale_prev;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
+    if (coupled_skips(t, k->stays, 3))
+        return;
     for (size_t i = 0; i < t->n; ++i)
         put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)(scale * quotient(m[i], sqrt(v[i]) + eps)));
 }
@@ -115,7 +125,7 @@ static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
     const real ahead = nesterov ? (real)k->ahead : 1, own = nesterov ? 1 : 0;
     real *x = t->p, *u = t->state[U_PREV], *buf = nesterov ? t->state[BUF] : u;
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
         const real gi = g[i] + l2 * x[i], b = settled(keep * buf[i] + take * gi);
         buf[i] = b;
         u[i] = own * gi + ahead * b;
@@ -129,7 +139,7 @@ static void adam_update(const tile_t *t) {
     const real l2 = (real)k->l2, eps = (real)k->eps, step = (real)(k->alpha * k->scale);
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
         const real gi = g[i] + l2 * x[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
@@ -140,10 +150,15 @@ static void adam_update(const tile_t *t) {
 enum { PRODUCTS, UPDATE };
 
 static optim_status advance(step_t *s) { /* line 2 */
+    const optim_status status = coupled_check(s, LR, SHARED);
+    if (status != OPTIM_OK)
+        return status;
     const double *o = s->option, *sum = step_reduce(s, PRODUCTS, 3), h = sum[0];
     double *alpha = s->scalar[ALPHA];
     if (!all_finite(0, sum, 3))
         return step_reject(s);
+    if (s->t == 1)
+        *alpha = *s->scalar[SHARED];
     const double lengths = sqrt(sum[1]) * sqrt(sum[2]), cosine = lengths > 0 ? h / lengths : 0;
     *alpha = o[MULTIPLICATIVE] != 0 ? *alpha * (1 + o[HYPER_LR] * cosine) : *alpha + o[HYPER_LR] * h;
     *alpha = fmin(fmax(*alpha, o[LR_MIN]), o[LR_MAX]);

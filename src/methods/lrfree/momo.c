@@ -17,11 +17,12 @@
  * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32.
  */
 #include "methods/core/adam_family.h"
+#include "methods/lrfree/coupled.h"
 #include "methods/lrfree/finite.h"
 
 enum { LR, BETA1, WEIGHT_DECAY, LB, USE_FSTAR, BIAS_CORRECTION, BETA2 = BIAS_CORRECTION, EPS, DECOUPLED };
 #define COMMON_ROWS(rate)                                                                                              \
-    [LR] = {"lr", rate, "[0,inf)", "largest step size"}, [BETA1] = BETA1_ROW(0.9),                                     \
+    [LR] = {"lr", rate, "[0,inf)", "largest step size; 0 in some groups: they stay"}, [BETA1] = BETA1_ROW(0.9),        \
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [LB] = {"lb", 0, "(-inf,inf)", "lower bound of the loss"},                   \
     [USE_FSTAR] = {"use_fstar", 0, "0|1", "estimate a better lower bound on the way"}
 static const option_t MOMO_OPTIONS[] = {
@@ -37,12 +38,12 @@ static const option_t ADAM_OPTIONS[] = {
     {0},
 };
 
-enum { FBAR, GAMMA, LOWER, TAU, M, D = M, V };
+enum { FBAR, GAMMA, LOWER, TAU, SHARED, M, D = M, V };
 #define NUMBER_ROWS                                                                                                    \
     [FBAR] = {"fbar", "average of the loss", PER_METHOD, KEPT},                                                        \
     [GAMMA] = {"gamma", "average of <g, x>", PER_METHOD, KEPT},                                                        \
     [LOWER] = {"lb", "use_fstar: estimate of the lower bound", PER_METHOD, KEPT, .initial_option = "lb"},              \
-    [TAU] = {"tau", "step size", PER_METHOD, WITHIN_STEP}
+    [TAU] = {"tau", "step size", PER_METHOD, WITHIN_STEP}, [SHARED] = SHARED_LR_ROW
 static const state_t MOMO_STATE[] = {
     NUMBER_ROWS,
     [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT},
@@ -52,42 +53,46 @@ static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}}
 
 typedef struct scalars {
     double beta1, beta2, eps, inverse_root_c2, tau, shrink, inverse_a;
+    bool stays;
 } scalars_t;
 
 static void prepare_momo(const group_t *group, void *scalars) {
     const double *o = group->option;
-    const bool begins = group->t == 1 && o[BIAS_CORRECTION] == 0;
-    *(scalars_t *)scalars = (scalars_t){
-        .beta1 = begins ? 0 : o[BETA1],
-        .tau = *group->scalar[TAU],
-        .inverse_a = 1 / (1 + o[LR] * o[WEIGHT_DECAY]),
-    };
+    *(scalars_t *)scalars = (scalars_t){.beta1 = group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1],
+                                        .tau = *group->scalar[TAU],
+                                        .inverse_a = 1 / (1 + o[LR] * o[WEIGHT_DECAY]),
+                                        .stays = coupled_stays(group, LR, SHARED)};
 }
 
 static void prepare_adam(const group_t *group, void *scalars) {
     const double *o = group->option, decay = o[LR] * o[WEIGHT_DECAY];
-    *(scalars_t *)scalars = (scalars_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
-        .tau = *group->scalar[TAU],
-        .shrink = o[DECOUPLED] != 0 ? 1 - decay : 1,
-        .inverse_a = o[DECOUPLED] != 0 ? 1 : 1 / (1 + decay),
-    };
+    *(scalars_t *)scalars = (scalars_t){.beta1 = o[BETA1],
+                                        .beta2 = o[BETA2],
+                                        .eps = o[EPS],
+                                        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
+                                        .tau = *group->scalar[TAU],
+                                        .shrink = o[DECOUPLED] != 0 ? 1 - decay : 1,
+                                        .inverse_a = o[DECOUPLED] != 0 ? 1 : 1 / (1 + decay),
+                                        .stays = coupled_stays(group, LR, SHARED)};
 }
 
 /* ---- Sums <g, x>, p, q of the averages to come, which are written when the sums are known to be finite ---- */
 
+static inline void put_terms(const tile_t *t, size_t i, real x, real g, double m, double direction) {
+    t->term[0][i] = (double)g * (double)x;
+    t->term[1][i] = m * (double)x;
+    t->term[2][i] = m * direction;
+}
+
 static void momo_sums(const tile_t *t) {
-    const weights_t beta1 = weights(((const scalars_t *)t->scalars)->beta1);
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1);
     const real *restrict x = t->p, *restrict g = t->g, *restrict d = t->state[D];
-    double *restrict gx = t->term[0], *restrict p = t->term[1], *restrict q = t->term[2];
+    if (coupled_skips(t, k->stays, 3))
+        return;
     for (size_t i = 0; i < t->n; ++i) {
         const double next = (double)ema(d[i], g[i], beta1);
-        gx[i] = (double)g[i] * (double)x[i];
-        p[i] = next * (double)x[i];
-        q[i] = next * next;
+        put_terms(t, i, x[i], g[i], next, next);
     }
 }
 
@@ -96,37 +101,34 @@ static void adam_sums(const tile_t *t) {
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const real inverse_root_c2 = (real)k->inverse_root_c2, eps = (real)k->eps;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
-    double *restrict gx = t->term[0], *restrict p = t->term[1], *restrict q = t->term[2];
+    if (coupled_skips(t, k->stays, 3))
+        return;
     for (size_t i = 0; i < t->n; ++i) {
         const real next = ema(m[i], g[i], beta1), second = ema(v[i], g[i] * g[i], beta2);
-        gx[i] = (double)g[i] * (double)x[i];
-        p[i] = (double)next * (double)x[i];
-        q[i] = (double)next * (double)quotient(next, sqrt(second) * inverse_root_c2 + eps);
+        put_terms(t, i, x[i], g[i], (double)next, (double)quotient(next, sqrt(second) * inverse_root_c2 + eps));
     }
 }
 
-/* ---- Line 6 ---- */
-
-static void momo_update(const tile_t *t) {
+static void momo_update(const tile_t *t) { /* line 6 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1);
     const real tau = (real)k->tau, inverse_a = (real)k->inverse_a;
     real *restrict x = t->p, *restrict d = t->state[D];
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
         d[i] = ema(d[i], g[i], beta1);
         x[i] = (x[i] - tau * d[i]) * inverse_a;
     }
 }
 
-static void adam_update(const tile_t *t) {
+static void adam_update(const tile_t *t) { /* line 6 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const real inverse_root_c2 = (real)k->inverse_root_c2, eps = (real)k->eps, tau = (real)k->tau,
                shrink = (real)k->shrink, inverse_a = (real)k->inverse_a;
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
         m[i] = ema(m[i], g[i], beta1);
         v[i] = ema(v[i], g[i] * g[i], beta2);
         x[i] = (shrink * x[i] - tau * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps)) * inverse_a;
@@ -137,11 +139,13 @@ enum { SUMS, UPDATE };
 
 /* Lines 1 to 5. */
 static optim_status model(step_t *s, double beta1, double rho) {
-    const double *o = s->option, *sum = step_reduce(s, SUMS, 3), p = sum[1], q = sum[2];
+    if (coupled_check(s, LR, SHARED) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    const double *o = s->option, lr = *s->scalar[SHARED], *sum = step_reduce(s, SUMS, 3), p = sum[1], q = sum[2];
     double *fbar = s->scalar[FBAR], *gamma = s->scalar[GAMMA], *lb = s->scalar[LOWER], *tau = s->scalar[TAU];
     if (!all_finite(s->loss, sum, 3))
         return step_reject(s);
-    const double a = 1 + o[LR] * o[WEIGHT_DECAY];
+    const double a = 1 + lr * o[WEIGHT_DECAY];
     *fbar = beta1 * *fbar + (1 - beta1) * s->loss;
     *gamma = beta1 * *gamma + (1 - beta1) * sum[0];
     const double cap = a * (*fbar - *gamma) + p;
@@ -149,7 +153,7 @@ static optim_status model(step_t *s, double beta1, double rho) {
         *lb = o[LB];
     else if (cap < a * rho * *lb)
         *lb = fmax(cap / (2 * a * rho), o[LB]);
-    *tau = q > 0 ? fmin(o[LR] / rho, fmax(cap - a * rho * *lb, 0) / q) : 0;
+    *tau = q > 0 ? fmin(lr / rho, fmax(cap - a * rho * *lb, 0) / q) : 0;
     if (o[USE_FSTAR] != 0)
         *lb = fmax((*fbar + p - *gamma - *tau * q / 2) / rho, o[LB]);
     step_update(s, UPDATE);

@@ -17,11 +17,12 @@
  */
 #include <string.h>
 
+#include "methods/lrfree/coupled.h"
 #include "methods/lrfree/probe.h"
 
 enum { LR, BETA2, ALPHA, ADAPTIVE, INIT_SAMPLES, SAME_BATCH, PROBE };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 1, "[0,inf)", "eta_0: the first step size"},
+    [LR] = {"lr", 1, "[0,inf)", "eta_0: the first step size; 0 in some groups: they stay"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the diagonal"},
     [ALPHA] = {"alpha", 1e-5, "(0,inf)", "lower bound of the scaling"},
     [ADAPTIVE] = {"adaptive", 1, "0|1", "0: keep eta_0"},
@@ -31,7 +32,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, X_PREV, G_PREV, G_NOW, X, Z, HZ, ETA, THETA, PROBES, LEFT };
+enum { D, X_PREV, G_PREV, G_NOW, X, Z, HZ, ETA, THETA, PROBES, LEFT, SHARED };
 static const state_t STATE[] = {
     [D] = {"D", "running diagonal of the Hessian", LIKE_PARAM, KEPT},
     [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT},
@@ -44,12 +45,14 @@ static const state_t STATE[] = {
     [THETA] = {"theta", "ratio of the last two step sizes", PER_METHOD, KEPT, .initial = HUGE_VAL},
     [PROBES] = PROBES_ROW,
     [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
 typedef struct scalars {
     double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
     probe_t probe;
+    bool stays;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
@@ -64,6 +67,7 @@ static void prepare(const group_t *group, void *scalars) {
                                   : 1,
         .take = !first ? 1 - o[BETA2] : 1 / samples,
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
+        .stays = coupled_stays(group, LR, SHARED),
     };
 }
 
@@ -74,7 +78,8 @@ static void keep(const tile_t *t) { /* the gradient that arrived, and its point 
 }
 
 static void visit(const tile_t *t) { /* line 1: to x_prev */
-    memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
+    if (!((const scalars_t *)t->scalars)->stays)
+        memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
 }
 
 static void come_back(const tile_t *t) { /* what arrived is the gradient there */
@@ -83,7 +88,11 @@ static void come_back(const tile_t *t) { /* what arrived is the gradient there *
 }
 
 static void draw(const tile_t *t) {
-    probe_draw(t, &((const scalars_t *)t->scalars)->probe, t->state[Z]);
+    const scalars_t *k = t->scalars;
+    if (k->stays)
+        memset(t->state[Z], 0, t->n * sizeof(real)); /* as a parameter without gradient */
+    else
+        probe_draw(t, &k->probe, t->state[Z]);
 }
 
 static void diagonal(const tile_t *t) { /* line 2 */
@@ -104,6 +113,8 @@ static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
                          *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
     double *restrict moved = t->term[0], *restrict turned = t->term[1];
+    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 2))
+        return;
     for (size_t i = 0; i < t->n; ++i) {
         const double dh = (double)scaling(d[i], alpha), s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
         moved[i] = dh * s * s;
@@ -116,7 +127,7 @@ static void update(const tile_t *t) { /* line 5 */
     const real eta = (real)k->eta, alpha = (real)k->alpha;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV], *restrict g_prev = t->state[G_PREV];
     const real *restrict g = t->state[G_NOW], *restrict d = t->state[D];
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
         x_prev[i] = x[i];
         g_prev[i] = g[i];
         x[i] -= eta * g[i] / scaling(d[i], alpha);
@@ -142,11 +153,14 @@ static void adapt(step_t *s) {
 
 static optim_status advance(step_t *s) {
     double *left = s->scalar[LEFT];
+    optim_status status;
     switch (s->stage) {
     case AT_X:
         *left = s->t == 1 ? s->option[INIT_SAMPLES] : 1;
+        if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
+            return status;
         if (s->t == 1)
-            *s->scalar[ETA] = s->option[LR];
+            *s->scalar[ETA] = *s->scalar[SHARED];
         step_update(s, KEEP);
         if (s->option[SAME_BATCH] == 0 || s->t == 1)
             return ask_product(s);

@@ -5,7 +5,8 @@
  *     W <- W + w;   c = w / W, 0 if W = 0
  *     x <- (1 - c) x + c z;   y = b x + (1 - b) z
  *
- * lr_max and W belong to a group. Both means are written so that equal points give that point exactly.
+ * lr_max and W belong to a group. Both means are written so that equal points give that point exactly. keep_x = 0: x is not
+ * kept but found again, as z + (y - z) / b with the b that y was made with.
  */
 #ifndef LRFREE_SCHEDULE_FREE_H
 #define LRFREE_SCHEDULE_FREE_H
@@ -21,8 +22,11 @@
 #define WEIGHT_LR_POWER_ROW                                                                                            \
     { "weight_lr_power", 2, "[0,inf)", "power of the largest lr in them" }
 
+#define KEEP_X_ROW                                                                                                     \
+    { "keep_x", 1, "0|1", "0: find x from y and z: one state less, the same to rounding" }
+
 #define X_ROW                                                                                                          \
-    { "x", "the average, which is the output", LIKE_PARAM, KEPT, .from_param = true }
+    { "x", "the average, which is the output", LIKE_PARAM, KEPT, .from_param = true, .when = "keep_x" }
 #define Z_ROW                                                                                                          \
     { "z", "the point that the steps move", LIKE_PARAM, KEPT, .from_param = true }
 #define LR_MAX_ROW                                                                                                     \
@@ -43,10 +47,23 @@ static inline double average_share(double w, double total) {
     return total > 0 ? w / total : 0;
 }
 
-/* x towards the new z, and y between the two. */
-static inline void average_points(real *x, real *y, real z, real c, real b) {
-    *x += c * (z - *x);
-    *y = z + b * (*x - z);
+/* Between z and x: y. */
+static inline real average_y(real x, real z, real b) {
+    return z + b * (x - z);
+}
+
+/* x from y and z. */
+static inline real average_x(real y, real z, real inverse_b) {
+    return z + (y - z) * inverse_b;
+}
+
+/* The output: x, kept or found. */
+static inline void average_output(real *out, const real *kept_x, const real *y, const real *z, size_t n, double b) {
+    const real inverse_b = (real)(1 / b);
+    if (kept_x != NULL)
+        memcpy(out, kept_x, n * sizeof *out);
+    for (size_t i = 0; kept_x == NULL && i < n; ++i)
+        out[i] = average_x(y[i], z[i], inverse_b);
 }
 
 #endif

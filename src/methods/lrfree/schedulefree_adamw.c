@@ -8,13 +8,13 @@
  *     3. z <- z - lr_t u / (sqrt(v / (1 - beta2^t)) + eps)
  *     4. c = w / W;   x <- (1 - c) x + c z;   y = beta1 x + (1 - beta1) z               (schedule_free.h)
  *
- * The parameters hold y, the output is x. Public code finds x from y and z and keeps one state less. One pass.
- * State: x, z, v (and m), 12 (16) bytes a parameter in f32; lr_max, W by group, in double.
+ * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
+ * State: x, z, v (and m), 12 (16) bytes a parameter in f32, 4 fewer with keep_x = 0; lr_max, W, b by group, in double.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/schedule_free.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECAY_AT_Z, INNER_MOMENTUM, WARMUP_STEPS, R, WEIGHT_LR_POWER };
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECAY_AT_Z, INNER_MOMENTUM, WARMUP_STEPS, R, WEIGHT_LR_POWER, KEEP_X };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.0025, "[0,inf)", "step size, constant: larger than one that decays"},
     [BETA1] = {"beta1", 0.9, "(0,1)", "where gradients are taken: near z (0) or x (1)"},
@@ -26,10 +26,11 @@ static const option_t OPTIONS[] = {
     [WARMUP_STEPS] = WARMUP_STEPS_ROW,
     [R] = R_ROW,
     [WEIGHT_LR_POWER] = WEIGHT_LR_POWER_ROW,
+    [KEEP_X] = KEEP_X_ROW,
     {0},
 };
 
-enum { X, Z, V, M, LR_MAX, W };
+enum { X, Z, V, M, LR_MAX, W, B };
 static const state_t STATE[] = {
     [X] = X_ROW,
     [Z] = Z_ROW,
@@ -37,11 +38,12 @@ static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT, .when = "inner_momentum"},
     [LR_MAX] = LR_MAX_ROW,
     [W] = W_ROW,
+    [B] = {"b", "beta1 that the present y was made with", PER_GROUP, KEPT, .initial_option = "beta1"},
     {0},
 };
 
 typedef struct scalars {
-    double b, beta2, eps, mu, c;
+    double b_before, b, beta2, eps, mu, c;
     double inverse_root_c2, step, decay; /* lr_t / (1 - mu^t), lr_t weight_decay */
     bool at_z;
 } scalars_t;
@@ -58,6 +60,7 @@ static double rate(const group_t *group) {
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, lr = rate(group);
     *(scalars_t *)scalars = (scalars_t){
+        .b_before = *group->scalar[B],
         .b = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
@@ -70,28 +73,38 @@ static void prepare(const group_t *group, void *scalars) {
     };
 }
 
-static inline void update_with(const tile_t *t, const bool inner) {
+static inline void update_with(const tile_t *t, const bool inner, const bool kept) {
     const scalars_t *k = t->scalars;
     const weights_t beta2 = weights(k->beta2), mu = weights(k->mu);
     const real b = (real)k->b, eps = (real)k->eps, c = (real)k->c, inverse_root_c2 = (real)k->inverse_root_c2,
-               step = (real)k->step, at_y = (real)(k->at_z ? 0 : k->decay), at_z = (real)(k->at_z ? k->decay : 0);
+               step = (real)k->step, at_y = (real)(k->at_z ? 0 : k->decay), at_z = (real)(k->at_z ? k->decay : 0),
+               inverse_b = (real)(1 / k->b_before);
     real *restrict y = t->p, *restrict x = t->state[X], *restrict z = t->state[Z], *restrict v = t->state[V],
                    *restrict m = t->state[M];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
+        const real before = kept ? x[i] : average_x(y[i], z[i], inverse_b);
         v[i] = ema(v[i], g[i] * g[i], beta2);
         const real u = inner ? (m[i] = ema(m[i], g[i], mu)) : g[i];
         z[i] -= at_y * y[i] + at_z * z[i] + step * quotient(u, sqrt(v[i]) * inverse_root_c2 + eps);
-        average_points(&x[i], &y[i], z[i], c, b);
+        const real after = before + c * (z[i] - before);
+        if (kept)
+            x[i] = after;
+        y[i] = average_y(after, z[i], b);
     }
 }
 
 static void update(const tile_t *t) {
-    if (t->state[M] == NULL)
-        update_with(t, false);
+    const bool inner = t->state[M] != NULL;
+    if (t->state[X] == NULL && inner)
+        update_with(t, true, false);
+    else if (t->state[X] == NULL)
+        update_with(t, false, false);
+    else if (inner)
+        update_with(t, true, true);
     else
-        update_with(t, true);
+        update_with(t, false, true);
 }
 
 static optim_status advance(step_t *s) {
@@ -101,11 +114,15 @@ static optim_status advance(step_t *s) {
         *group.scalar[W] += weight(&group);
     }
     step_update(s, 0);
+    for (int i = 0; i < s->groups; ++i) {
+        const group_t group = step_group(s, i);
+        *group.scalar[B] = group.option[BETA1];
+    }
     return OPTIM_OK;
 }
 
 static void output(const tile_t *t) {
-    memcpy(t->out, t->state[X], t->n * sizeof(real));
+    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const scalars_t *)t->scalars)->b_before);
 }
 
 const method_t METHOD(schedulefree_adamw) = {

@@ -4,7 +4,7 @@
  * Birbil, Martin, Onay, Oztoprak, "Bolstering Stochastic Gradient Descent with Model Building", 2024, arXiv:2111.07058.
  *
  *     1. s = -lr g;   f_t and g_t at the trial point x + s, on the same sample
- *     2. failed = f_t > f - c lr |g|^2 and |g| >= 1e-8
+ *     2. failed = f_t > f - c lr |g|^2 and |g| >= 1e-8      (lr |g|^2 summed over the groups)
  *     3. independent = 0: failed: a model step with gamma = g;   else the trial is kept
  *        independent = 1, nothing pending: failed: back to x, g is pending;   else the trial is kept
  *                         something pending: a model step with gamma = what is pending, whatever the trial says
@@ -36,7 +36,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X, G, PENDING, WAITS, F, SQUARE, RATE, STEPS, MODELS };
+enum { X, G, PENDING, WAITS, F, SQUARE, HOPED, RATE, STEPS, MODELS };
 static const state_t STATE[] = {
     [X] = {"x", "the point that the trial leaves", LIKE_PARAM, RESTORE_POINT},
     [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
@@ -44,6 +44,7 @@ static const state_t STATE[] = {
     [WAITS] = {"waits", "whether one is pending", PER_METHOD, KEPT},
     [F] = {"f", "the loss before the trial", PER_METHOD, WITHIN_STEP},
     [SQUARE] = {"square", "|g|^2", PER_METHOD, WITHIN_STEP},
+    [HOPED] = {"hoped", "sum of lr |g|^2 over the groups", PER_METHOD, WITHIN_STEP},
     [RATE] = {"lr", "autoschedule: the present lr", PER_METHOD, KEPT, .initial_option = "lr"},
     [STEPS] = {"steps", "autoschedule: since the last change", PER_METHOD, KEPT},
     [MODELS] = {"models", "model steps among them", PER_METHOD, KEPT},
@@ -150,16 +151,21 @@ static void count(const step_t *s, bool built) { /* line 5 */
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    double *f = s->scalar[F], *square = s->scalar[SQUARE], *waits = s->scalar[WAITS];
+    double *f = s->scalar[F], *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED], *waits = s->scalar[WAITS];
     if (s->stage == AT_X) {
         *f = s->loss;
         *square = step_reduce(s, SQUARES, 1)[0];
         if (!all_finite(*f, square, 1))
             return step_reject(s);
+        *hoped = 0;
+        for (int i = 0; i < s->groups; ++i) {
+            const group_t group = step_group(s, i);
+            *hoped += rate(group.option, s->scalar) * group.sum[0];
+        }
         step_update(s, TRY);
         return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
     }
-    const bool failed = s->loss > *f - o[C] * rate(o, s->scalar) * *square && sqrt(*square) >= 1e-8;
+    const bool failed = s->loss > *f - o[C] * *hoped && sqrt(*square) >= 1e-8;
     const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
     if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS)))
         return step_reject(s);

@@ -12,6 +12,7 @@
  * eta_prev begins at lr. Public code leaves f_star out of the smoothed rule, and sets eta_prev to 0 where the gradient
  * is, which stops the method for ever. Two passes. State: eta_prev alone.
  */
+#include "methods/lrfree/coupled.h"
 #include "methods/lrfree/finite.h"
 
 enum { C, F_STAR, LR_MAX, SMOOTH, GAMMA, N_BATCHES, LR, EPS };
@@ -22,41 +23,55 @@ static const option_t OPTIONS[] = {
     [SMOOTH] = {"smooth", 0, "0|1", "let the step size grow by no more than gamma in n_batches steps"},
     [GAMMA] = {"gamma", 2, "[1,inf)", "smooth: that factor"},
     [N_BATCHES] = {"n_batches", 500, "[1,inf)", "smooth: steps of a pass over the data"},
-    [LR] = {"lr", 1, "[0,inf)", "smooth: the step size before the first step"},
+    [LR] = {"lr", 1, "[0,inf)", "smooth: the step size before the first step; 0 in some groups: they stay"},
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the denominator"},
     {0},
 };
 
-enum { ETA };
+enum { ETA, SHARED };
 static const state_t STATE[] = {
     [ETA] = {"eta", "the last step size", PER_METHOD, KEPT, .initial_option = "lr"},
+    [SHARED] = SHARED_LR_ROW,
     {0},
 };
 
+typedef struct scalars {
+    double eta;
+    bool stays;
+} scalars_t;
+
 static void prepare(const group_t *group, void *scalars) {
-    *(double *)scalars = *group->scalar[ETA];
+    *(scalars_t *)scalars = (scalars_t){*group->scalar[ETA], coupled_stays(group, LR, SHARED)};
 }
 
 static void squares(const tile_t *t) {
     const real *restrict g = t->g;
     double *restrict square = t->term[0];
+    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 1))
+        return;
     for (size_t i = 0; i < t->n; ++i)
         square[i] = (double)g[i] * (double)g[i];
 }
 
 static void update(const tile_t *t) { /* line 3 */
-    const real eta = (real) * (const double *)t->scalars;
+    const scalars_t *k = t->scalars;
+    const real eta = (real)k->eta;
     real *restrict x = t->p;
     const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
+    for (size_t i = 0; !k->stays && i < t->n; ++i)
         x[i] -= eta * g[i];
 }
 
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
+    const optim_status status = coupled_check(s, LR, SHARED);
+    if (status != OPTIM_OK)
+        return status;
     const double *o = s->option, *square = step_reduce(s, SQUARES, 1), gap = s->loss - o[F_STAR];
     double *eta = s->scalar[ETA];
+    if (*eta == 0) /* the first group stays */
+        *eta = *s->scalar[SHARED];
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
     if (sqrt(*square) < 1e-8 || gap <= 0)
@@ -78,7 +93,7 @@ const method_t METHOD(sps) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(double),
+    .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

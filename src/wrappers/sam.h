@@ -1,0 +1,90 @@
+/*
+ * What sam, asam and gsam share: the way to the perturbed point and back.
+ *
+ *     T = 1, or |p| + eta if adaptive;   N = |T g| over all tensors;   e = rho T^2 g / (N + eps)
+ *
+ * State: within a step p, 4 bytes a parameter in f32.
+ */
+#ifndef WRAPPERS_SAM_H
+#define WRAPPERS_SAM_H
+
+#include <string.h>
+#include <tgmath.h>
+
+#include "engine/method.h"
+
+enum { RHO, ETA, EPS, ADAPTIVE, SAM_OPTION_COUNT };
+#define SAM_ROWS(rho, eta)                                                                                             \
+    [RHO] = {"rho", rho, "[0,inf)", "radius; 0.5 to 2 where it is relative to |p|"},                                   \
+    [ETA] = {"eta", eta, "[0,inf)", "adaptive: added to |p|"}, [EPS] = {"eps", 1e-12, "[0,inf)", "added to the norms"}
+#define ADAPTIVE_ROW                                                                                                   \
+    { "adaptive", 0, "0|1", "1: ASAM" }
+
+enum { P, LOSS, INVERSE, SAM_STATE_COUNT };
+#define SAM_STATES                                                                                                     \
+    [P] = {"p", "the parameters, while the gradient at p + e is taken", LIKE_PARAM, RESTORE_POINT},                    \
+    [LOSS] = {"loss", "of the first evaluation", PER_METHOD, WITHIN_STEP},                                             \
+    [INVERSE] = {"inverse", "1 / (N + eps)", PER_METHOD, WITHIN_STEP}
+
+typedef struct radius {
+    double factor, eta; /* factor = rho / (N + eps) */
+    bool adaptive;
+} radius_t;
+
+static inline radius_t radius_of(const group_t *group, double rho, bool adaptive) {
+    return (radius_t){.factor = rho * *group->scalar[INVERSE], .eta = group->option[ETA], .adaptive = adaptive};
+}
+
+static inline real scaling(real p, real eta, bool adaptive) {
+    return adaptive ? fabs(p) + eta : 1;
+}
+
+/* ---- Kernels; scalars begin with a radius_t ---- */
+
+static void squares(const tile_t *t) {
+    const radius_t *k = t->scalars;
+    const real eta = (real)k->eta;
+    const real *restrict p = t->p, *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const double scaled = (double)(scaling(p[i], eta, k->adaptive) * g[i]);
+        t->term[0][i] = scaled * scaled;
+    }
+}
+
+static void perturb(const tile_t *t) {
+    const radius_t *k = t->scalars;
+    const real factor = (real)k->factor, eta = (real)k->eta;
+    real *restrict p = t->p, *restrict kept = t->state[P];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real scale = scaling(p[i], eta, k->adaptive);
+        kept[i] = p[i];
+        p[i] += factor * scale * scale * g[i];
+    }
+}
+
+static void restore(const tile_t *t) {
+    memcpy(t->p, t->state[P], t->n * sizeof(real));
+}
+
+enum { SQUARES, PERTURB, RESTORE, SAM_KERNEL_COUNT };
+#define SAM_KERNELS [SQUARES] = squares, [PERTURB] = perturb, [RESTORE] = restore
+
+/* ---- The conversation ---- */
+
+enum { AT_P, PERTURBED };
+
+static optim_status ask_perturbed(step_t *s) {
+    const double denominator = sqrt(step_reduce(s, SQUARES, 1)[0]) + s->option[EPS];
+    *s->scalar[LOSS] = s->loss;
+    *s->scalar[INVERSE] = denominator > 0 ? 1 / denominator : 0;
+    step_update(s, PERTURB);
+    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, PERTURBED);
+}
+
+static void come_back(step_t *s) {
+    step_update(s, RESTORE);
+    s->loss = *s->scalar[LOSS];
+}
+
+#endif
