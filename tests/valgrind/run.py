@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-FOLDERS = ("abi", "checkpoint", "crash", "golden", "oom", "property", "unit")
+FOLDERS = ("abi", "checkpoint", "golden", "property", "unit")
 LEFT_OUT = {
     "unit/test_levels": "looks for levels above the one that memcheck allows",
 }
