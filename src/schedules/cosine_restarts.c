@@ -17,7 +17,7 @@ static const option_t OPTIONS[] = {
 };
 
 static double cycle_start(double period, double mult, double n) {
-    return mult == 1 ? period * n : period * (pow(mult, n) - 1) / (mult - 1);
+    return mult == 1 ? period * n : period * ((pow(mult, n) - 1) / (mult - 1));
 }
 
 /* Number of the cycle that t lies in; the logarithm may round to the neighbour. */
