@@ -97,10 +97,36 @@ static void powers_do_not_overflow(void **state) {
     }
 }
 
+/* gc takes out every row's mean, also of rows that several tiles share and tiles that hold several rows. */
+static void means_of_rows_across_tiles(void **state) {
+    enum { ROWS = 5, ROW = 13001, ALL = ROWS * ROW };
+    static double loss[1], gradient[ALL];
+    static const layout_t LAYOUT = {"matrix", 1, {{"w", 2, {ROWS, ROW}}}};
+    replay_t replay = {1, 0, loss, gradient};
+    double mean[ROWS] = {0};
+    (void)state;
+    for (size_t i = 0; i < ALL; ++i) {
+        gradient[i] = (double)((i * 7919) % 1009) / 128 - 3 + (double)(i / ROW);
+        mean[i / ROW] += gradient[i] / ROW;
+    }
+    rig_t *rig = play_new("sgd", "lr=1", &LAYOUT);
+    CHECK_OK(optim_wrap(rig->opt, "gc", NULL));
+    rig->replay = &replay;
+    double *start = check_memory(ALL, sizeof *start);
+    memcpy(start, rig_read(rig), ALL * sizeof *start);
+    CHECK_OK(rig_step(rig));
+    const double *x = rig_read(rig);
+    for (size_t i = 0; i < ALL; ++i)
+        CHECK_CLOSE(start[i] - x[i], gradient[i] - mean[i / ROW], 1e-11);
+    free(start);
+    rig_free(rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(coordinates_without_gradient_stay),
         cmocka_unit_test(powers_do_not_overflow),
+        cmocka_unit_test(means_of_rows_across_tiles),
     };
     return cmocka_run_group_tests_name("extremes", tests, NULL, NULL);
 }
