@@ -59,7 +59,7 @@ bool memory_grow(void **array, size_t *capacity, size_t needed, size_t size) {
         return true;
     size_t bytes;
     const size_t wanted = needed < 8 ? 8 : needed > SIZE_MAX / 2 ? needed : needed * 2;
-    if (!size_multiply(wanted, size, &bytes))
+    if (!size_multiply(wanted, size, &bytes) || bytes > PTRDIFF_MAX)
         return false;
     void *grown = realloc(*array, bytes);
     if (grown == NULL)

@@ -17,15 +17,17 @@ static const option_t OPTIONS[] = {
 };
 
 static double cycle_start(double period, double mult, double n) {
-    return mult == 1 ? period * n : period * (pow(mult, n) - 1) / (mult - 1);
+    return mult == 1 ? period * n : period * ((pow(mult, n) - 1) / (mult - 1));
 }
 
-/* Number of the cycle that t lies in; the logarithm may round to the neighbour. */
+/* Number of the cycle that t lies in. A beginning that rounding puts a hair behind t is at t; the logarithm may round to the
+ * neighbour. */
 static double cycle_of(double period, double mult, double t) {
-    double n = mult == 1 ? floor(t / period) : floor(log1p(t * (mult - 1) / period) / log(mult));
-    if (cycle_start(period, mult, n) > t)
+    const double at = t * (1 + 1e-12);
+    double n = mult == 1 ? floor(t / period) : floor(log1p(at * (mult - 1) / period) / log(mult));
+    if (cycle_start(period, mult, n) > at)
         --n;
-    else if (cycle_start(period, mult, n + 1) <= t)
+    else if (cycle_start(period, mult, n + 1) <= at)
         ++n;
     return n;
 }

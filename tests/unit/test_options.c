@@ -353,6 +353,19 @@ static void test_memory(void **state) {
     assert_false(memory_grow(&array, &capacity, SIZE_MAX, 1));
     assert_true(array == before && capacity == old);
     free(array);
+    enum { BLOCKS = 100 };
+    void *base[BLOCKS]; /* all kept to the end, so that they begin at all kinds of addresses */
+    for (size_t i = 0; i < BLOCKS; ++i) {
+        const size_t bytes = 1 + 97 * i;
+        const char *block = memory_zeroed(bytes, &base[i]);
+        assert_non_null(block);
+        assert_int_equal((uintptr_t)block % MEMORY_ALIGNMENT, 0);
+        assert_true(block + bytes <= (char *)base[i] + memory_zeroed_size(bytes));
+        for (size_t k = 0; k < bytes; ++k)
+            assert_int_equal(block[k], 0);
+    }
+    for (size_t i = 0; i < BLOCKS; ++i)
+        free(base[i]);
     char *copy = memory_text("abcdef", 3);
     assert_string_equal(copy, "abc");
     free(copy);

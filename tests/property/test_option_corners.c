@@ -1,0 +1,176 @@
+/* Branches of single methods that few options lead to: values worked out by hand. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "play.h"
+
+/* ---- A frozen tensor in front ---- */
+
+enum { FROZEN = 5, LIVE = 12, STEPS = 6 };
+
+/* f = |x - 1|^2 / 2, of the live tensor alone. */
+static void evaluate(optim_t *opt, const double *x, double *g) {
+    double loss = 0;
+    for (size_t i = 0; i < LIVE; ++i) {
+        g[i] = x[i] - 1;
+        loss += g[i] * g[i] / 2;
+    }
+    CHECK_OK(optim_set_loss(opt, loss));
+}
+
+static void run(const char *algorithm, const char *options, bool with_frozen, double *x) {
+    double frozen[FROZEN] = {7, 8, 9, 10, 11}, g[LIVE];
+    const int64_t five[] = {FROZEN}, matrix[] = {3, 4};
+    optim_t *opt;
+    for (size_t i = 0; i < LIVE; ++i)
+        x[i] = 0.25 + 0.125 * (double)i;
+    CHECK_OK(optim_create(&opt, algorithm, options));
+    if (with_frozen)
+        CHECK_OK(optim_add_param(opt, 0, "f", OPTIM_F64, 1, five, frozen, NULL));
+    CHECK_OK(optim_add_param(opt, 0, "w", OPTIM_F64, 2, matrix, x, g));
+    for (int step = 0; step < STEPS; ++step) {
+        optim_status status;
+        evaluate(opt, x, g);
+        while ((status = optim_step(opt)) > 0)
+            evaluate(opt, x, g);
+        CHECK_OK(status);
+    }
+    for (int i = 0; i < FROZEN; ++i)
+        assert_true(frozen[i] == 7 + i);
+    optim_destroy(opt);
+}
+
+static void frozen_tensors_have_no_part(void **state) {
+    static const char *const CASES[][2] = {
+        {"og_plus", "adaptive=1"},
+        {"lion_k", "kappa=lp,kappa_p=3"},
+        {"lion_k", "kappa=topk,kappa_frac=0.3"},
+        {"novograd", ""},
+        {"aepg", "metric=3"},
+        {"dog", ""},
+        {"ldog", ""},
+        {"prodigy", ""},
+        {"dadapt_adam", ""},
+        {"dadapt_sgd", ""},
+        {"momo", ""},
+        {"lamb", ""},
+        {"lars", ""},
+        {"muon", ""},
+        {"lbfgs", ""},
+        {"opt_amsgrad", "prediction=none"},
+        {"smb", ""},
+        {"nsgdm", ""},
+        {"cocob", ""},
+        {"adagrad_norm", ""},
+        {"clip_adagrad", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
+        double alone[LIVE], beside[LIVE];
+        run(CASES[i][0], CASES[i][1], false, alone);
+        run(CASES[i][0], CASES[i][1], true, beside);
+        for (size_t k = 0; k < LIVE; ++k)
+            if (alone[k] != beside[k])
+                fail_msg("%s(%s): element %zu is %.17g, and %.17g beside a frozen tensor", CASES[i][0], CASES[i][1], k,
+                         alone[k], beside[k]);
+    }
+}
+
+/* ---- Given gradients on a short vector ---- */
+
+/* Runs on `d` elements that begin at x; gradient k of step k. */
+static void follow(const char *algorithm, const char *options, size_t d, int steps, const double *gradient, double *x) {
+    const int64_t dims[] = {(int64_t)d};
+    double g[4];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, algorithm, options));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, d > 1, dims, x, g));
+    for (int k = 0; k < steps; ++k) {
+        optim_status status;
+        memcpy(g, gradient + (size_t)k * d, d * sizeof *g);
+        CHECK_OK(optim_set_loss(opt, 1));
+        while ((status = optim_step(opt)) > 0)
+            CHECK_OK(optim_set_loss(opt, 1));
+        CHECK_OK(status);
+    }
+    optim_destroy(opt);
+}
+
+/* On the simplex a coordinate that has underflowed stays 0, and the only coordinate of a scalar stays 1. */
+static void entropy_at_the_border(void **state) {
+    static const double GRADIENT[] = {0, 1e6, 0, -1, 0, 0};
+    double x[] = {0.5, 0.5}, one[] = {1};
+    (void)state;
+    follow("omd", "mirror=entropic,lr=1", 2, 3, GRADIENT, x);
+    assert_true(x[0] == 1 && x[1] == 0);
+    follow("omd", "mirror=entropic,lr=1", 1, 3, GRADIENT, one);
+    assert_true(one[0] == 1);
+}
+
+/* With the metric of the simplex <x, v> / sum x has no value at x = 0: nothing moves there. */
+static void aepg_at_zero(void **state) {
+    static const double GRADIENT[] = {3, -2, 1, 5};
+    double x[] = {0, 0};
+    (void)state;
+    follow("aepg", "metric=3", 2, 2, GRADIENT, x);
+    assert_true(x[0] == 0 && x[1] == 0);
+}
+
+/* Gradients that cancel leave |s| = 0, and with it no estimate and no step. */
+static void dadapt_sgd_without_direction(void **state) {
+    static const double GRADIENT[] = {3, -4, -3, 4};
+    double one[] = {1, 1}, two[] = {1, 1};
+    (void)state;
+    follow("dadapt_sgd", "growth_rate=1", 2, 1, GRADIENT, one);
+    follow("dadapt_sgd", "growth_rate=1", 2, 2, GRADIENT, two);
+    assert_true(one[0] != 1 && one[0] == two[0] && one[1] == two[1]);
+}
+
+/* y <- x' + rho (x' - x), x' = y - lr g, with rho given: from x = y = 1, lr = 1/2, g = 1, 1. */
+static void fista_with_given_momentum(void **state) {
+    static const double GRADIENT[] = {1, 1};
+    double x[] = {1};
+    (void)state;
+    follow("fista_split", "lr=0.5,momentum=0.5", 1, 2, GRADIENT, x);
+    /* x' = 0.5, y = 0.25; x'' = -0.25, y = -0.25 + 0.5 (-0.75) */
+    assert_true(x[0] == -0.625);
+    x[0] = 1;
+    follow("fista_split", "lr=0.5,momentum=0", 1, 2, GRADIENT, x);
+    assert_true(x[0] == 0);
+}
+
+/* ---- Averages that have not begun ---- */
+
+static void check_output_is_parameters(const char *wrapper, const char *options, const char *inner) {
+    double x[] = {1, 2}, g[] = {0.5, -0.25}, out[2];
+    const int64_t dims[] = {2};
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "sgd", inner));
+    CHECK_OK(optim_wrap(opt, wrapper, options));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, dims, x, g));
+    for (int step = 0; step < 3; ++step)
+        CHECK_OK(optim_step(opt));
+    CHECK_OK(optim_output(opt, 0, out));
+    assert_true(out[0] == x[0] && out[1] == x[1]);
+    optim_destroy(opt);
+}
+
+static void nothing_averaged_yet(void **state) {
+    (void)state;
+    check_output_is_parameters("ema", "bias_correction=1,start=10", "lr=0.5");
+    check_output_is_parameters("schedule_free", NULL, "lr=0"); /* weights lr^2: their sum is 0 */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frozen_tensors_have_no_part),
+        cmocka_unit_test(entropy_at_the_border),
+        cmocka_unit_test(aepg_at_zero),
+        cmocka_unit_test(dadapt_sgd_without_direction),
+        cmocka_unit_test(fista_with_given_momentum),
+        cmocka_unit_test(nothing_averaged_yet),
+    };
+    return cmocka_run_group_tests_name("option_corners", tests, NULL, NULL);
+}
