@@ -387,8 +387,8 @@ static void check_schedules_are_listed(void) {
 
 /* Runs the test on number first, first + 1, ... of all, a batch; *more: there are others behind it. */
 static int test_each(CMUnitTestFunction test, size_t first, bool *more) {
-    size_t subject_count, count;
-    subject_t *subjects = subjects_new(whole, &subject_count);
+    size_t subject_count, refused, count;
+    subject_t *subjects = subjects_new(whole, &subject_count, &refused);
     resumed_t *all = list(subjects, subject_count, &count);
     struct CMUnitTest *tests = check_memory(count + 1, sizeof *tests);
     size_t end = first;
