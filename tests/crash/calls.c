@@ -89,6 +89,11 @@ static fate_t meet(call_t call) {
         die();
     if (fault->fate == FATE_FAIL)
         errno = fault->number;
+    if (fault->fate == FATE_MEANWHILE) {
+        calls.counting = false;
+        fault->meanwhile(fault->context);
+        calls.counting = true;
+    }
     return fault->fate;
 }
 

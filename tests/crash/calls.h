@@ -41,7 +41,8 @@ typedef enum fate {
     FATE_KILL_AFTER,
     FATE_ONE_BYTE, /* of a read or write, and no more */
     FATE_HALF,
-    FATE_NO_BYTE
+    FATE_NO_BYTE,
+    FATE_MEANWHILE /* something else happens before it */
 } fate_t;
 
 typedef struct fault {
@@ -49,6 +50,8 @@ typedef struct fault {
     int at;       /* the call that meets it, counted from 1 */
     bool onwards; /* and all that follow */
     int number;   /* errno, for FATE_FAIL */
+    void (*meanwhile)(void *context);
+    void *context;
 } fault_t;
 
 /* NULL: nothing happens, but calls are counted. */

@@ -13,15 +13,18 @@ static const char *const WORK[] = {"save", "save in the background", "load"};
 
 static int points;
 
+static optim_status do_work(const scene_t *scene, enum work work) {
+    return work == LOAD ? optim_load(scene->subject.opt, scene->path)
+                        : scene_save(scene, scene->subject.opt, work == SAVE_IN_BACKGROUND);
+}
+
 /* A child does the work and is killed at call k; false: there is no such call, and the work was done. */
 static bool killed_at(const scene_t *scene, enum work work, fate_t fate, int k) {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         calls_begin(&(fault_t){.fate = fate, .at = k});
-        const optim_status status = work == LOAD ? optim_load(scene->subject.opt, scene->path)
-                                                 : scene_save(scene, scene->subject.opt, work == SAVE_IN_BACKGROUND);
-        _exit(status == OPTIM_OK ? 0 : 1);
+        _exit(do_work(scene, work) == OPTIM_OK ? 0 : 1);
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -34,7 +37,13 @@ static bool killed_at(const scene_t *scene, enum work work, fate_t fate, int k) 
 
 /* `scene->subject` is in state 1, state 0 lies on the disk. */
 static void kill_everywhere(const scene_t *scene, enum work work, fate_t fate, blob_t stray) {
+    scene_put(scene, scene->state[1], stray);
+    calls_begin(NULL); /* says which calls there are: only writes have a middle */
+    CHECK_OK(do_work(scene, work));
+    const int count = calls_end();
     for (int k = 1, more = true; more; ++k) {
+        if (fate == FATE_KILL_MIDDLE && k <= count && calls_kind(k) != CALL_WRITE)
+            continue;
         scene_put(scene, scene->state[0], stray);
         more = killed_at(scene, work, fate, k);
         points += more;
@@ -54,7 +63,8 @@ static void kill_saves(size_t elements, unsigned how) {
     for (size_t f = 0; f < sizeof FATES / sizeof *FATES; ++f)
         for (enum work work = SAVE; work <= SAVE_IN_BACKGROUND; ++work) {
             kill_everywhere(&scene, work, FATES[f], (blob_t){NULL, 0});
-            kill_everywhere(&scene, work, FATES[f], scene.state[3]); /* an earlier crash left something */
+            if (elements == SCENE_SMALL)
+                kill_everywhere(&scene, work, FATES[f], scene.state[3]); /* an earlier crash left something */
         }
     scene_close(&scene);
 }
@@ -68,7 +78,7 @@ static void while_saving(void **state) {
     kill_saves(SCENE_LARGE, SCENE_NO_FILE);
     kill_saves(SCENE_SMALL, SCENE_LINK);
     print_message("%d kill points while saving\n", points);
-    assert_true(points >= 500);
+    assert_true(points >= 400);
 }
 
 static void while_loading(void **state) {

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "calls.h"
 #include "check.h"
 #include "scene.h"
 
@@ -298,11 +299,50 @@ static void rivals(void **state) {
     scene_close(&scene);
 }
 
+typedef struct rival {
+    subject_t subject; /* in state 2 */
+    const char *path;
+    optim_status status;
+} rival_t;
+
+static void save_rival(void *context) {
+    rival_t *rival = context;
+    rival->status = optim_save(rival->subject.opt, rival->path);
+}
+
+/* A save is made while another one is at its k-th call: done or refused, each of them, and what is there is the file of one
+ * that was done. */
+static void a_rival_at_every_call(void **state) {
+    rival_t rival;
+    scene_t scene;
+    bool reached = true;
+    (void)state;
+    scene_open(&scene, SCENE_SMALL, SCENE_PLAIN);
+    subject_step(&scene.subject);
+    subject_open(&rival.subject, SCENE_SMALL);
+    for (int step = 0; step < 3; ++step)
+        subject_step(&rival.subject);
+    rival.path = scene.path;
+    for (int k = 1; reached; ++k) {
+        scene_put(&scene, scene.state[0], NOTHING);
+        rival.status = OPTIM_ERR_IO;
+        calls_begin(&(fault_t){.fate = FATE_MEANWHILE, .at = k, .meanwhile = save_rival, .context = &rival});
+        const optim_status status = optim_save(scene.subject.opt, scene.path);
+        reached = calls_end() >= k;
+        const char *here =
+            when("a rival at call %d (%s): %d and %d", k, calls_name(calls_kind(k)), status, rival.status);
+        (void)scene_check_file(&scene, status == OPTIM_OK ? 1 : 2, rival.status == OPTIM_OK ? 2 : 1, here);
+        (void)scene_check_folder(&scene, false, here);
+    }
+    subject_close(&rival.subject);
+    scene_close(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_on_files),   cmocka_unit_test(a_full_disk), cmocka_unit_test(permissions),
         cmocka_unit_test(what_is_not_a_file), cmocka_unit_test(links),       cmocka_unit_test(long_names),
-        cmocka_unit_test(a_save_under_way),   cmocka_unit_test(rivals),
+        cmocka_unit_test(a_save_under_way),   cmocka_unit_test(rivals),      cmocka_unit_test(a_rival_at_every_call),
     };
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
 }
