@@ -54,7 +54,7 @@ static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *head
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
     optim_status status = OPTIM_OK;
     for (size_t i = 0; i < pieces->count; ++i)
-        for (size_t c = 0; status == OPTIM_OK && c < pieces->piece[i].copies; ++c)
+        for (size_t c = 0; status == OPTIM_OK && pieces->piece[i].bytes > 0 && c < pieces->piece[i].copies; ++c)
             status = sink->write(sink, pieces->piece[i].at + c * pieces->piece[i].stride, pieces->piece[i].bytes);
     return status;
 }
