@@ -126,7 +126,7 @@ static void time_all(bench_t *bench, const char *name, const model_t *model, con
     char *buffer = opened ? malloc(bench->bytes) : NULL, *copy = opened ? malloc(bench->bytes) : NULL;
     if (buffer == NULL || copy == NULL)
         (void)good(bench, OPTIM_ERR_NOMEM);
-    for (int run = 0; run < runs && bench->failures == 0; ++run) {
+    for (int run = 0; buffer != NULL && copy != NULL && run < runs && bench->failures == 0; ++run) {
         subject_t fresh = {0};
         time_saving(bench, &used, buffer, run);
         if (open_subject(bench, &fresh, model, lent, grouped))
