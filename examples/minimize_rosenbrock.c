@@ -68,6 +68,7 @@ static const char *reason_in_words(int reason) {
         [OPTIM_STOP_CALLBACK] = "a callback asked for it",
         [OPTIM_STOP_LINE_SEARCH] = "no better point along the direction, in this precision",
         [OPTIM_STOP_NONFINITE] = "the loss is not finite: the method diverged",
+        [OPTIM_STOP_STALLED] = "the method finds no way down any more",
     };
     const int known = reason >= 0 && reason < (int)(sizeof WORDS / sizeof *WORDS) && WORDS[reason] != NULL;
     return known ? WORDS[reason] : "another criterion holds";

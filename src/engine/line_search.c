@@ -3,9 +3,11 @@
 #include <math.h>
 #include <stdbool.h>
 
+static const double LONGEST = 0x1p1000; /* a trial beyond it would leave no middle between itself and the last one */
+
 void line_search_start(line_search_t *search, double f, double slope, double trial) {
     search->start = search->previous = (search_point_t){0, f, slope};
-    search->t = trial;
+    search->t = fmin(trial, LONGEST);
     search->evaluations = 0;
     search->zooming = search->cautious = 0;
 }
@@ -81,7 +83,7 @@ static search_answer_t bracket(line_search_t *search, search_point_t here, searc
     if (here.slope >= 0)
         return open_bracket(search, search->previous, here, low);
     const double from = search->previous.t;
-    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), 10 * here.t);
+    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, LONGEST));
     search->previous = here;
     search->evaluations += 1;
     *low = LOW_IS_HERE;
@@ -116,8 +118,8 @@ search_answer_t line_search_wolfe(line_search_t *search, double f, double slope,
     return answer;
 }
 
-search_answer_t line_search_armijo(line_search_t *search, double f, search_low_t *low) {
-    const search_point_t here = {search->t, f, 0};
+search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low) {
+    const search_point_t here = {search->t, isfinite(f) && isfinite(slope) ? f : INFINITY, 0};
     *low = LOW_IS_HERE;
     search->evaluations += 1;
     if (!too_high(search, here))

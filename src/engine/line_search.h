@@ -43,7 +43,7 @@ void line_search_start(line_search_t *search, double f, double slope, double tri
 /* The strong Wolfe search of torch.optim.LBFGS; f and slope are those at search->t. Not finite counts as too far. */
 search_answer_t line_search_wolfe(line_search_t *search, double f, double slope, search_low_t *low);
 
-/* Halves the step until f <= f_0 + c1 t slope_0. */
-search_answer_t line_search_armijo(line_search_t *search, double f, search_low_t *low);
+/* Halves the step until f <= f_0 + c1 t slope_0; slope only has to be finite. */
+search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low);
 
 #endif

@@ -17,12 +17,12 @@
 #include "optim/optim.h"
 
 enum {
-    METHOD_STATES = 20,    /* rows of a state table */
-    METHOD_KERNELS = 20,   /* kernels of a descriptor */
-    METHOD_SUMS = 8,       /* sums of one reduction */
-    METHOD_ROW_SUMS = 2,   /* and of one over rows */
-    METHOD_SCALARS = 256,  /* bytes of what prepare fills */
-    TILE_ELEMENTS = 16384, /* the longest tile: a few of them fit the second-level cache */
+    METHOD_STATES = 20,     /* rows of a state table */
+    METHOD_KERNELS = 20,    /* kernels of a descriptor */
+    METHOD_SUMS = 8,        /* sums of one reduction */
+    METHOD_ROW_SUMS = 2,    /* and of one over rows */
+    METHOD_SCALARS = 256,   /* bytes of what prepare fills */
+    TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
 };
@@ -63,7 +63,7 @@ typedef struct tile {
     /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size than the
      * parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
-    const void *scalars;      /* what prepare filled for this tensor's group */
+    const void *scalars; /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
@@ -141,13 +141,13 @@ enum { /* method_t.flags */
        READS_LOSS = 1,
        REQUESTS = 2, /* may return requests: numbers are backed up at the start of every step */
        REQUESTS_PRODUCTS = 4,
-       CUTS_EXACTLY = 8,     /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
-       INCLUDES_FROZEN = 16, /* its kernels also run on frozen tensors, and never write parameters (averages) */
-       SUMS_ROWS = 32,       /* uses step_reduce_rows */
-       WHOLE_TENSORS = 64,   /* uses step_tensors */
+       CUTS_EXACTLY = 8,      /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
+       INCLUDES_FROZEN = 16,  /* its kernels also run on frozen tensors, and never write parameters (averages) */
+       SUMS_ROWS = 32,        /* uses step_reduce_rows */
+       WHOLE_TENSORS = 64,    /* uses step_tensors */
        STEPS_ELSEWHERE = 128, /* a wrapper that lets the inner step begin at another point than the gradient's */
-       SEARCHES = 256,       /* copes with non-finite evaluations after the first of a step */
-       OWN_STORAGE = 512,    /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
+       SEARCHES = 256,        /* copes with non-finite evaluations after the first of a step */
+       OWN_STORAGE = 512,     /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
        BY_ELEMENT =
            2048,       /* an element's update depends on that element alone, to rounding: short states are possible */
        BY_GROUP = 1024 /* a layer of the engine whose options each group has for itself */
@@ -211,6 +211,7 @@ struct step {
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this layer is called for the first time in this step */
+    int64_t evaluation;          /* of this step, that arrives: 1 is the one before it, or held from the step before */
     bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
     bool check_finite;           /* a layer further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */

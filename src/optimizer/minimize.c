@@ -15,6 +15,8 @@ typedef struct run {
     optim_result result;
     double started, last_loss;
     int64_t still;    /* steps in a row with a small change of the loss */
+    int64_t stalled;  /* steps in a row after which a held gradient is what it was */
+    double last_norm; /* of that gradient */
     void **best;      /* copies of the parameters at the lowest loss, or NULL */
     bool interrupted; /* a callback returned non-zero */
 } run_t;
@@ -115,7 +117,7 @@ static int reason_to_stop(run_t *run) {
     const bool small = result->steps > 0 && fabs(result->loss - run->last_loss) <= stop->loss_change;
     run->still = small ? run->still + 1 : 0;
     run->last_loss = result->loss;
-    if (!isfinite(result->loss))
+    if (!isfinite(result->loss) || (stop->gradient_norm > 0 && isnan(result->gradient_norm)))
         return OPTIM_STOP_NONFINITE;
     if (stop->gradient_norm > 0 && result->gradient_norm <= stop->gradient_norm)
         return OPTIM_STOP_GRADIENT_NORM;
@@ -123,6 +125,8 @@ static int reason_to_stop(run_t *run) {
         return OPTIM_STOP_LOSS_TARGET;
     if (stop->loss_change > 0 && run->still >= (stop->loss_change_steps > 0 ? stop->loss_change_steps : 1))
         return OPTIM_STOP_LOSS_CHANGE;
+    if (run->stalled >= 2) /* the second one repeated the first: so would all that follow */
+        return OPTIM_STOP_STALLED;
     if (stop->steps > 0 && result->steps >= stop->steps)
         return OPTIM_STOP_STEPS;
     if (stop->evaluations > 0 && result->evaluations >= stop->evaluations)
@@ -143,8 +147,13 @@ static void look(run_t *run) {
         interrupt(run, answer);
         return;
     }
-    if (held)
-        run->result.loss = loss_sign(run->opt) * method->held_loss;
+    if (held) {
+        const double loss = loss_sign(run->opt) * method->held_loss;
+        const bool same = run->result.steps > 1 && loss == run->last_loss && method->held_norm == run->last_norm;
+        run->stalled = same ? run->stalled + 1 : 0;
+        run->last_norm = method->held_norm;
+        run->result.loss = loss;
+    }
     if (run->stop.gradient_norm > 0)
         run->result.gradient_norm = held ? method->held_norm : gradient_norm(run->opt);
     if (run->result.loss < run->result.best_loss || run->result.steps == 0) {

@@ -25,6 +25,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .held_norm = layer->held_norm,
         .next_sample = OPTIM_SAMPLE_FRESH,
         .first = !layer->called,
+        .evaluation = opt->evaluation,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
         .accumulation = opt->accumulation,
         .reads_loss = opt->reads_loss,

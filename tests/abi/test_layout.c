@@ -168,6 +168,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_STOP_CALLBACK, 7),
         VALUE(OPTIM_STOP_LINE_SEARCH, 8),
         VALUE(OPTIM_STOP_NONFINITE, 9),
+        VALUE(OPTIM_STOP_STALLED, 10),
         VALUE(OPTIM_ALGORITHM, 0),
         VALUE(OPTIM_WRAPPER, 1),
         VALUE(OPTIM_SCHEDULE, 2),

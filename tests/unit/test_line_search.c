@@ -210,7 +210,7 @@ static record_t run_machine(const curve_t *curve, settings_t s, bool wolfe) {
         assert_in_range(r.count, 0, TRIALS - 1);
         const double t = r.trial[r.count++] = search.t;
         answer = wolfe ? line_search_wolfe(&search, curve->f(t), curve->slope(t), &low)
-                       : line_search_armijo(&search, curve->f(t), &low);
+                       : line_search_armijo(&search, curve->f(t), curve->slope(t), &low);
         kept = low == LOW_IS_HERE ? t : low == LOW_IS_ORIGIN ? 0 : kept;
     }
     r.failed = answer == SEARCH_FAILED;

@@ -108,10 +108,11 @@ static optim_status try_step(step_t *s, double t) {
     return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, SEARCHING);
 }
 
+/* A gradient that is not finite is not held: another one may be. */
 static optim_status done(step_t *s) {
-    s->holds_gradient = s->option[LINE_SEARCH] != NONE;
     s->held_loss = *s->scalar[F];
     s->held_norm = sqrt(dot(s, vector(G), vector(G)));
+    s->holds_gradient = s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
     return OPTIM_OK;
 }
 
@@ -150,7 +151,7 @@ static optim_status go_on(step_t *s) {
     line_search_t *search = (line_search_t *)(void *)s->scalar[SEARCH];
     search_low_t low;
     const double slope = dot(s, vector(GRADIENT), vector(D));
-    const search_answer_t answer = s->option[LINE_SEARCH] == ARMIJO ? line_search_armijo(search, s->loss, &low)
+    const search_answer_t answer = s->option[LINE_SEARCH] == ARMIJO ? line_search_armijo(search, s->loss, slope, &low)
                                                                     : line_search_wolfe(search, s->loss, slope, &low);
     if (low != LOW_STAYS) {
         *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];

@@ -14,7 +14,7 @@
  *     c.                                     If <g1, xz> < tol: take x
  *     d. f0, g0 at z.                        If f0 < f1 + tol / c: take z
  *     e. lo = 0, hi = 1;  max_bisect times:  a = (lo + hi) / 2,  f, g there;  good(a): take it;  else hi = a if f <= f1,
- *        lo = a if f > f1;  in the end take the last
+ *        lo = a if f > f1;  in the end, or when no number lies between lo and hi, take the last
  *     3. x <- the point taken,   z <- z - lr (2k + 3) / gamma (its gradient)
  *
  * The public code compares with f at z where the search means f at x; Hinder et al. are followed. With other gradient
@@ -162,7 +162,8 @@ static optim_status search(step_t *s) {
             return take(s, TAKE_HERE);
         *(s->loss <= f1 ? hi : lo) = *s->scalar[WEIGHT];
     }
-    return try(s, (*lo + *hi) / 2, BISECTING);
+    const double middle = (*lo + *hi) / 2;
+    return middle > *lo && middle < *hi ? try(s, middle, BISECTING) : take(s, TAKE_HERE);
 }
 
 static optim_status advance(step_t *s) {
