@@ -363,7 +363,7 @@ enum {
     OPTIM_STOP_CALLBACK = 7,    /* a callback of the caller returned non-zero: see `callback` */
     OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction: as good as it gets in this precision */
     OPTIM_STOP_NONFINITE = 9,   /* the loss is NaN or infinite between steps, or the gradient's norm NaN */
-    OPTIM_STOP_STALLED = 10     /* a method with a line search stays where it is: no descent it could follow, flat ground */
+    OPTIM_STOP_STALLED = 10 /* a method with a line search stays where it is: flat ground, or no descent to follow */
 };
 
 typedef struct optim_result {

@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-enum { N = 4, MOST = 20000 };
+enum { N = 4, MOST = 100000 };
 
 /* ---- Functions of N variables ---- */
 
