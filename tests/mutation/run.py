@@ -96,6 +96,7 @@ def main():
             stop(f"{file}: none of these tests exists: {patterns}")
     tree = Tree(scratch)
     everything = sorted({test for fault in faults for test in tests_of(fault[3])})
+    print(f"{len(faults)} faults, {len(everything)} tests", flush=True)
     wrong = tree.compile(everything) or tree.failing(everything)
     if wrong:
         stop(f"without a fault: {wrong}")
