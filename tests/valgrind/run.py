@@ -13,6 +13,7 @@ import time
 
 FOLDERS = ("abi", "checkpoint", "golden", "property", "unit")
 LEFT_OUT = {
+    "property/test_figures": "takes as long as all others together, in the same code",
     "unit/test_levels": "looks for levels above the one that memcheck allows",
 }
 SUPPRESSIONS = pathlib.Path(__file__).with_name("libraries.supp")
