@@ -173,6 +173,31 @@ static void nothing_averaged_yet(void **state) {
     check_output_is_parameters("schedule_free", NULL, "lr=0"); /* weights lr^2: their sum is 0 */
 }
 
+/* Several tensors of odd sizes change places with their averages, and come back. */
+static void output_swaps_there_and_back(void **state) {
+    enum { TENSORS = 3 };
+    float x[TENSORS][3] = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}}, g[TENSORS][3] = {{1, 2, 3}, {3, 2, 1}, {1, 1, 1}};
+    float before[TENSORS][3], average[TENSORS][3];
+    optim_t *opt;
+    (void)state;
+    CHECK_OK(optim_create(&opt, "sgd", "lr=0.5"));
+    CHECK_OK(optim_wrap(opt, "ema", "decay=0.5"));
+    for (int64_t i = 0; i < TENSORS; ++i)
+        CHECK_OK(optim_add_param(opt, 0, NULL, OPTIM_F32, 1, (const int64_t[]){i + 1}, x[i], g[i]));
+    for (int step = 0; step < 3; ++step)
+        CHECK_OK(optim_step(opt));
+    memcpy(before, x, sizeof x);
+    memcpy(average, x, sizeof x); /* what lies behind a tensor's end stays */
+    for (int i = 0; i < TENSORS; ++i)
+        CHECK_OK(optim_output(opt, i, average[i]));
+    assert_memory_not_equal(average, before, sizeof x);
+    CHECK_OK(optim_swap_output(opt));
+    assert_memory_equal(x, average, sizeof x);
+    CHECK_OK(optim_swap_output(opt));
+    assert_memory_equal(x, before, sizeof x);
+    optim_destroy(opt);
+}
+
 /* ---- Losses of micro-batches ---- */
 
 /* sps moves by loss / |g|^2: with losses 1 and 3 for the same gradient as with 2 for one. */
@@ -230,6 +255,7 @@ int main(void) {
         cmocka_unit_test(aepg_at_zero),
         cmocka_unit_test(dadapt_sgd_without_direction),
         cmocka_unit_test(losses_are_averaged),
+        cmocka_unit_test(output_swaps_there_and_back),
         cmocka_unit_test(lamb_from_zero),
         cmocka_unit_test(groups_join_a_method),
         cmocka_unit_test(fista_with_given_momentum),

@@ -1,7 +1,7 @@
 """Usage: run.py BUILD JOBS [PART OF A NAME...]
 
-Runs the programs of the tests that are short even under memcheck; ends with 1 if one of them fails, reads or jumps on what
-is not set, touches memory that is not its own, or loses memory. Logs are in BUILD/valgrind.
+Runs the programs of the tests that are short even under memcheck; ends with 1 if one of them fails, reads or jumps on
+what is not set, touches memory that is not its own, or loses memory. Logs are in BUILD/valgrind.
 """
 import concurrent.futures
 import os
