@@ -42,8 +42,8 @@ def dump(library, headers):
 
 
 def without_growth(now, before):
-    """`now` without the members that structs have behind those that they had in `before`. (abidiff has a suppression for
-    this, has_data_member_inserted_at = end, but in its version 2.2 that hides members which change places as well.)"""
+    """`now` without the members that structs have behind those that they had in `before`. (abidiff has a suppression
+    for this, has_data_member_inserted_at = end, but in its version 2.2 that hides members which change places as well.)"""
     def structs(tree):
         return {struct.get("name"): struct for struct in tree.iter("class-decl") if len(struct)}
 

@@ -62,7 +62,8 @@ def main():
         missing += uncovered(file, lines)
     table = [f"{'':44} {'lines':>22} {'branches':>22}"]
     table += [total.row(name) for name, total in files.items()] + [""]
-    table += [total.row(name) for name, total in sorted(folders.items(), key=lambda item: (item[0] == "all of src", item[0]))]
+    total = folders.pop("all of src")
+    table += [folders[name].row(name) for name in sorted(folders)] + [total.row("all of src")]
     (report / "table.txt").write_text("\n".join(table) + "\n")
     (report / "uncovered.txt").write_text("\n".join(missing) + "\n")
     print("\n".join(table))

@@ -1,8 +1,8 @@
 """Usage: run.py SCRATCH [PART OF A FILE'S NAME...]
 
-Applies the faults of faults.py, one after the other, to a copy of the tree in SCRATCH, builds what changed and expects a
-test to fail: tests that no fault makes fail prove nothing. Ends with 1 if a fault survives, 2 if a line is no longer where
-the table says, does not compile, or the tests fail without a fault.
+Applies the faults of faults.py, one after the other, to a copy of the tree in SCRATCH, builds what changed and expects
+a test to fail: tests that no fault makes fail prove nothing. Ends with 1 if a fault survives, 2 if a line is no longer
+where the table says, does not compile, or the tests fail without a fault.
 """
 import pathlib
 import shutil
@@ -96,6 +96,7 @@ def main():
             stop(f"{file}: none of these tests exists: {patterns}")
     tree = Tree(scratch)
     everything = sorted({test for fault in faults for test in tests_of(fault[3])})
+    print(f"{len(faults)} faults, {len(everything)} tests", flush=True)
     wrong = tree.compile(everything) or tree.failing(everything)
     if wrong:
         stop(f"without a fault: {wrong}")

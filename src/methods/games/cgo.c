@@ -108,7 +108,7 @@ static optim_status begin(step_t *s) {
 /* Another iteration with the search direction p, or the solution. */
 static optim_status iterate(step_t *s, double rho) {
     *s->scalar[RHO] = rho;
-    if (rho > *s->scalar[STOP] && rho > 0 && *s->scalar[ITERATIONS] < s->option[CG_ITERS])
+    if (rho > *s->scalar[STOP] && *s->scalar[ITERATIONS] < s->option[CG_ITERS])
         return multiply(s, KEEP_X, P, PRODUCT_WITH_P);
     return multiply(s, KEEP_X, D, PRODUCT_WITH_D);
 }

@@ -1,0 +1,96 @@
+/* A header that lies about sizes is refused for that very reason, before anything is read by it. */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+typedef struct serialized {
+    optim_t *opt;
+    double x[3], g[3];
+    char *bytes;
+    size_t size;
+} serialized_t;
+
+/* sgd with momentum after a step; its state. */
+static void open_state(serialized_t *s) {
+    const int64_t dims[] = {3};
+    *s = (serialized_t){.x = {1, 2, 3}, .g = {1, 1, 1}};
+    CHECK_OK(optim_create(&s->opt, "sgd", "momentum=0.5"));
+    CHECK_OK(optim_add_param(s->opt, 0, "x", OPTIM_F64, 1, dims, s->x, s->g));
+    CHECK_OK(optim_step(s->opt));
+    CHECK_OK(optim_serialize(s->opt, NULL, 0, &s->size));
+    s->bytes = check_memory(s->size, 1);
+    CHECK_OK(optim_serialize(s->opt, s->bytes, s->size, &s->size));
+}
+
+static void close_state(serialized_t *s) {
+    optim_destroy(s->opt);
+    free(s->bytes);
+}
+
+static void write_length(serialized_t *s, uint64_t length) {
+    for (int i = 0; i < 8; ++i)
+        s->bytes[i] = (char)(unsigned char)(length >> (8 * i));
+}
+
+static void header_longer_than_the_file(void **state) {
+    serialized_t s;
+    (void)state;
+    open_state(&s);
+    for (uint64_t more = 1; more <= 16; ++more) {
+        write_length(&s, s.size - 8 + more);
+        CHECK_REFUSED(optim_deserialize(s.opt, s.bytes, s.size), OPTIM_ERR_FORMAT, "header is longer");
+    }
+    write_length(&s, UINT64_MAX);
+    CHECK_REFUSED(optim_deserialize(s.opt, s.bytes, s.size), OPTIM_ERR_FORMAT, "header is longer");
+    close_state(&s);
+}
+
+/* The last digit of an array's end. */
+static char *last_digit(const serialized_t *s) {
+    static const char KEY[] = "\"data_offsets\":[";
+    for (char *at = s->bytes; at < s->bytes + s->size - sizeof KEY; ++at)
+        if (memcmp(at, KEY, sizeof KEY - 1) == 0) {
+            at = strchr(at + sizeof KEY, ']');
+            assert_true(at != NULL && isdigit((unsigned char)at[-1]));
+            return at - 1;
+        }
+    fail_msg("no data_offsets");
+    return NULL;
+}
+
+static void array_of_another_size_than_its_shape(void **state) {
+    serialized_t s;
+    (void)state;
+    open_state(&s);
+    char *digit = last_digit(&s);
+    const char right = *digit;
+    for (char wrong = '0'; wrong <= '9'; ++wrong) {
+        *digit = wrong;
+        if (wrong != right)
+            CHECK_REFUSED(optim_deserialize(s.opt, s.bytes, s.size), OPTIM_ERR_FORMAT, "data_offsets");
+    }
+    *digit = right;
+    CHECK_OK(optim_deserialize(s.opt, s.bytes, s.size));
+    close_state(&s);
+}
+
+/* The last byte is the array's. */
+static void array_with_another_bit(void **state) {
+    serialized_t s;
+    (void)state;
+    open_state(&s);
+    s.bytes[s.size - 1] ^= 1;
+    CHECK_REFUSED(optim_deserialize(s.opt, s.bytes, s.size), OPTIM_ERR_FORMAT, "checksum of array");
+    close_state(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(header_longer_than_the_file),
+        cmocka_unit_test(array_of_another_size_than_its_shape),
+        cmocka_unit_test(array_with_another_bit),
+    };
+    return cmocka_run_group_tests_name("header", tests, NULL, NULL);
+}

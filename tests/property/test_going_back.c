@@ -1,0 +1,46 @@
+/*
+ * A trainer that goes back: it keeps the state of an earlier step, steps on, and loads it into the same handle. What follows
+ * is bit for bit what followed the first time, for every method.
+ */
+#include <stdlib.h>
+
+#include "check.h"
+#include "play.h"
+
+static const layout_t TENSORS = {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}};
+enum { BEFORE = 4, ASTRAY = 3, AFTER = 3 };
+
+static void go_back(void **state) {
+    const char *algorithm = *state;
+    rig_t *rig = play_new(algorithm, NULL, &TENSORS), *straight = play_new(algorithm, NULL, &TENSORS);
+    rig->oracle = straight->oracle = oracle_find("quadratic");
+    CHECK_OK(rig_steps(rig, BEFORE));
+    size_t size;
+    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &size));
+    char *bytes = check_memory(size, 1);
+    CHECK_OK(optim_serialize(rig->opt, bytes, size, &size));
+    void *parameters = rig_snapshot(rig);
+    CHECK_OK(rig_steps(rig, ASTRAY));
+    rig_restore(rig, parameters);
+    CHECK_OK(optim_deserialize(rig->opt, bytes, size));
+    CHECK_OK(rig_steps(rig, AFTER));
+    CHECK_OK(rig_steps(straight, BEFORE + AFTER));
+    rig_check_same(rig, straight, algorithm);
+    free(bytes);
+    free(parameters);
+    rig_free(rig);
+    rig_free(straight);
+}
+
+int main(void) {
+    const size_t count = optim_algorithm_count();
+    struct CMUnitTest *tests = check_memory(count, sizeof *tests);
+    size_t used = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const char *name = optim_algorithm_name(i);
+        tests[used++] = (struct CMUnitTest){name, go_back, NULL, NULL, (void *)(uintptr_t)name};
+    }
+    const int failed = _cmocka_run_group_tests("going_back", tests, used, NULL, NULL);
+    free(tests);
+    return failed;
+}
