@@ -224,7 +224,11 @@ static bool overflows(const subject_t *s) {
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;
-    return strcmp(s->algorithm, "rmsprop") == 0 && strcmp(s->options, "centered=1") == 0;
+    static const char *const OPTIONS[] = {"centered=1", "grad_averaging=0", "clip_type=none"};
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i)
+        if (strcmp(s->options, OPTIONS[i]) == 0)
+            return true;
+    return false;
 }
 
 /* Where the formula in double stays within the dtype, so does the dtype. */
