@@ -240,7 +240,7 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
         !(s->loss_change > 0) && !s->has_loss_target)
         status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
-    return status == OPTIM_OK ? step_ready(run->opt) : status; /* no callback can add to the handle any more */
+    return status;
 }
 
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
@@ -248,8 +248,12 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     optim_status status = check_call(&run, problem, stop, result);
     if (status == OPTIM_OK && run.stop.keep_best)
         status = best_make(&run);
-    if (status != OPTIM_OK)
+    if (status == OPTIM_OK)
+        status = step_ready(opt); /* before the first callback, which can then add nothing to the handle any more */
+    if (status != OPTIM_OK) {
+        best_free(&run);
         return status;
+    }
     run.started = now();
     run.result = (optim_result){.gradient_norm = NAN, .best_loss = INFINITY, .loss = NAN};
     status = loop(&run);

@@ -183,7 +183,7 @@ static size_t character(const unsigned char *text) {
 static void check_sentence(const char *call) {
     const unsigned char *text = (const unsigned char *)optim_error();
     const size_t length = strlen(optim_error());
-    if (length < 20 || length > 1023)
+    if (length < 20 || length > 8191)
         fail_msg("%s: no sentence: \"%s\"", call, optim_error());
     for (size_t i = 0; i < length; i += character(text + i))
         if (text[i] < 0x20 || text[i] == 0x7F || character(text + i) == 0)

@@ -30,7 +30,7 @@ static const cost_t METHODS[] = {
     {"sgd_hd", 2},       {"adam_hd", 2},      {"oasis", 3},
     {"adahessian", 3},   {"cgo", 8},
 };
-static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"gsam", 4}};
+static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
 /* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
 static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
