@@ -536,6 +536,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
  * metadata. Parameters are not part of it: they are the caller's, save them beside it.
  *
  * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
+ * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed.
  * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a step
  * not yet made are saved with it. Not while a request is open or the output is swapped in.
  * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).

@@ -26,8 +26,9 @@ typedef optim_status writer_t(sink_t *sink, const void *context);
 
 /*
  * Puts what `writer` writes in the place of the file `path`: into PATH.partial in the same folder, flushed to the disk,
- * renamed, and the folder flushed. Whatever happens, PATH is the old file or the new one; on an error it is the old one
- * (unless the very last flush failed, as the error then says) and PATH.partial is gone. Errors: IO, NOMEM, the writer's.
+ * renamed, and the folder flushed. A link is followed; what is there and not a file is refused. Whatever happens, PATH is
+ * the old file or the new one; on an error it is the old one (unless the very last flush failed, as the error then says)
+ * and PATH.partial is gone, if it can be removed. Errors: IO, NOMEM, the writer's.
  */
 optim_status file_replace(const char *path, writer_t *writer, const void *context);
 

@@ -66,13 +66,13 @@ static void fail_save(const scene_t *scene, enum teller teller, int k, int reaso
     scene_put(scene, scene->state[0], stray);
     calls_begin(&(fault_t){.fate = FATE_FAIL, .at = k, .number = reason, .onwards = onwards});
     const optim_status status = save_and_tell(scene, teller);
+    CHECK_OK(optim_save_wait(scene->subject.opt)); /* an error is told once; and no save is under way */
     assert_true(calls_end() >= k);
     for (int before = 1; before < k; ++before)
         after_rename = after_rename || calls_kind(before) == CALL_RENAME;
     const char *here = when("%s, %zu elements, call %d (%s) fails with \"%s\"%s", TELLER[teller], scene->elements, k,
                             calls_name(calls_kind(k)), strerror(reason), onwards ? ", and all after it" : "");
     ++injected;
-    CHECK_OK(optim_save_wait(scene->subject.opt)); /* an error is told once; and no save is under way */
     if (!is_harmless(calls_kind(k), reason))
         check_failed_save(scene, k, reason, after_rename, status, here);
     else if (status != OPTIM_OK)
