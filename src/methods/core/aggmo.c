@@ -68,8 +68,10 @@ static void update(const tile_t *t) {
         const size_t n = t->n - i < RUN ? t->n - i : RUN;
         double power = 1; /* agg_base^b */
         memset(sum, 0, n * sizeof *sum);
-        for (size_t b = 0; b < k->num_betas; ++b, power *= k->agg_base)
+        for (size_t b = 0; b < k->num_betas; ++b) {
             accumulate(t, i, n, (real)(1 - power), (real)k->l2, v + b * t->stride + i, sum);
+            power *= k->agg_base;
+        }
         for (size_t j = 0; j < n; ++j)
             p[i + j] = shrink * p[i + j] - step * sum[j];
     }

@@ -69,7 +69,8 @@ static inline float exp_minus_f32(float x) {
     return series * power;
 }
 static inline double exp_minus_f64(double x) {
-    const double bounded = x < 708 ? x : 708, shifted = bounded * 0x1.71547652b82fep0 + 0x1.8p52, n = shifted - 0x1.8p52;
+    const double bounded = x < 708 ? x : 708, shifted = bounded * 0x1.71547652b82fep0 + 0x1.8p52;
+    const double n = shifted - 0x1.8p52;
     const double r = n * 0x1.62e42feep-1 - bounded + n * 0x1.a39ef35793c76p-33;
     uint64_t bits;
     double series = 1, power;
@@ -80,7 +81,9 @@ static inline double exp_minus_f64(double x) {
     memcpy(&power, &bits, sizeof power);
     return series * power;
 }
-#define exp_minus(x) _Generic((x), float: exp_minus_f32, double: exp_minus_f64)(x)
+static inline real exp_minus(real x) {
+    return sizeof(real) == sizeof(float) ? (real)exp_minus_f32((float)x) : (real)exp_minus_f64((double)x);
+}
 
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
