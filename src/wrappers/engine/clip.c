@@ -63,21 +63,14 @@ static void nonfinite(const tile_t *t) {
         term[i] = (double)(g[i] - g[i]);
 }
 
-/* Whether the gradient is finite, given the sum of its squares, which large doubles overflow. */
-static bool is_finite(step_t *s, double sum) {
-    return isfinite(sum) || !isnan(step_reduce(s, NONFINITE, 1)[0]);
-}
-
 static optim_status advance(step_t *s) {
-    double *factor = s->scalar[FACTOR];
-    *factor = 1;
-    if (s->option[CLIP_NORM] > 0) {
-        const double sum = step_reduce(s, SQUARES, 1)[0];
-        if (s->check_finite && !is_finite(s, sum))
-            return step_reject(s);
-        *factor = norm_factor(s, sum);
-    } else if (s->check_finite && !is_finite(s, NAN))
+    const bool bounded = s->option[CLIP_NORM] > 0;
+    const double sum = bounded ? step_reduce(s, SQUARES, 1)[0] : 0;
+    const bool looks = s->check_finite && !(bounded && isfinite(sum)); /* large doubles overflow when squared */
+    if (looks && isnan(step_reduce(s, NONFINITE, 1)[0]))
         return step_reject(s);
+    double *factor = s->scalar[FACTOR];
+    *factor = norm_factor(s, sum);
     if (*factor != 1 || s->option[CLIP_VALUE] > 0)
         step_filter(s, CLIP);
     return OPTIM_OK;
