@@ -114,7 +114,7 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
  * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
- * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SIZE, NOMEM.
+ * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
@@ -243,7 +243,7 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
 /*
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
- * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
+ * its base. Schedules nest, 32 deep at most: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...).
  * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
  * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.

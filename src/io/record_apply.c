@@ -97,6 +97,8 @@ static void read_state(const layer_t *layer, size_t k, int group, const json_t *
         assignment->at = at + i;
         if (!read_number(json_array_get(values, i), &assignment->value))
             complain(complaints, "\"%s.%s\" is not a number there", layer->name, state->name);
+        else if (!state_admits(layer->method, state, layer_option(layer, group), assignment->value))
+            complain(complaints, "\"%s.%s\" cannot be %g", layer->name, state->name, assignment->value);
     }
 }
 
@@ -179,6 +181,17 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
 }
 
+/* An option follows one schedule. */
+static optim_status refuse_second(const record_t *record, const scheduled_t *made, size_t count) {
+    const scheduled_t *last = &made[count];
+    for (size_t i = 0; i < count; ++i)
+        if (made[i].layer == last->layer && made[i].option == last->option && made[i].group == last->group)
+            return error_set(OPTIM_ERR_CHECKPOINT,
+                             "%s does not fit this optimizer: it has two schedules for the option \"%s\" of \"%s\"",
+                             record->source, last->layer->method->options[last->option].name, last->layer->name);
+    return OPTIM_OK;
+}
+
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {
     const json_t *schedules = json_object_get(record->json, "schedules");
     const size_t groups = (size_t)opt->engine.group_count, total = json_array_size(schedules);
@@ -195,9 +208,11 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
         for (int g = 0; status == OPTIM_OK && l >= 0 && g < opt->engine.group_count; ++g) {
             const layer_t *layer = opt->engine.layers[l];
             const bool taken = layer->per_group ? record->exact[g] && record->from[g] == from : g == 0;
-            if (taken && layer->values[g].base != NULL &&
-                (status = make_schedule(record, opt, json, l, g, &(*made)[*count])) == OPTIM_OK)
-                ++*count;
+            if (!taken || layer->values[g].base == NULL)
+                continue;
+            status = make_schedule(record, opt, json, l, g, &(*made)[*count]);
+            if (status == OPTIM_OK)
+                status = refuse_second(record, *made, (*count)++);
         }
     }
     if (status == OPTIM_OK)

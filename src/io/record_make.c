@@ -146,9 +146,11 @@ static optim_status check_names(const optim_t *opt) {
     return OPTIM_OK;
 }
 
-json_t *record_make(const optim_t *opt) {
-    if (check_names(opt) != OPTIM_OK)
-        return NULL;
+optim_status record_make(json_t **made, const optim_t *opt) {
+    *made = NULL;
+    const optim_status status = check_names(opt);
+    if (status != OPTIM_OK)
+        return status;
     json_t *parameters = json_object(), *groups = json_array(), *wrappers = json_array(), *layers = json_array(),
            *schedules = json_array(), *record = NULL;
     if (parameters != NULL && groups != NULL && wrappers != NULL && layers != NULL && schedules != NULL &&
@@ -163,7 +165,6 @@ json_t *record_make(const optim_t *opt) {
     json_decref(wrappers);
     json_decref(layers);
     json_decref(schedules);
-    if (record == NULL)
-        (void)error_nomem("saving");
-    return record;
+    *made = record;
+    return record == NULL ? error_nomem("saving") : OPTIM_OK;
 }

@@ -52,22 +52,20 @@ static bool describe_pieces(const pieces_t *pieces, json_t *header, json_t *reco
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
     optim_status status = OPTIM_OK;
     for (size_t i = 0; i < pieces->count; ++i)
-        for (size_t c = 0; status == OPTIM_OK && c < pieces->piece[i].copies; ++c)
+        for (size_t c = 0; status == OPTIM_OK && c < pieces->piece[i].copies && pieces->piece[i].bytes > 0; ++c)
             status = sink->write(sink, pieces->piece[i].at + c * pieces->piece[i].stride, pieces->piece[i].bytes);
     return status;
 }
 
 optim_status checkpoint_write(sink_t *sink, const void *context) {
-    pieces_t pieces;
-    optim_status status = pieces_make(&pieces, context);
-    if (status != OPTIM_OK)
-        return status;
-    json_t *record = record_make(context), *header = json_object();
+    pieces_t pieces = {0};
+    json_t *record, *header = json_object();
     char *text = NULL;
-    if (record == NULL)
-        status = OPTIM_ERR_NOMEM; /* record_make said why */
-    else if (header == NULL || !describe_pieces(&pieces, header, record) ||
-             (text = json_dumps(record, JSON_COMPACT)) == NULL)
+    optim_status status = record_make(&record, context);
+    if (status == OPTIM_OK)
+        status = pieces_make(&pieces, context);
+    if (status == OPTIM_OK && (header == NULL || !describe_pieces(&pieces, header, record) ||
+                               (text = json_dumps(record, JSON_COMPACT)) == NULL))
         status = error_nomem("saving");
     if (status == OPTIM_OK)
         status = safetensors_write_header(sink, header, text);

@@ -14,6 +14,7 @@ layer_t *layer_create(const registry_method_t *entry, int level, int groups, boo
     layer->typed = entry->level[level];
     layer->method = entry->level[0].precision[PRECISION_F64];
     layer->is_method = is_method;
+    layer->next_sample = OPTIM_SAMPLE_FRESH;
     layer->per_group = is_method || (layer->method->flags & BY_GROUP);
     layer->values = calloc((size_t)groups, sizeof *layer->values);
     if (layer->values == NULL) {

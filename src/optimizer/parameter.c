@@ -38,6 +38,9 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
 static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                               const int64_t *dims) {
     optim_status status = refuse_planned(opt, "adding a parameter");
+    if (status == OPTIM_OK && opt->swapped != NULL)
+        status = error_set(OPTIM_ERR_SWAPPED, "no parameter can be added while the output is swapped in: "
+                                              "optim_swap_output first");
     if (status == OPTIM_OK && group < 0)
         status = error_set(OPTIM_ERR_ARGUMENT, "there is no group %d to add a parameter to", group);
     if (status == OPTIM_OK)

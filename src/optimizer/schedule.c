@@ -123,9 +123,23 @@ static optim_status complete(schedule_run_t *run) {
     return OPTIM_OK;
 }
 
+/* Reading them is recursive, and every level has a copy of its text. */
+static bool is_too_deep(const char *options, size_t length) {
+    enum { DEEPEST = 32 };
+    int depth = 0, most = 0;
+    for (size_t i = 0; i < length; ++i) {
+        depth += (options[i] == '(') - (options[i] == ')');
+        most = depth > most ? depth : most;
+    }
+    return most > DEEPEST;
+}
+
 optim_status schedule_create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
                              size_t options_length, double base) {
     *out = NULL;
+    if (is_too_deep(options, options_length))
+        return error_set(OPTIM_ERR_VALUE, "schedules are nested too deep in \"%.*s\"; valid: up to 32 levels",
+                         (int)(options_length > 60 ? 60 : options_length), options);
     const schedule_t *schedule = registry_find_schedule(name, name_length);
     if (schedule == NULL)
         return OPTIM_ERR_NAME;

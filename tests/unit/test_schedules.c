@@ -1,4 +1,8 @@
 /* Schedules in a handle: refusals, momentum beside lr, any option, values ahead. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "check.h"
 #include "plain_handle.h"
 #include "still_handle.h"
@@ -184,6 +188,33 @@ static void test_any_option(void **state) {
     optim_destroy(s.opt);
 }
 
+/* Reading nested schedules is recursive: the depth has an end before the stack has one. */
+static void test_nesting(void **state) {
+    (void)state;
+    enum { DEEP = 20000 };
+    static const char OPEN[] = "chain(children=", INNERMOST[] = "constant";
+    still_t s;
+    double lr;
+    char *text = check_memory((size_t)DEEP * sizeof OPEN + sizeof INNERMOST, 1);
+    still_open(&s, "sgd", "lr=0.5");
+    for (int depth = 1; depth <= DEEP; depth += depth == 33 ? DEEP - 33 : 1) {
+        size_t used = (size_t)sprintf(text, "children=");
+        for (int i = 0; i < depth; ++i)
+            used += (size_t)sprintf(text + used, "%s", OPEN);
+        used += (size_t)sprintf(text + used, "%s", INNERMOST);
+        memset(text + used, ')', (size_t)depth);
+        text[used + (size_t)depth] = '\0';
+        if (depth <= 32)
+            CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "chain", text));
+        else
+            CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "chain", text), OPTIM_ERR_VALUE, "32 levels");
+    }
+    CHECK_OK(optim_get(s.opt, 0, "lr", &lr));
+    assert_true(lr == 0.5);
+    optim_destroy(s.opt);
+    free(text);
+}
+
 /* ---- Values ahead ---- */
 
 static void test_values_ahead(void **state) {
@@ -214,7 +245,7 @@ int main(void) {
         cmocka_unit_test(test_invalid_options),      cmocka_unit_test(test_base_under_schedule),
         cmocka_unit_test(test_momentum_is_driven),   cmocka_unit_test(test_momentum_is_left_alone),
         cmocka_unit_test(test_momentum_of_children), cmocka_unit_test(test_any_option),
-        cmocka_unit_test(test_values_ahead),
+        cmocka_unit_test(test_values_ahead),         cmocka_unit_test(test_nesting),
     };
     return cmocka_run_group_tests_name("schedules", tests, NULL, NULL);
 }
