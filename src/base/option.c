@@ -162,10 +162,12 @@ int option_next(const char **cursor, option_piece_t *piece) {
 optim_status option_check_unique(const char *text) {
     enum { MOST = 256 }; /* more than there are anywhere; the search for a second one is quadratic */
     option_piece_t piece, other;
+    const char *ahead = text;
     int more, count = 0;
-    while ((more = option_next(&text, &piece)) > 0) {
+    while (option_next(&ahead, &piece) > 0)
         if (++count > MOST)
             return error_set(OPTIM_ERR_VALUE, "the option string names more than %d options", MOST);
+    while ((more = option_next(&text, &piece)) > 0) {
         const char *rest = text;
         while (option_next(&rest, &other) > 0)
             if (other.key_length == piece.key_length && memcmp(other.key, piece.key, piece.key_length) == 0)

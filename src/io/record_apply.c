@@ -221,6 +221,7 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
         schedule_destroy((*made)[i].run);
     free(*made);
     *made = NULL;
+    *count = 0;
     return status;
 }
 

@@ -100,6 +100,7 @@ static bool has_large_numbers(const char *text) {
 }
 
 static void one_step(run_t *run, const double *metric, int metrics, int step) {
+    run->g = 0.5; /* zero_grad=1 clears it */
     const optim_status status = optim_step(run->opt);
     if (status != OPTIM_OK)
         fuzz_fail("step %d returned %d", step, status);

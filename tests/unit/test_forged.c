@@ -218,8 +218,8 @@ static void a_late_refusal_leaves_no_trace(void **state) {
     model_open(&m, "anchored_gradient", NULL, 2);
     image_t image = save(m.opt);
     optim_destroy(m.opt);
-    forge(&image, "\"good_steps\":[\"0\"]", "\"good_steps\":[]");
-    check_refused_by_both("anchored_gradient", NULL, image, OPTIM_ERR_CHECKPOINT, "good_steps");
+    forge(&image, "\"refresh\":[\"1\"]", "\"refresh\":[]");
+    check_refused_by_both("anchored_gradient", NULL, image, OPTIM_ERR_CHECKPOINT, "refresh");
 }
 
 int main(void) {

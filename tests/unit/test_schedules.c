@@ -195,7 +195,7 @@ static void test_nesting(void **state) {
     static const char OPEN[] = "chain(children=", INNERMOST[] = "constant";
     still_t s;
     double lr;
-    char *text = check_memory((size_t)DEEP * sizeof OPEN + sizeof INNERMOST, 1);
+    char *text = check_memory(((size_t)DEEP + 2) * (sizeof OPEN + 1) + sizeof INNERMOST, 1);
     still_open(&s, "sgd", "lr=0.5");
     for (int depth = 1; depth <= DEEP; depth += depth == 33 ? DEEP - 33 : 1) {
         size_t used = (size_t)sprintf(text, "children=");
