@@ -255,9 +255,9 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
  * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
  * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
- * up to 16 deep.
- * cyclic and onecycle on "lr" also drive the group's momentum (or beta1), if above 0 and without a schedule of its own.
- * What is off because the option is 0 (sgd's momentum) stays off. Whole numbers and keywords cannot follow a schedule.
+ * up to 16 deep. cyclic and onecycle on "lr" also drive the group's momentum (or beta1), unless that has a schedule of its
+ * own or cycle_momentum=0; sgd without momentum gets one if they are set before the first step. Otherwise what is off because
+ * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule.
  * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);

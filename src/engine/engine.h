@@ -166,6 +166,8 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
 size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
 /* Whether that is one for every element. */
 bool state_is_by_element(const state_t *state);
+/* Whether one of its numbers may be `value`; see state_t.whole. */
+bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
 

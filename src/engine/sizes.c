@@ -1,4 +1,5 @@
 /* How much memory the states and the scratch of a handle take. */
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -35,6 +36,13 @@ static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
         if (state->role == FIRST_MOMENT && state->count == NULL)
             count += tensor_copies(engine, owner, state, tensor);
     return count;
+}
+
+bool state_admits(const method_t *method, const state_t *state, const double *option, double value) {
+    if (!state->whole)
+        return true;
+    const double most = state->most == NULL ? 0x1p63 : method_option(method, state->most, option);
+    return value >= 0 && value <= most && value == floor(value);
 }
 
 bool state_is_by_element(const state_t *state) {

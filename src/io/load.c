@@ -105,6 +105,18 @@ static optim_status match_pieces(load_t *load) {
     return complaints_end(&complaints, load->source->name);
 }
 
+/* Numbers that something is counted with. */
+static optim_status check_numbers(const load_t *load, const piece_t *piece, const char *numbers) {
+    for (size_t i = 0; piece->layer != NULL && i < piece->bytes / sizeof(double); ++i) {
+        double value;
+        memcpy(&value, numbers + i * sizeof value, sizeof value);
+        if (!state_admits(piece->layer->method, piece->state, layer_option(piece->layer, piece->group), value))
+            return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
+                             load->source->name, piece->name, value);
+    }
+    return OPTIM_OK;
+}
+
 static optim_status read_piece(load_t *load, const piece_t *piece, char *to, size_t stride) {
     const safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
     const char *wanted = record_sum(&load->record, piece->name);
@@ -121,7 +133,7 @@ static optim_status read_piece(load_t *load, const piece_t *piece, char *to, siz
     }
     checksum_text(XXH3_64bits_digest(&state), found);
     if (wanted != NULL && strcmp(wanted, found) == 0)
-        return OPTIM_OK;
+        return check_numbers(load, piece, to);
     return error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of array \"%.100s\" is wrong", load->source->name,
                      piece->name);
 }

@@ -81,7 +81,7 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const la
     char *name = joined(tensor->name, layer->name, state->name, "");
     if (state->shape == PER_TENSOR)
         return add(pieces, (piece_t){name, "F64", shape_of(tensor, false, 1, slot->copies), slot->at, 1,
-                                     slot->copies * sizeof(double), 0});
+                                     slot->copies * sizeof(double), 0, layer, state, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const size_t elements = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
     optim_status status =

@@ -14,6 +14,9 @@ typedef struct piece {
     json_t *shape;
     char *at;
     size_t copies, bytes, stride;
+    const layer_t *layer; /* of numbers, NULL otherwise: what they may be is for the state's row to say */
+    const state_t *state;
+    int group;
 } piece_t;
 
 typedef struct pieces {

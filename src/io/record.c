@@ -23,8 +23,9 @@ static optim_status malformed(const record_t *record, const char *what) {
 
 /* ---- What must be there, whatever the handle ---- */
 
+/* Far from where counting on would overflow. */
 static bool is_count(const json_t *json) {
-    return json_is_integer(json) && json_integer_value(json) >= 0;
+    return json_is_integer(json) && json_integer_value(json) >= 0 && json_integer_value(json) <= (json_int_t)1 << 62;
 }
 
 static optim_status check_form(const record_t *record) {

@@ -100,6 +100,8 @@ static void read_state(const layer_t *layer, size_t k, int group, const json_t *
         assignment->at = at + i;
         if (!read_number(json_array_get(values, i), &assignment->value))
             complain(complaints, "\"%s.%s\" is not a number there", layer->name, state->name);
+        else if (!state_admits(layer->method, state, layer_option(layer, group), assignment->value))
+            complain(complaints, "\"%s.%s\" cannot be %g", layer->name, state->name, assignment->value);
     }
 }
 
@@ -182,6 +184,17 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
 }
 
+/* An option follows one schedule. */
+static optim_status refuse_second(const record_t *record, const scheduled_t *made, size_t count) {
+    const scheduled_t *last = &made[count];
+    for (size_t i = 0; i < count; ++i)
+        if (made[i].layer == last->layer && made[i].option == last->option && made[i].group == last->group)
+            return error_set(OPTIM_ERR_CHECKPOINT,
+                             "%s does not fit this optimizer: it has two schedules for the option \"%s\" of \"%s\"",
+                             record->source, last->layer->method->options[last->option].name, last->layer->name);
+    return OPTIM_OK;
+}
+
 /* The group that takes over the schedules of the record's group `from`, or -1; of `groups` in the record. */
 static int *receivers(const record_t *record, const optim_t *opt, size_t groups) {
     int *receiver = malloc((groups + 1) * sizeof *receiver);
@@ -205,8 +218,7 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
     if (group < 0 || layer->values[group].base == NULL)
         return OPTIM_OK;
     const optim_status status = make_schedule(record, opt, json, l, group, &made[*count]);
-    *count += status == OPTIM_OK;
-    return status;
+    return status == OPTIM_OK ? refuse_second(record, made, (*count)++) : status;
 }
 
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {

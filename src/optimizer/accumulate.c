@@ -6,8 +6,14 @@ static double *number(const optim_t *opt, enum accumulate_state which) {
     return optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE)->scalar[which];
 }
 
+/* As it was set: memory does not follow schedules. */
+static bool has_memory(const optim_t *opt) {
+    return optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE)->values[0].base[ACCUMULATE] != 0;
+}
+
+/* A count without memory for the sum can come from a damaged checkpoint only. */
 bool accumulation_exists(const optim_t *opt) {
-    return opt->engine.planned && *number(opt, ACCUMULATE_COUNT) > 0;
+    return opt->engine.planned && has_memory(opt) && *number(opt, ACCUMULATE_COUNT) > 0;
 }
 
 double accumulation_count(const optim_t *opt) {
@@ -31,8 +37,7 @@ static optim_status check_call(const optim_t *opt) {
     optim_status status = refuse_null(opt, "opt");
     if (status != OPTIM_OK)
         return status;
-    const layer_t *layer = optim_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE);
-    if (layer->values[0].base[ACCUMULATE] == 0) /* as it was set: memory does not follow schedules */
+    if (!has_memory(opt))
         return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
                                           "accumulate=1");
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)

@@ -400,6 +400,19 @@ static void a_failure_is_told_once(void **state) {
     trainer_close(&t);
 }
 
+/* JSON is UTF-8: a name that is not can be used, but not saved, and that is what the error says, before steps and after. */
+static void names_that_are_not_text(void **state) {
+    (void)state;
+    trainer_t t;
+    size_t size;
+    const plan_t plan = {.algorithm = "adam", .names = {"\xff", NULL, NULL}};
+    trainer_open(&t, &plan);
+    CHECK_REFUSED(optim_serialize(t.opt, NULL, 0, &size), OPTIM_ERR_VALUE, "UTF-8");
+    trainer_steps(&t, 1);
+    CHECK_REFUSED(optim_serialize(t.opt, NULL, 0, &size), OPTIM_ERR_VALUE, "UTF-8");
+    trainer_close(&t);
+}
+
 static int make_folder(void **state) {
     (void)state;
     return mkdtemp(folder) == NULL;
@@ -429,6 +442,7 @@ int main(void) {
         cmocka_unit_test(other_formats),
         cmocka_unit_test(the_trainer_goes_on),
         cmocka_unit_test(a_failure_is_told_once),
+        cmocka_unit_test(names_that_are_not_text),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,6 +1,7 @@
 /* Options through the public API: strings malformed and well-formed, long ones, values set one by one. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -186,6 +187,22 @@ static void test_set_of_what_decides_about_memory(void **state) {
     optim_destroy(opt);
 }
 
+/* Looking for a key that comes twice takes the square of their number: there is an end to it. */
+static void test_very_many_options(void **state) {
+    (void)state;
+    enum { MANY = 300000 };
+    char *text = check_memory((size_t)MANY * 12, 1);
+    size_t used = 0;
+    for (int i = 0; i < MANY; ++i)
+        used += (size_t)sprintf(text + used, "%sk%d=1", i == 0 ? "" : ",", i);
+    optim_t *opt;
+    CHECK_REFUSED(optim_create(&opt, "sgd", text), OPTIM_ERR_VALUE, "256");
+    CHECK_OK(optim_create(&opt, "sgd", NULL));
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "lr", "step", text), OPTIM_ERR_VALUE, "256");
+    optim_destroy(opt);
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_option_strings),
@@ -194,6 +211,7 @@ int main(void) {
         cmocka_unit_test(test_long_strings),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_set_of_what_decides_about_memory),
+        cmocka_unit_test(test_very_many_options),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -202,6 +202,18 @@ static void test_states_by_option(void **state) {
     optim_destroy(opt);
 }
 
+/* The copy of the parameters that a swap takes would have no room for one more. */
+static void test_swapped_before_the_first_step(void **state) {
+    (void)state;
+    handle_t s;
+    const int64_t two = 2;
+    handle_open(&s);
+    CHECK_OK(optim_swap_output(s.opt));
+    CHECK_REFUSED(optim_add_param(s.opt, 0, "z", OPTIM_F64, 1, &two, s.x, s.g), OPTIM_ERR_SWAPPED, "optim_swap_output");
+    CHECK_OK(optim_swap_output(s.opt));
+    handle_close(&s);
+}
+
 /* A loss that grows wherever one goes, whatever the gradient promises. */
 static void test_line_search(void **state) {
     (void)state;
@@ -229,6 +241,7 @@ int main(void) {
         cmocka_unit_test(test_hvp_ids),     cmocka_unit_test(test_swapped),          cmocka_unit_test(test_loss),
         cmocka_unit_test(test_mismatch),    cmocka_unit_test(test_nonfinite),        cmocka_unit_test(test_domain),
         cmocka_unit_test(test_line_search), cmocka_unit_test(test_states_by_option),
+        cmocka_unit_test(test_swapped_before_the_first_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,8 @@
 /* Schedules in a handle: refusals, momentum beside lr, any option, values ahead. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "check.h"
 #include "plain_handle.h"
 #include "still_handle.h"

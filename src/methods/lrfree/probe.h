@@ -22,7 +22,7 @@ enum { RADEMACHER, WALSH };
 #define WAITING_GRADIENT_ROW                                                                                           \
     { "g", "the gradient while more is evaluated", LIKE_PARAM, WITHIN_STEP }
 #define PROBES_ROW                                                                                                     \
-    { "probes", "drawn so far", PER_METHOD, KEPT }
+    { "probes", "drawn so far", PER_METHOD, KEPT, .whole = true }
 
 typedef struct probe {
     uint64_t seed, number; /* of the Walsh probe, or of its first random word */

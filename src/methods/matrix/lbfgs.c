@@ -50,8 +50,8 @@ static const state_t STATE[] = {
     [GAMMA] = {"gamma", "scale of the initial inverse Hessian", PER_METHOD, KEPT, .initial = 1},
     [CURVATURE] = {"curvature", "y_i's_i", PER_METHOD, KEPT, .copies = "history"},
     [ALPHA] = {"alpha", "coefficients of the two loops", PER_METHOD, WITHIN_STEP, .copies = "history"},
-    [PAIRS] = {"pairs", "kept so far", PER_METHOD, KEPT},
-    [NEXT] = {"next", "place of the next pair", PER_METHOD, KEPT},
+    [PAIRS] = {"pairs", "kept so far", PER_METHOD, KEPT, .whole = true, .most = "history"},
+    [NEXT] = {"next", "place of the next pair", PER_METHOD, KEPT, .whole = true, .most = "history"},
     [STEP] = {"step", "t: length of the last step in units of d", PER_METHOD, KEPT},
     [SEARCH] = {"search", "the line search", PER_METHOD, WITHIN_STEP, .numbers = LINE_SEARCH_NUMBERS},
     {0},
@@ -59,7 +59,7 @@ static const state_t STATE[] = {
 
 /* Line 1, with the new gradient in g_low; then it is g. */
 static void keep_pair(step_t *s) {
-    const size_t history = (size_t)s->option[HISTORY], next = (size_t)*s->scalar[NEXT];
+    const size_t history = (size_t)s->option[HISTORY], next = (size_t)*s->scalar[NEXT] % history;
     scale(s, *s->scalar[STEP], vector(D)); /* d is s, and g is y, until the next direction */
     scale(s, -1, vector(G));
     axpy(s, 1, vector(G_LOW), vector(G));

@@ -46,7 +46,7 @@ static const state_t STATE[] = {
     [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
     [BUFFER] = {"buffer", "critical momenta", LIKE_PARAM, KEPT, .copies = "capacity"},
     [PRIORITY] = {"priority", "of the entries", PER_TENSOR, KEPT, .copies = "capacity"},
-    [ENTRIES] = {"entries", "of the buffer in use", PER_TENSOR, KEPT},
+    [ENTRIES] = {"entries", "of the buffer in use", PER_TENSOR, KEPT, .whole = true, .most = "capacity"},
     [AVERAGED] = {"averaged", "entries that the aggregate is made of", PER_TENSOR, WITHIN_STEP},
     [PLACE] = {"place", "of the step's momentum in the buffer; -1: none", PER_TENSOR, WITHIN_STEP},
     {0},
