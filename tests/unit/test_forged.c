@@ -81,7 +81,7 @@ static void forge(image_t *image, const char *from, const char *to) {
     for (size_t i = 0; i < file.count; ++i)
         begin = file.entries[i].begin < begin ? file.entries[i].begin : begin;
     assert_int_equal(json_object_del(file.header, "__metadata__"), 0);
-    CHECK_OK(safetensors_write_header(&sink.sink, file.header, text));
+    CHECK_OK(safetensors_write_header(&sink.sink, file.header, text, image->size - begin));
     CHECK_OK(sink.sink.write(&sink.sink, image->bytes + begin, image->size - begin));
     free(text);
     safetensors_free(&file);
