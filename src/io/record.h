@@ -19,8 +19,8 @@
 
 enum { RECORD_FORMAT = 1 };
 
-/* A new reference, without "sums". Errors: NOMEM, VALUE (a name that is not UTF-8); *record is NULL then. */
-optim_status record_make(json_t **record, const optim_t *opt);
+/* A new reference, without "sums". Errors: NOMEM, VALUE (a name that is not UTF-8); *made is NULL then. */
+optim_status record_make(json_t **made, const optim_t *opt);
 
 /* ---- Loading ---- */
 
