@@ -348,7 +348,7 @@ enum {
     OPTIM_STOP_LOSS_CHANGE = 5,
     OPTIM_STOP_LOSS_TARGET = 6,
     OPTIM_STOP_CALLBACK = 7,    /* a callback of the caller returned non-zero: see `callback` */
-    OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction: as good as it gets in this precision */
+    OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction, or the method has ended: as good as it gets */
     OPTIM_STOP_NONFINITE = 9    /* the loss is NaN or infinite between steps */
 };
 

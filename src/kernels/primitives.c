@@ -162,11 +162,13 @@ static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
                                              : (bits + random) >> 16;
 }
 
-/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest. */
+/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest, whose fraction is added
+ * to by itself: with the whole units before it the sum would round up, and numbers that f16 has would not stay. */
 static inline uint32_t f16_narrow_random(float value, uint32_t random) {
     const uint32_t bits = bits_of_float(value), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
     const float units = float_of_bits(magnitude < 0x38800000 ? magnitude : 0) * 0x1p24f;
-    const uint32_t subnormal = (uint32_t)(units + (float)random * 0x1p-16f);
+    const uint32_t whole = (uint32_t)units;
+    const uint32_t subnormal = whole + (uint32_t)(units - (float)whole + (float)random * 0x1p-16f);
     const uint32_t normal = (magnitude + (random >> 3) - (112u << 23)) >> 13;
     const uint32_t half = magnitude < 0x38800000 ? subnormal : normal;
     return magnitude >= 0x477FE000 ? f16_narrow(value) : sign | half;

@@ -184,9 +184,16 @@ static void report(run_t *run) {
         interrupt(run, answer);
 }
 
+/* The method has come to its end: it holds loss and gradient, a step asked for nothing, and so will all others. */
+static bool stands_still(const run_t *run, int64_t evaluations) {
+    const bool ends_anyway = run->stop.steps > 0 || run->stop.seconds > 0;
+    return !ends_anyway && run->result.reason == OPTIM_STOP_NONE && run->result.evaluations == evaluations;
+}
+
 static optim_status loop(run_t *run) {
     look(run);
     while (run->result.reason == OPTIM_STOP_NONE) {
+        const int64_t evaluations = run->result.evaluations;
         const optim_status status = step(run);
         if (status == OPTIM_ERR_LINE_SEARCH) {
             run->result.reason = OPTIM_STOP_LINE_SEARCH;
@@ -195,6 +202,8 @@ static optim_status loop(run_t *run) {
         if (status != OPTIM_OK || run->interrupted)
             return status;
         look(run);
+        if (stands_still(run, evaluations))
+            run->result.reason = OPTIM_STOP_LINE_SEARCH;
         if (run->result.reason != OPTIM_STOP_CALLBACK)
             report(run);
     }
