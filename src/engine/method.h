@@ -118,10 +118,10 @@ typedef struct state {
     size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
     double initial;
     const char *initial_option; /* or the value of this option */
+    const char *most;           /* with `whole`: no more than this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
-    bool whole;                 /* numbers: a count or a place, 0 or more, ... */
-    const char *most;           /* ... and no more than this option: what loops and indices rely on, in checkpoints too */
+    bool whole;                 /* numbers: a count or a place, 0 or more; loops and indices rely on it, loading checks it */
     bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
     bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */

@@ -25,7 +25,10 @@ typedef struct game {
     saved_t slot[SLOTS];
 } game_t;
 
-#define OF(...) (const optim_status[]){OPTIM_OK, OPTIM_ERR_NULL, __VA_ARGS__}
+#define OF(...)                                                                                                        \
+    (const optim_status[]) {                                                                                           \
+        OPTIM_OK, OPTIM_ERR_NULL, __VA_ARGS__                                                                          \
+    }
 #define COUNT(...) (sizeof OF(__VA_ARGS__) / sizeof(optim_status))
 /* The call is followed by its checks: statuses besides OK and NULL, and that a failure changed nothing. */
 #define CALL(player, call, ...) called(player, #call, call, &before, OF(__VA_ARGS__), COUNT(__VA_ARGS__))
@@ -53,8 +56,8 @@ static void create(player_t *player, bytes_t *bytes) {
     char *options = entry_text(entry, bytes);
     player_end(player);
     const optim_status status = optim_create(&player->opt, entry->name, options);
-    fuzz_check_status("optim_create", status, OF(OPTIM_ERR_NAME, OPTIM_ERR_OPTION, OPTIM_ERR_VALUE, OPTIM_ERR_DUPLICATE),
-                      COUNT(1, 2, 3, 4));
+    fuzz_check_status("optim_create", status,
+                      OF(OPTIM_ERR_NAME, OPTIM_ERR_OPTION, OPTIM_ERR_VALUE, OPTIM_ERR_DUPLICATE), COUNT(1, 2, 3, 4));
     if ((status == OPTIM_OK) != (player->opt != NULL))
         fuzz_fail("optim_create returned %d and another kind of handle", status);
     player->groups = 1;
@@ -94,8 +97,8 @@ static void add_param(player_t *player, bytes_t *bytes, before_t before) {
     param_t param = param_new(odd % 4, odd % 4, count, bytes_below(bytes, 4));
     const int group = (int)bytes_below(bytes, 4) - (odd > 200), n = odd > 240 ? ndim - 5 : ndim;
     if (!full && CALL(player,
-                      optim_add_param(player->opt, group, odd % 8 == 7 ? NULL : name, dtype, n, dims, param_data(&param),
-                                      odd % 16 == 9 ? NULL : param_grad(&param)),
+                      optim_add_param(player->opt, group, odd % 8 == 7 ? NULL : name, dtype, n, dims,
+                                      param_data(&param), odd % 16 == 9 ? NULL : param_grad(&param)),
                       OPTIM_ERR_ARGUMENT, OPTIM_ERR_DUPLICATE, OPTIM_ERR_SHAPE, OPTIM_ERR_ORDER, OPTIM_ERR_SWAPPED,
                       OPTIM_ERR_SIZE, OPTIM_ERR_NOMEM) == OPTIM_OK) {
         if (odd % 16 == 9) {
@@ -150,8 +153,7 @@ static void get(player_t *player, bytes_t *bytes, before_t before) {
     const int group = (int)bytes_below(bytes, 5) - 2;
     (void)CALL(player, optim_get(player->opt, group, key, values), OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPTION,
                OPTIM_ERR_VALUE);
-    (void)CALL(player,
-               optim_schedule_values(player->opt, group, key, (int64_t)bytes_below(bytes, 9) - 1, 3, values),
+    (void)CALL(player, optim_schedule_values(player->opt, group, key, (int64_t)bytes_below(bytes, 9) - 1, 3, values),
                OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPTION, OPTIM_ERR_VALUE);
 }
 
@@ -327,7 +329,8 @@ static void set_grad_dtype(player_t *player, bytes_t *bytes, before_t before) {
     if (CALL(player, optim_set_grad_dtype(player->opt, param, dtype), OPTIM_ERR_ARGUMENT, OPTIM_ERR_ORDER,
              OPTIM_ERR_OPEN) != OPTIM_OK)
         return;
-    param_t *changed = &player->param[param], moved = param_moved(changed, changed->misalign, changed->grad_block == NULL);
+    param_t *changed = &player->param[param],
+            moved = param_moved(changed, changed->misalign, changed->grad_block == NULL);
     param_t wide = param_new(changed->dtype, dtype, changed->count, changed->misalign);
     free(moved.grad_block);
     moved.grad_block = changed->grad_block == NULL ? NULL : wide.grad_block;
@@ -389,7 +392,7 @@ static void save(game_t *game, player_t *player) {
     *slot = saved_make(player->opt);
     if (slot->status == OPTIM_ERR_VALUE && strstr(optim_error(), "UTF-8") != NULL)
         return;
-    const optim_status wanted = player->opt == NULL            ? OPTIM_ERR_NULL
+    const optim_status wanted = player->opt == NULL        ? OPTIM_ERR_NULL
                                 : player->open != OPTIM_OK ? OPTIM_ERR_OPEN
                                 : player->swapped          ? OPTIM_ERR_SWAPPED
                                                            : OPTIM_OK;
@@ -444,8 +447,8 @@ static void ask(player_t *player, bytes_t *bytes, before_t before) {
 
 static void record(player_t *player, bytes_t *bytes, before_t before) {
     double *log = fuzz_memory(PLAYER_LOG * sizeof *log);
-    if (CALL(player, optim_record_norms(player->opt, (int)bytes_below(bytes, 5) - 1, log, PLAYER_LOG), OPTIM_ERR_ARGUMENT,
-             OPTIM_ERR_OPEN) == OPTIM_OK) {
+    if (CALL(player, optim_record_norms(player->opt, (int)bytes_below(bytes, 5) - 1, log, PLAYER_LOG),
+             OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPEN) == OPTIM_OK) {
         free(player->log);
         player->log = log;
     } else {
@@ -466,10 +469,10 @@ static void describe(bytes_t *bytes) {
     fuzz_check_status("optim_describe_option", one, OF(OPTIM_ERR_ARGUMENT, OPTIM_ERR_NAME), COUNT(1, 2));
     const optim_status other = optim_describe_state(kind, name, i, &state);
     fuzz_check_status("optim_describe_state", other, OF(OPTIM_ERR_ARGUMENT, OPTIM_ERR_NAME), COUNT(1, 2));
-    if (whole == OPTIM_OK && ((one == OPTIM_OK) != (i < description.options) ||
-                              (other == OPTIM_OK) != (i < description.states)))
-        fuzz_fail("%s has %zu options and %zu states; number %zu: %d, %d", name, description.options, description.states,
-                  i, one, other);
+    if (whole == OPTIM_OK &&
+        ((one == OPTIM_OK) != (i < description.options) || (other == OPTIM_OK) != (i < description.states)))
+        fuzz_fail("%s has %zu options and %zu states; number %zu: %d, %d", name, description.options,
+                  description.states, i, one, other);
 }
 
 /* ---- The library's loop ---- */
@@ -505,7 +508,8 @@ static void minimize(player_t *player, bytes_t *bytes, before_t before) {
                       COUNT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
     if (player->opt == NULL)
         return;
-    if (status == OPTIM_OK && result.steps != optim_steps(player->opt) + optim_skipped(player->opt) - before.steps - before.skipped)
+    if (status == OPTIM_OK &&
+        result.steps != optim_steps(player->opt) + optim_skipped(player->opt) - before.steps - before.skipped)
         fuzz_fail("optim_minimize says %d steps", (int)result.steps);
     player->accumulated = player->accumulated && status != OPTIM_OK;
 }
@@ -540,8 +544,8 @@ static void batch(bytes_t *bytes) {
         fuzz_check_status("optim_batch_test", optim_batch_test(made, calls % 2 == 0 ? "norm" : "augmented", &test),
                           OF(OPTIM_ERR_VALUE, OPTIM_ERR_ORDER, OPTIM_ERR_MISMATCH), COUNT(1, 2, 3));
         if (calls % 3 == 0)
-            fuzz_check_status("optim_batch_next", optim_batch_next(made, &size), OF(OPTIM_ERR_ORDER, OPTIM_ERR_NONFINITE),
-                              COUNT(1, 2));
+            fuzz_check_status("optim_batch_next", optim_batch_next(made, &size),
+                              OF(OPTIM_ERR_ORDER, OPTIM_ERR_NONFINITE), COUNT(1, 2));
     }
     optim_batch_destroy(made);
 }
@@ -551,9 +555,9 @@ static void batch(bytes_t *bytes) {
 typedef void move_t(player_t *player, bytes_t *bytes, before_t before);
 
 static void play(game_t *game, player_t *player, size_t which) {
-    static move_t *const MOVES[] = {step, step, step, add_param, add_param, wrap,       set,         get,    schedule, accumulate,
-                                    cancel, reset, output, swap, bind, set_grad_dtype, set_bounds, set_threads, ask,    record,
-                                    minimize, report, add_group};
+    static move_t *const MOVES[] = {
+        step,   step, step, add_param,      add_param,  wrap,        set, get,    schedule, accumulate, cancel,   reset,
+        output, swap, bind, set_grad_dtype, set_bounds, set_threads, ask, record, minimize, report,     add_group};
     enum { MOVE_COUNT = sizeof MOVES / sizeof *MOVES };
     switch (which % (MOVE_COUNT + 7)) {
     case MOVE_COUNT:

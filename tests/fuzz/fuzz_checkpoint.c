@@ -29,9 +29,9 @@ enum { STEPS = 3, LINES = 4 };
 enum { METHOD, WRAPPER, SCHEDULE, LETTERS };
 
 static const optim_status OF_LOAD[] = {
-    OPTIM_OK,          OPTIM_ERR_FORMAT,   OPTIM_ERR_CHECKPOINT, OPTIM_ERR_NOMEM,     OPTIM_ERR_SIZE,
-    OPTIM_ERR_OPTION,  OPTIM_ERR_VALUE,    OPTIM_ERR_NAME,       OPTIM_ERR_DUPLICATE, /* of options and schedules in it */
-    OPTIM_ERR_SHAPE,   OPTIM_ERR_MISMATCH, /* before the first step */
+    OPTIM_OK,         OPTIM_ERR_FORMAT,   OPTIM_ERR_CHECKPOINT, OPTIM_ERR_NOMEM,     OPTIM_ERR_SIZE,
+    OPTIM_ERR_OPTION, OPTIM_ERR_VALUE,    OPTIM_ERR_NAME,       OPTIM_ERR_DUPLICATE, /* of options and schedules in it */
+    OPTIM_ERR_SHAPE,  OPTIM_ERR_MISMATCH,                                            /* before the first step */
 };
 
 /* ---- Handles ---- */
@@ -83,8 +83,10 @@ static bool start(caller_t *caller, char *const line[LINES], int steps) {
         optim_destroy(opt);
         return false;
     }
-    const optim_dtype dtype =
-        has(line, 'd') ? OPTIM_F64 : has(line, 'h') ? OPTIM_BF16 : has(line, 'H') ? OPTIM_F16 : OPTIM_F32;
+    const optim_dtype dtype = has(line, 'd')   ? OPTIM_F64
+                              : has(line, 'h') ? OPTIM_BF16
+                              : has(line, 'H') ? OPTIM_F16
+                                               : OPTIM_F32;
     bool good = caller_start(caller, opt, dtype, group) == OPTIM_OK;
     for (int i = 0; i < steps && good; ++i)
         good = caller_step(caller) == OPTIM_OK && optim_report(opt, 1.0 / (1 + i)) == OPTIM_OK;
@@ -115,7 +117,8 @@ static optim_status load(caller_t *caller, const uint8_t *bytes, size_t size, bo
     fuzz_check_status("loading", status, OF_LOAD, sizeof OF_LOAD / sizeof *OF_LOAD);
     is = saved_make(caller->opt);
     if (status != OPTIM_OK && !saved_same(&was, &is))
-        fuzz_fail("a checkpoint was refused (%d) and the handle changed:\n%.*s\n%.*s", status, (int)was.size, was.bytes + 8, (int)is.size, is.bytes + 8);
+        fuzz_fail("a checkpoint was refused (%d) and the handle changed:\n%.*s\n%.*s", status, (int)was.size,
+                  was.bytes + 8, (int)is.size, is.bytes + 8);
     caller_read(caller, after);
     if (memcmp(before, after, caller_size(caller)) != 0)
         fuzz_fail("loading changed the parameters");

@@ -17,8 +17,8 @@
 
 enum { MOST_LINES = 6 };
 
-static const optim_status OF_TEXT[] = {OPTIM_OK,         OPTIM_ERR_NAME,      OPTIM_ERR_OPTION,
-                                       OPTIM_ERR_VALUE,  OPTIM_ERR_DUPLICATE, OPTIM_ERR_MISMATCH};
+static const optim_status OF_TEXT[] = {OPTIM_OK,        OPTIM_ERR_NAME,      OPTIM_ERR_OPTION,
+                                       OPTIM_ERR_VALUE, OPTIM_ERR_DUPLICATE, OPTIM_ERR_MISMATCH};
 enum { OF_TEXT_COUNT = sizeof OF_TEXT / sizeof *OF_TEXT };
 
 /* ---- Accepted values ---- */

@@ -93,7 +93,8 @@ static bool has_large_numbers(const char *text) {
     int digits = 0;
     for (; *text != '\0'; ++text) {
         digits = *text >= '0' && *text <= '9' ? digits + 1 : 0;
-        if (digits > 6 || ((*text == 'e' || *text == 'E') && text[1] != '\0' && strchr("+-0123456789", text[1]) != NULL))
+        if (digits > 6 ||
+            ((*text == 'e' || *text == 'E') && text[1] != '\0' && strchr("+-0123456789", text[1]) != NULL))
             return true;
     }
     return false;

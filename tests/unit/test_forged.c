@@ -142,10 +142,11 @@ static void check_refused_by_both(const char *algorithm, const char *options, im
 static void places_and_counts_stay_within(void **state) {
     (void)state;
     static const char OPTIONS[] = "history=2,line_search=none,lr=0.1";
-    static const char *const WRONG[][3] = {
-        {"\"next\":[\"1\"]", "\"next\":[\"3\"]", "lbfgs.next"},      {"\"next\":[\"1\"]", "\"next\":[\"-1\"]", "lbfgs.next"},
-        {"\"next\":[\"1\"]", "\"next\":[\"0.5\"]", "lbfgs.next"},    {"\"next\":[\"1\"]", "\"next\":[\"nan\"]", "lbfgs.next"},
-        {"\"pairs\":[\"2\"]", "\"pairs\":[\"1e10\"]", "lbfgs.pairs"}};
+    static const char *const WRONG[][3] = {{"\"next\":[\"1\"]", "\"next\":[\"3\"]", "lbfgs.next"},
+                                           {"\"next\":[\"1\"]", "\"next\":[\"-1\"]", "lbfgs.next"},
+                                           {"\"next\":[\"1\"]", "\"next\":[\"0.5\"]", "lbfgs.next"},
+                                           {"\"next\":[\"1\"]", "\"next\":[\"nan\"]", "lbfgs.next"},
+                                           {"\"pairs\":[\"2\"]", "\"pairs\":[\"1e10\"]", "lbfgs.pairs"}};
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; ++i) {
         model_t m;
         model_open(&m, "lbfgs", OPTIONS, 4); /* three pairs */
@@ -206,8 +207,9 @@ static void an_option_follows_one_schedule(void **state) {
     model_steps(&m, 1);
     image_t image = save(m.opt);
     optim_destroy(m.opt);
-    forge(&image, ONE, "\"schedules\":[{\"layer\":0,\"group\":0,\"option\":\"lr\",\"name\":\"constant\",\"options\":\"\","
-                       "\"state\":[]},{");
+    forge(&image, ONE,
+          "\"schedules\":[{\"layer\":0,\"group\":0,\"option\":\"lr\",\"name\":\"constant\",\"options\":\"\","
+          "\"state\":[]},{");
     check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "two schedules");
 }
 
@@ -224,9 +226,12 @@ static void a_late_refusal_leaves_no_trace(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(places_and_counts_stay_within), cmocka_unit_test(counts_in_arrays_stay_within),
-        cmocka_unit_test(counters_can_go_on),            cmocka_unit_test(a_count_without_a_sum_is_none),
-        cmocka_unit_test(an_option_follows_one_schedule), cmocka_unit_test(a_late_refusal_leaves_no_trace),
+        cmocka_unit_test(places_and_counts_stay_within),
+        cmocka_unit_test(counts_in_arrays_stay_within),
+        cmocka_unit_test(counters_can_go_on),
+        cmocka_unit_test(a_count_without_a_sum_is_none),
+        cmocka_unit_test(an_option_follows_one_schedule),
+        cmocka_unit_test(a_late_refusal_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,6 +236,25 @@ static void test_sum(void **state) {
 
 /* ---- Random numbers ---- */
 
+/* Numbers that the format has stay what they are, whatever is drawn: above all f16's below its normal range. */
+static void test_rounding_at_random_keeps_its_numbers(void **state) {
+    (void)state;
+    static const optim_dtype HALVES[] = {OPTIM_BF16, OPTIM_F16};
+    enum { BELOW = 2048, KEYS = 64 };
+    float values[BELOW];
+    uint16_t got[BELOW];
+    for (const level_t *level = levels(); level->primitives != NULL; ++level)
+        for (size_t k = 0; k < 2; ++k)
+            for (uint64_t key = 1; key <= KEYS; ++key) {
+                for (size_t i = 0; i < BELOW; ++i)
+                    values[i] = (float)half_widen(HALVES[k], (uint16_t)i);
+                level->primitives->store_random(HALVES[k], BELOW, values, word_at(key), 0, got);
+                for (size_t i = 0; i < BELOW; ++i)
+                    if (got[i] != i)
+                        fail_msg("%s: %s %04zx became %04x", level->name, element_name(HALVES[k]), i, got[i]);
+            }
+}
+
 static void test_random(void **state) {
     (void)state;
     /* the sequence that the generator's authors publish for seed 1234567 */
@@ -308,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_conversion_between_guards),
         cmocka_unit_test(test_conversion_unaligned),
         cmocka_unit_test(test_sum),
+        cmocka_unit_test(test_rounding_at_random_keeps_its_numbers),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_methods_between_guards),
     };

@@ -39,6 +39,19 @@ static void test_evaluations(void **state) {
     caller_close(&c);
 }
 
+/* A method that has converged asks for no evaluations any more: their number is never reached, and it ends all the same. */
+static void test_evaluations_that_never_come(void **state) {
+    (void)state;
+    caller_t c;
+    caller_open(&c, "lbfgs", NULL, &TENSORS, "quadratic");
+    optim_stop stop = stop_new(&c);
+    stop.evaluations = 100000;
+    const optim_result result = minimize(&c, &stop, OPTIM_STOP_LINE_SEARCH);
+    assert_in_range(result.evaluations, 2, 1000);
+    assert_true(result.loss == rig_value(c.rig));
+    caller_close(&c);
+}
+
 static void test_seconds(void **state) {
     (void)state;
     caller_t c;
@@ -221,6 +234,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_evaluations),
+        cmocka_unit_test(test_evaluations_that_never_come),
         cmocka_unit_test(test_seconds),
         cmocka_unit_test(test_gradient_norm),
         cmocka_unit_test(test_gradient_norm_at_start),

@@ -237,10 +237,17 @@ static void test_line_search(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),       cmocka_unit_test(test_closed),           cmocka_unit_test(test_open),
-        cmocka_unit_test(test_hvp_ids),     cmocka_unit_test(test_swapped),          cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_mismatch),    cmocka_unit_test(test_nonfinite),        cmocka_unit_test(test_domain),
-        cmocka_unit_test(test_line_search), cmocka_unit_test(test_states_by_option),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_closed),
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_hvp_ids),
+        cmocka_unit_test(test_swapped),
+        cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_mismatch),
+        cmocka_unit_test(test_nonfinite),
+        cmocka_unit_test(test_domain),
+        cmocka_unit_test(test_line_search),
+        cmocka_unit_test(test_states_by_option),
         cmocka_unit_test(test_swapped_before_the_first_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

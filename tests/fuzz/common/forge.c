@@ -50,10 +50,8 @@ static void list_nodes(nodes_t *nodes, node_t here) {
     if (nodes->count == MOST_NODES)
         return;
     nodes->node[nodes->count++] = here;
-    json_object_foreach(here.value, key, value)
-        list_nodes(nodes, (node_t){here.value, key, 0, value});
-    json_array_foreach(here.value, index, value)
-        list_nodes(nodes, (node_t){here.value, NULL, index, value});
+    json_object_foreach(here.value, key, value) list_nodes(nodes, (node_t){here.value, key, 0, value});
+    json_array_foreach(here.value, index, value) list_nodes(nodes, (node_t){here.value, NULL, index, value});
 }
 
 static node_t pick(json_t *root, bytes_t *bytes) {
@@ -92,12 +90,50 @@ static json_t *nested(size_t depth) {
     return value;
 }
 
-static const char *const TEXTS[] = {
-    "nan",  "inf",   "-inf", "-1",    "0",     "1",      "2",    "0.5",         "3",         "-0",    "7",
-    "1e10", "1e300", "1e19", "1e999", "0x10",  "1e-320", "",     "4294967296",  "1,5",       "F64",   "U8",
-    "BF16", "F32",   "I64",  "lr",    "adamw", "sgd",    "ema",  "steps=1",     "constant",  "chain", "9223372036854775807",
-    "inf ", "1.5",   "100",  "1000",  "1e8",   "255",    "true", "__metadata__", "window=99", "\xC3\xA4",
-    "children=constant;linear"};
+static const char *const TEXTS[] = {"nan",
+                                    "inf",
+                                    "-inf",
+                                    "-1",
+                                    "0",
+                                    "1",
+                                    "2",
+                                    "0.5",
+                                    "3",
+                                    "-0",
+                                    "7",
+                                    "1e10",
+                                    "1e300",
+                                    "1e19",
+                                    "1e999",
+                                    "0x10",
+                                    "1e-320",
+                                    "",
+                                    "4294967296",
+                                    "1,5",
+                                    "F64",
+                                    "U8",
+                                    "BF16",
+                                    "F32",
+                                    "I64",
+                                    "lr",
+                                    "adamw",
+                                    "sgd",
+                                    "ema",
+                                    "steps=1",
+                                    "constant",
+                                    "chain",
+                                    "9223372036854775807",
+                                    "inf ",
+                                    "1.5",
+                                    "100",
+                                    "1000",
+                                    "1e8",
+                                    "255",
+                                    "true",
+                                    "__metadata__",
+                                    "window=99",
+                                    "\xC3\xA4",
+                                    "children=constant;linear"};
 static const json_int_t INTEGERS[] = {0,
                                       1,
                                       -1,
@@ -158,7 +194,7 @@ static void rename_key(node_t node, const char *key) {
     (void)json_object_set_new(node.parent, key, value);
 }
 
-static void delete(node_t node) {
+static void delete (node_t node) {
     if (json_is_object(node.parent))
         (void)json_object_del(node.parent, node.key);
     else if (json_is_array(node.parent))
@@ -176,7 +212,7 @@ static void extend(node_t node, node_t with) {
 }
 
 static void edit_data(forge_t *forge, bytes_t *bytes) {
-    static const double DOUBLES[] = {0,    1,     -1,   2,        3,         0.5,     1e10,    -1e10,
+    static const double DOUBLES[] = {0,    1,     -1,   2,        3,         0.5,         1e10,   -1e10,
                                      1e19, 1e300, 1e-9, INFINITY, -INFINITY, (double)NAN, 0x1p31, 0x1p63};
     const double value = DOUBLES[bytes_below(bytes, sizeof DOUBLES / sizeof *DOUBLES)];
     const float single = (float)value;
@@ -189,7 +225,8 @@ static void edit_data(forge_t *forge, bytes_t *bytes) {
 static void resize_data(forge_t *forge, bytes_t *bytes) {
     const size_t by = bytes_one(bytes);
     const bool grows = bytes_one(bytes) % 2 == 0;
-    const size_t size = grows ? forge->data_size + by : forge->data_size - (by < forge->data_size ? by : forge->data_size);
+    const size_t size =
+        grows ? forge->data_size + by : forge->data_size - (by < forge->data_size ? by : forge->data_size);
     uint8_t *data = fuzz_memory(size);
     memset(data, 0, size);
     memcpy(data, forge->data, size < forge->data_size ? size : forge->data_size);

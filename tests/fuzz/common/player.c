@@ -127,7 +127,8 @@ void player_multiply(player_t *player, unsigned pattern) {
             fuzz_fail("a product is asked for, but there is no place for parameter %d", k);
         for (size_t i = 0; i < param->count; ++i)
             element_write(dtype, product, i,
-                          pattern % 10 == 2 ? (double)NAN : (1 + (double)(pattern % 3)) * element_read(dtype, direction, i));
+                          pattern % 10 == 2 ? (double)NAN
+                                            : (1 + (double)(pattern % 3)) * element_read(dtype, direction, i));
     }
 }
 
