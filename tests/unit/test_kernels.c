@@ -240,7 +240,7 @@ static void test_sum(void **state) {
 static void test_rounding_at_random_keeps_its_numbers(void **state) {
     (void)state;
     static const optim_dtype HALVES[] = {OPTIM_BF16, OPTIM_F16};
-    enum { BELOW = 2048, KEYS = 64 };
+    enum { BELOW = 2048, KEYS = 1024 };
     float values[BELOW];
     uint16_t got[BELOW];
     for (const level_t *level = levels(); level->primitives != NULL; ++level)

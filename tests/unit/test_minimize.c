@@ -45,6 +45,7 @@ static void test_evaluations_that_never_come(void **state) {
     caller_t c;
     caller_open(&c, "lbfgs", NULL, &TENSORS, "quadratic");
     optim_stop stop = stop_new(&c);
+    stop.steps = 0;
     stop.evaluations = 100000;
     const optim_result result = minimize(&c, &stop, OPTIM_STOP_STALLED);
     assert_in_range(result.evaluations, 2, 1000);
