@@ -18,7 +18,7 @@ static const char HELP[] =
     "      --schedule \"name:k=v\"  drives lr by a schedule; its clock counts steps\n"
     "      --matrix-split \"k=v\"   options of a second group that holds the biases, for example algorithm=adamw,lr=1e-2\n"
     "      --split-head           puts the last layer's weights into that group too\n"
-    "  -e, --epochs N             passes over the training images, or steps with --batch 0 (10)\n"
+    "  -e, --epochs N             passes over the training images, or steps with --batch 0 (20)\n"
     "  -b, --batch N              images a step, 0: all of them, as line searches need (64)\n"
     "      --hidden N             hidden units (64)\n"
     "      --seed N               of the first weights and the mini-batches (1)\n"
@@ -145,7 +145,7 @@ static int apply(settings_t *s, int option, char *text) {
 }
 
 int settings_parse(settings_t *settings, int argc, char **argv) {
-    *settings = (settings_t){.method = "adamw", .epochs = 10, .batch = 64, .hidden = 64, .seed = 1, .data = DIGITS_CSV};
+    *settings = (settings_t){.method = "adamw", .epochs = 20, .batch = 64, .hidden = 64, .seed = 1, .data = DIGITS_CSV};
     int option;
     while ((option = getopt_long(argc, argv, "m:o:w:e:b:h", OPTIONS, NULL)) != -1) {
         const int status = apply(settings, option, optarg);

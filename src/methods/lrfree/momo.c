@@ -45,10 +45,7 @@ enum { FBAR, GAMMA, LOWER, TAU, SHARED, M, D = M, V };
     [LOWER] = {"lb", "use_fstar: estimate of the lower bound", PER_METHOD, KEPT, .initial_option = "lb"},              \
     [TAU] = {"tau", "step size", PER_METHOD, WITHIN_STEP}, [SHARED] = SHARED_LR_ROW
 static const state_t MOMO_STATE[] = {
-    NUMBER_ROWS,
-    [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT},
-    {0},
-};
+    NUMBER_ROWS, [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT}, {0}};
 static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
