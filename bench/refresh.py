@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 INDENT = "    "
-BLOCK = re.compile(r"^    \$ (?P<command>.*)\n(?P<output>(?:    .*\n|\n(?=    ))*)", re.MULTILINE)
+BLOCK = re.compile(r"^    \$ (?P<command>.*)\n(?P<output>(?:    (?!\$ ).*\n|\n(?=    (?!\$ )))*)", re.MULTILINE)
 
 
 def run(command, build):
