@@ -13,6 +13,10 @@ bytes(method) = method eq "adamw" ? 28 : 20
 row(threads) = strcol(1) eq "huge" && $6 == threads
 peer(name, threads) = strcol(1) eq "huge" && strcol(3) eq name && $6 == threads ? $8 : NaN
 
+# Points that fall together share a label.
+label(method) = method eq "sgd:momentum=0.9" ? "momentum, adagrad, rmsprop, lion" : method eq "adamw" ? "adam, adamw" : \
+                strstrt("adagrad rmsprop lion adam", method) > 0 ? "" : method
+
 set xlabel "bytes that must move for an element"
 set ylabel "ns an element"
 set xrange [0:48]
@@ -26,7 +30,7 @@ do for [threads in panels == 2 ? sprintf("%d %d", threads_min, threads_max) : sp
     set title sprintf("50 million float32 elements, %d thread%s", n, n > 1 ? "s" : "")
     plot step skip 1 using 12:(row(n) ? $15 / $4 : NaN) with points pointtype 2 pointsize 1.5 linecolor "gray40" title "bare traffic", \
          step skip 1 using 12:(row(n) ? $11 : NaN) with points pointtype 7 pointsize 1 linecolor "#0060ad" title "libgradopt", \
-         step skip 1 using ($12 + 0.6):(row(n) ? $11 : NaN):2 with labels left font ",9" textcolor "#0060ad" notitle, \
+         step skip 1 using ($12 + 0.6):(row(n) ? $11 : NaN):(label(strcol(2))) with labels left font ",9" textcolor "#0060ad" notitle, \
          for [name in names] peers skip 1 \
              using (bytes(strcol(2)) - 0.6):(peer(name, n)) with points pointsize 1.3 title name
 }
