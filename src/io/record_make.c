@@ -59,8 +59,9 @@ static json_t *options_of(const layer_t *layer, int group) {
 /* Whether a group has something of its own in the layer: options, or numbers where the options are shared. */
 static bool has_group(const layer_t *layer, int group) {
     bool has = layer->values[group].base != NULL;
-    for (size_t k = 0; !has && layer_covers(layer, group) && k < layer->states; ++k)
-        has = layer->method->states[k].shape == PER_GROUP && state_is_kept(&layer->method->states[k]);
+    const state_t *state = layer->method->states; /* its table, which is there before any memory is */
+    for (; !has && layer_covers(layer, group) && state != NULL && state->name != NULL; ++state)
+        has = state->shape == PER_GROUP && state_is_kept(state);
     return has;
 }
 

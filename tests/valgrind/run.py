@@ -13,6 +13,8 @@ import time
 
 FOLDERS = ("abi", "checkpoint", "golden", "property", "unit")
 LEFT_OUT = {
+    "checkpoint/test_background": "forks: in the child nobody holds what the parent's other threads did",
+    "unit/test_threads": "forks, likewise",
     "property/test_figures": "takes as long as all others together, in the same code",
     "unit/test_levels": "looks for levels above the one that memcheck allows",
 }
