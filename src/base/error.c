@@ -2,33 +2,21 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 
 /* The library's only state outside handles: what went wrong last in this thread. */
 static _Thread_local char last[ERROR_TEXT];
 
-/* Bytes of the UTF-8 character that `text` begins with; 0 if there is none. */
-static size_t character(const unsigned char *text) {
-    const unsigned char c = text[0];
-    const size_t length = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    if (length > 1) { /* neither longer than need be, nor a surrogate, nor beyond the last one */
-        const unsigned char lowest = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
-        const unsigned char highest = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
-        if (text[1] < lowest || text[1] > highest)
-            return 0;
-    }
-    for (size_t i = 2; i < length; ++i)
-        if ((text[i] & 0xC0) != 0x80)
-            return 0;
-    return length;
-}
-
 /* A sentence quotes what the caller gave, perhaps cut off: what is no character, or would control a terminal, becomes '?'. */
-static void make_printable(unsigned char *text) {
-    for (size_t length; *text != '\0'; text += length) {
-        length = character(text);
-        if (length == 0 || *text < 0x20 || *text == 0x7F) {
+static void make_printable(char *text) {
+    const char *end = text + strlen(text);
+    for (size_t length; text < end; text += length) {
+        const unsigned char first = (unsigned char)*text;
+        length = utf8_length(text, (size_t)(end - text));
+        if (length == 0 || first < 0x20 || first == 0x7F) {
             *text = '?';
             length = 1;
         }
@@ -42,7 +30,7 @@ void error_text(const char *format, ...) {
     (void)vsnprintf(last, sizeof last, format, arguments);
     number_locale_leave(before);
     va_end(arguments);
-    make_printable((unsigned char *)last);
+    make_printable(last);
 }
 
 const char *optim_error(void) {

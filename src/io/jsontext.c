@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "base/utf8.h"
 
 /* ---- Writing ---- */
 
@@ -39,30 +40,10 @@ char *jsontext_make(const json_t *json, size_t flags) {
 
 /* ---- Characters ---- */
 
-/* Bytes of the UTF-8 sequence that begins at `at`; 0: none does. */
-static size_t sequence_length(const char *at, const char *end) {
-    const unsigned char first = (unsigned char)*at;
-    const size_t length = first < 0x80   ? 1
-                          : first < 0xC2 ? 0
-                          : first < 0xE0 ? 2
-                          : first < 0xF0 ? 3
-                          : first < 0xF5 ? 4
-                                         : 0;
-    if (length > (size_t)(end - at))
-        return 0;
-    for (size_t i = 1; i < length; ++i)
-        if (((unsigned char)at[i] & 0xC0) != 0x80)
-            return 0;
-    const unsigned char second = length > 1 ? (unsigned char)at[1] : 0;
-    const bool too_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
-    const bool surrogate = first == 0xED && second >= 0xA0, too_large = first == 0xF4 && second >= 0x90;
-    return too_long || surrogate || too_large ? 0 : length;
-}
-
 bool jsontext_can_hold(const char *text) {
     const char *end = text + strlen(text);
     for (size_t length; text < end; text += length)
-        if ((length = sequence_length(text, end)) == 0)
+        if ((length = utf8_length(text, (size_t)(end - text))) == 0)
             return false;
     return true;
 }
@@ -160,7 +141,8 @@ static const char *read_string(reader_t *reader) {
                 return NULL;
             continue;
         }
-        const size_t length = (unsigned char)*reader->at < 0x20 ? 0 : sequence_length(reader->at, reader->end);
+        const size_t length =
+            (unsigned char)*reader->at < 0x20 ? 0 : utf8_length(reader->at, (size_t)(reader->end - reader->at));
         if (length == 0)
             return NULL;
         memcpy(to, reader->at, length);

@@ -44,15 +44,15 @@ static double own_value(const scheduled_t *scheduled, double base, double t) {
     return off ? base : schedule_value(scheduled->run, base, t);
 }
 
-/* The plan was made when nothing drove a momentum of 0. */
+/* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked in
+ * every step. */
 static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
     const layer_t *layer = scheduled->layer;
     const int state = hanging_state(layer, scheduled->momentum);
-    bool lacks = false;
     for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
-        lacks = lacks || (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0 &&
-                          layer->slot[i * layer->states + (size_t)state].at == NULL);
-    return lacks;
+        if (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0)
+            return layer->slot[i * layer->states + (size_t)state].at == NULL;
+    return false;
 }
 
 /* A negative momentum, which some methods take, is left alone. */
