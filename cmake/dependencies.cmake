@@ -1,5 +1,4 @@
-# gradopt_dependencies: OpenMP, a BLAS with <cblas.h>, Jansson (JSON of checkpoints), xxHash (their checksums, a header
-# alone), threads, and m.
+# gradopt_dependencies: OpenMP, a BLAS with <cblas.h>, xxHash (checksums of checkpoints, a header alone), threads, and m.
 # GRADOPT_STATIC_LIBS: the same as linker flags, for those who link the installed libgradopt.a.
 if(NOT DEFINED BLA_VENDOR AND NOT DEFINED ENV{BLA_VENDOR})
     set(BLA_VENDOR OpenBLAS)
@@ -9,18 +8,15 @@ find_package(OpenMP REQUIRED COMPONENTS C)
 find_path(CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas openblas-pthread REQUIRED)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
-find_library(JANSSON_LIBRARY jansson REQUIRED)
-find_path(JANSSON_INCLUDE_DIR jansson.h REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 add_library(gradopt_dependencies INTERFACE)
 target_include_directories(gradopt_dependencies SYSTEM INTERFACE
-                           "${CBLAS_INCLUDE_DIR}" "${JANSSON_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
-target_link_libraries(gradopt_dependencies INTERFACE OpenMP::OpenMP_C BLAS::BLAS "${JANSSON_LIBRARY}" Threads::Threads
-                                                     m)
+                           "${CBLAS_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
+target_link_libraries(gradopt_dependencies INTERFACE OpenMP::OpenMP_C BLAS::BLAS Threads::Threads m)
 
 set(GRADOPT_STATIC_LIBS -fopenmp)
-foreach(library IN LISTS BLAS_LIBRARIES JANSSON_LIBRARY)
+foreach(library IN LISTS BLAS_LIBRARIES)
     if(IS_ABSOLUTE "${library}")
         cmake_path(GET library PARENT_PATH folder)
         cmake_path(GET library STEM name)

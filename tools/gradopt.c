@@ -35,38 +35,38 @@ static void print_text(const char *text) {
             putchar(*text);
 }
 
-static const char *string_of(const json_t *json) {
-    const char *text = json_string_value(json);
+static const char *string_of(const jsontree_t *json) {
+    const char *text = jsontree_text(json);
     return text == NULL ? "?" : text;
 }
 
-static const char *text_of(const json_t *object, const char *key) {
-    return string_of(json_object_get(object, key));
+static const char *text_of(const jsontree_t *object, const char *key) {
+    return string_of(jsontree_get(object, key));
 }
 
-static json_int_t count_of(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
+static int64_t count_of(const jsontree_t *object, const char *key) {
+    return jsontree_integer(jsontree_get(object, key));
 }
 
-static void print_shape(const json_t *shape) {
+static void print_shape(const jsontree_t *shape) {
     printf("[");
-    for (size_t i = 0; i < json_array_size(shape); ++i)
-        printf("%s%" JSON_INTEGER_FORMAT, i == 0 ? "" : ", ", json_integer_value(json_array_get(shape, i)));
+    for (size_t i = 0; i < jsontree_items(shape); ++i)
+        printf("%s%" PRId64, i == 0 ? "" : ", ", jsontree_integer(jsontree_at(shape, i)));
     printf("]");
 }
 
 /* The numbers of a list, or one text. */
-static void print_value(const json_t *value) {
-    if (json_is_string(value))
-        print_text(json_string_value(value));
-    for (size_t i = 0; i < json_array_size(value); ++i) {
+static void print_value(const jsontree_t *value) {
+    if (jsontree_is(value, JSONTREE_TEXT))
+        print_text(jsontree_text(value));
+    for (size_t i = 0; i < jsontree_items(value); ++i) {
         printf("%s", i == 0 ? "" : ";");
-        print_text(string_of(json_array_get(value, i)));
+        print_text(string_of(jsontree_at(value, i)));
     }
 }
 
 /* Whether an option of the engine stands as it does when nobody sets it. */
-static bool is_default(const char *key, const json_t *value) {
+static bool is_default(const char *key, const jsontree_t *value) {
     optim_option option = {.size = sizeof option};
     for (size_t i = 0; optim_describe_option(OPTIM_ENGINE, "engine", i, &option) == OPTIM_OK; ++i) {
         char text[64];
@@ -85,16 +85,15 @@ static bool is_default(const char *key, const json_t *value) {
 }
 
 /* " key=value ..."; of the engine's options only those that somebody has set. */
-static void print_pairs(const char *title, const json_t *pairs, bool engine) {
-    const char *key;
-    json_t *value;
+static void print_pairs(const char *title, const jsontree_t *pairs, bool engine) {
     bool begun = false;
-    json_object_foreach((json_t *)(uintptr_t)pairs, key, value) {
-        if (engine && is_default(key, value))
+    for (size_t i = 0; i < jsontree_members(pairs); ++i) {
+        const jsontree_t *value = &pairs->is.items[i];
+        if (engine && is_default(value->key, value))
             continue;
         printf("%s", begun ? " " : title);
         begun = true;
-        print_text(key);
+        print_text(value->key);
         printf("=");
         print_value(value);
     }
@@ -102,74 +101,69 @@ static void print_pairs(const char *title, const json_t *pairs, bool engine) {
         printf("\n");
 }
 
-static void print_layer(const json_t *layer) {
-    const char *group;
-    json_t *value;
+static void print_layer(const jsontree_t *layer) {
+    const jsontree_t *groups = jsontree_get(layer, "groups");
     char title[160];
     const bool engine = strcmp(text_of(layer, "name"), "engine") == 0;
     (void)snprintf(title, sizeof title, "%.64s: ", text_of(layer, "name"));
-    print_pairs(title, json_object_get(layer, "numbers"), false);
-    json_object_foreach(json_object_get(layer, "groups"), group, value) {
-        (void)snprintf(title, sizeof title, "%.64s, group %.16s: ", text_of(layer, "name"), group);
-        print_pairs(title, json_object_get(value, "options"), engine);
-        print_pairs(title, json_object_get(value, "numbers"), false);
+    print_pairs(title, jsontree_get(layer, "numbers"), false);
+    for (size_t i = 0; i < jsontree_members(groups); ++i) {
+        const jsontree_t *value = &groups->is.items[i];
+        (void)snprintf(title, sizeof title, "%.64s, group %.16s: ", text_of(layer, "name"), value->key);
+        print_pairs(title, jsontree_get(value, "options"), engine);
+        print_pairs(title, jsontree_get(value, "numbers"), false);
     }
 }
 
-static void print_schedule(const json_t *schedule) {
+static void print_schedule(const jsontree_t *schedule) {
     printf("schedule of ");
     print_text(text_of(schedule, "option"));
-    printf(" in group %" JSON_INTEGER_FORMAT ": ", count_of(schedule, "group"));
+    printf(" in group %" PRId64 ": ", count_of(schedule, "group"));
     print_text(text_of(schedule, "name"));
     printf("(");
     print_text(text_of(schedule, "options"));
     printf(")");
-    if (json_array_size(json_object_get(schedule, "state")) > 0) {
+    if (jsontree_items(jsontree_get(schedule, "state")) > 0) {
         printf(", has learned ");
-        print_value(json_object_get(schedule, "state"));
+        print_value(jsontree_get(schedule, "state"));
     }
     printf("\n");
 }
 
-static void print_parameters(const json_t *record) {
-    const char *name;
-    json_t *value;
-    const json_t *groups = json_object_get(record, "groups");
-    json_object_foreach(json_object_get(record, "parameters"), name, value) {
+static void print_parameters(const jsontree_t *record) {
+    const jsontree_t *groups = jsontree_get(record, "groups"), *parameters = jsontree_get(record, "parameters");
+    for (size_t i = 0; i < jsontree_members(parameters); ++i) {
+        const jsontree_t *value = &parameters->is.items[i];
         printf("parameter ");
-        print_text(name);
+        print_text(value->key);
         printf(" ");
         print_text(text_of(value, "dtype"));
         printf(" ");
-        print_shape(json_object_get(value, "shape"));
-        printf(" in group %" JSON_INTEGER_FORMAT " (", count_of(value, "group"));
-        print_text(string_of(json_array_get(groups, (size_t)count_of(value, "group"))));
+        print_shape(jsontree_get(value, "shape"));
+        printf(" in group %" PRId64 " (", count_of(value, "group"));
+        print_text(string_of(jsontree_at(groups, (size_t)count_of(value, "group"))));
         printf(")\n");
     }
 }
 
-static void print_record(const json_t *record) {
-    size_t i;
-    const json_t *each;
-    printf("written by libgradopt %s, format %" JSON_INTEGER_FORMAT "\n", text_of(record, "library"),
-           count_of(record, "format"));
-    printf("after %" JSON_INTEGER_FORMAT " steps, %" JSON_INTEGER_FORMAT " skipped, %" JSON_INTEGER_FORMAT
-           " random numbers drawn%s\n\n",
+static void print_record(const jsontree_t *record) {
+    const jsontree_t *wrappers = jsontree_get(record, "wrappers"), *layers = jsontree_get(record, "layers"),
+                     *schedules = jsontree_get(record, "schedules");
+    printf("written by libgradopt %s, format %" PRId64 "\n", text_of(record, "library"), count_of(record, "format"));
+    printf("after %" PRId64 " steps, %" PRId64 " skipped, %" PRId64 " random numbers drawn%s\n\n",
            count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
-           json_is_true(json_object_get(record, "planned")) ? "" : "; before there is any state");
+           jsontree_is(jsontree_get(record, "planned"), JSONTREE_TRUE) ? "" : "; before there is any state");
     print_parameters(record);
     printf("\nwrappers, from the inside:");
-    json_array_foreach(json_object_get(record, "wrappers"), i, each) {
+    for (size_t i = 0; i < jsontree_items(wrappers); ++i) {
         printf(" ");
-        print_text(string_of(each));
+        print_text(string_of(jsontree_at(wrappers, i)));
     }
-    printf("%s\n", json_array_size(json_object_get(record, "wrappers")) == 0 ? " none" : "");
-    json_array_foreach(json_object_get(record, "layers"), i, each) {
-        print_layer(each);
-    }
-    json_array_foreach(json_object_get(record, "schedules"), i, each) {
-        print_schedule(each);
-    }
+    printf("%s\n", jsontree_items(wrappers) == 0 ? " none" : "");
+    for (size_t i = 0; i < jsontree_items(layers); ++i)
+        print_layer(jsontree_at(layers, i));
+    for (size_t i = 0; i < jsontree_items(schedules); ++i)
+        print_schedule(jsontree_at(schedules, i));
     printf("\n");
 }
 
@@ -190,13 +184,13 @@ static bool verify(source_t *source, const safetensors_entry_t *entry, const cha
     return wanted != NULL && strcmp(found, wanted) == 0;
 }
 
-static int print_arrays(const safetensors_t *file, source_t *source, const json_t *record) {
+static int print_arrays(const safetensors_t *file, source_t *source, const jsontree_t *record) {
     int status = SOUND;
     size_t bytes = 0;
     for (size_t i = 0; i < file->count; ++i) {
         const safetensors_entry_t *entry = &file->entries[i];
         const bool sound =
-            verify(source, entry, json_string_value(json_object_get(json_object_get(record, "sums"), entry->name)));
+            verify(source, entry, jsontree_text(jsontree_get(jsontree_get(record, "sums"), entry->name)));
         printf("array ");
         print_text(entry->name);
         printf(" %s ", entry->dtype);
@@ -214,15 +208,15 @@ static int refuse(const char *path, const char *why) {
     return DAMAGED;
 }
 
-static int inspect_record(const char *path, const safetensors_t *file, source_t *source, const json_t *record) {
+static int inspect_record(const char *path, const safetensors_t *file, source_t *source, const jsontree_t *record) {
     if (file->text == NULL)
         return refuse(path, "is a safetensors file, but not a checkpoint of libgradopt");
     if (!file->is_whole)
         return refuse(path, "is DAMAGED: the checksum of its header is wrong");
-    if (!json_is_object(record))
+    if (!jsontree_is(record, JSONTREE_OBJECT))
         return refuse(path, "is not a checkpoint that can be read: its record is malformed");
     if (count_of(record, "format") > RECORD_FORMAT) {
-        fprintf(stderr, "%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know\n", path,
+        fprintf(stderr, "%s has format %" PRId64 ", which this gradopt (%s) does not know\n", path,
                 count_of(record, "format"), optim_version());
         return DAMAGED;
     }
@@ -243,9 +237,10 @@ static int inspect(const char *path) {
     if (safetensors_read(&file, &source.source) != OPTIM_OK)
         fprintf(stderr, "%s\n", optim_error());
     else {
-        json_t *record = file.text == NULL ? NULL : json_loads(file.text, JSON_REJECT_DUPLICATES, NULL);
+        bool no_memory = false;
+        jsontree_t *record = file.text == NULL ? NULL : jsontree_read(file.text, strlen(file.text), &no_memory);
         status = inspect_record(path, &file, &source.source, record);
-        json_decref(record);
+        jsontree_free(record);
         safetensors_free(&file);
     }
     file_close(&source);

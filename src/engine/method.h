@@ -22,6 +22,7 @@ enum {
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
     METHOD_SCALARS = 256,   /* bytes of what prepare fills */
+    TENSOR_DIMS = 64,       /* dimensions; more is no tensor but an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */

@@ -35,21 +35,30 @@ static uint64_t sum_of(const piece_t *piece) {
     return XXH3_64bits_digest(&state);
 }
 
-/* The header's entries, and the record completed by the arrays' checksums; *end is how many bytes they take. */
-static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record, size_t *end) {
-    json_t *sums = json_object();
-    *end = 0;
-    bool made = sums != NULL;
-    for (size_t i = 0; made && i < pieces->count; ++i) {
-        const piece_t *piece = &pieces->piece[i];
+/* The end of the record: the arrays' checksums. */
+static void end_record(jsontext_t *record, const pieces_t *pieces, bool with_sums) {
+    jsontext_open(record, "sums", '{');
+    for (size_t i = 0; !record->failed && i < pieces->count; ++i) {
         char sum[CHECKSUM_TEXT];
-        checksum_text(with_sums ? sum_of(piece) : 0, sum); /* of one length, whatever they are */
-        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), end) &&
-               json_object_set_new(sums, piece->name, json_string(sum)) == 0;
+        checksum_text(with_sums ? sum_of(&pieces->piece[i]) : 0, sum); /* of one length, whatever they are */
+        jsontext_string(record, pieces->piece[i].name, sum);
     }
-    made = made && json_object_set(record, "sums", sums) == 0;
-    json_decref(sums);
-    return made;
+    jsontext_close(record, '}');
+    jsontext_close(record, '}');
+}
+
+static optim_status write_header(sink_t *sink, const pieces_t *pieces, const char *record) {
+    jsontext_t header = {.at = NULL};
+    size_t bytes = 0;
+    safetensors_begin(&header, record);
+    for (size_t i = 0; i < pieces->count; ++i) {
+        const piece_t *piece = &pieces->piece[i];
+        const shape_t shape = piece_shape(piece);
+        safetensors_add(&header, piece->name, piece->dtype, &shape, piece_bytes(piece), &bytes);
+    }
+    const optim_status status = safetensors_write_header(sink, &header, bytes);
+    free(header.at);
+    return status;
 }
 
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
@@ -67,21 +76,15 @@ optim_status checkpoint_write(sink_t *sink, const void *context) {
     optim_status status = pieces_make(&pieces, context);
     if (status != OPTIM_OK)
         return status;
-    json_t *record, *header = json_object();
-    char *text = NULL;
-    size_t bytes = 0;
+    jsontext_t record = {.at = NULL};
     status = record_make(&record, context);
-    if (status == OPTIM_OK &&
-        (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record, &bytes) ||
-         (text = jsontext_make(record, 0)) == NULL))
-        status = error_nomem("saving");
-    if (status == OPTIM_OK)
-        status = safetensors_write_header(sink, header, text, bytes);
+    if (status == OPTIM_OK) {
+        end_record(&record, &pieces, !sink->only_counts);
+        status = record.failed ? error_nomem("saving") : write_header(sink, &pieces, record.at);
+    }
     if (status == OPTIM_OK)
         status = write_pieces(sink, &pieces);
-    free(text);
-    json_decref(record);
-    json_decref(header);
+    free(record.at);
     pieces_free(&pieces);
     return status;
 }

@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-
-#include <jansson.h>
 
 static atomic_bool armed, lasts;
 static atomic_long wanted, requests, failures, held;
@@ -78,24 +75,6 @@ char *__wrap_realpath(const char *path, char *resolved) {
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
     return fails() ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
-}
-
-/* ---- For Jansson, which a program may give an allocator of its own: blocks that free() would choke on ---- */
-
-enum { BEFORE = 16 };
-
-static void *json_take(size_t size) {
-    char *block = fails() || size > SIZE_MAX - BEFORE ? NULL : counted(__real_malloc(size + BEFORE));
-    return block == NULL ? NULL : block + BEFORE;
-}
-
-static void json_give(void *block) {
-    if (block != NULL)
-        __wrap_free((char *)block - BEFORE);
-}
-
-void allocator_install(void) {
-    json_set_alloc_funcs(json_take, json_give);
 }
 
 /* ---- The switch ---- */
