@@ -123,14 +123,21 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
- * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
+ * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have zero elements
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
 
-/* The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+/*
+ * The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+ *
+ * Each parameter counts the steps that it has taken itself: bias corrections, warmups of a method and the rules of a first
+ * step go by that count, and a parameter that was frozen from the start takes its steps as if its optimizer had been made
+ * when it thaws. Schedules, wrappers, and what a method estimates for all parameters together (its page lists that) go by
+ * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
+ * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
  * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 
@@ -239,7 +246,8 @@ int64_t optim_skipped(const optim_t *opt);
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
- * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ...
+ * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each parameter's
+ * own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);

@@ -81,13 +81,15 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const la
     return status;
 }
 
-static optim_status add_layer(pieces_t *pieces, const optim_t *opt, const layer_t *layer) {
+static optim_status add_layer(pieces_t *pieces, const optim_t *opt, const layer_t *layer, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const state_t *state = &layer->method->states[k];
-            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR;
-            if (!by_tensor || !state_is_kept(state) || layer->slot[i * layer->states + k].copies == 0)
+            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR,
+                       left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (!by_tensor || !state_is_kept(state) || layer->slot[i * layer->states + k].copies == 0 ||
+                (left_out && !state->of_frozen))
                 continue;
             const optim_status status = add_state(pieces, tensor, layer, k);
             if (status != OPTIM_OK)
@@ -102,11 +104,11 @@ static int by_width(const void *a, const void *b) {
     return l != r ? (l < r) - (l > r) : strcmp(left->name, right->name);
 }
 
-optim_status pieces_make(pieces_t *pieces, const optim_t *opt) {
+optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
     *pieces = (pieces_t){0};
     optim_status status = OPTIM_OK;
     for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        status = add_layer(pieces, opt, opt->engine.layers[l]);
+        status = add_layer(pieces, opt, opt->engine.layers[l], stateless);
     if (status != OPTIM_OK)
         pieces_free(pieces);
     else if (pieces->count > 0)

@@ -84,6 +84,19 @@ static void complain_of_shape(complaints_t *complaints, const tensor_t *tensor, 
     complain(complaints, "parameter \"%s\" has shape %s there and %s here", tensor->name, there, here);
 }
 
+/* The parameter's own count of steps, and whether it has states. */
+static optim_status read_own_clock(record_t *record, const optim_t *opt, size_t i) {
+    const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), opt->engine.tensors[i].name),
+                     *steps = jsontree_get(there, "steps"), *states = jsontree_get(there, "states");
+    record->stateless[i] = jsontree_is(states, JSONTREE_FALSE);
+    record->steps[i] = record->stateless[i] ? 0
+                       : steps == NULL      ? jsontree_integer(jsontree_get(record->json, "steps"))
+                                            : jsontree_integer(steps);
+    if ((steps != NULL && !is_count(steps)) || (states != NULL && !is_switch(states)))
+        return malformed(record, "a parameter's steps are none");
+    return OPTIM_OK;
+}
+
 /* States are of the precision of their parameters: f64, or else f32. */
 static bool same_precision(const tensor_t *tensor, const char *there) {
     return *there == '\0' || (strcmp(there, "F64") == 0) == (tensor->dtype == OPTIM_F64);
@@ -209,11 +222,16 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
     record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);
+    record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
+    record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
     optim_status status = OPTIM_OK;
-    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL)
+    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL || record->steps == NULL ||
+        record->stateless == NULL)
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = check_form(record);
+    for (size_t i = 0; status == OPTIM_OK && i < opt->engine.tensor_count; ++i)
+        status = read_own_clock(record, opt, i);
     if (status == OPTIM_OK) {
         for (size_t g = 0; g < groups; ++g)
             record->from[g] = -1;
@@ -236,6 +254,8 @@ void record_free(record_t *record) {
     free(record->from);
     free(record->exact);
     free(record->layer);
+    free(record->steps);
+    free(record->stateless);
     *record = (record_t){0};
 }
 

@@ -81,13 +81,12 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 
 /* ---- Numbers ---- */
 
-/* One state's numbers out of `object`. */
-static void read_state(const layer_t *layer, size_t k, int group, const jsontree_t *object, assignment_t *list,
-                       size_t *count, complaints_t *complaints) {
+/* One state's numbers, for `at`, out of `object`. */
+static void read_state(const layer_t *layer, size_t k, int group, const jsontree_t *object, double *at,
+                       assignment_t *list, size_t *count, complaints_t *complaints) {
     const state_t *state = &layer->method->states[k];
     const jsontree_t *values = jsontree_get(object, state->name);
     const size_t copies = state_copies(layer->method, state, layer_option(layer, group));
-    double *at = layer->scalar[(size_t)group * layer->states + k];
     if (jsontree_items(values) != copies) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", layer->name, state->name,
                  jsontree_items(values), copies);
@@ -103,6 +102,39 @@ static void read_state(const layer_t *layer, size_t k, int group, const jsontree
     }
 }
 
+static double *number_of(const layer_t *layer, int group, size_t k) {
+    return layer->scalar[(size_t)group * layer->states + k];
+}
+
+/* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for all. */
+static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *state) {
+    const jsontree_t *of_group = jsontree_get(group_at(record, l, from), "numbers");
+    return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->layer[l], "numbers");
+}
+
+/* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
+static void read_own_numbers(const record_t *record, const optim_t *opt, int l, const tensor_t *tensor,
+                             assignment_t *list, size_t *count, complaints_t *complaints) {
+    const layer_t *layer = opt->engine.layers[l];
+    const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
+                     *own = jsontree_get(there, "numbers");
+    double *at = tensor->numbers;
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        if (state->shape != PER_COHORT)
+            continue;
+        if (record->stateless[tensor->id])
+            list[(*count)++] = (assignment_t){at, state_initial(layer, state, tensor->group)};
+        else
+            read_state(layer, k, tensor->group,
+                       jsontree_get(own, state->name) != NULL
+                           ? own
+                           : numbers_of_group(record, l, record->from[tensor->group], state->name),
+                       at, list, count, complaints);
+        ++at;
+    }
+}
+
 static void read_layer(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
                        complaints_t *complaints) {
     const layer_t *layer = opt->engine.layers[l];
@@ -111,14 +143,17 @@ static void read_layer(const record_t *record, const optim_t *opt, int l, assign
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"), list, count,
-                       complaints);
-        for (int g = 0; state->shape == PER_GROUP && g < opt->engine.group_count; ++g) {
+            read_state(layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"),
+                       number_of(layer, layer->first_group, k), list, count, complaints);
+        for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
             if (record->from[g] >= 0 && layer_covers(layer, g))
-                read_state(layer, k, g, jsontree_get(group_at(record, l, record->from[g]), "numbers"), list, count,
-                           complaints);
+                read_state(layer, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                           number_of(layer, g, k), list, count, complaints);
         }
     }
+    for (size_t i = 0; layer->cohort_numbers > 0 && i < opt->engine.tensor_count; ++i)
+        if (layer_covers(layer, opt->engine.tensors[i].group))
+            read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
 }
 
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
@@ -246,6 +281,9 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
 void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->steps = jsontree_integer(jsontree_get(record->json, "steps"));
     opt->skipped = jsontree_integer(jsontree_get(record->json, "skipped"));
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        opt->engine.tensors[i].steps = opt->engine.planned ? record->steps[i] : 0;
+    opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {
         layer_t *layer = opt->engine.layers[l];

@@ -21,12 +21,12 @@ static void write_numbers(jsontext_t *record, const char *key, const double *val
     jsontext_close(record, ']');
 }
 
-/* The kept numbers of one shape: of the method, or of a group; before there is any memory, none. */
-static void write_states(jsontext_t *record, const optim_t *opt, const layer_t *layer, state_shape_t shape, int group) {
+/* The kept numbers of the method, or of a group; before there is any memory, none. */
+static void write_states(jsontext_t *record, const optim_t *opt, const layer_t *layer, bool by_group, int group) {
     jsontext_open(record, "numbers", '{');
     for (size_t k = 0; opt->engine.planned && k < layer->states; ++k) {
         const state_t *state = &layer->method->states[k];
-        if (state->shape == shape && state_is_kept(state))
+        if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
             write_numbers(record, state->name, layer->scalar[(size_t)group * layer->states + k],
                           state_copies(layer->method, state, layer_option(layer, group)));
     }
@@ -50,7 +50,7 @@ static bool has_group(const layer_t *layer, int group) {
     bool has = layer->values[group].base != NULL;
     const state_t *state = layer->method->states; /* its table, which is there before any memory is */
     for (; !has && layer_covers(layer, group) && state != NULL && state->name != NULL; ++state)
-        has = state->shape == PER_GROUP && state_is_kept(state);
+        has = state_is_by_group(state) && state_is_kept(state);
     return has;
 }
 
@@ -59,7 +59,7 @@ static void write_group(jsontext_t *record, const optim_t *opt, const layer_t *l
     (void)snprintf(key, sizeof key, "%d", group);
     jsontext_open(record, key, '{');
     write_options(record, layer, group);
-    write_states(record, opt, layer, PER_GROUP, group);
+    write_states(record, opt, layer, true, group);
     jsontext_close(record, '}');
 }
 
@@ -72,7 +72,7 @@ static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *l
     else {
         jsontext_word(record, "held", "null");
     }
-    write_states(record, opt, layer, PER_METHOD, layer->first_group);
+    write_states(record, opt, layer, false, layer->first_group);
     jsontext_open(record, "groups", '{');
     for (int g = 0; g < opt->engine.group_count; ++g)
         if (has_group(layer, g))
@@ -81,13 +81,64 @@ static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *l
     jsontext_close(record, '}');
 }
 
-static void write_parameter(jsontext_t *record, const tensor_t *tensor) {
+/* ---- Parameters ---- */
+
+/* Whether a number of the tensor's is not what its group's is. */
+static bool differs(const double *own, const double *of_group) {
+    return memcmp(own, of_group, sizeof *own) != 0;
+}
+
+/* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
+static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const double *own = tensor->numbers;
+    bool same = tensor->has_states && tensor->steps == opt->steps;
+    if (!opt->engine.planned)
+        return true;
+    for (size_t k = 0; same && tensor->number_count > 0 && k < owner->states; ++k)
+        if (owner->method->states[k].shape == PER_COHORT)
+            same = !differs(own++, owner->scalar[(size_t)tensor->group * owner->states + k]);
+    return same;
+}
+
+static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const double *own = tensor->numbers;
+    jsontext_open(record, "numbers", '{');
+    for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {
+        const state_t *state = &owner->method->states[k];
+        if (state->shape != PER_COHORT)
+            continue;
+        if (state_is_kept(state) && differs(own, owner->scalar[(size_t)tensor->group * owner->states + k]))
+            write_numbers(record, state->name, own, 1);
+        ++own;
+    }
+    jsontext_close(record, '}');
+}
+
+static void write_parameter(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
     jsontext_open(record, tensor->name, '{');
     jsontext_integer(record, "group", tensor->group);
     jsontext_string(record, "dtype", safetensors_dtype(tensor->dtype));
     jsontext_integers(record, "shape", tensor->dims, (size_t)tensor->ndim);
+    if (opt->engine.planned && !tensor->has_states)
+        jsontext_word(record, "states", "false");
+    else if (!is_in_step(opt, tensor)) {
+        jsontext_integer(record, "steps", tensor->steps);
+        write_own_numbers(record, opt, tensor);
+    }
     jsontext_close(record, '}');
 }
+
+/* The oldest format that can say it: what was always in step is read by older versions too. */
+static int format_of(const optim_t *opt) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        if (!is_in_step(opt, &opt->engine.tensors[i]))
+            return RECORD_FORMAT;
+    return RECORD_FORMAT - 1;
+}
+
+/* ---- Schedules ---- */
 
 static void write_schedule_state(jsontext_t *record, const schedule_run_t *run) {
     const size_t count = schedule_state_count(run);
@@ -116,7 +167,7 @@ static void write_schedule(jsontext_t *record, const optim_t *opt, const schedul
 }
 
 static void write_counters(jsontext_t *record, const optim_t *opt) {
-    jsontext_integer(record, "format", RECORD_FORMAT);
+    jsontext_integer(record, "format", format_of(opt));
     jsontext_string(record, "library", optim_version());
     jsontext_integer(record, "steps", opt->steps);
     jsontext_integer(record, "skipped", opt->skipped);
@@ -128,7 +179,7 @@ static void write_parts(jsontext_t *record, const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     jsontext_open(record, "parameters", '{');
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        write_parameter(record, &engine->tensors[i]);
+        write_parameter(record, opt, &engine->tensors[i]);
     jsontext_close(record, '}');
     jsontext_open(record, "groups", '[');
     for (int g = 0; g < engine->group_count; ++g)

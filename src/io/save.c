@@ -73,7 +73,7 @@ static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
 
 optim_status checkpoint_write(sink_t *sink, const void *context) {
     pieces_t pieces;
-    optim_status status = pieces_make(&pieces, context);
+    optim_status status = pieces_make(&pieces, context, NULL);
     if (status != OPTIM_OK)
         return status;
     jsontext_t record = {.at = NULL};

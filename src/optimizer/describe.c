@@ -188,8 +188,11 @@ static double default_bytes(const method_t *method, const state_t *state) {
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {
-        [LIKE_PARAM] = "parameter", [PER_TENSOR] = "tensor", [PER_GROUP] = "group", [PER_METHOD] = "method"};
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
+                                         [PER_TENSOR] = "tensor",
+                                         [PER_COHORT] = "tensor",
+                                         [PER_GROUP] = "group",
+                                         [PER_METHOD] = "method"};
     entry_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)

@@ -116,10 +116,12 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(data, "data");
     if (status == OPTIM_OK) {
-        opt->engine.tensors[param].data = data;
-        opt->engine.tensors[param].grad = grad;
+        tensor_t *tensor = &opt->engine.tensors[param];
+        opt->engine.unsettled |= (tensor->grad == NULL) != (grad == NULL);
+        tensor->data = data;
+        tensor->grad = grad;
         if (opt->engine.planned)
-            plan_bind(&opt->engine, &opt->engine.tensors[param]);
+            plan_bind(&opt->engine, tensor);
     }
     return status;
 }

@@ -223,7 +223,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
         if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
             continue;
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
-            const bool is_number = state[k].shape == PER_METHOD || state[k].shape == PER_GROUP;
+            const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
                 state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
                 continue;

@@ -54,7 +54,7 @@ typedef struct scalars {
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, k = group->t - 1;
+    const double *o = group->option, k = group->step->t - 1;
     *(scalars_t *)scalars = (scalars_t){
         .step = o[LR] * (2 * k + 3) / o[QUASAR],
         .tau = (k + 1) / (k + 3),
