@@ -1,0 +1,308 @@
+/* gradopt inspect: what a checkpoint holds, and whether every checksum is right. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/memory.h"
+#include "io/jsontext.h"
+#include "io/record.h"
+#include "io/safetensors.h"
+#include "tool.h"
+
+typedef struct checkpoint {
+    source_t *source;
+    safetensors_t file;
+    json_t *record;
+} checkpoint_t;
+
+/* ---- Parts of the record ---- */
+
+static const char *string_of(const json_t *json) {
+    const char *text = json_string_value(json);
+    return text == NULL ? "?" : text;
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    return string_of(json_object_get(object, key));
+}
+
+static json_int_t count_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void print_shape(const json_t *shape) {
+    printf("[");
+    for (size_t i = 0; i < json_array_size(shape); ++i)
+        printf("%s%" JSON_INTEGER_FORMAT, i == 0 ? "" : ", ", json_integer_value(json_array_get(shape, i)));
+    printf("]");
+}
+
+/* The numbers of a list, or one text. */
+static void print_value(const json_t *value) {
+    if (json_is_string(value))
+        print_text(json_string_value(value));
+    for (size_t i = 0; i < json_array_size(value); ++i) {
+        printf("%s", i == 0 ? "" : ";");
+        print_text(string_of(json_array_get(value, i)));
+    }
+}
+
+/* Whether an option of the engine stands as it does when nobody sets it. */
+static bool is_default(const char *key, const json_t *value) {
+    optim_option option = {.size = sizeof option};
+    char text[DEFAULT_TEXT];
+    for (size_t i = 0; optim_describe_option(OPTIM_ENGINE, "engine", i, &option) == OPTIM_OK; ++i)
+        if (strcmp(option.name, key) == 0) {
+            default_text(&option, text);
+            return strcmp(text, string_of(value)) == 0;
+        }
+    return false;
+}
+
+/* " key=value ..."; of the engine's options only those that somebody has set. */
+static void print_pairs(const char *title, const json_t *pairs, bool engine) {
+    const char *key;
+    json_t *value;
+    bool begun = false;
+    json_object_foreach((json_t *)(uintptr_t)pairs, key, value) {
+        if (engine && is_default(key, value))
+            continue;
+        printf("%s", begun ? " " : title);
+        begun = true;
+        print_text(key);
+        printf("=");
+        print_value(value);
+    }
+    if (begun)
+        printf("\n");
+}
+
+static void print_layer(const json_t *layer) {
+    const char *group;
+    json_t *value;
+    char title[160];
+    const bool engine = strcmp(text_of(layer, "name"), "engine") == 0;
+    (void)snprintf(title, sizeof title, "%.64s: ", text_of(layer, "name"));
+    print_pairs(title, json_object_get(layer, "numbers"), false);
+    json_object_foreach(json_object_get(layer, "groups"), group, value) {
+        (void)snprintf(title, sizeof title, "%.64s, group %.16s: ", text_of(layer, "name"), group);
+        print_pairs(title, json_object_get(value, "options"), engine);
+        print_pairs(title, json_object_get(value, "numbers"), false);
+    }
+}
+
+static void print_schedule(const json_t *schedule) {
+    printf("schedule of ");
+    print_text(text_of(schedule, "option"));
+    printf(" in group %" JSON_INTEGER_FORMAT ": ", count_of(schedule, "group"));
+    print_text(text_of(schedule, "name"));
+    printf("(");
+    print_text(text_of(schedule, "options"));
+    printf(")");
+    if (json_array_size(json_object_get(schedule, "state")) > 0) {
+        printf(", has learned ");
+        print_value(json_object_get(schedule, "state"));
+    }
+    printf("\n");
+}
+
+static void print_parameters(const json_t *record) {
+    const char *name;
+    json_t *value;
+    const json_t *groups = json_object_get(record, "groups");
+    json_object_foreach(json_object_get(record, "parameters"), name, value) {
+        printf("parameter ");
+        print_text(name);
+        printf(" ");
+        print_text(text_of(value, "dtype"));
+        printf(" ");
+        print_shape(json_object_get(value, "shape"));
+        printf(" in group %" JSON_INTEGER_FORMAT " (", count_of(value, "group"));
+        print_text(string_of(json_array_get(groups, (size_t)count_of(value, "group"))));
+        printf(")\n");
+    }
+}
+
+static void print_record(const json_t *record) {
+    size_t i;
+    const json_t *each;
+    printf("written by libgradopt %s, format %" JSON_INTEGER_FORMAT "\n", text_of(record, "library"),
+           count_of(record, "format"));
+    printf("after %" JSON_INTEGER_FORMAT " steps, %" JSON_INTEGER_FORMAT " skipped, %" JSON_INTEGER_FORMAT
+           " random numbers drawn%s\n\n",
+           count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
+           json_is_true(json_object_get(record, "planned")) ? "" : "; before there is any state");
+    print_parameters(record);
+    printf("\nwrappers, from the inside:");
+    json_array_foreach(json_object_get(record, "wrappers"), i, each) {
+        printf(" ");
+        print_text(string_of(each));
+    }
+    printf("%s\n", json_array_size(json_object_get(record, "wrappers")) == 0 ? " none" : "");
+    json_array_foreach(json_object_get(record, "layers"), i, each) {
+        print_layer(each);
+    }
+    json_array_foreach(json_object_get(record, "schedules"), i, each) {
+        print_schedule(each);
+    }
+    printf("\n");
+}
+
+/* Whether the array's bytes have the checksum that the record says. */
+static bool verify(source_t *source, const safetensors_entry_t *entry, const char *wanted) {
+    enum { PIECE = 1 << 16 };
+    static char piece[PIECE];
+    char found[CHECKSUM_TEXT];
+    XXH3_state_t state;
+    (void)XXH3_64bits_reset(&state);
+    for (size_t done = 0; done < entry->bytes; done += PIECE) {
+        const size_t left = entry->bytes - done, count = left < PIECE ? left : PIECE;
+        if (source->read(source, entry->begin + done, piece, count) != OPTIM_OK)
+            return false;
+        (void)XXH3_64bits_update(&state, piece, count);
+    }
+    checksum_text(XXH3_64bits_digest(&state), found);
+    return wanted != NULL && strcmp(found, wanted) == 0;
+}
+
+/* An array of the file, and whether its bytes are those that were saved. */
+typedef struct array {
+    const safetensors_entry_t *entry;
+    bool sound;
+} array_t;
+
+static array_t array_at(const checkpoint_t *checkpoint, size_t i) {
+    const safetensors_entry_t *entry = &checkpoint->file.entries[i];
+    const json_t *sum = json_object_get(json_object_get(checkpoint->record, "sums"), entry->name);
+    return (array_t){entry, verify(checkpoint->source, entry, json_string_value(sum))};
+}
+
+static int print_arrays(const checkpoint_t *checkpoint) {
+    const size_t count = checkpoint->file.count;
+    int status = DONE;
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; ++i) {
+        const array_t array = array_at(checkpoint, i);
+        printf("array ");
+        print_text(array.entry->name);
+        printf(" %s ", array.entry->dtype);
+        print_shape(array.entry->shape);
+        printf("%s\n", array.sound ? "" : "  DAMAGED: its checksum is wrong");
+        status = array.sound ? status : FAILED;
+        bytes += array.entry->bytes;
+    }
+    printf("%zu arrays, %zu bytes\n", count, bytes);
+    printf("%s\n", status == DONE ? "sound: every checksum is right" : "DAMAGED");
+    return status;
+}
+
+/* ---- JSON ---- */
+
+static bool out_array(json_out_t *out, array_t array) {
+    out_open(out, NULL, '{');
+    out_text(out, "name", array.entry->name);
+    out_text(out, "dtype", array.entry->dtype);
+    out_open(out, "shape", '[');
+    for (size_t i = 0; i < json_array_size(array.entry->shape); ++i)
+        out_count(out, NULL, (size_t)json_integer_value(json_array_get(array.entry->shape, i)));
+    out_close(out, ']');
+    out_count(out, "bytes", array.entry->bytes);
+    out_bool(out, "sound", array.sound);
+    out_close(out, '}');
+    return array.sound;
+}
+
+static int out_checkpoint(const checkpoint_t *checkpoint) {
+    json_out_t out = {false};
+    bool sound = true;
+    out_open(&out, NULL, '{');
+    out_raw(&out, "record", checkpoint->file.text);
+    out_open(&out, "arrays", '[');
+    for (size_t i = 0; i < checkpoint->file.count; ++i)
+        sound = out_array(&out, array_at(checkpoint, i)) && sound;
+    out_close(&out, ']');
+    out_bool(&out, "sound", sound);
+    out_close(&out, '}');
+    out_end();
+    return sound ? DONE : FAILED;
+}
+
+/* ---- The command ---- */
+
+static int refuse(const checkpoint_t *checkpoint, const char *why) {
+    fprintf(stderr, "%s %s\n", checkpoint->source->name, why);
+    return FAILED;
+}
+
+static int tell(const checkpoint_t *checkpoint, bool json) {
+    if (checkpoint->file.text == NULL)
+        return refuse(checkpoint, "is a safetensors file, but not a checkpoint of libgradopt");
+    if (!checkpoint->file.is_whole)
+        return refuse(checkpoint, "is DAMAGED: the checksum of its header is wrong");
+    if (!json_is_object(checkpoint->record))
+        return refuse(checkpoint, "is not a checkpoint that can be read: its record is malformed");
+    if (count_of(checkpoint->record, "format") > RECORD_FORMAT) {
+        fprintf(stderr, "%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know\n",
+                checkpoint->source->name, count_of(checkpoint->record, "format"), optim_version());
+        return FAILED;
+    }
+    if (json)
+        return out_checkpoint(checkpoint);
+    print_record(checkpoint->record);
+    return print_arrays(checkpoint);
+}
+
+static int inspect_source(source_t *source, bool json) {
+    checkpoint_t checkpoint = {.source = source};
+    bool no_memory = false;
+    if (safetensors_read(&checkpoint.file, source) != OPTIM_OK) {
+        fprintf(stderr, "%s\n", optim_error());
+        return FAILED;
+    }
+    if (checkpoint.file.text != NULL)
+        checkpoint.record = jsontext_read(checkpoint.file.text, strlen(checkpoint.file.text), &no_memory);
+    const int status = no_memory ? refuse(&checkpoint, "cannot be read: out of memory") : tell(&checkpoint, json);
+    json_decref(checkpoint.record);
+    safetensors_free(&checkpoint.file);
+    return status;
+}
+
+/* A pipe cannot be read twice, as checksums want: its bytes are kept. */
+static int inspect_input(bool json) {
+    enum { PIECE = 1 << 16 };
+    void *bytes = NULL;
+    size_t used = 0, room = 0, got = 1;
+    while (got > 0 && memory_grow(&bytes, &room, used + PIECE, 1)) {
+        got = fread((char *)bytes + used, 1, PIECE, stdin);
+        used += got;
+    }
+    int status = FAILED;
+    if (got > 0)
+        fprintf(stderr, "standard input cannot be read: out of memory\n");
+    else if (ferror(stdin))
+        fprintf(stderr, "standard input cannot be read: %s\n", strerror(errno));
+    else {
+        memory_source_t source = memory_source(bytes, used);
+        source.source.name = "standard input";
+        status = inspect_source(&source.source, json);
+    }
+    free(bytes);
+    return status;
+}
+
+int inspect(const char *path, bool json) {
+    if (strcmp(path, "-") == 0)
+        return inspect_input(json);
+    file_source_t file;
+    if (file_open(&file, path) != OPTIM_OK) {
+        fprintf(stderr, "%s\n", optim_error());
+        return FAILED;
+    }
+    const int status = inspect_source(&file.source, json);
+    file_close(&file);
+    return status;
+}

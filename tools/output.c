@@ -1,0 +1,79 @@
+/* Text and JSON on standard output. Whether it could be written is asked once, before the tool ends. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/utf8.h"
+#include "tool.h"
+
+void print_text(const char *text) {
+    for (; *text != '\0'; ++text)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F || *text == '\\')
+            printf("\\x%02x", (unsigned)(unsigned char)*text);
+        else
+            putchar(*text);
+}
+
+/* A string of JSON, in which a terminal finds nothing to act on either. */
+static void quote(const char *text) {
+    const char *end = text + strlen(text);
+    putchar('"');
+    for (size_t length; text < end; text += length) {
+        const unsigned char first = (unsigned char)*text;
+        length = utf8_length(text, (size_t)(end - text));
+        if (length == 0) {
+            printf("\\ufffd");
+            length = 1;
+        } else if (first < 0x20 || first == 0x7F)
+            printf("\\u%04x", (unsigned)first);
+        else if (first == '"' || first == '\\')
+            printf("\\%c", *text);
+        else
+            (void)fwrite(text, 1, length, stdout);
+    }
+    putchar('"');
+}
+
+/* What stands before a value. */
+static void begin_value(json_out_t *out, const char *key) {
+    if (out->begun)
+        putchar(',');
+    out->begun = true;
+    if (key != NULL) {
+        quote(key);
+        putchar(':');
+    }
+}
+
+void out_open(json_out_t *out, const char *key, char bracket) {
+    begin_value(out, key);
+    putchar(bracket);
+    out->begun = false;
+}
+
+void out_close(json_out_t *out, char bracket) {
+    putchar(bracket);
+    out->begun = true;
+}
+
+void out_text(json_out_t *out, const char *key, const char *text) {
+    begin_value(out, key);
+    quote(text);
+}
+
+void out_count(json_out_t *out, const char *key, size_t count) {
+    begin_value(out, key);
+    printf("%zu", count);
+}
+
+void out_bool(json_out_t *out, const char *key, bool truth) {
+    out_raw(out, key, truth ? "true" : "false");
+}
+
+void out_raw(json_out_t *out, const char *key, const char *json) {
+    begin_value(out, key);
+    (void)fputs(json, stdout);
+}
+
+void out_end(void) {
+    putchar('\n');
+}
