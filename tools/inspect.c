@@ -152,8 +152,13 @@ static void print_record(const json_t *record) {
     printf("\n");
 }
 
-/* Whether the array's bytes have the checksum that the record says. */
-static bool verify(source_t *source, const safetensors_entry_t *entry, const char *wanted) {
+/* An array of the file, and what is wrong with its bytes: NULL, or words that last until the next error. */
+typedef struct array {
+    const safetensors_entry_t *entry;
+    const char *wrong;
+} array_t;
+
+static const char *verify(source_t *source, const safetensors_entry_t *entry, const char *wanted) {
     enum { PIECE = 1 << 16 };
     static char piece[PIECE];
     char found[CHECKSUM_TEXT];
@@ -162,18 +167,14 @@ static bool verify(source_t *source, const safetensors_entry_t *entry, const cha
     for (size_t done = 0; done < entry->bytes; done += PIECE) {
         const size_t left = entry->bytes - done, count = left < PIECE ? left : PIECE;
         if (source->read(source, entry->begin + done, piece, count) != OPTIM_OK)
-            return false;
+            return optim_error();
         (void)XXH3_64bits_update(&state, piece, count);
     }
     checksum_text(XXH3_64bits_digest(&state), found);
-    return wanted != NULL && strcmp(found, wanted) == 0;
+    if (wanted == NULL)
+        return "it has no checksum";
+    return strcmp(found, wanted) == 0 ? NULL : "its checksum is wrong";
 }
-
-/* An array of the file, and whether its bytes are those that were saved. */
-typedef struct array {
-    const safetensors_entry_t *entry;
-    bool sound;
-} array_t;
 
 static array_t array_at(const checkpoint_t *checkpoint, size_t i) {
     const safetensors_entry_t *entry = &checkpoint->file.entries[i];
@@ -191,8 +192,11 @@ static int print_arrays(const checkpoint_t *checkpoint) {
         print_text(array.entry->name);
         printf(" %s ", array.entry->dtype);
         print_shape(array.entry->shape);
-        printf("%s\n", array.sound ? "" : "  DAMAGED: its checksum is wrong");
-        status = array.sound ? status : FAILED;
+        if (array.wrong != NULL) {
+            printf("  DAMAGED: %s", array.wrong);
+            status = FAILED;
+        }
+        printf("\n");
         bytes += array.entry->bytes;
     }
     printf("%zu arrays, %zu bytes\n", count, bytes);
@@ -211,9 +215,11 @@ static bool out_array(json_out_t *out, array_t array) {
         out_count(out, NULL, (size_t)json_integer_value(json_array_get(array.entry->shape, i)));
     out_close(out, ']');
     out_count(out, "bytes", array.entry->bytes);
-    out_bool(out, "sound", array.sound);
+    out_bool(out, "sound", array.wrong == NULL);
+    if (array.wrong != NULL)
+        out_text(out, "wrong", array.wrong);
     out_close(out, '}');
-    return array.sound;
+    return array.wrong == NULL;
 }
 
 static int out_checkpoint(const checkpoint_t *checkpoint) {

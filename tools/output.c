@@ -6,11 +6,16 @@
 #include "tool.h"
 
 void print_text(const char *text) {
-    for (; *text != '\0'; ++text)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F || *text == '\\')
+    const char *end = text + strlen(text);
+    for (size_t length; text < end; text += length) {
+        length = utf8_length(text, (size_t)(end - text));
+        if (length > 0 && !utf8_is_control(text, length) && *text != '\\')
+            (void)fwrite(text, 1, length, stdout);
+        else {
+            length = 1; /* byte by byte */
             printf("\\x%02x", (unsigned)(unsigned char)*text);
-        else
-            putchar(*text);
+        }
+    }
 }
 
 /* A string of JSON, in which a terminal finds nothing to act on either. */
@@ -18,14 +23,13 @@ static void quote(const char *text) {
     const char *end = text + strlen(text);
     putchar('"');
     for (size_t length; text < end; text += length) {
-        const unsigned char first = (unsigned char)*text;
         length = utf8_length(text, (size_t)(end - text));
         if (length == 0) {
             printf("\\ufffd");
             length = 1;
-        } else if (first < 0x20 || first == 0x7F)
-            printf("\\u%04x", (unsigned)first);
-        else if (first == '"' || first == '\\')
+        } else if (utf8_is_control(text, length))
+            printf("\\u%04x", (unsigned)(unsigned char)text[length - 1]); /* U+0080 to U+009F end in their number */
+        else if (*text == '"' || *text == '\\')
             printf("\\%c", *text);
         else
             (void)fwrite(text, 1, length, stdout);

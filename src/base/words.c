@@ -1,5 +1,6 @@
 #include "base/words.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,19 +53,20 @@ static int letters_apart(const word_t *a, const word_t *b) {
 
 /* 0: the same letters; then by letters apart, a name that begins with the wanted one counting as a letter; PART and more:
  * one is a part of the other; -1: not alike. */
-static int distance_between(const word_t *a, const word_t *b) {
+static int distance_between(const word_t *wanted, const word_t *name) {
     enum { FARTHEST = 3, SHORTEST_PART = 3, SHORTEST_BEGINNING = 4 };
-    if (a->length < 0 || b->length < 0)
+    if (wanted->length < 0 || name->length < 0)
         return -1;
-    const int shorter = smaller(a->length, b->length), longer = a->length + b->length - shorter;
-    if (longer > a->length && a->length >= SHORTEST_BEGINNING && strncmp(a->text, b->text, (size_t)a->length) == 0)
+    const bool beyond = name->length > wanted->length;
+    const word_t *inner = beyond ? wanted : name, *outer = beyond ? name : wanted;
+    if (beyond && inner->length >= SHORTEST_BEGINNING && strstr(outer->text, inner->text) == outer->text)
         return 1;
-    const int limit = longer < 6 ? 1 : smaller(longer / 3, FARTHEST);
-    const int apart = longer - shorter > limit ? longer : letters_apart(a, b);
-    if (apart <= limit && 2 * apart <= shorter)
+    const int more = outer->length - inner->length;
+    const int limit = outer->length < 6 ? 1 : smaller(outer->length / 3, FARTHEST);
+    const int apart = more > limit ? more : letters_apart(wanted, name);
+    if (apart <= limit && 2 * apart <= inner->length)
         return apart;
-    const word_t *inner = a->length < b->length ? a : b, *outer = inner == a ? b : a;
-    return shorter >= SHORTEST_PART && strstr(outer->text, inner->text) != NULL ? PART + longer - shorter : -1;
+    return inner->length >= SHORTEST_PART && strstr(outer->text, inner->text) != NULL ? PART + more : -1;
 }
 
 nearest_t nearest_begin(const char *wanted, size_t length) {

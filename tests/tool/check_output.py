@@ -92,7 +92,9 @@ def check_inspect(folder, state):
 
     names = folder / "names"
     subprocess.run([writer, names, "names"], stdout=subprocess.DEVNULL, check=True)
-    told = read("inspect", names)[1]
+    text, told = read("inspect", names)
+    assert all(ord(c) >= 0xA0 or c == "\n" or " " <= c <= "~" for c in text), "a terminal may act on it"
+    assert "\u009b[31m/ema.avg" in [array["name"] for array in told["arrays"]], told
     assert "two\nlines\tand a bell \a" in told["record"]["parameters"], told
     assert '"quoted" \\ and {braces}/ema.avg' in [array["name"] for array in told["arrays"]], told
 
@@ -103,6 +105,7 @@ def check_inspect(folder, state):
     done = call("inspect", damaged, "--json", stdout=subprocess.PIPE)
     told = json.loads(done.stdout)
     assert done.returncode == 1 and not told["sound"] and sum(not a["sound"] for a in told["arrays"]) == 1, done
+    assert [a["wrong"] for a in told["arrays"] if "wrong" in a] == ["its checksum is wrong"], told
     damaged.write_bytes(content[:100])
     done = call("inspect", damaged, "--json", stdout=subprocess.PIPE)
     assert done.returncode == 1 and done.stdout == "" and done.stderr != "", done

@@ -182,6 +182,15 @@ static void test_numbers_are_known(void **state) {
     handle_close(&s);
 }
 
+/* Nor may a terminal act on a name that is quoted; what is no more than unusual stays. */
+static void test_controls(void **state) {
+    (void)state;
+    optim_t *opt;
+    CHECK_REFUSED(optim_create(&opt, "a\x1B[31m\x7F", NULL), OPTIM_ERR_NAME, "\"a?[31m?\"");
+    CHECK_REFUSED(optim_create(&opt, "\xC2\x9B[\xC2\x80\xC2\x9F", NULL), OPTIM_ERR_NAME, "\"\?\?[\?\?\?\?\"");
+    CHECK_REFUSED(optim_create(&opt, "\xC2\xA0\xC3\xBC", NULL), OPTIM_ERR_NAME, "\"\xC2\xA0\xC3\xBC\"");
+}
+
 /* ---- Structs and reasons ---- */
 
 static void test_structs_are_named(void **state) {
@@ -233,6 +242,7 @@ int main(void) {
         cmocka_unit_test(test_options_and_keywords),
         cmocka_unit_test(test_batch_options),
         cmocka_unit_test(test_numbers_are_known),
+        cmocka_unit_test(test_controls),
         cmocka_unit_test(test_structs_are_named),
         cmocka_unit_test(test_stop_reasons),
     };
