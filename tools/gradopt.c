@@ -87,11 +87,12 @@ static int refuse_option(const char *given, int letter) {
     return MISUSED;
 }
 
-/* Reads the options wherever they stand; operands come after them from argument[optind] on. */
-static int read_options(int count, char **argument, options_t *options) {
+/* Reads the options behind argument[0]; operands begin at argument[optind]. `letters`: "+h" stops at the first one. */
+static int read_options(int count, char **argument, const char *letters, options_t *options) {
     int letter;
     opterr = 0;
-    while ((letter = getopt_long(count, argument, "h", OPTIONS, NULL)) != -1) {
+    optind = 0; /* begins anew */
+    while ((letter = getopt_long(count, argument, letters, OPTIONS, NULL)) != -1) {
         options->help |= letter == 'h';
         options->version |= letter == 'v';
         options->json |= letter == 'j';
@@ -139,6 +140,11 @@ static int help(const char *name) {
     return DONE;
 }
 
+static int print_version(void) {
+    printf("gradopt %s\n", optim_version());
+    return DONE;
+}
+
 static int run_command(const command_t *command, char **operand, bool json) {
     if (strcmp(command->name, "inspect") == 0)
         return inspect(operand[0], json);
@@ -149,25 +155,35 @@ static int run_command(const command_t *command, char **operand, bool json) {
     return help(operand[0]);
 }
 
+/* A command, which stands at argument[0], with its options and operands. */
+static int run_line(int count, char **argument, options_t *options) {
+    if (read_options(count, argument, "h", options) != DONE)
+        return MISUSED;
+    if (options->help)
+        return help(argument[0]);
+    if (options->version)
+        return print_version();
+    const command_t *command = find_command(argument[0]);
+    char **operand = argument + optind; /* a NULL ends them */
+    if (command == NULL || refuse_operands(command, count - optind, operand) != DONE)
+        return MISUSED;
+    return run_command(command, operand, options->json);
+}
+
+/* What stands before the command, or alone. */
 static int run(int count, char **argument) {
     options_t options = {false, false, false};
-    if (read_options(count, argument, &options) != DONE)
+    if (read_options(count, argument, "+h", &options) != DONE)
         return MISUSED;
-    char **operand = argument + optind; /* a NULL ends them */
+    const int first = optind < count ? optind : count;
+    if (first < count)
+        return run_line(count - first, argument + first, &options);
     if (options.help)
-        return help(operand[0]);
-    if (options.version) {
-        printf("gradopt %s\n", optim_version());
-        return DONE;
-    }
-    if (operand[0] == NULL) {
-        fprintf(stderr, "%s", USAGE);
-        return MISUSED;
-    }
-    const command_t *command = find_command(operand[0]);
-    if (command == NULL || refuse_operands(command, count - optind - 1, operand + 1) != DONE)
-        return MISUSED;
-    return run_command(command, operand + 1, options.json);
+        return help(NULL);
+    if (options.version)
+        return print_version();
+    fprintf(stderr, "%s", USAGE);
+    return MISUSED;
 }
 
 /* What was printed is only done when it has been written, which may fail as late as this. */

@@ -128,5 +128,5 @@ const char *list_end(list_t *list, const char *lister) {
     if (list->left_out > 0)
         (void)snprintf(list->text + list->used, LIST_TEXT - list->used, " ... and %zu more (%s lists them)",
                        list->left_out, lister);
-    return list->text;
+    return list->used == 0 && list->left_out == 0 ? "none" : list->text;
 }

@@ -34,7 +34,7 @@ void nearest_text(const nearest_t *nearest, char text[NEAREST_TEXT]);
 
 enum { LIST_TEXT = 400 };
 
-/* "a, b, c", or "a, b ... and 61 more (optim_algorithm_name lists them)" */
+/* "a, b, c", "a, b ... and 61 more (optim_algorithm_name lists them)", or "none" */
 typedef struct list {
     char text[LIST_TEXT];
     size_t used, left_out;

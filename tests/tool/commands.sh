@@ -90,6 +90,16 @@ complains '"--help"'
 exits 1 inspect -- --help
 complains 'cannot open "--help"'
 
+# Options may stand before the command and behind it, and where the environment wants them first, before its operands.
+exits 0 --json list wrappers
+prints '{"wrappers":['
+exits 0 list wrappers --json
+prints '{"wrappers":['
+exits 0 --help describe
+prints 'usage: gradopt describe'
+POSIXLY_CORRECT=1 "$tool" list --json wrappers >"$out" 2>"$err" || fail 'list --json under POSIXLY_CORRECT'
+prints '{"wrappers":['
+
 # Families and words.
 exits 0 list
 for heading in methods: wrappers: schedules:; do

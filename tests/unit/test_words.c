@@ -69,7 +69,8 @@ static void test_long_names(void **state) {
 
 static void test_list(void **state) {
     (void)state;
-    list_t whole = {.used = 0};
+    list_t none = {.used = 0}, whole = {.used = 0};
+    assert_string_equal(list_end(&none, "nobody"), "none");
     list_add(&whole, "a");
     list_add(&whole, "b");
     assert_string_equal(list_end(&whole, "nobody"), "a, b");
