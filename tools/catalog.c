@@ -86,9 +86,8 @@ static int refuse_family(const char *name) {
     for (size_t i = 0; i < LISTED; ++i)
         nearest_offer(&nearest, FAMILIES[i].name, strlen(FAMILIES[i].name));
     nearest_text(&nearest, question);
-    fprintf(stderr, "gradopt list: no family is called \"%s\"%s; there are: methods, wrappers, schedules\n", name,
-            question);
-    return MISUSED;
+    return complain("gradopt list: no family is called \"%s\"%s; there are: methods, wrappers, schedules", name,
+                    question);
 }
 
 int list(const char *family, const char *word, bool json) {
@@ -101,10 +100,8 @@ int list(const char *family, const char *word, bool json) {
     }
     if (families == 0)
         return refuse_family(family);
-    if (found == 0) {
-        fprintf(stderr, "gradopt list: none of the %s has \"%s\" in its name or purpose\n", family, word);
-        return MISUSED;
-    }
+    if (found == 0)
+        return complain("gradopt list: none of the %s has \"%s\" in its name or purpose", family, word);
     json_out_t out = {false};
     if (json)
         out_open(&out, NULL, '{');
@@ -236,8 +233,7 @@ static int refuse_name(const char *name) {
         for (size_t i = 0; i < FAMILIES[f].count(); ++i)
             nearest_offer(&nearest, FAMILIES[f].name_of(i), strlen(FAMILIES[f].name_of(i)));
     nearest_text(&nearest, question);
-    fprintf(stderr, "gradopt describe: nothing is called \"%s\"%s; see gradopt list\n", name, question);
-    return MISUSED;
+    return complain("gradopt describe: nothing is called \"%s\"%s; see gradopt list", name, question);
 }
 
 int describe(const char *name, bool json) {

@@ -64,39 +64,35 @@ typedef struct options {
     bool help, version, json;
 } options_t;
 
+enum { HELP = 256, VERSION, JSON }; /* no letters */
 static const struct option OPTIONS[] = {
-    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {"json", no_argument, NULL, 'j'}, {0}};
+    {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {"json", no_argument, NULL, JSON}, {0}};
 
-/* `given`: the word that getopt_long has just refused; `letter`: its optopt. */
-static int refuse_option(const char *given, int letter) {
-    if (strncmp(given, "--", 2) != 0 || (letter != 0 && strchr("hvj", letter) == NULL)) {
-        fprintf(stderr, "gradopt: there is no option \"-%c\"; see gradopt --help\n", letter);
-        return MISUSED;
-    }
-    if (letter != 0) {
-        fprintf(stderr, "gradopt: \"%s\": this option takes no value\n", given);
-        return MISUSED;
-    }
+/* What getopt_long has just refused. `given`: the word; `what`: its optopt, a letter, one of the above, or 0: unknown. */
+static int refuse_option(const char *given, int what) {
+    if (what >= HELP)
+        return complain("gradopt: \"%s\": this option takes no value", given);
+    if (what != 0)
+        return complain("gradopt: there is no option \"-%c\"; see gradopt --help", what);
     static const char *const NAMES[] = {"--help", "--version", "--json"};
     nearest_t nearest = nearest_begin(given, strlen(given));
     char question[NEAREST_TEXT];
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         nearest_offer(&nearest, NAMES[i], strlen(NAMES[i]));
     nearest_text(&nearest, question);
-    fprintf(stderr, "gradopt: there is no option \"%s\"%s; see gradopt --help\n", given, question);
-    return MISUSED;
+    return complain("gradopt: there is no option \"%s\"%s; see gradopt --help", given, question);
 }
 
 /* Reads the options behind argument[0]; operands begin at argument[optind]. `letters`: "+h" stops at the first one. */
 static int read_options(int count, char **argument, const char *letters, options_t *options) {
-    int letter;
+    int option;
     opterr = 0;
     optind = 0; /* begins anew */
-    while ((letter = getopt_long(count, argument, letters, OPTIONS, NULL)) != -1) {
-        options->help |= letter == 'h';
-        options->version |= letter == 'v';
-        options->json |= letter == 'j';
-        if (letter == '?')
+    while ((option = getopt_long(count, argument, letters, OPTIONS, NULL)) != -1) {
+        options->help |= option == HELP || option == 'h';
+        options->version |= option == VERSION;
+        options->json |= option == JSON;
+        if (option == '?')
             return refuse_option(argument[optind - 1], optopt);
     }
     return DONE;
@@ -113,8 +109,7 @@ static const command_t *find_command(const char *name) {
         nearest_offer(&nearest, COMMANDS[i].name, strlen(COMMANDS[i].name));
     }
     nearest_text(&nearest, question);
-    fprintf(stderr, "gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help\n", name,
-            question);
+    (void)complain("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help", name, question);
     return NULL;
 }
 
@@ -125,11 +120,10 @@ static int refuse_operands(const command_t *command, int count, char **operand) 
     if (count >= command->needed && count <= most)
         return DONE;
     if (count < command->needed)
-        fprintf(stderr, "gradopt %s: %s is missing", command->name, command->operand[count]);
-    else
-        fprintf(stderr, "gradopt %s: \"%s\" is one word too many", command->name, operand[most]);
-    fprintf(stderr, "; see gradopt %s --help\n", command->name);
-    return MISUSED;
+        return complain("gradopt %s: %s is missing; see gradopt %s --help", command->name, command->operand[count],
+                        command->name);
+    return complain("gradopt %s: \"%s\" is one word too many; see gradopt %s --help", command->name, operand[most],
+                    command->name);
 }
 
 static int help(const char *name) {

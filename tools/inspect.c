@@ -240,7 +240,7 @@ static int out_checkpoint(const checkpoint_t *checkpoint) {
 /* ---- The command ---- */
 
 static int refuse(const checkpoint_t *checkpoint, const char *why) {
-    fprintf(stderr, "%s %s\n", checkpoint->source->name, why);
+    (void)complain("%s %s", checkpoint->source->name, why);
     return FAILED;
 }
 
@@ -252,8 +252,8 @@ static int tell(const checkpoint_t *checkpoint, bool json) {
     if (!json_is_object(checkpoint->record))
         return refuse(checkpoint, "is not a checkpoint that can be read: its record is malformed");
     if (count_of(checkpoint->record, "format") > RECORD_FORMAT) {
-        fprintf(stderr, "%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know\n",
-                checkpoint->source->name, count_of(checkpoint->record, "format"), optim_version());
+        (void)complain("%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know",
+                       checkpoint->source->name, count_of(checkpoint->record, "format"), optim_version());
         return FAILED;
     }
     if (json)
@@ -266,7 +266,7 @@ static int inspect_source(source_t *source, bool json) {
     checkpoint_t checkpoint = {.source = source};
     bool no_memory = false;
     if (safetensors_read(&checkpoint.file, source) != OPTIM_OK) {
-        fprintf(stderr, "%s\n", optim_error());
+        (void)complain("%s", optim_error());
         return FAILED;
     }
     if (checkpoint.file.text != NULL)
@@ -288,9 +288,9 @@ static int inspect_input(bool json) {
     }
     int status = FAILED;
     if (got > 0)
-        fprintf(stderr, "standard input cannot be read: out of memory\n");
+        (void)complain("standard input cannot be read: out of memory");
     else if (ferror(stdin))
-        fprintf(stderr, "standard input cannot be read: %s\n", strerror(errno));
+        (void)complain("standard input cannot be read: %s", strerror(errno));
     else {
         memory_source_t source = memory_source(bytes, used);
         source.source.name = "standard input";
@@ -305,7 +305,7 @@ int inspect(const char *path, bool json) {
         return inspect_input(json);
     file_source_t file;
     if (file_open(&file, path) != OPTIM_OK) {
-        fprintf(stderr, "%s\n", optim_error());
+        (void)complain("%s", optim_error());
         return FAILED;
     }
     const int status = inspect_source(&file.source, json);

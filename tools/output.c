@@ -1,21 +1,39 @@
-/* Text and JSON on standard output. Whether it could be written is asked once, before the tool ends. */
+/* Text and JSON on standard output, complaints. Whether the output could be written is asked once, before the tool ends. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/utf8.h"
 #include "tool.h"
 
-void print_text(const char *text) {
+/* Control characters, and what `mask` names, as \xNN. */
+static void print_masked(FILE *file, const char *text, char mask) {
     const char *end = text + strlen(text);
     for (size_t length; text < end; text += length) {
         length = utf8_length(text, (size_t)(end - text));
-        if (length > 0 && !utf8_is_control(text, length) && *text != '\\')
-            (void)fwrite(text, 1, length, stdout);
+        if (length > 0 && !utf8_is_control(text, length) && *text != mask)
+            (void)fwrite(text, 1, length, file);
         else {
             length = 1; /* byte by byte */
-            printf("\\x%02x", (unsigned)(unsigned char)*text);
+            fprintf(file, "\\x%02x", (unsigned)(unsigned char)*text);
         }
     }
+}
+
+void print_text(const char *text) {
+    print_masked(stdout, text, '\\');
+}
+
+int complain(const char *format, ...) {
+    enum { LONGEST = 8192 }; /* as the library's own sentences */
+    char line[LONGEST];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    print_masked(stderr, line, '\0');
+    (void)fputc('\n', stderr);
+    return MISUSED;
 }
 
 /* A string of JSON, in which a terminal finds nothing to act on either. */

@@ -23,9 +23,16 @@ int describe(const char *name, bool json);
 enum { DEFAULT_TEXT = 64 };
 void default_text(const optim_option *option, char text[DEFAULT_TEXT]);
 
-/* ---- Text on standard output ---- */
+/* ---- Text ---- */
 
-/* Names may hold anything; a terminal shall not act on it: control characters and backslashes become \xNN. */
+/* A line on standard error; is MISUSED. What was given may hold anything there too. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+int complain(const char *format, ...);
+
+/* On standard output. Names may hold anything; a terminal shall not act on it: control characters and backslashes become
+ * \xNN. */
 void print_text(const char *text);
 
 /* ---- JSON on standard output: values in lists and objects, the commas between them put in ---- */

@@ -84,6 +84,11 @@ complains '"adamw" is one word too many'
 exits 2 list methods adam adamw
 complains '"adamw" is one word too many'
 
+exits 2 describe "$(printf 'a\033[31mb')"
+complains '"a\x1b[31mb"'
+exits 2 list --json -jh
+complains '"-j"'
+
 # What follows -- is no option.
 exits 2 describe -- --help
 complains '"--help"'
