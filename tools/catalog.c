@@ -86,7 +86,7 @@ static int refuse_family(const char *name) {
     for (size_t i = 0; i < LISTED; ++i)
         nearest_offer(&nearest, FAMILIES[i].name, strlen(FAMILIES[i].name));
     nearest_text(&nearest, question);
-    return complain("gradopt list: no family is called \"%s\"%s; there are: methods, wrappers, schedules", name,
+    return print_error("gradopt list: no family is called \"%s\"%s; there are: methods, wrappers, schedules", name,
                     question);
 }
 
@@ -101,7 +101,7 @@ int list(const char *family, const char *word, bool json) {
     if (families == 0)
         return refuse_family(family);
     if (found == 0)
-        return complain("gradopt list: none of the %s has \"%s\" in its name or purpose", family, word);
+        return print_error("gradopt list: none of the %s has \"%s\" in its name or purpose", family, word);
     json_out_t out = {false};
     if (json)
         out_open(&out, NULL, '{');
@@ -233,7 +233,7 @@ static int refuse_name(const char *name) {
         for (size_t i = 0; i < FAMILIES[f].count(); ++i)
             nearest_offer(&nearest, FAMILIES[f].name_of(i), strlen(FAMILIES[f].name_of(i)));
     nearest_text(&nearest, question);
-    return complain("gradopt describe: nothing is called \"%s\"%s; see gradopt list", name, question);
+    return print_error("gradopt describe: nothing is called \"%s\"%s; see gradopt list", name, question);
 }
 
 int describe(const char *name, bool json) {

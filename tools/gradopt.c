@@ -71,16 +71,16 @@ static const struct option OPTIONS[] = {
 /* What getopt_long has just refused. `given`: the word; `what`: its optopt, a letter, one of the above, or 0: unknown. */
 static int refuse_option(const char *given, int what) {
     if (what >= HELP)
-        return complain("gradopt: \"%s\": this option takes no value", given);
+        return print_error("gradopt: \"%s\": this option takes no value", given);
     if (what != 0)
-        return complain("gradopt: there is no option \"-%c\"; see gradopt --help", what);
+        return print_error("gradopt: there is no option \"-%c\"; see gradopt --help", what);
     static const char *const NAMES[] = {"--help", "--version", "--json"};
     nearest_t nearest = nearest_begin(given, strlen(given));
     char question[NEAREST_TEXT];
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         nearest_offer(&nearest, NAMES[i], strlen(NAMES[i]));
     nearest_text(&nearest, question);
-    return complain("gradopt: there is no option \"%s\"%s; see gradopt --help", given, question);
+    return print_error("gradopt: there is no option \"%s\"%s; see gradopt --help", given, question);
 }
 
 /* Reads the options behind argument[0]; operands begin at argument[optind]. `letters`: "+h" stops at the first one. */
@@ -109,7 +109,8 @@ static const command_t *find_command(const char *name) {
         nearest_offer(&nearest, COMMANDS[i].name, strlen(COMMANDS[i].name));
     }
     nearest_text(&nearest, question);
-    (void)complain("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help", name, question);
+    (void)print_error("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help", name,
+                      question);
     return NULL;
 }
 
@@ -120,9 +121,9 @@ static int refuse_operands(const command_t *command, int count, char **operand) 
     if (count >= command->needed && count <= most)
         return DONE;
     if (count < command->needed)
-        return complain("gradopt %s: %s is missing; see gradopt %s --help", command->name, command->operand[count],
+        return print_error("gradopt %s: %s is missing; see gradopt %s --help", command->name, command->operand[count],
                         command->name);
-    return complain("gradopt %s: \"%s\" is one word too many; see gradopt %s --help", command->name, operand[most],
+    return print_error("gradopt %s: \"%s\" is one word too many; see gradopt %s --help", command->name, operand[most],
                     command->name);
 }
 

@@ -71,7 +71,7 @@ static void print_pairs(const char *title, const json_t *pairs, bool engine) {
     json_object_foreach((json_t *)(uintptr_t)pairs, key, value) {
         if (engine && is_default(key, value))
             continue;
-        printf("%s", begun ? " " : title);
+        print_text(begun ? " " : title);
         begun = true;
         print_text(key);
         printf("=");
@@ -130,8 +130,9 @@ static void print_parameters(const json_t *record) {
 static void print_record(const json_t *record) {
     size_t i;
     const json_t *each;
-    printf("written by libgradopt %s, format %" JSON_INTEGER_FORMAT "\n", text_of(record, "library"),
-           count_of(record, "format"));
+    printf("written by libgradopt ");
+    print_text(text_of(record, "library"));
+    printf(", format %" JSON_INTEGER_FORMAT "\n", count_of(record, "format"));
     printf("after %" JSON_INTEGER_FORMAT " steps, %" JSON_INTEGER_FORMAT " skipped, %" JSON_INTEGER_FORMAT
            " random numbers drawn%s\n\n",
            count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
@@ -240,7 +241,7 @@ static int out_checkpoint(const checkpoint_t *checkpoint) {
 /* ---- The command ---- */
 
 static int refuse(const checkpoint_t *checkpoint, const char *why) {
-    (void)complain("%s %s", checkpoint->source->name, why);
+    (void)print_error("%s %s", checkpoint->source->name, why);
     return FAILED;
 }
 
@@ -249,10 +250,10 @@ static int tell(const checkpoint_t *checkpoint, bool json) {
         return refuse(checkpoint, "is a safetensors file, but not a checkpoint of libgradopt");
     if (!checkpoint->file.is_whole)
         return refuse(checkpoint, "is DAMAGED: the checksum of its header is wrong");
-    if (!json_is_object(checkpoint->record))
+    if (!json_is_object(checkpoint->record) || count_of(checkpoint->record, "format") < 1)
         return refuse(checkpoint, "is not a checkpoint that can be read: its record is malformed");
     if (count_of(checkpoint->record, "format") > RECORD_FORMAT) {
-        (void)complain("%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know",
+        (void)print_error("%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know",
                        checkpoint->source->name, count_of(checkpoint->record, "format"), optim_version());
         return FAILED;
     }
@@ -266,7 +267,7 @@ static int inspect_source(source_t *source, bool json) {
     checkpoint_t checkpoint = {.source = source};
     bool no_memory = false;
     if (safetensors_read(&checkpoint.file, source) != OPTIM_OK) {
-        (void)complain("%s", optim_error());
+        (void)print_error("%s", optim_error());
         return FAILED;
     }
     if (checkpoint.file.text != NULL)
@@ -288,9 +289,9 @@ static int inspect_input(bool json) {
     }
     int status = FAILED;
     if (got > 0)
-        (void)complain("standard input cannot be read: out of memory");
+        (void)print_error("standard input cannot be read: out of memory");
     else if (ferror(stdin))
-        (void)complain("standard input cannot be read: %s", strerror(errno));
+        (void)print_error("standard input cannot be read: %s", strerror(errno));
     else {
         memory_source_t source = memory_source(bytes, used);
         source.source.name = "standard input";
@@ -305,7 +306,7 @@ int inspect(const char *path, bool json) {
         return inspect_input(json);
     file_source_t file;
     if (file_open(&file, path) != OPTIM_OK) {
-        (void)complain("%s", optim_error());
+        (void)print_error("%s", optim_error());
         return FAILED;
     }
     const int status = inspect_source(&file.source, json);

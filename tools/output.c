@@ -24,7 +24,7 @@ void print_text(const char *text) {
     print_masked(stdout, text, '\\');
 }
 
-int complain(const char *format, ...) {
+int print_error(const char *format, ...) {
     enum { LONGEST = 8192 }; /* as the library's own sentences */
     char line[LONGEST];
     va_list arguments;

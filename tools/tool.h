@@ -29,7 +29,7 @@ void default_text(const optim_option *option, char text[DEFAULT_TEXT]);
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif
-int complain(const char *format, ...);
+int print_error(const char *format, ...);
 
 /* On standard output. Names may hold anything; a terminal shall not act on it: control characters and backslashes become
  * \xNN. */
