@@ -36,6 +36,11 @@ int print_error(const char *format, ...) {
     return MISUSED;
 }
 
+/* A control character inside a string: those of two bytes, U+0080 to U+009F, end in their number. */
+static void print_escape(const char *at, size_t length) {
+    printf("\\u%04x", (unsigned)(unsigned char)at[length - 1]);
+}
+
 /* A string of JSON, in which a terminal finds nothing to act on either. */
 static void quote(const char *text) {
     const char *end = text + strlen(text);
@@ -46,7 +51,7 @@ static void quote(const char *text) {
             printf("\\ufffd");
             length = 1;
         } else if (utf8_is_control(text, length))
-            printf("\\u%04x", (unsigned)(unsigned char)text[length - 1]); /* U+0080 to U+009F end in their number */
+            print_escape(text, length);
         else if (*text == '"' || *text == '\\')
             printf("\\%c", *text);
         else
@@ -92,8 +97,18 @@ void out_bool(json_out_t *out, const char *key, bool truth) {
 }
 
 void out_raw(json_out_t *out, const char *key, const char *json) {
+    const char *end = json + strlen(json);
     begin_value(out, key);
-    (void)fputs(json, stdout);
+    for (size_t length; json < end; json += length) {
+        length = utf8_length(json, (size_t)(end - json));
+        length += length == 0; /* no character: as it stands */
+        if (length <= 1 && (unsigned char)*json < 0x20)
+            putchar(' '); /* it stands between values */
+        else if (utf8_is_control(json, length))
+            print_escape(json, length);
+        else
+            (void)fwrite(json, 1, length, stdout);
+    }
 }
 
 void out_end(void) {

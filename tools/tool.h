@@ -49,7 +49,7 @@ void out_text(json_out_t *out, const char *key, const char *text);
 void out_count(json_out_t *out, const char *key, size_t count);
 void out_bool(json_out_t *out, const char *key, bool truth);
 
-/* What is JSON already: a number, "null", a whole object. */
+/* What is JSON already: a number, "null", a whole object; its line breaks become spaces, control characters escapes. */
 void out_raw(json_out_t *out, const char *key, const char *json);
 
 /* The line's end after the outermost value. */

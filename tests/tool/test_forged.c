@@ -30,11 +30,11 @@ static void write_forged(char *path, const char *from, const char *to) {
 }
 
 /* What the tool says of it, on both its outputs; to be freed. */
-static char *inspect(const char *from, const char *to, int *status) {
+static char *inspect(const char *option, const char *from, const char *to, int *status) {
     enum { MOST = 1 << 16 };
     char path[] = "/tmp/test_forged_XXXXXX", *said = check_memory(MOST, 1);
     write_forged(path, from, to);
-    char *command = check_text("\"%s\" inspect %s 2>&1", TOOL, path);
+    char *command = check_text("\"%s\" inspect %s %s 2>&1", TOOL, option, path);
     FILE *tool = popen(command, "r");
     assert_non_null(tool);
     said[fread(said, 1, MOST - 1, tool)] = '\0';
@@ -59,7 +59,7 @@ static void test_format(void **state) {
                  {"\"format\":2", 1, "has format 2, which this gradopt"}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
         int status;
-        char *said = inspect("\"format\":1", CASES[i].to, &status);
+        char *said = inspect("", "\"format\":1", CASES[i].to, &status);
         if (status != CASES[i].status || strstr(said, CASES[i].says) == NULL)
             fail_msg("%s: exit status %d, \"%s\"", CASES[i].to, status, said);
         free(said);
@@ -77,20 +77,32 @@ static void test_controls(void **state) {
         {"\"dtype\":\"F64\",\"shape\":[]}}", "\"dtype\":\"\xC2\x9B[31m\",\"shape\":[]}}"},
         {"\"wrappers\":[", "\"wrappers\":[\"\xC2\x9B[31m\""},
     };
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; ++i) {
+    for (size_t i = 0; i < 2 * sizeof TEXTS / sizeof *TEXTS; ++i) {
+        const char *const *text = TEXTS[i / 2], *shown = i % 2 == 0 ? "\\xc2\\x9b[31m" : "\\u009b[31m";
         int status;
-        char *said = inspect(TEXTS[i][0], TEXTS[i][1], &status);
+        char *said = inspect(i % 2 == 0 ? "" : "--json", text[0], text[1], &status);
         assert_int_equal(status, 0);
-        if (strstr(said, "\xC2\x9B") != NULL || strstr(said, "\\xc2\\x9b[31m") == NULL)
-            fail_msg("%s: \"%s\"", TEXTS[i][1], said);
+        if (strstr(said, "\xC2\x9B") != NULL || strstr(said, shown) == NULL)
+            fail_msg("%s: \"%s\"", text[1], said);
         free(said);
     }
+}
+
+/* JSON in one line, however the record is laid out. */
+static void test_layout(void **state) {
+    (void)state;
+    int status;
+    char *said = inspect("--json", "\"planned\":true,", "\"planned\":true\\n,\\t\\r\\n", &status);
+    assert_int_equal(status, 0);
+    assert_ptr_equal(strpbrk(said, "\t\r\n"), said + strlen(said) - 1);
+    free(said);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_controls),
+        cmocka_unit_test(test_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
