@@ -86,7 +86,7 @@ static void test_list(void **state) {
         ++written;
     assert_int_equal(sscanf(strstr(text, " ... "), " ... and %zu more", &left_out), 1);
     assert_int_equal(written + left_out, 1000);
-    assert_string_equal(text + strlen(text) - 34, "more (optim_algorithm_name lists them)" + 4);
+    assert_string_equal(strstr(text, " ("), " (optim_algorithm_name lists them)");
 }
 
 /* ---- Every kind of name, through the public API ---- */
