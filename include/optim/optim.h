@@ -376,7 +376,7 @@ enum {
 
 typedef struct optim_result {
     size_t size;  /* sizeof(optim_result) */
-    int reason;   /* OPTIM_STOP_... */
+    int reason;   /* OPTIM_STOP_...: optim_stop_reason has words for it */
     int callback; /* what the caller's callback returned, if that was the reason */
     int64_t steps;
     int64_t evaluations;
@@ -585,6 +585,7 @@ optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 
 const char *optim_error(void); /* this thread's last error: a sentence, one line of UTF-8; "" if there was none */
 const char *optim_strerror(optim_status); /* what a status means in general */
+const char *optim_stop_reason(int reason); /* what an OPTIM_STOP_... means: words of the library, never NULL */
 const char *optim_version(void);          /* "0.1.0" */
 
 #if defined(OPTIM_BUILD) && defined(__GNUC__)

@@ -221,11 +221,11 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     if (status == OPTIM_OK)
         status = refuse_null(stop, "stop");
     if (status == OPTIM_OK)
-        status = abi_read(problem, &run->problem, sizeof run->problem);
+        status = abi_read(problem, &run->problem, sizeof run->problem, "optim_problem");
     if (status == OPTIM_OK)
-        status = abi_read(stop, &run->stop, sizeof run->stop);
+        status = abi_read(stop, &run->stop, sizeof run->stop, "optim_stop");
     if (status == OPTIM_OK && result != NULL)
-        status = abi_read(result, &run->result, sizeof run->result);
+        status = abi_read(result, &run->result, sizeof run->result, "optim_result");
     if (status == OPTIM_OK && run->problem.gradient == NULL)
         status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (status == OPTIM_OK)
@@ -264,6 +264,24 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     best_free(&run);
     run.result.seconds = now() - run.started;
     if (result != NULL)
-        (void)abi_write(result, &run.result, sizeof run.result);
+        (void)abi_write(result, &run.result, sizeof run.result, "optim_result");
     return status;
+}
+
+const char *optim_stop_reason(int reason) {
+    static const char *const WORDS[] = {
+        [OPTIM_STOP_NONE] = "an error ended it",
+        [OPTIM_STOP_STEPS] = "the number of steps is used up",
+        [OPTIM_STOP_EVALUATIONS] = "the number of evaluations is used up",
+        [OPTIM_STOP_SECONDS] = "the time is used up",
+        [OPTIM_STOP_GRADIENT_NORM] = "the gradient is small enough",
+        [OPTIM_STOP_LOSS_CHANGE] = "the loss hardly changes any more",
+        [OPTIM_STOP_LOSS_TARGET] = "the loss has reached its target",
+        [OPTIM_STOP_CALLBACK] = "a callback asked for it",
+        [OPTIM_STOP_LINE_SEARCH] = "no better point along the direction, in this precision",
+        [OPTIM_STOP_NONFINITE] = "the loss or the gradient is not finite: the method diverged",
+        [OPTIM_STOP_STALLED] = "the method finds no way down any more",
+    };
+    const bool known = reason >= 0 && reason < (int)(sizeof WORDS / sizeof *WORDS) && WORDS[reason] != NULL;
+    return known ? WORDS[reason] : "not a stop reason of this library";
 }
