@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/jsontext.h"
 #include "io/pieces.h"
@@ -27,11 +28,24 @@ optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
 
 /* ---- Writing ---- */
 
+/* Hands over all copies of a piece as they are to stand in the file. */
+static optim_status give_piece(const piece_t *piece, byteorder_take_t *take, void *context) {
+    const size_t item = safetensors_item(piece->dtype);
+    optim_status status = OPTIM_OK;
+    for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c) /* at NULL if it has none */
+        status = byteorder_to_file(piece->at + c * piece->stride, piece->bytes, item, take, context);
+    return status;
+}
+
+static optim_status add_to_sum(void *context, const void *bytes, size_t count) {
+    (void)XXH3_64bits_update(context, bytes, count);
+    return OPTIM_OK;
+}
+
 static uint64_t sum_of(const piece_t *piece) {
     XXH3_state_t state;
     (void)XXH3_64bits_reset(&state);
-    for (size_t c = 0; c < piece->copies && piece->bytes > 0; ++c)
-        (void)XXH3_64bits_update(&state, piece->at + c * piece->stride, piece->bytes);
+    (void)give_piece(piece, add_to_sum, &state);
     return XXH3_64bits_digest(&state);
 }
 
@@ -52,13 +66,15 @@ static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *head
     return made;
 }
 
+static optim_status write_to_sink(void *context, const void *bytes, size_t count) {
+    sink_t *sink = context;
+    return sink->write(sink, bytes, count);
+}
+
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
     optim_status status = OPTIM_OK;
-    for (size_t i = 0; i < pieces->count; ++i) {
-        const piece_t *piece = &pieces->piece[i]; /* at NULL if it has no bytes */
-        for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c)
-            status = sink->write(sink, piece->at + c * piece->stride, piece->bytes);
-    }
+    for (size_t i = 0; status == OPTIM_OK && i < pieces->count; ++i)
+        status = give_piece(&pieces->piece[i], write_to_sink, sink);
     return status;
 }
 
