@@ -87,8 +87,8 @@ static optim_status another_save(const replacement_t *r) {
 }
 
 /*
- * Not every file system has locks; without one a save goes by check_partial alone. Whoever may not lock what was there
- * already may be up against another's lock, as CIFS puts it.
+ * Not every file system has locks; without one a save goes by check_partial alone. That a file which was there already may not
+ * be locked can mean that another save holds it: CIFS says so in these words.
  */
 static optim_status lock_partial(replacement_t *r, bool made) {
     int result;
@@ -101,7 +101,7 @@ static optim_status lock_partial(replacement_t *r, bool made) {
     }
     if (result == 0 || io_unsupported() || errno == ENOLCK || errno == EBADF || (made && io_denied()))
         return OPTIM_OK;
-    return io_error(io_denied() ? "it may be another save's, as one cannot lock" : "cannot lock", r->partial);
+    return io_error(io_denied() ? "perhaps another save is at work: cannot lock" : "cannot lock", r->partial);
 }
 
 /* Whether the name leads to what is open: another save may have renamed or removed that. */

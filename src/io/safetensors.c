@@ -141,7 +141,7 @@ static bool shape_bytes(const json_t *shape, size_t item, size_t *bytes) {
     if (!json_is_array(shape))
         return false;
     json_array_foreach(shape, i, dim) {
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0 ||
+        if (!json_is_integer(dim) || json_integer_value(dim) < 0 || (uint64_t)json_integer_value(dim) > SIZE_MAX ||
             !size_multiply(*bytes, (size_t)json_integer_value(dim), bytes))
             return false;
     }

@@ -339,6 +339,21 @@ static void long_names(void **state) {
     scene_close(&scene);
 }
 
+/* Of more bytes than a narrow size_t counts: all of them are seen, and it is refused for what it is. */
+static void a_huge_file(void **state) {
+    scene_t scene;
+    (void)state;
+    open_scene(&scene, SCENE_ON_DISK);
+    if (sizeof(off_t) == 8 && truncate(scene.target, (off_t)(UINT64_C(1) << 32 | 4096)) == 0) {
+        CHECK_STATUS(optim_load(scene.subject.opt, scene.path),
+                     sizeof(size_t) == 4 ? OPTIM_ERR_SIZE : OPTIM_ERR_FORMAT);
+        scene_check_sentence(scene.path, "", "a huge file");
+        scene_check_subject(&scene, 1, "a huge file");
+    }
+    scene_check_save(&scene, 1, "over a huge file");
+    scene_close(&scene);
+}
+
 /* ---- Others who save there ---- */
 
 static void a_save_under_way(void **state) {
@@ -459,6 +474,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_a_file),
         cmocka_unit_test(links),
         cmocka_unit_test(long_names),
+        cmocka_unit_test(a_huge_file),
         cmocka_unit_test(a_save_under_way),
         cmocka_unit_test(rivals),
         cmocka_unit_test(a_rival_at_every_call),
