@@ -38,9 +38,9 @@ call_t calls_kind(int k) {
 }
 
 const char *calls_name(call_t call) {
-    static const char *const NAMES[] = {"none",   "open",   "close",     "read",     "pread",  "write",
-                                        "pwrite", "stat",   "fstat",     "readlink", "flock",  "ftruncate",
-                                        "fchmod", "fsync",  "fdatasync", "rename",   "unlink", "pthread_create"};
+    static const char *const NAMES[] = {"none",   "open",  "close",     "read",     "pread",  "write",
+                                        "pwrite", "stat",  "fstat",     "readlink", "flock",  "ftruncate",
+                                        "fchmod", "fsync", "fdatasync", "rename",   "unlink", "pthread_create"};
     return NAMES[call];
 }
 
@@ -137,17 +137,30 @@ static void path_of(int descriptor, const char *name, char path[PATH_MAX]) {
 
 /* ---- In the place of the system's ---- */
 
-extern int __real_openat(int folder, const char *path, int flags, ...);
+/* With files beyond 2 GiB in mind, glibc's headers give some calls another name. */
+#ifdef __USE_FILE_OFFSET64
+#define WIDE(name) __asm__(#name "64")
+#else
+#define WIDE(name)
+#endif
+
+extern int __real_openat(int folder, const char *path, int flags, ...) WIDE(__real_openat);
+int __wrap_openat(int folder, const char *path, int flags, ...) WIDE(__wrap_openat);
 extern int __real_close(int descriptor);
 extern ssize_t __real_read(int descriptor, void *to, size_t count);
-extern ssize_t __real_pread(int descriptor, void *to, size_t count, off_t offset);
+extern ssize_t __real_pread(int descriptor, void *to, size_t count, off_t offset) WIDE(__real_pread);
+ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t offset) WIDE(__wrap_pread);
 extern ssize_t __real_write(int descriptor, const void *from, size_t count);
-extern ssize_t __real_pwrite(int descriptor, const void *from, size_t count, off_t offset);
-extern int __real_fstatat(int folder, const char *path, struct stat *about, int flags);
-extern int __real_fstat(int descriptor, struct stat *about);
+extern ssize_t __real_pwrite(int descriptor, const void *from, size_t count, off_t offset) WIDE(__real_pwrite);
+ssize_t __wrap_pwrite(int descriptor, const void *from, size_t count, off_t offset) WIDE(__wrap_pwrite);
+extern int __real_fstatat(int folder, const char *path, struct stat *about, int flags) WIDE(__real_fstatat);
+int __wrap_fstatat(int folder, const char *path, struct stat *about, int flags) WIDE(__wrap_fstatat);
+extern int __real_fstat(int descriptor, struct stat *about) WIDE(__real_fstat);
+int __wrap_fstat(int descriptor, struct stat *about) WIDE(__wrap_fstat);
 extern ssize_t __real_readlinkat(int folder, const char *path, char *to, size_t room);
 extern int __real_flock(int descriptor, int operation);
-extern int __real_ftruncate(int descriptor, off_t length);
+extern int __real_ftruncate(int descriptor, off_t length) WIDE(__real_ftruncate);
+int __wrap_ftruncate(int descriptor, off_t length) WIDE(__wrap_ftruncate);
 extern int __real_fchmod(int descriptor, mode_t mode);
 extern int __real_fsync(int descriptor);
 extern int __real_fdatasync(int descriptor);
