@@ -463,6 +463,45 @@ static void a_rival_without_locks(void **state) {
     meet_at_every_call(false);
 }
 
+static void put_half(void *context) {
+    const scene_t *scene = context;
+    (void)unlink(scene->partial);
+    FILE *stream = fopen(scene->partial, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite("half", 1, 4, stream), 4);
+    assert_int_equal(fclose(stream), 0);
+}
+
+/* Another machine's save, whose lock is not seen here, puts its own unfinished file under the name: that one is not put in
+ * place, nor removed. */
+static void an_unfinished_rival(void **state) {
+    scene_t scene;
+    bool reached = true;
+    int refused = 0;
+    (void)state;
+    scene_open(&scene, SCENE_SMALL, SCENE_PLAIN);
+    subject_step(&scene.subject);
+    for (int k = 1; reached; ++k) {
+        scene_put(&scene, scene.state[0], NOTHING);
+        calls_begin(&(fault_t){.fate = FATE_MEANWHILE, .at = k, .meanwhile = put_half, .context = &scene});
+        const optim_status status = optim_save(scene.subject.opt, scene.path);
+        reached = calls_end() >= k;
+        if (calls_kind(k) == CALL_RENAME) /* the instant in which it cannot be seen any more */
+            continue;
+        const char *here = when("half a file put there at call %d (%s): %d", k, calls_name(calls_kind(k)), status);
+        (void)scene_check_file(&scene, status == OPTIM_OK, status == OPTIM_OK, here);
+        if (status == OPTIM_OK)
+            continue;
+        ++refused;
+        scene_check_sentence(scene.partial, "by another save", here);
+        const blob_t left = scene_get(&scene, true);
+        assert_true(left.size == 4 && memcmp(left.bytes, "half", 4) == 0);
+        free(left.bytes);
+    }
+    assert_true(refused >= 4);
+    scene_close(&scene);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_limit_on_files),
@@ -479,6 +518,7 @@ int main(void) {
         cmocka_unit_test(rivals),
         cmocka_unit_test(a_rival_at_every_call),
         cmocka_unit_test(a_rival_without_locks),
+        cmocka_unit_test(an_unfinished_rival),
     };
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
 }
