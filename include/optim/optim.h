@@ -544,7 +544,10 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
  * metadata. Parameters are not part of it: they are the caller's, save them beside it.
  *
  * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
- * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed.
+ * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed. Where a
+ * file system has no locks, modes or flushes, a save does without: whether it then outlives a power cut is the file system's
+ * affair. A folder without read permission is refused (IO), as it could not be flushed.
+ * The file is little-endian, and the same, on every machine.
  * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a step
  * not yet made are saved with it. Not while a request is open or the output is swapped in.
  * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
@@ -566,10 +569,11 @@ optim_status optim_load(optim_t *opt, const char *path);
 
 /*
  * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the call
- * returns; a thread then writes the copy while steps go on. One save at a time: a later save or load, and optim_destroy, wait
- * for it. optim_save_wait waits and returns what became of it; if it failed and nobody waited, the next optim_save,
- * optim_save_async or optim_load returns that error instead of doing its work. In a forked child the save is the parent's:
- * there is nothing to wait for. Errors: those of optim_save.
+ * returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call returns: the file
+ * is put into the folder that was found, whatever the program's current folder, the folder's name or a link become meanwhile.
+ * One save at a time: a later save or load, and optim_destroy, wait for it. optim_save_wait waits and returns what became of
+ * it; if it failed and nobody waited, the next optim_save, optim_save_async or optim_load returns that error instead of doing
+ * its work. In a forked child the save is the parent's: there is nothing to wait for. Errors: those of optim_save.
  */
 optim_status optim_save_async(optim_t *opt, const char *path);
 optim_status optim_save_wait(optim_t *opt);

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/complaints.h"
 #include "io/pieces.h"
@@ -141,6 +142,7 @@ static optim_status read_piece(load_t *load, const piece_t *piece, char *to, siz
         if (status != OPTIM_OK)
             return status;
         (void)XXH3_64bits_update(&state, copy, piece->bytes);
+        byteorder_from_file(copy, piece->bytes, safetensors_item(piece->dtype));
     }
     checksum_text(XXH3_64bits_digest(&state), found);
     if (wanted != NULL && strcmp(wanted, found) == 0)

@@ -143,7 +143,7 @@ static bool shape_bytes(const jsontree_t *shape, size_t item, size_t *bytes) {
     bool good = jsontree_is(shape, JSONTREE_ARRAY);
     for (size_t i = 0; good && i < jsontree_items(shape); ++i) {
         const jsontree_t *dim = jsontree_at(shape, i);
-        good = jsontree_is(dim, JSONTREE_INTEGER) && dim->is.integer >= 0 &&
+        good = jsontree_is(dim, JSONTREE_INTEGER) && dim->is.integer >= 0 && (uint64_t)dim->is.integer <= SIZE_MAX &&
                size_multiply(*bytes, (size_t)dim->is.integer, bytes);
     }
     return good;

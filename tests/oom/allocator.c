@@ -31,7 +31,6 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *block);
-char *__real_realpath(const char *path, char *resolved);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
 void *__wrap_malloc(size_t size);
@@ -39,7 +38,6 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *block);
-char *__wrap_realpath(const char *path, char *resolved);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
 void *__wrap_malloc(size_t size) {
@@ -63,14 +61,6 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
 void __wrap_free(void *block) {
     held -= block != NULL;
     __real_free(block);
-}
-
-char *__wrap_realpath(const char *path, char *resolved) {
-    if (fails()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return counted(__real_realpath(path, resolved));
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
