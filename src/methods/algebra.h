@@ -131,13 +131,22 @@ static inline double unit_of(double x) {
     return ldexp(1.0, exponent > 1000 ? -1000 : exponent < -1000 ? 1000 : -exponent);
 }
 
-/* |x|_2, also where the squares leave the range of a double. */
-static inline double norm_2(step_t *s, vector_t x) {
+/* x'x = square / unit / unit: what the squares of very long and very short vectors are, which no double holds. */
+typedef struct square {
+    double square, unit;
+} square_t;
+static inline square_t square_of(step_t *s, vector_t x) {
     const double square = dot(s, x, x);
     if (isnan(square) || (square > 0x1p-900 && square < 0x1p900))
-        return sqrt(square);
+        return (square_t){square, 1};
     const double unit = unit_of(norm_max(s, x));
-    return sqrt(dot_scaled(s, unit, x, x)) / unit;
+    return (square_t){dot_scaled(s, unit, x, x), unit};
+}
+
+/* |x|_2 */
+static inline double norm_2(step_t *s, vector_t x) {
+    const square_t square = square_of(s, x);
+    return sqrt(square.square) / square.unit;
 }
 
 #endif

@@ -47,7 +47,7 @@ static void start(schedule_run_t *run) {
 
 static double value(const schedule_run_t *run, double base, double t) {
     (void)t;
-    return fmax(base * run->state[SHARE], run->option[LR_MIN]);
+    return shape_above(base, run->state[SHARE], run->option[LR_MIN]);
 }
 
 static bool is_better(const double *option, double v, double best) {

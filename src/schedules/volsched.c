@@ -53,7 +53,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     const double warmup = run->option[WARMUP], factor = run->option[WARMUP_FACTOR];
     if (t < warmup)
         return warmup > 1 ? base * shape_line(factor, 1, t / (warmup - 1)) : base;
-    return fmax(base * run->state[SHARE], run->option[LR_MIN]);
+    return shape_above(base, run->state[SHARE], run->option[LR_MIN]);
 }
 
 /* Metrics kept; within bounds whatever a damaged checkpoint says. */

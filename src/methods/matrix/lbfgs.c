@@ -69,10 +69,10 @@ static void keep_pair(step_t *s) {
     scale(s, *s->scalar[STEP], vector(D)); /* d is s, and g is y, until the next direction */
     scale(s, -1, vector(G));
     axpy(s, 1, vector(G_LOW), vector(G));
-    const double ys = dot(s, vector(G), vector(D)), y_norm = norm_2(s, vector(G)), s_norm = norm_2(s, vector(D));
-    if (ys > fmax(s->option[CURVATURE_MIN], DBL_EPSILON * s_norm * y_norm)) {
-        const double yy = dot(s, vector(G), vector(G));
-        *s->scalar[GAMMA] = yy > DBL_MIN && yy < HUGE_VAL ? ys / yy : ys / y_norm / y_norm;
+    const double ys = dot(s, vector(G), vector(D)), s_norm = norm_2(s, vector(D));
+    const square_t yy = square_of(s, vector(G));
+    if (ys > fmax(s->option[CURVATURE_MIN], DBL_EPSILON * s_norm * (sqrt(yy.square) / yy.unit))) {
+        *s->scalar[GAMMA] = ys * yy.unit / yy.square * yy.unit;
         s->scalar[CURVATURE][next] = ys;
         *s->scalar[NEXT] = (double)((next + 1) % history);
         *s->scalar[PAIRS] = fmin(*s->scalar[PAIRS] + 1, (double)history);
