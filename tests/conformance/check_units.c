@@ -93,9 +93,9 @@ static void turn(const rig_t *rig, const rig_t *plain, const part_t *part, doubl
         const turn_t *t = &statement->turn[i % statement->turns];
         if (!holds(rig, part, t->condition))
             continue;
-        const double value = read_option(plain, part, t->option);
-        const optim_status status =
-            write_option(rig, part, t->option, (value == 0 ? (1 + i % statement->turns) / 64.0 : value) * pow(scale, t->power));
+        const double held = read_option(plain, part, t->option);
+        const double value = held != 0 ? held : (1 + i % statement->turns) / 64.0;
+        const optim_status status = write_option(rig, part, t->option, value * pow(scale, t->power));
         if (i >= statement->turns)
             CHECK_OK(status);
     }
@@ -150,6 +150,6 @@ void check_units(void **state) {
         compare(s, setup, parts, TWOS[i], exact ? 0 : 1e-12);
         compare(s, setup, parts, TENS[i], 1e-9);
     }
-    compare(s, narrow, parts, 0x1p-18, exact ? 0 : 1e-5);
-    compare(s, narrow, parts, 0x1p18, exact ? 0 : 1e-5);
+    compare(s, narrow, parts, 0x1p-24, exact ? 0 : 1e-5);
+    compare(s, narrow, parts, 0x1p40, exact ? 0 : 1e-5);
 }
