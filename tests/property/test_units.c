@@ -119,6 +119,35 @@ static void muon_steps_whatever_the_gradient(void **state) {
         compare_muon(OPTIM_F32, NARROW[i]);
 }
 
+/* ---- The engine ---- */
+
+static void compare_engine(const char *format, double bound, double power, double scale) {
+    rig_t *rig[2];
+    for (int i = 0; i < 2; ++i) {
+        const double s = i == 0 ? 1 : scale;
+        char *options = check_text(format, 0.01 / s, bound * pow(s, power));
+        rig[i] = play_vector("sgd", options, "logistic", D, 1);
+        rig[i]->sign = s;
+        rig[i]->accumulates = strstr(options, "accumulate=1") != NULL;
+        CHECK_OK(rig_steps(rig[i], 5));
+        free(options);
+    }
+    rig_check_same(rig[1], rig[0], format);
+    rig_free(rig[0]);
+    rig_free(rig[1]);
+}
+
+static void bounds_on_the_gradient_have_its_unit(void **state) {
+    static const double SCALES[] = {0x1p-200, 0x1p-20, 0x1p20, 0x1p200};
+    (void)state;
+    for (size_t i = 0; i < 4; ++i) {
+        compare_engine("lr=%.17g,clip_norm=%.17g", 0x1p-4, 1, SCALES[i]);
+        compare_engine("lr=%.17g,clip_value=%.17g", 0x1p-6, 1, SCALES[i]);
+        compare_engine("lr=%.17g,accumulate=1,accumulate_clip=%.17g", 0x1p-6, 1, SCALES[i]);
+        compare_engine("lr=%.17g,grad_scale=%.17g", 1, 0, SCALES[i]);
+    }
+}
+
 /* ---- Schedules that listen ---- */
 
 /* lr after each of `count` reports of metric(k) times scale, with a schedule on an lr of `base`. */
@@ -157,6 +186,19 @@ static void plateau_falls_to_its_least_value(void **state) {
     assert_true(lr[REPORTS - 1] == 1e-9); /* torch's */
 }
 
+static void plateau_does_not_know_the_metrics_units(void **state) {
+    double plain[REPORTS], scaled[REPORTS];
+    (void)state;
+    run_reports("plateau", "patience=1,factor=0.5", 0.1, 1, REPORTS, plain);
+    run_reports("plateau", "patience=1,factor=0.5", 0.1, 0x1p-60, REPORTS, scaled);
+    assert_memory_equal(scaled, plain, sizeof plain);
+    run_reports("plateau", "patience=1,factor=0.5,threshold_mode=abs,threshold=0.0625", 0.1, 1, REPORTS, plain);
+    char *options = check_text("patience=1,factor=0.5,threshold_mode=abs,threshold=%.17g", 0.0625 * 0x1p-60);
+    run_reports("plateau", options, 0.1, 0x1p-60, REPORTS, scaled);
+    free(options);
+    assert_memory_equal(scaled, plain, sizeof plain);
+}
+
 static void volsched_does_not_know_the_metrics_units(void **state) {
     static const char OPTIONS[] = "window=4,steps=50,weight=0.5,lr_min=1e-4";
     double plain[REPORTS], scaled[REPORTS];
@@ -177,7 +219,9 @@ int main(void) {
         cmocka_unit_test(lbfgs_with_torchs_constants_leaves_small_losses),
         cmocka_unit_test(lbfgs_forgets_pairs_that_lead_nowhere),
         cmocka_unit_test(muon_steps_whatever_the_gradient),
+        cmocka_unit_test(bounds_on_the_gradient_have_its_unit),
         cmocka_unit_test(plateau_falls_to_its_least_value),
+        cmocka_unit_test(plateau_does_not_know_the_metrics_units),
         cmocka_unit_test(volsched_does_not_know_the_metrics_units),
     };
     return cmocka_run_group_tests_name("units", tests, NULL, NULL);
