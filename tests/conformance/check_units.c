@@ -80,9 +80,9 @@ static bool is_outside(const subject_t *s, const part_t *part) {
     return !part->statement.is_rule;
 }
 
-/* Turns the options, with the values that they have in `plain`; those that are 0 take part too. In two rounds, since one
- * option may bound another. */
-static void turn(const rig_t *rig, const rig_t *plain, const part_t *part, double scale) {
+/* Turns the options, with the values that they have in `plain`; with `filled` those that are 0 take part too. In two
+ * rounds, since one option may bound another. */
+static void turn(const rig_t *rig, const rig_t *plain, const part_t *part, double scale, bool filled) {
     const statement_t *statement = &part->statement;
     char name[STATEMENT_WORD];
     for (int i = 0; i < STATEMENT_ONLY && *statement->only[i] != '\0'; ++i) {
@@ -94,18 +94,18 @@ static void turn(const rig_t *rig, const rig_t *plain, const part_t *part, doubl
         if (!holds(rig, part, t->condition))
             continue;
         const double held = read_option(plain, part, t->option);
-        const double value = held != 0 ? held : (1 + i % statement->turns) / 64.0;
+        const double value = held != 0 || !filled ? held : (1 + i % statement->turns) / 64.0;
         const optim_status status = write_option(rig, part, t->option, value * pow(scale, t->power));
         if (i >= statement->turns)
             CHECK_OK(status);
     }
 }
 
-static rig_t *run(const subject_t *s, setup_t setup, const part_t *parts, double scale) {
+static rig_t *run(const subject_t *s, setup_t setup, const part_t *parts, double scale, bool filled) {
     rig_t *rig = subject_rig(s, setup), *plain = subject_rig(s, setup);
     rig->sign = scale;
     for (int i = 0; i <= s->wraps; ++i)
-        turn(rig, plain, &parts[i], scale);
+        turn(rig, plain, &parts[i], scale, filled);
     rig_free(plain);
     const optim_status status = rig_steps(rig, STEPS);
     if (status != OPTIM_OK && status != OPTIM_ERR_LINE_SEARCH)
@@ -114,15 +114,17 @@ static rig_t *run(const subject_t *s, setup_t setup, const part_t *parts, double
 }
 
 static void compare(const subject_t *s, setup_t setup, const part_t *parts, double scale, double tolerance) {
-    rig_t *plain = run(s, setup, parts, 1), *scaled = run(s, setup, parts, scale);
     char *what = check_text("loss and gradient times %g", scale);
-    if (tolerance == 0)
-        rig_check_same(scaled, plain, what);
-    else
-        rig_check_near(scaled, plain, tolerance, what);
+    for (int filled = 0; filled < 2; ++filled) {
+        rig_t *plain = run(s, setup, parts, 1, filled != 0), *scaled = run(s, setup, parts, scale, filled != 0);
+        if (tolerance == 0)
+            rig_check_same(scaled, plain, what);
+        else
+            rig_check_near(scaled, plain, tolerance, what);
+        rig_free(plain);
+        rig_free(scaled);
+    }
     free(what);
-    rig_free(plain);
-    rig_free(scaled);
 }
 
 /* Then powers of two change exponents alone. */
