@@ -82,7 +82,7 @@ static int minimize(optim_t *opt, point_t *point, int64_t *every) {
 
 int main(int argc, char **argv) {
     const char *method = argc > 1 ? argv[1] : "lbfgs";
-    const char *options = argc > 2 ? argv[2] : argc > 1 ? NULL : "tolerance_change=1e-16";
+    const char *options = argc > 2 ? argv[2] : NULL;
     int64_t every = argc > 1 ? 1000 : 10; /* steps between two lines of progress */
     point_t point = {.x = {0}};
     optim_t *opt;

@@ -92,7 +92,8 @@ static void interrupt(run_t *run, int answer) {
     run->result.reason = OPTIM_STOP_CALLBACK;
 }
 
-static double gradient_norm(const optim_t *opt) {
+/* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
+static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
     enum { PIECE = 256 };
     double piece[PIECE], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
@@ -101,11 +102,23 @@ static double gradient_norm(const optim_t *opt) {
         for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
             const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
             opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
-            for (size_t j = 0; j < n; ++j)
-                sum += piece[j] * piece[j];
+            for (size_t j = 0; j < n; ++j) {
+                sum += (scale * piece[j]) * (scale * piece[j]);
+                *largest = fmax(*largest, fabs(piece[j]));
+            }
         }
     }
-    return sqrt(sum);
+    return sum;
+}
+
+/* |g|_2, also where the squares leave the range of a double. */
+static double gradient_norm(const optim_t *opt) {
+    double largest = 0;
+    const double sum = sum_of_squares(opt, 1, &largest);
+    if (largest == 0 || !isfinite(largest) || isnan(sum) || (sum > 0x1p-900 && sum < 0x1p900))
+        return sqrt(sum);
+    const double scale = ldexp(1, (int)fmin(fmax(-ilogb(largest), -1000), 1000));
+    return sqrt(sum_of_squares(opt, scale, &largest)) / scale;
 }
 
 /* ---- Criteria ---- */
