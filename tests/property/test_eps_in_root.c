@@ -120,26 +120,41 @@ static void the_aggregate_of_adam_cm(void **state) {
     assert_true(inverse[1] > 2 * inverse[0]);
 }
 
-/* adabelief: eps_in_root leaves out the eps outside, so that the one in the moment alone is left, at every step. */
-static void adabelief_adds_to_the_moment_alone(void **state) {
-    (void)state;
-    const double beta1 = 0.9, beta2 = 0.999;
-    double m = 0, s = 0, x = 0;
-    for (int t = 1; t <= STEPS; ++t) {
-        m = beta1 * m + (1 - beta1) * G;
-        s = beta2 * s + (1 - beta2) * (G - m) * (G - m) + EPS;
-        x = 0.001 * m / (1 - pow(beta1, t)) / sqrt(s / (1 - pow(beta2, t)));
-    }
+/* The last step under the gradient G. */
+static double belief_step(const char *algorithm, const char *options, bool in_root) {
+    char *text = check_text("lr=0.001,eps=0.75,eps_in_root=%d,%s", in_root, options);
     double p = 0, g = G, before = p;
     optim_t *opt;
-    CHECK_OK(optim_create(&opt, "adabelief", "lr=0.001,rectify=0,eps=0.75,eps_in_root=1"));
+    CHECK_OK(optim_create(&opt, algorithm, text));
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (const int64_t[]){1}, &p, &g));
     for (int t = 1; t <= STEPS; ++t) {
         before = p;
         CHECK_OK(optim_step(opt));
     }
-    CHECK_AT_MOST(fabs(before - p - x), 1e-12 * x);
     optim_destroy(opt);
+    free(text);
+    return before - p;
+}
+
+/* adabelief, adamomentum: eps_in_root leaves the root with no eps but the one in the moment. */
+static void belief_adds_to_the_moment_alone(void **state) {
+    (void)state;
+    const double beta1 = 0.9, beta2 = 0.999;
+    double m = 0, belief = 0, square = 0;
+    for (int t = 1; t <= STEPS; ++t) {
+        m = beta1 * m + (1 - beta1) * G;
+        belief = beta2 * belief + (1 - beta2) * (G - m) * (G - m) + EPS;
+        square = beta2 * square + (1 - beta2) * m * m + EPS;
+    }
+    const double c1 = 1 - pow(beta1, STEPS), c2 = 1 - pow(beta2, STEPS), corrected = sqrt(belief / c2);
+    const double alone = belief_step("adabelief", "rectify=0", true);
+    CHECK_AT_MOST(fabs(alone - 0.001 * m / c1 / corrected), 1e-12 * alone);
+    CHECK_CLOSE(belief_step("adabelief", "rectify=0", false) / alone, corrected / (corrected + EPS), 1e-12);
+    CHECK_CLOSE(belief_step("adabelief", "rectify=1", false) / belief_step("adabelief", "rectify=1", true),
+                sqrt(belief) / (sqrt(belief) + EPS), 1e-12);
+    CHECK_CLOSE(belief_step("adamomentum", "rectify=1", false) / belief_step("adamomentum", "rectify=1", true),
+                sqrt(square) / (sqrt(square) + EPS), 1e-12);
+    assert_true(belief_step("adamomentum", "rectify=0", false) == belief_step("adamomentum", "rectify=0", true));
 }
 
 int main(void) {
@@ -147,7 +162,7 @@ int main(void) {
         cmocka_unit_test(eps_joins_the_corrected_moment),
         cmocka_unit_test(whoever_adds_to_the_root_has_the_option),
         cmocka_unit_test(the_aggregate_of_adam_cm),
-        cmocka_unit_test(adabelief_adds_to_the_moment_alone),
+        cmocka_unit_test(belief_adds_to_the_moment_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
