@@ -17,6 +17,7 @@
  * d is taken with the new m. eps is added to the state and accumulates there, up to eps / (1 - beta2), as it does in both
  * codes and as it did in the published results. L2 decay changes g before d is taken. The names differ in line 3, in the
  * default of rectify, and in the outer eps. State: m, s (and smax), 8 (12) bytes a parameter in f32.
+ * eps_in_root = 1: no outer eps.
  */
 #include "methods/core/adam_family.h"
 

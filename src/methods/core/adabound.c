@@ -15,6 +15,7 @@
  * lr_0 is the value of lr at the first step before any schedule, so a schedule scales the band as well. The bias
  * correction stands inside the clipped rate; bias_correction = 0 (c1 = c2 = 1) with sqrt_decay = 1 is the paper's
  * algorithm. The two names differ in the default of amsbound. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -8,6 +8,7 @@
  *     3. p <- p - lr_t m / (sqrt(v) + eps),   lr_t = lr / sqrt(t) if sqrt_decay, else lr
  *
  * No bias correction. With beta1 = 0 and sqrt_decay = 1 it is adagrad. State: m, v, 8 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

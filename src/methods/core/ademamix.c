@@ -12,6 +12,7 @@
  *
  * F is the half-life of an average: line 2 interpolates half-lives. m2 has no bias correction; the 1e-8 keeps F(0) finite.
  * Decay is always decoupled. State: m1 (unless beta1 = 0: it is g then), m2, v, 12 (8) bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -11,7 +11,7 @@
  *
  * prev is 0 at t = 1, later the gradient after the L2 term. xi multiplies the step, not the state m. The authors' first
  * file compared the gradient with itself; the paper's results were made with it. State: m, v, prev, 12 bytes a parameter
- * in f32.
+ * in f32. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

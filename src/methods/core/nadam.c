@@ -10,6 +10,7 @@
  *
  * m is averaged with beta1, not with mu. prod holds mu_t already when line 4 reads it, mu_{t+1} enters it in the next step;
  * it starts at 1 and is multiplied once a step, for all tensors. State: m, v, 8 bytes a parameter in f32; prod in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

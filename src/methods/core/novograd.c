@@ -11,6 +11,7 @@
  *
  * The first step is told by t = 1, not by v = 0, so that a zero gradient later restarts nothing. Decay goes through the
  * moment. Two passes. State: m, 4 bytes a parameter in f32; v (and vmax), one double a tensor.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <tgmath.h>
 

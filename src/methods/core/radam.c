@@ -13,7 +13,7 @@
  *
  * rho reaches 5 at t = 6 for every beta2 from 0.9 to 0.999 in use, and never for beta2 <= 2/3. The paper asks for rho > 4;
  * 5 is what its code and torch use. L2 decay is torch's default, decoupled decay the authors'. State: m, v, 8 bytes a
- * parameter in f32.
+ * parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -17,6 +17,7 @@
  * first group's. lr_switch is a group's lr at the switch, so that schedules keep acting; a group whose lr was 0 then stays.
  * Not in the paper: lam > 0 (without it a negative Lambda would ascend), lr / lr_switch (its Lambda is constant), amsgrad.
  * Two passes. State: m, v (and vmax), 8 (12) bytes a parameter in f32; lam, Lambda (0: still Adam) and lr_switch in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

@@ -11,6 +11,7 @@
  *
  * v stays at or above 0, and where it equals g^2. m starts at 0 (some ports start it as v). eps is 1e-3. The paper starts
  * v at the mean square of a first minibatch, the authors' code at 1e-6. State: m, v, 8 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -12,6 +12,7 @@
  * point, for player 2; both with the same t. There is no factor 1 - beta on g: with beta_arg = 0 the first is the heavy ball
  * with an undamped buffer, the second takes steps 1 / (1 - beta_mag) times Adam's, and pi is negative momentum.
  * State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g, 8 more.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

@@ -13,6 +13,7 @@
  * The moments and s advance twice a step, as in the authors' code; eps is added to the uncorrected root. Until the second
  * gradient has come the first is kept and the moments wait, so that the step can be abandoned.
  * State: m, v (and vmax), 8 (12) bytes a parameter in f32; within a step z and the first gradient, 8 more.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

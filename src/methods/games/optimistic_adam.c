@@ -11,6 +11,7 @@
  * The first step is therefore longer by the factor 1 + optimism, as in the paper. r_prev has the bias correction of its own
  * step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after the
  * correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -14,7 +14,7 @@
  *
  * rho = 1 - beta1^t for averages that began at 0: momo_adam, and momo with bias_correction; otherwise rho = 1 and they
  * begin with f, <g, x> and g of the first step. lb_0 is the option lb. fbar and gamma are doubles: their difference
- * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32.
+ * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"

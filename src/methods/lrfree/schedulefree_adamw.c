@@ -10,6 +10,7 @@
  *
  * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
  * State: x, z, v (and m), 12 (16) bytes a parameter in f32, 4 fewer with keep_x = 0; lr_max, W, b by group, in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/schedule_free.h"

@@ -10,7 +10,7 @@
  *
  * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and min_8bit_size;
  * smaller tensors are plain AdamW. keep_sign = 1 is the rule of bitsandbytes' CUDA kernel. Any element-wise method has the
- * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block.
+ * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block. eps_in_root = 1: adam_family.h.
  */
 #include "engine/method.h"
 #include "methods/core/adam_family.h"

@@ -16,7 +16,7 @@
  * The priority r is the sum of the norms of all tensors' gradients (synced, not the norm of the whole gradient), or the
  * tensor's own. As the authors' code, which inserts the gradient at t = 1 where the paper's listing has the momentum; the
  * bias correction counts that idle step. Two passes. State: m, v (vmax) and `capacity` momenta: 4 (2 + capacity) bytes a
- * parameter in f32; the priorities in double.
+ * parameter in f32; the priorities in double. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

@@ -14,6 +14,7 @@
  * takes a gradient at extrapolated parameters for m and m', and its differences are wrong: the paper is followed. A pass
  * for every eight products of the newest difference, and one for the update. State: theta, v, vhat, m, w (the parameters
  * at first), and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 #include "methods/momentum/extrapolation.h"

@@ -6,7 +6,9 @@ framework's random numbers come in. A recording is the peer's own code run on th
 """
 import pathlib
 import random
+import sys
 
+PROGRAM = "record/" + pathlib.Path(sys.argv[0]).name
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
 TENSORS = {"w": (4, 3), "b": (3,), "s": ()}
 STEPS = 20
@@ -25,7 +27,7 @@ def write(case, source, call, ours, parameters, tolerance=1e-12):
     tensors = {name: shape for name, shape in TENSORS.items() if name in parameters[0]}
     layers = [layer.split(" ", 1) for layer in ours.split("; ")]
     method, *wrappers = [(layer[0], layer[1] if len(layer) > 1 else "") for layer in layers]
-    lines = ["format gradopt-golden 1", f"case {case}", f"source {source}: {call}", f"algorithm {method[0]}"]
+    lines = ["format gradopt-golden 1", f"case {case}", f"source {source}, by {PROGRAM}: {call}", f"algorithm {method[0]}"]
     lines += [f"options {method[1]}"] * (method[1] != "")
     lines += [f"wrap {name} {options}".rstrip() for name, options in wrappers]
     lines += ["oracle fixed", f"rtol {tolerance:g}", f"steps {STEPS}"]

@@ -13,7 +13,7 @@ import optax
 import torch
 import transformers
 
-from common import FOLDER
+from common import FOLDER, PROGRAM
 
 jax.config.update("jax_enable_x64", True)
 keras.config.set_floatx("float64")
@@ -104,7 +104,7 @@ for number, (call, ours) in enumerate(CASES.items(), 1):
     metrics = "Plateau" in call
     values = list(of_optimizer(call, metrics) if peer in ("torch", "transformers") else of_function(call))
     case = f"schedule_{number:02}_{peer}_{ours.split()[0]}"
-    lines = ["format gradopt-schedule 1", f"case {case}", f"source {peer} {VERSIONS[peer]}: {call}", f"schedule {ours}",
+    lines = ["format gradopt-schedule 1", f"case {case}", f"source {peer} {VERSIONS[peer]}, by {PROGRAM}: {call}", f"schedule {ours}",
              f"base_lr {BASE}", "rtol 1e-12"]
     for t, value in enumerate(values):
         lines += [f"lr {t} {value!r}"] + [f"metric {t} {METRICS[t % len(METRICS)]!r}"] * metrics
