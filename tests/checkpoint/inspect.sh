@@ -31,7 +31,7 @@ exits 0 inspect "$file"
 says 'after 3 steps, 0 skipped, 0 random numbers drawn'
 says 'parameter w F32 [3, 4] in group 0 (adamw)'
 says 'wrappers, from the inside: ema'
-says 'adamw, group 0: lr=0.25 beta1=0.9 beta2=0.999 eps=1e-08 weight_decay=0.01 amsgrad=0 bias_correction=1'
+says 'adamw, group 0: lr=0.25 beta1=0.9 beta2=0.999 eps=1e-08 eps_in_root=0 weight_decay=0.01 amsgrad=0 bias_correction=1'
 says 'ema: n=3 prod=0.997002999'
 says 'schedule of lr in group 0: wsd(steps=10,cooldown=5)'
 says 'array w/adamw.m F32 [3, 4]'

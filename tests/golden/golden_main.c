@@ -13,12 +13,12 @@ static int is_golden(const struct dirent *entry) {
     return length > suffix && strcmp(entry->d_name + length - suffix, ".golden") == 0;
 }
 
-int golden_main(const char *group, bool values, void (*check)(void **state), size_t *count) {
+int golden_main(const char *group, const char *folder, bool values, void (*check)(void **state), size_t *count) {
     struct dirent **entries;
-    const int found = scandir(TEST_SOURCE_DIR "/golden", &entries, is_golden, alphasort);
+    const int found = scandir(folder, &entries, is_golden, alphasort);
     *count = 0;
     if (found <= 0) {
-        (void)fputs("no golden files in " TEST_SOURCE_DIR "/golden\n", stderr);
+        (void)fprintf(stderr, "no golden files in %s\n", folder);
         return EXIT_FAILURE;
     }
     struct CMUnitTest *tests = check_memory((size_t)found, sizeof *tests);
@@ -28,7 +28,7 @@ int golden_main(const char *group, bool values, void (*check)(void **state), siz
             struct CMUnitTest *test = &tests[(*count)++];
             test->name = check_text("%s", name);
             test->test_func = check;
-            test->initial_state = check_text("%s/golden/%s", TEST_SOURCE_DIR, name);
+            test->initial_state = check_text("%s/%s", folder, name);
         }
         free(entries[i]);
     }

@@ -224,5 +224,5 @@ static void check_file(void **state) {
 
 int main(void) {
     size_t count;
-    return golden_main("values", true, check_file, &count);
+    return golden_main("values", TEST_SOURCE_DIR "/golden", true, check_file, &count);
 }

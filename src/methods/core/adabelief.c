@@ -17,14 +17,16 @@
  * d is taken with the new m. eps is added to the state and accumulates there, up to eps / (1 - beta2), as it does in both
  * codes and as it did in the published results. L2 decay changes g before d is taken. The names differ in line 3, in the
  * default of rectify, and in the outer eps. State: m, s (and smax), 8 (12) bytes a parameter in f32.
+ * eps_in_root = 1: no outer eps.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY, RECTIFY, DEGENERATED_TO_SGD, AMSGRAD };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY, RECTIFY, DEGENERATED_TO_SGD, AMSGRAD };
 #define ROWS(rectify)                                                                                                  \
     [LR] = LR_ROW(1e-3), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999),                                         \
     [EPS] = {"eps", 1e-16, "(0,inf)", "added to the second moment in every step, and to the root"},                    \
-    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [DECOUPLED] = DECOUPLED_ROW(1), [FIXED_DECAY] = FIXED_DECAY_ROW(0),          \
+    [EPS_IN_ROOT] = {"eps_in_root", 0, "0|1", "1: to the second moment alone"}, [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),  \
+    [DECOUPLED] = DECOUPLED_ROW(1), [FIXED_DECAY] = FIXED_DECAY_ROW(0),                                                \
     [RECTIFY] = {"rectify", rectify, "0|1", "rectify the step size as radam does"},                                    \
     [DEGENERATED_TO_SGD] = DEGENERATED_TO_SGD_ROW(1), [AMSGRAD] = AMSGRAD_ROW(0)
 static const option_t ADABELIEF_OPTIONS[] = {ROWS(1), {0}};
@@ -58,7 +60,7 @@ static void prepare_adabelief(const group_t *group, void *scalars) {
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
-        .outer_eps = o[EPS],
+        .outer_eps = o[EPS_IN_ROOT] != 0 ? 0 : o[EPS],
         .inverse_root_c2 = rectify ? 1 : 1 / sqrt(c2),
         .step = rectify ? rectified(o[LR], o[BETA1], o[BETA2], group->t, degenerate) : (rectified_t){o[LR] / c1, 0},
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[FIXED_DECAY] != 0 ? 1 : o[LR]),
@@ -68,7 +70,8 @@ static void prepare_adabelief(const group_t *group, void *scalars) {
 static void prepare_adamomentum(const group_t *group, void *scalars) {
     scalars_t *k = scalars;
     prepare_adabelief(group, k);
-    k->outer_eps = group->option[RECTIFY] != 0 ? k->eps : 0;
+    if (group->option[RECTIFY] == 0)
+        k->outer_eps = 0;
 }
 
 static inline void update_with(const tile_t *t, const bool of_momentum, const bool amsgrad) {

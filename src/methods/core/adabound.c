@@ -15,13 +15,28 @@
  * lr_0 is the value of lr at the first step before any schedule, so a schedule scales the band as well. The bias
  * correction stands inside the clipped rate; bias_correction = 0 (c1 = c2 = 1) with sqrt_decay = 1 is the paper's
  * algorithm. The two names differ in the default of amsbound. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, FINAL, GAMMA, AMS, BIAS_CORRECTION, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY };
+enum {
+    LR,
+    BETA1,
+    BETA2,
+    EPS,
+    EPS_IN_ROOT,
+    FINAL,
+    GAMMA,
+    AMS,
+    BIAS_CORRECTION,
+    SQRT_DECAY,
+    WEIGHT_DECAY,
+    DECOUPLED,
+    FIXED_DECAY
+};
 #define ROWS(amsbound)                                                                                                 \
     [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase"}, [BETA1] = BETA1_ROW(0.9),                            \
-    [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                                                                 \
+    [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8), [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,                                \
     [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                       \
     [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},                                              \
     [AMS] = {"amsbound", amsbound, "0|1", "divide by the running maximum of the second moment"},                       \
@@ -41,18 +56,21 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step, lower, upper, scale;
+    double beta1, beta2, step, lower, upper, scale;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, t = group->t, c1 = correction(o[BETA1], t), c2 = correction(o[BETA2], t);
+    const double *o = group->option, t = group->t;
+    const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
     const double f = o[FINAL] * o[LR] / *group->scalar[LR_0];
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .step = o[BIAS_CORRECTION] != 0 ? o[LR] * sqrt(c2) / c1 : o[LR],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .step = o[LR] * sqrt(c2) / c1,
         .lower = f * (1 - 1 / (o[GAMMA] * t + 1)),
         .upper = f * (1 + 1 / (o[GAMMA] * t)),
         .scale = o[SQRT_DECAY] != 0 ? 1 / sqrt(t) : 1,
@@ -63,8 +81,9 @@ static void prepare(const group_t *group, void *scalars) {
 static inline void update_with(const tile_t *t, const bool amsbound) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step = (real)k->step, lower = (real)k->lower, upper = (real)k->upper,
-               scale = (real)k->scale, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, lower = (real)k->lower, upper = (real)k->upper, scale = (real)k->scale,
+               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd
@@ -73,7 +92,7 @@ static inline void update_with(const tile_t *t, const bool amsbound) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         const real h = amsbound ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        const real eta = smaller(larger(quotient(step, sqrt(h) + eps), lower), upper);
+        const real eta = smaller(larger(quotient(step, damped_root(h, 1, eps)), lower), upper);
         p[i] = shrink * p[i] - scale * eta * m[i];
     }
 }

@@ -2,10 +2,11 @@
  * What Adam and its relatives share: rows of their tables, moving averages, bias corrections, the rectifier.
  *
  * The letters are the papers': m and v are moving averages of the gradient and of its square with decay rates beta1 and
- * beta2; c1 and c2 correct their start at zero. eps stands outside the root, in one of two places:
+ * beta2; c1 and c2 correct their start at zero. eps stands outside the root, in one of two places, or inside it:
  *
  *     (A)   lr / c1 m / (sqrt(v) / sqrt(c2) + eps)
  *     (B)   lr sqrt(c2) / c1 m / (sqrt(v) + eps),   which is (A) with eps / sqrt(c2): 31.6 eps at t = 1, beta2 = 0.999
+ *     eps_in_root = 1, of either:   lr / c1 m / sqrt(v / c2 + eps),   as eps_root of optax
  *
  * Loops over five or more arrays say "omp simd": compilers do not take that many restrict pointers' word for it.
  */
@@ -24,6 +25,8 @@
     { "beta2", value, "[0,1)", "decay of the second moment" }
 #define EPS_ROW(value)                                                                                                 \
     { "eps", value, "[0,inf)", "added to the root" }
+#define EPS_IN_ROOT_ROW                                                                                                \
+    { "eps_in_root", 0, "0|1", "add eps inside the root (1) or to the root (0)" }
 #define AMSGRAD_ROW(value)                                                                                             \
     { "amsgrad", value, "0|1", "divide by the running maximum of the second moment" }
 #define BIAS_CORRECTION_ROW(value)                                                                                     \
@@ -64,6 +67,24 @@ static inline weights_t weights(double beta) {
 /* beta a + (1 - beta) x */
 static inline real ema(real a, real x, weights_t beta) {
     return settled(beta.keep * a + beta.take * x);
+}
+
+/* ---- eps ---- */
+
+/* What is added to the second moment inside the root, and to the root; one of the two is 0. */
+typedef struct eps {
+    double inside, outside;
+} eps_t;
+
+/* v / c2 + eps = (v + c2 eps) / c2 */
+static inline eps_t eps_of(double eps, bool in_root, double c2) {
+    return in_root ? (eps_t){c2 * eps, 0} : (eps_t){0, eps};
+}
+
+/* The divisor: sqrt(h) / sqrt(c2) + eps for (A); (B) passes 1 for the factor. The condition is the same for a whole loop,
+ * of which gcc makes two, so that eps beside the root costs no more than it did. */
+static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
+    return sqrt(eps.inside != 0 ? h + (real)eps.inside : h) * inverse_root_c2 + (real)eps.outside;
 }
 
 /* ---- The rectifier of Liu et al. 2020 (radam), algorithm 2 ---- */

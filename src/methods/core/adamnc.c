@@ -8,14 +8,16 @@
  *     3. p <- p - lr_t m / (sqrt(v) + eps),   lr_t = lr / sqrt(t) if sqrt_decay, else lr
  *
  * No bias correction. With beta1 = 0 and sqrt_decay = 1 it is adagrad. State: m, v, 8 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, EPS, BETA1_DECAY, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, EPS, EPS_IN_ROOT, BETA1_DECAY, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-2),
     [BETA1] = BETA1_ROW(0.9),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [BETA1_DECAY] = BETA1_DECAY_ROW(1),
     [SQRT_DECAY] = SQRT_DECAY_ROW(1),
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
@@ -31,7 +33,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step;
+    double beta1, beta2, step;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
@@ -40,7 +43,7 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1] * pow(o[BETA1_DECAY], t - 1),
         .beta2 = 1 - 1 / t,
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
         .step = o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR],
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
@@ -49,14 +52,15 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], 1, eps));
     }
 }
 

@@ -10,17 +10,18 @@
  *     4. p <- p - min(eta, s) m
  *
  * The code has 1 / c1 inside the rate that is averaged, the paper beside m: the code is followed. s starts at 0 and is not
- * corrected for it: that is the warm-up. State: m, v, s, 12 bytes a parameter in f32.
+ * corrected for it: that is the warm-up. State: m, v, s, 12 bytes a parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, BETA3, EPS, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, BETA2, BETA3, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [BETA3] = {"beta3", 0.999, "[0,1)", "decay of the averaged rate"},
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(1),
     {0},
@@ -35,7 +36,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, beta3, eps, step;
+    double beta1, beta2, beta3, step;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
@@ -45,7 +47,7 @@ static void prepare(const group_t *group, void *scalars) {
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = o[BETA3],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
@@ -54,7 +56,8 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const real eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
     const real *restrict g = t->g;
 #pragma omp simd
@@ -62,7 +65,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        const real eta = quotient(step, sqrt(v[i]) + eps);
+        const real eta = quotient(step, damped_root(v[i], 1, eps));
         s[i] = ema(s[i], eta, beta3);
         p[i] = shrink * p[i] - smaller(eta, s[i]) * m[i];
     }

@@ -12,10 +12,11 @@
  *
  * F is the half-life of an average: line 2 interpolates half-lives. m2 has no bias correction; the 1e-8 keeps F(0) finite.
  * Decay is always decoupled. State: m1 (unless beta1 = 0: it is g then), m2, v, 12 (8) bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, BETA3, ALPHA, ALPHA_WARMUP, BETA3_WARMUP, EPS, WEIGHT_DECAY };
+enum { LR, BETA1, BETA2, BETA3, ALPHA, ALPHA_WARMUP, BETA3_WARMUP, EPS, EPS_IN_ROOT, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
@@ -25,6 +26,7 @@ static const option_t OPTIONS[] = {
     [ALPHA_WARMUP] = {"alpha_warmup", 0, "integer [0,inf)", "steps over which alpha rises from 0"},
     [BETA3_WARMUP] = {"beta3_warmup", 0, "integer [0,inf)", "steps over which beta3 rises from beta1"},
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     {0},
 };
@@ -38,7 +40,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double lr, beta1, beta2, beta3, eps, inverse_root_c2, shrink;
+    double lr, beta1, beta2, beta3, inverse_root_c2, shrink;
+    eps_t eps;
     double of_m1, of_m2; /* the factors in front of m1 and m2 */
 } scalars_t;
 
@@ -54,16 +57,16 @@ static double warm_beta3(const double *o, double t) {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t;
-    const double a = t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA];
+    const double c2 = correction(o[BETA2], t), a = t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA];
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = warm_beta3(o, t),
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .of_m1 = 1 / correction(o[BETA1], t),
         .of_m2 = a,
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
     };
 }
@@ -71,7 +74,8 @@ static void prepare(const group_t *group, void *scalars) {
 static inline void update_with(const tile_t *t, const bool average) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const real lr = (real)k->lr, eps = (real)k->eps, of_m1 = (real)k->of_m1, of_m2 = (real)k->of_m2,
+    const eps_t eps = k->eps;
+    const real lr = (real)k->lr, of_m1 = (real)k->of_m1, of_m2 = (real)k->of_m2,
                inverse_root_c2 = (real)k->inverse_root_c2, shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m1 = t->state[M1], *restrict m2 = t->state[M2], *restrict v = t->state[V];
     const real *restrict g = t->g;
@@ -80,7 +84,7 @@ static inline void update_with(const tile_t *t, const bool average) {
         const real fast = average ? (m1[i] = ema(m1[i], g[i], beta1)) : g[i];
         m2[i] = ema(m2[i], g[i], beta3);
         v[i] = ema(v[i], g[i] * g[i], beta2);
-        p[i] = shrink * p[i] - lr * quotient(of_m1 * fast + of_m2 * m2[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr * quotient(of_m1 * fast + of_m2 * m2[i], damped_root(v[i], inverse_root_c2, eps));
     }
 }
 

@@ -10,15 +10,17 @@
  *
  * c1 = c2 = 1 unless bias_correction: the paper's form, whose first step is lr (1 - beta1) / sqrt(1 - beta2) long. With
  * bias_correction = 1 it is adam with amsgrad = 1. eps is not in the paper. State: m, v, vmax, 12 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, BETA1_DECAY, SQRT_DECAY, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, BETA1_DECAY, SQRT_DECAY, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [BETA1_DECAY] = BETA1_DECAY_ROW(1),
     [SQRT_DECAY] = SQRT_DECAY_ROW(0),
     [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(0),
@@ -40,7 +42,8 @@ static const char *check(const double *option) {
 }
 
 typedef struct scalars {
-    double beta1, beta2, eps, step, inverse_root_c2;
+    double beta1, beta2, step, inverse_root_c2;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
@@ -51,7 +54,7 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1] * pow(o[BETA1_DECAY], t - 1),
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .step = (o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR]) / c1,
         .inverse_root_c2 = 1 / sqrt(c2),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
@@ -61,8 +64,9 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
-               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
+               shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd
@@ -71,7 +75,7 @@ static void update(const tile_t *t) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(vmax[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(vmax[i], inverse_root_c2, eps));
     }
 }
 

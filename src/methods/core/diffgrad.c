@@ -11,18 +11,19 @@
  *
  * prev is 0 at t = 1, later the gradient after the L2 term. xi multiplies the step, not the state m. The authors' first
  * file compared the gradient with itself; the paper's results were made with it. State: m, v, prev, 12 bytes a parameter
- * in f32.
+ * in f32. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(0),
     {0},
@@ -37,7 +38,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step;
+    double beta1, beta2, step;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
@@ -46,7 +48,7 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
@@ -88,7 +90,8 @@ static inline real exp_minus(real x) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
 #pragma omp simd
@@ -97,7 +100,7 @@ static void update(const tile_t *t) {
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
         prev[i] = gi;
-        p[i] = shrink * p[i] - step * xi * quotient(m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * xi * quotient(m[i], damped_root(v[i], 1, eps));
     }
 }
 

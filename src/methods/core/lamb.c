@@ -12,16 +12,16 @@
  * trust_clip keeps the ratio at or below 1 (LAMBC); exclude_1d: vectors and scalars without decay and with ratio 1.
  * bias_correction = 0 is version 3 of the paper. The ratio is never skipped where weight_decay is 0 (timm does). Two passes:
  * one for the moments and both norms, one for the step. State: m, v, 8 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
 enum {
     LR,
     BETA1,
     BETA2,
     EPS,
+    EPS_IN_ROOT,
     WEIGHT_DECAY,
     BIAS_CORRECTION,
     GRAD_AVERAGING,
@@ -34,7 +34,8 @@ static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size: relative to the tensor's norm"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
-    [EPS] = {"eps", 1e-6, "[0,inf)", "added to the root"},
+    [EPS] = EPS_ROW(1e-6),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0.01, "[0,inf)", "lambda, inside the rescaled update"},
     [BIAS_CORRECTION] = {"bias_correction", 1, "0|1", "0: c1 = c2 = 1"},
     [GRAD_AVERAGING] = {"grad_averaging", 1, "0|1", "0: m <- beta1 m + g"},
@@ -53,22 +54,24 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double lr, beta1, take, beta2, eps, inverse_c1, inverse_root_c2, weight_decay;
+    double lr, beta1, take, beta2, inverse_c1, inverse_root_c2, weight_decay;
     double min_norm, max_norm, ratio_max;
+    eps_t eps;
     bool exclude_1d;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
     const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c2 = correct ? 1 - pow(o[BETA2], group->t) : 1;
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .take = o[GRAD_AVERAGING] != 0 ? 1 - o[BETA1] : 1,
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .inverse_c1 = correct ? 1 / (1 - pow(o[BETA1], group->t)) : 1,
-        .inverse_root_c2 = correct ? 1 / sqrt(1 - pow(o[BETA2], group->t)) : 1,
+        .inverse_root_c2 = 1 / sqrt(c2),
         .weight_decay = o[WEIGHT_DECAY],
         .min_norm = o[MIN_NORM],
         .max_norm = o[MAX_NORM] > 0 ? o[MAX_NORM] : HUGE_VAL,
@@ -82,15 +85,16 @@ static bool excluded(const tile_t *t) {
 }
 
 /* Line 2. */
-static inline real direction(real m, real v, real p, real inverse_c1, real inverse_root_c2, real eps, real decay) {
-    return quotient(m * inverse_c1, sqrt(v) * inverse_root_c2 + eps) + decay * p;
+static inline real direction(real m, real v, real p, real inverse_c1, real inverse_root_c2, eps_t eps, real decay) {
+    return quotient(m * inverse_c1, damped_root(v, inverse_root_c2, eps)) + decay * p;
 }
 
 /* Line 1, and the squares for the two norms of line 3. */
 static void moments(const tile_t *t) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, take = (real)k->take, beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2),
-               eps = (real)k->eps, inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
+               inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
                decay = excluded(t) ? 0 : (real)k->weight_decay;
     real *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g, *restrict p = t->p;
@@ -115,7 +119,8 @@ static double trust_ratio(const tile_t *t) {
 /* Line 4. */
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real eps = (real)k->eps, inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
+    const eps_t eps = k->eps;
+    const real inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
                decay = excluded(t) ? 0 : (real)k->weight_decay, step = (real)(k->lr * trust_ratio(t));
     const real *restrict m = t->state[M], *restrict v = t->state[V];
     real *restrict p = t->p;

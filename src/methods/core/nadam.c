@@ -9,16 +9,18 @@
  *     4. p <- p - lr ((1 - mu_t) / (1 - prod) g + mu_{t+1} / (1 - prod mu_{t+1}) m) / (sqrt(v / c2) + eps)
  *
  * m is averaged with beta1, not with mu. prod holds mu_t already when line 4 reads it, mu_{t+1} enters it in the next step;
- * it starts at 1 and is multiplied once in each step that a tensor takes. State: m, v, 8 bytes a parameter in f32; prod in double.
+ * it starts at 1 and is multiplied once in each step that a tensor takes. State: m, v, 8 bytes a parameter in f32; prod in
+ * double. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, MOMENTUM_DECAY, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, MOMENTUM_DECAY, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(2e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [MOMENTUM_DECAY] = {"momentum_decay", 4e-3, "[0,inf)", "how fast mu rises from beta1 / 2 to beta1"},
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(0),
@@ -34,8 +36,9 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double lr, beta1, beta2, eps, inverse_root_c2;
+    double lr, beta1, beta2, inverse_root_c2;
     double of_g, of_m; /* the factors in front of g and m */
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
@@ -45,12 +48,13 @@ static double mu(const double *o, double t) {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, prod = *group->scalar[PROD], next = mu(o, group->t + 1);
+    const double c2 = correction(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .of_g = (1 - mu(o, group->t)) / (1 - prod),
         .of_m = next / (1 - prod * next),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
@@ -60,15 +64,16 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real lr = (real)k->lr, eps = (real)k->eps, inverse_root_c2 = (real)k->inverse_root_c2, of_g = (real)k->of_g,
-               of_m = (real)k->of_m, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real lr = (real)k->lr, inverse_root_c2 = (real)k->inverse_root_c2, of_g = (real)k->of_g, of_m = (real)k->of_m,
+               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - lr * quotient(of_g * gi + of_m * m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr * quotient(of_g * gi + of_m * m[i], damped_root(v[i], inverse_root_c2, eps));
     }
 }
 

@@ -11,17 +11,19 @@
  *
  * The first step is told by t = 1, not by v = 0, so that a zero gradient later restarts nothing. Decay goes through the
  * moment. Two passes. State: m, 4 bytes a parameter in f32; v (and vmax), one double a tensor.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <tgmath.h>
 
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, GRAD_AVERAGING, AMSGRAD };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, GRAD_AVERAGING, AMSGRAD };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-2, "[0,inf)", "step size: length of a tensor's first step"},
     [BETA1] = {"beta1", 0.95, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.98, "[0,1)", "decay of the squared norms"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, inside the moment"},
     [GRAD_AVERAGING] = {"grad_averaging", 0, "0|1", "1: m is a mean, not a sum"},
     [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the root of the running maximum of v"},
@@ -37,13 +39,14 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double lr, beta1, take, eps, decay;
+    double lr, beta1, take, decay;
+    eps_t eps;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
     const double take = o[GRAD_AVERAGING] != 0 ? 1 - o[BETA1] : 1;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[BETA1], take, o[EPS], o[WEIGHT_DECAY]};
+    *(scalars_t *)scalars = (scalars_t){o[LR], o[BETA1], take, o[WEIGHT_DECAY], eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1)};
 }
 
 static void squares(const tile_t *t) {
@@ -64,7 +67,8 @@ static void second_moment(step_t *s, size_t tensor) {
 /* Lines 2 to 4. */
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const double *h = t->state[VMAX] == NULL ? t->state[V] : t->state[VMAX], root = sqrt(*h) + k->eps;
+    const double *h = t->state[VMAX] == NULL ? t->state[V] : t->state[VMAX],
+                 root = sqrt(*h + k->eps.inside) + k->eps.outside;
     const real lr = (real)k->lr, beta1 = (real)k->beta1, scale = (real)(root > 0 ? k->take / root : 0),
                decay = (real)(k->take * k->decay);
     real *restrict p = t->p, *restrict m = t->state[M];

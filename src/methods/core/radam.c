@@ -13,16 +13,17 @@
  *
  * rho reaches 5 at t = 6 for every beta2 from 0.9 to 0.999 in use, and never for beta2 <= 2/3. The paper asks for rho > 4;
  * 5 is what its code and torch use. L2 decay is torch's default, decoupled decay the authors'. State: m, v, 8 bytes a
- * parameter in f32.
+ * parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, DEGENERATED_TO_SGD };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, DEGENERATED_TO_SGD };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(0),
     [DEGENERATED_TO_SGD] = DEGENERATED_TO_SGD_ROW(1),
@@ -37,7 +38,8 @@ static const char *check(const double *option) {
 }
 
 typedef struct scalars {
-    double beta1, beta2, eps;
+    double beta1, beta2;
+    eps_t eps;
     rectified_t step;
     decay_t decay;
 } scalars_t;
@@ -49,7 +51,7 @@ static void prepare(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, correction(o[BETA2], group->t)),
         .step = step,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, stays ? 0 : o[LR]),
     };
@@ -58,15 +60,16 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, adaptive = (real)k->step.adaptive, plain = (real)k->step.plain,
-               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const eps_t eps = k->eps;
+    const real adaptive = (real)k->step.adaptive, plain = (real)k->step.plain, l2 = (real)k->decay.l2,
+               shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * p[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - adaptive * quotient(m[i], sqrt(v[i]) + eps) - plain * m[i];
+        p[i] = shrink * p[i] - adaptive * quotient(m[i], damped_root(v[i], 1, eps)) - plain * m[i];
     }
 }
 

@@ -17,17 +17,19 @@
  * first group's. lr_switch is a group's lr at the switch, so that schedules keep acting; a group whose lr was 0 then stays.
  * Not in the paper: lam > 0 (without it a negative Lambda would ascend), lr / lr_switch (its Lambda is constant), amsgrad.
  * Two passes. State: m, v (and vmax), 8 (12) bytes a parameter in f32; lam, Lambda (0: still Adam) and lr_switch in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, SWITCH_TOL, WEIGHT_DECAY, AMSGRAD };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, SWITCH_TOL, WEIGHT_DECAY, AMSGRAD };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-9),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [SWITCH_TOL] = {"switch_tol", 1e-9, "[0,inf)", "how near the ratio must be to its average for the switch"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
     [AMSGRAD] = AMSGRAD_ROW(0),
@@ -46,18 +48,20 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, l2;
+    double beta1, beta2, l2;
+    eps_t eps;
     double adam, sgd; /* factors in front of m in either phase */
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, lr_switch = *group->scalar[LR_SWITCH];
+    const double c2 = correction(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .l2 = o[WEIGHT_DECAY],
-        .adam = o[LR] * sqrt(correction(o[BETA2], group->t)) / correction(o[BETA1], group->t),
+        .adam = o[LR] * sqrt(c2) / correction(o[BETA1], group->t),
         .sgd = lr_switch > 0 ? (1 - o[BETA1]) * *group->scalar[LAMBDA] * o[LR] / lr_switch : 0,
     };
 }
@@ -65,15 +69,16 @@ static void prepare(const group_t *group, void *scalars) {
 /* ---- Adam ---- */
 
 /* Line 4: -d. */
-static inline real adam_step(real m, real h, real adam, real eps) {
-    return adam * quotient(m, sqrt(h) + eps);
+static inline real adam_step(real m, real h, real adam, eps_t eps) {
+    return adam * quotient(m, damped_root(h, 1, eps));
 }
 
 /* Lines 1 to 3, and terms for <d, d> and -<d, g>. */
 static inline void moments_with(const tile_t *t, const bool amsgrad) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, adam = (real)k->adam, l2 = (real)k->l2;
+    const eps_t eps = k->eps;
+    const real adam = (real)k->adam, l2 = (real)k->l2;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict p = t->p, *restrict g = t->g;
     double *restrict dd = t->term[0], *restrict dg = t->term[1];
@@ -98,7 +103,8 @@ static void moments(const tile_t *t) {
 
 static void adam(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real eps = (real)k->eps, adam = (real)k->adam;
+    const eps_t eps = k->eps;
+    const real adam = (real)k->adam;
     const real *restrict m = t->state[M], *restrict h = t->state[t->state[VMAX] == NULL ? V : VMAX];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)

@@ -11,15 +11,17 @@
  *
  * v stays at or above 0, and where it equals g^2. m starts at 0 (some ports start it as v). eps is 1e-3. The paper starts
  * v at the mean square of a first minibatch, the authors' code at 1e-6. State: m, v, 8 bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, INITIAL_ACCUMULATOR, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, INITIAL_ACCUMULATOR, BIAS_CORRECTION, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-2),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-3),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [INITIAL_ACCUMULATOR] = {"initial_accumulator", 1e-6, "[0,inf)", "start value of the second moment"},
     [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
@@ -35,17 +37,20 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step;
+    double beta1, beta2, step;
+    eps_t eps;
     decay_t decay;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
+    const double *o = group->option;
+    const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c1 = correct ? correction(o[BETA1], group->t) : 1, c2 = correct ? correction(o[BETA2], group->t) : 1;
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .step = o[BIAS_CORRECTION] != 0 ? o[LR] * sqrt(c2) / c1 : o[LR],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
@@ -53,7 +58,8 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1);
-    const real one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2,
+    const eps_t eps = k->eps;
+    const real one_beta2 = (real)(1 - k->beta2), step = (real)k->step, l2 = (real)k->decay.l2,
                shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
@@ -61,7 +67,7 @@ static void update(const tile_t *t) {
         const real gi = g[i] + l2 * p[i], square = gi * gi;
         m[i] = ema(m[i], gi, beta1);
         v[i] -= one_beta2 * sign(v[i] - square) * square;
-        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], 1, eps));
     }
 }
 

@@ -12,12 +12,13 @@
  * point, for player 2; both with the same t. There is no factor 1 - beta on g: with beta_arg = 0 the first is the heavy ball
  * with an undamped buffer, the second takes steps 1 / (1 - beta_mag) times Adam's, and pi is negative momentum.
  * State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g, 8 more.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS };
+enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
 #define COMMON_OPTIONS(rate)                                                                                           \
     [LR] = {"lr", rate, "(0,inf)", "step size"},                                                                       \
     [BETA_MAG] = {"beta_mag", 0.9, "[0,1)", "magnitude of the momentum coefficient"},                                  \
@@ -33,6 +34,7 @@ static const option_t ADAM_OPTIONS[] = {
     COMMON_OPTIONS(1e-3),
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the corrected root"},
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     {0},
 };
 
@@ -51,7 +53,8 @@ static const state_t ADAM_STATES[] = {
 
 typedef struct scalars {
     double beta_re, beta_im, lr_re, lr_im;
-    double beta2, inverse_root_c2, eps;
+    double beta2, inverse_root_c2;
+    eps_t eps;
     size_t split;
 } scalars_t;
 
@@ -71,19 +74,20 @@ static void prepare_momentum(const group_t *group, void *scalars) {
 }
 
 static void prepare_adam(const group_t *group, void *scalars) {
+    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     scalars_t *k = scalars;
     *k = prepare_common(group, 0);
-    k->beta2 = group->option[BETA2];
-    k->inverse_root_c2 = 1 / sqrt(1 - pow(k->beta2, group->t));
-    k->eps = group->option[EPS];
+    k->beta2 = o[BETA2];
+    k->inverse_root_c2 = 1 / sqrt(c2);
+    k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
 }
 
 /* Lines 1 and 2; `keep` = 0 moves the parameters alone. */
 static inline void step(const tile_t *t, const real *g, const bool adam, const bool keep) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta_re = (real)k->beta_re, beta_im = (real)k->beta_im, lr_re = (real)k->lr_re, lr_im = (real)k->lr_im,
-               beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2,
-               eps = (real)k->eps;
+               beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict re = t->state[RE], *restrict im = t->state[IM],
                    *restrict v = adam ? t->state[V] : NULL;
     for (size_t i = 0; i < t->n; ++i) {
@@ -92,7 +96,7 @@ static inline void step(const tile_t *t, const real *g, const bool adam, const b
         real moved = lr_re * mu_re - lr_im * mu_im;
         if (adam) {
             const real square = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
-            moved = quotient(moved, sqrt(square) * inverse_root_c2 + eps);
+            moved = quotient(moved, damped_root(square, inverse_root_c2, eps));
             if (keep)
                 v[i] = square;
         }

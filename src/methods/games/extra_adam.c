@@ -13,17 +13,19 @@
  * The moments and s advance twice a step, as in the authors' code; eps is added to the uncorrected root. Until the second
  * gradient has come the first is kept and the moments wait, so that the step can be abandoned.
  * State: m, v (and vmax), 8 (12) bytes a parameter in f32; within a step z and the first gradient, 8 more.
+ * eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, AMSGRAD };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size of both halves"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
     [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
     {0},
@@ -40,7 +42,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, weight_decay;
+    double beta1, beta2, weight_decay;
+    eps_t eps;
     double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
 } scalars_t;
 
@@ -48,12 +51,13 @@ enum { AT_Z, AT_Z_HALF };
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, s = 2 * group->t - (group->step->stage == AT_Z ? 1 : 0);
+    const double c2 = 1 - pow(o[BETA2], s);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .weight_decay = o[WEIGHT_DECAY],
-        .step = o[LR] * sqrt(1 - pow(o[BETA2], s)) / (1 - pow(o[BETA1], s)),
+        .step = o[LR] * sqrt(c2) / (1 - pow(o[BETA1], s)),
     };
 }
 
@@ -69,9 +73,9 @@ static inline moments_t average(moments_t s, real g, real beta1, real one_beta1,
 /* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
 static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay,
-               step = (real)k->step;
+               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, step = (real)k->step;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict z = t->state[Z], *restrict g1 = t->state[G];
     const real *restrict g = t->g;
@@ -81,7 +85,8 @@ static inline void half(const tile_t *t, const bool second, const bool amsgrad) 
         if (second)
             s = average(s, g1[i], beta1, one_beta1, beta2, one_beta2);
         s = average(s, gi, beta1, one_beta1, beta2, one_beta2);
-        const real from = second ? z[i] : p[i], move = step * quotient(s.m, sqrt(amsgrad ? s.vmax : s.v) + eps);
+        const real from = second ? z[i] : p[i],
+                   move = step * quotient(s.m, damped_root(amsgrad ? s.vmax : s.v, 1, eps));
         if (second) {
             m[i] = s.m;
             v[i] = s.v;

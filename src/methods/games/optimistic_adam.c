@@ -11,15 +11,17 @@
  * The first step is therefore longer by the factor 1 + optimism, as in the paper. r_prev has the bias correction of its own
  * step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after the
  * correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
+ * eps_in_root = 1: adam_family.h.
  */
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, AMSGRAD, OPTIMISM };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, AMSGRAD, OPTIMISM };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the corrected root"},
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
     [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
     [OPTIMISM] = {"optimism", 1, "[0,inf)", "weight of the change of direction; 0: Adam"},
@@ -36,20 +38,21 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, weight_decay;
+    double beta1, beta2, weight_decay;
+    eps_t eps;
     double inverse_c1, inverse_root_c2; /* 1 / c1, 1 / sqrt(c2) */
     double now, past;                   /* lr (1 + optimism), lr optimism */
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option;
+    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .weight_decay = o[WEIGHT_DECAY],
         .inverse_c1 = 1 / (1 - pow(o[BETA1], group->t)),
-        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .now = o[LR] * (1 + o[OPTIMISM]),
         .past = o[LR] * o[OPTIMISM],
     };
@@ -57,10 +60,10 @@ static void prepare(const group_t *group, void *scalars) {
 
 static inline void step(const tile_t *t, const bool amsgrad) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, decay = (real)k->weight_decay,
-               inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2, now = (real)k->now,
-               past = (real)k->past;
+               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, inverse_c1 = (real)k->inverse_c1,
+               inverse_root_c2 = (real)k->inverse_root_c2, now = (real)k->now, past = (real)k->past;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict r_prev = t->state[R_PREV];
     const real *restrict g = t->g;
@@ -71,7 +74,7 @@ static inline void step(const tile_t *t, const bool amsgrad) {
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        const real r = inverse_c1 * quotient(m[i], sqrt(h) * inverse_root_c2 + eps);
+        const real r = inverse_c1 * quotient(m[i], damped_root(h, inverse_root_c2, eps));
         p[i] -= now * r - past * r_prev[i];
         r_prev[i] = r;
     }

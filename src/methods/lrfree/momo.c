@@ -14,13 +14,13 @@
  *
  * rho = 1 - beta1^t for averages that began at 0: momo_adam, and momo with bias_correction; otherwise rho = 1 and they
  * begin with f, <g, x> and g of the first step. lb_0 is the option lb. fbar and gamma are doubles: their difference
- * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32.
+ * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"
 #include "methods/lrfree/finite.h"
 
-enum { LR, BETA1, WEIGHT_DECAY, LB, USE_FSTAR, BIAS_CORRECTION, BETA2 = BIAS_CORRECTION, EPS, DECOUPLED };
+enum { LR, BETA1, WEIGHT_DECAY, LB, USE_FSTAR, BIAS_CORRECTION, BETA2 = BIAS_CORRECTION, EPS, EPS_IN_ROOT, DECOUPLED };
 #define COMMON_ROWS(rate)                                                                                              \
     [LR] = {"lr", rate, "[0,inf)", "largest step size; 0 in some groups: they stay"}, [BETA1] = BETA1_ROW(0.9),        \
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [LB] = {"lb", 0, "(-inf,inf)", "lower bound of the loss"},                   \
@@ -34,6 +34,7 @@ static const option_t ADAM_OPTIONS[] = {
     COMMON_ROWS(1e-2),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [DECOUPLED] = {"decoupled", 0, "0|1", "multiply before the step (1) or decay in the proximal way (0)"},
     {0},
 };
@@ -49,7 +50,8 @@ static const state_t MOMO_STATE[] = {
 static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
-    double beta1, beta2, eps, inverse_root_c2, tau, shrink, inverse_a;
+    double beta1, beta2, inverse_root_c2, tau, shrink, inverse_a;
+    eps_t eps;
     bool stays;
 } scalars_t;
 
@@ -63,10 +65,11 @@ static void prepare_momo(const group_t *group, void *scalars) {
 
 static void prepare_adam(const group_t *group, void *scalars) {
     const double *o = group->option, decay = o[LR] * o[WEIGHT_DECAY];
+    const double c2 = correction(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){.beta1 = o[BETA1],
                                         .beta2 = o[BETA2],
-                                        .eps = o[EPS],
-                                        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
+                                        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+                                        .inverse_root_c2 = 1 / sqrt(c2),
                                         .tau = *group->scalar[TAU],
                                         .shrink = o[DECOUPLED] != 0 ? 1 - decay : 1,
                                         .inverse_a = o[DECOUPLED] != 0 ? 1 : 1 / (1 + decay),
@@ -96,13 +99,14 @@ static void momo_sums(const tile_t *t) {
 static void adam_sums(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real inverse_root_c2 = (real)k->inverse_root_c2, eps = (real)k->eps;
+    const eps_t eps = k->eps;
+    const real inverse_root_c2 = (real)k->inverse_root_c2;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
     if (coupled_skips(t, k->stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i) {
         const real next = ema(m[i], g[i], beta1), second = ema(v[i], g[i] * g[i], beta2);
-        put_terms(t, i, x[i], g[i], (double)next, (double)quotient(next, sqrt(second) * inverse_root_c2 + eps));
+        put_terms(t, i, x[i], g[i], (double)next, (double)quotient(next, damped_root(second, inverse_root_c2, eps)));
     }
 }
 
@@ -121,14 +125,15 @@ static void momo_update(const tile_t *t) { /* line 6 */
 static void adam_update(const tile_t *t) { /* line 6 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real inverse_root_c2 = (real)k->inverse_root_c2, eps = (real)k->eps, tau = (real)k->tau,
-               shrink = (real)k->shrink, inverse_a = (real)k->inverse_a;
+    const eps_t eps = k->eps;
+    const real inverse_root_c2 = (real)k->inverse_root_c2, tau = (real)k->tau, shrink = (real)k->shrink,
+               inverse_a = (real)k->inverse_a;
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; !k->stays && i < t->n; ++i) {
         m[i] = ema(m[i], g[i], beta1);
         v[i] = ema(v[i], g[i] * g[i], beta2);
-        x[i] = (shrink * x[i] - tau * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps)) * inverse_a;
+        x[i] = (shrink * x[i] - tau * quotient(m[i], damped_root(v[i], inverse_root_c2, eps))) * inverse_a;
     }
 }
 

@@ -10,16 +10,31 @@
  *
  * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
  * State: x, z, v (and m), 12 (16) bytes a parameter in f32, 4 fewer with keep_x = 0; lr_max, W, b by group, in double.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/schedule_free.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECAY_AT_Z, INNER_MOMENTUM, WARMUP_STEPS, R, WEIGHT_LR_POWER, KEEP_X };
+enum {
+    LR,
+    BETA1,
+    BETA2,
+    EPS,
+    EPS_IN_ROOT,
+    WEIGHT_DECAY,
+    DECAY_AT_Z,
+    INNER_MOMENTUM,
+    WARMUP_STEPS,
+    R,
+    WEIGHT_LR_POWER,
+    KEEP_X
+};
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.0025, "[0,inf)", "step size, constant: larger than one that decays"},
     [BETA1] = {"beta1", 0.9, "(0,1)", "where gradients are taken: near z (0) or x (1)"},
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decays z by what y is"},
     [DECAY_AT_Z] = {"decay_at_z", 0, "0|1", "decay z by what z is"},
     [INNER_MOMENTUM] = {"inner_momentum", 0, "[0,1)", "average the gradient before the step; 0: do not"},
@@ -43,7 +58,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double b_before, b, beta2, eps, mu, c;
+    double b_before, b, beta2, mu, c;
+    eps_t eps;
     double inverse_root_c2, step, decay; /* lr_t / (1 - mu^t), lr_t weight_decay */
     bool at_z;
 } scalars_t;
@@ -58,15 +74,15 @@ static double rate(const group_t *group) {
 }
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, lr = rate(group);
+    const double *o = group->option, lr = rate(group), c2 = correction(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .b_before = *group->scalar[B],
         .b = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .mu = o[INNER_MOMENTUM],
         .c = average_share(weight(group), *group->scalar[W]),
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .step = lr / correction(o[INNER_MOMENTUM], group->t),
         .decay = lr * o[WEIGHT_DECAY],
         .at_z = o[DECAY_AT_Z] != 0,
@@ -76,8 +92,9 @@ static void prepare(const group_t *group, void *scalars) {
 static inline void update_with(const tile_t *t, const bool inner, const bool kept) {
     const scalars_t *k = t->scalars;
     const weights_t beta2 = weights(k->beta2), mu = weights(k->mu);
-    const real b = (real)k->b, eps = (real)k->eps, c = (real)k->c, inverse_root_c2 = (real)k->inverse_root_c2,
-               step = (real)k->step, at_y = (real)(k->at_z ? 0 : k->decay), at_z = (real)(k->at_z ? k->decay : 0),
+    const eps_t eps = k->eps;
+    const real b = (real)k->b, c = (real)k->c, inverse_root_c2 = (real)k->inverse_root_c2, step = (real)k->step,
+               at_y = (real)(k->at_z ? 0 : k->decay), at_z = (real)(k->at_z ? k->decay : 0),
                inverse_b = (real)(1 / k->b_before);
     real *restrict y = t->p, *restrict x = t->state[X], *restrict z = t->state[Z], *restrict v = t->state[V],
                    *restrict m = t->state[M];
@@ -87,7 +104,7 @@ static inline void update_with(const tile_t *t, const bool inner, const bool kep
         const real before = kept ? x[i] : average_x(y[i], z[i], inverse_b);
         v[i] = ema(v[i], g[i] * g[i], beta2);
         const real u = inner ? (m[i] = ema(m[i], g[i], mu)) : g[i];
-        z[i] -= at_y * y[i] + at_z * z[i] + step * quotient(u, sqrt(v[i]) * inverse_root_c2 + eps);
+        z[i] -= at_y * y[i] + at_z * z[i] + step * quotient(u, damped_root(v[i], inverse_root_c2, eps));
         const real after = before + c * (z[i] - before);
         if (kept)
             x[i] = after;

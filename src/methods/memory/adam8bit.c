@@ -10,17 +10,18 @@
  *
  * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and min_8bit_size;
  * smaller tensors are plain AdamW. keep_sign = 1 is the rule of bitsandbytes' CUDA kernel. Any element-wise method has the
- * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block.
+ * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block. eps_in_root = 1: adam_family.h.
  */
 #include "engine/method.h"
 #include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, BLOCK_SIZE, MIN_8BIT_SIZE, KEEP_SIGN };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, BLOCK_SIZE, MIN_8BIT_SIZE, KEEP_SIGN };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale"},
     [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments"},
@@ -32,17 +33,18 @@ enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct scalars {
-    double beta1, beta2, eps, step, inverse_root_c2, shrink;
+    double beta1, beta2, step, inverse_root_c2, shrink;
+    eps_t eps;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option;
+    const double *o = group->option, c2 = correction(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .step = o[LR] / correction(o[BETA1], group->t),
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
     };
 }
@@ -50,14 +52,14 @@ static void prepare(const group_t *group, void *scalars) {
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, step = (real)k->step, shrink = (real)k->shrink,
-               inverse_root_c2 = (real)k->inverse_root_c2;
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, shrink = (real)k->shrink, inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         m[i] = ema(m[i], g[i], beta1);
         v[i] = ema(v[i], g[i] * g[i], beta2);
-        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], inverse_root_c2, eps));
     }
 }
 

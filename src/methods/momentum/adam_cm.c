@@ -16,20 +16,20 @@
  * The priority r is the sum of the norms of all tensors' gradients (synced, not the norm of the whole gradient), or the
  * tensor's own. As the authors' code, which inserts the gradient at t = 1 where the paper's listing has the momentum; the
  * bias correction counts that idle step. Two passes. State: m, v (vmax) and `capacity` momenta: 4 (2 + capacity) bytes a
- * parameter in f32; the priorities in double.
+ * parameter in f32; the priorities in double. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
-#include <tgmath.h>
 
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, BETA1, BETA2, EPS, DECAY, CAPACITY, AGGREGATION, AMSGRAD, SYNCED, WEIGHT_DECAY };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, DECAY, CAPACITY, AGGREGATION, AMSGRAD, SYNCED, WEIGHT_DECAY };
 enum { MEAN, SUM };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [DECAY] = {"decay", 0.7, "[0,1)", "factor on all priorities at the end of a step"},
     [CAPACITY] = {"capacity", 5, "integer [1,inf)", "entries of the buffer (C in the paper)"},
     [AGGREGATION] = {"aggregation", MEAN, "mean|sum", "what of the buffer is added to the momentum"},
@@ -53,18 +53,19 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step, inverse_root_c2, shrink;
+    double beta1, beta2, step, inverse_root_c2, shrink;
+    eps_t eps;
     bool mean, begins;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option;
+    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .step = o[LR] / (1 - pow(o[BETA1], group->t)),
-        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .mean = o[AGGREGATION] == MEAN,
         .begins = group->t == 1,
@@ -124,9 +125,10 @@ static void aggregate(const tile_t *t, real *restrict sum) {
 /* Lines 1, 3, 5 and 7; a comes in as the aggregate. */
 static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, lr_c1 = (real)k->step,
-               inverse_root_c2 = (real)k->inverse_root_c2, shrink = (real)k->shrink;
+               one_beta2 = (real)(1 - k->beta2), lr_c1 = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
+               shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd /* more arrays than compilers check for overlap by themselves */
@@ -137,7 +139,7 @@ static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - lr_c1 * quotient(a[i], sqrt(h) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - lr_c1 * quotient(a[i], damped_root(h, inverse_root_c2, eps));
     }
 }
 

@@ -14,19 +14,19 @@
  * takes a gradient at extrapolated parameters for m and m', and its differences are wrong: the paper is followed. A pass
  * for every eight products of the newest difference, and one for the update. State: theta, v, vhat, m, w (the parameters
  * at first), and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
+ * eps_in_root = 1: adam_family.h.
  */
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "methods/core/adam_family.h"
 #include "methods/momentum/extrapolation.h"
 
-enum { LR, BETA1, BETA2, EPS, PREDICTION, MEMORY, DAMPING, BIAS_CORRECTION, AMSGRAD, WEIGHT_DECAY };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, PREDICTION, MEMORY, DAMPING, BIAS_CORRECTION, AMSGRAD, WEIGHT_DECAY };
 enum { EXTRAPOLATION, PREVIOUS, NONE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
     [BETA2] = {"beta2", 0.99, "[0,1)", "decay of the second moment"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [PREDICTION] = {"prediction", EXTRAPOLATION, "extrapolation|previous|none", "how the next gradient is guessed"},
     [MEMORY] = {"memory", 5, "integer [2,32]", "differences that the extrapolation uses (r in the paper)"},
     [DAMPING] = {"damping", 1e-3, "(0,inf)", "added to the diagonal of U'U (lambda in the paper)"},
@@ -57,7 +57,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, eta, decay;
+    double beta1, beta2, eta, decay;
+    eps_t eps;
     double of_g;          /* m' = of_g g + sum weight[j] y_j, */
     const double *weight; /* j < weights */
     size_t weights, memory, differences, newest, column;
@@ -66,14 +67,15 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t, everyone = group->step->t;
-    const double correction = o[BIAS_CORRECTION] != 0 ? sqrt(1 - pow(o[BETA2], t)) / (1 - pow(o[BETA1], t)) : 1;
+    const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c1 = correct ? 1 - pow(o[BETA1], t) : 1, c2 = correct ? 1 - pow(o[BETA2], t) : 1;
     const size_t differences = extrapolation_differences(o[MEMORY], everyone);
     const bool extrapolates = o[PREDICTION] == EXTRAPOLATION && differences >= 2;
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .eta = o[LR] * correction,
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .eta = o[LR] * (sqrt(c2) / c1),
         .decay = o[WEIGHT_DECAY],
         .of_g = o[PREDICTION] != NONE && !extrapolates,
         .weight = group->scalar[WEIGHT],
@@ -136,8 +138,9 @@ static void predict(const tile_t *t, real *restrict next) {
 /* Lines 2 to 5; without amsgrad the maximum starts from 0 every time. */
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, eta = (real)k->eta, decay = (real)k->decay;
+               one_beta2 = (real)(1 - k->beta2), eta = (real)k->eta, decay = (real)k->decay;
     real next[TILE_ELEMENTS], zero[TILE_ELEMENTS] = {0};
     real *restrict p = t->p, *restrict theta = t->state[THETA], *restrict v = t->state[V], *restrict m = t->state[M],
                    *restrict w = t->state[W], *restrict vhat = t->state[VHAT] == NULL ? zero : t->state[VHAT];
@@ -149,7 +152,7 @@ static void update(const tile_t *t) {
         theta[i] = settled(beta1 * theta[i] + one_beta1 * gi);
         v[i] = settled(beta2 * v[i] + one_beta2 * error * error);
         vhat[i] = larger(vhat[i], v[i]);
-        const real root = sqrt(vhat[i]) + eps;
+        const real root = damped_root(vhat[i], 1, eps);
         w[i] -= eta * quotient(theta[i], root);
         p[i] = w[i] - eta * quotient(h, root);
         m[i] = next[i];
