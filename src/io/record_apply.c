@@ -180,8 +180,12 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          layer->name, option);
     const setting_t setting = {layer, i};
-    const optim_status status = scheduled_make(&setting, group, name, options, made);
-    return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
+    optim_status status = scheduled_make(&setting, group, name, options, made);
+    if (status == OPTIM_OK)
+        status = read_schedule_state(record, json, made);
+    if (status == OPTIM_OK && (status = scheduled_check(made)) != OPTIM_OK)
+        schedule_destroy(made->run);
+    return status;
 }
 
 /* An option follows one schedule. */

@@ -91,13 +91,19 @@ int settings_first_group(int group);
 int settings_last_group(const optim_t *opt, int group);
 
 /* ---- scheduled.c ---- */
-/* Whether a schedule drives the option; its value after t completed steps; whether its schedule admits `base`. */
+/* Whether a schedule drives the option; its value after t completed steps. */
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
-optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base);
+/* Whether the option stays off under its schedule: it is 0 and a state hangs on it. */
+bool scheduled_is_off(const scheduled_t *scheduled);
 /* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
+/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum that it
+ * drives besides, too), and that the ends agree with the layer's other options; of all schedules on the layer's options for
+ * `group`. Errors: VALUE. */
+optim_status scheduled_check(const scheduled_t *scheduled);
+optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);

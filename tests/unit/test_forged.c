@@ -213,6 +213,27 @@ static void an_option_follows_one_schedule(void **state) {
     check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "two schedules");
 }
 
+/* It is refused as when it is set: by its options, and by what reports are said to have taught it. */
+static void a_schedule_stays_in_range(void **state) {
+    (void)state;
+    model_t m;
+    model_open(&m, "adam", "beta2=0.8", 0);
+    CHECK_OK(optim_set_schedule(m.opt, 0, "beta2", "step", "step_size=3"));
+    model_steps(&m, 1);
+    image_t image = save(m.opt);
+    optim_destroy(m.opt);
+    forge(&image, "\"options\":\"step_size=3\"", "\"options\":\"gamma=1.5\"");
+    check_refused_by_both("adam", "beta2=0.8", image, OPTIM_ERR_VALUE, "1.2 at step 30");
+
+    model_open(&m, "adam", "beta2=0.8", 0);
+    CHECK_OK(optim_set_schedule(m.opt, 0, "beta2", "plateau", NULL));
+    model_steps(&m, 1);
+    image = save(m.opt);
+    optim_destroy(m.opt);
+    forge(&image, "\"state\":[\"1\",", "\"state\":[\"2\",");
+    check_refused_by_both("adam", "beta2=0.8", image, OPTIM_ERR_VALUE, "1.6 at step 0");
+}
+
 /* The handle took memory for the file, which then turned out to be wrong: it is as if it never had. */
 static void a_late_refusal_leaves_no_trace(void **state) {
     (void)state;
@@ -231,6 +252,7 @@ int main(void) {
         cmocka_unit_test(counters_can_go_on),
         cmocka_unit_test(a_count_without_a_sum_is_none),
         cmocka_unit_test(an_option_follows_one_schedule),
+        cmocka_unit_test(a_schedule_stays_in_range),
         cmocka_unit_test(a_late_refusal_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 static const option_t OPTIONS[] = {
     [ACCUMULATE] = {"accumulate", 0, "0|1", "take memory for optim_accumulate"},
     [ACCUMULATE_CLIP] = {"accumulate_clip", 0, "[0,inf)",
-                         "bound on the norm of each gradient that is accumulated; 0: none"},
+                         "bound on the norm of each gradient that is accumulated; 0: none", .zero_apart = true},
     {0},
 };
 

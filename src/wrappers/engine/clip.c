@@ -10,8 +10,8 @@
 
 enum { CLIP_NORM, CLIP_VALUE };
 static const option_t OPTIONS[] = {
-    [CLIP_NORM] = {"clip_norm", 0, "[0,inf)", "bound on the norm of the whole gradient; 0: none"},
-    [CLIP_VALUE] = {"clip_value", 0, "[0,inf)", "bound on every element of the gradient; 0: none"},
+    [CLIP_NORM] = {"clip_norm", 0, "[0,inf)", "bound on the norm of the whole gradient; 0: none", .zero_apart = true},
+    [CLIP_VALUE] = {"clip_value", 0, "[0,inf)", "bound on every element of the gradient; 0: none", .zero_apart = true},
     {0},
 };
 
