@@ -22,8 +22,8 @@
  *
  * When a call is possible:
  * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
- * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate for a gradient, optim_hvp_... for
- *   products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
+ * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
+ *   gradient, optim_hvp_... for products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
  *   counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
  *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
@@ -162,7 +162,9 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
  * The first call takes all memory; later ones allocate nothing.
- * Errors: NULL, ORDER (no parameters), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the buffers
+ * still hold the last micro-batch of the step before. Requests may be answered either way.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -173,7 +175,7 @@ optim_status optim_set_loss(optim_t *opt, double loss);
  * Adds the gradients in the bound buffers to a sum that the handle keeps (in f32, in f64 for f64 parameters). The evaluation
  * that optim_step uses next, the step's first or the answer to OPTIM_EVAL_GRAD, is then the mean of what was added since
  * the last one, whatever the bound buffers hold; likewise its loss, if optim_set_loss was called before each optim_accumulate.
- * Weigh micro-batches of unequal size by factors on their losses. Scaling (grad_scale, loss_scale, maximize) acts on what is
+ * Weigh micro-batches of unequal size by factors on their losses, or with optim_accumulate_scale. Scaling (grad_scale, loss_scale, maximize) acts on what is
  * added, clipping and wrappers on the mean; accumulate_clip bounds the norm of each addend over all parameters. A parameter
  * that was frozen (a NULL gradient) adds 0. With zero_grad=1 the buffers are zero afterwards. A step that is cancelled,
  * skipped or fails, and optim_reset, empty the sum. Needs the option accumulate=1 before the first step; the first call takes
@@ -182,6 +184,14 @@ optim_status optim_set_loss(optim_t *opt, double loss);
  * memory.
  */
 optim_status optim_accumulate(optim_t *opt);
+
+/*
+ * The evaluation that optim_step uses next is `scale` (finite, above 0) times the sum of what was accumulated, its losses' sum
+ * likewise, in place of their mean: for weights that are known only when the window ends, such as 1 / all its tokens with
+ * losses that are sums over tokens. Call it between the window's first optim_accumulate and optim_step (the last call
+ * counts); what empties the sum ends it, and checkpoints do not keep it. Errors: NULL, ARGUMENT, ORDER (nothing accumulated).
+ */
+optim_status optim_accumulate_scale(optim_t *opt, double scale);
 
 /* Sets every bound gradient buffer to zero. Errors: NULL. */
 optim_status optim_zero_grad(optim_t *opt);

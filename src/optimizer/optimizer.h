@@ -40,7 +40,8 @@ struct optim {
     int64_t steps, skipped;
     double loss;
     bool has_loss, reads_loss;
-    int accumulation; /* of the gradient that arrived last: see step_t */
+    int accumulation;          /* of the gradient that arrived last: see step_t */
+    double accumulation_scale; /* of the sum at the next step; 0: its mean is taken */
 
     norm_log_t norm_log;
     bool has_bounds;
@@ -132,6 +133,8 @@ step_t step_make(optim_t *opt, layer_t *layer);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
+/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
+optim_status step_take(optim_t *opt, bool given);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
 optim_status step_ready(optim_t *opt);
 optim_status refuse_missing_loss(const optim_t *opt);
@@ -139,11 +142,13 @@ optim_status refuse_missing_loss(const optim_t *opt);
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- accumulate.c ---- */
-/* Whether gradients have been accumulated since the last evaluation was used up; how many, the sum of those for a tensor (as
- * reals), the mean of their losses. */
+/* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the sum of
+ * those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it; that of their
+ * losses. */
+bool accumulation_has_memory(const optim_t *opt);
 bool accumulation_exists(const optim_t *opt);
-double accumulation_count(const optim_t *opt);
 const void *accumulation_sum(const optim_t *opt, size_t tensor);
+double accumulation_mean(const optim_t *opt, double sum);
 double accumulation_loss(const optim_t *opt);
 void accumulation_clear(optim_t *opt);
 
