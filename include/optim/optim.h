@@ -68,7 +68,7 @@ enum {
     OPTIM_ERR_NAME = -12,      /* no such method, wrapper or schedule */
     OPTIM_ERR_OPTION = -13,    /* no such option here */
     OPTIM_ERR_VALUE = -14,     /* an option's value: malformed, out of range, or at odds with another option */
-    OPTIM_ERR_DUPLICATE = -15, /* the name or the wrapper is there already */
+    OPTIM_ERR_DUPLICATE = -15, /* the name, the wrapper or the memory is there already */
     OPTIM_ERR_SHAPE = -16,     /* dimensions that are wrong or do not suit the method */
     OPTIM_ERR_MISMATCH = -17,  /* methods or wrappers that cannot work together */
 
@@ -124,14 +124,20 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
  * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
- * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
+ * (data may then be NULL). No memory may belong to two parameters, nor to a parameter and a gradient (tied weights are one
+ * parameter): optim_step refuses it before the first step and after a rebind (DUPLICATE). Frozen parameters may share theirs
+ * among themselves, and gradients are only read: they may be shared unless zero_grad=1. Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
 
-/* The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
- * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
+/*
+ * The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+ * To bind a parameter to exactly the memory that another one has, or to its own gradient, is refused at once. Memory that
+ * overlaps in any other way is refused by the next step only, since parameters may move one by one within one block: what
+ * counts is where they all are then. Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
+ */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 
 /* The gradient buffer of `param` holds `dtype`, e.g. bf16 gradients for f32 parameters. Before the first step.
@@ -140,8 +146,9 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
 
 /*
  * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
- * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it.
- * Errors: NULL, ARGUMENT, OPEN.
+ * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An element
+ * may be infinite: no bound there. The call looks at the values as they stand; keep the box one when you change them.
+ * Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
  */
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);
 
@@ -164,7 +171,8 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * The first call takes all memory; later ones allocate nothing.
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the buffers
  * still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent twice),
+ * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 

@@ -110,6 +110,7 @@ void optim_destroy(optim_t *opt) {
     free(opt->scheduled);
     free(opt->names.slot);
     free(opt->swapped);
+    free(opt->buffers.sorted);
     free(engine->layers);
     free(engine->tensors);
     free(opt);

@@ -26,6 +26,20 @@ typedef struct norm_log {
     double open; /* of the step under way */
 } norm_log_t;
 
+/* The memory of one parameter. */
+typedef struct buffer {
+    uintptr_t first, end; /* one past its last byte */
+    size_t tensor;
+} buffer_t;
+
+/* See buffers.c. */
+typedef struct buffers {
+    buffer_t *sorted; /* 2 room of them */
+    size_t count, room;
+    bool checked; /* all that has moved since cannot have made an overlap */
+    bool zeroes;  /* with zero_grad=1 */
+} buffers_t;
+
 struct optim {
     engine_t engine;
     names_t names; /* of parameters */
@@ -44,6 +58,7 @@ struct optim {
     double accumulation_scale; /* of the sum at the next step; 0: its mean is taken */
 
     norm_log_t norm_log;
+    buffers_t buffers;
     bool has_bounds;
     void *swapped;    /* the parameters while the output stands in their place, or NULL */
     saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
@@ -125,6 +140,12 @@ optim_status refuse_group(const optim_t *opt, int group);
 /* ---- check.c ---- */
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
 optim_status check_plan(const optim_t *opt);
+
+/* ---- buffers.c ---- */
+/* That no memory is lent under two names, if anything has moved since the last look. Errors: DUPLICATE, NOMEM. */
+optim_status buffers_check(optim_t *opt);
+/* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
+optim_status buffers_move(optim_t *opt, const tensor_t *moved);
 
 /* ---- step.c ---- */
 /* The step that a layer is given. */

@@ -89,8 +89,11 @@ optim_status step_ready(optim_t *opt) {
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
+    optim_status status = buffers_check(opt);
+    if (status != OPTIM_OK)
+        return status;
     if (!engine->planned) {
-        optim_status status = check_plan(opt);
+        status = check_plan(opt);
         if (status == OPTIM_OK)
             status = plan_build(engine);
         if (status != OPTIM_OK)
