@@ -275,8 +275,9 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
  * up to 16 deep. cyclic and onecycle on "lr" also drive the group's momentum (or beta1), unless that has a schedule of its
  * own or cycle_momentum=0; sgd without momentum gets one if they are set before the first step. Otherwise what is off because
- * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule.
- * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
+ * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule. A schedule that would take the option (or the
+ * momentum) out of its range, or a bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set
+ * and optim_load too. Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
 

@@ -255,6 +255,8 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.draws = (uint64_t)json_integer_value(json_object_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {
         layer_t *layer = opt->engine.layers[l];
+        if (record->layer[l] == NULL)
+            continue;
         const json_t *held = json_object_get(record->layer[l], "held");
         layer->holds_gradient = read_number(json_array_get(held, 0), &layer->held_loss) &&
                                 read_number(json_array_get(held, 1), &layer->held_norm);

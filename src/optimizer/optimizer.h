@@ -75,7 +75,7 @@ bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
 
 /* Whether layer `l` was put there by optim_wrap. */
 static inline bool layer_is_wrapper(const optim_t *opt, int l) {
-    return l > opt->engine.method_count && l < opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1);
+    return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER && l < opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
 }
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */

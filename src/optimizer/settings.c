@@ -23,8 +23,8 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
                 return engine->layers[l];
     if (position <= REGISTRY_ENGINE_COUNT)
         return optim_engine_layer(opt, position - 1);
-    const int wrapper = engine->method_count + 1 + position - REGISTRY_ENGINE_COUNT - 1;
-    return wrapper < engine->layer_count - (REGISTRY_ENGINE_COUNT - 1) ? engine->layers[wrapper] : NULL;
+    const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
+    return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
 }
 
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "optimizer/schedule.h"
 #include "still_handle.h"
 
 typedef struct attempt {
@@ -225,6 +226,78 @@ static void companions(void **state) {
     try_all(ALL, sizeof ALL / sizeof *ALL);
 }
 
+static bool contains(extremes_t outer, extremes_t inner) {
+    return outer.least <= inner.least + 1e-14 && outer.most >= inner.most - 1e-14;
+}
+
+static bool bounds_contain(const schedule_run_t *run, schedule_value_t *of) {
+    enum { CLOCKS = 40 };
+    for (int from = 0; from < CLOCKS; ++from) {
+        extremes_t seen = {HUGE_VAL, -HUGE_VAL};
+        const extremes_t ever = schedule_extremes(run, of, 0.8, from, HUGE_VAL);
+        for (int to = from; to < from + CLOCKS; ++to) {
+            const extremes_t bounds = schedule_extremes(run, of, 0.8, from, to);
+            const double value = of(run, 0.8, to);
+            extremes_add(&seen, value);
+            if (!contains(bounds, seen) || !contains(ever, seen) ||
+                (from == to && (bounds.least != value || bounds.most != value))) {
+                print_error("clocks %d to %d: %g to %g, not %g to %g\n", from, to, bounds.least, bounds.most, seen.least,
+                            seen.most);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Bounds over any stretch of clocks hold, and for one clock they are exact. */
+static void bounds_hold(void **state) {
+    static const char *const ALL[][2] = {
+        {"constant", "factor=1.5,steps=3"},
+        {"linear", "steps=8"},
+        {"step", "step_size=3,gamma=1.5"},
+        {"step", "step_size=3,gamma=0"},
+        {"multistep", "milestones=2;5;5.5,gamma=1.5"},
+        {"exponential", "gamma=0.5,lr_min=0.3"},
+        {"exponential", "gamma=1.1,lr_min=2"},
+        {"polynomial", "steps=9,lr_min=1.2"},
+        {"cosine", "steps=9,exponent=0.5"},
+        {"cosine_restarts", "period=3,decay=1.5"},
+        {"cosine_restarts", "period=4,mult=1.3,decay=0.5,lr_min=0.3"},
+        {"cosine_restarts", "period=9,mult=0.7,lr_min=0.3"},
+        {"cosine_restarts", "period=1"},
+        {"cyclic", "lr_max=2,step_up=3,step_down=4"},
+        {"cyclic", "lr_max=2,step_up=3,mode=triangular2"},
+        {"cyclic", "lr_max=2,step_up=4,mode=exp_range,gamma=0.6"},
+        {"onecycle", "steps=25"},
+        {"onecycle", "steps=25,three_phase=1,anneal_type=linear"},
+        {"noam", "warmup=7"},
+        {"inverse_sqrt", "warmup=7"},
+        {"warmup_linear", "warmup=5,steps=12,lr_init=2"},
+        {"warmup_cosine", "warmup=5,steps=12,lr_min=2"},
+        {"wsd", "warmup=3,steps=20,cooldown=7,decay=sqrt"},
+        {"rex", "steps=9"},
+        {"uba", "steps=9,phi=0.1"},
+        {"piecewise", "boundaries=3;6.5;9,factors=1;1.5;0.2;1"},
+        {"piecewise", "boundaries=3;6.5;9,factors=1;1.5;0.2;1,interpolate=cos"},
+        {"lr_range", "lr_max=2,steps=9"},
+        {"refined", "norms=1;3;1;2;5;1;1;2"},
+        {"volsched", "window=2,steps=20,warmup=4"},
+        {"plateau", ""},
+        {"sequence", "milestones=3;8.5,children=exponential(gamma=2);cyclic(lr_max=2,step_up=2);cosine(steps=5)"},
+        {"chain", "children=linear(steps=7);exponential(gamma=0.8);cyclic(lr_max=2,step_up=3)"},
+        {"chain", "children=sequence(milestones=4,children=constant;step(step_size=2));cosine_restarts(period=3)"},
+    };
+    (void)state;
+    for (size_t k = 0; k < sizeof ALL / sizeof *ALL; ++k) {
+        schedule_run_t *run;
+        CHECK_OK(schedule_create(&run, ALL[k][0], strlen(ALL[k][0]), ALL[k][1], strlen(ALL[k][1]), 0.8));
+        if (!bounds_contain(run, schedule_value) || !bounds_contain(run, schedule_momentum))
+            fail_msg("%s %s", ALL[k][0], ALL[k][1]);
+        schedule_destroy(run);
+    }
+}
+
 /* Common recipes, on lr and beside it. */
 static void sensible_ones_stay_legal(void **state) {
     (void)state;
@@ -253,7 +326,8 @@ int main(void) {
         cmocka_unit_test(above),          cmocka_unit_test(below),
         cmocka_unit_test(ends),           cmocka_unit_test(zero_apart),
         cmocka_unit_test(combinations),   cmocka_unit_test(base_under_a_schedule),
-        cmocka_unit_test(companions),     cmocka_unit_test(sensible_ones_stay_legal),
+        cmocka_unit_test(companions),     cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(sensible_ones_stay_legal),
     };
     return cmocka_run_group_tests_name("schedule_extremes", tests, NULL, NULL);
 }
