@@ -22,6 +22,7 @@ typedef struct option {
     double initial; /* default; a keyword's position */
     const char *range;
     const char *doc;
+    bool pauses;     /* a schedule may take it to 0, though it cannot be set to that */
     bool zero_apart; /* 0 means something else than a small value ("0: none"): no schedule may reach it */
 } option_t;
 

@@ -46,15 +46,17 @@ bool schedule_listens(const schedule_run_t *run) {
 /* What may be reached: of an option, or (option = NULL) what lies below `high` and above `low`. */
 typedef struct allowed {
     const option_t *option;
-    bool zero; /* 0 among it */
+    bool off; /* also a 0 that means something else */
     double low, high;
 } allowed_t;
 
 static bool admits(const allowed_t *allowed, extremes_t e) {
     if (allowed->option == NULL)
         return e.least > allowed->low && e.most < allowed->high;
-    return option_holds(allowed->option, e.least) && option_holds(allowed->option, e.most) &&
-           (allowed->zero || e.least > 0 || e.most < 0);
+    const option_t *option = allowed->option;
+    return (option_holds(option, e.least) || (e.least == 0 && option->pauses)) &&
+           (option_holds(option, e.most) || (e.most == 0 && option->pauses)) &&
+           (allowed->off || e.least > 0 || e.most < 0);
 }
 
 typedef struct search {
@@ -96,7 +98,8 @@ static optim_status refuse_range(search_t *search, extremes_t extremes) {
     double at, farthest;
     char also[80] = "";
     if (!find_first(search, 0, HUGE_VAL, &at)) {
-        if (!schedule_listens(search->run))
+        const bool holds = option_holds(option, extremes.least) && option_holds(option, extremes.most);
+        if (holds || !schedule_listens(search->run))
             return OPTIM_OK;
         return error_set(OPTIM_ERR_VALUE,
                          "option \"%s\" could be anything from %.9g to %.9g under schedule \"%s\", as metrics are "

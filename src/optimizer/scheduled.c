@@ -1,4 +1,5 @@
 /* Options driven by schedules: which one drives what, its value at a clock, attaching and removing, reported metrics. */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,8 +45,11 @@ bool scheduled_is_off(const scheduled_t *scheduled) {
            hanging_state(scheduled->layer, scheduled->option) >= 0;
 }
 
+/* Reports may take a bound to 0: it becomes small, not none. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    return scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
+    const option_t *option = &scheduled->layer->method->options[scheduled->option];
+    const double value = scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
+    return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
 
 /* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked in

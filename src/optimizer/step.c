@@ -89,16 +89,17 @@ optim_status step_ready(optim_t *opt) {
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
-    optim_status status = buffers_check(opt);
+    const bool was_planned = engine->planned;
+    optim_status status = was_planned ? OPTIM_OK : check_plan(opt);
+    if (status == OPTIM_OK && !was_planned)
+        status = plan_build(engine);
     if (status != OPTIM_OK)
         return status;
-    if (!engine->planned) {
-        status = check_plan(opt);
-        if (status == OPTIM_OK)
-            status = plan_build(engine);
-        if (status != OPTIM_OK)
-            return status;
-    }
+    status = buffers_check(opt);
+    if (status != OPTIM_OK && !was_planned)
+        plan_free(engine);
+    if (status != OPTIM_OK)
+        return status;
     schedules_apply(opt);
     opt->reads_loss = any_reads_loss(engine);
     return OPTIM_OK;

@@ -165,10 +165,29 @@ static void zero_apart(void **state) {
         {"sgd", "accumulate_clip=1", "accumulate_clip", "multistep", "milestones=4,gamma=0", "0 at step 4"},
         {"lamb", "max_norm=10", "max_norm", "cosine", "steps=9", "0 at step 9"},
         {"sgd", "clip_norm=1", "clip_norm", "cosine_restarts", "period=8", NULL},
+        {"sgd", "clip_norm=1", "clip_norm", "volsched", "window=2,steps=20", NULL}, /* see below */
+        {"sgd", "clip_norm=1", "clip_norm", "plateau", "factor=0", NULL},
         {"sgd", "clip_norm=1", "clip_norm", "cosine_restarts", "period=8,mult=0.5", "0 at step 15"},
         {"sgd", "weight_decay=1", "weight_decay", "polynomial", "steps=9", NULL},
     };
     try_all(ALL, sizeof ALL / sizeof *ALL);
+}
+
+/* A report takes the bound to 0: as small as can be, not none. */
+static void a_bound_never_ends(void **state) {
+    (void)state;
+    still_t s;
+    still_open(&s, "sgd", "clip_norm=1,lr=1");
+    CHECK_OK(optim_set_schedule(s.opt, -1, "clip_norm", "plateau", "factor=0,patience=0"));
+    for (int i = 0; i < 3; ++i) {
+        CHECK_OK(optim_step(s.opt));
+        CHECK_OK(optim_report(s.opt, i));
+    }
+    assert_true(still_get(s.opt, "clip_norm") > 0);
+    s.g = 5;
+    CHECK_OK(optim_step(s.opt));
+    CHECK_CLOSE(s.x, 1, 1e-15);
+    optim_destroy(s.opt);
 }
 
 /* The layer's own check, at the ends. */
@@ -317,6 +336,8 @@ static void sensible_ones_stay_legal(void **state) {
         {"extragradient", NULL, "lr", "warmup_cosine", NULL, NULL},
         {"complex_momentum", NULL, "lr", "onecycle", "steps=50", NULL},
         {"clip_adam", NULL, "lr", "polynomial", NULL, NULL},
+        {"clipped_sstm", NULL, "lr", "warmup_cosine", NULL, NULL},
+        {"lbfgs", NULL, "lr", "cosine", NULL, NULL},
     };
     try_all(ALL, sizeof ALL / sizeof *ALL);
 }
@@ -325,7 +346,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(above),          cmocka_unit_test(below),
         cmocka_unit_test(ends),           cmocka_unit_test(zero_apart),
-        cmocka_unit_test(combinations),   cmocka_unit_test(base_under_a_schedule),
+        cmocka_unit_test(a_bound_never_ends), cmocka_unit_test(combinations),   cmocka_unit_test(base_under_a_schedule),
         cmocka_unit_test(companions),     cmocka_unit_test(bounds_hold),
         cmocka_unit_test(sensible_ones_stay_legal),
     };

@@ -20,7 +20,7 @@
 
 enum { LR, BETA1, BETA2, EPS, FINAL, GAMMA, AMS, BIAS_CORRECTION, SQRT_DECAY, WEIGHT_DECAY, DECOUPLED, FIXED_DECAY };
 #define ROWS(amsbound)                                                                                                 \
-    [LR] = {"lr", 1e-3, "[0,inf)", "rate of the adaptive phase"}, [BETA1] = BETA1_ROW(0.9),                            \
+    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase", .pauses = true}, [BETA1] = BETA1_ROW(0.9),                            \
     [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                                                                 \
     [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                       \
     [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},                                              \
@@ -47,7 +47,7 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, t = group->t, c1 = correction(o[BETA1], t), c2 = correction(o[BETA2], t);
-    const double lr_0 = *group->scalar[LR_0], f = o[FINAL] * (lr_0 > 0 ? o[LR] / lr_0 : o[LR] > 0);
+    const double f = o[FINAL] * o[LR] / *group->scalar[LR_0];
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],

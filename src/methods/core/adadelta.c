@@ -20,7 +20,7 @@ enum { LR, RHO, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "factor on the step"},
     [RHO] = {"rho", 0.9, "[0,1)", "decay of both means of squares"},
-    [EPS] = {"eps", 1e-6, "[0,inf)", "added inside both roots"},
+    [EPS] = {"eps", 1e-6, "(0,inf)", "added inside both roots"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},
     [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters (1) or add to the gradient (0)"},
     {0},
