@@ -87,8 +87,8 @@ static json_t *layer_record(const optim_t *opt, const layer_t *layer) {
             made = add_group(groups, layer, g, opt->engine.planned);
     const double held[] = {layer->held_loss, layer->held_norm};
     json_t *holds = layer->holds_gradient ? numbers(held, 2) : json_null();
-    json_t *record = made ? json_pack("{s:s, s:i, s:O, s:O, s:O}", "name", record_layer_name(opt, layer), "sample", layer->next_sample,
-                                      "held", holds, "numbers", kept, "groups", groups)
+    json_t *record = made ? json_pack("{s:s, s:i, s:O, s:O, s:O}", "name", record_layer_name(opt, layer), "sample",
+                                      layer->next_sample, "held", holds, "numbers", kept, "groups", groups)
                           : NULL;
     json_decref(holds);
     json_decref(kept);

@@ -58,9 +58,10 @@ static const char *name_of(const optim_t *opt, size_t tensor) {
 /* ---- Everything, between steps ---- */
 
 static optim_status refuse_shared_data(const optim_t *opt, size_t a, size_t b) {
-    return error_set(OPTIM_ERR_DUPLICATE,
-                     "parameters \"%s\" and \"%s\" share memory and would be stepped twice; tied weights are one parameter",
-                     name_of(opt, a < b ? a : b), name_of(opt, a < b ? b : a));
+    return error_set(
+        OPTIM_ERR_DUPLICATE,
+        "parameters \"%s\" and \"%s\" share memory and would be stepped twice; tied weights are one parameter",
+        name_of(opt, a < b ? a : b), name_of(opt, a < b ? b : a));
 }
 
 static optim_status refuse_grad_in_data(const optim_t *opt, size_t grad, size_t data) {
@@ -99,9 +100,8 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
                              name_of(opt, grad[i - 1].tensor), name_of(opt, grad[i].tensor));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const buffer_t *other = tensor->grad != NULL || tensor->count == 0
-                                    ? NULL
-                                    : find_overlap(grad, buffers->count, data_of(tensor));
+        const buffer_t *other =
+            tensor->grad != NULL || tensor->count == 0 ? NULL : find_overlap(grad, buffers->count, data_of(tensor));
         if (other != NULL)
             return refuse_grad_in_data(opt, other->tensor, i);
     }

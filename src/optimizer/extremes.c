@@ -77,8 +77,7 @@ static bool find_first(search_t *search, double from, double to, double *at) {
     if (from == to)
         return true;
     const double middle = isfinite(to) ? from + floor((to - from) / 2) : 2 * from + 1;
-    return find_first(search, from, middle, at) ||
-           (search->looks > 0 && find_first(search, middle + 1, to, at));
+    return find_first(search, from, middle, at) || (search->looks > 0 && find_first(search, middle + 1, to, at));
 }
 
 enum { LOOKS = 20000 };
@@ -113,7 +112,8 @@ static optim_status refuse_range(search_t *search, extremes_t extremes) {
                          "value there (%s): stay above it",
                          option->name, at, name, option->doc);
     if (find_farthest(*search, extremes, value > search->base, &farthest) && farthest != at)
-        (void)snprintf(also, sizeof also, ", %.9g at step %.0f", search->of(search->run, search->base, farthest), farthest);
+        (void)snprintf(also, sizeof also, ", %.9g at step %.0f", search->of(search->run, search->base, farthest),
+                       farthest);
     return error_set(OPTIM_ERR_VALUE, "option \"%s\" would be %.9g at step %.0f%s under schedule \"%s\"; valid: %s",
                      option->name, value, at, also, name, option->range);
 }

@@ -149,7 +149,8 @@ static void load_bounds(const optim_t *opt, const tensor_t *tensor, const void *
     for (size_t i = 0; i < n; ++i)
         out[i] = otherwise;
     if (bounds != NULL)
-        opt->engine.primitives->load_f64(tensor->dtype, n, (const char *)bounds + offset * dtype_size(tensor->dtype), out);
+        opt->engine.primitives->load_f64(tensor->dtype, n, (const char *)bounds + offset * dtype_size(tensor->dtype),
+                                         out);
 }
 
 /* An empty box, or none at all. */
@@ -162,10 +163,11 @@ static optim_status check_bounds(const optim_t *opt, const tensor_t *tensor, con
         load_bounds(opt, tensor, upper, HUGE_VAL, offset, n, high);
         for (size_t i = 0; i < n; ++i)
             if (!(low[i] <= high[i]))
-                return error_set(OPTIM_ERR_ARGUMENT,
-                                 "the bounds of parameter \"%s\" at element %zu are %.9g and %.9g: lower must not exceed "
-                                 "upper, and neither may be NaN",
-                                 tensor->name, offset + i, low[i], high[i]);
+                return error_set(
+                    OPTIM_ERR_ARGUMENT,
+                    "the bounds of parameter \"%s\" at element %zu are %.9g and %.9g: lower must not exceed "
+                    "upper, and neither may be NaN",
+                    tensor->name, offset + i, low[i], high[i]);
     }
     return OPTIM_OK;
 }

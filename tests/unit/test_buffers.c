@@ -34,9 +34,9 @@ static double *place(scene_t *s, int at) {
 
 static const layout_t LAYOUTS[] = {
     {0, 8, 4, 12, "zero_grad=1", NULL},
-    {0, 8, 0, 12, NULL, "\"a\" and \"b\""},   /* tied */
-    {0, 8, 3, 12, NULL, "\"a\" and \"b\""},   /* one element */
-    {3, 8, 0, 12, NULL, "\"a\" and \"b\""},   /* in the other order */
+    {0, 8, 0, 12, NULL, "\"a\" and \"b\""}, /* tied */
+    {0, 8, 3, 12, NULL, "\"a\" and \"b\""}, /* one element */
+    {3, 8, 0, 12, NULL, "\"a\" and \"b\""}, /* in the other order */
     {0, 0, 4, 12, NULL, "gradient of parameter \"a\" lies in the memory of parameter \"a\""},
     {0, 2, 8, 12, NULL, "gradient of parameter \"a\" lies in the memory of parameter \"a\""},
     {0, 7, 4, 12, NULL, "gradient of parameter \"a\" lies in the memory of parameter \"b\""},
@@ -172,7 +172,8 @@ static void nothing_shares_nothing(void **state) {
     open_scene(&s, NULL);
     add(&s, "a", s.memory, s.memory + 8);
     for (int i = 0; i < 2; ++i)
-        CHECK_OK(optim_add_param(s.opt, 0, NULL, OPTIM_F64, 1, (int64_t[]){0}, i == 0 ? NULL : s.memory + 2, s.memory + 1));
+        CHECK_OK(
+            optim_add_param(s.opt, 0, NULL, OPTIM_F64, 1, (int64_t[]){0}, i == 0 ? NULL : s.memory + 2, s.memory + 1));
     CHECK_OK(optim_step(s.opt));
     CHECK_OK(optim_bind(s.opt, 1, s.memory, s.memory));
     CHECK_OK(optim_step(s.opt));

@@ -53,8 +53,8 @@ static void warmup_counts_from_the_start(void **state) {
 static void correction_answers_with_the_parameters_first(void **state) {
     (void)state;
     check_answers("decay=0.5,bias_correction=1", (const double[]){16, 15, (0.25 * 15 + 0.5 * 14) / 0.75}, 3);
-    check_answers("decay=0.5,bias_correction=1,start=2", (const double[]){16, 15, 14, 13, (0.25 * 13 + 0.5 * 12) / 0.75},
-                  5);
+    check_answers("decay=0.5,bias_correction=1,start=2",
+                  (const double[]){16, 15, 14, 13, (0.25 * 13 + 0.5 * 12) / 0.75}, 5);
 }
 
 /* With a decay of 1 nothing is averaged: never 0 / 0. */

@@ -127,8 +127,9 @@ static void with_other_layers(void **state) {
 /* An infinity is not clipped to something finite before nonfinite= has seen it. */
 static void what_is_not_finite(void **state) {
     static const double BAD[] = {(double)INFINITY, -(double)INFINITY, (double)NAN};
-    static const char *const OPTIONS[] = {"lr=1,nonfinite=skip,group_clip_value=1", "lr=1,nonfinite=skip,group_clip_norm=1",
-                                          "lr=1,loss_scale=1,loss_scale_backoff=1,group_clip_value=1,group_clip_norm=1"};
+    static const char *const OPTIONS[] = {
+        "lr=1,nonfinite=skip,group_clip_value=1", "lr=1,nonfinite=skip,group_clip_norm=1",
+        "lr=1,loss_scale=1,loss_scale_backoff=1,group_clip_value=1,group_clip_norm=1"};
     (void)state;
     for (int o = 0; o < 3; ++o)
         for (int wrapped = 0; wrapped < 2; ++wrapped)
@@ -187,9 +188,12 @@ static void checkpoints_keep_them(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(norms_by_group),     cmocka_unit_test(values_by_group),
-        cmocka_unit_test(the_whole_after_the_groups), cmocka_unit_test(with_other_layers),
-        cmocka_unit_test(what_is_not_finite), cmocka_unit_test(follows_a_schedule),
+        cmocka_unit_test(norms_by_group),
+        cmocka_unit_test(values_by_group),
+        cmocka_unit_test(the_whole_after_the_groups),
+        cmocka_unit_test(with_other_layers),
+        cmocka_unit_test(what_is_not_finite),
+        cmocka_unit_test(follows_a_schedule),
         cmocka_unit_test(checkpoints_keep_them),
     };
     return cmocka_run_group_tests_name("group_clip", tests, NULL, NULL);

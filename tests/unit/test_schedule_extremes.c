@@ -233,13 +233,16 @@ static void companions(void **state) {
     (void)state;
     static const attempt_t ALL[] = {
         {"schedulefree_sgd", NULL, "lr", "onecycle", "steps=11,pct_start=0.5,momentum_min=0", NULL},
-        {"schedulefree_sgd", NULL, "lr", "onecycle", "steps=12,pct_start=0.5,momentum_min=0", "\"momentum\" would be 0 at step 5"},
-        {"schedulefree_sgd", NULL, "lr", "cyclic", "lr_max=2,step_up=3,momentum_min=0", "\"momentum\" would be 0 at step 3"},
+        {"schedulefree_sgd", NULL, "lr", "onecycle", "steps=12,pct_start=0.5,momentum_min=0",
+         "\"momentum\" would be 0 at step 5"},
+        {"schedulefree_sgd", NULL, "lr", "cyclic", "lr_max=2,step_up=3,momentum_min=0",
+         "\"momentum\" would be 0 at step 3"},
         {"schedulefree_sgd", NULL, "lr", "cyclic", "lr_max=2,step_up=3,momentum_min=0,cycle_momentum=0", NULL},
         {"schedulefree_sgd", NULL, "lr", "chain", "children=constant;cyclic(lr_max=2,step_up=3,momentum_min=0)",
          "\"momentum\" would be 0 at step 3"},
         {"schedulefree_sgd", NULL, "lr", "sequence",
-         "milestones=4,children=constant;cyclic(lr_max=2,step_up=3,momentum_min=0)", "\"momentum\" would be 0 at step 7"},
+         "milestones=4,children=constant;cyclic(lr_max=2,step_up=3,momentum_min=0)",
+         "\"momentum\" would be 0 at step 7"},
         {"sgd", "momentum=0.9,nesterov=1", "lr", "cyclic", "lr_max=2,step_up=3,momentum_min=0", "nesterov"},
     };
     try_all(ALL, sizeof ALL / sizeof *ALL);
@@ -260,8 +263,8 @@ static bool bounds_contain(const schedule_run_t *run, schedule_value_t *of) {
             extremes_add(&seen, value);
             if (!contains(bounds, seen) || !contains(ever, seen) ||
                 (from == to && (bounds.least != value || bounds.most != value))) {
-                print_error("clocks %d to %d: %g to %g, not %g to %g\n", from, to, bounds.least, bounds.most, seen.least,
-                            seen.most);
+                print_error("clocks %d to %d: %g to %g, not %g to %g\n", from, to, bounds.least, bounds.most,
+                            seen.least, seen.most);
                 return false;
             }
         }
@@ -344,10 +347,15 @@ static void sensible_ones_stay_legal(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(above),          cmocka_unit_test(below),
-        cmocka_unit_test(ends),           cmocka_unit_test(zero_apart),
-        cmocka_unit_test(a_bound_never_ends), cmocka_unit_test(combinations),   cmocka_unit_test(base_under_a_schedule),
-        cmocka_unit_test(companions),     cmocka_unit_test(bounds_hold),
+        cmocka_unit_test(above),
+        cmocka_unit_test(below),
+        cmocka_unit_test(ends),
+        cmocka_unit_test(zero_apart),
+        cmocka_unit_test(a_bound_never_ends),
+        cmocka_unit_test(combinations),
+        cmocka_unit_test(base_under_a_schedule),
+        cmocka_unit_test(companions),
+        cmocka_unit_test(bounds_hold),
         cmocka_unit_test(sensible_ones_stay_legal),
     };
     return cmocka_run_group_tests_name("schedule_extremes", tests, NULL, NULL);

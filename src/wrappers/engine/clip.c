@@ -102,8 +102,8 @@ const method_t METHOD(clip) = {
 
 enum { GROUP_CLIP_NORM, GROUP_CLIP_VALUE };
 static const option_t GROUP_OPTIONS[] = {
-    [GROUP_CLIP_NORM] = {"group_clip_norm", 0, "[0,inf)", "bound on the norm of the group's part of the gradient; 0: none",
-                         .zero_apart = true},
+    [GROUP_CLIP_NORM] = {"group_clip_norm", 0, "[0,inf)",
+                         "bound on the norm of the group's part of the gradient; 0: none", .zero_apart = true},
     [GROUP_CLIP_VALUE] = {"group_clip_value", 0, "[0,inf)", "bound on every element of that part; 0: none",
                           .zero_apart = true},
     {0},
