@@ -41,37 +41,55 @@ bool schedule_listens(const schedule_run_t *run) {
     return listens;
 }
 
-/* ---- Against a range ---- */
-
-/* What may be reached: of an option, or (option = NULL) what lies below `high` and above `low`. */
-typedef struct allowed {
-    const option_t *option;
-    bool off; /* also a 0 that means something else */
-    double low, high;
-} allowed_t;
-
-static bool admits(const allowed_t *allowed, extremes_t e) {
-    if (allowed->option == NULL)
-        return e.least > allowed->low && e.most < allowed->high;
-    const option_t *option = allowed->option;
-    return (option_holds(option, e.least) || (e.least == 0 && option->pauses)) &&
-           (option_holds(option, e.most) || (e.most == 0 && option->pauses)) &&
-           (allowed->off || e.least > 0 || e.most < 0);
-}
+/* ---- Against what an option may be ---- */
 
 typedef struct search {
-    const schedule_run_t *run;
+    const scheduled_t *scheduled;
+    int option;
     schedule_value_t *of;
     double base;
-    allowed_t allowed;
+    bool off; /* a 0 that means something else is no fault */
+    bool any; /* nothing is but what lies beyond these two: */
+    double below, above;
     int looks; /* that may still be taken: bounds that are too wide could be halved for ever */
 } search_t;
+enum { LOOKS = 20000 };
 
-/* The first clock in from..to whose value is not allowed. */
+typedef struct fault {
+    const char *what, *detail; /* NULL: there is none */
+} fault_t;
+
+/* The layer's own check, with the option at this value. */
+static const char *wrong_combination(const search_t *search, double value) {
+    const method_t *method = search->scheduled->layer->method;
+    double *base = search->scheduled->layer->values[search->scheduled->group].base, before = base[search->option];
+    base[search->option] = value;
+    const char *wrong = method->check == NULL ? NULL : method->check(base);
+    base[search->option] = before;
+    return wrong;
+}
+
+static fault_t fault_of(const search_t *search, double value) {
+    const option_t *option = &search->scheduled->layer->method->options[search->option];
+    if (search->any)
+        return (fault_t){value >= search->below && value <= search->above ? NULL : "", ""};
+    if (!option_holds(option, value) && !(value == 0 && option->pauses))
+        return (fault_t){"valid: ", option->range};
+    if (value == 0 && option->zero_apart && search->base > 0 && !search->off)
+        return (fault_t){"0 is not the limit of small values: ", option->doc};
+    const char *wrong = wrong_combination(search, value);
+    return (fault_t){wrong == NULL ? NULL : "", wrong};
+}
+
+static bool has_fault(const search_t *search, extremes_t extremes) {
+    return fault_of(search, extremes.least).what != NULL || fault_of(search, extremes.most).what != NULL;
+}
+
+/* The first clock in from..to whose value is at fault. */
 static bool find_first(search_t *search, double from, double to, double *at) {
     static const double LAST = 9007199254740992.0;
     if (from > LAST || search->looks-- == 0 ||
-        admits(&search->allowed, schedule_extremes(search->run, search->of, search->base, from, to)))
+        !has_fault(search, schedule_extremes(search->scheduled->run, search->of, search->base, from, to)))
         return false;
     *at = from;
     if (from == to)
@@ -80,67 +98,46 @@ static bool find_first(search_t *search, double from, double to, double *at) {
     return find_first(search, from, middle, at) || (search->looks > 0 && find_first(search, middle + 1, to, at));
 }
 
-enum { LOOKS = 20000 };
-
-/* Where the value is farthest out, if it is that at some clock. */
-static bool find_farthest(search_t search, extremes_t extremes, bool above, double *at) {
+/* ", 1.35 at step 10": where the value is farthest out, if that is at another clock. */
+static void say_farthest(search_t search, extremes_t extremes, double at, double value, char text[80]) {
+    double farthest;
+    search.any = true;
     search.looks = LOOKS;
-    search.allowed = (allowed_t){NULL, true, -HUGE_VAL, HUGE_VAL};
-    *(above ? &search.allowed.high : &search.allowed.low) = above ? extremes.most : extremes.least;
-    return isfinite(extremes.most) && extremes.most < DBL_MAX && find_first(&search, 0, HUGE_VAL, at);
-}
-
-/* `option` would go through `extremes` under the schedule; whether and where that is a fault. */
-static optim_status refuse_range(search_t *search, extremes_t extremes) {
-    const option_t *option = search->allowed.option;
-    const char *name = search->run->schedule->name;
-    double at, farthest;
-    char also[80] = "";
-    if (!find_first(search, 0, HUGE_VAL, &at)) {
-        const bool holds = option_holds(option, extremes.least) && option_holds(option, extremes.most);
-        if (holds || !schedule_listens(search->run))
-            return OPTIM_OK;
-        return error_set(OPTIM_ERR_VALUE,
-                         "option \"%s\" could be anything from %.9g to %.9g under schedule \"%s\", as metrics are "
-                         "reported; valid: %s",
-                         option->name, extremes.least, extremes.most, name, option->range);
-    }
-    const double value = search->of(search->run, search->base, at);
-    if (option_holds(option, value))
-        return error_set(OPTIM_ERR_VALUE,
-                         "option \"%s\" would be 0 at step %.0f under schedule \"%s\", and 0 does not mean a small "
-                         "value there (%s): stay above it",
-                         option->name, at, name, option->doc);
-    if (find_farthest(*search, extremes, value > search->base, &farthest) && farthest != at)
-        (void)snprintf(also, sizeof also, ", %.9g at step %.0f", search->of(search->run, search->base, farthest),
+    if (value > search.base)
+        search.above = nextafter(extremes.most, value);
+    else
+        search.below = nextafter(extremes.least, value);
+    text[0] = '\0';
+    if (fabs(extremes.most) < DBL_MAX && find_first(&search, 0, HUGE_VAL, &farthest) && farthest != at)
+        (void)snprintf(text, 80, ", %.9g at step %.0f", search.of(search.scheduled->run, search.base, farthest),
                        farthest);
-    return error_set(OPTIM_ERR_VALUE, "option \"%s\" would be %.9g at step %.0f%s under schedule \"%s\"; valid: %s",
-                     option->name, value, at, also, name, option->range);
-}
-
-/* The layer's check of combinations, with one option at an end of where its schedule takes it. */
-static optim_status refuse_combination(const scheduled_t *scheduled, int option, double value) {
-    const method_t *method = scheduled->layer->method;
-    double *base = &scheduled->layer->values[scheduled->group].base[option];
-    const double before = *base;
-    *base = value;
-    const char *wrong = method->check == NULL ? NULL : method->check(scheduled->layer->values[scheduled->group].base);
-    *base = before;
-    return wrong == NULL ? OPTIM_OK
-                         : error_set(OPTIM_ERR_VALUE, "%s: %s; option \"%s\" would be %.9g under schedule \"%s\"",
-                                     scheduled->layer->name, wrong, method->options[option].name, value,
-                                     scheduled->run->schedule->name);
 }
 
 static optim_status check_option(const scheduled_t *scheduled, int option, schedule_value_t *of) {
     const option_t *row = &scheduled->layer->method->options[option];
+    const schedule_run_t *run = scheduled->run;
     const double base = scheduled->layer->values[scheduled->group].base[option];
-    search_t search = {scheduled->run, of, base, {row, !row->zero_apart || base == 0, 0, 0}, LOOKS};
-    const extremes_t extremes = schedule_extremes(scheduled->run, of, base, 0, HUGE_VAL);
-    optim_status status = admits(&search.allowed, extremes) ? OPTIM_OK : refuse_range(&search, extremes);
-    if (status == OPTIM_OK)
-        status = refuse_combination(scheduled, option, extremes.least);
-    return status == OPTIM_OK ? refuse_combination(scheduled, option, extremes.most) : status;
+    const extremes_t extremes = schedule_extremes(run, of, base, 0, HUGE_VAL);
+    search_t search = {scheduled, option, of, base, .below = -HUGE_VAL, .above = HUGE_VAL, .looks = LOOKS};
+    double at;
+    if (find_first(&search, 0, HUGE_VAL, &at)) {
+        char also[80];
+        const double value = of(run, base, at);
+        const fault_t fault = fault_of(&search, value);
+        say_farthest(search, extremes, at, value, also);
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" would be %.9g at step %.0f%s under schedule \"%s\"; %s%s",
+                         row->name, value, at, also, run->schedule->name, fault.what, fault.detail);
+    }
+    search.off = true; /* own_value keeps it from 0 */
+    if (!schedule_listens(run) || !has_fault(&search, extremes))
+        return OPTIM_OK;
+    const fault_t least = fault_of(&search, extremes.least), most = fault_of(&search, extremes.most);
+    return error_set(
+        OPTIM_ERR_VALUE,
+        "option \"%s\" could be anything from %.9g to %.9g under schedule \"%s\", as metrics are reported; "
+        "%s%s",
+        row->name, extremes.least, extremes.most, run->schedule->name, least.what == NULL ? most.what : least.what,
+        least.what == NULL ? most.detail : least.detail);
 }
 
 optim_status scheduled_check(const scheduled_t *scheduled) {

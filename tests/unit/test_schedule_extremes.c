@@ -161,7 +161,7 @@ static void zero_apart(void **state) {
         {"sgd", "clip_norm=1", "clip_norm", "exponential", NULL, NULL},
         {"sgd", "clip_norm=1", "clip_norm", "cosine", "lr_min=0.1", NULL},
         {"sgd", "clip_norm=0", "clip_norm", "linear", "start_factor=1,end_factor=0,steps=7", NULL},
-        {"sgd", "clip_value=1", "clip_value", "polynomial", "steps=9", "bound on every element"},
+        {"sgd", "clip_value=1", "clip_value", "polynomial", "steps=9", "limit of small values: bound on every element"},
         {"sgd", "accumulate_clip=1", "accumulate_clip", "multistep", "milestones=4,gamma=0", "0 at step 4"},
         {"lamb", "max_norm=10", "max_norm", "cosine", "steps=9", "0 at step 9"},
         {"sgd", "clip_norm=1", "clip_norm", "cosine_restarts", "period=8", NULL},
@@ -194,7 +194,12 @@ static void a_bound_never_ends(void **state) {
 static void combinations(void **state) {
     (void)state;
     static const attempt_t ALL[] = {
-        {"sgd", "momentum=0.9,nesterov=1", "momentum", "cosine", NULL, "nesterov"},
+        {"sgd", "momentum=0.9,nesterov=1", "momentum", "cosine", NULL,
+         "0 at step 100 under schedule \"cosine\"; nesterov"},
+        {"og_plus", "lr=0.1,lr_extra=0.2", "lr", "chain",
+         "children=constant(factor=2,steps=5);linear(start_factor=1.25,end_factor=1,steps=2)", "0.25 at step 0"},
+        {"og_plus", "lr=0.1,lr_extra=0.2", "lr", "chain",
+         "children=constant(factor=2,steps=5);constant(factor=0.5,steps=9);constant(factor=2,steps=3)", NULL},
         {"sgd", "momentum=0.9,nesterov=1", "momentum", "exponential", NULL, NULL},
         {"sgd", "momentum=0.9", "momentum", "cosine", NULL, NULL},
         {"og_plus", "lr=0.1,lr_extra=0.2", "lr", "lr_range", "lr_max=0.3", "lr_extra"},
