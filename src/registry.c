@@ -33,6 +33,7 @@
 #undef WRAPPER
 #undef SCHEDULE
 DECLARE(clip)
+DECLARE(group_clip)
 DECLARE(storage)
 DECLARE(guard)
 DECLARE(accumulate)
@@ -76,9 +77,13 @@ const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTR
 const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
 
 const registry_method_t REGISTRY_ENGINE[] = {
-    [REGISTRY_ENGINE_CLIP] = {"engine", LEVELS(clip)},   [REGISTRY_ENGINE_STORAGE] = {"engine", LEVELS(storage)},
-    [REGISTRY_ENGINE_GUARD] = {"engine", LEVELS(guard)}, [REGISTRY_ENGINE_ACCUMULATE] = {"engine", LEVELS(accumulate)},
-    [REGISTRY_ENGINE_SCALE] = {"engine", LEVELS(scale)}, [REGISTRY_ENGINE_LOSS_SCALE] = {"engine", LEVELS(loss_scale)},
+    [REGISTRY_ENGINE_CLIP] = {"engine", LEVELS(clip)},
+    [REGISTRY_ENGINE_GROUP_CLIP] = {"engine", LEVELS(group_clip)},
+    [REGISTRY_ENGINE_STORAGE] = {"engine", LEVELS(storage)},
+    [REGISTRY_ENGINE_GUARD] = {"engine", LEVELS(guard)},
+    [REGISTRY_ENGINE_ACCUMULATE] = {"engine", LEVELS(accumulate)},
+    [REGISTRY_ENGINE_SCALE] = {"engine", LEVELS(scale)},
+    [REGISTRY_ENGINE_LOSS_SCALE] = {"engine", LEVELS(loss_scale)},
 };
 
 static bool is_called(const char *name, const char *wanted, size_t length) {

@@ -22,8 +22,8 @@
  *
  * When a call is possible:
  * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
- * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate for a gradient, optim_hvp_... for
- *   products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
+ * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
+ *   gradient, optim_hvp_... for products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
  *   counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
  *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
@@ -68,7 +68,7 @@ enum {
     OPTIM_ERR_NAME = -12,      /* no such method, wrapper or schedule */
     OPTIM_ERR_OPTION = -13,    /* no such option here */
     OPTIM_ERR_VALUE = -14,     /* an option's value: malformed, out of range, or at odds with another option */
-    OPTIM_ERR_DUPLICATE = -15, /* the name or the wrapper is there already */
+    OPTIM_ERR_DUPLICATE = -15, /* the name, the wrapper or the memory is there already */
     OPTIM_ERR_SHAPE = -16,     /* dimensions that are wrong or do not suit the method */
     OPTIM_ERR_MISMATCH = -17,  /* methods or wrappers that cannot work together */
 
@@ -123,8 +123,11 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
- * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have zero elements
- * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
+ * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have zero
+ * elements (data may then be NULL). No memory may belong to two parameters, nor to a parameter and a gradient (tied weights are
+ * one parameter): optim_step refuses it before the first step and after a rebind (DUPLICATE). Frozen parameters may share
+ * theirs among themselves, and gradients are only read: they may be shared unless zero_grad=1. Gradients have the parameter's
+ * dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
@@ -138,7 +141,11 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
  * when it thaws. Schedules, wrappers, and what a method estimates for all parameters together (its page lists that) go by
  * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
  * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
- * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
+ *
+ * To bind a parameter to exactly the memory that another one has, or to its own gradient, is refused at once. Memory that
+ * overlaps in any other way is refused by the next step only, since parameters may move one by one within one block: what
+ * counts is where they all are then. Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
+ */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 
 /* The gradient buffer of `param` holds `dtype`, e.g. bf16 gradients for f32 parameters. Before the first step.
@@ -147,8 +154,9 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
 
 /*
  * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
- * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it.
- * Errors: NULL, ARGUMENT, OPEN.
+ * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An element
+ * may be infinite: no bound there. The call looks at the values as they stand; keep the box one when you change them.
+ * Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
  */
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);
 
@@ -169,7 +177,10 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
  * The first call takes all memory; later ones allocate nothing.
- * Errors: NULL, ORDER (no parameters), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the buffers
+ * still hold the last micro-batch of the step before. Requests may be answered either way.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent twice),
+ * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -180,7 +191,7 @@ optim_status optim_set_loss(optim_t *opt, double loss);
  * Adds the gradients in the bound buffers to a sum that the handle keeps (in f32, in f64 for f64 parameters). The evaluation
  * that optim_step uses next, the step's first or the answer to OPTIM_EVAL_GRAD, is then the mean of what was added since
  * the last one, whatever the bound buffers hold; likewise its loss, if optim_set_loss was called before each optim_accumulate.
- * Weigh micro-batches of unequal size by factors on their losses. Scaling (grad_scale, loss_scale, maximize) acts on what is
+ * Weigh micro-batches of unequal size by factors on their losses, or with optim_accumulate_scale. Scaling (grad_scale, loss_scale, maximize) acts on what is
  * added, clipping and wrappers on the mean; accumulate_clip bounds the norm of each addend over all parameters. A parameter
  * that was frozen (a NULL gradient) adds 0. With zero_grad=1 the buffers are zero afterwards. A step that is cancelled,
  * skipped or fails, and optim_reset, empty the sum. Needs the option accumulate=1 before the first step; the first call takes
@@ -189,6 +200,14 @@ optim_status optim_set_loss(optim_t *opt, double loss);
  * memory.
  */
 optim_status optim_accumulate(optim_t *opt);
+
+/*
+ * The evaluation that optim_step uses next is `scale` (finite, above 0) times the sum of what was accumulated, its losses' sum
+ * likewise, in place of their mean: for weights that are known only when the window ends, such as 1 / all its tokens with
+ * losses that are sums over tokens. Call it between the window's first optim_accumulate and optim_step (the last call
+ * counts); what empties the sum ends it, and checkpoints do not keep it. Errors: NULL, ARGUMENT, ORDER (nothing accumulated).
+ */
+optim_status optim_accumulate_scale(optim_t *opt, double scale);
 
 /* Sets every bound gradient buffer to zero. Errors: NULL. */
 optim_status optim_zero_grad(optim_t *opt);
@@ -265,8 +284,9 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
  * up to 16 deep. cyclic and onecycle on "lr" also drive the group's momentum (or beta1), unless that has a schedule of its
  * own or cycle_momentum=0; sgd without momentum gets one if they are set before the first step. Otherwise what is off because
- * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule.
- * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
+ * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule. A schedule that would take the option (or the
+ * momentum) out of its range, or a bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set
+ * and optim_load too. Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
 

@@ -87,15 +87,18 @@ static bool interval_holds(interval_t interval, double value) {
            (interval.high_closed ? value <= interval.high : value < interval.high);
 }
 
+bool option_holds(const option_t *option, double value) {
+    const interval_t positions = {0, word_count(option->range), true, false, true};
+    return interval_holds(option_is_keyword(option) ? positions : interval_read(option->range), value);
+}
+
 optim_status option_check(const option_t *option, double value) {
     if (option_is_text(option))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a list and cannot be set to a number", option->name);
-    const interval_t positions = {0, word_count(option->range), true, false, true};
-    const bool keyword = option_is_keyword(option);
-    if (interval_holds(keyword ? positions : interval_read(option->range), value))
+    if (option_holds(option, value))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g; valid: %s%s", option->name, value,
-                     keyword ? "the position in " : "", option->range);
+                     option_is_keyword(option) ? "the position in " : "", option->range);
 }
 
 static optim_status refuse_word(const option_t *option, const char *text, size_t length) {

@@ -23,6 +23,8 @@ typedef struct option {
     double initial; /* default; a keyword's position */
     const char *range;
     const char *doc;
+    bool pauses;     /* a schedule may take it to 0, though it cannot be set to that */
+    bool zero_apart; /* 0 means something else than a small value ("0: none"): no schedule may reach it */
 } option_t;
 
 size_t option_count(const option_t *table);
@@ -32,6 +34,9 @@ int option_find(const option_t *table, const char *name, size_t length);
 
 bool option_is_keyword(const option_t *option);
 bool option_is_text(const option_t *option); /* a list or schedules: not a number */
+
+/* Whether the option's range holds the value. */
+bool option_holds(const option_t *option, double value);
 
 /* Checks `value` against the option's range; an error names both. */
 optim_status option_check(const option_t *option, double value);

@@ -226,6 +226,7 @@ struct step {
     bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
     bool check_finite;           /* a layer further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
+    double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
     bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
     struct engine *engine;

@@ -257,6 +257,7 @@ static void commit(load_t *load) {
     schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
     record_apply_counters(&load->record, opt);
     opt->has_loss = false;
+    opt->accumulation_scale = 0;
 }
 
 optim_status checkpoint_read(optim_t *opt, source_t *source) {

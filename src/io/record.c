@@ -198,15 +198,23 @@ static const jsontree_t *find_layer(const record_t *record, const char *name, in
     return NULL;
 }
 
-/* A layer's own numbers and names: those of the engine have one name and are told apart by their order. */
+static bool is_younger(const optim_t *opt, const layer_t *layer) {
+    return layer == optim_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
+}
+
+const char *record_layer_name(const optim_t *opt, const layer_t *layer) {
+    return is_younger(opt, layer) ? "engine.group_clip" : layer->name;
+}
+
+/* A layer's own numbers and names; NULL for one that is younger than the record. */
 static void match_layers(record_t *record, const optim_t *opt, complaints_t *complaints) {
     for (int l = 0; l < opt->engine.layer_count; ++l) {
-        const char *name = opt->engine.layers[l]->name;
+        const char *name = record_layer_name(opt, opt->engine.layers[l]);
         int ordinal = 0;
         for (int before = 0; before < l; ++before)
-            ordinal += strcmp(opt->engine.layers[before]->name, name) == 0;
+            ordinal += strcmp(record_layer_name(opt, opt->engine.layers[before]), name) == 0;
         record->layer[l] = find_layer(record, name, ordinal);
-        if (record->layer[l] == NULL)
+        if (record->layer[l] == NULL && !is_younger(opt, opt->engine.layers[l]))
             complain(complaints, "it knows nothing of \"%s\"", name);
     }
 }

@@ -43,6 +43,10 @@ typedef struct record {
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
+/* What a layer is called in a record: the engine's that came after format 1 has a name of its own, the others are told apart by
+ * their order. */
+const char *record_layer_name(const optim_t *opt, const layer_t *layer);
+
 /* The text under `key`, "" if there is none. */
 const char *record_text(const jsontree_t *object, const char *key);
 

@@ -213,8 +213,12 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          layer->name, option);
     const setting_t setting = {layer, i};
-    const optim_status status = scheduled_make(&setting, group, name, options, made);
-    return status == OPTIM_OK ? read_schedule_state(record, json, made) : status;
+    optim_status status = scheduled_make(&setting, group, name, options, made);
+    if (status == OPTIM_OK)
+        status = read_schedule_state(record, json, made);
+    if (status == OPTIM_OK && (status = scheduled_check(made)) != OPTIM_OK)
+        schedule_destroy(made->run);
+    return status;
 }
 
 /* An option follows one schedule. */
@@ -287,6 +291,8 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {
         layer_t *layer = opt->engine.layers[l];
+        if (record->layer[l] == NULL)
+            continue;
         const jsontree_t *held = jsontree_get(record->layer[l], "held");
         layer->holds_gradient = read_number(jsontree_at(held, 0), &layer->held_loss) &&
                                 read_number(jsontree_at(held, 1), &layer->held_norm);

@@ -65,7 +65,7 @@ static void write_group(jsontext_t *record, const optim_t *opt, const layer_t *l
 
 static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *layer) {
     jsontext_open(record, NULL, '{');
-    jsontext_string(record, "name", layer->name);
+    jsontext_string(record, "name", record_layer_name(opt, layer));
     jsontext_integer(record, "sample", layer->next_sample);
     if (layer->holds_gradient)
         write_numbers(record, "held", (double[]){layer->held_loss, layer->held_norm}, 2);

@@ -111,6 +111,7 @@ void optim_destroy(optim_t *opt) {
     free(opt->scheduled);
     free(opt->names.slot);
     free(opt->swapped);
+    free(opt->buffers.sorted);
     free(engine->layers);
     free(engine->tensors);
     free(opt);
@@ -248,8 +249,9 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         return OPTIM_ERR_NAME;
     if (find_wrapper(opt, wrapper) != NULL)
         return error_set(OPTIM_ERR_DUPLICATE, "wrapper \"%s\" is there already; each can be used once", wrapper);
-    const int outside = opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1); /* inside the engine's outer layers */
-    if (outside - opt->engine.method_count >= QUEUE_LENGTH - 4)
+    const int outside = opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
+    const int wrappers = outside - opt->engine.method_count - REGISTRY_ENGINE_INNER;
+    if (wrappers >= QUEUE_LENGTH - 5) /* the engine's own filters */
         return error_set(OPTIM_ERR_MISMATCH, "there are too many wrappers; \"%s\" cannot be added", wrapper);
     layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, false);
     if (layer == NULL || !layer_cover(layer, 0, NULL))

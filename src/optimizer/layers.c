@@ -79,10 +79,9 @@ bool optim_insert_layer(optim_t *opt, layer_t *layer, int position) {
     return true;
 }
 
-/* clip lies just outside the methods; the others are the outermost. */
 layer_t *optim_engine_layer(const optim_t *opt, int which) {
     const engine_t *engine = &opt->engine;
-    return engine->layers[which == REGISTRY_ENGINE_CLIP ? engine->method_count
+    return engine->layers[which < REGISTRY_ENGINE_INNER ? engine->method_count + which
                                                         : engine->layer_count - REGISTRY_ENGINE_COUNT + which];
 }
 

@@ -178,7 +178,7 @@ static void look(run_t *run) {
 }
 
 static optim_status step(run_t *run) {
-    optim_status status = optim_step(run->opt);
+    optim_status status = step_take(run->opt, true);
     while (status > 0) {
         optim_request request = {.size = sizeof request};
         (void)optim_request_info(run->opt, &request);
@@ -187,7 +187,7 @@ static optim_status step(run_t *run) {
             interrupt(run, answer);
             return optim_cancel(run->opt);
         }
-        status = optim_step(run->opt);
+        status = step_take(run->opt, true);
     }
     if (status == OPTIM_OK)
         ++run->result.steps;

@@ -62,7 +62,7 @@ void norm_log_begin(optim_t *opt) {
         sum += engine->partial[i * METHOD_SUMS];
     opt->norm_log.open = opt->norm_log.norm == OPTIM_NORM_L1 ? sum : sqrt(sum);
     if (accumulation_exists(opt))
-        opt->norm_log.open /= accumulation_count(opt);
+        opt->norm_log.open = accumulation_mean(opt, opt->norm_log.open);
 }
 
 void norm_log_finish(optim_t *opt) {

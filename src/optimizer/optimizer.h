@@ -26,6 +26,20 @@ typedef struct norm_log {
     double open; /* of the step under way */
 } norm_log_t;
 
+/* The memory of one parameter. */
+typedef struct buffer {
+    uintptr_t first, end; /* one past its last byte */
+    size_t tensor;
+} buffer_t;
+
+/* See buffers.c. */
+typedef struct buffers {
+    buffer_t *sorted; /* 2 room of them */
+    size_t count, room;
+    bool checked; /* all that has moved since cannot have made an overlap */
+    bool zeroes;  /* with zero_grad=1 */
+} buffers_t;
+
 struct optim {
     engine_t engine;
     names_t names; /* of parameters */
@@ -40,9 +54,11 @@ struct optim {
     int64_t steps, skipped;
     double loss;
     bool has_loss, reads_loss;
-    int accumulation; /* of the gradient that arrived last: see step_t */
+    int accumulation;          /* of the gradient that arrived last: see step_t */
+    double accumulation_scale; /* of the sum at the next step; 0: its mean is taken */
 
     norm_log_t norm_log;
+    buffers_t buffers;
     bool has_bounds;
     void *swapped;    /* the parameters while the output stands in their place, or NULL */
     saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
@@ -59,7 +75,7 @@ bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
 
 /* Whether layer `l` was put there by optim_wrap. */
 static inline bool layer_is_wrapper(const optim_t *opt, int l) {
-    return l > opt->engine.method_count && l < opt->engine.layer_count - (REGISTRY_ENGINE_COUNT - 1);
+    return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER && l < opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
 }
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */
@@ -91,13 +107,19 @@ int settings_first_group(int group);
 int settings_last_group(const optim_t *opt, int group);
 
 /* ---- scheduled.c ---- */
-/* Whether a schedule drives the option; its value after t completed steps; whether its schedule admits `base`. */
+/* Whether a schedule drives the option; its value after t completed steps. */
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
-optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base);
+/* Whether the option stays off under its schedule: it is 0 and a state hangs on it. */
+bool scheduled_is_off(const scheduled_t *scheduled);
 /* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
+/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum that it
+ * drives besides, too), and that the ends agree with the layer's other options; of all schedules on the layer's options for
+ * `group`. Errors: VALUE. */
+optim_status scheduled_check(const scheduled_t *scheduled);
+optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
@@ -119,6 +141,12 @@ optim_status refuse_group(const optim_t *opt, int group);
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
 optim_status check_plan(const optim_t *opt);
 
+/* ---- buffers.c ---- */
+/* That no memory is lent under two names, if anything has moved since the last look. Errors: DUPLICATE, NOMEM. */
+optim_status buffers_check(optim_t *opt);
+/* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
+optim_status buffers_move(optim_t *opt, const tensor_t *moved);
+
 /* ---- step.c ---- */
 /* The step that a layer is given. */
 step_t step_make(optim_t *opt, layer_t *layer);
@@ -126,6 +154,8 @@ step_t step_make(optim_t *opt, layer_t *layer);
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
+/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
+optim_status step_take(optim_t *opt, bool given);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
 optim_status step_ready(optim_t *opt);
 optim_status refuse_missing_loss(const optim_t *opt);
@@ -133,11 +163,13 @@ optim_status refuse_missing_loss(const optim_t *opt);
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- accumulate.c ---- */
-/* Whether gradients have been accumulated since the last evaluation was used up; how many, the sum of those for a tensor (as
- * reals), the mean of their losses. */
+/* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the sum of
+ * those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it; that of their
+ * losses. */
+bool accumulation_has_memory(const optim_t *opt);
 bool accumulation_exists(const optim_t *opt);
-double accumulation_count(const optim_t *opt);
 const void *accumulation_sum(const optim_t *opt, size_t tensor);
+double accumulation_mean(const optim_t *opt, double sum);
 double accumulation_loss(const optim_t *opt);
 void accumulation_clear(optim_t *opt);
 

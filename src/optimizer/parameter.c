@@ -1,6 +1,7 @@
 /* Parameters: adding, moving, bounding them. */
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,7 @@ static optim_status append(optim_t *opt, const tensor_t *tensor, const char *nam
     engine->tensors = tensors;
     engine->tensors[engine->tensor_count++] = added;
     names_add(&opt->names, added.name);
+    opt->buffers.checked = false;
     return OPTIM_OK;
 }
 
@@ -115,11 +117,16 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
                            "a parameter cannot move while the output is swapped in: optim_swap_output first");
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(data, "data");
+    if (status != OPTIM_OK)
+        return status;
+    tensor_t moved = opt->engine.tensors[param];
+    moved.data = data;
+    moved.grad = grad;
+    status = buffers_move(opt, &moved);
     if (status == OPTIM_OK) {
         tensor_t *tensor = &opt->engine.tensors[param];
         opt->engine.unsettled |= (tensor->grad == NULL) != (grad == NULL);
-        tensor->data = data;
-        tensor->grad = grad;
+        *tensor = moved;
         if (opt->engine.planned)
             plan_bind(&opt->engine, tensor);
     }
@@ -137,8 +144,39 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype) {
     return status;
 }
 
+/* `n` elements from `offset` on, or `otherwise` for all of them. */
+static void load_bounds(const optim_t *opt, const tensor_t *tensor, const void *bounds, double otherwise, size_t offset,
+                        size_t n, double *out) {
+    for (size_t i = 0; i < n; ++i)
+        out[i] = otherwise;
+    if (bounds != NULL)
+        opt->engine.primitives->load_f64(tensor->dtype, n, (const char *)bounds + offset * dtype_size(tensor->dtype),
+                                         out);
+}
+
+/* An empty box, or none at all. */
+static optim_status check_bounds(const optim_t *opt, const tensor_t *tensor, const void *lower, const void *upper) {
+    enum { PIECE = 256 };
+    double low[PIECE], high[PIECE];
+    for (size_t offset = 0; (lower != NULL || upper != NULL) && offset < tensor->count; offset += PIECE) {
+        const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
+        load_bounds(opt, tensor, lower, -HUGE_VAL, offset, n, low);
+        load_bounds(opt, tensor, upper, HUGE_VAL, offset, n, high);
+        for (size_t i = 0; i < n; ++i)
+            if (!(low[i] <= high[i]))
+                return error_set(
+                    OPTIM_ERR_ARGUMENT,
+                    "the bounds of parameter \"%s\" at element %zu are %.9g and %.9g: lower must not exceed "
+                    "upper, and neither may be NaN",
+                    tensor->name, offset + i, low[i], high[i]);
+    }
+    return OPTIM_OK;
+}
+
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper) {
-    const optim_status status = check_change(opt, param, "setting bounds");
+    optim_status status = check_change(opt, param, "setting bounds");
+    if (status == OPTIM_OK)
+        status = check_bounds(opt, &opt->engine.tensors[param], lower, upper);
     if (status != OPTIM_OK)
         return status;
     opt->engine.tensors[param].lower = lower;

@@ -21,12 +21,15 @@ extern const size_t REGISTRY_SCHEDULE_COUNT;
 /* The layers that carry the engine's own options, innermost first. */
 enum {
     REGISTRY_ENGINE_CLIP,
+    REGISTRY_ENGINE_GROUP_CLIP,
     REGISTRY_ENGINE_STORAGE,
     REGISTRY_ENGINE_GUARD,
     REGISTRY_ENGINE_ACCUMULATE,
     REGISTRY_ENGINE_SCALE,
     REGISTRY_ENGINE_LOSS_SCALE,
-    REGISTRY_ENGINE_COUNT
+    REGISTRY_ENGINE_COUNT,
+    REGISTRY_ENGINE_INNER = REGISTRY_ENGINE_STORAGE, /* the first so many lie just outside the methods ... */
+    REGISTRY_ENGINE_OUTER = REGISTRY_ENGINE_COUNT - REGISTRY_ENGINE_INNER /* ... and the others outside the wrappers */
 };
 extern const registry_method_t REGISTRY_ENGINE[];
 

@@ -22,6 +22,14 @@ typedef struct schedule_run {
     size_t children;
 } schedule_run_t;
 
+/* The least and the largest of some values. */
+typedef struct extremes {
+    double least, most;
+} extremes_t;
+void extremes_add(extremes_t *extremes, double value);
+
+typedef double schedule_value_t(const schedule_run_t *run, double base, double t);
+
 typedef struct schedule {
     const char *name, *purpose, *citation;
     const option_t *options;
@@ -33,9 +41,13 @@ typedef struct schedule {
     /* The state before any report. */
     void (*start)(schedule_run_t *run);
     /* The value at clock t = 0, 1, 2, ... completed steps. */
-    double (*value)(const schedule_run_t *run, double base, double t);
+    schedule_value_t *value;
     /* What becomes of the group's momentum (or beta1) when this schedule drives lr; NULL: it is left alone. */
-    double (*momentum)(const schedule_run_t *run, double base, double t);
+    schedule_value_t *momentum;
+    /* Adds what `of` (value or momentum) gives between the clocks from and to, to = HUGE_VAL: ever after, where it turns or
+     * jumps (schedule_turn); NULL: it does not. */
+    void (*between)(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes);
     /* Takes a metric after the step at clock t. */
     void (*report)(schedule_run_t *run, double base, double t, double metric);
 } schedule_t;
@@ -56,6 +68,19 @@ size_t schedule_state_count(const schedule_run_t *run);
 void schedule_state_read(const schedule_run_t *run, double *out);
 void schedule_state_write(schedule_run_t *run, const double *in);
 void schedule_restart(schedule_run_t *run);
+
+/*
+ * Extremes of `of` (schedule_value or schedule_momentum) over the clocks from, from + 1, ..., to, or for ever (HUGE_VAL). A
+ * limit is approached, not reached. They may be too wide, but not for a single clock.
+ */
+extremes_t schedule_extremes(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to);
+
+/* For `between`: the values beside a turn or jump at clock `at`, if it lies there. */
+void schedule_turn(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to, double at,
+                   extremes_t *extremes);
+
+/* Whether the schedule, or one of its children, follows a metric. */
+bool schedule_listens(const schedule_run_t *run);
 
 static inline double schedule_value(const schedule_run_t *run, double base, double t) {
     return run->schedule->value(run, base, t);

@@ -1,4 +1,5 @@
 /* Options driven by schedules: which one drives what, its value at a clock, attaching and removing, reported metrics. */
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,10 +39,17 @@ static int hanging_state(const layer_t *layer, int option) {
     return -1;
 }
 
-/* An option at 0 that a state hangs on stays off: there is no memory for it. */
+/* There is no memory for it. */
+bool scheduled_is_off(const scheduled_t *scheduled) {
+    return scheduled->layer->values[scheduled->group].base[scheduled->option] == 0 &&
+           hanging_state(scheduled->layer, scheduled->option) >= 0;
+}
+
+/* Reports may take a bound to 0: it becomes small, not none. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    const bool off = base == 0 && hanging_state(scheduled->layer, scheduled->option) >= 0;
-    return off ? base : schedule_value(scheduled->run, base, t);
+    const option_t *option = &scheduled->layer->method->options[scheduled->option];
+    const double value = scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
+    return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
 
 /* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked in
@@ -82,16 +90,6 @@ double scheduled_value(const optim_t *opt, const setting_t *setting, int group, 
         return own_value(scheduled, base, t);
     scheduled = companion_find(opt, setting, group);
     return scheduled == NULL ? base : companion_value(opt, scheduled, base, t);
-}
-
-optim_status scheduled_check(const optim_t *opt, const setting_t *setting, int group, double base) {
-    const scheduled_t *scheduled = scheduled_find(opt, setting, group);
-    const schedule_t *at;
-    const char *wrong;
-    if (scheduled == NULL || !schedule_refuses(scheduled->run, base, &at, &wrong))
-        return OPTIM_OK;
-    return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
-                     scheduled->layer->method->options[scheduled->option].name, base, at->name, wrong);
 }
 
 /* ---- In the life of a handle ---- */
@@ -187,6 +185,8 @@ static optim_status attach(optim_t *opt, int first, int last, const char *key, c
         status = setting_find(opt, first + (int)i, key, strlen(key), &setting);
         if (status == OPTIM_OK)
             status = scheduled_make(&setting, first + (int)i, name, options, &made[i]);
+        if (status == OPTIM_OK)
+            status = scheduled_check(&made[i]);
     }
     for (size_t i = 0; made != NULL && i < groups; ++i) {
         const setting_t setting = {made[i].layer, made[i].option};

@@ -23,8 +23,8 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
                 return engine->layers[l];
     if (position <= REGISTRY_ENGINE_COUNT)
         return optim_engine_layer(opt, position - 1);
-    const int wrapper = engine->method_count + 1 + position - REGISTRY_ENGINE_COUNT - 1;
-    return wrapper < engine->layer_count - (REGISTRY_ENGINE_COUNT - 1) ? engine->layers[wrapper] : NULL;
+    const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
+    return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
 }
 
 /* A key, "beta1", or with the name of its layer, "adamw.beta1". */
@@ -202,11 +202,11 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
         return status;
     *base = value;
     status = layer_check(setting->layer, group);
+    if (status == OPTIM_OK)
+        status = schedules_check(opt, setting->layer, group);
     const bool other_states = opt->engine.planned &&
                               changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
     *base = before;
-    if (status == OPTIM_OK)
-        status = scheduled_check(opt, setting, group, value);
     if (status == OPTIM_OK && opt->engine.planned &&
         (other_states || option_decides_memory(setting->layer, option->name, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",

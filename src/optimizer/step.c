@@ -28,6 +28,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .evaluation = opt->evaluation,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
         .accumulation = opt->accumulation,
+        .accumulation_factor = opt->accumulation == ACCUMULATION_MEAN ? accumulation_mean(opt, 1) : 0,
         .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
         .seed = engine->seed,
@@ -88,12 +89,16 @@ optim_status step_ready(optim_t *opt) {
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
-    optim_status status = OPTIM_OK;
-    if (!engine->planned) {
-        status = check_plan(opt);
-        if (status == OPTIM_OK)
-            status = plan_build(engine);
-    } else if (engine->unsettled)
+    const bool was_planned = engine->planned;
+    optim_status status = was_planned ? OPTIM_OK : check_plan(opt);
+    if (status == OPTIM_OK && !was_planned)
+        status = plan_build(engine);
+    if (status != OPTIM_OK)
+        return status;
+    status = buffers_check(opt);
+    if (status != OPTIM_OK && !was_planned)
+        plan_free(engine);
+    if (status == OPTIM_OK && engine->unsettled)
         status = cohorts_settle(engine);
     if (status != OPTIM_OK)
         return status;
@@ -287,14 +292,22 @@ static int arrival(const optim_t *opt) {
     return opt->waiting;
 }
 
-optim_status optim_step(optim_t *opt) {
-    if (opt == NULL)
-        return refuse_null(opt, "opt");
+/* What the buffers hold is the last of the micro-batches that the step before has used up. */
+static optim_status refuse_used_up(const optim_t *opt) {
+    if (opt->open != OPTIM_OK || accumulation_exists(opt) || !accumulation_has_memory(opt))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ORDER, "no gradient has been accumulated since the last step: with accumulate=1 call "
+                                      "optim_accumulate for every micro-batch, if only one, before optim_step");
+}
+
+optim_status step_take(optim_t *opt, bool given) {
     optim_status status = opt->open == OPTIM_OK ? begin(opt) : OPTIM_OK;
     if (status != OPTIM_OK)
         return status;
     const int from = arrival(opt);
     const bool arrives = from == opt->engine.layer_count - 1;
+    if (arrives && !given && (status = refuse_used_up(opt)) != OPTIM_OK)
+        return status;
     opt->accumulation = arrives && accumulation_exists(opt) ? ACCUMULATION_MEAN : ACCUMULATION_NONE;
     if (opt->accumulation == ACCUMULATION_MEAN && !opt->has_loss) {
         opt->loss = accumulation_loss(opt);
@@ -320,6 +333,10 @@ optim_status optim_step(optim_t *opt) {
     else
         finish(opt);
     return status;
+}
+
+optim_status optim_step(optim_t *opt) {
+    return opt == NULL ? refuse_null(opt, "opt") : step_take(opt, false);
 }
 
 double loss_sign(const optim_t *opt) {
@@ -355,6 +372,7 @@ optim_status optim_reset(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     opt->steps = opt->skipped = 0;
+    opt->accumulation_scale = 0;
     opt->norm_log.count = 0;
     schedules_restart(opt);
     opt->has_loss = false;

@@ -21,8 +21,9 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * pow(shape_cosine(q), run->option[EXPONENT]);
 }
 
-static const char *check(const schedule_run_t *run, double base) {
-    return shape_refuse_floor(base, run->option[LR_MIN]);
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
 }
 
 const schedule_t schedule_cosine = {
@@ -30,6 +31,6 @@ const schedule_t schedule_cosine = {
     .purpose = "half a cosine down",
     .citation = "Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983",
     .options = OPTIONS,
-    .check = check,
     .value = value,
+    .between = between,
 };

@@ -23,8 +23,12 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
+static double step_down(const double *option) {
+    return option[STEP_DOWN] == 0 ? option[STEP_UP] : option[STEP_DOWN];
+}
+
 static double scale(const double *option, double t) {
-    const double up = option[STEP_UP], down = option[STEP_DOWN] == 0 ? up : option[STEP_DOWN], total = up + down;
+    const double up = option[STEP_UP], total = up + step_down(option);
     const double cycle = floor(1 + t / total), x = 1 + t / total - cycle, r = up / total;
     const double triangle = x <= r ? x / r : (x - 1) / (r - 1);
     if (option[MODE] == TRIANGULAR2)
@@ -50,6 +54,19 @@ static const char *check(const schedule_run_t *run, double base) {
     return run->option[LR_MAX] == 0 ? "lr_max= is missing" : NULL;
 }
 
+/* No later cycle goes farther than the one that follows `from`. */
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const double *option = run->option, up = option[STEP_UP], total = up + step_down(option);
+    const double peak = option[MODE] == EXP_RANGE ? fmin(up, -1 / log(option[GAMMA])) : up;
+    for (int i = 0; i < 3; ++i) {
+        const double begin = (floor(from / total) + i) * total;
+        schedule_turn(run, of, base, from, to, begin, extremes);
+        schedule_turn(run, of, base, from, to, begin + peak, extremes);
+        schedule_turn(run, of, base, from, to, begin + up, extremes);
+    }
+}
+
 const schedule_t schedule_cyclic = {
     .name = "cyclic",
     .purpose = "up and down between two values in straight lines, the momentum the other way",
@@ -57,5 +74,6 @@ const schedule_t schedule_cyclic = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
     .momentum = momentum,
 };

@@ -30,6 +30,11 @@ static const char *check(const schedule_run_t *run, double base) {
     return timescale(run) == 0 ? "without a warmup timescale must be positive" : NULL;
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);
+}
+
 const schedule_t schedule_inverse_sqrt = {
     .name = "inverse_sqrt",
     .purpose = "a linear rise, then down with the inverse square root of the steps",
@@ -37,4 +42,5 @@ const schedule_t schedule_inverse_sqrt = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

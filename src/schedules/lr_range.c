@@ -24,6 +24,11 @@ static const char *check(const schedule_run_t *run, double base) {
     return run->option[MODE] == EXPONENTIAL && base <= 0 ? "mode=exponential needs a base value above 0" : NULL;
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[STEPS] - 1, extremes);
+}
+
 const schedule_t schedule_lr_range = {
     .name = "lr_range",
     .purpose = "the learning-rate range test: from the base value up to lr_max",
@@ -31,4 +36,5 @@ const schedule_t schedule_lr_range = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

@@ -21,6 +21,12 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_list(run->list[MILESTONES], 0, false, "milestones= is missing");
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const number_list_t milestones = run->list[MILESTONES];
+    schedule_turn(run, of, base, from, to, milestones.value[milestones.count - 1], extremes);
+}
+
 const schedule_t schedule_multistep = {
     .name = "multistep",
     .purpose = "falls by a factor at given steps",
@@ -28,4 +34,5 @@ const schedule_t schedule_multistep = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

@@ -82,6 +82,13 @@ static const char *check(const schedule_run_t *run, double base) {
     return run->option[MOMENTUM_MIN] > run->option[MOMENTUM_MAX] ? "momentum_min lies above momentum_max" : NULL;
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const phases_t phases = phases_of(run->option);
+    for (int i = 1; i <= phases.count; ++i)
+        schedule_turn(run, of, base, from, to, phases.end[i], extremes);
+}
+
 const schedule_t schedule_onecycle = {
     .name = "onecycle",
     .purpose = "up to a peak and down to almost nothing, the momentum the other way",
@@ -91,5 +98,6 @@ const schedule_t schedule_onecycle = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
     .momentum = momentum,
 };

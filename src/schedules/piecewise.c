@@ -39,6 +39,13 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_list(run->list[BOUNDARIES], 0, true, NULL);
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const number_list_t boundaries = run->list[BOUNDARIES];
+    for (size_t k = shape_passed(boundaries, from); k < boundaries.count && boundaries.value[k] <= to; ++k)
+        schedule_turn(run, of, base, from, to, boundaries.value[k], extremes);
+}
+
 const schedule_t schedule_piecewise = {
     .name = "piecewise",
     .purpose = "given factors, constant between given steps or joined by lines or half cosines",
@@ -46,4 +53,5 @@ const schedule_t schedule_piecewise = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

@@ -85,6 +85,15 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
+/* It falls towards lr_min, by a factor of 0 onto it. */
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    (void)of, (void)from, (void)to;
+    const double lr_min = run->option[LR_MIN];
+    extremes_add(extremes, base);
+    extremes_add(extremes, lr_min > 0 || run->option[FACTOR] == 0 ? lr_min : nextafter(lr_min, base));
+}
+
 const schedule_t schedule_plateau = {
     .name = "plateau",
     .purpose = "falls by a factor when a reported metric has not improved for a while",
@@ -94,5 +103,6 @@ const schedule_t schedule_plateau = {
     .check = check,
     .start = start,
     .value = value,
+    .between = between,
     .report = report,
 };

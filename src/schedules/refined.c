@@ -129,6 +129,13 @@ static optim_status prepare(schedule_run_t *run) {
     return failed ? error_nomem("refining a schedule") : OPTIM_OK;
 }
 
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const double last = fmin(to, (double)run->list[NORMS].count + 1);
+    for (double t = from + 1; t < last; ++t)
+        extremes_add(extremes, of(run, base, t));
+}
+
 const schedule_t schedule_refined = {
     .name = "refined",
     .purpose = "the rate that is best in hindsight for the gradient norms of an earlier run",
@@ -138,4 +145,5 @@ const schedule_t schedule_refined = {
     .check = check,
     .prepare = prepare,
     .value = value,
+    .between = between,
 };

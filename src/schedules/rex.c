@@ -18,8 +18,9 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * (1 - q) / (1 - q / 2);
 }
 
-static const char *check(const schedule_run_t *run, double base) {
-    return shape_refuse_floor(base, run->option[LR_MIN]);
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
 }
 
 const schedule_t schedule_rex = {
@@ -28,6 +29,6 @@ const schedule_t schedule_rex = {
     .citation = "Chen, Wolfe, Kyrillidis: REX: Revisiting Budgeted Training with an Improved Schedule, 2022, "
                 "arXiv:2107.04197",
     .options = OPTIONS,
-    .check = check,
     .value = value,
+    .between = between,
 };

@@ -48,6 +48,24 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_list(milestones, 0, true, NULL);
 }
 
+/* Each child over its own time. */
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    const number_list_t milestones = run->list[MILESTONES];
+    for (size_t k = shape_passed(milestones, from); k < run->children; ++k) {
+        const double start = k == 0 ? 0 : milestones.value[k - 1];
+        const double first = fmax(from, ceil(start));
+        const double last = k == milestones.count ? to : fmin(to, ceil(milestones.value[k]) - 1);
+        if (first > to)
+            return;
+        if (first > last) /* no whole step between two milestones */
+            continue;
+        const extremes_t child = schedule_extremes(run->child[k], of, base, first - start, last - start);
+        extremes_add(extremes, child.least);
+        extremes_add(extremes, child.most);
+    }
+}
+
 const schedule_t schedule_sequence = {
     .name = "sequence",
     .purpose = "one schedule after the other, each on its own clock",
@@ -55,6 +73,7 @@ const schedule_t schedule_sequence = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
     .momentum = momentum,
     .report = report,
 };

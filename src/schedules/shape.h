@@ -46,10 +46,15 @@ static inline const char *shape_refuse_list(number_list_t list, double low, bool
 
 /* How many values of a rising list are <= t. */
 static inline size_t shape_passed(number_list_t list, double t) {
-    size_t k = 0;
-    while (k < list.count && list.value[k] <= t)
-        ++k;
-    return k;
+    size_t low = 0, high = list.count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (list.value[middle] <= t)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 /* A share of the base value, and where that is the least value's share or less, the least value to the last bit. */

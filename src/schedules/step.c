@@ -18,10 +18,18 @@ static double value(const schedule_run_t *run, double base, double t) {
     return base * pow(run->option[GAMMA], floor(t / run->option[STEP_SIZE]));
 }
 
+/* Without a gamma of 0 it falls for ever. */
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    if (run->option[GAMMA] == 0)
+        schedule_turn(run, of, base, from, to, run->option[STEP_SIZE], extremes);
+}
+
 const schedule_t schedule_step = {
     .name = "step",
     .purpose = "falls by a factor every so many steps",
     .citation = "",
     .options = OPTIONS,
     .value = value,
+    .between = between,
 };

@@ -23,8 +23,9 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * 2 * c / (2 * phi + (2 - phi) * c);
 }
 
-static const char *check(const schedule_run_t *run, double base) {
-    return shape_refuse_floor(base, run->option[LR_MIN]);
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
 }
 
 const schedule_t schedule_uba = {
@@ -33,6 +34,6 @@ const schedule_t schedule_uba = {
     .citation =
         "Tang et al.: Stepsize anything: A unified learning rate schedule for budgeted-iteration training, 2025",
     .options = OPTIONS,
-    .check = check,
     .value = value,
+    .between = between,
 };

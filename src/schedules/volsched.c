@@ -12,6 +12,7 @@
  * metrics, or if sigma_N = 0. M may be negative: lr_min catches it. The value at t uses the metrics of steps before t and
  * is stored over the base value; an update that no report came for is made up by the next report.
  */
+#include <float.h>
 #include <string.h>
 
 #include "schedules/shape.h"
@@ -118,6 +119,16 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
+/* With a weight volatility may lift it without bound. */
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);
+    extremes_add(extremes, base);
+    extremes_add(extremes, run->option[LR_MIN]);
+    if (run->option[WEIGHT] > 0 && base != 0)
+        extremes_add(extremes, copysign(DBL_MAX, base));
+}
+
 const schedule_t schedule_volsched = {
     .name = "volsched",
     .purpose = "a cosine whose speed follows the volatility of a reported metric",
@@ -127,5 +138,6 @@ const schedule_t schedule_volsched = {
     .check = check,
     .start = start,
     .value = value,
+    .between = between,
     .report = report,
 };

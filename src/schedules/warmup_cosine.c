@@ -26,9 +26,14 @@ static double value(const schedule_run_t *run, double base, double t) {
 }
 
 static const char *check(const schedule_run_t *run, double base) {
-    if (run->option[STEPS] <= run->option[WARMUP])
-        return "steps must exceed warmup";
-    return shape_refuse_floor(base, run->option[LR_MIN]);
+    (void)base;
+    return run->option[STEPS] <= run->option[WARMUP] ? "steps must exceed warmup" : NULL;
+}
+
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);
+    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
 }
 
 const schedule_t schedule_warmup_cosine = {
@@ -38,4 +43,5 @@ const schedule_t schedule_warmup_cosine = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

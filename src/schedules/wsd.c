@@ -46,9 +46,16 @@ static double value(const schedule_run_t *run, double base, double t) {
 }
 
 static const char *check(const schedule_run_t *run, double base) {
-    if (run->option[WARMUP] + run->option[COOLDOWN] > run->option[STEPS])
-        return "warmup + cooldown must not exceed steps";
-    return shape_refuse_floor(base, run->option[LR_MIN]);
+    (void)base;
+    return run->option[WARMUP] + run->option[COOLDOWN] > run->option[STEPS] ? "warmup + cooldown must not exceed steps"
+                                                                            : NULL;
+}
+
+static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
+                    extremes_t *extremes) {
+    schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);
+    schedule_turn(run, of, base, from, to, run->option[STEPS] - run->option[COOLDOWN], extremes);
+    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
 }
 
 const schedule_t schedule_wsd = {
@@ -60,4 +67,5 @@ const schedule_t schedule_wsd = {
     .options = OPTIONS,
     .check = check,
     .value = value,
+    .between = between,
 };

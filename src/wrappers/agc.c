@@ -14,8 +14,8 @@
 enum { CLIPPING, EPS, GRAD_EPS };
 static const option_t OPTIONS[] = {
     [CLIPPING] = {"clipping", 0.01, "[0,inf)", "largest norm of a unit's gradient, relative to its parameters'"},
-    [EPS] = {"eps", 1e-3, "(0,inf)", "least norm of the parameters"},
-    [GRAD_EPS] = {"grad_eps", 1e-6, "(0,inf)", "least norm of the gradient"},
+    [EPS] = {"eps", 1e-3, "[0,inf)", "least norm of the parameters"},
+    [GRAD_EPS] = {"grad_eps", 1e-6, "[0,inf)", "least norm of the gradient"},
     {0},
 };
 

@@ -7,7 +7,8 @@
  *     after steps t > start with (t - start) mod period = 0:   n = averages so far,
  *     d = decay, or min(decay, (1 + n) / (10 + n)) with warmup;   avg <- avg + (1 - d) (p - avg);   prod <- prod d
  *
- * avg starts at the initial parameters, with bias_correction at 0. Evaluation point: avg, or avg / (1 - prod).
+ * avg starts at the parameters after step `start`, with bias_correction at 0. Evaluation point: avg, or avg / (1 - prod); the
+ * parameters until step `start`, and where nothing is averaged.
  * State: avg, 4 bytes a parameter in f32.
  */
 #include <string.h>
@@ -17,10 +18,10 @@
 
 enum { DECAY, BIAS_CORRECTION, WARMUP, START, PERIOD };
 static const option_t OPTIONS[] = {
-    [DECAY] = {"decay", 0.999, "[0,1)", "weight of the past"},
+    [DECAY] = {"decay", 0.999, "[0,1]", "weight of the past"},
     [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "start at 0 and divide by the sum of weights"},
     [WARMUP] = {"warmup", 0, "0|1", "shorter memory at the beginning"},
-    [START] = {"start", 0, "integer [0,inf)", "steps before the first average"},
+    [START] = {"start", 0, "integer [0,inf)", "step at whose parameters the average begins"},
     [PERIOD] = {"period", 1, "integer [1,inf)", "steps between two averages"},
     {0},
 };
@@ -37,6 +38,7 @@ typedef struct scalars {
     double take;    /* 1 - d */
     double weights; /* that the average carries: the evaluation point divides by them */
     bool empty;     /* nothing is averaged yet: the past counts as 0 */
+    bool answers;   /* the average does; if not, the parameters */
 } scalars_t;
 
 static double decay(const double *option, double n) {
@@ -44,11 +46,13 @@ static double decay(const double *option, double n) {
 }
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, n = *group->scalar[COUNT], prod = *group->scalar[PROD];
+    const double *o = group->option, n = *group->scalar[COUNT], weights = 1 - *group->scalar[PROD];
+    const bool corrects = o[BIAS_CORRECTION] != 0, begins = !corrects && group->t <= o[START];
     *(scalars_t *)scalars = (scalars_t){
-        .take = 1 - decay(o, n),
-        .weights = o[BIAS_CORRECTION] != 0 ? 1 - prod : 1,
-        .empty = o[BIAS_CORRECTION] != 0 && n == 0,
+        .take = begins ? 1 : 1 - decay(o, n),
+        .weights = corrects ? weights : 1,
+        .empty = begins || (corrects && n == 0),
+        .answers = !begins && (!corrects || weights > 0),
     };
 }
 
@@ -66,6 +70,8 @@ static void average(const tile_t *t) {
 static void finish(step_t *s) {
     const double *o = s->option, since = s->t - o[START];
     double *n = s->scalar[COUNT], *prod = s->scalar[PROD];
+    if (since == 0 && o[BIAS_CORRECTION] == 0)
+        step_update(s, 0); /* the beginning */
     if (since <= 0 || fmod(since, o[PERIOD]) != 0)
         return;
     step_update(s, 0);
@@ -79,7 +85,7 @@ static void output(const tile_t *t) {
     const real *avg = t->state[AVG], *p = t->p;
     real *out = t->out;
     for (size_t i = 0; i < t->n; ++i)
-        out[i] = k->empty ? p[i] : avg[i] / weights;
+        out[i] = k->answers ? avg[i] / weights : p[i];
 }
 
 const method_t METHOD(ema) = {

@@ -20,7 +20,8 @@ static const option_t OPTIONS[] = {
     [ALPHA] = {"alpha", 0.4, "[0,1)", "weight of the part of g perpendicular to h"},
     [RHO_MIN] = {"rho_min", 0, "[0,inf)", "radius at the rate lr_min, if lr_max is given"},
     [LR_MIN] = {"lr_min", 0, "[0,inf)", "least rate of the method's schedule"},
-    [LR_MAX] = {"lr_max", 0, "[0,inf)", "largest rate of the method's schedule; 0: rho does not follow the rate"},
+    [LR_MAX] = {"lr_max", 0, "[0,inf)", "largest rate of the method's schedule; 0: rho does not follow the rate",
+                .zero_apart = true},
     {0},
 };
 

@@ -26,8 +26,10 @@ static optim_t *handle_new(world_t *w, int i) {
     }
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){2, 2}, w->x[i], w->g[i]));
     CHECK_OK(optim_add_param(opt, 0, "y", OPTIM_F64, 1, (int64_t[]){2}, w->y[i], w->h[i]));
-    for (int step = 0; i == STEPPED && step < 2; ++step)
+    for (int step = 0; i == STEPPED && step < 2; ++step) {
+        CHECK_OK(optim_accumulate(opt));
         CHECK_OK(optim_step(opt));
+    }
     return opt;
 }
 
@@ -103,6 +105,7 @@ static void check_unchanged(const world_t *w, const char *call) {
 /* Three steps, requests answered by twice the direction. */
 static void go_on(optim_t *opt) {
     for (int step = 0; step < 3; ++step) {
+        (void)optim_accumulate(opt); /* of the handles that can */
         optim_status status = optim_step(opt);
         for (; status == OPTIM_EVAL_HVP; status = optim_step(opt)) {
             const void *direction;

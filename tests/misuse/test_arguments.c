@@ -134,6 +134,11 @@ static void rows_of_parameters(world_t *world) {
 static void rows_of_steps(world_t *world) {
     REFUSED(optim_step, (NULL), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_accumulate, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_accumulate_scale, (NULL, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_accumulate_scale, (world->stepped, (double)NAN), OPTIM_ERR_ARGUMENT, "nan");
+    REFUSED(optim_accumulate_scale, (world->stepped, (double)INFINITY), OPTIM_ERR_ARGUMENT, "inf");
+    REFUSED(optim_accumulate_scale, (world->stepped, 0), OPTIM_ERR_ARGUMENT, "0");
+    REFUSED(optim_accumulate_scale, (world->stepped, 1), OPTIM_ERR_ORDER, "optim_accumulate");
     REFUSED(optim_cancel, (NULL), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_reset, (NULL), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_loss, (NULL, 1), OPTIM_ERR_NULL, "opt");

@@ -69,10 +69,16 @@ static void fill_product(optim_t *opt) {
         ((double *)product)[k] = 2 * ((const double *)direction)[k];
 }
 
+/* A step begun with one micro-batch, or the answer to a request. */
+static int step_begin(optim_t *opt) {
+    const int status = optim_accumulate(opt);
+    return status == OPTIM_OK || status == OPTIM_ERR_OPEN ? optim_step(opt) : status;
+}
+
 /* One step, whatever it asks for. */
 static void step_through(optim_t *opt) {
     CHECK_OK(optim_set_loss(opt, 1));
-    optim_status status = optim_step(opt);
+    optim_status status = step_begin(opt);
     while (status > 0) {
         CHECK_OK(optim_set_loss(opt, 0.5));
         if (status == OPTIM_EVAL_HVP)
@@ -89,7 +95,7 @@ static void reach(handle_t *h) {
     case PRODUCT:
     case CANCELLED:
         CHECK_OK(optim_set_loss(h->opt, 1));
-        assert_true(optim_step(h->opt) > 0);
+        assert_true(step_begin(h->opt) > 0);
         if (h->state == PRODUCT)
             fill_product(h->opt);
         if (h->state == CANCELLED)
@@ -100,7 +106,7 @@ static void reach(handle_t *h) {
     case FAILED:
     case RESET:
     case SAVING:
-        CHECK_OK(optim_step(h->opt));
+        CHECK_OK(step_begin(h->opt));
         break;
     default:
         break;
@@ -109,7 +115,7 @@ static void reach(handle_t *h) {
         CHECK_OK(optim_swap_output(h->opt));
     if (h->state == FAILED) {
         h->g[1] = (double)NAN;
-        CHECK_STATUS(optim_step(h->opt), OPTIM_ERR_NONFINITE);
+        CHECK_STATUS(step_begin(h->opt), OPTIM_ERR_NONFINITE);
         h->g[1] = 1;
     }
     if (h->state == RESET)
@@ -159,13 +165,19 @@ static int set_threads(handle_t *h) {
     return optim_set_threads(h->opt, 2);
 }
 static int step(handle_t *h) {
-    return optim_step(h->opt);
+    return optim_step(h->opt); /* nothing is accumulated: the answer to a request, or too early */
+}
+static int step_accumulated(handle_t *h) {
+    return step_begin(h->opt);
 }
 static int set_loss(handle_t *h) {
     return optim_set_loss(h->opt, 1);
 }
 static int accumulate(handle_t *h) {
     return optim_accumulate(h->opt);
+}
+static int accumulate_scale(handle_t *h) {
+    return optim_accumulate_scale(h->opt, 0.5);
 }
 static int zero_grad(handle_t *h) {
     return optim_zero_grad(h->opt);
@@ -316,9 +328,11 @@ static const struct {
     {"optim_set_grad_dtype", set_grad_dtype,   "A.ORRRO.OOOO"},
     {"optim_set_bounds", set_bounds,           "A..RRR......"},
     {"optim_set_threads", set_threads,         "...RRR......"},
-    {"optim_step", step,                       "O.....SS.g.."},
+    {"optim_step", step,                       "OOO...SSOOOO"},
+    {"accumulate, step", step_accumulated,     "O.....SS.g.."},
     {"optim_set_loss", set_loss,               "............"},
     {"optim_accumulate", accumulate,           "O...RRSS...."},
+    {"optim_accumulate_scale", accumulate_scale, "OOOOOOOOOOOO"},
     {"optim_zero_grad", zero_grad,             "............"},
     {"optim_request_info", request_info,       "............"},
     {"optim_hvp_vector", hvp_vector,           "ACCCC.CCCCCC"},
@@ -374,7 +388,7 @@ static void check_usable(handle_t *h) {
     CHECK_OK(optim_request_info(h->opt, &request));
     assert_int_equal(request.kind, 0);
     CHECK_OK(optim_set_loss(h->opt, 1));
-    if (optim_step(h->opt) == OPTIM_ERR_SWAPPED)
+    if (step_begin(h->opt) == OPTIM_ERR_SWAPPED)
         CHECK_OK(optim_swap_output(h->opt));
     (void)optim_cancel(h->opt);
     step_through(h->opt);

@@ -64,6 +64,8 @@ static void whole_life(run_t *run, const void *subject) {
     CALL(run, optim_reset(run->opt[0]));
     CALL(run, optim_set_loss(run->opt[0], world_evaluate(&run->world)));
     CALL(run, optim_zero_grad(run->opt[0]));
+    CALL(run, optim_accumulate(run->opt[0]));
+    CALL(run, optim_accumulate_scale(run->opt[0], 0.5));
     CALL(run, optim_step(run->opt[0]));
 }
 

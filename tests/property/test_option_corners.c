@@ -213,8 +213,10 @@ static void losses_are_averaged(void **state) {
             CHECK_OK(optim_set_loss(opt, part == 0 ? 1 : 3));
             CHECK_OK(optim_accumulate(opt));
         }
-        if (k == 0)
+        if (k == 0) {
             CHECK_OK(optim_set_loss(opt, 2));
+            CHECK_OK(optim_accumulate(opt));
+        }
         CHECK_OK(optim_step(opt));
         optim_destroy(opt);
     }

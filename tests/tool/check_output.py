@@ -78,7 +78,7 @@ def check_describe(families):
                     assert isinstance(option["default"], (int, float)) or option["default"] in ("inf", "-inf"), option
     about = read("describe", "lbfgs")[1]
     defaults = {option["name"]: option["default"] for option in about["options"]}
-    assert defaults["line_search"] == "strong_wolfe" and defaults["tolerance_change"] == 1e-9, defaults
+    assert defaults["line_search"] == "strong_wolfe" and defaults["curvature_min"] == 0 and defaults["c2"] == 0.9, defaults
     assert about["needs"][:2] == ["gradient", "loss"], about
     assert "nonfinite" in [option["name"] for option in read("describe", "engine")[1]["options"]]
 

@@ -56,12 +56,111 @@ static void test_mean(void **state) {
     check_at(&s, -2, -1, -3);
     assert_true(accumulated(&s) == 0);
     assert_int_equal(optim_steps(s.opt), 1);
-    set(&s, 1, 2, 3); /* nothing accumulated: as ever */
-    CHECK_OK(optim_step(s.opt));
-    check_at(&s, -3, -3, -6);
+    CHECK_REFUSED(optim_step(s.opt), OPTIM_ERR_ORDER, "optim_accumulate"); /* nothing accumulated */
+    check_at(&s, -2, -1, -3);
+    assert_int_equal(optim_steps(s.opt), 1);
     add(&s, 4, 0, 0); /* the last sum has gone */
     CHECK_OK(optim_step(s.opt));
-    check_at(&s, -7, -3, -6);
+    check_at(&s, -6, -1, -3);
+    optim_destroy(s.opt);
+}
+
+/* 1/8 of the sum; clipping and the log see that; the next window is a mean again. */
+static void test_scale(void **state) {
+    (void)state;
+    problem_t s;
+    double norm[2];
+    open(&s, "sgd", "lr=1,accumulate=1,clip_norm=0.5");
+    CHECK_OK(optim_record_norms(s.opt, OPTIM_NORM_L2, norm, 2));
+    CHECK_REFUSED(optim_accumulate_scale(s.opt, 1), OPTIM_ERR_ORDER, "optim_accumulate");
+    add(&s, 2, 0, 0);
+    CHECK_OK(optim_accumulate_scale(s.opt, 5)); /* the last one counts */
+    add(&s, 4, 8, 0);
+    static const double WRONG[] = {0, -1, (double)INFINITY, (double)NAN};
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; ++i)
+        CHECK_REFUSED(optim_accumulate_scale(s.opt, WRONG[i]), OPTIM_ERR_ARGUMENT, "scale");
+    CHECK_OK(optim_accumulate_scale(s.opt, 0.125));
+    assert_true(accumulated(&s) == 2);
+    CHECK_OK(optim_step(s.opt)); /* 0.75, 1, of norm 1.25 */
+    check_at(&s, -0.3, -0.4, 0);
+    CHECK_REFUSED(optim_accumulate_scale(s.opt, 1), OPTIM_ERR_ORDER, "optim_accumulate");
+    CHECK_OK(optim_set(s.opt, -1, "clip_norm", 0));
+    add(&s, 1, 0, 0);
+    add(&s, 3, 4, 0);
+    CHECK_OK(optim_step(s.opt));
+    check_at(&s, -2.3, -2.4, 0);
+    CHECK_CLOSE(norm[0], 1.25, 1e-6);
+    CHECK_CLOSE(norm[1], sqrt(8), 1e-6);
+    CHECK_REFUSED(optim_accumulate_scale(NULL, 1), OPTIM_ERR_NULL, "opt");
+    optim_destroy(s.opt);
+}
+
+/* What empties the sum ends it: a cancelled step, a skipped one, a reset, loading. */
+static void test_scale_goes_with_the_sum(void **state) {
+    (void)state;
+    static char room[65536];
+    size_t size;
+    problem_t s;
+    open(&s, "sgd", "lr=1,accumulate=1,nonfinite=skip");
+    CHECK_OK(optim_wrap(s.opt, "sam", "rho=2"));
+    for (int way = 0; way < 4; ++way) {
+        add(&s, 3, 4, way == 1 ? (double)NAN : 0);
+        CHECK_OK(optim_serialize(s.opt, room, sizeof room, &size));
+        CHECK_OK(optim_accumulate_scale(s.opt, 7));
+        if (way == 0) {
+            CHECK_STATUS(optim_step(s.opt), OPTIM_EVAL_GRAD);
+            CHECK_OK(optim_cancel(s.opt));
+        } else if (way == 1) {
+            CHECK_OK(optim_step(s.opt));
+            assert_int_equal(optim_skipped(s.opt), 1);
+        } else if (way == 2) {
+            CHECK_OK(optim_reset(s.opt));
+        } else {
+            CHECK_OK(optim_deserialize(s.opt, room, size));
+        }
+        if (way < 3)
+            add(&s, 3, 4, 0);
+        CHECK_STATUS(optim_step(s.opt), OPTIM_EVAL_GRAD);
+        add(&s, 1, 1, 0);
+        CHECK_OK(optim_accumulate_scale(s.opt, 2)); /* of the second evaluation alone */
+        CHECK_OK(optim_step(s.opt));
+        check_at(&s, -2 - 2 * way, -2 - 2 * way, 0);
+    }
+    optim_destroy(s.opt);
+}
+
+/* Its losses likewise. */
+static void test_scale_of_losses(void **state) {
+    (void)state;
+    problem_t s;
+    open(&s, "sps", "accumulate=1,c=1,lr_max=10"); /* lr = f / |g|^2 */
+    for (int i = 0; i < 2; ++i) {
+        CHECK_OK(optim_set_loss(s.opt, 4));
+        add(&s, 4, 0, 0);
+    }
+    CHECK_OK(optim_accumulate_scale(s.opt, 0.25));
+    CHECK_OK(optim_step(s.opt)); /* 2 / 4 times 2 */
+    check_at(&s, -1, 0, 0);
+    optim_destroy(s.opt);
+}
+
+/* The driver's gradients are whole. */
+static int whole_gradient(void *user, const optim_request *request, double *loss) {
+    problem_t *s = user;
+    (void)request;
+    set(s, 1, 2, 3);
+    *loss = 0;
+    return 0;
+}
+
+static void test_minimize(void **state) {
+    (void)state;
+    problem_t s;
+    open(&s, "sgd", "lr=1,accumulate=1");
+    const optim_problem problem = {.size = sizeof problem, .user = &s, .gradient = whole_gradient};
+    const optim_stop stop = {.size = sizeof stop, .steps = 2};
+    CHECK_OK(optim_minimize(s.opt, &problem, &stop, NULL));
+    check_at(&s, -2, -4, -6);
     optim_destroy(s.opt);
 }
 
@@ -298,6 +397,10 @@ static void test_refusals(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mean),
+        cmocka_unit_test(test_scale),
+        cmocka_unit_test(test_scale_goes_with_the_sum),
+        cmocka_unit_test(test_scale_of_losses),
+        cmocka_unit_test(test_minimize),
         cmocka_unit_test(test_clipping_sees_the_mean),
         cmocka_unit_test(test_clip_each),
         cmocka_unit_test(test_frozen_adds_nothing),

@@ -235,6 +235,52 @@ static void an_option_follows_one_schedule(void **state) {
     check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "two schedules");
 }
 
+/* It is refused as when it is set: by its options, and by what reports are said to have taught it. */
+static void a_schedule_stays_in_range(void **state) {
+    (void)state;
+    model_t m;
+    model_open(&m, "adam", "beta2=0.8", 0);
+    CHECK_OK(optim_set_schedule(m.opt, 0, "beta2", "step", "step_size=3"));
+    model_steps(&m, 1);
+    image_t image = save(m.opt);
+    optim_destroy(m.opt);
+    forge(&image, "\"options\":\"step_size=3\"", "\"options\":\"gamma=1.5\"");
+    check_refused_by_both("adam", "beta2=0.8", image, OPTIM_ERR_VALUE, "1.2 at step 30");
+
+    model_open(&m, "adam", "beta2=0.8", 0);
+    CHECK_OK(optim_set_schedule(m.opt, 0, "beta2", "plateau", NULL));
+    model_steps(&m, 1);
+    image = save(m.opt);
+    optim_destroy(m.opt);
+    forge(&image, "\"state\":[\"1\",", "\"state\":[\"2\",");
+    check_refused_by_both("adam", "beta2=0.8", image, OPTIM_ERR_VALUE, "1.6 at step 0");
+}
+
+/* As versions wrote them that had no clipping by group: those options stay as they are, and go on working. */
+static void an_older_record_knows_no_clipping_by_group(void **state) {
+    (void)state;
+    model_t m, loaded;
+    model_open(&m, "sgd", "lr=0.1,momentum=0.5", 2);
+    image_t image = save(m.opt);
+    forge(&image,
+          "{\"name\":\"engine.group_clip\",\"sample\":1,\"held\":null,\"numbers\":{},\"groups\":{\"0\":{\"options\":"
+          "{\"group_clip_norm\":\"0\",\"group_clip_value\":\"0\"},\"numbers\":{}}}},",
+          "");
+    model_open(&loaded, "sgd", "lr=0.1,momentum=0.5,group_clip_norm=1e-3", 0);
+    memcpy(loaded.x, m.x, sizeof m.x);
+    CHECK_OK(optim_deserialize(loaded.opt, image.bytes, image.size));
+    double bound;
+    CHECK_OK(optim_get(loaded.opt, 0, "group_clip_norm", &bound));
+    assert_true(bound == 1e-3);
+    CHECK_OK(optim_set(loaded.opt, 0, "group_clip_norm", 0));
+    model_steps(&m, 2);
+    model_steps(&loaded, 2);
+    assert_memory_equal(m.x, loaded.x, sizeof m.x);
+    optim_destroy(m.opt);
+    optim_destroy(loaded.opt);
+    free(image.bytes);
+}
+
 /* The handle took memory for the file, which then turned out to be wrong: it is as if it never had. */
 static void a_late_refusal_leaves_no_trace(void **state) {
     (void)state;
@@ -253,6 +299,8 @@ int main(void) {
         cmocka_unit_test(counters_can_go_on),
         cmocka_unit_test(a_count_without_a_sum_is_none),
         cmocka_unit_test(an_option_follows_one_schedule),
+        cmocka_unit_test(a_schedule_stays_in_range),
+        cmocka_unit_test(an_older_record_knows_no_clipping_by_group),
         cmocka_unit_test(a_late_refusal_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,10 +145,12 @@ static void test_switching(void **state) {
     open(&s, "lr=1,accumulate=1");
     assert_true(scale_of(&s) == 0);
     element_write(OPTIM_F16, s.g, 0, 1);
+    CHECK_OK(optim_accumulate(s.opt));
     CHECK_OK(optim_step(s.opt));
     assert_true(s.p[0] == -1);
     CHECK_OK(optim_set(s.opt, -1, "loss_scale", 8));
     element_write(OPTIM_F16, s.g, 0, 8);
+    CHECK_OK(optim_accumulate(s.opt));
     CHECK_OK(optim_step(s.opt));
     assert_true(s.p[0] == -2 && scale_of(&s) == 8);
     element_write(OPTIM_F16, s.g, 0, (double)INFINITY);
@@ -163,9 +165,11 @@ static void test_switching(void **state) {
     assert_true(s.p[0] == -3);
     CHECK_OK(optim_set(s.opt, -1, "loss_scale", 0));
     element_write(OPTIM_F16, s.g, 0, 1);
+    CHECK_OK(optim_accumulate(s.opt));
     CHECK_OK(optim_step(s.opt));
     assert_true(s.p[0] == -4);
     element_write(OPTIM_F16, s.g, 0, (double)INFINITY); /* propagates again */
+    CHECK_OK(optim_accumulate(s.opt));
     CHECK_OK(optim_step(s.opt));
     assert_true(isinf(s.p[0]));
     optim_destroy(s.opt);

@@ -77,6 +77,73 @@ static void cosine_restarts_find_their_cycle(void **state) {
             check_cycles(period, MULT[m]);
 }
 
+/* 8 + 4 + 2 + 1 steps; 10 + 5 + 2.5 + 1.25, the next would be 0.625: below a step it ends. */
+static void cosine_restarts_may_shrink(void **state) {
+    static const double PI = 3.14159265358979323846;
+    double value[20];
+    still_t s;
+    (void)state;
+    still_open(&s, "sgd", "lr=1");
+    CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "cosine_restarts", "period=8,mult=0.5,lr_min=0.25"));
+    CHECK_OK(optim_schedule_values(s.opt, 0, "lr", 0, 20, value));
+    assert_true(value[0] == 1 && value[8] == 1 && value[12] == 1 && value[14] == 1);
+    CHECK_CLOSE(value[4], 0.625, 1e-15);
+    CHECK_CLOSE(value[9], 0.25 + 0.75 * (1 + cos(PI / 4)) / 2, 1e-15);
+    CHECK_CLOSE(value[13], 0.625, 1e-15);
+    for (int t = 15; t < 20; ++t)
+        assert_true(value[t] == 0.25);
+    CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "cosine_restarts", "period=10,mult=0.5,decay=0.5"));
+    CHECK_OK(optim_schedule_values(s.opt, 0, "lr", 0, 20, value));
+    assert_true(value[10] == 0.5 && value[15] == 0.25 && value[19] == 0);
+    CHECK_CLOSE(value[18], 0.125 * (1 + cos(PI * 0.5 / 1.25)) / 2, 1e-15);
+    CHECK_OK(optim_schedule_values(s.opt, 0, "lr", INT64_C(1) << 52, 1, value));
+    assert_true(value[0] == 0);
+    for (int period = 1; period <= 60; ++period) {
+        char *options = check_text("period=%d,mult=0.9", period);
+        const double end = 10 * (period - pow(0.9, ceil(log(period) / -log(0.9) + 1e-9)) * period);
+        CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "cosine_restarts", options));
+        for (int64_t t = 0; t < 1000; t += 20) {
+            CHECK_OK(optim_schedule_values(s.opt, 0, "lr", t, 20, value));
+            for (int i = 0; i < 20; ++i)
+                assert_true(value[i] >= 0 && value[i] <= 1 && (value[i] == 0) == ((double)(t + i) >= end - 1e-9));
+        }
+        free(options);
+    }
+    optim_destroy(s.opt);
+}
+
+/* What a schedule falls to may lie above what it falls from. */
+static void schedules_may_rise(void **state) {
+    static const struct {
+        const char *name, *options;
+        double half, end; /* at t = 2 and t = 4, from 1 */
+    } RISING[] = {
+        {"cosine", "steps=4,lr_min=3", 2, 3},
+        {"polynomial", "steps=4,lr_min=3", 2, 3},
+        {"polynomial", "steps=4,lr_min=3,power=2", 2.5, 3},
+        {"rex", "steps=4,lr_min=3", 3 - 2 * (2.0 / 3), 3},
+        {"uba", "steps=4,lr_min=3,phi=2", 2, 3},
+        {"cosine_restarts", "period=4,lr_min=3", 2, 1},
+        {"warmup_linear", "warmup=0,steps=4,lr_min=3", 2, 3},
+        {"warmup_cosine", "warmup=0,steps=4,lr_min=3", 2, 3},
+        {"wsd", "steps=4,cooldown=4,lr_min=3", 2, 3},
+        {"exponential", "gamma=2,steps=2,lr_min=3", 2, 3},
+        {"exponential", "gamma=2,steps=2", 2, 4},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof RISING / sizeof *RISING; ++i) {
+        double value[5];
+        still_t s;
+        still_open(&s, "sgd", "lr=1");
+        CHECK_OK(optim_set_schedule(s.opt, 0, "lr", RISING[i].name, RISING[i].options));
+        CHECK_OK(optim_schedule_values(s.opt, 0, "lr", 0, 5, value));
+        assert_true(value[0] == 1);
+        CHECK_CLOSE(value[2], RISING[i].half, 1e-15);
+        CHECK_CLOSE(value[4], RISING[i].end, 1e-15);
+        optim_destroy(s.opt);
+    }
+}
+
 static double momentum_at(const char *options, int steps) {
     still_t s;
     still_open(&s, "sgd", "lr=1,momentum=0.7");
@@ -144,6 +211,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plateau_thresholds),
         cmocka_unit_test(cosine_restarts_find_their_cycle),
+        cmocka_unit_test(cosine_restarts_may_shrink),
+        cmocka_unit_test(schedules_may_rise),
         cmocka_unit_test(onecycle_leaves_momentum_alone),
         cmocka_unit_test(zero_stays_zero),
         cmocka_unit_test(volsched_rises_in_no_step),

@@ -21,11 +21,8 @@ static void test_invalid_options(void **state) {
         {"multistep", "milestones=-1;10", "negative"},
         {"multistep", "milestones=3;inf", "list"},
         {"exponential", "lr_min=0.5", "lr_min"},
-        {"polynomial", "lr_min=0.5", "lr_min"},
-        {"cosine", "lr_min=0.5", "lr_min"},
         {"cosine", "steps=0", "steps"},
-        {"cosine_restarts", "lr_min=0.5", "lr_min"},
-        {"cosine_restarts", "mult=0.5", "mult"},
+        {"cosine_restarts", "mult=0", "mult"},
         {"cyclic", NULL, "lr_max"},
         {"cyclic", "lr_max=1,momentum_min=0.9,momentum_max=0.8", "momentum_min"},
         {"cyclic", "lr_max=1,mode=exp_range,gamma=1.5", "gamma"},
@@ -36,12 +33,9 @@ static void test_invalid_options(void **state) {
         {"onecycle", "steps=10,momentum_min=0.9,momentum_max=0.8", "momentum_min"},
         {"inverse_sqrt", "warmup=0", "timescale"},
         {"warmup_linear", "warmup=10,steps=10", "warmup"},
-        {"warmup_linear", "lr_min=0.5", "lr_min"},
         {"warmup_cosine", "warmup=10,steps=10", "warmup"},
         {"wsd", "warmup=60,cooldown=60", "cooldown"},
-        {"rex", "lr_min=0.5", "lr_min"},
         {"uba", "phi=0", "phi"},
-        {"uba", "lr_min=0.5", "lr_min"},
         {"piecewise", NULL, "factors"},
         {"piecewise", "boundaries=5,factors=1", "factor"},
         {"piecewise", "boundaries=5;5,factors=1;2;3", "rising"},
@@ -63,7 +57,7 @@ static void test_invalid_options(void **state) {
         {"refined", "norms=1;-1", "norms"},
         {"refined", "norms=1;inf", "norms"},
         {"refined", "norms=1;2,tau=2", "tau"},
-        {"sequence", "milestones=5,children=constant;cosine(lr_min=0.5)", "lr_min"},
+        {"sequence", "milestones=5,children=constant;exponential(lr_min=0.5)", "lr_min"},
     };
     handle_t s;
     handle_open(&s);
@@ -81,8 +75,8 @@ static void test_base_under_schedule(void **state) {
     (void)state;
     still_t s;
     still_open(&s, "sgd", "lr=0.5");
-    CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "chain", "children=constant;cosine(lr_min=0.25)"));
-    CHECK_REFUSED(optim_set(s.opt, 0, "lr", 0.1), OPTIM_ERR_VALUE, "cosine");
+    CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "chain", "children=constant;exponential(lr_min=0.25)"));
+    CHECK_REFUSED(optim_set(s.opt, 0, "lr", 0.1), OPTIM_ERR_VALUE, "exponential");
     CHECK_OK(optim_set(s.opt, 0, "lr", 1));
     assert_true(still_get(s.opt, "lr") == 1);
     optim_destroy(s.opt);

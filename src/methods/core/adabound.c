@@ -35,7 +35,7 @@ enum {
     FIXED_DECAY
 };
 #define ROWS(amsbound)                                                                                                 \
-    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase"}, [BETA1] = BETA1_ROW(0.9),                            \
+    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase", .pauses = true}, [BETA1] = BETA1_ROW(0.9),            \
     [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8), [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,                                \
     [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                       \
     [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},                                              \

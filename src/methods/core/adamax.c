@@ -17,7 +17,7 @@ static const option_t OPTIONS[] = {
     [LR] = LR_ROW(2e-3),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the maximum"},
-    [EPS] = {"eps", 1e-8, "(0,inf)", "added to |g| inside the maximum"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added to |g| inside the maximum"},
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(0),
     {0},

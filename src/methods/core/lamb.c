@@ -40,7 +40,7 @@ static const option_t OPTIONS[] = {
     [BIAS_CORRECTION] = {"bias_correction", 1, "0|1", "0: c1 = c2 = 1"},
     [GRAD_AVERAGING] = {"grad_averaging", 1, "0|1", "0: m <- beta1 m + g"},
     [MIN_NORM] = {"min_norm", 0, "[0,inf)", "lower bound of phi"},
-    [MAX_NORM] = {"max_norm", 0, "[0,inf)", "upper bound of phi; 0: none"},
+    [MAX_NORM] = {"max_norm", 0, "[0,inf)", "upper bound of phi; 0: none", .zero_apart = true},
     [TRUST_CLIP] = {"trust_clip", 0, "0|1", "keep the ratio at or below 1"},
     [EXCLUDE_1D] = {"exclude_1d", 0, "0|1", "tensors of at most one dimension: no decay, ratio 1"},
     {0},

@@ -21,7 +21,7 @@
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 0.1, "(0,inf)", "eta: step of the update"},
+    [LR] = {"lr", 0.1, "(0,inf)", "eta: step of the update", .pauses = true},
     [LR_EXTRA] = {"lr_extra", 0.2, "(0,inf)", "gamma: the optimistic step, at least lr"},
     [LR_POWER] = {"lr_power", 0, "[0,1]", "eta falls as this power of t; with noise 1/2"},
     [EXTRA_POWER] = {"extra_power", 0, "[0,1]", "gamma falls as this power of t; with noise 1/4"},

@@ -13,8 +13,8 @@
 enum { LR, LR_EXTRA, MIRROR, REG };
 enum { EUCLIDEAN, ENTROPIC };
 static const option_t PROX_OPTIONS[] = {
-    [LR] = {"lr", 0.1, "(0,inf)", "step of the update"},
-    [LR_EXTRA] = {"lr_extra", 0, "[0,inf)", "step of the trial; 0: lr"},
+    [LR] = {"lr", 0.1, "(0,inf)", "step of the update", .pauses = true},
+    [LR_EXTRA] = {"lr_extra", 0, "[0,inf)", "step of the trial; 0: lr", .zero_apart = true},
     [MIRROR] = {"mirror", EUCLIDEAN, "euclidean|entropic", "entropic: rows are probability vectors"},
     [REG] = {"reg", 0, "[0,inf)", "strength of the pull towards the initial point"},
     {0},

@@ -22,7 +22,7 @@ enum { LR, REPS_REL, EPS, WEIGHT_DECAY, INIT_ETA };
     [REPS_REL] = {"reps_rel", 1e-6, "(0,inf)", "first movement relative to 1 + |x_0|"},                                \
     [EPS] = {"eps", 1e-8, "[0,inf)", "added once to the sum of squared norms"},                                        \
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},                                  \
-    [INIT_ETA] = {"init_eta", 0, "[0,inf)", "step size until x has moved; 0: from reps_rel"}
+    [INIT_ETA] = {"init_eta", 0, "[0,inf)", "step size until x has moved; 0: from reps_rel", .zero_apart = true}
 static const option_t DOG_OPTIONS[] = {[LR] = COUPLED_LR_ROW, COMMON_OPTIONS, {0}};
 static const option_t LDOG_OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "factor on the step size: leave at 1"},

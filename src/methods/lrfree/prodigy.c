@@ -27,7 +27,7 @@ static const option_t OPTIONS[] = {
     [LR] = COUPLED_LR_ROW,
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
-    [BETA3] = {"beta3", 0, "[0,1)", "decay of num and s; 0: the root of beta2"},
+    [BETA3] = {"beta3", 0, "[0,1)", "decay of num and s; 0: the root of beta2", .zero_apart = true},
     [EPS] = {"eps", 1e-8, "[0,inf)", "times d, added to the root"},
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(1),

@@ -19,7 +19,7 @@ enum { C, F_STAR, LR_MAX, SMOOTH, GAMMA, N_BATCHES, LR, EPS };
 static const option_t OPTIONS[] = {
     [C] = {"c", 0.5, "(0,inf)", "1/2 for convex functions; larger is smaller steps"},
     [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},
-    [LR_MAX] = {"lr_max", 0, "[0,inf)", "bound on the step size; 0: none"},
+    [LR_MAX] = {"lr_max", 0, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},
     [SMOOTH] = {"smooth", 0, "0|1", "let the step size grow by no more than gamma in n_batches steps"},
     [GAMMA] = {"gamma", 2, "[1,inf)", "smooth: that factor"},
     [N_BATCHES] = {"n_batches", 500, "[1,inf)", "smooth: steps of a pass over the data"},

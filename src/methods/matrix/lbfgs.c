@@ -25,7 +25,7 @@ enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN
 enum { STRONG_WOLFE, ARMIJO, NONE };
 enum { SCALED, TORCH };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 1, "(0,inf)", "first trial of the search"},
+    [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
     [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
     [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none", "how the step along d is found"},
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},

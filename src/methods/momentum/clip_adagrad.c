@@ -21,7 +21,7 @@
 
 enum { LR, CLIP, CLIP_TYPE, DELAY, SCALAR, ETA, INITIAL_ACCUMULATOR, BETA1, EPS, WEIGHT_DECAY, BETA2, BIAS_CORRECTION };
 #define COMMON_OPTIONS(scalar, accumulator, decay, epsilon)                                                            \
-    [LR] = {"lr", 1e-3, "(0,inf)", "step size (gamma in the paper)"}, [CLIP] = {CLIP_LEVEL_OPTION},                    \
+    [LR] = {"lr", 1e-3, "(0,inf)", "step size (gamma in the paper)", .pauses = true}, [CLIP] = {CLIP_LEVEL_OPTION},                    \
     [CLIP_TYPE] = {CLIP_TYPE_OPTION},                                                                                  \
     [DELAY] = {"delay", 1, "0|1", "1: step sizes from the gradients of the steps before"},                             \
     [SCALAR] = {"scalar", scalar, "0|1", "one accumulator for everything (1) or one a coordinate (0)"},                \

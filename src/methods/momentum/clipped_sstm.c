@@ -21,7 +21,7 @@
 
 enum { LR, L, CLIP, CLIP_TYPE, NU, SHIFT, RATIO_MAX };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 0.01, "(0,inf)", "step size in units of 1 / L (1/a in the paper)"},
+    [LR] = {"lr", 0.01, "(0,inf)", "step size in units of 1 / L (1/a in the paper)", .pauses = true},
     [L] = {"L", 10, "(0,inf)", "smoothness constant"},
     [CLIP] = {"clip", 1, "(0,inf)", "B: the level of clipping is B / alpha"},
     [CLIP_TYPE] = {CLIP_TYPE_OPTION},
@@ -81,12 +81,19 @@ static void squares(const tile_t *t) {
     clip_squares(t, &k->clip, 0);
 }
 
+/* Share of what came before; while a schedule holds lr at 0 there is nothing else. */
+static real share_before(weights_t w) {
+    return w.after > 0 ? (real)(w.before / w.after) : 1;
+}
+static real share_of_step(weights_t w) {
+    return w.after > 0 ? (real)(w.alpha / w.after) : 0;
+}
+
 /* Lines 4 and 5, and line 3 of the next step. */
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real alpha = (real)k->now.alpha, y_share = (real)(k->now.before / k->now.after),
-               z_share = (real)(k->now.alpha / k->now.after), y_next = (real)(k->next.before / k->next.after),
-               z_next = (real)(k->next.alpha / k->next.after), limit = (real)clip_limit(&k->clip),
+    const real alpha = (real)k->now.alpha, y_share = share_before(k->now), z_share = share_of_step(k->now),
+               y_next = share_before(k->next), z_next = share_of_step(k->next), limit = (real)clip_limit(&k->clip),
                factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict y = t->state[Y], *restrict z = t->state[Z];
     const real *restrict g = t->g;

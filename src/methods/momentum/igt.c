@@ -31,7 +31,8 @@ static const option_t OPTIONS[] = {
     [EPS] = {"eps", 0, "[0,inf)", "added to the norm"},
     [LR_POWER] = {"lr_power", 0, "[0,inf)", "exponent of the decay of lr"},
     [ETA_POWER] = {"eta_power", 0, "[0,inf)", "exponent of the decay of eta"},
-    [TAIL_FRACTION] = {"tail_fraction", 0, "[0,inf)", "1 or more: weights of a tail average in place of eta; 0: off"},
+    [TAIL_FRACTION] = {"tail_fraction", 0, "[0,inf)", "1 or more: weights of a tail average in place of eta; 0: off",
+                       .zero_apart = true},
     {0},
 };
 

@@ -29,10 +29,11 @@
 enum { LR, MU, RHO, GAMMA0, SCHEME };
 enum { ESTIMATING, GROWTH };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 0.01, "(0,inf)", "eta; theory: 1 / (rho L)"},
+    [LR] = {"lr", 0.01, "(0,inf)", "eta; theory: 1 / (rho L)", .pauses = true},
     [MU] = {"mu", 0, "[0,inf)", "strong convexity"},
     [RHO] = {"rho", 1, "[1,inf)", "growth: constant of strong growth"},
-    [GAMMA0] = {"gamma0", 0, "[0,inf)", "estimating: start of gamma, at least mu; 0: mu, or 1 / lr"},
+    [GAMMA0] = {"gamma0", 0, "[0,inf)", "estimating: start of gamma, at least mu; 0: mu, or 1 / lr",
+                .zero_apart = true},
     [SCHEME] = {"scheme", ESTIMATING, "estimating|growth", "which of the two methods"},
     {0},
 };

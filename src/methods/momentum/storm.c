@@ -20,7 +20,7 @@
 
 enum { LR, W, C, ADAPTIVE, ETA, ETA_POWER, LR_POWER, NORMALIZE };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 0.1, "(0,inf)", "k of the paper; the step size if adaptive=0"},
+    [LR] = {"lr", 0.1, "(0,inf)", "k of the paper; the step size if adaptive=0", .pauses = true},
     [W] = {"w", 0.1, "(0,inf)", "adaptive: start of the sum of squared norms"},
     [C] = {"c", 10, "[0,inf)", "adaptive: a = c lr_t^2"},
     [ADAPTIVE] = {"adaptive", 1, "0|1", "step size and momentum from the gradients' norms; 0: power schedules"},

@@ -3,7 +3,7 @@
  * bound gradients when the step is taken. What is added has been scaled by the layers outside.
  *
  *     optim_accumulate:  g <- g min(1, accumulate_clip / |g|),   sum <- sum + g,   count <- count + 1
- *     optim_step, if count > 0:  g <- sum / count
+ *     optim_step, if count > 0:  g <- sum / count,  or scale sum after optim_accumulate_scale
  */
 #include <math.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 static const option_t OPTIONS[] = {
     [ACCUMULATE] = {"accumulate", 0, "0|1", "take memory for optim_accumulate"},
     [ACCUMULATE_CLIP] = {"accumulate_clip", 0, "[0,inf)",
-                         "bound on the norm of each gradient that is accumulated; 0: none"},
+                         "bound on the norm of each gradient that is accumulated; 0: none", .zero_apart = true},
     {0},
 };
 
@@ -28,13 +28,16 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double factor, inverse_count;
+    double factor, on_sum;
     bool begins;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double count = *group->scalar[ACCUMULATE_COUNT];
-    *(scalars_t *)scalars = (scalars_t){*group->scalar[FACTOR], 1 / count, count == 0};
+    *(scalars_t *)scalars = (scalars_t){
+        .factor = *group->scalar[FACTOR],
+        .on_sum = group->step->accumulation_factor,
+        .begins = *group->scalar[ACCUMULATE_COUNT] == 0,
+    };
 }
 
 static void squares(const tile_t *t) {
@@ -58,11 +61,11 @@ static void add(const tile_t *t) {
 }
 
 static void mean(const tile_t *t) {
-    const real inverse = (real)((const scalars_t *)t->scalars)->inverse_count;
+    const real factor = (real)((const scalars_t *)t->scalars)->on_sum;
     const real *restrict sum = t->state[SUM];
     real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        g[i] = inverse * sum[i];
+        g[i] = factor * sum[i];
 }
 
 enum { SQUARES, ADD, MEAN };

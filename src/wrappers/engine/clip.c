@@ -1,42 +1,19 @@
 /*
- * The engine's innermost layer: what the method receives. The norm is that of the gradient as the wrappers hand it on, over
- * all tensors of the handle; values are clipped after it.
+ * The engine's two innermost layers: what the method receives. First the bounds that each group has for itself, on the norm of
+ * its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all tensors; values
+ * are clipped after norms.
  *
+ *     for each group:  g <- g min(1, group_clip_norm / |g of the group|),
+ *                      g <- min(max(g, -group_clip_value), group_clip_value)
  *     g <- g min(1, clip_norm / |g|),   g <- min(max(g, -clip_value), clip_value)
  */
 #include <math.h>
 
 #include "engine/method.h"
 
-enum { CLIP_NORM, CLIP_VALUE };
-static const option_t OPTIONS[] = {
-    [CLIP_NORM] = {"clip_norm", 0, "[0,inf)", "bound on the norm of the whole gradient; 0: none"},
-    [CLIP_VALUE] = {"clip_value", 0, "[0,inf)", "bound on every element of the gradient; 0: none"},
-    {0},
-};
-
-enum { FACTOR };
-static const state_t STATE[] = {
-    [FACTOR] = {"factor", "that brings the gradient's norm to its bound", PER_METHOD, WITHIN_STEP},
-    {0},
-};
-
 typedef struct scalars {
     double factor, limit;
 } scalars_t;
-
-enum { CLIP, SQUARES, NONFINITE };
-
-static double norm_factor(const step_t *s, double sum) {
-    const double norm = sqrt(sum), bound = s->option[CLIP_NORM];
-    return bound > 0 && norm > bound ? bound / norm : 1;
-}
-
-static void prepare(const group_t *group, void *scalars) {
-    scalars_t *k = scalars;
-    k->factor = *group->scalar[FACTOR];
-    k->limit = group->option[CLIP_VALUE] > 0 ? group->option[CLIP_VALUE] : HUGE_VAL;
-}
 
 static void clip(const tile_t *t) {
     const scalars_t *k = t->scalars;
@@ -63,14 +40,48 @@ static void nonfinite(const tile_t *t) {
         term[i] = (double)(g[i] - g[i]);
 }
 
+enum { CLIP, SQUARES, NONFINITE };
+
+static double norm_factor(double bound, double sum) {
+    const double norm = sqrt(sum);
+    return bound > 0 && norm > bound ? bound / norm : 1;
+}
+
+static double limit_of(double clip_value) {
+    return clip_value > 0 ? clip_value : HUGE_VAL;
+}
+
+/* A sum of squares that is finite says that the gradient is; large doubles overflow when squared. */
+static bool is_finite(step_t *s, bool summed, double sum) {
+    return (summed && isfinite(sum)) || !isnan(step_reduce(s, NONFINITE, 1)[0]);
+}
+
+/* ---- Of the handle ---- */
+
+enum { CLIP_NORM, CLIP_VALUE };
+static const option_t OPTIONS[] = {
+    [CLIP_NORM] = {"clip_norm", 0, "[0,inf)", "bound on the norm of the whole gradient; 0: none", .zero_apart = true},
+    [CLIP_VALUE] = {"clip_value", 0, "[0,inf)", "bound on every element of the gradient; 0: none", .zero_apart = true},
+    {0},
+};
+
+enum { FACTOR };
+static const state_t STATE[] = {
+    [FACTOR] = {"factor", "that brings the gradient's norm to its bound", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+static void prepare(const group_t *group, void *scalars) {
+    *(scalars_t *)scalars = (scalars_t){*group->scalar[FACTOR], limit_of(group->option[CLIP_VALUE])};
+}
+
 static optim_status advance(step_t *s) {
     const bool bounded = s->option[CLIP_NORM] > 0;
     const double sum = bounded ? step_reduce(s, SQUARES, 1)[0] : 0;
-    const bool looks = s->check_finite && !(bounded && isfinite(sum)); /* large doubles overflow when squared */
-    if (looks && isnan(step_reduce(s, NONFINITE, 1)[0]))
+    if (s->check_finite && !is_finite(s, bounded, sum))
         return step_reject(s);
     double *factor = s->scalar[FACTOR];
-    *factor = norm_factor(s, sum);
+    *factor = norm_factor(s->option[CLIP_NORM], sum);
     if (*factor != 1 || s->option[CLIP_VALUE] > 0)
         step_filter(s, CLIP);
     return OPTIM_OK;
@@ -84,5 +95,60 @@ const method_t METHOD(clip) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
+    .kernels = {[CLIP] = clip, [SQUARES] = squares, [NONFINITE] = nonfinite},
+};
+
+/* ---- Of each group ---- */
+
+enum { GROUP_CLIP_NORM, GROUP_CLIP_VALUE };
+static const option_t GROUP_OPTIONS[] = {
+    [GROUP_CLIP_NORM] = {"group_clip_norm", 0, "[0,inf)",
+                         "bound on the norm of the group's part of the gradient; 0: none", .zero_apart = true},
+    [GROUP_CLIP_VALUE] = {"group_clip_value", 0, "[0,inf)", "bound on every element of that part; 0: none",
+                          .zero_apart = true},
+    {0},
+};
+
+static const state_t GROUP_STATE[] = {
+    [FACTOR] = {"group_factor", "that brings the norm of the group's part to its bound", PER_GROUP, WITHIN_STEP},
+    {0},
+};
+
+static void prepare_group(const group_t *group, void *scalars) {
+    *(scalars_t *)scalars = (scalars_t){*group->scalar[FACTOR], limit_of(group->option[GROUP_CLIP_VALUE])};
+}
+
+static optim_status advance_groups(step_t *s) {
+    bool norms = false, clips = false;
+    for (int i = 0; i < s->groups; ++i) {
+        const double *option = step_group(s, i).option;
+        norms |= option[GROUP_CLIP_NORM] > 0;
+        clips |= option[GROUP_CLIP_VALUE] > 0;
+    }
+    if (!norms && !clips)
+        return OPTIM_OK;
+    const double sum = norms ? step_reduce(s, SQUARES, 1)[0] : 0;
+    for (int i = 0; i < s->groups; ++i) {
+        const group_t group = step_group(s, i);
+        *group.scalar[FACTOR] = norms ? norm_factor(group.option[GROUP_CLIP_NORM], *group.sum) : 1;
+        clips |= *group.scalar[FACTOR] != 1;
+    }
+    if (s->check_finite && !is_finite(s, norms, sum))
+        return step_reject(s);
+    s->check_finite = false; /* an infinity that is clipped would not be seen further in */
+    if (clips)
+        step_filter(s, CLIP);
+    return OPTIM_OK;
+}
+
+const method_t METHOD(group_clip) = {
+    .name = "engine",
+    .purpose = "bounds on a group's part of the gradient",
+    .options = GROUP_OPTIONS,
+    .states = GROUP_STATE,
+    .flags = BY_GROUP,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_group,
+    .advance = advance_groups,
     .kernels = {[CLIP] = clip, [SQUARES] = squares, [NONFINITE] = nonfinite},
 };

@@ -14,7 +14,7 @@
 enum { LOSS_SCALE, GROWTH, BACKOFF, INTERVAL };
 static const option_t OPTIONS[] = {
     [LOSS_SCALE] = {"loss_scale", 0, "[0,inf)",
-                    "initial factor on the loss, e.g. 65536; 0: gradients are those of the loss"},
+                    "initial factor on the loss, e.g. 65536; 0: gradients are those of the loss", .zero_apart = true},
     [GROWTH] = {"loss_scale_growth", 2, "[1,inf)", "factor on the scale after so many good steps"},
     [BACKOFF] = {"loss_scale_backoff", 0.5, "(0,1]", "factor on the scale after a gradient that is not finite"},
     [INTERVAL] = {"loss_scale_interval", 2000, "integer [1,inf)", "good steps in a row before the scale grows"},

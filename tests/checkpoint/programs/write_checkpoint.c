@@ -144,7 +144,7 @@ int main(int count, char **argument) {
     failed = failed || lend(opt, forms);
     for (int step = 1; !failed && step <= STEPS; ++step) {
         set_gradients(forms, step);
-        failed = optim_step(opt);
+        failed = (all_forms && optim_accumulate(opt)) || optim_step(opt);
     }
     set_gradients(forms, STEPS + 1);
     failed = failed || (all_forms && optim_accumulate(opt)) || optim_save(opt, argument[1]);
