@@ -161,7 +161,7 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * an error before or inside it leaves parameters and state as they were before it.
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
- * The first call takes all memory; later ones allocate nothing.
+ * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
  * Errors: NULL, ORDER (no parameters), SWAPPED, LOSS, SHAPE, MISMATCH, NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
