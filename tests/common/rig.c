@@ -72,7 +72,7 @@ void rig_free(rig_t *rig) {
 }
 
 double rig_start(size_t i) {
-    return 1 + 0.5 * sin(0.7 * (double)i + 0.3);
+    return 0.5 + (double)((i + 1) * UINT64_C(0x9E3779B97F4A7C15) >> 40) * 0x1p-24;
 }
 
 void rig_write(rig_t *rig, const double *values) {
