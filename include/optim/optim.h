@@ -103,7 +103,8 @@ enum { OPTIM_F32 = 0, OPTIM_F64 = 1, OPTIM_BF16 = 2, OPTIM_F16 = 3 };
  * Makes an optimizer that runs `algorithm` (a name from optim_algorithm_name) with `options`, a string such as
  * "lr=3e-4,beta2=0.95" or NULL: keys of the algorithm and of the engine (optim_describe with OPTIM_ENGINE lists those),
  * numbers with a decimal point whatever the locale, keywords as they are. Group 0 exists from the start.
- * *out is set to NULL on error. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, NOMEM.
+ * *out is set to NULL on error. Errors: NULL, NAME, OPTION, VALUE (also: an unknown GRADOPT_LEVEL in the environment),
+ * DUPLICATE, NOMEM.
  */
 optim_status optim_create(optim_t **out, const char *algorithm, const char *options);
 

@@ -283,6 +283,7 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
 
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
+    size_t size = 0;
     *file =
         (file_source_t){.descriptor = open_again(path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe is no file: no waiting */
     if (file->descriptor < 0)
@@ -292,13 +293,15 @@ optim_status file_open(file_source_t *file, const char *path) {
         status = io_error("cannot examine", path);
     else if (!S_ISREG(about.st_mode))
         status = error_set(OPTIM_ERR_IO, "\"%s\" is not a file", path);
+    else if (!size_of_count(about.st_size, &size))
+        status = error_set(OPTIM_ERR_SIZE, "\"%s\" is larger than the address space", path);
     else if ((file->name = memory_text(path, strlen(path))) == NULL)
         status = error_nomem("opening a checkpoint");
     if (status != OPTIM_OK) {
         (void)close(file->descriptor);
         return status;
     }
-    file->source = (source_t){file->name, (size_t)about.st_size, read_file};
+    file->source = (source_t){file->name, size, read_file};
     return OPTIM_OK;
 }
 

@@ -135,14 +135,14 @@ static bool check_sum(char *text, size_t length) {
 
 /* Elements of the shape times bytes of an element; false: not a shape, or too large. */
 static bool shape_bytes(const json_t *shape, size_t item, size_t *bytes) {
-    size_t i;
+    size_t i, size;
     const json_t *dim;
     *bytes = item;
     if (!json_is_array(shape))
         return false;
     json_array_foreach(shape, i, dim) {
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0 ||
-            !size_multiply(*bytes, (size_t)json_integer_value(dim), bytes))
+        if (!json_is_integer(dim) || !size_of_count(json_integer_value(dim), &size) ||
+            !size_multiply(*bytes, size, bytes))
             return false;
     }
     return true;
