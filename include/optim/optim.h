@@ -103,7 +103,8 @@ enum { OPTIM_F32 = 0, OPTIM_F64 = 1, OPTIM_BF16 = 2, OPTIM_F16 = 3 };
  * Makes an optimizer that runs `algorithm` (a name from optim_algorithm_name) with `options`, a string such as
  * "lr=3e-4,beta2=0.95" or NULL: keys of the algorithm and of the engine (optim_describe with OPTIM_ENGINE lists those),
  * numbers with a decimal point whatever the locale, keywords as they are. Group 0 exists from the start.
- * *out is set to NULL on error. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, NOMEM.
+ * *out is set to NULL on error. Errors: NULL, NAME, OPTION, VALUE (also: an unknown GRADOPT_LEVEL in the environment),
+ * DUPLICATE, NOMEM.
  */
 optim_status optim_create(optim_t **out, const char *algorithm, const char *options);
 
@@ -176,7 +177,7 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * an error before or inside it leaves parameters and state as they were before it.
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
- * The first call takes all memory; later ones allocate nothing.
+ * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the buffers
  * still hold the last micro-batch of the step before. Requests may be answered either way.
  * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent twice),

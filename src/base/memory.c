@@ -18,6 +18,17 @@ bool size_add(size_t a, size_t b, size_t *result) {
     return true;
 }
 
+bool size_of_count(int64_t count, size_t *result) {
+    if (count < 0 || (uint64_t)count > SIZE_MAX)
+        return false;
+    *result = (size_t)count;
+    return true;
+}
+
+size_t size_of_number(double number) {
+    return number < (double)SIZE_MAX ? (size_t)number : SIZE_MAX;
+}
+
 size_t size_aligned(size_t bytes) {
     if (bytes > SIZE_MAX - MEMORY_ALIGNMENT)
         return SIZE_MAX;

@@ -12,6 +12,12 @@ enum { MEMORY_ALIGNMENT = 64 }; /* a cache line, and the widest vector */
 bool size_multiply(size_t a, size_t b, size_t *result);
 bool size_add(size_t a, size_t b, size_t *result);
 
+/* *result = count; false if that is negative or more than an address can tell. */
+bool size_of_count(int64_t count, size_t *result);
+
+/* A whole number from 0 on; SIZE_MAX if it is larger than that. */
+size_t size_of_number(double number);
+
 /* `bytes` rounded up to MEMORY_ALIGNMENT; SIZE_MAX if that overflows. */
 size_t size_aligned(size_t bytes);
 

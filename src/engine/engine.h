@@ -21,6 +21,15 @@ extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 /* Highest level that is built, that this machine can run, and that the environment allows: GRADOPT_LEVEL=base, x86-64-v3 or
  * x86-64-v4 names the highest. */
 int engine_best_level(void);
+/* Refuses another word there. */
+optim_status engine_check_level(void);
+
+/* What an x86 processor says of itself: CPUID leaf 1 (ECX), leaf 7 (EBX), leaf 80000001 (ECX); and XCR0, the registers that
+ * the system saves. The highest level that it can run. */
+typedef struct engine_processor {
+    uint32_t leaf1, leaf7, extended, saved;
+} engine_processor_t;
+int engine_level_of(engine_processor_t processor);
 const primitives_t *engine_primitives(int level);
 
 /* Where a state of a tensor is. */

@@ -16,6 +16,10 @@
 #include "base/option.h"
 #include "optim/optim.h"
 
+#if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: _Float16 too */
+#error "results must be rounded to their own type: on 32-bit x86 compile with -msse2 -mfpmath=sse"
+#endif
+
 enum {
     METHOD_STATES = 20,     /* rows of a state table */
     METHOD_KERNELS = 20,    /* kernels of a descriptor */

@@ -15,7 +15,7 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
     if (state->when != NULL && method_option(method, state->when, option) == 0)
         return 0;
     if (state->copies != NULL)
-        return (size_t)method_option(method, state->copies, option);
+        return size_of_number(method_option(method, state->copies, option));
     return state->numbers > 0 ? state->numbers : 1;
 }
 
@@ -50,7 +50,7 @@ bool state_is_by_element(const state_t *state) {
 }
 
 size_t state_stride(const method_t *method, const state_t *state, const double *option) {
-    return state->every == NULL ? 1 : (size_t)method_option(method, state->every, option);
+    return state->every == NULL ? 1 : size_of_number(method_option(method, state->every, option));
 }
 
 size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option) {

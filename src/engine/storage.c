@@ -44,8 +44,8 @@ stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_
 size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
     const layer_t *owner = engine_owner(engine, tensor->group);
     if (owner->method->flags & OWN_STORAGE)
-        return (size_t)option_by_name(owner, tensor, "block_size");
-    return (size_t)engine_option(engine, tensor)[STATE_BLOCK];
+        return size_of_number(option_by_name(owner, tensor, "block_size"));
+    return size_of_number(engine_option(engine, tensor)[STATE_BLOCK]);
 }
 
 bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor) {

@@ -287,6 +287,7 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
 
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
+    size_t size = 0;
     *file = (file_source_t){.descriptor = io_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe may block */
     if (file->descriptor < 0)
         return io_error("cannot open", path);
@@ -295,7 +296,7 @@ optim_status file_open(file_source_t *file, const char *path) {
         status = io_error("cannot examine", path);
     else if (!S_ISREG(about.st_mode))
         status = error_set(OPTIM_ERR_IO, "\"%s\" is not a file", path);
-    else if ((off_t)(size_t)about.st_size != about.st_size)
+    else if (!size_of_count(about.st_size, &size))
         status = error_set(OPTIM_ERR_SIZE, "\"%.*s\" is larger than what this machine can address", LONGEST_PATH, path);
     else if ((file->name = memory_text(path, strlen(path))) == NULL)
         status = error_nomem("opening a checkpoint");
@@ -303,7 +304,7 @@ optim_status file_open(file_source_t *file, const char *path) {
         (void)close(file->descriptor);
         return status;
     }
-    file->source = (source_t){file->name, (size_t)about.st_size, read_file};
+    file->source = (source_t){file->name, size, read_file};
     return OPTIM_OK;
 }
 

@@ -63,6 +63,9 @@ static bool add_method(optim_t *opt, const registry_method_t *entry, int groups,
 
 static optim_status create(optim_t *opt, const registry_method_t *entry, const char *options) {
     layer_t *method;
+    const optim_status status = engine_check_level();
+    if (status != OPTIM_OK)
+        return status;
     opt->engine.level = engine_best_level();
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.threads = omp_get_max_threads();

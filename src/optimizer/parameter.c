@@ -19,17 +19,16 @@ static optim_status refuse_dtype(optim_dtype dtype) {
 
 /* Elements and row length; the bytes of a double each must be countable. */
 static optim_status count_elements(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
-    size_t bytes;
+    size_t size, bytes;
     *count = *row = 1;
     for (int i = 0; i < ndim; ++i) {
         if (dims[i] < 0)
             return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more",
                              i, name, dims[i]);
-        if ((uint64_t)dims[i] > SIZE_MAX || !size_multiply(*count, (size_t)dims[i], count) ||
-            !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX)
+        if (!size_of_count(dims[i], &size) || !size_multiply(*count, size, count) ||
+            !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX ||
+            !size_multiply(*row, i > 0 ? size : 1, row))
             return error_set(OPTIM_ERR_SIZE, "parameter \"%s\" has more elements than memory can hold", name);
-        if (i > 0)
-            *row *= (size_t)dims[i];
     }
     if (ndim < 2)
         *row = *count;

@@ -92,8 +92,8 @@ static optim_status read_sizes(optim_batch_t *batch, int tensors, const int64_t 
         const int64_t count = counts[batch->tensors];
         if (count < 0)
             return error_set(OPTIM_ERR_SHAPE, "tensor %d cannot have %lld elements", batch->tensors, (long long)count);
-        batch->count[batch->tensors] = (size_t)count;
-        if (!size_add(batch->elements, (size_t)count, &batch->elements))
+        if (!size_of_count(count, &batch->count[batch->tensors]) ||
+            !size_add(batch->elements, batch->count[batch->tensors], &batch->elements))
             return error_set(OPTIM_ERR_SIZE, "the tensors have too many elements");
     }
     return OPTIM_OK;
@@ -105,7 +105,7 @@ static optim_status take_memory(optim_batch_t *batch) {
     bool fits = size_multiply(batch->elements, 2 * sizeof(double), &bytes) && bytes < SIZE_MAX;
     if (keeps_gradients((int)batch->option[TEST]))
         fits = fits && gradients < 1e15 && size_multiply(batch->elements, dtype_size(batch->dtype), &kept) &&
-               size_multiply(kept, (size_t)gradients, &kept) && kept < SIZE_MAX;
+               size_multiply(kept, size_of_number(gradients), &kept) && kept < SIZE_MAX;
     if (!fits)
         return error_set(OPTIM_ERR_SIZE, "a batch with so many elements and gradients overflows the address space");
     batch->mean = calloc(bytes + 1, 1);

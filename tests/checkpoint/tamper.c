@@ -12,10 +12,10 @@ enum { PREFIX = 8, SUM = 16 };
 static const char KEY[] = "\"libgradopt.checksum\":\"";
 
 static size_t header_length(const char *state) {
-    size_t length = 0;
+    uint64_t length = 0;
     for (int i = 0; i < PREFIX; ++i)
-        length |= (size_t)(unsigned char)state[i] << (8 * i);
-    return length;
+        length |= (uint64_t)(unsigned char)state[i] << (8 * i);
+    return (size_t)length;
 }
 
 /* The header's text without padding, with a terminator. */

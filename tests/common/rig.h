@@ -76,7 +76,7 @@ typedef struct rig {
 rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign);
 void rig_free(rig_t *rig);
 
-/* Start value of element i of all tensors concatenated: between 1/2 and 3/2. */
+/* Start value of element i of all tensors concatenated: between 1/2 and 3/2, the same number on every machine. */
 double rig_start(size_t i);
 /* Puts `values`, all tensors concatenated, into the parameters; NULL: the start values. */
 void rig_write(rig_t *rig, const double *values);

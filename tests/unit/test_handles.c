@@ -258,6 +258,11 @@ static void test_no_memory(void **state) {
     double x = 0, g = 0;
     optim_t *opt;
     CHECK_OK(optim_create(&opt, "adam", NULL));
+    if (sizeof(size_t) < sizeof count) {
+        CHECK_REFUSED(optim_add_param(opt, 0, "vast", OPTIM_F32, 1, &count, &x, &g), OPTIM_ERR_SIZE, "vast");
+        optim_destroy(opt);
+        return;
+    }
     CHECK_OK(optim_add_param(opt, 0, "vast", OPTIM_F32, 1, &count, &x, &g));
     CHECK_OK(optim_memory(opt, NULL, NULL));
     CHECK_REFUSED(optim_step(opt), OPTIM_ERR_NOMEM, "memory");

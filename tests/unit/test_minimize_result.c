@@ -214,20 +214,20 @@ static void test_longer_structs(void **state) {
     caller_open(&c, "sgd", "lr=0.1", &TENSORS, "quadratic");
     struct {
         optim_stop known;
-        int64_t tail;
-    } stop = {stop_new(&c), 0};
+        char tail[8];
+    } stop = {stop_new(&c), {0}};
     struct {
         optim_problem known;
-        int64_t tail;
-    } problem = {c.problem, 0};
+        char tail[8];
+    } problem = {c.problem, {0}};
     stop.known.steps = 2;
     stop.known.size = sizeof stop;
     problem.known.size = sizeof problem;
     CHECK_OK(optim_minimize(c.rig->opt, &problem.known, &stop.known, NULL));
-    stop.tail = 1;
+    stop.tail[7] = 1;
     CHECK_STATUS(optim_minimize(c.rig->opt, &problem.known, &stop.known, NULL), OPTIM_ERR_ARGUMENT);
-    stop.tail = 0;
-    problem.tail = 1;
+    stop.tail[7] = 0;
+    problem.tail[7] = 1;
     CHECK_STATUS(optim_minimize(c.rig->opt, &problem.known, &stop.known, NULL), OPTIM_ERR_ARGUMENT);
     caller_close(&c);
 }

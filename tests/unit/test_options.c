@@ -311,14 +311,21 @@ static void test_sizes(void **state) {
     size_t result = 42;
     assert_true(size_multiply(SIZE_MAX, 1, &result) && result == SIZE_MAX);
     assert_true(size_multiply(SIZE_MAX, 0, &result) && result == 0);
-    assert_true(size_multiply((size_t)1 << 31, (size_t)1 << 32, &result) && result == (size_t)1 << 63);
+    const size_t half = SIZE_MAX / 2 + 1, root = (size_t)1 << (4 * sizeof(size_t)); /* half the bits of a size */
+    assert_true(size_multiply(root / 2, root, &result) && result == half);
     result = 42;
-    assert_false(size_multiply((size_t)1 << 32, (size_t)1 << 32, &result));
+    assert_false(size_multiply(root, root, &result));
     assert_false(size_multiply(SIZE_MAX, 2, &result));
     assert_false(size_multiply(SIZE_MAX / 3 + 1, 3, &result));
     assert_false(size_add(SIZE_MAX, 1, &result));
     assert_int_equal(result, 42);
     assert_true(size_add(SIZE_MAX - 1, 1, &result) && result == SIZE_MAX);
+    assert_false(size_of_count(-1, &result));
+    assert_true(size_of_count(INT32_MAX, &result) && result == INT32_MAX);
+    assert_int_equal(size_of_count(INT64_MAX, &result), sizeof(size_t) >= sizeof(int64_t));
+    assert_int_equal(size_of_number(0), 0);
+    assert_int_equal(size_of_number(65537), 65537);
+    assert_true(size_of_number(0x1p70) == SIZE_MAX && size_of_number(INFINITY) == SIZE_MAX);
     assert_int_equal(size_aligned(0), 0);
     assert_int_equal(size_aligned(1), 64);
     assert_int_equal(size_aligned(64), 64);

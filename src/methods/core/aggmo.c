@@ -13,6 +13,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "base/memory.h"
 #include "engine/method.h"
 
 enum { LR, NUM_BETAS, AGG_BASE, WEIGHT_DECAY, DECOUPLED };
@@ -44,7 +45,7 @@ static void prepare(const group_t *group, void *scalars) {
         .agg_base = o[AGG_BASE],
         .l2 = decay.l2,
         .shrink = decay.shrink,
-        .num_betas = (size_t)o[NUM_BETAS],
+        .num_betas = size_of_number(o[NUM_BETAS]),
     };
 }
 

@@ -18,6 +18,7 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "methods/algebra.h"
 
 enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
@@ -57,7 +58,7 @@ static void prepare(const group_t *group, void *scalars) {
     scalars_t *k = scalars;
     algebra_prepare(group, &k->algebra);
     k->lr = group->option[LR];
-    k->split = (size_t)group->step->option[SPLIT];
+    k->split = size_of_number(group->step->option[SPLIT]);
 }
 
 /* The x-part or the y-part of a vector: the other becomes 0. */

@@ -16,6 +16,7 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "methods/core/adam_family.h"
 
 enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
@@ -65,7 +66,7 @@ static scalars_t prepare_common(const group_t *group, double lr_arg) {
         .beta_im = o[BETA_MAG] * sin(o[BETA_ARG]),
         .lr_re = o[LR] * cos(lr_arg),
         .lr_im = o[LR] * sin(lr_arg),
-        .split = (size_t)group->step->option[SPLIT],
+        .split = size_of_number(group->step->option[SPLIT]),
     };
 }
 

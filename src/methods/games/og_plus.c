@@ -17,6 +17,7 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "engine/method.h"
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
@@ -55,7 +56,7 @@ typedef struct scalars {
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, tau = group->t + 1;
     scalars_t *k = scalars;
-    k->split = (size_t)group->step->option[SPLIT];
+    k->split = size_of_number(group->step->option[SPLIT]);
     for (int player = 0; player < PLAYERS; ++player) {
         const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
         k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
@@ -106,7 +107,7 @@ static void accumulate(step_t *s) {
         const tensor_t *tensor = step_tensor(s, n);
         if (tensor == NULL)
             continue;
-        const size_t player = player_of(tensor, (size_t)s->option[SPLIT]);
+        const size_t player = player_of(tensor, size_of_number(s->option[SPLIT]));
         s->scalar[G][player] += step_tensor_sum(s, n)[0];
         s->scalar[D][player] += step_tensor_sum(s, n)[1];
     }

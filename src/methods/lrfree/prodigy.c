@@ -18,6 +18,7 @@
  * code multiplies g by the new d; here and in the paper m = d g. Without the factor d / d0 s would underflow. Two passes.
  * State: m, v and 1 / slice_p of x_0, s: 16 bytes a parameter in f32 with slice_p = 1; d, d_max, num, t in double.
  */
+#include "base/memory.h"
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"
 
@@ -79,7 +80,7 @@ static void prepare(const group_t *group, void *scalars) {
         .d = d,
         .dlr = dlr,
         .take = d / o[D0] * (o[SAFEGUARD_WARMUP] != 0 ? d : dlr),
-        .slice_p = (size_t)o[SLICE_P],
+        .slice_p = size_of_number(o[SLICE_P]),
         .stays = coupled_stays(group, LR, SHARED),
     };
 }

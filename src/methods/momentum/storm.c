@@ -47,9 +47,22 @@ typedef struct scalars {
     double lr, one_a, divisor;
 } scalars_t;
 
+/* The cube root of a positive number, by Newton's method: those of C libraries differ in the last bit. */
+static double cube_root(double x) {
+    int exponent;
+    const double fraction = frexp(x, &exponent);
+    const double scaled = ldexp(fraction, exponent % 3); /* from 1/8 up to 4 */
+    double root = 1;
+    if (!isfinite(x))
+        return x;
+    for (int k = 0; k < 8; ++k)
+        root = (2 * root + scaled / (root * root)) / 3;
+    return ldexp(root, exponent / 3);
+}
+
 static double step_size(const group_t *group) {
     const double *o = group->option;
-    return o[ADAPTIVE] != 0 ? o[LR] / cbrt(o[W] + *group->scalar[SUM]) : power(o[LR], o[LR_POWER], group->t - 1);
+    return o[ADAPTIVE] != 0 ? o[LR] / cube_root(o[W] + *group->scalar[SUM]) : power(o[LR], o[LR_POWER], group->t - 1);
 }
 
 static void prepare(const group_t *group, void *scalars) {
