@@ -112,7 +112,7 @@ static optim_status try_step(step_t *s, double t) {
 static optim_status done(step_t *s) {
     s->held_loss = *s->scalar[F];
     s->held_norm = sqrt(dot(s, vector(G), vector(G)));
-    s->holds_gradient = s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
+    s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
     return OPTIM_OK;
 }
 
@@ -121,7 +121,7 @@ static double first_trial(step_t *s) {
     const double lr = s->option[LR];
     if (s->t > 1)
         return lr;
-    if (s->option[LINE_SEARCH] == ARMIJO)
+    if ((int)s->option[LINE_SEARCH] == ARMIJO)
         return lr / sqrt(dot(s, vector(G), vector(G)));
     return lr * fmin(1, 1 / norm_1(s, vector(G)));
 }
@@ -134,7 +134,7 @@ static optim_status begin_search(step_t *s) {
         return done(s);
     copy(s, vector(PARAMETERS), vector(X));
     const double trial = first_trial(s);
-    if (o[LINE_SEARCH] == NONE) {
+    if ((int)o[LINE_SEARCH] == NONE) {
         *s->scalar[STEP] = trial;
         go(s, trial);
         return OPTIM_OK;
@@ -151,8 +151,9 @@ static optim_status go_on(step_t *s) {
     line_search_t *search = (line_search_t *)(void *)s->scalar[SEARCH];
     search_low_t low;
     const double slope = dot(s, vector(GRADIENT), vector(D));
-    const search_answer_t answer = s->option[LINE_SEARCH] == ARMIJO ? line_search_armijo(search, s->loss, slope, &low)
-                                                                    : line_search_wolfe(search, s->loss, slope, &low);
+    const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
+                                       ? line_search_armijo(search, s->loss, slope, &low)
+                                       : line_search_wolfe(search, s->loss, slope, &low);
     if (low != LOW_STAYS) {
         *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];
         copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
@@ -172,7 +173,7 @@ static optim_status advance(step_t *s) {
     if (s->stage == SEARCHING)
         return go_on(s);
     if (!s->holds_gradient) {
-        const bool pair_is_due = s->t > 1 && s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
+        const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
         *s->scalar[F] = s->loss;
         copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
         if (pair_is_due)
