@@ -1,6 +1,6 @@
 # gradopt_dependencies: a BLAS, OpenMP where there is one, Jansson (JSON of checkpoints), xxHash (their checksums, a header
 # alone), threads, and m.
-# GRADOPT_STATIC_LIBS: the same as linker flags, for those who link the installed libgradopt.a.
+# GRADOPT_HAS_OPENMP: whether it is used. GRADOPT_STATIC_LIBS: the same as linker flags, for those who link the installed libgradopt.a.
 include(CheckCCompilerFlag)
 include(cmake/blas.cmake)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
@@ -11,15 +11,14 @@ find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 set(GRADOPT_OPENMP AUTO CACHE STRING "Step on several threads through OpenMP: ON, OFF, or AUTO, if the compiler has it")
 set_property(CACHE GRADOPT_OPENMP PROPERTY STRINGS AUTO ON OFF)
-set(openmp)
-set(openmp_flags)
+set(GRADOPT_HAS_OPENMP OFF)
 if(GRADOPT_OPENMP STREQUAL "AUTO")
     find_package(OpenMP COMPONENTS C)
 elseif(GRADOPT_OPENMP)
     find_package(OpenMP REQUIRED COMPONENTS C)
 endif()
 if(GRADOPT_OPENMP AND OpenMP_C_FOUND)
-    set(openmp OpenMP::OpenMP_C)
+    set(GRADOPT_HAS_OPENMP ON)
     separate_arguments(openmp_flags UNIX_COMMAND "${OpenMP_C_FLAGS}")
 else()
     message(STATUS "OpenMP: not used; a step has one thread")
@@ -28,12 +27,14 @@ endif()
 add_library(gradopt_dependencies INTERFACE)
 target_include_directories(gradopt_dependencies INTERFACE "${PROJECT_SOURCE_DIR}/src/kernels/cblas")
 target_include_directories(gradopt_dependencies SYSTEM INTERFACE "${JANSSON_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
-target_link_libraries(gradopt_dependencies INTERFACE ${openmp} ${BLAS_LIBRARIES} "${JANSSON_LIBRARY}" Threads::Threads m)
+target_link_libraries(gradopt_dependencies INTERFACE ${BLAS_LIBRARIES} "${JANSSON_LIBRARY}" Threads::Threads m)
 target_link_options(gradopt_dependencies INTERFACE ${BLAS_LINKER_FLAGS})
 if(GRADOPT_BLAS_INTEGER EQUAL 8)
     target_compile_definitions(gradopt_dependencies INTERFACE BLAS_64_BITS)
 endif()
-if(NOT openmp)
+if(GRADOPT_HAS_OPENMP)
+    target_link_libraries(gradopt_dependencies INTERFACE OpenMP::OpenMP_C)
+else()
     # Loops say `omp simd` where compilers do not take the word of many restrict pointers: that needs no run time.
     check_c_compiler_flag(-fopenmp-simd GRADOPT_COMPILES_OPENMP_SIMD)
     target_compile_options(gradopt_dependencies INTERFACE -Wno-unknown-pragmas
