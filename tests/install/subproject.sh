@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 configure() {
     folder=$1 language=$2 part=$3 program=$4
     shift 4
-    cmake -S "$programs/parent" -B "$work/$folder" -G Ninja -DLANGUAGE="$language" -DPART="$part" \
+    cmake -S "$programs/parent" -B "$work/$folder" -G Ninja --no-warn-unused-cli -DLANGUAGE="$language" -DPART="$part" \
         -DSOURCE="$programs/$program" -DGRADOPT_SOURCE="$source" -DCMAKE_C_COMPILER="$compiler" \
         -DCMAKE_CXX_COMPILER="$cxx_compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADOPT_ISA_LEVELS=OFF "$@" >"$work/log" ||
         { cat "$work/log" && exit 1; }
@@ -29,7 +29,7 @@ cmake --build "$work/c" >"$work/log" || { cat "$work/log" && exit 1; }
 "$work/c/with_gradopt_static"
 grep -q '^CMAKE_BUILD_TYPE:STRING=$' "$work/c/CMakeCache.txt" || fail 'it has chosen a build type for its parent'
 grep -q -- '-O3.*/adamw\?\.c' "$work/c/compile_commands.json" || fail 'without a build type it is not optimized'
-grep '"command".*linked.c' "$work/c/compile_commands.json" >"$work/own"
+grep '"command".*with_gradopt' "$work/c/compile_commands.json" >"$work/own" || fail 'the parent has no program'
 ! grep -q -e '-O3' -e '-std' -e 'contract' -e 'openmp' -e 'kernels' "$work/own" ||
     fail "the parent's programs have got options of the library: $(cat "$work/own")"
 ! find "$work/c" -name 'gradopt' -type f | grep . || fail 'it has built the tool'
