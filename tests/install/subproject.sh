@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 configure() {
     folder=$1 language=$2 part=$3 program=$4
     shift 4
-    cmake -S "$programs/parent" -B "$work/$folder" -G Ninja --no-warn-unused-cli -DLANGUAGE="$language" -DPART="$part" \
+    cmake -S "$programs/parent" -B "$work/$folder" -G Ninja -Wno-unused-cli -DLANGUAGE="$language" -DPART="$part" \
         -DSOURCE="$programs/$program" -DGRADOPT_SOURCE="$source" -DCMAKE_C_COMPILER="$compiler" \
         -DCMAKE_CXX_COMPILER="$cxx_compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADOPT_ISA_LEVELS=OFF "$@" >"$work/log" ||
         { cat "$work/log" && exit 1; }
