@@ -1,12 +1,10 @@
-# gradopt_dependencies: a BLAS, OpenMP where there is one, Jansson (JSON of checkpoints), xxHash (their checksums, a header
-# alone), threads, and m.
-# GRADOPT_HAS_OPENMP: whether it is used. GRADOPT_STATIC_LIBS: the same as linker flags, for those who link the installed libgradopt.a.
+# gradopt_dependencies: a BLAS, OpenMP where there is one, xxHash (checksums of checkpoints, a header alone), threads, and m.
+# GRADOPT_HAS_OPENMP: whether that is used. GRADOPT_STATIC_LIBS: all as linker flags, for those who link the installed
+# libgradopt.a.
 include(CheckCCompilerFlag)
 include(cmake/blas.cmake)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
-find_library(JANSSON_LIBRARY jansson REQUIRED)
-find_path(JANSSON_INCLUDE_DIR jansson.h REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 
 set(GRADOPT_OPENMP AUTO CACHE STRING "Step on several threads through OpenMP: ON, OFF, or AUTO, if the compiler has it")
@@ -26,8 +24,8 @@ endif()
 
 add_library(gradopt_dependencies INTERFACE)
 target_include_directories(gradopt_dependencies INTERFACE "${PROJECT_SOURCE_DIR}/src/kernels/cblas")
-target_include_directories(gradopt_dependencies SYSTEM INTERFACE "${JANSSON_INCLUDE_DIR}" "${XXHASH_INCLUDE_DIR}")
-target_link_libraries(gradopt_dependencies INTERFACE ${BLAS_LIBRARIES} "${JANSSON_LIBRARY}" Threads::Threads m)
+target_include_directories(gradopt_dependencies SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
+target_link_libraries(gradopt_dependencies INTERFACE ${BLAS_LIBRARIES} Threads::Threads m)
 target_link_options(gradopt_dependencies INTERFACE ${BLAS_LINKER_FLAGS})
 if(GRADOPT_BLAS_INTEGER EQUAL 8)
     target_compile_definitions(gradopt_dependencies INTERFACE BLAS_64_BITS)
@@ -42,7 +40,7 @@ else()
 endif()
 
 set(GRADOPT_STATIC_LIBS ${openmp_flags})
-foreach(library IN LISTS BLAS_LIBRARIES JANSSON_LIBRARY)
+foreach(library IN LISTS BLAS_LIBRARIES)
     if(IS_ABSOLUTE "${library}")
         cmake_path(GET library PARENT_PATH folder)
         cmake_path(GET library FILENAME name)

@@ -19,6 +19,8 @@ install(DIRECTORY include/optim DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPON
 if(GRADOPT_TOOL)
     install(TARGETS gradopt_tool RUNTIME COMPONENT tool)
     install(FILES tools/gradopt.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tool)
+    install(FILES tools/gradopt.bash DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME gradopt
+            COMPONENT tool)
 endif()
 
 # libgradopt.pc in the build tree is for programs that use the library from there. That of an installed tree names its

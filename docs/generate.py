@@ -101,6 +101,11 @@ def head(registry, kind, name):
         lines += [f"Bytes are those of f32 parameters with default options. Evaluations in a step: {about.evaluations.decode()}.", ""]
     if kind == 0:
         lines += [f"Needs {words(about.needs, NEEDS)}" + ("; " if about.can else "") + words(about.can, CAN) + ".", ""]
+        rows = registry.rows("optim_describe_state", state, kind, name, about.states)
+        shared = [f"`{r.name.decode()}`" for r in rows if r.shape in (b"method", b"group")]
+        if shared:
+            lines += [f"One for all tensors, or for all of a group: {', '.join(shared)}. A parameter that was frozen takes them "
+                      "as they are when it thaws.", ""]
     return "\n".join([*lines, END, ""])
 
 

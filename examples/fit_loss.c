@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
     double best, p[LOSS_FIT_PARAMETERS] = {0}, gradient[LOSS_FIT_PARAMETERS];
     optim_t *opt;
     const int full = argc > 1 && strcmp(argv[1], "full") == 0;
-    const int failed = optim_create(&opt, "lbfgs", "tolerance_change=1e-18") < 0 ||
+    const int failed = optim_create(&opt, "lbfgs", NULL) < 0 ||
                        optim_add_param(opt, 0, "p", OPTIM_F64, 1, dims, problem.p, problem.gradient) < 0 ||
                        search(opt, &problem, full ? FULL : COARSE, &best, p) < 0;
     if (failed) {

@@ -61,19 +61,6 @@ static int progress(void *user, const optim_progress *now) {
     return 0;
 }
 
-static const char *reason_in_words(int reason) {
-    static const char *const WORDS[] = {
-        [OPTIM_STOP_STEPS] = "the number of steps is used up",
-        [OPTIM_STOP_GRADIENT_NORM] = "the gradient is small enough",
-        [OPTIM_STOP_CALLBACK] = "a callback asked for it",
-        [OPTIM_STOP_LINE_SEARCH] = "no better point along the direction, in this precision",
-        [OPTIM_STOP_NONFINITE] = "the loss is not finite: the method diverged",
-        [OPTIM_STOP_STALLED] = "the method finds no way down any more",
-    };
-    const int known = reason >= 0 && reason < (int)(sizeof WORDS / sizeof *WORDS) && WORDS[reason] != NULL;
-    return known ? WORDS[reason] : "another criterion holds";
-}
-
 static int minimize(optim_t *opt, point_t *point, int64_t *every) {
     const int64_t dims[] = {N};
     const optim_problem problem = {.size = sizeof problem, .user = point, .gradient = gradient, .product = product};
@@ -86,7 +73,7 @@ static int minimize(optim_t *opt, point_t *point, int64_t *every) {
 
     fprintf(stderr, "%lld steps, %lld evaluations, %.3f s\n", (long long)result.steps, (long long)result.evaluations,
             result.seconds);
-    printf("stopped: %s\nloss: %.6f\nx:", reason_in_words(result.reason), result.loss);
+    printf("stopped: %s\nloss: %.6f\nx:", optim_stop_reason(result.reason), result.loss);
     for (int i = 0; i < N; ++i)
         printf(" %.4g", point->x[i]);
     printf("\n");
@@ -95,7 +82,7 @@ static int minimize(optim_t *opt, point_t *point, int64_t *every) {
 
 int main(int argc, char **argv) {
     const char *method = argc > 1 ? argv[1] : "lbfgs";
-    const char *options = argc > 2 ? argv[2] : argc > 1 ? NULL : "tolerance_change=1e-16";
+    const char *options = argc > 2 ? argv[2] : NULL;
     int64_t every = argc > 1 ? 1000 : 10; /* steps between two lines of progress */
     point_t point = {.x = {0}};
     optim_t *opt;

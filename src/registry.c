@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/words.h"
 
 /* Each descriptor exists once per precision and instruction-set level. */
 #define DECLARE_AT(name, level) extern const method_t method_##name##_f32_##level, method_##name##_f64_##level;
@@ -94,19 +95,27 @@ static const char *schedule_name(size_t i) {
     return REGISTRY_SCHEDULES[i]->name;
 }
 
-/* Position of the entry, or -1 with an error that lists the valid names. */
+static void refuse_name(const char *kind, const char *(*name_of)(size_t), size_t count, const char *name,
+                        size_t length) {
+    nearest_t nearest = nearest_begin(name, length);
+    list_t list = {.used = 0};
+    char question[NEAREST_TEXT], lister[40];
+    for (size_t i = 0; i < count; ++i) {
+        nearest_offer(&nearest, name_of(i), strlen(name_of(i)));
+        list_add(&list, name_of(i));
+    }
+    nearest_text(&nearest, question);
+    (void)snprintf(lister, sizeof lister, "optim_%s_name", kind);
+    error_text("no %s is called \"%.*s\"%s; there are: %s", kind, (int)(length > 60 ? 60 : length), name, question,
+               list_end(&list, lister));
+}
+
+/* Position of the entry, or -1 with an error that proposes the nearest names and lists the valid ones. */
 static ptrdiff_t find(const char *kind, const char *(*name_of)(size_t), size_t count, const char *name, size_t length) {
-    char names[320] = "";
-    for (size_t i = 0, used = 0; i < count; ++i) {
+    for (size_t i = 0; i < count; ++i)
         if (is_called(name_of(i), name, length))
             return (ptrdiff_t)i;
-        if (used < sizeof names) {
-            const int wrote = snprintf(names + used, sizeof names - used, "%s%s", i == 0 ? "" : ", ", name_of(i));
-            used += wrote < 0 ? sizeof names : (size_t)wrote;
-        }
-    }
-    (void)error_set(OPTIM_ERR_NAME, "no %s is called \"%.*s\"; there are: %s", kind, (int)(length > 60 ? 60 : length),
-                    name, names);
+    refuse_name(kind, name_of, count, name, length);
     return -1;
 }
 

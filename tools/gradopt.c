@@ -2,319 +2,196 @@
  * gradopt: a look at checkpoints and at the registry from the command line; its USAGE says how, tools/gradopt.1 is its
  * manual page.
  */
-#include <inttypes.h>
+#include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
-#include "io/record.h"
-#include "io/safetensors.h"
+#include "base/words.h"
 #include "optim/optim.h"
+#include "tool.h"
 
-static const char USAGE[] = "usage: gradopt inspect FILE     what a checkpoint holds; verifies every checksum\n"
-                            "       gradopt list             all algorithms, wrappers and schedules\n"
-                            "       gradopt describe NAME    one of them, or \"engine\": its options and states\n"
+static const char USAGE[] =
+    "usage: gradopt inspect FILE              what a checkpoint holds; verifies every checksum\n"
+                            "       gradopt list [FAMILY [WORD]]      all methods, wrappers and schedules\n"
+                            "       gradopt describe NAME             one of them, or \"engine\": its options and states\n"
+                            "       gradopt help COMMAND, gradopt COMMAND --help\n"
                             "       gradopt --help, --version\n"
                             "\n"
+                            "options: --json  print JSON\n"
+                            "         --      what follows is no option\n"
+                            "\n"
                             "exit status: 0  done; what was inspected is sound\n"
-                            "             1  inspect: damaged, not a checkpoint, of a newer format, or not to be read\n"
-                            "             2  not called as above, or nothing is called NAME\n";
+                            "             1  inspect: damaged, not a checkpoint, of a newer format, or not to be read;\n"
+                            "                or the output cannot be written\n"
+                            "             2  not called as above, nothing is called NAME, or nothing has WORD\n";
 
-enum { SOUND = 0, DAMAGED = 1, MISUSED = 2 };
+enum { MOST_OPERANDS = 2 };
 
-/* ---- inspect ---- */
-
-/* Names may hold anything; a terminal shall not act on it. */
-static void print_text(const char *text) {
-    for (; *text != '\0'; ++text)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F || *text == '\\')
-            printf("\\x%02x", (unsigned)(unsigned char)*text);
-        else
-            putchar(*text);
-}
-
-static const char *string_of(const json_t *json) {
-    const char *text = json_string_value(json);
-    return text == NULL ? "?" : text;
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    return string_of(json_object_get(object, key));
-}
-
-static json_int_t count_of(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
-}
-
-static void print_shape(const json_t *shape) {
-    printf("[");
-    for (size_t i = 0; i < json_array_size(shape); ++i)
-        printf("%s%" JSON_INTEGER_FORMAT, i == 0 ? "" : ", ", json_integer_value(json_array_get(shape, i)));
-    printf("]");
-}
-
-/* The numbers of a list, or one text. */
-static void print_value(const json_t *value) {
-    if (json_is_string(value))
-        print_text(json_string_value(value));
-    for (size_t i = 0; i < json_array_size(value); ++i) {
-        printf("%s", i == 0 ? "" : ";");
-        print_text(string_of(json_array_get(value, i)));
-    }
-}
-
-/* Whether an option of the engine stands as it does when nobody sets it. */
-static bool is_default(const char *key, const json_t *value) {
-    optim_option option = {.size = sizeof option};
-    for (size_t i = 0; optim_describe_option(OPTIM_ENGINE, "engine", i, &option) == OPTIM_OK; ++i) {
-        char text[64];
-        if (strcmp(option.name, key) != 0)
-            continue;
-        const char *word = strchr(option.range, '|') == NULL ? NULL : option.range;
-        for (int skip = (int)option.default_value; word != NULL && skip > 0; --skip)
-            word = strchr(word, '|') + 1;
-        if (word == NULL)
-            (void)snprintf(text, sizeof text, "%g", option.default_value);
-        else
-            (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "|"), word);
-        return strcmp(text, string_of(value)) == 0;
-    }
-    return false;
-}
-
-/* " key=value ..."; of the engine's options only those that somebody has set. */
-static void print_pairs(const char *title, const json_t *pairs, bool engine) {
-    const char *key;
-    json_t *value;
-    bool begun = false;
-    json_object_foreach((json_t *)(uintptr_t)pairs, key, value) {
-        if (engine && is_default(key, value))
-            continue;
-        printf("%s", begun ? " " : title);
-        begun = true;
-        print_text(key);
-        printf("=");
-        print_value(value);
-    }
-    if (begun)
-        printf("\n");
-}
-
-static void print_layer(const json_t *layer) {
-    const char *group;
-    json_t *value;
-    char title[160];
-    const bool engine = strcmp(text_of(layer, "name"), "engine") == 0;
-    (void)snprintf(title, sizeof title, "%.64s: ", text_of(layer, "name"));
-    print_pairs(title, json_object_get(layer, "numbers"), false);
-    json_object_foreach(json_object_get(layer, "groups"), group, value) {
-        (void)snprintf(title, sizeof title, "%.64s, group %.16s: ", text_of(layer, "name"), group);
-        print_pairs(title, json_object_get(value, "options"), engine);
-        print_pairs(title, json_object_get(value, "numbers"), false);
-    }
-}
-
-static void print_schedule(const json_t *schedule) {
-    printf("schedule of ");
-    print_text(text_of(schedule, "option"));
-    printf(" in group %" JSON_INTEGER_FORMAT ": ", count_of(schedule, "group"));
-    print_text(text_of(schedule, "name"));
-    printf("(");
-    print_text(text_of(schedule, "options"));
-    printf(")");
-    if (json_array_size(json_object_get(schedule, "state")) > 0) {
-        printf(", has learned ");
-        print_value(json_object_get(schedule, "state"));
-    }
-    printf("\n");
-}
-
-static void print_parameters(const json_t *record) {
+typedef struct command {
     const char *name;
-    json_t *value;
-    const json_t *groups = json_object_get(record, "groups");
-    json_object_foreach(json_object_get(record, "parameters"), name, value) {
-        printf("parameter ");
-        print_text(name);
-        printf(" ");
-        print_text(text_of(value, "dtype"));
-        printf(" ");
-        print_shape(json_object_get(value, "shape"));
-        printf(" in group %" JSON_INTEGER_FORMAT " (", count_of(value, "group"));
-        print_text(string_of(json_array_get(groups, (size_t)count_of(value, "group"))));
-        printf(")\n");
-    }
+    const char *operand[MOST_OPERANDS + 1]; /* their names, up to a NULL */
+    int needed;                             /* operands that must be there */
+    const char *usage;
+} command_t;
+
+static const command_t COMMANDS[] = {
+    {"inspect",
+     {"FILE"},
+     1,
+     "usage: gradopt inspect [--json] FILE\n\n"
+     "Lists what a checkpoint holds and verifies every checksum. FILE \"-\" is standard input.\n"
+     "With --json: an object with \"record\" (as the file has it), \"arrays\" and \"sound\".\n"},
+    {"list",
+     {"FAMILY", "WORD"},
+     0,
+     "usage: gradopt list [--json] [FAMILY [WORD]]\n\n"
+     "Names all methods, wrappers and schedules, with a line on each. FAMILY: methods, wrappers or schedules;\n"
+     "WORD: only those that have it in their name or that line.\n"},
+    {"describe",
+     {"NAME"},
+     1,
+     "usage: gradopt describe [--json] NAME\n\n"
+     "Tells of a method, a wrapper, a schedule or \"engine\" (what every method has): purpose, citation, options\n"
+     "with range and default, states.\n"},
+    {"help", {"COMMAND"}, 0, USAGE},
+};
+enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
+
+/* ---- Options ---- */
+
+typedef struct options {
+    bool help, version, json;
+} options_t;
+
+enum { HELP = 256, VERSION, JSON }; /* no letters */
+static const struct option OPTIONS[] = {
+    {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {"json", no_argument, NULL, JSON}, {0}};
+
+/* What getopt_long has just refused. `given`: the word; `what`: its optopt, a letter, one of the above, or 0: unknown. */
+static int refuse_option(const char *given, int what) {
+    if (what >= HELP)
+        return print_error("gradopt: \"%s\": this option takes no value", given);
+    if (what != 0)
+        return print_error("gradopt: there is no option \"-%c\"; see gradopt --help", what);
+    static const char *const NAMES[] = {"--help", "--version", "--json"};
+    nearest_t nearest = nearest_begin(given, strlen(given));
+    char question[NEAREST_TEXT];
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
+        nearest_offer(&nearest, NAMES[i], strlen(NAMES[i]));
+    nearest_text(&nearest, question);
+    return print_error("gradopt: there is no option \"%s\"%s; see gradopt --help", given, question);
 }
 
-static void print_record(const json_t *record) {
-    size_t i;
-    const json_t *each;
-    printf("written by libgradopt %s, format %" JSON_INTEGER_FORMAT "\n", text_of(record, "library"),
-           count_of(record, "format"));
-    printf("after %" JSON_INTEGER_FORMAT " steps, %" JSON_INTEGER_FORMAT " skipped, %" JSON_INTEGER_FORMAT
-           " random numbers drawn%s\n\n",
-           count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
-           json_is_true(json_object_get(record, "planned")) ? "" : "; before there is any state");
-    print_parameters(record);
-    printf("\nwrappers, from the inside:");
-    json_array_foreach(json_object_get(record, "wrappers"), i, each) {
-        printf(" ");
-        print_text(string_of(each));
+/* Reads the options behind argument[0]; operands begin at argument[optind]. `letters`: "+h" stops at the first one. */
+static int read_options(int count, char **argument, const char *letters, options_t *options) {
+    int option;
+    opterr = 0;
+    optind = 0; /* begins anew */
+    while ((option = getopt_long(count, argument, letters, OPTIONS, NULL)) != -1) {
+        options->help |= option == HELP || option == 'h';
+        options->version |= option == VERSION;
+        options->json |= option == JSON;
+        if (option == '?')
+            return refuse_option(argument[optind - 1], optopt);
     }
-    printf("%s\n", json_array_size(json_object_get(record, "wrappers")) == 0 ? " none" : "");
-    json_array_foreach(json_object_get(record, "layers"), i, each) {
-        print_layer(each);
-    }
-    json_array_foreach(json_object_get(record, "schedules"), i, each) {
-        print_schedule(each);
-    }
-    printf("\n");
+    return DONE;
 }
 
-/* Whether the array's bytes have the checksum that the record says. */
-static bool verify(source_t *source, const safetensors_entry_t *entry, const char *wanted) {
-    enum { PIECE = 1 << 16 };
-    static char piece[PIECE];
-    char found[CHECKSUM_TEXT];
-    XXH3_state_t state;
-    (void)XXH3_64bits_reset(&state);
-    for (size_t done = 0; done < entry->bytes; done += PIECE) {
-        const size_t left = entry->bytes - done, count = left < PIECE ? left : PIECE;
-        if (source->read(source, entry->begin + done, piece, count) != OPTIM_OK)
-            return false;
-        (void)XXH3_64bits_update(&state, piece, count);
+/* ---- Commands ---- */
+
+static const command_t *find_command(const char *name) {
+    nearest_t nearest = nearest_begin(name, strlen(name));
+    char question[NEAREST_TEXT];
+    for (size_t i = 0; i < COMMAND_COUNT; ++i) {
+        if (strcmp(COMMANDS[i].name, name) == 0)
+            return &COMMANDS[i];
+        nearest_offer(&nearest, COMMANDS[i].name, strlen(COMMANDS[i].name));
     }
-    checksum_text(XXH3_64bits_digest(&state), found);
-    return wanted != NULL && strcmp(found, wanted) == 0;
+    nearest_text(&nearest, question);
+    (void)print_error("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help", name,
+                      question);
+    return NULL;
 }
 
-static int print_arrays(const safetensors_t *file, source_t *source, const json_t *record) {
-    int status = SOUND;
-    size_t bytes = 0;
-    for (size_t i = 0; i < file->count; ++i) {
-        const safetensors_entry_t *entry = &file->entries[i];
-        const bool sound =
-            verify(source, entry, json_string_value(json_object_get(json_object_get(record, "sums"), entry->name)));
-        printf("array ");
-        print_text(entry->name);
-        printf(" %s ", entry->dtype);
-        print_shape(entry->shape);
-        printf("%s\n", sound ? "" : "  DAMAGED: its checksum is wrong");
-        status = sound ? status : DAMAGED;
-        bytes += entry->bytes;
-    }
-    printf("%zu arrays, %zu bytes\n", file->count, bytes);
-    return status;
+static int refuse_operands(const command_t *command, int count, char **operand) {
+    int most = 0;
+    while (command->operand[most] != NULL)
+        ++most;
+    if (count >= command->needed && count <= most)
+        return DONE;
+    if (count < command->needed)
+        return print_error("gradopt %s: %s is missing; see gradopt %s --help", command->name, command->operand[count],
+                        command->name);
+    return print_error("gradopt %s: \"%s\" is one word too many; see gradopt %s --help", command->name, operand[most],
+                    command->name);
 }
 
-static int refuse(const char *path, const char *why) {
-    fprintf(stderr, "%s %s\n", path, why);
-    return DAMAGED;
+static int help(const char *name) {
+    const command_t *command = name == NULL ? NULL : find_command(name);
+    if (name != NULL && command == NULL)
+        return MISUSED;
+    printf("%s", command == NULL ? USAGE : command->usage);
+    return DONE;
 }
 
-static int inspect_record(const char *path, const safetensors_t *file, source_t *source, const json_t *record) {
-    if (file->text == NULL)
-        return refuse(path, "is a safetensors file, but not a checkpoint of libgradopt");
-    if (!file->is_whole)
-        return refuse(path, "is DAMAGED: the checksum of its header is wrong");
-    if (!json_is_object(record))
-        return refuse(path, "is not a checkpoint that can be read: its record is malformed");
-    if (count_of(record, "format") > RECORD_FORMAT) {
-        fprintf(stderr, "%s has format %" JSON_INTEGER_FORMAT ", which this gradopt (%s) does not know\n", path,
-                count_of(record, "format"), optim_version());
-        return DAMAGED;
-    }
-    print_record(record);
-    const int status = print_arrays(file, source, record);
-    printf("%s\n", status == SOUND ? "sound: every checksum is right" : "DAMAGED");
-    return status;
+static int print_version(void) {
+    printf("gradopt %s\n", optim_version());
+    return DONE;
 }
 
-static int inspect(const char *path) {
-    file_source_t source;
-    safetensors_t file;
-    if (file_open(&source, path) != OPTIM_OK) {
-        fprintf(stderr, "%s\n", optim_error());
-        return DAMAGED;
-    }
-    int status = DAMAGED;
-    if (safetensors_read(&file, &source.source) != OPTIM_OK)
-        fprintf(stderr, "%s\n", optim_error());
-    else {
-        json_t *record = file.text == NULL ? NULL : json_loads(file.text, JSON_REJECT_DUPLICATES, NULL);
-        status = inspect_record(path, &file, &source.source, record);
-        json_decref(record);
-        safetensors_free(&file);
-    }
-    file_close(&source);
-    return status;
+static int run_command(const command_t *command, char **operand, bool json) {
+    if (strcmp(command->name, "inspect") == 0)
+        return inspect(operand[0], json);
+    if (strcmp(command->name, "describe") == 0)
+        return describe(operand[0], json);
+    if (strcmp(command->name, "list") == 0)
+        return list(operand[0], operand[0] == NULL ? NULL : operand[1], json);
+    return help(operand[0]);
 }
 
-/* ---- list, describe ---- */
-
-static void list(const char *title, int kind, size_t count, const char *(*name)(size_t)) {
-    printf("%s:\n", title);
-    for (size_t i = 0; i < count; ++i) {
-        optim_description about = {.size = sizeof about};
-        if (optim_describe(kind, name(i), &about) == OPTIM_OK)
-            printf("  %-24s %s\n", name(i), about.purpose);
-    }
+/* A command, which stands at argument[0], with its options and operands. */
+static int run_line(int count, char **argument, options_t *options) {
+    if (read_options(count, argument, "h", options) != DONE)
+        return MISUSED;
+    if (options->help)
+        return help(argument[0]);
+    if (options->version)
+        return print_version();
+    const command_t *command = find_command(argument[0]);
+    char **operand = argument + optind; /* a NULL ends them */
+    if (command == NULL || refuse_operands(command, count - optind, operand) != DONE)
+        return MISUSED;
+    return run_command(command, operand, options->json);
 }
 
-static int list_all(void) {
-    list("algorithms", OPTIM_ALGORITHM, optim_algorithm_count(), optim_algorithm_name);
-    list("wrappers", OPTIM_WRAPPER, optim_wrapper_count(), optim_wrapper_name);
-    list("schedules", OPTIM_SCHEDULE, optim_schedule_count(), optim_schedule_name);
-    return SOUND;
-}
-
-static void print_description(int kind, const optim_description *about) {
-    printf("%s: %s\n", about->name, about->purpose);
-    if (about->citation[0] != '\0')
-        printf("%s\n", about->citation);
-    for (size_t i = 0; i < about->options; ++i) {
-        optim_option option = {.size = sizeof option};
-        if (optim_describe_option(kind, about->name, i, &option) == OPTIM_OK)
-            printf("  %-20s %-24s default %-8g %s\n", option.name, option.range, option.default_value, option.meaning);
-    }
-    for (size_t i = 0; i < about->states; ++i) {
-        optim_state_info state = {.size = sizeof state};
-        if (optim_describe_state(kind, about->name, i, &state) == OPTIM_OK)
-            printf("  state %-14s by %-21s %s\n", state.name, state.shape, state.meaning);
-    }
-}
-
-static int describe(const char *name) {
-    static const int KINDS[] = {OPTIM_ALGORITHM, OPTIM_WRAPPER, OPTIM_SCHEDULE, OPTIM_ENGINE};
-    for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; ++i) {
-        optim_description about = {.size = sizeof about};
-        if (optim_describe(KINDS[i], name, &about) == OPTIM_OK) {
-            print_description(KINDS[i], &about);
-            return SOUND;
-        }
-    }
-    fprintf(stderr, "nothing is called \"%s\": see gradopt list\n", name);
+/* What stands before the command, or alone. */
+static int run(int count, char **argument) {
+    options_t options = {false, false, false};
+    if (read_options(count, argument, "+h", &options) != DONE)
+        return MISUSED;
+    const int first = optind < count ? optind : count;
+    if (first < count)
+        return run_line(count - first, argument + first, &options);
+    if (options.help)
+        return help(NULL);
+    if (options.version)
+        return print_version();
+    fprintf(stderr, "%s", USAGE);
     return MISUSED;
+}
+
+/* What was printed is only done when it has been written, which may fail as late as this. */
+static int close_output(int status) {
+    errno = 0;
+    const bool failed_before = ferror(stdout) != 0;
+    if (fclose(stdout) == 0 && !failed_before)
+        return status;
+    fprintf(stderr, "gradopt: the output cannot be written%s%s\n", errno == 0 ? "" : ": ",
+            errno == 0 ? "" : strerror(errno));
+    return status == DONE ? FAILED : status;
 }
 
 int main(int count, char **argument) {
-    if (count == 3 && strcmp(argument[1], "inspect") == 0)
-        return inspect(argument[2]);
-    if (count == 3 && strcmp(argument[1], "describe") == 0)
-        return describe(argument[2]);
-    if (count == 2 && strcmp(argument[1], "list") == 0)
-        return list_all();
-    if (count == 2 &&
-        (strcmp(argument[1], "--help") == 0 || strcmp(argument[1], "-h") == 0 || strcmp(argument[1], "help") == 0)) {
-        printf("%s", USAGE);
-        return SOUND;
-    }
-    if (count == 2 && strcmp(argument[1], "--version") == 0) {
-        printf("gradopt %s\n", optim_version());
-        return SOUND;
-    }
-    fprintf(stderr, "%s", USAGE);
-    return MISUSED;
+    return close_output(run(count, argument));
 }

@@ -123,14 +123,21 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
  * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
  * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
- * grad == NULL freezes the parameter: no update, no decay, no change of state. A parameter may have zero elements
+ * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have zero elements
  * (data may then be NULL). Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
 
-/* The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+/*
+ * The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
+ *
+ * Each parameter counts the steps that it has taken itself: bias corrections, warmups of a method and the rules of a first
+ * step go by that count, and a parameter that was frozen from the start takes its steps as if its optimizer had been made
+ * when it thaws. Schedules, wrappers, and what a method estimates for all parameters together (its page lists that) go by
+ * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
+ * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
  * Errors: NULL, ARGUMENT, OPEN, SWAPPED. */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 
@@ -240,7 +247,8 @@ int64_t optim_skipped(const optim_t *opt);
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
- * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ...
+ * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each parameter's
+ * own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
@@ -369,7 +377,7 @@ enum {
 
 typedef struct optim_result {
     size_t size;  /* sizeof(optim_result) */
-    int reason;   /* OPTIM_STOP_... */
+    int reason;   /* OPTIM_STOP_...: optim_stop_reason has words for it */
     int callback; /* what the caller's callback returned, if that was the reason */
     int64_t steps;
     int64_t evaluations;
@@ -537,7 +545,10 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
  * metadata. Parameters are not part of it: they are the caller's, save them beside it.
  *
  * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
- * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed.
+ * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed. Where a
+ * file system has no locks, modes or flushes, a save does without: whether it then outlives a power cut is the file system's
+ * affair. A folder without read permission is refused (IO), as it could not be flushed.
+ * The file is little-endian, and the same, on every machine.
  * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a step
  * not yet made are saved with it. Not while a request is open or the output is swapped in.
  * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
@@ -559,10 +570,11 @@ optim_status optim_load(optim_t *opt, const char *path);
 
 /*
  * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the call
- * returns; a thread then writes the copy while steps go on. One save at a time: a later save or load, and optim_destroy, wait
- * for it. optim_save_wait waits and returns what became of it; if it failed and nobody waited, the next optim_save,
- * optim_save_async or optim_load returns that error instead of doing its work. In a forked child the save is the parent's:
- * there is nothing to wait for. Errors: those of optim_save.
+ * returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call returns: the file
+ * is put into the folder that was found, whatever the program's current folder, the folder's name or a link become meanwhile.
+ * One save at a time: a later save or load, and optim_destroy, wait for it. optim_save_wait waits and returns what became of
+ * it; if it failed and nobody waited, the next optim_save, optim_save_async or optim_load returns that error instead of doing
+ * its work. In a forked child the save is the parent's: there is nothing to wait for. Errors: those of optim_save.
  */
 optim_status optim_save_async(optim_t *opt, const char *path);
 optim_status optim_save_wait(optim_t *opt);
@@ -578,6 +590,7 @@ optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 
 const char *optim_error(void); /* this thread's last error: a sentence, one line of UTF-8; "" if there was none */
 const char *optim_strerror(optim_status); /* what a status means in general */
+const char *optim_stop_reason(int reason); /* what an OPTIM_STOP_... means: words of the library, never NULL */
 const char *optim_version(void);          /* "0.1.0" */
 
 #if defined(OPTIM_BUILD) && defined(__GNUC__)

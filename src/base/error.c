@@ -14,11 +14,10 @@ static _Thread_local char last[ERROR_TEXT];
 static void make_printable(char *text) {
     const char *end = text + strlen(text);
     for (size_t length; text < end; text += length) {
-        const unsigned char first = (unsigned char)*text;
         length = utf8_length(text, (size_t)(end - text));
-        if (length == 0 || first < 0x20 || first == 0x7F) {
+        if (length == 0 || utf8_is_control(text, length)) {
             *text = '?';
-            length = 1;
+            length = 1; /* what follows of a longer one is no character either */
         }
     }
 }

@@ -98,12 +98,24 @@ optim_status option_check(const option_t *option, double value) {
                      keyword ? "the position in " : "", option->range);
 }
 
+static optim_status refuse_word(const option_t *option, const char *text, size_t length) {
+    nearest_t nearest = nearest_begin(text, length);
+    char question[NEAREST_TEXT];
+    for (const char *word = option->range; *word != '\0';) {
+        const size_t end = strcspn(word, "|");
+        nearest_offer(&nearest, word, end);
+        word += end + (word[end] == '|');
+    }
+    nearest_text(&nearest, question);
+    return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be \"%.*s\"%s; valid: %s", option->name,
+                     (int)(length > 100 ? 100 : length), text, question, option->range);
+}
+
 optim_status option_parse(const option_t *option, const char *text, size_t length, double *value) {
     if (option_is_keyword(option)) {
         const int position = word_find(option->range, text, length);
         if (position < 0)
-            return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be \"%.*s\"; valid: %s", option->name, (int)length,
-                             text, option->range);
+            return refuse_word(option, text, length);
         *value = position;
         return OPTIM_OK;
     }
@@ -117,13 +129,25 @@ optim_status option_parse(const option_t *option, const char *text, size_t lengt
     return status;
 }
 
-void option_names(const option_t *table, char *out, size_t size) {
-    size_t used = 0;
-    out[0] = '\0';
-    for (size_t i = 0; table[i].name != NULL && used < size; ++i) {
-        const int wrote = snprintf(out + used, size - used, "%s%s", i == 0 ? "" : ", ", table[i].name);
-        used += wrote < 0 ? size : (size_t)wrote;
-    }
+void option_offer(const option_t *table, nearest_t *nearest) {
+    for (size_t i = 0; table[i].name != NULL; ++i)
+        nearest_offer(nearest, table[i].name, strlen(table[i].name));
+}
+
+void option_list(const option_t *table, list_t *list) {
+    for (size_t i = 0; table[i].name != NULL; ++i)
+        list_add(list, table[i].name);
+}
+
+optim_status option_refuse(const option_t *table, const char *owner, const char *key, size_t length) {
+    nearest_t nearest = nearest_begin(key, length);
+    list_t list = {.used = 0};
+    char question[NEAREST_TEXT];
+    option_offer(table, &nearest);
+    nearest_text(&nearest, question);
+    option_list(table, &list);
+    return error_set(OPTIM_ERR_OPTION, "%s has no option \"%.*s\"%s; it has: %s", owner,
+                     (int)(length > 60 ? 60 : length), key, question, list_end(&list, "optim_describe_option"));
 }
 
 ptrdiff_t option_span(const char *text, size_t length, char separator) {

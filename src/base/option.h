@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/words.h"
 #include "optim/optim.h"
 
 /*
@@ -42,8 +43,12 @@ optim_status option_parse(const option_t *option, const char *text, size_t lengt
 enum { OPTION_TEXT = 64 };
 void option_text(const option_t *option, double value, char text[OPTION_TEXT]);
 
-/* "nearest or all valid keys" for error messages: writes "a, b, c" as far as it fits. */
-void option_names(const option_t *table, char *out, size_t size);
+/* The table's names, for sentences about one that it lacks. */
+void option_offer(const option_t *table, nearest_t *nearest);
+void option_list(const option_t *table, list_t *list);
+
+/* The error that `owner` (of the table) has no option key[0..length), with the nearest names and all of them. */
+optim_status option_refuse(const option_t *table, const char *owner, const char *key, size_t length);
 
 /* Piece of an option string: key=value, both pointing into it. */
 typedef struct option_piece {

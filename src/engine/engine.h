@@ -60,10 +60,11 @@ typedef struct layer {
     size_t states;          /* rows of the state table */
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */
-    double *numbers;        /* all PER_GROUP, PER_METHOD and PER_TENSOR numbers in one block ... */
+    double *numbers;        /* all numbers in one block: PER_METHOD, PER_GROUP, PER_COHORT, PER_TENSOR ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
-    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers */
+    size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
+    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of the group's first cohort */
     double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
     double *row_sums; /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
 } layer_t;
@@ -80,13 +81,25 @@ typedef struct tile_ref {
     uint32_t n;
 } tile_ref_t;
 
+/*
+ * Tensors of one group that have taken equally many steps, and have the same PER_COHORT numbers: one call of prepare serves
+ * them. There is one for every group, and further ones while some tensors have been frozen longer than others. A frozen tensor
+ * is counted with any of its group.
+ */
+typedef struct cohort {
+    int group;
+    bool moves; /* it has a tensor with a gradient */
+    int64_t steps;
+    double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
+} cohort_t;
+
 enum { QUEUE_LENGTH = 16 };
 
 /* A kernel waiting to be run on every tile of its layer; its scalars stand in engine_t.scalars. */
 typedef struct queued {
     const layer_t *layer; /* NULL: projection onto the boxes */
     int kernel;
-    char *scalars; /* [group][METHOD_SCALARS] */
+    char *scalars; /* [cohort][METHOD_SCALARS] */
 } queued_t;
 
 typedef struct queue {
@@ -118,11 +131,16 @@ typedef struct engine {
     size_t state_bytes, scratch_bytes;
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2][METHOD_ROW_SUMS]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
-    char *scalars;      /* [2 queues][QUEUE_LENGTH][group][METHOD_SCALARS] */
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes;
     quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
+
+    /* cohorts, settled between steps; see cohorts_settle */
+    bool unsettled; /* a gradient has come or gone, or counts of steps have changed */
+    cohort_t *cohorts;
+    size_t cohort_count, cohort_room;
+    char *scalars; /* [2 queues][QUEUE_LENGTH + 1][cohort_room][METHOD_SCALARS] */
 
     /* the step under way */
     queue_t updates, filters;
@@ -152,6 +170,11 @@ static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
 }
 
+/* Whether every group has a number of this state: see layer_t.scalar. */
+static inline bool state_is_by_group(const state_t *state) {
+    return state->shape == PER_GROUP || state->shape == PER_COHORT;
+}
+
 /* Whether whole-tensor kernels of the method run on it. */
 static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *method) {
     return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
@@ -176,7 +199,7 @@ size_t state_stride(const method_t *method, const state_t *state, const double *
 /* The value that a state begins with: by options as they were set, not as a schedule moves them. */
 double state_initial(const layer_t *layer, const state_t *state, int group);
 
-/* Bytes that plan_build would take. Errors: SIZE. */
+/* Bytes that are taken, or that plan_build would take: nothing for states of tensors without a gradient. Errors: SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
 optim_status plan_build(engine_t *engine);
@@ -185,16 +208,36 @@ void plan_free(engine_t *engine);
 void plan_initialise(engine_t *engine, bool fresh);
 /* To be called for a tensor whose buffers moved. */
 void plan_bind(const engine_t *engine, tensor_t *tensor);
+/* Takes memory for the states of a tensor that has none, and sets them to their initial values. Errors: SIZE, NOMEM. */
+optim_status plan_take_states(engine_t *engine, tensor_t *tensor);
+/* The tensor has no states any more, as before its first gradient. */
+void plan_drop_states(engine_t *engine, tensor_t *tensor);
+/* Sets the states of one tensor to their initial values, but for those that frozen tensors have too. */
+void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor);
 /* Splits the tiles of a built plan among the threads. Errors: NOMEM. */
 optim_status plan_share(engine_t *engine, int threads);
+
+/* ---- cohorts.c ---- */
+
+/* Between steps, if unsettled: takes memory for the states of tensors that have got their first gradient, sorts the tensors
+ * into cohorts, and makes room for what prepare fills. Errors: SIZE, NOMEM. */
+optim_status cohorts_settle(engine_t *engine);
+/* The step is complete: every tensor with a gradient has taken it, and its numbers are those of its cohort. */
+void cohorts_count_step(engine_t *engine);
+void cohorts_free(engine_t *engine);
+/* Bytes that so many take. */
+size_t cohorts_bytes(size_t count);
 
 /* ---- step.c ---- */
 
 /* Queues the projection onto the boxes. */
 void step_project(engine_t *engine);
 
-/* Fills the scalars of every group and returns them: [group][METHOD_SCALARS], valid until the next call. */
+/* Fills the scalars of every cohort and returns them: [cohort][METHOD_SCALARS], valid until the next call. */
 char *step_prepare(step_t *s);
+
+/* Between steps: those of one tensor, as after the last step that it took. */
+void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_SCALARS]);
 
 /* ---- pass.c ---- */
 
@@ -223,7 +266,7 @@ void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, 
 /* Runs what is queued, then the kernel on every whole tensor of the layer. */
 void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars);
 
-/* Writes the output of this layer (it has one) for tensor `i` to `out`, in the parameter's dtype. */
+/* Writes the output of this layer (it has one) for tensor `i`, with its scalars, to `out`, in the parameter's dtype. */
 void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out);
 
 /* Parameters back from the layer's RESTORE_POINT, if it has one. */

@@ -26,10 +26,10 @@ static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, 
     const state_t *state = &layer->method->states[k];
     const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
     const size_t real = tensor_real(t->tensor);
-    const double initial = slot->copies == 0 ? 0 : state_initial(layer, state, t->tensor->group);
+    const double initial = slot->at == NULL ? 0 : state_initial(layer, state, t->tensor->group);
     if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
         return;
-    for (size_t c = 0; c < slot->copies; ++c) {
+    for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c) {
         void *to = slot->form == STORED_REAL ? (char *)slot->at + c * slot->bytes + t->offset * real : room;
         if (state->from_param)
             storage_read(engine, t->tensor, t->tensor->dtype, t->n,
@@ -41,18 +41,23 @@ static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, 
     }
 }
 
+/* The tile's share of all states; of them only those that a tensor gets with its first gradient if it `thaws`. */
+static void reset_tile(const engine_t *engine, const tile_t *t, bool fresh, bool thaws, void *room) {
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        for (size_t k = 0; k < layer->states; ++k)
+            if (state_is_by_element(&layer->method->states[k]) && !(thaws && layer->method->states[k].of_frozen))
+                reset_state(engine, layer, k, t, fresh, room);
+    }
+}
+
 /* By the thread that will use them, so that the pages lie near it. */
 static void reset_part(const engine_t *engine, int part, void *fresh) {
     part_scratch_t *scratch = (void *)(engine->part_scratch + (size_t)part * engine->part_bytes);
     for (size_t tile = engine->part[part]; tile < engine->part[part + 1]; ++tile) {
         const tile_ref_t *ref = &engine->tiles[tile];
         const tile_t t = {.n = ref->n, .tensor = &engine->tensors[ref->tensor], .offset = ref->offset};
-        for (int l = 0; l < engine->layer_count; ++l) {
-            const layer_t *layer = engine->layers[l];
-            for (size_t k = 0; k < layer->states; ++k)
-                if (state_is_by_element(&layer->method->states[k]))
-                    reset_state(engine, layer, k, &t, *(const bool *)fresh, scratch->p);
-        }
+        reset_tile(engine, &t, *(const bool *)fresh, false, scratch->p);
     }
 }
 
@@ -85,6 +90,14 @@ static void reset_rest(const engine_t *engine, layer_t *layer, const tensor_t *t
     }
 }
 
+/* The PER_COHORT numbers of one tensor. */
+static void reset_own_numbers(const layer_t *layer, const tensor_t *tensor) {
+    double *next = tensor->numbers;
+    for (size_t k = 0; layer->cohort_numbers > 0 && layer_covers(layer, tensor->group) && k < layer->states; ++k)
+        if (layer->method->states[k].shape == PER_COHORT)
+            *next++ = state_initial(layer, &layer->method->states[k], tensor->group);
+}
+
 static void reset_numbers(const engine_t *engine, layer_t *layer) {
     for (int g = 0; g < engine->group_count; ++g)
         for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
@@ -95,6 +108,17 @@ static void reset_numbers(const engine_t *engine, layer_t *layer) {
         }
 }
 
+void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
+    part_scratch_t *scratch = (void *)engine->part_scratch;
+    for (int l = 0; l < engine->layer_count; ++l)
+        reset_rest(engine, engine->layers[l], tensor);
+    for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
+        const size_t left = tensor->count - offset;
+        const tile_t t = {.n = left < tensor->tile ? left : tensor->tile, .tensor = tensor, .offset = offset};
+        reset_tile(engine, &t, false, true, scratch->p);
+    }
+}
+
 void plan_initialise(engine_t *engine, bool fresh) {
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
@@ -102,10 +126,15 @@ void plan_initialise(engine_t *engine, bool fresh) {
         layer->moved = layer->holds_gradient = false;
         layer->next_sample = OPTIM_SAMPLE_FRESH;
         reset_numbers(engine, layer);
-        for (size_t i = 0; i < engine->tensor_count; ++i)
+        for (size_t i = 0; i < engine->tensor_count; ++i) {
+            reset_own_numbers(layer, &engine->tensors[i]);
             reset_rest(engine, layer, &engine->tensors[i]);
+        }
         memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
     }
     engine_parallel(engine, reset_part, &fresh);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        engine->tensors[i].steps = 0;
+    engine->unsettled = true;
     engine->draws = 0;
 }

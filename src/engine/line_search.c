@@ -1,5 +1,6 @@
 #include "engine/line_search.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -15,12 +16,19 @@ void line_search_start(line_search_t *search, double f, double slope, double tri
 /* Minimiser of the cubic through two points with slopes, kept within [lo, hi]; the middle where there is none. */
 static double cubic(search_point_t a, search_point_t b, double lo, double hi) {
     const search_point_t left = a.t <= b.t ? a : b, right = a.t <= b.t ? b : a;
-    const double d1 = left.slope + right.slope - 3 * (left.f - right.f) / (left.t - right.t);
-    const double square = d1 * d1 - left.slope * right.slope;
+    double l = left.slope, r = right.slope, d1 = l + r - 3 * (left.f - right.f) / (left.t - right.t);
+    const double largest = fmax(fabs(d1), fmax(fabs(l), fabs(r)));
+    if (!(largest > 0) || isinf(largest))
+        return (lo + hi) / 2;
+    const int exponent = ilogb(largest); /* the same power of two in all three, so that their squares stay in range */
+    l = scalbn(l, -exponent);
+    r = scalbn(r, -exponent);
+    d1 = scalbn(d1, -exponent);
+    const double square = d1 * d1 - l * r;
     if (!(square >= 0))
         return (lo + hi) / 2;
     const double d2 = sqrt(square);
-    const double t = right.t - (right.t - left.t) * (right.slope + d2 - d1) / (right.slope - left.slope + 2 * d2);
+    const double t = right.t - (right.t - left.t) * (r + d2 - d1) / (r - l + 2 * d2);
     return isfinite(t) ? fmin(fmax(t, lo), hi) : (lo + hi) / 2;
 }
 
@@ -42,7 +50,8 @@ static search_answer_t accept(line_search_t *search, search_point_t point, searc
 static search_answer_t zoom(line_search_t *search) {
     const search_point_t *end = search->end;
     const double lo = fmin(end[0].t, end[1].t), hi = fmax(end[0].t, end[1].t);
-    if (!(search->evaluations < search->most) || (hi - lo) * search->largest < search->tolerance) {
+    const bool short_enough = (hi - lo) * search->largest < search->tolerance || hi - lo <= DBL_EPSILON * hi;
+    if (!(search->evaluations < search->most) || short_enough) {
         search->t = end[(int)search->low].t;
         return SEARCH_DONE;
     }

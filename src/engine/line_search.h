@@ -13,7 +13,7 @@ typedef struct search_point {
 /* Doubles only, so that it can stand among a method's numbers. */
 typedef struct line_search {
     double c1, c2, tolerance, most; /* most evaluations after the first */
-    double largest;                 /* of |d_i|: brackets shorter than tolerance / largest end the search */
+    double largest; /* of |d_i|: brackets shorter than tolerance / largest, or than t's rounding, end the search */
     search_point_t start, previous;
     search_point_t end[2]; /* the bracket */
     double low;            /* which end is the lower */

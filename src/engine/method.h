@@ -23,6 +23,7 @@ enum {
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
     METHOD_SCALARS = 256,   /* bytes of what prepare fills */
+    TENSOR_DIMS = 64,       /* dimensions; more is no tensor but an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
@@ -43,6 +44,12 @@ typedef struct tensor {
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
+    size_t cohort;   /* see cohort_t */
+    int64_t steps;   /* taken while it had a gradient: its own clock */
+    bool has_states; /* memory for them is taken: with the plan, or when it first has a gradient */
+    void *arena;     /* that memory, if it was not the plan's */
+    double *numbers; /* the PER_COHORT numbers of its method, as its cohort had them when it last took a step */
+    size_t number_count;
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
     const void *lower, *upper;
@@ -94,6 +101,7 @@ typedef void kernel_t(const tile_t *t);
 typedef enum state_shape {
     LIKE_PARAM, /* a real for every element */
     PER_TENSOR, /* a double for every tensor */
+    PER_COHORT, /* a double for the tensors of a group that have taken the same steps; of methods */
     PER_GROUP,  /* a double for every group */
     PER_METHOD  /* one double */
 } state_shape_t;
@@ -125,16 +133,17 @@ typedef struct state {
     bool whole;                 /* numbers: a count or a place, 0 or more; loops and indices rely on it, loading checks it */
     bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
+    bool of_frozen;             /* also of a tensor that never had a gradient */
     bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
 } state_t;
 
 typedef struct step step_t;
 
-/* A group as prepare sees it. */
+/* A group as prepare sees it: tensors of one group that have taken equally many steps. */
 typedef struct group {
     const double *option;  /* by row of the option table, schedules applied */
-    double t;              /* number of the step being taken: 1, 2, ... */
-    double *const *scalar; /* by row of the state table: PER_GROUP and PER_METHOD numbers */
+    double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
+    double *const *scalar; /* by row of the state table: PER_COHORT, PER_GROUP and PER_METHOD numbers */
     const double *sum;     /* this layer's last reduction, over this group */
     const step_t *step;
     int index; /* among the groups of the handle */
@@ -204,7 +213,7 @@ enum {
     ACCUMULATION_MEAN  /* the mean of those added is taken in its place; they have been scaled */
 };
 struct step {
-    double t;              /* number of the step being taken: 1, 2, ... */
+    double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
     int stage;             /* 0 on the first call of a step, then what step_request was given */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the layer's first group */
@@ -254,6 +263,13 @@ size_t step_element_count(const step_t *s);
 /* Group `i` of this layer, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
 
+/* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen. For what
+ * changes PER_COHORT numbers; `t` is the number of the step by its tensors' own count. */
+size_t step_cohort_count(const step_t *s);
+bool step_cohort(step_t *s, size_t i, group_t *cohort);
+/* Whether a tensor takes its first step. */
+bool step_is_a_first(const step_t *s);
+
 /* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times the
  * number "d", if that is what the method multiplies lr by (a PER_METHOD or PER_GROUP state of that name). */
 double group_lr(const group_t *group);
@@ -263,6 +279,10 @@ double group_step_size(const group_t *group);
  * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */
 size_t step_tensor_count(const step_t *s);
 const tensor_t *step_tensor(const step_t *s, size_t tensor);
+/* Number of the step that the tensor is taking, by its own count: 1, 2, ... */
+static inline double tensor_step(const tensor_t *tensor) {
+    return (double)(tensor->steps + 1);
+}
 const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
 const double *step_tensor_sum(const step_t *s, size_t tensor);

@@ -28,7 +28,6 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
     engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
     engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
-    engine->scalars = block_take(block, groups * 2 * (QUEUE_LENGTH + 1), METHOD_SCALARS);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
@@ -69,7 +68,8 @@ static size_t share_bytes(int parts, size_t bytes) {
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
-        *scratch_bytes = engine->scratch_bytes + share_bytes(engine->parts, engine->part_bytes);
+        *scratch_bytes =
+            engine->scratch_bytes + cohorts_bytes(engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -84,6 +84,7 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
         numbers += layer_numbers(engine, engine->layers[l], true) * sizeof(double);
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
+                     cohorts_bytes((size_t)engine->group_count) +
                      share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
@@ -109,22 +110,46 @@ static void tiles_cut(engine_t *engine) {
     engine->row_count = row;
 }
 
-/* Points the layer's PER_METHOD and PER_GROUP numbers into its block; returns what is left of it. */
+/* Points the layer's numbers but the PER_TENSOR ones into its block; returns what is left of it. */
 static double *numbers_place(const engine_t *engine, layer_t *layer) {
     double *next = layer->numbers;
+    layer->cohort_numbers = 0;
     for (size_t k = 0; k < layer->states; ++k) {
         const state_t *state = &layer->method->states[k];
         double *shared = next;
+        layer->cohort_numbers += state->shape == PER_COHORT;
         if (state->shape == PER_METHOD)
             next += state_copies(layer->method, state, layer_option(layer, layer->first_group));
         for (int g = 0; g < engine->group_count; ++g) {
             double **scalar = &layer->scalar[(size_t)g * layer->states + k];
-            *scalar = state->shape == PER_METHOD ? shared : state->shape == PER_GROUP ? next : NULL;
-            if (state->shape == PER_GROUP && layer_covers(layer, g))
+            *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
+            if (state_is_by_group(state) && layer_covers(layer, g))
                 next += state_copies(layer->method, state, layer_option(layer, g));
         }
     }
+    for (size_t i = 0; layer->cohort_numbers > 0 && i < engine->tensor_count; ++i)
+        if (layer_covers(layer, engine->tensors[i].group)) {
+            engine->tensors[i].numbers = next;
+            engine->tensors[i].number_count = layer->cohort_numbers;
+            next += layer->cohort_numbers;
+        }
     return next;
+}
+
+/* One state of one tensor that is taken. */
+static void state_place(const engine_t *engine, layer_t *layer, size_t k, const tensor_t *tensor, block_t *arena) {
+    const state_t *state = &layer->method->states[k];
+    const size_t copies = tensor_copies(engine, layer, state, tensor);
+    slot_t *slot = &layer->slot[tensor->id * layer->states + k];
+    if (copies == 0)
+        return;
+    slot->copies = (uint32_t)copies;
+    slot->bytes = state_bytes(engine, layer, state, tensor);
+    slot->form = (uint8_t)storage_form(engine, layer, state, tensor);
+    slot->keep_sign = storage_keeps_sign(engine, tensor);
+    arena->used += state_skew(tensor, k);
+    slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
+    layer->any_short |= slot->form != STORED_REAL;
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
@@ -135,23 +160,62 @@ static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &layer->method->states[k];
-            const size_t copies = tensor_copies(engine, layer, state, tensor);
             slot_t *slot = &layer->slot[i * layer->states + k];
-            *slot = (slot_t){.copies = (uint32_t)copies,
-                             .by_element = state_is_by_element(state),
-                             .nonnegative = state->nonnegative};
-            if (state->shape == PER_TENSOR && copies > 0) {
-                slot->at = next;
-                next += copies;
-            } else if (state->shape == LIKE_PARAM && copies > 0) {
-                slot->bytes = state_bytes(engine, layer, state, tensor);
-                slot->form = (uint8_t)storage_form(engine, layer, state, tensor);
-                slot->keep_sign = storage_keeps_sign(engine, tensor);
-                arena->used += state_skew(tensor, k);
-                slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
-                layer->any_short |= slot->form != STORED_REAL;
-            }
+            *slot = (slot_t){.by_element = state_is_by_element(state), .nonnegative = state->nonnegative};
+            if (state->shape == PER_TENSOR) {
+                slot->copies = (uint32_t)tensor_copies(engine, layer, state, tensor);
+                slot->at = slot->copies == 0 ? NULL : next;
+                next += slot->copies;
+            } else if (state->shape == LIKE_PARAM && state_is_taken(state, tensor))
+                state_place(engine, layer, k, tensor, arena);
         }
+}
+
+optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
+    size_t bytes, kept;
+    const optim_status status = states_measure(engine, tensor, &bytes, &kept);
+    if (status != OPTIM_OK)
+        return status;
+    block_t arena = {memory_zeroed(bytes, &tensor->arena), 0};
+    if (arena.base == NULL)
+        return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state for parameter \"%s\"", bytes,
+                         tensor->name);
+    for (int l = 0; l < engine->layer_count; ++l) {
+        layer_t *layer = engine->layers[l];
+        for (size_t k = 0; k < layer->states; ++k) {
+            const state_t *state = &layer->method->states[k];
+            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
+                state_place(engine, layer, k, tensor, &arena);
+        }
+    }
+    tensor->has_states = true;
+    engine->state_bytes += kept;
+    engine->scratch_bytes += memory_zeroed_size(bytes) - kept;
+    plan_bind(engine, tensor);
+    plan_initialise_tensor(engine, tensor);
+    return OPTIM_OK;
+}
+
+void plan_drop_states(engine_t *engine, tensor_t *tensor) {
+    size_t bytes, kept;
+    tensor->has_states = false;
+    (void)states_measure(engine, tensor, &bytes, &kept); /* it has succeeded before */
+    engine->state_bytes -= kept;
+    engine->scratch_bytes += kept; /* what the plan took is not given back ... */
+    if (tensor->arena != NULL)
+        engine->scratch_bytes -= memory_zeroed_size(bytes); /* ... its own is */
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        for (size_t k = 0; k < layer->states; ++k) {
+            const state_t *state = &layer->method->states[k];
+            slot_t *slot = &layer->slot[tensor->id * layer->states + k];
+            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
+                *slot = (slot_t){.by_element = slot->by_element, .nonnegative = slot->nonnegative};
+        }
+    }
+    free(tensor->arena);
+    tensor->arena = NULL;
+    plan_bind(engine, tensor);
 }
 
 /* Which tiles each part gets: equal shares of elements plus a fixed cost a tile. */
@@ -219,12 +283,16 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes);
+    engine->scratch_bytes =
+        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes((size_t)engine->group_count);
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);
     plan_initialise(engine, true);
-    return OPTIM_OK;
+    status = cohorts_settle(engine);
+    if (status != OPTIM_OK)
+        plan_free(engine);
+    return status;
 }
 
 void plan_bind(const engine_t *engine, tensor_t *tensor) {
@@ -237,6 +305,14 @@ void plan_free(engine_t *engine) {
     free(engine->scratch);
     free(engine->part);
     free(engine->part_scratch);
+    cohorts_free(engine);
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        free(engine->tensors[i].arena);
+        engine->tensors[i].arena = NULL;
+        engine->tensors[i].numbers = NULL;
+        engine->tensors[i].number_count = 0;
+        engine->tensors[i].steps = 0;
+    }
     engine->arena = engine->scratch = NULL;
     engine->part = NULL;
     engine->part_scratch = NULL;

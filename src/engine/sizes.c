@@ -90,14 +90,41 @@ size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_onl
             continue;
         if (state->shape == PER_METHOD)
             count += state_copies(layer->method, state, layer_option(layer, layer->first_group));
-        for (int g = 0; state->shape == PER_GROUP && g < engine->group_count; ++g)
+        const bool by_tensor = state->shape == PER_TENSOR || state->shape == PER_COHORT;
+        for (int g = 0; state_is_by_group(state) && g < engine->group_count; ++g)
             count += layer_covers(layer, g) ? state_copies(layer->method, state, layer_option(layer, g)) : 0;
-        for (size_t i = 0; state->shape == PER_TENSOR && i < engine->tensor_count; ++i)
+        for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i)
             count += tensor_copies(engine, layer, state, &engine->tensors[i]);
     }
     return count;
 }
 
+/* Adds the bytes of one state, and of the few lines before it: see the bound above. False: overflow. */
+static bool state_add(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
+                      size_t *bytes, size_t *kept) {
+    *bytes += state_skew(tensor, (size_t)(state - layer->method->states));
+    return state_add_bytes(engine, layer, state, tensor, bytes) &&
+           (!state_is_kept(state) || state_add_bytes(engine, layer, state, tensor, kept));
+}
+
+static optim_status too_large(const layer_t *layer, const tensor_t *tensor) {
+    return error_set(OPTIM_ERR_SIZE, "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
+                     layer->name, tensor->name);
+}
+
+optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size_t *bytes, size_t *kept) {
+    *bytes = *kept = 0;
+    for (int l = 0; l < engine->layer_count; ++l) {
+        const layer_t *layer = engine->layers[l];
+        for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
+            if (state->shape == LIKE_PARAM && layer_covers(layer, tensor->group) && !state_is_taken(state, tensor) &&
+                !state_add(engine, layer, state, tensor, bytes, kept))
+                return too_large(layer, tensor);
+    }
+    return OPTIM_OK;
+}
+
+/* What kernels need is there for frozen tensors too: they may thaw. */
 static bool needs_of_states(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
     size_t widened = 0;
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
@@ -106,11 +133,8 @@ static bool needs_of_states(const engine_t *engine, const layer_t *layer, const 
         const stored_t form = storage_form(engine, layer, state, tensor);
         widened += form == STORED_REAL ? 0 : tensor_copies(engine, layer, state, tensor);
         needs->has_codes |= form == STORED_INT8;
-        if (!state_add_bytes(engine, layer, state, tensor, &needs->arena) ||
-            (state_is_kept(state) && !state_add_bytes(engine, layer, state, tensor, &needs->kept)))
+        if (state_is_taken(state, tensor) && !state_add(engine, layer, state, tensor, &needs->arena, &needs->kept))
             return false;
-        needs->arena +=
-            state_skew(tensor, (size_t)(state - layer->method->states)); /* a few lines: see the bound above */
     }
     widened += layer->method->moment_kernel != 0 ? 1 : 0;
     needs->widened = widened > needs->widened ? widened : needs->widened;
@@ -158,6 +182,7 @@ static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
 static void tensors_measure(const engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
+        tensor->has_states = tensor->grad != NULL;
         tensor->block = storage_block(engine, tensor);
         tensor->tile = tile_elements(engine, tensor);
     }
@@ -170,9 +195,7 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
             if (!needs_of_tensor(engine, engine->layers[l], &engine->tensors[i], needs))
-                return error_set(OPTIM_ERR_SIZE,
-                                 "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
-                                 engine->layers[l]->name, engine->tensors[i].name);
+                return too_large(engine->layers[l], &engine->tensors[i]);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -4,23 +4,6 @@
 #include "base/error.h"
 #include "engine/engine.h"
 
-group_t step_group(step_t *s, int i) {
-    const engine_t *engine = s->engine;
-    const layer_t *layer = s->layer;
-    int group = layer->first_group;
-    while (i > 0) {
-        ++group;
-        i -= layer_covers(layer, group);
-    }
-    const size_t sums = engine->tensor_count + (size_t)group;
-    return (group_t){.option = layer_option(layer, group),
-                     .t = s->t,
-                     .scalar = layer->scalar + (size_t)group * layer->states,
-                     .sum = layer->sums + sums * METHOD_SUMS,
-                     .step = s,
-                     .index = group};
-}
-
 double group_lr(const group_t *group) {
     const layer_t *owner = engine_owner(group->step->engine, group->index);
     const int lr = option_find(owner->method->options, "lr", 2);
@@ -38,29 +21,71 @@ double group_step_size(const group_t *group) {
     return size;
 }
 
-/* Fills the scalars of every group of the layer. */
+/* The group with number `index` of the handle, or a cohort of it. */
+static group_t group_of(step_t *s, int index, double t, double *const *scalar) {
+    const size_t sums = s->engine->tensor_count + (size_t)index;
+    return (group_t){.option = layer_option(s->layer, index),
+                     .t = t,
+                     .scalar = scalar,
+                     .sum = s->layer->sums + sums * METHOD_SUMS,
+                     .step = s,
+                     .index = index};
+}
+
+static double *const *scalar_of(const layer_t *layer, int group) {
+    return layer->scalar + (size_t)group * layer->states;
+}
+
+size_t step_cohort_count(const step_t *s) {
+    return s->engine->cohort_count;
+}
+
+bool step_cohort(step_t *s, size_t i, group_t *cohort) {
+    const cohort_t *c = &s->engine->cohorts[i];
+    const bool is_ours = layer_covers(s->layer, c->group) && c->moves;
+    if (is_ours)
+        *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar);
+    return is_ours;
+}
+
+bool step_is_a_first(const step_t *s) {
+    for (size_t i = 0; i < s->engine->cohort_count; ++i) {
+        const cohort_t *c = &s->engine->cohorts[i];
+        if (c->steps == 0 && c->moves && layer_covers(s->layer, c->group))
+            return true;
+    }
+    return false;
+}
+
+group_t step_group(step_t *s, int i) {
+    int group = s->layer->first_group;
+    while (i > 0) {
+        ++group;
+        i -= layer_covers(s->layer, group);
+    }
+    return group_of(s, group, s->t, scalar_of(s->layer, group));
+}
+
+/* Fills the scalars of every cohort of the layer. Wrappers go by the handle's count: theirs is one state for all tensors. */
 static void prepare(step_t *s, char *scalars) {
     const layer_t *layer = s->layer;
     if (layer->method->prepare == NULL)
         return;
-    for (int g = 0; g < s->engine->group_count; ++g) {
-        if (!layer_covers(layer, g))
+    for (size_t c = 0; c < s->engine->cohort_count; ++c) {
+        const int g = s->engine->cohorts[c].group;
+        group_t group;
+        if (!layer->is_method && layer_covers(layer, g))
+            group = group_of(s, g, s->t, scalar_of(layer, g));
+        else if (!layer->is_method || !step_cohort(s, c, &group))
             continue;
-        const size_t sums = s->engine->tensor_count + (size_t)g;
-        const group_t group = {.option = layer_option(layer, g),
-                               .t = s->t,
-                               .scalar = layer->scalar + (size_t)g * layer->states,
-                               .sum = layer->sums + sums * METHOD_SUMS,
-                               .step = s,
-                               .index = g};
-        layer->method->prepare(&group, scalars + (size_t)g * METHOD_SCALARS);
+        layer->method->prepare(&group, scalars + c * METHOD_SCALARS);
     }
 }
 
 /* Room for the scalars of entry `i` of a queue; the last one of each queue serves reductions and whole tensors. */
 static char *scalars_of(engine_t *engine, const queue_t *queue, int i) {
     const size_t entry = (size_t)i + (queue == &engine->filters ? QUEUE_LENGTH + 1 : 0);
-    return engine->scalars + entry * (size_t)engine->group_count * METHOD_SCALARS;
+    return engine->scalars + entry * engine->cohort_room * METHOD_SCALARS;
 }
 
 static void enqueue(step_t *s, queue_t *queue, int kernel) {
@@ -90,6 +115,16 @@ char *step_prepare(step_t *s) {
     char *scalars = scalars_of(s->engine, &s->engine->updates, QUEUE_LENGTH);
     prepare(s, scalars);
     return scalars;
+}
+
+void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_SCALARS]) {
+    const layer_t *layer = s->layer;
+    double *scalar[METHOD_STATES], *own = tensor->numbers;
+    for (size_t k = 0; k < layer->states; ++k)
+        scalar[k] = layer->method->states[k].shape == PER_COHORT ? own++ : scalar_of(layer, tensor->group)[k];
+    const group_t group = group_of(s, tensor->group, layer->is_method ? (double)tensor->steps : s->t, scalar);
+    if (layer->method->prepare != NULL)
+        layer->method->prepare(&group, scalars);
 }
 
 static const double *reduce(step_t *s, reduction_t reduction, int kernel, int count) {

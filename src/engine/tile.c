@@ -27,7 +27,7 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
             (void)bind_state(engine, t, slot, c, room->state[widened + c]);
         widened += slot->copies;
     }
-    t->scalars = scalars == NULL ? NULL : scalars + (size_t)t->tensor->group * METHOD_SCALARS;
+    t->scalars = scalars == NULL ? NULL : scalars + t->tensor->cohort * METHOD_SCALARS;
     t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
     t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }

@@ -78,7 +78,8 @@ void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const c
         tile_t t = piece_of(&whole, offset);
         t.out = scratch->g;
         storage_open_parameters(engine, &t, scratch->p);
-        tile_bind(engine, &t, layer, scalars, scratch);
+        tile_bind(engine, &t, layer, NULL, scratch);
+        t.scalars = scalars;
         layer->typed.precision[tensor_precision(t.tensor)]->output(&t);
         storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out,
                       (char *)out + offset * dtype_size(t.tensor->dtype));

@@ -1,4 +1,4 @@
-/* Files: replaced whole or not at all; read at any place. Calls that a signal interrupts are made again. */
+/* Files: replaced whole or not at all; read at any place. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/stream.h"
+#include "io/system.h"
 
 enum { BUFFER = 1 << 16, LONGEST_WRITE = 1 << 30 };
 
@@ -23,34 +24,12 @@ typedef struct file_sink {
     char buffer[BUFFER];
 } file_sink_t;
 
-/* In sentences a longer path is cut, so that the reason after it is not. */
-enum { LONGEST_PATH = 600 };
-
-static optim_status io_error(const char *doing, const char *path) {
-    const int number = errno;
-    char reason[128];
-    return error_set(OPTIM_ERR_IO, "%s \"%.*s%s\": %s", doing, LONGEST_PATH, path,
-                     strlen(path) > LONGEST_PATH ? "..." : "", strerror_r(number, reason, sizeof reason));
-}
-
-static bool interrupted(long result) {
-    return result < 0 && errno == EINTR;
-}
-
-static int open_again(const char *path, int flags, mode_t mode) {
-    int descriptor;
-    do
-        descriptor = open(path, flags | O_CLOEXEC, mode);
-    while (interrupted(descriptor));
-    return descriptor;
-}
-
 /* ---- Writing ---- */
 
 static optim_status write_through(const file_sink_t *file, const char *bytes, size_t count) {
     while (count > 0) {
         const ssize_t wrote = write(file->descriptor, bytes, count < LONGEST_WRITE ? count : LONGEST_WRITE);
-        if (interrupted(wrote))
+        if (io_interrupted(wrote))
             continue;
         if (wrote == 0)
             errno = ENOSPC; /* no file system should, but going on would take forever */
@@ -83,116 +62,114 @@ static optim_status write_file(sink_t *sink, const void *bytes, size_t count) {
     return OPTIM_OK;
 }
 
-static bool flush_to_disk(int descriptor) {
-    int result;
-    do
-        result = fsync(descriptor);
-    while (interrupted(result));
-    return result == 0;
-}
-
 /* A file on its way to be replaced. */
 typedef struct replacement {
-    char *target;      /* what is replaced: where the caller's path leads to */
-    mode_t mode;       /* of the file that is there now; 0: there is none */
-    int folder;        /* that of the target, open to be flushed */
-    char *partial;     /* the new content, under its name for the time being */
-    int descriptor;    /* of that */
-    bool ours;         /* it is there and no other save's: to be removed on an error */
+    const file_place_t *place;
+    char *partial;    /* the new content, under its name for the time being; for sentences as place->path */
+    const char *name; /* that in the folder */
+    int descriptor;   /* of that */
+    bool ours;        /* it is there and no other save's: to be removed on an error */
 } replacement_t;
-
-/* A link is followed: the file it leads to is replaced, not the link. */
-static optim_status find_target(replacement_t *r, const char *path) {
-    struct stat about;
-    const bool there = lstat(path, &about) == 0;
-    if (!there && errno != ENOENT)
-        return io_error("cannot examine", path);
-    const bool link = there && S_ISLNK(about.st_mode);
-    r->target = link ? realpath(path, NULL) : memory_text(path, strlen(path));
-    if (r->target == NULL)
-        return link && errno != ENOMEM ? io_error("cannot follow the link", path) : error_nomem("saving");
-    if (link && stat(r->target, &about) != 0)
-        return io_error("cannot examine", r->target);
-    if (there && !S_ISREG(about.st_mode))
-        return error_set(OPTIM_ERR_IO, "\"%.*s\" is not a file", LONGEST_PATH, path);
-    r->mode = there ? about.st_mode : 0;
-    return OPTIM_OK;
-}
 
 static optim_status name_partial(replacement_t *r) {
     static const char SUFFIX[] = ".partial";
-    const size_t size = strlen(r->target) + sizeof SUFFIX;
+    const size_t size = strlen(r->place->path) + sizeof SUFFIX;
     r->partial = malloc(size);
     if (r->partial == NULL)
         return error_nomem("saving");
-    (void)snprintf(r->partial, size, "%s%s", r->target, SUFFIX);
+    (void)snprintf(r->partial, size, "%s%s", r->place->path, SUFFIX);
+    r->name = r->partial + (r->place->name - r->place->path);
     return OPTIM_OK;
 }
 
-/* Before anything is written: what cannot be flushed in the end is not begun. */
-static optim_status open_folder(replacement_t *r) {
-    char *slash = strrchr(r->target, '/');
-    if (slash == NULL)
-        r->folder = open_again(".", O_RDONLY | O_DIRECTORY, 0);
-    else {
-        char *end = slash + 1;
-        const char first = *end;
-        *end = '\0';
-        r->folder = open_again(r->target, O_RDONLY | O_DIRECTORY, 0);
-        *end = first;
-    }
-    return r->folder >= 0 ? OPTIM_OK : io_error("cannot open the folder of", r->target);
-}
-
-static optim_status lock_partial(replacement_t *r) {
-    int result;
-    do
-        result = flock(r->descriptor, LOCK_EX | LOCK_NB);
-    while (interrupted(result));
-    if (result == 0)
-        return OPTIM_OK;
-    if (errno != EWOULDBLOCK)
-        return io_error("cannot lock", r->partial);
-    r->ours = false;
+static optim_status another_save(const replacement_t *r) {
     return error_set(OPTIM_ERR_IO, "\"%.*s\" is being written by another save", LONGEST_PATH, r->partial);
 }
 
-/* Whether what is open is still what the name leads to: another save may have renamed it before it was locked. */
+/*
+ * Not every file system has locks; without one a save goes by check_partial alone. That a file which was there already may not
+ * be locked can mean that another save holds it: CIFS says so in these words.
+ */
+static optim_status lock_partial(replacement_t *r, bool made) {
+    int result;
+    do
+        result = flock(r->descriptor, LOCK_EX | LOCK_NB);
+    while (io_interrupted(result));
+    if (result != 0 && errno == EWOULDBLOCK) {
+        r->ours = false;
+        return another_save(r);
+    }
+    if (result == 0 || io_unsupported() || errno == ENOLCK || errno == EBADF || (made && io_denied()))
+        return OPTIM_OK;
+    return io_error(io_denied() ? "perhaps another save is at work: cannot lock" : "cannot lock", r->partial);
+}
+
+/* Whether the name leads to what is open: another save may have renamed or removed that. */
 static optim_status check_partial(replacement_t *r) {
     struct stat open, there = {0};
-    if (fstat(r->descriptor, &open) != 0 || (lstat(r->partial, &there) != 0 && errno != ENOENT))
+    if (fstat(r->descriptor, &open) != 0 ||
+        (fstatat(r->place->folder, r->name, &there, AT_SYMLINK_NOFOLLOW) != 0 && errno != ENOENT))
         return io_error("cannot examine", r->partial);
     r->ours = open.st_dev == there.st_dev && open.st_ino == there.st_ino;
+    if (!S_ISREG(open.st_mode))
+        return error_set(OPTIM_ERR_IO, "\"%.*s\" is not a file", LONGEST_PATH, r->partial);
     return OPTIM_OK;
 }
 
-static optim_status empty_partial(const replacement_t *r) {
-    int result;
-    do
-        result = ftruncate(r->descriptor, 0);
-    while (interrupted(result));
-    return result == 0 ? OPTIM_OK : io_error("cannot empty", r->partial);
+/* Nobody may read more than could read the old file, not even before the mode is set. */
+static int make_partial(const replacement_t *r) {
+    const mode_t mode = r->place->mode == 0 ? 0666 : (r->place->mode & 0777) | S_IWUSR;
+    return io_open(r->place->folder, r->name, O_CREAT | O_EXCL | O_WRONLY, mode);
 }
 
-/* Opens the file to write, empty and locked. One that an interrupted save left behind is used anew. */
-static optim_status open_partial(replacement_t *r) {
-    optim_status status = OPTIM_OK;
-    while (status == OPTIM_OK) {
-        r->descriptor = open_again(r->partial, O_CREAT | O_EXCL | O_WRONLY, 0666);
-        r->ours = r->descriptor >= 0;
-        if (r->descriptor < 0 && errno == EEXIST)
-            r->descriptor = open_again(r->partial, O_CREAT | O_WRONLY | O_NOFOLLOW, 0666);
-        if (r->descriptor < 0)
-            return io_error("cannot create", r->partial);
-        status = lock_partial(r);
-        if (status == OPTIM_OK)
-            status = check_partial(r);
-        if (status == OPTIM_OK && r->ours)
-            return empty_partial(r);
-        if (status == OPTIM_OK)
-            (void)close(r->descriptor);
+/* What an interrupted save left behind, perhaps with the mode of a read-only file; or what another save is writing. */
+static int open_left(const replacement_t *r) {
+    const int descriptor = io_open(r->place->folder, r->name, O_WRONLY | O_NOFOLLOW, 0);
+    return descriptor < 0 && errno == EACCES ? io_open(r->place->folder, r->name, O_RDONLY | O_NOFOLLOW, 0)
+                                             : descriptor;
+}
+
+/* It is removed rather than written anew: its owner, mode and further names are none of this save's. */
+static optim_status remove_left(replacement_t *r) {
+    if (unlinkat(r->place->folder, r->name, 0) != 0 && errno != ENOENT)
+        return io_error("cannot remove", r->partial);
+    r->ours = false;
+    return OPTIM_OK;
+}
+
+/* Makes the file to write, locked. It is `ours` then; if it is not, and there is no error, it is worth another try. */
+static optim_status try_partial(replacement_t *r) {
+    r->descriptor = make_partial(r);
+    r->ours = r->descriptor >= 0;
+    const bool made = r->ours;
+    if (!made && errno == EEXIST) {
+        r->descriptor = open_left(r);
+        if (r->descriptor < 0 && errno == ENOENT)
+            return OPTIM_OK;
     }
-    return status;
+    if (r->descriptor < 0)
+        return io_error("cannot create", r->partial);
+    optim_status status = lock_partial(r, made);
+    if (status == OPTIM_OK)
+        status = check_partial(r);
+    return status == OPTIM_OK && r->ours && !made ? remove_left(r) : status;
+}
+
+static void close_partial(replacement_t *r) {
+    if (r->descriptor >= 0)
+        (void)close(r->descriptor); /* ends the lock; what could fail has been flushed */
+    r->descriptor = -1;
+}
+
+static optim_status open_partial(replacement_t *r) {
+    enum { TRIES = 100 };
+    for (int tries = 0; tries < TRIES; ++tries) {
+        const optim_status status = try_partial(r);
+        if (status != OPTIM_OK || r->ours)
+            return status;
+        close_partial(r);
+    }
+    return another_save(r);
 }
 
 static optim_status fill_partial(const replacement_t *r, writer_t *writer, const void *context) {
@@ -210,45 +187,71 @@ static optim_status fill_partial(const replacement_t *r, writer_t *writer, const
     return status;
 }
 
+/* File systems of some machines have no owners or modes, or leave them to a server. */
 static optim_status keep_mode(const replacement_t *r) {
     int result = 0;
-    if (r->mode != 0)
+    if (r->place->mode != 0)
         do
-            result = fchmod(r->descriptor, r->mode & 07777);
-        while (interrupted(result));
-    return result == 0 ? OPTIM_OK : io_error("cannot set the mode of", r->partial);
+            result = fchmod(r->descriptor, r->place->mode & 07777);
+        while (io_interrupted(result));
+    return result == 0 || io_unsupported() || io_denied() ? OPTIM_OK : io_error("cannot set the mode of", r->partial);
+}
+
+static bool flush_to_disk(int descriptor) {
+    int result;
+    do
+        result = fsync(descriptor);
+    while (io_interrupted(result));
+    return result == 0;
+}
+
+/* A file system that cannot flush tells when a descriptor is closed, if at all, what it could not write. The other one goes
+ * on holding the lock. */
+static bool close_another(int descriptor) {
+    const int another = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return another >= 0 && (close(another) == 0 || errno == EINTR);
+}
+
+static bool flush_file(int descriptor) {
+    return flush_to_disk(descriptor) || (io_unsupported() && close_another(descriptor));
+}
+
+/* There are file systems whose folders cannot be flushed. */
+static bool flush_folder(int folder) {
+    return flush_to_disk(folder) || io_unsupported() || io_denied() || errno == EBADF;
 }
 
 /* The content is on the disk before the name leads to it, and the save is done when the name is on the disk too. */
 static optim_status put_in_place(replacement_t *r) {
-    if (!flush_to_disk(r->descriptor))
+    const file_place_t *place = r->place;
+    if (!flush_file(r->descriptor))
         return io_error("cannot flush", r->partial);
-    if (rename(r->partial, r->target) != 0)
-        return io_error("cannot rename to", r->target);
+    const optim_status status = check_partial(r);
+    if (status != OPTIM_OK)
+        return status;
+    if (!r->ours)
+        return error_set(OPTIM_ERR_IO, "\"%.*s\" was replaced by another save, or removed, while it was written",
+                         LONGEST_PATH, r->partial);
+    if (renameat(place->folder, r->name, place->folder, place->name) != 0)
+        return io_error(errno == EBUSY || errno == EXDEV ? "is something mounted there? cannot rename to"
+                                                         : "cannot rename to",
+                        place->path);
     r->ours = false;
-    if (!flush_to_disk(r->folder) && errno != EINVAL) /* there are file systems whose folders cannot be flushed */
-        return io_error("the new file is in place, but cannot flush the folder of", r->target);
+    if (!flush_folder(place->folder))
+        return io_error("the new file is in place, but cannot flush the folder of", place->path);
     return OPTIM_OK;
 }
 
-static void end_replacement(const replacement_t *r) {
+static void end_replacement(replacement_t *r) {
     if (r->ours)
-        (void)unlink(r->partial);
-    if (r->descriptor >= 0)
-        (void)close(r->descriptor); /* ends the lock; what could fail has been flushed */
-    if (r->folder >= 0)
-        (void)close(r->folder);
+        (void)unlinkat(r->place->folder, r->name, 0);
+    close_partial(r);
     free(r->partial);
-    free(r->target);
 }
 
-optim_status file_replace(const char *path, writer_t *writer, const void *context) {
-    replacement_t r = {.folder = -1, .descriptor = -1};
-    optim_status status = find_target(&r, path);
-    if (status == OPTIM_OK)
-        status = name_partial(&r);
-    if (status == OPTIM_OK)
-        status = open_folder(&r);
+optim_status file_replace(file_place_t *place, writer_t *writer, const void *context) {
+    replacement_t r = {.place = place, .descriptor = -1};
+    optim_status status = name_partial(&r);
     if (status == OPTIM_OK)
         status = open_partial(&r);
     if (status == OPTIM_OK)
@@ -258,6 +261,7 @@ optim_status file_replace(const char *path, writer_t *writer, const void *contex
     if (status == OPTIM_OK)
         status = put_in_place(&r);
     end_replacement(&r);
+    file_leave(place);
     return status;
 }
 
@@ -268,7 +272,7 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
     char *at = to;
     while (count > 0) {
         const ssize_t got = pread(file->descriptor, at, count < LONGEST_WRITE ? count : LONGEST_WRITE, (off_t)offset);
-        if (interrupted(got))
+        if (io_interrupted(got))
             continue;
         if (got < 0)
             return io_error("cannot read", file->name);
@@ -283,8 +287,7 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
 
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
-    *file =
-        (file_source_t){.descriptor = open_again(path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe is no file: no waiting */
+    *file = (file_source_t){.descriptor = io_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0)}; /* a pipe may block */
     if (file->descriptor < 0)
         return io_error("cannot open", path);
     optim_status status = OPTIM_OK;
@@ -292,6 +295,8 @@ optim_status file_open(file_source_t *file, const char *path) {
         status = io_error("cannot examine", path);
     else if (!S_ISREG(about.st_mode))
         status = error_set(OPTIM_ERR_IO, "\"%s\" is not a file", path);
+    else if ((off_t)(size_t)about.st_size != about.st_size)
+        status = error_set(OPTIM_ERR_SIZE, "\"%.*s\" is larger than what this machine can address", LONGEST_PATH, path);
     else if ((file->name = memory_text(path, strlen(path))) == NULL)
         status = error_nomem("opening a checkpoint");
     if (status != OPTIM_OK) {

@@ -1,24 +1,37 @@
 /*
- * JSON as text. Jansson's own functions do not notice every failed allocation: json_dumps leaves a key out of the text
- * where it could not grow its buffer, and its parser drops characters of strings. Besides, text of json_dumps belongs to
- * an allocator that the program may have chosen.
+ * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: whoever writes looks at `failed` once, at
+ * the end.
  */
 #ifndef IO_JSONTEXT_H
 #define IO_JSONTEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#include <jansson.h>
+/* All zero at the beginning. */
+typedef struct jsontext {
+    char *at; /* with a terminator; to be freed */
+    size_t used, room;
+    bool ascii;  /* characters beyond ASCII as \uXXXX */
+    bool after;  /* a value stands before: the next one needs a comma */
+    bool failed; /* no memory, or a string that is not UTF-8 */
+} jsontext_t;
 
-/* The compact text of `json`, to be freed; NULL: out of memory. `flags` as of json_dumps. */
-char *jsontext_make(const json_t *json, size_t flags);
+/* Values: the member `key` of an object; of an array, and the outermost one, `key` is NULL. */
 
-/* What `length` characters of text say. NULL: *no_memory, or else it is not JSON; nor is an object with the same key
- * twice, a text with a zero in it, or one that is nested deeper than a checkpoint ever is. */
-json_t *jsontext_read(const char *text, size_t length, bool *no_memory);
+/* `{` or `[`, and its counterpart. */
+void jsontext_open(jsontext_t *text, const char *key, char bracket);
+void jsontext_close(jsontext_t *text, char bracket);
 
-/* Whether the text is UTF-8, as names must be to stand in JSON. */
-bool jsontext_can_hold(const char *text);
+void jsontext_string(jsontext_t *text, const char *key, const char *string);
+void jsontext_integer(jsontext_t *text, const char *key, int64_t value);
+void jsontext_integers(jsontext_t *text, const char *key, const int64_t *value, size_t count);
+
+/* `true`, `false` or `null`. */
+void jsontext_word(jsontext_t *text, const char *key, const char *word);
+
+/* Whether the string is UTF-8, as names must be to stand in JSON. */
+bool jsontext_can_hold(const char *string);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/complaints.h"
 #include "io/pieces.h"
@@ -19,6 +20,7 @@ typedef struct load {
     record_t record;
     double **options; /* as they were, by layer and group */
     bool made_plan;
+    bool *took_states; /* by parameter, where the plan was there before */
     pieces_t pieces;
     char *arrays; /* what was read, where the states' own memory must not be touched yet */
     assignment_t *numbers;
@@ -69,6 +71,11 @@ static void load_end(load_t *load, bool failed) {
     free_options(load, failed);
     if (failed && load->made_plan)
         plan_free(&load->opt->engine);
+    else
+        for (size_t i = 0; failed && load->took_states != NULL && i < load->opt->engine.tensor_count; ++i)
+            if (load->took_states[i])
+                plan_drop_states(&load->opt->engine, &load->opt->engine.tensors[i]);
+    free(load->took_states);
     for (size_t i = 0; failed && i < load->schedule_count; ++i)
         schedule_destroy(load->schedules[i].run);
     free(load->schedules);
@@ -81,8 +88,13 @@ static void load_end(load_t *load, bool failed) {
 
 /* ---- Arrays ---- */
 
-static bool same_shape(const json_t *a, const json_t *b) {
-    return json_equal(a, b) != 0;
+/* Of integers, as whoever read the entry has seen. */
+static bool has_shape(const piece_t *piece, const jsontree_t *there) {
+    const shape_t here = piece_shape(piece);
+    bool same = jsontree_items(there) == here.count;
+    for (size_t i = 0; same && i < here.count; ++i)
+        same = jsontree_integer(jsontree_at(there, i)) == here.dims[i];
+    return same;
 }
 
 static optim_status match_pieces(load_t *load) {
@@ -94,7 +106,7 @@ static optim_status match_pieces(load_t *load) {
             complain(&complaints, "array \"%s\" is missing in it", piece->name);
         else if (strcmp(entry->dtype, piece->dtype) != 0)
             complain(&complaints, "array \"%s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
-        else if (!same_shape(entry->shape, piece->shape) || entry->bytes != piece_bytes(piece))
+        else if (!has_shape(piece, entry->shape) || entry->bytes != piece_bytes(piece))
             complain(&complaints, "array \"%s\" has another shape there", piece->name);
         if (entry != NULL)
             entry->taken = true;
@@ -130,6 +142,7 @@ static optim_status read_piece(load_t *load, const piece_t *piece, char *to, siz
         if (status != OPTIM_OK)
             return status;
         (void)XXH3_64bits_update(&state, copy, piece->bytes);
+        byteorder_from_file(copy, piece->bytes, safetensors_item(piece->dtype));
     }
     checksum_text(XXH3_64bits_digest(&state), found);
     if (wanted != NULL && strcmp(wanted, found) == 0)
@@ -184,6 +197,24 @@ static optim_status take_plan(load_t *load) {
     return status;
 }
 
+/* And that of the states of parameters that are frozen here, and never had a gradient. */
+static optim_status take_states(load_t *load) {
+    engine_t *engine = &load->opt->engine;
+    load->took_states = calloc(engine->tensor_count + 1, sizeof *load->took_states);
+    if (load->took_states == NULL)
+        return error_nomem("loading a checkpoint");
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        if (tensor->has_states || load->record.stateless[i])
+            continue;
+        const optim_status status = plan_take_states(engine, tensor);
+        if (status != OPTIM_OK)
+            return status;
+        load->took_states[i] = true;
+    }
+    return OPTIM_OK;
+}
+
 static optim_status stage(load_t *load) {
     optim_status status = safetensors_read(&load->file, load->source);
     if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_whole)
@@ -202,9 +233,11 @@ static optim_status stage(load_t *load) {
         status = take_plan(load);
     const bool planned = record_is_planned(&load->record);
     if (status == OPTIM_OK && planned)
+        status = take_states(load);
+    if (status == OPTIM_OK && planned)
         status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
     if (status == OPTIM_OK && planned)
-        status = pieces_make(&load->pieces, load->opt);
+        status = pieces_make(&load->pieces, load->opt, load->record.stateless);
     if (status == OPTIM_OK)
         status = match_pieces(load);
     return status == OPTIM_OK && planned ? read_pieces(load) : status;
@@ -215,6 +248,9 @@ static void commit(load_t *load) {
     optim_t *opt = load->opt;
     if (opt->engine.planned && !record_is_planned(&load->record))
         plan_free(&opt->engine); /* the next step begins anew, with the parameters as they stand then */
+    for (size_t i = 0; opt->engine.planned && i < opt->engine.tensor_count; ++i)
+        if (load->record.stateless[i] && opt->engine.tensors[i].has_states)
+            plan_drop_states(&opt->engine, &opt->engine.tensors[i]); /* its states begin when it takes its first step */
     for (size_t i = 0; i < load->number_count; ++i)
         *load->numbers[i].at = load->numbers[i].value;
     place_arrays(load);

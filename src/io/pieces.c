@@ -17,31 +17,22 @@ static char *joined(const char *parameter, const char *method, const char *state
     return name;
 }
 
-static bool append(json_t *shape, size_t dim) {
-    return json_array_append_new(shape, json_integer((json_int_t)dim)) == 0;
+shape_t piece_shape(const piece_t *piece) {
+    shape_t shape = {.count = 0};
+    if (piece->copies != 1)
+        shape.dims[shape.count++] = (int64_t)piece->copies;
+    if (piece->like == NULL)
+        shape.dims[shape.count++] = (int64_t)piece->elements;
+    for (int i = 0; piece->like != NULL && i < piece->like->ndim; ++i)
+        shape.dims[shape.count++] = piece->like->dims[i];
+    return shape;
 }
 
-/* The parameter's dimensions, or `elements`; before them the number of copies where there are several. */
-static json_t *shape_of(const tensor_t *tensor, bool like_param, size_t copies, size_t elements) {
-    json_t *shape = json_array();
-    bool made = shape != NULL && (copies == 1 || append(shape, copies));
-    for (int i = 0; made && like_param && i < tensor->ndim; ++i)
-        made = append(shape, (size_t)tensor->dims[i]);
-    if (made && !like_param)
-        made = append(shape, elements);
-    if (made)
-        return shape;
-    json_decref(shape);
-    return NULL;
-}
-
-/* Takes over `name` and the shape. */
+/* Takes over the name. */
 static optim_status add(pieces_t *pieces, piece_t piece) {
     void *grown = pieces->piece;
-    if (piece.name == NULL || piece.shape == NULL ||
-        !memory_grow(&grown, &pieces->capacity, pieces->count + 1, sizeof piece)) {
+    if (piece.name == NULL || !memory_grow(&grown, &pieces->capacity, pieces->count + 1, sizeof piece)) {
         free(piece.name);
-        json_decref(piece.shape);
         return error_nomem("listing the states");
     }
     pieces->piece = grown;
@@ -70,9 +61,8 @@ static optim_status add_scales(pieces_t *pieces, const tensor_t *tensor, const l
     const size_t real = tensor_real(tensor);
     const size_t blocks = tensor->count / tensor->block + (tensor->count % tensor->block != 0);
     char *at = slot->at == NULL ? NULL : (char *)slot->at + size_aligned(tensor->count);
-    return add(pieces,
-               (piece_t){joined(tensor->name, layer->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
-                         shape_of(tensor, false, slot->copies, blocks), at, slot->copies, blocks * real, slot->bytes});
+    return add(pieces, (piece_t){joined(tensor->name, layer->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
+                                 NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
 }
 
 static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const layer_t *layer, size_t k) {
@@ -80,25 +70,26 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const la
     const slot_t *slot = &layer->slot[tensor->id * layer->states + k];
     char *name = joined(tensor->name, layer->name, state->name, "");
     if (state->shape == PER_TENSOR)
-        return add(pieces, (piece_t){name, "F64", shape_of(tensor, false, 1, slot->copies), slot->at, 1,
-                                     slot->copies * sizeof(double), 0, layer, state, tensor->group});
+        return add(pieces, (piece_t){name, "F64", NULL, slot->copies, slot->at, 1, slot->copies * sizeof(double), 0,
+                                     layer, state, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const size_t elements = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
-    optim_status status =
-        add(pieces, (piece_t){name, dtype, shape_of(tensor, slot->by_element, slot->copies, elements), slot->at,
-                              slot->copies, elements * safetensors_item(dtype), slot->bytes});
+    optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
+                                                slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && slot->form == STORED_INT8)
         status = add_scales(pieces, tensor, layer, state, slot);
     return status;
 }
 
-static optim_status add_layer(pieces_t *pieces, const optim_t *opt, const layer_t *layer) {
+static optim_status add_layer(pieces_t *pieces, const optim_t *opt, const layer_t *layer, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const state_t *state = &layer->method->states[k];
-            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR;
-            if (!by_tensor || !state_is_kept(state) || layer->slot[i * layer->states + k].copies == 0)
+            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR,
+                       left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (!by_tensor || !state_is_kept(state) || layer->slot[i * layer->states + k].copies == 0 ||
+                (left_out && !state->of_frozen))
                 continue;
             const optim_status status = add_state(pieces, tensor, layer, k);
             if (status != OPTIM_OK)
@@ -113,11 +104,11 @@ static int by_width(const void *a, const void *b) {
     return l != r ? (l < r) - (l > r) : strcmp(left->name, right->name);
 }
 
-optim_status pieces_make(pieces_t *pieces, const optim_t *opt) {
+optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
     *pieces = (pieces_t){0};
     optim_status status = OPTIM_OK;
     for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        status = add_layer(pieces, opt, opt->engine.layers[l]);
+        status = add_layer(pieces, opt, opt->engine.layers[l], stateless);
     if (status != OPTIM_OK)
         pieces_free(pieces);
     else if (pieces->count > 0)
@@ -126,10 +117,8 @@ optim_status pieces_make(pieces_t *pieces, const optim_t *opt) {
 }
 
 void pieces_free(pieces_t *pieces) {
-    for (size_t i = 0; i < pieces->count; ++i) {
+    for (size_t i = 0; i < pieces->count; ++i)
         free(pieces->piece[i].name);
-        json_decref(pieces->piece[i].shape);
-    }
     free(pieces->piece);
     *pieces = (pieces_t){0};
 }

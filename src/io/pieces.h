@@ -2,8 +2,7 @@
 #ifndef IO_PIECES_H
 #define IO_PIECES_H
 
-#include <jansson.h>
-
+#include "io/safetensors.h"
 #include "io/stream.h"
 #include "optimizer/optimizer.h"
 
@@ -11,10 +10,11 @@
 typedef struct piece {
     char *name; /* PARAMETER/METHOD.STATE */
     const char *dtype;
-    json_t *shape;
+    const tensor_t *like; /* whose dimensions it has; NULL: it has one, `elements` */
+    size_t elements;      /* of a copy */
     char *at;
-    size_t copies, bytes, stride;
-    const layer_t *layer; /* of numbers, NULL otherwise: what they may be is for the state's row to say */
+    size_t copies, bytes, stride; /* several copies are one more dimension, the first */
+    const layer_t *layer;         /* of numbers, NULL otherwise: what they may be is for the state's row to say */
     const state_t *state;
     int group;
 } piece_t;
@@ -24,13 +24,16 @@ typedef struct pieces {
     piece_t *piece; /* widest elements first, so that all are aligned in the file */
 } pieces_t;
 
-/* Of a planned handle; of another there are none. Errors: NOMEM, VALUE (a name that is not UTF-8). */
-optim_status pieces_make(pieces_t *pieces, const optim_t *opt);
+/* Of a planned handle; of another there are none. `stateless`, if not NULL, tells by parameter of which those are left out
+ * that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not UTF-8). */
+optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless);
 void pieces_free(pieces_t *pieces);
 
 /* Bytes of all copies of a piece. */
 static inline size_t piece_bytes(const piece_t *piece) {
     return piece->copies * piece->bytes;
 }
+
+shape_t piece_shape(const piece_t *piece);
 
 #endif

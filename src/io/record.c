@@ -1,19 +1,19 @@
 /* A record against a handle: what must be there, and which part is for which. */
 #include "io/record.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "io/complaints.h"
-#include "io/jsontext.h"
 #include "io/safetensors.h"
 
 enum { DIMS_TEXT = 200 };
 
-const char *record_text(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
+const char *record_text(const jsontree_t *object, const char *key) {
+    const char *text = jsontree_text(jsontree_get(object, key));
     return text == NULL ? "" : text;
 }
 
@@ -24,55 +24,77 @@ static optim_status malformed(const record_t *record, const char *what) {
 /* ---- What must be there, whatever the handle ---- */
 
 /* Far from where counting on would overflow. */
-static bool is_count(const json_t *json) {
-    return json_is_integer(json) && json_integer_value(json) >= 0 && json_integer_value(json) <= (json_int_t)1 << 62;
+static bool is_count(const jsontree_t *json) {
+    return jsontree_is(json, JSONTREE_INTEGER) && jsontree_integer(json) >= 0 &&
+           jsontree_integer(json) <= (int64_t)1 << 62;
+}
+
+static bool is_switch(const jsontree_t *json) {
+    return jsontree_is(json, JSONTREE_TRUE) || jsontree_is(json, JSONTREE_FALSE);
 }
 
 static optim_status check_form(const record_t *record) {
-    const json_t *json = record->json;
-    const json_int_t format = json_integer_value(json_object_get(json, "format"));
-    if (!json_is_object(json) || format < 1)
+    const jsontree_t *json = record->json;
+    const int64_t format = jsontree_integer(jsontree_get(json, "format"));
+    if (!jsontree_is(json, JSONTREE_OBJECT) || format < 1)
         return malformed(record, "its record is malformed");
     if (format > RECORD_FORMAT)
         return error_set(OPTIM_ERR_FORMAT,
                          "%s has format %lld, which this version (%s) does not know: load it with a newer one",
                          record->source, (long long)format, optim_version());
-    const bool whole =
-        is_count(json_object_get(json, "steps")) && is_count(json_object_get(json, "skipped")) &&
-        is_count(json_object_get(json, "draws")) && json_is_boolean(json_object_get(json, "planned")) &&
-        json_is_object(json_object_get(json, "parameters")) && json_is_array(json_object_get(json, "groups")) &&
-        json_is_array(json_object_get(json, "wrappers")) && json_is_array(json_object_get(json, "layers")) &&
-        json_is_array(json_object_get(json, "schedules")) && json_is_object(json_object_get(json, "sums"));
+    const bool whole = is_count(jsontree_get(json, "steps")) && is_count(jsontree_get(json, "skipped")) &&
+                       is_count(jsontree_get(json, "draws")) && is_switch(jsontree_get(json, "planned")) &&
+                       jsontree_is(jsontree_get(json, "parameters"), JSONTREE_OBJECT) &&
+                       jsontree_is(jsontree_get(json, "groups"), JSONTREE_ARRAY) &&
+                       jsontree_is(jsontree_get(json, "wrappers"), JSONTREE_ARRAY) &&
+                       jsontree_is(jsontree_get(json, "layers"), JSONTREE_ARRAY) &&
+                       jsontree_is(jsontree_get(json, "schedules"), JSONTREE_ARRAY) &&
+                       jsontree_is(jsontree_get(json, "sums"), JSONTREE_OBJECT);
     return whole ? OPTIM_OK : malformed(record, "its record lacks a part");
 }
 
 /* ---- Parameters and groups ---- */
 
-static bool same_shape(const tensor_t *tensor, const json_t *shape) {
-    if (json_array_size(shape) != (size_t)tensor->ndim)
+static bool same_shape(const tensor_t *tensor, const jsontree_t *shape) {
+    if (jsontree_items(shape) != (size_t)tensor->ndim)
         return false;
     for (int i = 0; i < tensor->ndim; ++i)
-        if (json_integer_value(json_array_get(shape, (size_t)i)) != tensor->dims[i])
+        if (jsontree_integer(jsontree_at(shape, (size_t)i)) != tensor->dims[i])
             return false;
     return true;
 }
 
 /* "[2,3]" */
-static void dims_text(const tensor_t *tensor, char text[DIMS_TEXT]) {
+static void dims_text(const int64_t *dims, size_t count, char text[DIMS_TEXT]) {
     size_t used = (size_t)snprintf(text, DIMS_TEXT, "[");
-    for (int i = 0; i < tensor->ndim && used < DIMS_TEXT; ++i)
-        used +=
-            (size_t)snprintf(text + used, DIMS_TEXT - used, "%s%lld", i == 0 ? "" : ",", (long long)tensor->dims[i]);
+    for (size_t i = 0; i < count && used < DIMS_TEXT; ++i)
+        used += (size_t)snprintf(text + used, DIMS_TEXT - used, "%s%" PRId64, i == 0 ? "" : ",", dims[i]);
     if (used < DIMS_TEXT)
         (void)snprintf(text + used, DIMS_TEXT - used, "]");
 }
 
-static void complain_of_shape(complaints_t *complaints, const tensor_t *tensor, const json_t *shape) {
-    char here[DIMS_TEXT], *there = jsontext_make(shape, 0);
-    dims_text(tensor, here);
-    complain(complaints, "parameter \"%s\" has shape %.200s there and %s here", tensor->name,
-             there == NULL ? "[]" : there, here);
-    free(there);
+static void complain_of_shape(complaints_t *complaints, const tensor_t *tensor, const jsontree_t *shape) {
+    char here[DIMS_TEXT], there[DIMS_TEXT];
+    int64_t dims[TENSOR_DIMS] = {0};
+    const size_t items = jsontree_items(shape), count = items < TENSOR_DIMS ? items : TENSOR_DIMS;
+    for (size_t i = 0; i < count; ++i)
+        dims[i] = jsontree_integer(jsontree_at(shape, i));
+    dims_text(dims, count, there);
+    dims_text(tensor->dims, (size_t)tensor->ndim, here);
+    complain(complaints, "parameter \"%s\" has shape %s there and %s here", tensor->name, there, here);
+}
+
+/* The parameter's own count of steps, and whether it has states. */
+static optim_status read_own_clock(record_t *record, const optim_t *opt, size_t i) {
+    const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), opt->engine.tensors[i].name),
+                     *steps = jsontree_get(there, "steps"), *states = jsontree_get(there, "states");
+    record->stateless[i] = jsontree_is(states, JSONTREE_FALSE);
+    record->steps[i] = record->stateless[i] ? 0
+                       : steps == NULL      ? jsontree_integer(jsontree_get(record->json, "steps"))
+                                            : jsontree_integer(steps);
+    if ((steps != NULL && !is_count(steps)) || (states != NULL && !is_switch(states)))
+        return malformed(record, "a parameter's steps are none");
+    return OPTIM_OK;
 }
 
 /* States are of the precision of their parameters: f64, or else f32. */
@@ -82,12 +104,12 @@ static bool same_precision(const tensor_t *tensor, const char *there) {
 
 /* Finds the record's group of every group of the handle. */
 static void match_parameters(record_t *record, const optim_t *opt, complaints_t *complaints) {
-    const json_t *parameters = json_object_get(record->json, "parameters");
+    const jsontree_t *parameters = jsontree_get(record->json, "parameters");
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const json_t *there = json_object_get(parameters, tensor->name);
-        const json_int_t group = json_integer_value(json_object_get(there, "group"));
-        const bool exists = group >= 0 && (uint64_t)group < json_array_size(json_object_get(record->json, "groups"));
+        const jsontree_t *there = jsontree_get(parameters, tensor->name);
+        const int64_t group = jsontree_integer(jsontree_get(there, "group"));
+        const bool exists = group >= 0 && (uint64_t)group < jsontree_items(jsontree_get(record->json, "groups"));
         int *from = &record->from[tensor->group];
         if (there == NULL)
             complain(complaints, "parameter \"%s\" is missing in it", tensor->name);
@@ -99,8 +121,8 @@ static void match_parameters(record_t *record, const optim_t *opt, complaints_t 
                      tensor->name, (long long)group, tensor->group, *from);
         else
             *from = (int)group;
-        if (there != NULL && !same_shape(tensor, json_object_get(there, "shape")))
-            complain_of_shape(complaints, tensor, json_object_get(there, "shape"));
+        if (there != NULL && !same_shape(tensor, jsontree_get(there, "shape")))
+            complain_of_shape(complaints, tensor, jsontree_get(there, "shape"));
         if (!same_precision(tensor, record_text(there, "dtype")))
             complain(complaints, "parameter \"%s\" is %.8s there and %s here", tensor->name,
                      record_text(there, "dtype"), safetensors_dtype(tensor->dtype));
@@ -108,9 +130,9 @@ static void match_parameters(record_t *record, const optim_t *opt, complaints_t 
 }
 
 static void find_unknown(const record_t *record, const optim_t *opt, complaints_t *complaints) {
-    const char *name;
-    json_t *value;
-    json_object_foreach(json_object_get(record->json, "parameters"), name, value) {
+    const jsontree_t *parameters = jsontree_get(record->json, "parameters");
+    for (size_t i = 0; i < jsontree_members(parameters); ++i) {
+        const char *name = parameters->is.items[i].key;
         if (!names_has(&opt->names, name))
             complain(complaints, "its parameter \"%s\" is unknown here", name);
     }
@@ -118,15 +140,14 @@ static void find_unknown(const record_t *record, const optim_t *opt, complaints_
 
 /* A group is the same if it has as many parameters as there: all of them are from there. An empty one goes by number. */
 static optim_status match_groups(record_t *record, const optim_t *opt, complaints_t *complaints) {
-    const json_t *groups = json_object_get(record->json, "groups");
-    const size_t there = json_array_size(groups), here = (size_t)opt->engine.group_count;
+    const jsontree_t *groups = jsontree_get(record->json, "groups");
+    const size_t there = jsontree_items(groups), here = (size_t)opt->engine.group_count;
     size_t *count = calloc(there + here + 1, sizeof *count);
-    const char *name;
-    json_t *value;
     if (count == NULL)
         return error_nomem("loading a checkpoint");
-    json_object_foreach(json_object_get(record->json, "parameters"), name, value) {
-        const json_int_t group = json_integer_value(json_object_get(value, "group"));
+    const jsontree_t *parameters = jsontree_get(record->json, "parameters");
+    for (size_t i = 0; i < jsontree_members(parameters); ++i) {
+        const int64_t group = jsontree_integer(jsontree_get(&parameters->is.items[i], "group"));
         if (group >= 0 && (size_t)group < there)
             ++count[group];
     }
@@ -139,7 +160,7 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
         if (from < 0)
             continue;
         const char *wanted = engine_owner(&opt->engine, (int)g)->name;
-        const char *found = (size_t)from < there ? json_string_value(json_array_get(groups, (size_t)from)) : NULL;
+        const char *found = (size_t)from < there ? jsontree_text(jsontree_at(groups, (size_t)from)) : NULL;
         if (found == NULL || strcmp(found, wanted) != 0)
             complain(complaints, "group %zu runs \"%s\" here and \"%.40s\" there", g, wanted,
                      found == NULL ? "" : found);
@@ -153,29 +174,27 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
 /* ---- Layers ---- */
 
 static void check_wrappers(const record_t *record, const optim_t *opt, complaints_t *complaints) {
-    const json_t *wrappers = json_object_get(record->json, "wrappers");
+    const jsontree_t *wrappers = jsontree_get(record->json, "wrappers");
     size_t next = 0;
     for (int l = 0; l < opt->engine.layer_count; ++l) {
         if (!layer_is_wrapper(opt, l))
             continue;
-        const char *there = json_string_value(json_array_get(wrappers, next++));
+        const char *there = jsontree_text(jsontree_at(wrappers, next++));
         if (there == NULL || strcmp(there, opt->engine.layers[l]->name) != 0)
             complain(complaints, "wrapper %zu is \"%s\" here and \"%.40s\" there", next, opt->engine.layers[l]->name,
                      there == NULL ? "none" : there);
     }
-    for (; next < json_array_size(wrappers); ++next)
+    for (; next < jsontree_items(wrappers); ++next)
         complain(complaints, "its wrapper \"%.40s\" is missing here",
-                 json_string_value(json_array_get(wrappers, next)) == NULL
-                     ? ""
-                     : json_string_value(json_array_get(wrappers, next)));
+                 jsontree_text(jsontree_at(wrappers, next)) == NULL ? "" : jsontree_text(jsontree_at(wrappers, next)));
 }
 
 /* Number `ordinal` of the record's layers with that name. */
-static const json_t *find_layer(const record_t *record, const char *name, int ordinal) {
-    const json_t *layers = json_object_get(record->json, "layers");
-    for (size_t i = 0; i < json_array_size(layers); ++i)
-        if (strcmp(record_text(json_array_get(layers, i), "name"), name) == 0 && ordinal-- == 0)
-            return json_array_get(layers, i);
+static const jsontree_t *find_layer(const record_t *record, const char *name, int ordinal) {
+    const jsontree_t *layers = jsontree_get(record->json, "layers");
+    for (size_t i = 0; i < jsontree_items(layers); ++i)
+        if (strcmp(record_text(jsontree_at(layers, i), "name"), name) == 0 && ordinal-- == 0)
+            return jsontree_at(layers, i);
     return NULL;
 }
 
@@ -199,15 +218,20 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
     bool no_memory;
-    record->json = jsontext_read(text, strlen(text), &no_memory);
+    record->json = jsontree_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
     record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);
+    record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
+    record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
     optim_status status = OPTIM_OK;
-    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL)
+    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL || record->steps == NULL ||
+        record->stateless == NULL)
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = check_form(record);
+    for (size_t i = 0; status == OPTIM_OK && i < opt->engine.tensor_count; ++i)
+        status = read_own_clock(record, opt, i);
     if (status == OPTIM_OK) {
         for (size_t g = 0; g < groups; ++g)
             record->from[g] = -1;
@@ -226,17 +250,19 @@ optim_status record_read(record_t *record, const char *text, const char *source,
 }
 
 void record_free(record_t *record) {
-    json_decref(record->json);
+    jsontree_free(record->json);
     free(record->from);
     free(record->exact);
     free(record->layer);
+    free(record->steps);
+    free(record->stateless);
     *record = (record_t){0};
 }
 
 bool record_is_planned(const record_t *record) {
-    return json_is_true(json_object_get(record->json, "planned"));
+    return jsontree_is(jsontree_get(record->json, "planned"), JSONTREE_TRUE);
 }
 
 const char *record_sum(const record_t *record, const char *name) {
-    return json_string_value(json_object_get(json_object_get(record->json, "sums"), name));
+    return jsontree_text(jsontree_get(jsontree_get(record->json, "sums"), name));
 }

@@ -9,28 +9,34 @@
  *                  "groups": {"0": {"options": {"lr": "0.001", ...}, "numbers": {}}}}, ...],
  *      "schedules": [{"layer": 0, "group": 0, "option": "lr", "name": "wsd", "options": "steps=100", "state": []}],
  *      "sums": {"w/adamw.m": "0123456789abcdef", ...}}
+ *
+ * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers", those of
+ * its cohort that are not its group's; or "states": false, if it never had a gradient.
  */
 #ifndef IO_RECORD_H
 #define IO_RECORD_H
 
-#include <jansson.h>
-
+#include "io/jsontext.h"
+#include "io/jsontree.h"
 #include "optimizer/optimizer.h"
 
-enum { RECORD_FORMAT = 1 };
+enum { RECORD_FORMAT = 2 }; /* the newest that is known */
 
-/* A new reference, without "sums"; NULL with an error. Errors: NOMEM, VALUE (a name that is not UTF-8). */
-optim_status record_make(json_t **record, const optim_t *opt);
+/* Writes a record up to its last member, "sums", which is the caller's to add. Errors: VALUE (a name that is not UTF-8); that
+ * there was no memory is for the text to say. */
+optim_status record_make(jsontext_t *record, const optim_t *opt);
 
 /* ---- Loading ---- */
 
 /* Which part of a record is for which part of a handle. */
 typedef struct record {
-    json_t *json;
-    const char *source;   /* for errors */
-    int *from;            /* by group of the handle: the record's group that has its parameters, or -1 */
-    bool *exact;          /* and whether it has no others: then its options and schedules are taken too */
-    const json_t **layer; /* by layer of the handle */
+    jsontree_t *json;
+    const char *source;       /* for errors */
+    int *from;                /* by group of the handle: the record's group that has its parameters, or -1 */
+    bool *exact;              /* and whether it has no others: then its options and schedules are taken too */
+    const jsontree_t **layer; /* by layer of the handle */
+    int64_t *steps;           /* by parameter: its own count ... */
+    bool *stateless;          /* ... and whether it had no states when the handle had */
 } record_t;
 
 /* Reads the text and finds the parts. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
@@ -38,7 +44,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
 void record_free(record_t *record);
 
 /* The text under `key`, "" if there is none. */
-const char *record_text(const json_t *object, const char *key);
+const char *record_text(const jsontree_t *object, const char *key);
 
 /* Whether the handle had taken its states' memory when it was saved. */
 bool record_is_planned(const record_t *record);
@@ -62,7 +68,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 /* Makes the schedules of the groups whose options are taken; on an error those made so far are in the list. Errors: CHECKPOINT, those of optim_set_schedule. */
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count);
 
-/* Counters, and what layers hold from step to step. Cannot fail: record_read has looked at them. */
+/* Counters, those of the parameters too, and what layers hold from step to step. Cannot fail: record_read has looked at them. */
 void record_apply_counters(const record_t *record, optim_t *opt);
 
 #endif

@@ -10,8 +10,8 @@
 #include "io/complaints.h"
 #include "io/record.h"
 
-static bool read_number(const json_t *json, double *value) {
-    const char *text = json_string_value(json);
+static bool read_number(const jsontree_t *json, double *value) {
+    const char *text = jsontree_text(json);
     if (text == NULL)
         return false;
     if (strcmp(text, "nan") == 0 || strcmp(text, "-nan") == 0) {
@@ -24,27 +24,25 @@ static bool read_number(const json_t *json, double *value) {
 /* ---- Options ---- */
 
 /* What layer `l` of the record says of its group `from`, or NULL. */
-static const json_t *group_at(const record_t *record, int l, int from) {
+static const jsontree_t *group_at(const record_t *record, int l, int from) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", from);
-    return from < 0 ? NULL : json_object_get(json_object_get(record->layer[l], "groups"), key);
+    return from < 0 ? NULL : jsontree_get(jsontree_get(record->layer[l], "groups"), key);
 }
 
 /* Where the options of this group of the layer come from, or NULL: what the whole handle shares has group 0. */
-static const json_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
+static const jsontree_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
     const layer_t *layer = opt->engine.layers[l];
     if (layer->values[group].base == NULL || (layer->per_group && !record->exact[group]))
         return NULL;
-    return json_object_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
+    return jsontree_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
 }
 
 static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
-                                const json_t *options) {
+                                const jsontree_t *options) {
     const option_t *table = layer->method->options;
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)options, key, value) {
-        const char *text = json_string_value(value);
+    for (size_t member = 0; member < jsontree_members(options); ++member) {
+        const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
         const int i = option_find(table, key, strlen(key));
         if (i < 0 || text == NULL)
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
@@ -68,7 +66,7 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
     for (int l = 0; l < opt->engine.layer_count; ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
-            const json_t *options = options_for(record, opt, l, g);
+            const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
             layer_t *layer = opt->engine.layers[l];
@@ -83,25 +81,57 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 
 /* ---- Numbers ---- */
 
-/* One state's numbers out of `object`. */
-static void read_state(const layer_t *layer, size_t k, int group, const json_t *object, assignment_t *list,
-                       size_t *count, complaints_t *complaints) {
+/* One state's numbers, for `at`, out of `object`. */
+static void read_state(const layer_t *layer, size_t k, int group, const jsontree_t *object, double *at,
+                       assignment_t *list, size_t *count, complaints_t *complaints) {
     const state_t *state = &layer->method->states[k];
-    const json_t *values = json_object_get(object, state->name);
+    const jsontree_t *values = jsontree_get(object, state->name);
     const size_t copies = state_copies(layer->method, state, layer_option(layer, group));
-    double *at = layer->scalar[(size_t)group * layer->states + k];
-    if (json_array_size(values) != copies) {
+    if (jsontree_items(values) != copies) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", layer->name, state->name,
-                 json_array_size(values), copies);
+                 jsontree_items(values), copies);
         return;
     }
     for (size_t i = 0; i < copies; ++i) {
         assignment_t *assignment = &list[(*count)++];
         assignment->at = at + i;
-        if (!read_number(json_array_get(values, i), &assignment->value))
+        if (!read_number(jsontree_at(values, i), &assignment->value))
             complain(complaints, "\"%s.%s\" is not a number there", layer->name, state->name);
         else if (!state_admits(layer->method, state, layer_option(layer, group), assignment->value))
             complain(complaints, "\"%s.%s\" cannot be %g", layer->name, state->name, assignment->value);
+    }
+}
+
+static double *number_of(const layer_t *layer, int group, size_t k) {
+    return layer->scalar[(size_t)group * layer->states + k];
+}
+
+/* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for all. */
+static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *state) {
+    const jsontree_t *of_group = jsontree_get(group_at(record, l, from), "numbers");
+    return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->layer[l], "numbers");
+}
+
+/* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
+static void read_own_numbers(const record_t *record, const optim_t *opt, int l, const tensor_t *tensor,
+                             assignment_t *list, size_t *count, complaints_t *complaints) {
+    const layer_t *layer = opt->engine.layers[l];
+    const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
+                     *own = jsontree_get(there, "numbers");
+    double *at = tensor->numbers;
+    for (size_t k = 0; k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        if (state->shape != PER_COHORT)
+            continue;
+        if (record->stateless[tensor->id])
+            list[(*count)++] = (assignment_t){at, state_initial(layer, state, tensor->group)};
+        else
+            read_state(layer, k, tensor->group,
+                       jsontree_get(own, state->name) != NULL
+                           ? own
+                           : numbers_of_group(record, l, record->from[tensor->group], state->name),
+                       at, list, count, complaints);
+        ++at;
     }
 }
 
@@ -113,14 +143,17 @@ static void read_layer(const record_t *record, const optim_t *opt, int l, assign
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(layer, k, layer->first_group, json_object_get(record->layer[l], "numbers"), list, count,
-                       complaints);
-        for (int g = 0; state->shape == PER_GROUP && g < opt->engine.group_count; ++g) {
+            read_state(layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"),
+                       number_of(layer, layer->first_group, k), list, count, complaints);
+        for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
             if (record->from[g] >= 0 && layer_covers(layer, g))
-                read_state(layer, k, g, json_object_get(group_at(record, l, record->from[g]), "numbers"), list, count,
-                           complaints);
+                read_state(layer, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                           number_of(layer, g, k), list, count, complaints);
         }
     }
+    for (size_t i = 0; layer->cohort_numbers > 0 && i < opt->engine.tensor_count; ++i)
+        if (layer_covers(layer, opt->engine.tensors[i].group))
+            read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
 }
 
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
@@ -140,8 +173,8 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 /* ---- Schedules ---- */
 
 /* The layer of the handle that the record's layer number `index` is. */
-static int layer_at(const record_t *record, const optim_t *opt, json_int_t index) {
-    const json_t *wanted = index < 0 ? NULL : json_array_get(json_object_get(record->json, "layers"), (size_t)index);
+static int layer_at(const record_t *record, const optim_t *opt, int64_t index) {
+    const jsontree_t *wanted = index < 0 ? NULL : jsontree_at(jsontree_get(record->json, "layers"), (size_t)index);
     for (int l = 0; wanted != NULL && l < opt->engine.layer_count; ++l)
         if (record->layer[l] == wanted)
             return l;
@@ -149,14 +182,14 @@ static int layer_at(const record_t *record, const optim_t *opt, json_int_t index
 }
 
 /* What reports have taught it. On an error the schedule is gone. */
-static optim_status read_schedule_state(const record_t *record, const json_t *json, scheduled_t *made) {
-    const json_t *list = json_object_get(json, "state");
+static optim_status read_schedule_state(const record_t *record, const jsontree_t *json, scheduled_t *made) {
+    const jsontree_t *list = jsontree_get(json, "state");
     const size_t count = schedule_state_count(made->run);
     double *state = calloc(count + 1, sizeof *state);
     optim_status status = state == NULL ? error_nomem("loading a checkpoint") : OPTIM_OK;
-    bool read = json_array_size(list) == count;
+    bool read = jsontree_items(list) == count;
     for (size_t i = 0; status == OPTIM_OK && read && i < count; ++i)
-        read = read_number(json_array_get(list, i), &state[i]);
+        read = read_number(jsontree_at(list, i), &state[i]);
     if (status == OPTIM_OK && !read)
         status =
             error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: the state of schedule \"%s\" is another",
@@ -169,7 +202,7 @@ static optim_status read_schedule_state(const record_t *record, const json_t *js
     return status;
 }
 
-static optim_status make_schedule(const record_t *record, const optim_t *opt, const json_t *json, int l, int group,
+static optim_status make_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json, int l, int group,
                                   scheduled_t *made) {
     layer_t *layer = opt->engine.layers[l];
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
@@ -207,10 +240,10 @@ static int *receivers(const record_t *record, const optim_t *opt, size_t groups)
 }
 
 /* Makes the schedule that the record describes, if some group takes it over. */
-static optim_status take_schedule(const record_t *record, const optim_t *opt, const json_t *json, const int *receiver,
-                                  size_t groups, scheduled_t *made, size_t *count) {
-    const int l = layer_at(record, opt, json_integer_value(json_object_get(json, "layer")));
-    const json_int_t from = json_integer_value(json_object_get(json, "group"));
+static optim_status take_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json,
+                                  const int *receiver, size_t groups, scheduled_t *made, size_t *count) {
+    const int l = layer_at(record, opt, jsontree_integer(jsontree_get(json, "layer")));
+    const int64_t from = jsontree_integer(jsontree_get(json, "group"));
     if (l < 0 || from < 0 || (size_t)from >= groups)
         return OPTIM_OK;
     const layer_t *layer = opt->engine.layers[l];
@@ -222,8 +255,8 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
 }
 
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count) {
-    const json_t *schedules = json_object_get(record->json, "schedules");
-    const size_t total = json_array_size(schedules), groups = json_array_size(json_object_get(record->json, "groups"));
+    const jsontree_t *schedules = jsontree_get(record->json, "schedules");
+    const size_t total = jsontree_items(schedules), groups = jsontree_items(jsontree_get(record->json, "groups"));
     int *receiver = receivers(record, opt, groups);
     optim_status status = OPTIM_OK;
     *count = 0;
@@ -231,7 +264,7 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
     if (*made == NULL || receiver == NULL)
         status = error_nomem("loading a checkpoint");
     for (size_t i = 0; status == OPTIM_OK && i < total; ++i)
-        status = take_schedule(record, opt, json_array_get(schedules, i), receiver, groups, *made, count);
+        status = take_schedule(record, opt, jsontree_at(schedules, i), receiver, groups, *made, count);
     free(receiver);
     if (status == OPTIM_OK)
         return OPTIM_OK;
@@ -246,15 +279,18 @@ optim_status record_schedules(const record_t *record, const optim_t *opt, schedu
 /* ---- Counters ---- */
 
 void record_apply_counters(const record_t *record, optim_t *opt) {
-    opt->steps = json_integer_value(json_object_get(record->json, "steps"));
-    opt->skipped = json_integer_value(json_object_get(record->json, "skipped"));
-    opt->engine.draws = (uint64_t)json_integer_value(json_object_get(record->json, "draws"));
+    opt->steps = jsontree_integer(jsontree_get(record->json, "steps"));
+    opt->skipped = jsontree_integer(jsontree_get(record->json, "skipped"));
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        opt->engine.tensors[i].steps = opt->engine.planned ? record->steps[i] : 0;
+    opt->engine.unsettled = true;
+    opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {
         layer_t *layer = opt->engine.layers[l];
-        const json_t *held = json_object_get(record->layer[l], "held");
-        layer->holds_gradient = read_number(json_array_get(held, 0), &layer->held_loss) &&
-                                read_number(json_array_get(held, 1), &layer->held_norm);
-        const json_int_t sample = json_integer_value(json_object_get(record->layer[l], "sample"));
+        const jsontree_t *held = jsontree_get(record->layer[l], "held");
+        layer->holds_gradient = read_number(jsontree_at(held, 0), &layer->held_loss) &&
+                                read_number(jsontree_at(held, 1), &layer->held_norm);
+        const int64_t sample = jsontree_integer(jsontree_get(record->layer[l], "sample"));
         layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_MODEL ? (int)sample : OPTIM_SAMPLE_FRESH;
     }
 }

@@ -11,49 +11,38 @@
 #include "io/safetensors.h"
 
 /* NaN keeps its sign: later steps hand it on. */
-static json_t *number(double value) {
-    char text[NUMBER_TEXT];
-    number_text(value, text);
-    return json_string(isnan(value) && signbit(value) ? "-nan" : text);
-}
-
-static json_t *numbers(const double *value, size_t count) {
-    json_t *list = json_array();
-    for (size_t i = 0; list != NULL && i < count; ++i)
-        if (json_array_append_new(list, number(value[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    return list;
-}
-
-/* Adds the kept numbers of one shape: of the method, or of a group. */
-static bool add_numbers(json_t *object, const layer_t *layer, state_shape_t shape, int group) {
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
-        if (state->shape != shape || !state_is_kept(state))
-            continue;
-        const double *at = layer->scalar[(size_t)group * layer->states + k];
-        const size_t count = state_copies(layer->method, state, layer_option(layer, group));
-        if (json_object_set_new(object, state->name, numbers(at, count)) != 0)
-            return false;
+static void write_numbers(jsontext_t *record, const char *key, const double *value, size_t count) {
+    jsontext_open(record, key, '[');
+    for (size_t i = 0; i < count; ++i) {
+        char text[NUMBER_TEXT];
+        number_text(value[i], text);
+        jsontext_string(record, NULL, isnan(value[i]) && signbit(value[i]) ? "-nan" : text);
     }
-    return true;
+    jsontext_close(record, ']');
 }
 
-static json_t *options_of(const layer_t *layer, int group) {
-    json_t *options = json_object();
+/* The kept numbers of the method, or of a group; before there is any memory, none. */
+static void write_states(jsontext_t *record, const optim_t *opt, const layer_t *layer, bool by_group, int group) {
+    jsontext_open(record, "numbers", '{');
+    for (size_t k = 0; opt->engine.planned && k < layer->states; ++k) {
+        const state_t *state = &layer->method->states[k];
+        if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
+            write_numbers(record, state->name, layer->scalar[(size_t)group * layer->states + k],
+                          state_copies(layer->method, state, layer_option(layer, group)));
+    }
+    jsontext_close(record, '}');
+}
+
+static void write_options(jsontext_t *record, const layer_t *layer, int group) {
     const option_t *table = layer->method->options;
     const bool shared = layer->values[group].base == NULL; /* they stand under group 0 */
-    for (size_t i = 0; options != NULL && !shared && table[i].name != NULL; ++i) {
+    jsontext_open(record, "options", '{');
+    for (size_t i = 0; !shared && table[i].name != NULL; ++i) {
         char text[OPTION_TEXT];
         option_text(&table[i], layer->values[group].base[i], text);
-        if (json_object_set_new(options, table[i].name, json_string(text)) != 0) {
-            json_decref(options);
-            return NULL;
-        }
+        jsontext_string(record, table[i].name, text);
     }
-    return options;
+    jsontext_close(record, '}');
 }
 
 /* Whether a group has something of its own in the layer: options, or numbers where the options are shared. */
@@ -61,88 +50,154 @@ static bool has_group(const layer_t *layer, int group) {
     bool has = layer->values[group].base != NULL;
     const state_t *state = layer->method->states; /* its table, which is there before any memory is */
     for (; !has && layer_covers(layer, group) && state != NULL && state->name != NULL; ++state)
-        has = state->shape == PER_GROUP && state_is_kept(state);
+        has = state_is_by_group(state) && state_is_kept(state);
     return has;
 }
 
-static bool add_group(json_t *groups, const layer_t *layer, int group, bool planned) {
+static void write_group(jsontext_t *record, const optim_t *opt, const layer_t *layer, int group) {
     char key[16];
-    json_t *held = json_object();
-    json_t *entry = json_pack("{s:o, s:O}", "options", options_of(layer, group), "numbers", held);
     (void)snprintf(key, sizeof key, "%d", group);
-    const bool added = entry != NULL && (!planned || add_numbers(held, layer, PER_GROUP, group)) &&
-                       json_object_set(groups, key, entry) == 0;
-    json_decref(entry);
-    json_decref(held);
-    return added;
+    jsontext_open(record, key, '{');
+    write_options(record, layer, group);
+    write_states(record, opt, layer, true, group);
+    jsontext_close(record, '}');
 }
 
-static json_t *layer_record(const optim_t *opt, const layer_t *layer) {
-    json_t *kept = json_object(), *groups = json_object();
-    bool made = kept != NULL && groups != NULL;
-    if (made && opt->engine.planned)
-        made = add_numbers(kept, layer, PER_METHOD, layer->first_group);
-    for (int g = 0; made && g < opt->engine.group_count; ++g)
+static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *layer) {
+    jsontext_open(record, NULL, '{');
+    jsontext_string(record, "name", layer->name);
+    jsontext_integer(record, "sample", layer->next_sample);
+    if (layer->holds_gradient)
+        write_numbers(record, "held", (double[]){layer->held_loss, layer->held_norm}, 2);
+    else {
+        jsontext_word(record, "held", "null");
+    }
+    write_states(record, opt, layer, false, layer->first_group);
+    jsontext_open(record, "groups", '{');
+    for (int g = 0; g < opt->engine.group_count; ++g)
         if (has_group(layer, g))
-            made = add_group(groups, layer, g, opt->engine.planned);
-    const double held[] = {layer->held_loss, layer->held_norm};
-    json_t *holds = layer->holds_gradient ? numbers(held, 2) : json_null();
-    json_t *record = made ? json_pack("{s:s, s:i, s:O, s:O, s:O}", "name", layer->name, "sample", layer->next_sample,
-                                      "held", holds, "numbers", kept, "groups", groups)
-                          : NULL;
-    json_decref(holds);
-    json_decref(kept);
-    json_decref(groups);
-    return record;
+            write_group(record, opt, layer, g);
+    jsontext_close(record, '}');
+    jsontext_close(record, '}');
 }
 
-static json_t *parameter_record(const tensor_t *tensor) {
-    json_t *shape = json_array();
-    for (int i = 0; shape != NULL && i < tensor->ndim; ++i)
-        if (json_array_append_new(shape, json_integer((json_int_t)tensor->dims[i])) != 0) {
-            json_decref(shape);
-            return NULL;
-        }
-    return json_pack("{s:i, s:s, s:o}", "group", tensor->group, "dtype", safetensors_dtype(tensor->dtype), "shape",
-                     shape);
+/* ---- Parameters ---- */
+
+/* Whether a number of the tensor's is not what its group's is. */
+static bool differs(const double *own, const double *of_group) {
+    return memcmp(own, of_group, sizeof *own) != 0;
 }
 
-static json_t *schedule_state(const schedule_run_t *run) {
+/* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
+static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const double *own = tensor->numbers;
+    bool same = tensor->has_states && tensor->steps == opt->steps;
+    if (!opt->engine.planned)
+        return true;
+    for (size_t k = 0; same && tensor->number_count > 0 && k < owner->states; ++k)
+        if (owner->method->states[k].shape == PER_COHORT)
+            same = !differs(own++, owner->scalar[(size_t)tensor->group * owner->states + k]);
+    return same;
+}
+
+static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const double *own = tensor->numbers;
+    jsontext_open(record, "numbers", '{');
+    for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {
+        const state_t *state = &owner->method->states[k];
+        if (state->shape != PER_COHORT)
+            continue;
+        if (state_is_kept(state) && differs(own, owner->scalar[(size_t)tensor->group * owner->states + k]))
+            write_numbers(record, state->name, own, 1);
+        ++own;
+    }
+    jsontext_close(record, '}');
+}
+
+static void write_parameter(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
+    jsontext_open(record, tensor->name, '{');
+    jsontext_integer(record, "group", tensor->group);
+    jsontext_string(record, "dtype", safetensors_dtype(tensor->dtype));
+    jsontext_integers(record, "shape", tensor->dims, (size_t)tensor->ndim);
+    if (opt->engine.planned && !tensor->has_states)
+        jsontext_word(record, "states", "false");
+    else if (!is_in_step(opt, tensor)) {
+        jsontext_integer(record, "steps", tensor->steps);
+        write_own_numbers(record, opt, tensor);
+    }
+    jsontext_close(record, '}');
+}
+
+/* The oldest format that can say it: what was always in step is read by older versions too. */
+static int format_of(const optim_t *opt) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        if (!is_in_step(opt, &opt->engine.tensors[i]))
+            return RECORD_FORMAT;
+    return RECORD_FORMAT - 1;
+}
+
+/* ---- Schedules ---- */
+
+static void write_schedule_state(jsontext_t *record, const schedule_run_t *run) {
     const size_t count = schedule_state_count(run);
     double *state = malloc((count + 1) * sizeof *state);
-    if (state == NULL)
-        return NULL;
+    if (state == NULL) {
+        record->failed = true;
+        return;
+    }
     schedule_state_read(run, state);
-    json_t *list = numbers(state, count);
+    write_numbers(record, "state", state, count);
     free(state);
-    return list;
 }
 
-static json_t *schedule_record(const optim_t *opt, const scheduled_t *scheduled) {
+static void write_schedule(jsontext_t *record, const optim_t *opt, const scheduled_t *scheduled) {
     int layer = 0;
     while (opt->engine.layers[layer] != scheduled->layer)
         ++layer;
-    return json_pack("{s:i, s:i, s:s, s:s, s:s, s:o}", "layer", layer, "group", scheduled->group, "option",
-                     scheduled->layer->method->options[scheduled->option].name, "name", scheduled->run->schedule->name,
-                     "options", scheduled->run->text, "state", schedule_state(scheduled->run));
+    jsontext_open(record, NULL, '{');
+    jsontext_integer(record, "layer", layer);
+    jsontext_integer(record, "group", scheduled->group);
+    jsontext_string(record, "option", scheduled->layer->method->options[scheduled->option].name);
+    jsontext_string(record, "name", scheduled->run->schedule->name);
+    jsontext_string(record, "options", scheduled->run->text);
+    write_schedule_state(record, scheduled->run);
+    jsontext_close(record, '}');
 }
 
-static bool fill(const optim_t *opt, json_t *parameters, json_t *groups, json_t *wrappers, json_t *layers,
-                 json_t *schedules) {
+static void write_counters(jsontext_t *record, const optim_t *opt) {
+    jsontext_integer(record, "format", format_of(opt));
+    jsontext_string(record, "library", optim_version());
+    jsontext_integer(record, "steps", opt->steps);
+    jsontext_integer(record, "skipped", opt->skipped);
+    jsontext_integer(record, "draws", (int64_t)opt->engine.draws);
+    jsontext_word(record, "planned", opt->engine.planned ? "true" : "false");
+}
+
+static void write_parts(jsontext_t *record, const optim_t *opt) {
     const engine_t *engine = &opt->engine;
-    bool made = true;
-    for (size_t i = 0; made && i < engine->tensor_count; ++i)
-        made = json_object_set_new(parameters, engine->tensors[i].name, parameter_record(&engine->tensors[i])) == 0;
-    for (int g = 0; made && g < engine->group_count; ++g)
-        made = json_array_append_new(groups, json_string(engine_owner(engine, g)->name)) == 0;
-    for (int l = engine->method_count; made && l < engine->layer_count; ++l)
+    jsontext_open(record, "parameters", '{');
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        write_parameter(record, opt, &engine->tensors[i]);
+    jsontext_close(record, '}');
+    jsontext_open(record, "groups", '[');
+    for (int g = 0; g < engine->group_count; ++g)
+        jsontext_string(record, NULL, engine_owner(engine, g)->name);
+    jsontext_close(record, ']');
+    jsontext_open(record, "wrappers", '[');
+    for (int l = engine->method_count; l < engine->layer_count; ++l)
         if (layer_is_wrapper(opt, l))
-            made = json_array_append_new(wrappers, json_string(engine->layers[l]->name)) == 0;
-    for (int l = 0; made && l < engine->layer_count; ++l)
-        made = json_array_append_new(layers, layer_record(opt, engine->layers[l])) == 0;
-    for (size_t i = 0; made && i < opt->scheduled_count; ++i)
-        made = json_array_append_new(schedules, schedule_record(opt, &opt->scheduled[i])) == 0;
-    return made;
+            jsontext_string(record, NULL, engine->layers[l]->name);
+    jsontext_close(record, ']');
+    jsontext_open(record, "layers", '[');
+    for (int l = 0; l < engine->layer_count; ++l)
+        write_layer(record, opt, engine->layers[l]);
+    jsontext_close(record, ']');
+    jsontext_open(record, "schedules", '[');
+    for (size_t i = 0; i < opt->scheduled_count; ++i)
+        write_schedule(record, opt, &opt->scheduled[i]);
+    jsontext_close(record, ']');
 }
 
 /* JSON is UTF-8; a name that is not could not be found again. */
@@ -154,24 +209,12 @@ static optim_status check_names(const optim_t *opt) {
     return OPTIM_OK;
 }
 
-optim_status record_make(json_t **record, const optim_t *opt) {
-    *record = NULL;
+optim_status record_make(jsontext_t *record, const optim_t *opt) {
     const optim_status status = check_names(opt);
     if (status != OPTIM_OK)
         return status;
-    json_t *parameters = json_object(), *groups = json_array(), *wrappers = json_array(), *layers = json_array(),
-           *schedules = json_array();
-    if (parameters != NULL && groups != NULL && wrappers != NULL && layers != NULL && schedules != NULL &&
-        fill(opt, parameters, groups, wrappers, layers, schedules))
-        *record =
-            json_pack("{s:i, s:s, s:I, s:I, s:I, s:b, s:O, s:O, s:O, s:O, s:O}", "format", RECORD_FORMAT, "library",
-                      optim_version(), "steps", (json_int_t)opt->steps, "skipped", (json_int_t)opt->skipped, "draws",
-                      (json_int_t)opt->engine.draws, "planned", (int)opt->engine.planned, "parameters", parameters,
-                      "groups", groups, "wrappers", wrappers, "layers", layers, "schedules", schedules);
-    json_decref(parameters);
-    json_decref(groups);
-    json_decref(wrappers);
-    json_decref(layers);
-    json_decref(schedules);
-    return *record == NULL ? error_nomem("saving") : OPTIM_OK;
+    jsontext_open(record, NULL, '{');
+    write_counters(record, opt);
+    write_parts(record, opt);
+    return OPTIM_OK;
 }

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "io/jsontext.h"
 
 static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
 static const char NO_SUM[] = "0000000000000000";
@@ -38,11 +37,24 @@ size_t safetensors_item(const char *dtype) {
 
 /* ---- Writing ---- */
 
-bool safetensors_add(json_t *header, const char *name, const char *dtype, json_t *shape, size_t bytes, size_t *end) {
-    const json_int_t first = (json_int_t)*end, last = first + (json_int_t)bytes;
+void safetensors_begin(jsontext_t *header, const char *text) {
+    header->ascii = true;
+    jsontext_open(header, NULL, '{');
+    jsontext_open(header, METADATA, '{');
+    jsontext_string(header, "format", "libgradopt");
+    jsontext_string(header, TEXT, text);
+    jsontext_string(header, SUM, NO_SUM);
+    jsontext_close(header, '}');
+}
+
+void safetensors_add(jsontext_t *header, const char *name, const char *dtype, const shape_t *shape, size_t bytes,
+                     size_t *end) {
+    jsontext_open(header, name, '{');
+    jsontext_string(header, "dtype", dtype);
+    jsontext_integers(header, "shape", shape->dims, shape->count);
+    jsontext_integers(header, "data_offsets", (int64_t[]){(int64_t)*end, (int64_t)(*end + bytes)}, 2);
+    jsontext_close(header, '}');
     *end += bytes;
-    json_t *entry = json_pack("{s:s, s:O, s:[I, I]}", "dtype", dtype, "shape", shape, "data_offsets", first, last);
-    return json_object_set_new(header, name, entry) == 0;
 }
 
 /* The place of the checksum's digits in the header's text. */
@@ -72,17 +84,9 @@ static optim_status write_text(sink_t *sink, char *text, size_t length, size_t b
     return status == OPTIM_OK ? sink->write(sink, "        ", padding) : status;
 }
 
-optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text, size_t bytes) {
-    json_t *metadata = json_pack("{s:s, s:s, s:s}", "format", "libgradopt", TEXT, text, SUM, NO_SUM);
-    json_t *whole = json_pack("{s:o}", METADATA, metadata);
-    char *dumped = NULL;
-    if (whole != NULL && json_object_update(whole, header) == 0)
-        dumped = jsontext_make(whole, JSON_ENSURE_ASCII);
-    const optim_status status =
-        dumped == NULL ? error_nomem("saving") : write_text(sink, dumped, strlen(dumped), bytes);
-    free(dumped);
-    json_decref(whole);
-    return status;
+optim_status safetensors_write_header(sink_t *sink, jsontext_t *header, size_t bytes) {
+    jsontext_close(header, '}');
+    return header->failed ? error_nomem("saving") : write_text(sink, header->at, header->used, bytes);
 }
 
 /* ---- Reading ---- */
@@ -134,35 +138,33 @@ static bool check_sum(char *text, size_t length) {
 }
 
 /* Elements of the shape times bytes of an element; false: not a shape, or too large. */
-static bool shape_bytes(const json_t *shape, size_t item, size_t *bytes) {
-    size_t i;
-    const json_t *dim;
+static bool shape_bytes(const jsontree_t *shape, size_t item, size_t *bytes) {
     *bytes = item;
-    if (!json_is_array(shape))
-        return false;
-    json_array_foreach(shape, i, dim) {
-        if (!json_is_integer(dim) || json_integer_value(dim) < 0 ||
-            !size_multiply(*bytes, (size_t)json_integer_value(dim), bytes))
-            return false;
+    bool good = jsontree_is(shape, JSONTREE_ARRAY);
+    for (size_t i = 0; good && i < jsontree_items(shape); ++i) {
+        const jsontree_t *dim = jsontree_at(shape, i);
+        good = jsontree_is(dim, JSONTREE_INTEGER) && dim->is.integer >= 0 && (uint64_t)dim->is.integer <= SIZE_MAX &&
+               size_multiply(*bytes, (size_t)dim->is.integer, bytes);
     }
-    return true;
+    return good;
 }
 
-static optim_status read_entry(const source_t *source, const char *name, const json_t *value, size_t begin,
+static optim_status read_entry(const source_t *source, const jsontree_t *value, size_t begin,
                                safetensors_entry_t *entry) {
-    const json_t *offsets = json_object_get(value, "data_offsets");
-    const json_t *first = json_array_get(offsets, 0), *last = json_array_get(offsets, 1);
+    const jsontree_t *offsets = jsontree_get(value, "data_offsets");
+    const jsontree_t *first = jsontree_at(offsets, 0), *last = jsontree_at(offsets, 1);
+    const char *name = value->key;
     size_t bytes;
     entry->name = name;
-    entry->dtype = json_string_value(json_object_get(value, "dtype"));
-    entry->shape = json_object_get(value, "shape");
+    entry->dtype = jsontree_text(jsontree_get(value, "dtype"));
+    entry->shape = jsontree_get(value, "shape");
     if (entry->dtype == NULL || safetensors_item(entry->dtype) == 0)
         return wrong_entry(source, name, "has no known dtype");
     if (!shape_bytes(entry->shape, safetensors_item(entry->dtype), &bytes))
         return wrong_entry(source, name, "has no valid shape");
-    if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(last))
+    if (jsontree_items(offsets) != 2 || !jsontree_is(first, JSONTREE_INTEGER) || !jsontree_is(last, JSONTREE_INTEGER))
         return wrong_entry(source, name, "has no data_offsets");
-    const json_int_t from = json_integer_value(first), to = json_integer_value(last);
+    const int64_t from = first->is.integer, to = last->is.integer;
     if (from < 0 || to < from || (uint64_t)to > source->size - begin || (uint64_t)(to - from) != bytes)
         return wrong_entry(source, name, "has data_offsets that do not fit its shape or the file");
     entry->begin = begin + (size_t)from;
@@ -191,18 +193,15 @@ static optim_status check_filled(const safetensors_t *file, const source_t *sour
 }
 
 static optim_status read_entries(safetensors_t *file, const source_t *source, size_t begin) {
-    const char *name;
-    json_t *value;
+    const size_t members = jsontree_members(file->header);
     optim_status status = OPTIM_OK;
-    file->entries = malloc((json_object_size(file->header) + 1) * sizeof *file->entries);
+    file->entries = calloc(members + 1, sizeof *file->entries);
     if (file->entries == NULL)
         return error_nomem("reading a checkpoint");
-    json_object_foreach(file->header, name, value) {
-        if (status != OPTIM_OK || strcmp(name, METADATA) == 0)
-            continue;
-        safetensors_entry_t *entry = &file->entries[file->count++];
-        *entry = (safetensors_entry_t){0};
-        status = read_entry(source, name, value, begin, entry);
+    for (size_t i = 0; status == OPTIM_OK && i < members; ++i) {
+        const jsontree_t *value = &file->header->is.items[i];
+        if (strcmp(value->key, METADATA) != 0)
+            status = read_entry(source, value, begin, &file->entries[file->count++]);
     }
     if (status == OPTIM_OK)
         status = check_filled(file, source, begin);
@@ -219,24 +218,24 @@ optim_status safetensors_read(safetensors_t *file, source_t *source) {
     optim_status status = read_text(source, &text, &length, &begin);
     if (status == OPTIM_OK) {
         file->is_whole = check_sum(text, length);
-        file->header = jsontext_read(text, length, &no_memory);
+        file->header = jsontree_read(text, length, &no_memory);
         if (no_memory)
             status = error_nomem("reading a checkpoint");
-        else if (!json_is_object(file->header))
+        else if (!jsontree_is(file->header, JSONTREE_OBJECT))
             status = malformed(source, "its header is not a JSON object");
     }
     free(text);
     if (status == OPTIM_OK)
         status = read_entries(file, source, begin);
     if (status == OPTIM_OK)
-        file->text = json_string_value(json_object_get(json_object_get(file->header, METADATA), TEXT));
+        file->text = jsontree_text(jsontree_get(jsontree_get(file->header, METADATA), TEXT));
     else
         safetensors_free(file);
     return status;
 }
 
 void safetensors_free(safetensors_t *file) {
-    json_decref(file->header);
+    jsontree_free(file->header);
     free(file->entries);
     *file = (safetensors_t){0};
 }

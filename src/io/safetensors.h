@@ -5,10 +5,12 @@
 #ifndef IO_SAFETENSORS_H
 #define IO_SAFETENSORS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "engine/method.h"
+#include "io/jsontext.h"
+#include "io/jsontree.h"
 #include "io/stream.h"
 
 /* Hexadecimal digits of a checksum (XXH3, 64 bits), and a terminator. */
@@ -21,26 +23,36 @@ const char *safetensors_dtype(optim_dtype dtype);
 /* Bytes of one element; 0: no such dtype. */
 size_t safetensors_item(const char *dtype);
 
+/* Room for the dimensions of a parameter, and one for copies. */
+typedef struct shape {
+    size_t count;
+    int64_t dims[TENSOR_DIMS + 1];
+} shape_t;
+
 /* ---- Writing ---- */
 
-/* Adds a tensor of `bytes` bytes after those before; *end moves on. False: no memory, or the name is not UTF-8. */
-bool safetensors_add(json_t *header, const char *name, const char *dtype, json_t *shape, size_t bytes, size_t *end);
+/* Begins a header, all zero so far, with `text` as metadata "libgradopt". */
+void safetensors_begin(jsontext_t *header, const char *text);
 
-/* Writes length and header, which gets this text as metadata "libgradopt", and a checksum of it all, of a file in which
- * `bytes` bytes of tensors follow. Consumes nothing. */
-optim_status safetensors_write_header(sink_t *sink, json_t *header, const char *text, size_t bytes);
+/* Adds a tensor of `bytes` bytes after those before; *end moves on. */
+void safetensors_add(jsontext_t *header, const char *name, const char *dtype, const shape_t *shape, size_t bytes,
+                     size_t *end);
+
+/* Writes length, header and a checksum of it, of a file in which `bytes` bytes of tensors follow. Errors: NOMEM, also for what
+ * failed while the header was made; the sink's. */
+optim_status safetensors_write_header(sink_t *sink, jsontext_t *header, size_t bytes);
 
 /* ---- Reading ---- */
 
 typedef struct safetensors_entry {
     const char *name, *dtype;
-    const json_t *shape; /* an array of integers >= 0 */
-    size_t begin, bytes; /* from the start of the source */
-    bool taken;          /* for whoever looks for what nobody wanted */
+    const jsontree_t *shape; /* an array of integers >= 0 */
+    size_t begin, bytes;     /* from the start of the source */
+    bool taken;              /* for whoever looks for what nobody wanted */
 } safetensors_entry_t;
 
 typedef struct safetensors {
-    json_t *header;
+    jsontree_t *header;
     const char *text; /* the metadata "libgradopt"; NULL: there is none */
     size_t count;
     safetensors_entry_t *entries; /* by name */

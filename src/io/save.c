@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/jsontext.h"
 #include "io/pieces.h"
@@ -27,61 +28,79 @@ optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
 
 /* ---- Writing ---- */
 
+/* Hands over all copies of a piece as they are to stand in the file. */
+static optim_status give_piece(const piece_t *piece, byteorder_take_t *take, void *context) {
+    const size_t item = safetensors_item(piece->dtype);
+    optim_status status = OPTIM_OK;
+    for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c) /* at NULL if it has none */
+        status = byteorder_to_file(piece->at + c * piece->stride, piece->bytes, item, take, context);
+    return status;
+}
+
+static optim_status add_to_sum(void *context, const void *bytes, size_t count) {
+    (void)XXH3_64bits_update(context, bytes, count);
+    return OPTIM_OK;
+}
+
 static uint64_t sum_of(const piece_t *piece) {
     XXH3_state_t state;
     (void)XXH3_64bits_reset(&state);
-    for (size_t c = 0; c < piece->copies && piece->bytes > 0; ++c)
-        (void)XXH3_64bits_update(&state, piece->at + c * piece->stride, piece->bytes);
+    (void)give_piece(piece, add_to_sum, &state);
     return XXH3_64bits_digest(&state);
 }
 
-/* The header's entries, and the record completed by the arrays' checksums; *end is how many bytes they take. */
-static bool describe_pieces(const pieces_t *pieces, bool with_sums, json_t *header, json_t *record, size_t *end) {
-    json_t *sums = json_object();
-    *end = 0;
-    bool made = sums != NULL;
-    for (size_t i = 0; made && i < pieces->count; ++i) {
-        const piece_t *piece = &pieces->piece[i];
+/* The end of the record: the arrays' checksums. */
+static void end_record(jsontext_t *record, const pieces_t *pieces, bool with_sums) {
+    jsontext_open(record, "sums", '{');
+    for (size_t i = 0; !record->failed && i < pieces->count; ++i) {
         char sum[CHECKSUM_TEXT];
-        checksum_text(with_sums ? sum_of(piece) : 0, sum); /* of one length, whatever they are */
-        made = safetensors_add(header, piece->name, piece->dtype, piece->shape, piece_bytes(piece), end) &&
-               json_object_set_new(sums, piece->name, json_string(sum)) == 0;
+        checksum_text(with_sums ? sum_of(&pieces->piece[i]) : 0, sum); /* of one length, whatever they are */
+        jsontext_string(record, pieces->piece[i].name, sum);
     }
-    made = made && json_object_set(record, "sums", sums) == 0;
-    json_decref(sums);
-    return made;
+    jsontext_close(record, '}');
+    jsontext_close(record, '}');
+}
+
+static optim_status write_header(sink_t *sink, const pieces_t *pieces, const char *record) {
+    jsontext_t header = {.at = NULL};
+    size_t bytes = 0;
+    safetensors_begin(&header, record);
+    for (size_t i = 0; i < pieces->count; ++i) {
+        const piece_t *piece = &pieces->piece[i];
+        const shape_t shape = piece_shape(piece);
+        safetensors_add(&header, piece->name, piece->dtype, &shape, piece_bytes(piece), &bytes);
+    }
+    const optim_status status = safetensors_write_header(sink, &header, bytes);
+    free(header.at);
+    return status;
+}
+
+static optim_status write_to_sink(void *context, const void *bytes, size_t count) {
+    sink_t *sink = context;
+    return sink->write(sink, bytes, count);
 }
 
 static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
     optim_status status = OPTIM_OK;
-    for (size_t i = 0; i < pieces->count; ++i) {
-        const piece_t *piece = &pieces->piece[i]; /* at NULL if it has no bytes */
-        for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c)
-            status = sink->write(sink, piece->at + c * piece->stride, piece->bytes);
-    }
+    for (size_t i = 0; status == OPTIM_OK && i < pieces->count; ++i)
+        status = give_piece(&pieces->piece[i], write_to_sink, sink);
     return status;
 }
 
 optim_status checkpoint_write(sink_t *sink, const void *context) {
     pieces_t pieces;
-    optim_status status = pieces_make(&pieces, context);
+    optim_status status = pieces_make(&pieces, context, NULL);
     if (status != OPTIM_OK)
         return status;
-    json_t *record, *header = json_object();
-    char *text = NULL;
-    size_t bytes = 0;
+    jsontext_t record = {.at = NULL};
     status = record_make(&record, context);
-    if (status == OPTIM_OK &&
-        (header == NULL || !describe_pieces(&pieces, !sink->only_counts, header, record, &bytes) ||
-         (text = jsontext_make(record, 0)) == NULL))
-        status = error_nomem("saving");
-    if (status == OPTIM_OK)
-        status = safetensors_write_header(sink, header, text, bytes);
+    if (status == OPTIM_OK) {
+        end_record(&record, &pieces, !sink->only_counts);
+        status = record.failed ? error_nomem("saving") : write_header(sink, &pieces, record.at);
+    }
     if (status == OPTIM_OK)
         status = write_pieces(sink, &pieces);
-    free(text);
-    json_decref(record);
-    json_decref(header);
+    free(record.at);
     pieces_free(&pieces);
     return status;
 }
@@ -94,7 +113,14 @@ optim_status optim_save(optim_t *opt, const char *path) {
         status = refuse_null(path, "path");
     if (status == OPTIM_OK)
         status = optim_save_wait(opt);
-    return status == OPTIM_OK ? file_replace(path, checkpoint_write, opt) : status;
+    if (status != OPTIM_OK)
+        return status;
+    file_place_t place;
+    status = file_find(&place, path);
+    if (status == OPTIM_OK)
+        status = file_replace(&place, checkpoint_write, opt);
+    file_place_free(&place);
+    return status;
 }
 
 optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size) {
@@ -117,18 +143,20 @@ optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size
 
 struct saving {
     pthread_t thread;
+    bool started;
     pid_t process; /* in which the thread lives */
-    char *path, *copy;
+    file_place_t place;
+    char *copy;
     size_t size;
-    void *base; /* of the copy: what free() wants */
-    optim_status status;
+    void *base;          /* of the copy: what free() wants */
+    optim_status status; /* what became of it, with its sentence */
     char error[ERROR_TEXT];
 };
 
 static void saving_free(saving_t *saving) {
     if (saving == NULL)
         return;
-    free(saving->path);
+    file_place_free(&saving->place);
     free(saving->base);
     free(saving);
 }
@@ -138,10 +166,14 @@ static optim_status write_copy(sink_t *sink, const void *context) {
     return sink->write(sink, saving->copy, saving->size);
 }
 
+static void note(saving_t *saving, optim_status status) {
+    saving->status = status;
+    (void)strncpy(saving->error, optim_error(), sizeof saving->error - 1);
+}
+
 static void *save_copy(void *argument) {
     saving_t *saving = argument;
-    saving->status = file_replace(saving->path, write_copy, saving);
-    (void)strncpy(saving->error, optim_error(), sizeof saving->error - 1);
+    note(saving, file_replace(&saving->place, write_copy, saving));
     return NULL;
 }
 
@@ -158,25 +190,35 @@ static optim_status take_memory(sink_t *sink, size_t bytes) {
     return copy->memory.at == NULL ? error_nomem("copying the state") : OPTIM_OK;
 }
 
-static optim_status take_copy(const optim_t *opt, const char *path, saving_t **out) {
+static optim_status take_copy(const optim_t *opt, saving_t *saving) {
     copy_sink_t copy = {.memory = memory_sink(NULL, 0)};
     copy.memory.sink.only_counts = false;
     copy.memory.sink.expect = take_memory;
+    const optim_status status = checkpoint_write(&copy.memory.sink, opt);
+    saving->copy = copy.memory.at;
+    saving->size = copy.memory.used;
+    saving->base = copy.base;
+    return status;
+}
+
+/* The state as it is now, for the place that the path means now. If there is no such place, that is what became of the save,
+ * to be told like every failure. */
+static optim_status prepare(const optim_t *opt, const char *path, saving_t **out) {
     saving_t *saving = calloc(1, sizeof *saving);
-    optim_status status = OPTIM_OK;
-    if (saving == NULL || (saving->path = memory_text(path, strlen(path))) == NULL)
-        status = error_nomem("copying the state");
+    if (saving == NULL)
+        return error_nomem("copying the state");
+    saving->process = getpid();
+    optim_status status = file_find(&saving->place, path);
     if (status == OPTIM_OK)
-        status = checkpoint_write(&copy.memory.sink, opt);
-    if (status == OPTIM_OK) {
-        saving->copy = copy.memory.at;
-        saving->size = copy.memory.used;
-        saving->base = copy.base;
-        *out = saving;
-        return OPTIM_OK;
+        status = take_copy(opt, saving);
+    if (status == OPTIM_ERR_IO) {
+        note(saving, status);
+        status = OPTIM_OK;
     }
-    free(copy.base);
-    saving_free(saving);
+    if (status == OPTIM_OK)
+        *out = saving;
+    else
+        saving_free(saving);
     return status;
 }
 
@@ -185,10 +227,9 @@ static bool start(saving_t *saving) {
     sigset_t all, before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    saving->process = getpid();
-    const bool started = pthread_create(&saving->thread, NULL, save_copy, saving) == 0;
+    saving->started = pthread_create(&saving->thread, NULL, save_copy, saving) == 0;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return started;
+    return saving->started;
 }
 
 optim_status optim_save_async(optim_t *opt, const char *path) {
@@ -199,10 +240,10 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
         status = optim_save_wait(opt);
     saving_t *saving = NULL;
     if (status == OPTIM_OK)
-        status = take_copy(opt, path, &saving);
+        status = prepare(opt, path, &saving);
     if (status != OPTIM_OK)
         return status;
-    if (!start(saving)) {
+    if (saving->status == OPTIM_OK && !start(saving)) {
         saving_free(saving);
         return error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%s\": use optim_save", path);
     }
@@ -220,7 +261,8 @@ optim_status optim_save_wait(optim_t *opt) {
         saving_free(saving);
         return OPTIM_OK;
     }
-    (void)pthread_join(saving->thread, NULL);
+    if (saving->started)
+        (void)pthread_join(saving->thread, NULL);
     const optim_status status = saving->status;
     if (status != OPTIM_OK)
         error_text("%s", saving->error);

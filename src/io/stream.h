@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "optim/optim.h"
 
@@ -25,12 +26,29 @@ typedef struct source {
 typedef optim_status writer_t(sink_t *sink, const void *context);
 
 /*
- * Puts what `writer` writes in the place of the file `path`: into PATH.partial in the same folder, flushed to the disk,
- * renamed, and the folder flushed. A link is followed; what is there and not a file is refused. Whatever happens, PATH is
- * the old file or the new one; on an error it is the old one (unless the very last flush failed, as the error then says)
- * and PATH.partial is gone, if it can be removed. Errors: IO, NOMEM, the writer's.
+ * Where a file is to be put. It is looked up once: what becomes of the path, its links and the current folder afterwards does
+ * not matter, and a folder that is renamed is followed.
  */
-optim_status file_replace(const char *path, writer_t *writer, const void *context);
+typedef struct file_place {
+    int folder;       /* open; negative: not any more */
+    char *path;       /* for sentences: as it was given, or where its link leads */
+    const char *name; /* the end of that: the file's name in the folder */
+    mode_t mode;      /* of the file that is there; 0: there is none */
+} file_place_t;
+
+/* A link is followed; what is there and not a file is refused. Errors: IO, NOMEM. Freed by file_place_free, even so. */
+optim_status file_find(file_place_t *place, const char *path);
+/* Closes the folder. */
+void file_leave(file_place_t *place);
+void file_place_free(file_place_t *place);
+
+/*
+ * Puts what `writer` writes in that place: into PATH.partial in the same folder, flushed to the disk, renamed, and the folder
+ * flushed and left. Whatever happens, PATH is the old file or the new one; on an error it is the old one (unless the very last
+ * flush failed, as the error then says) and PATH.partial is gone, if it can be removed. What a file system does not have
+ * (flushes, locks, modes) is done without. Errors: IO, NOMEM, the writer's.
+ */
+optim_status file_replace(file_place_t *place, writer_t *writer, const void *context);
 
 typedef struct file_source {
     source_t source; /* first */
@@ -38,7 +56,7 @@ typedef struct file_source {
     char *name;
 } file_source_t;
 
-/* Errors: IO, NOMEM. Closed by file_close. */
+/* Errors: IO, NOMEM, SIZE. Closed by file_close. */
 optim_status file_open(file_source_t *file, const char *path);
 void file_close(file_source_t *file);
 

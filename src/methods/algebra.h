@@ -67,7 +67,7 @@ static void algebra_multiply(const tile_t *t) {
     const algebra_scalars_t *k = t->scalars;
     const real *a = algebra_at(t, k->to), *b = algebra_at(t, k->from);
     for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)a[i] * (double)b[i];
+        t->term[0][i] = (k->factor * (double)a[i]) * (k->factor * (double)b[i]);
 }
 static void algebra_modulus(const tile_t *t) {
     const real *a = algebra_at(t, ((const algebra_scalars_t *)t->scalars)->to);
@@ -102,10 +102,15 @@ static inline void axpy(step_t *s, double a, vector_t x, vector_t y) {
     step_update(s, ALGEBRA_AXPY);
 }
 
+/* (a x)'(a y) */
+static inline double dot_scaled(step_t *s, double a, vector_t x, vector_t y) {
+    algebra_operands(s, x, y, a);
+    return step_reduce(s, ALGEBRA_MULTIPLY, 1)[0];
+}
+
 /* x'y */
 static inline double dot(step_t *s, vector_t x, vector_t y) {
-    algebra_operands(s, x, y, 0);
-    return step_reduce(s, ALGEBRA_MULTIPLY, 1)[0];
+    return dot_scaled(s, 1, x, y);
 }
 
 /* |x|_1, and the largest |x_i| */
@@ -116,6 +121,32 @@ static inline double norm_1(step_t *s, vector_t x) {
 static inline double norm_max(step_t *s, vector_t x) {
     algebra_operands(s, x, x, 0);
     return step_reduce_max(s, ALGEBRA_MODULUS, 1)[0];
+}
+
+/* The power of two that brings x near 1; 1 where that is no question. */
+static inline double unit_of(double x) {
+    int exponent = 0;
+    if (isfinite(x))
+        (void)frexp(x, &exponent);
+    return ldexp(1.0, exponent > 1000 ? -1000 : exponent < -1000 ? 1000 : -exponent);
+}
+
+/* x'x = square / unit / unit: what the squares of very long and very short vectors are, which no double holds. */
+typedef struct square {
+    double square, unit;
+} square_t;
+static inline square_t square_of(step_t *s, vector_t x) {
+    const double square = dot(s, x, x);
+    if (isnan(square) || (square > 0x1p-900 && square < 0x1p900))
+        return (square_t){square, 1};
+    const double unit = unit_of(norm_max(s, x));
+    return (square_t){dot_scaled(s, unit, x, x), unit};
+}
+
+/* |x|_2 */
+static inline double norm_2(step_t *s, vector_t x) {
+    const square_t square = square_of(s, x);
+    return sqrt(square.square) / square.unit;
 }
 
 #endif

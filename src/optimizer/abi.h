@@ -5,10 +5,11 @@
 
 #include "optim/optim.h"
 
-/* Copies `ours` (our_size bytes, beginning with a size_t) into the caller's struct, keeping its size field. */
-optim_status abi_write(void *theirs, const void *ours, size_t our_size);
+/* Copies `ours` (our_size bytes, beginning with a size_t) into the caller's struct, keeping its size field. `type` is its
+ * name, for errors. */
+optim_status abi_write(void *theirs, const void *ours, size_t our_size, const char *type);
 
 /* Copies the caller's struct into `ours`; what it lacks is zero. */
-optim_status abi_read(const void *theirs, void *ours, size_t our_size);
+optim_status abi_read(const void *theirs, void *ours, size_t our_size, const char *type);
 
 #endif

@@ -1,5 +1,6 @@
 /* Making and ending a handle; groups and wrappers. */
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #ifdef _OPENMP
@@ -232,10 +233,9 @@ static optim_status read_wrapper_options(layer_t *layer, const char *options) {
     while ((more = option_next(&options, &piece)) > 0) {
         const int i = option_find(layer->method->options, piece.key, piece.key_length);
         if (i < 0) {
-            char names[200];
-            option_names(layer->method->options, names, sizeof names);
-            return error_set(OPTIM_ERR_OPTION, "wrapper \"%s\" has no option \"%.*s\"; it has: %s", layer->name,
-                             (int)(piece.key_length > 60 ? 60 : piece.key_length), piece.key, names);
+            char owner[80];
+            (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", layer->name);
+            return option_refuse(layer->method->options, owner, piece.key, piece.key_length);
         }
         status = option_parse(&layer->method->options[i], piece.value, piece.value_length, &layer->values[0].base[i]);
         if (status != OPTIM_OK)

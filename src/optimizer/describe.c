@@ -152,7 +152,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .options = count_options(&entry),
         .states = count_states(&entry),
     };
-    return abi_write(description, &ours, sizeof ours);
+    return abi_write(description, &ours, sizeof ours, "optim_description");
 }
 
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
@@ -168,7 +168,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
                          count_options(&entry), i);
     const optim_option ours = {
         .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
-    return abi_write(option, &ours, sizeof ours);
+    return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
 /* Bytes a parameter with default options, in f32. */
@@ -188,8 +188,11 @@ static double default_bytes(const method_t *method, const state_t *state) {
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {
-        [LIKE_PARAM] = "parameter", [PER_TENSOR] = "tensor", [PER_GROUP] = "group", [PER_METHOD] = "method"};
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
+                                         [PER_TENSOR] = "tensor",
+                                         [PER_COHORT] = "tensor",
+                                         [PER_GROUP] = "group",
+                                         [PER_METHOD] = "method"};
     entry_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
@@ -207,5 +210,5 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .condition = or_empty(found->when != NULL ? found->when : found->copies),
         .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
-    return abi_write(state, &ours, sizeof ours);
+    return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

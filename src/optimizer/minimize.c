@@ -92,7 +92,8 @@ static void interrupt(run_t *run, int answer) {
     run->result.reason = OPTIM_STOP_CALLBACK;
 }
 
-static double gradient_norm(const optim_t *opt) {
+/* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
+static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
     enum { PIECE = 256 };
     double piece[PIECE], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
@@ -101,11 +102,23 @@ static double gradient_norm(const optim_t *opt) {
         for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
             const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
             opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
-            for (size_t j = 0; j < n; ++j)
-                sum += piece[j] * piece[j];
+            for (size_t j = 0; j < n; ++j) {
+                sum += (scale * piece[j]) * (scale * piece[j]);
+                *largest = fmax(*largest, fabs(piece[j]));
+            }
         }
     }
-    return sqrt(sum);
+    return sum;
+}
+
+/* |g|_2, also where the squares leave the range of a double. */
+static double gradient_norm(const optim_t *opt) {
+    double largest = 0;
+    const double sum = sum_of_squares(opt, 1, &largest);
+    if (largest == 0 || !isfinite(largest) || isnan(sum) || (sum > 0x1p-900 && sum < 0x1p900))
+        return sqrt(sum);
+    const double scale = ldexp(1, (int)fmin(fmax(-ilogb(largest), -1000), 1000));
+    return sqrt(sum_of_squares(opt, scale, &largest)) / scale;
 }
 
 /* ---- Criteria ---- */
@@ -221,11 +234,11 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     if (status == OPTIM_OK)
         status = refuse_null(stop, "stop");
     if (status == OPTIM_OK)
-        status = abi_read(problem, &run->problem, sizeof run->problem);
+        status = abi_read(problem, &run->problem, sizeof run->problem, "optim_problem");
     if (status == OPTIM_OK)
-        status = abi_read(stop, &run->stop, sizeof run->stop);
+        status = abi_read(stop, &run->stop, sizeof run->stop, "optim_stop");
     if (status == OPTIM_OK && result != NULL)
-        status = abi_read(result, &run->result, sizeof run->result);
+        status = abi_read(result, &run->result, sizeof run->result, "optim_result");
     if (status == OPTIM_OK && run->problem.gradient == NULL)
         status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (status == OPTIM_OK)
@@ -264,6 +277,24 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     best_free(&run);
     run.result.seconds = now() - run.started;
     if (result != NULL)
-        (void)abi_write(result, &run.result, sizeof run.result);
+        (void)abi_write(result, &run.result, sizeof run.result, "optim_result");
     return status;
+}
+
+const char *optim_stop_reason(int reason) {
+    static const char *const WORDS[] = {
+        [OPTIM_STOP_NONE] = "an error ended it",
+        [OPTIM_STOP_STEPS] = "the number of steps is used up",
+        [OPTIM_STOP_EVALUATIONS] = "the number of evaluations is used up",
+        [OPTIM_STOP_SECONDS] = "the time is used up",
+        [OPTIM_STOP_GRADIENT_NORM] = "the gradient is small enough",
+        [OPTIM_STOP_LOSS_CHANGE] = "the loss hardly changes any more",
+        [OPTIM_STOP_LOSS_TARGET] = "the loss has reached its target",
+        [OPTIM_STOP_CALLBACK] = "a callback asked for it",
+        [OPTIM_STOP_LINE_SEARCH] = "no better point along the direction, in this precision",
+        [OPTIM_STOP_NONFINITE] = "the loss or the gradient is not finite: the method diverged",
+        [OPTIM_STOP_STALLED] = "the method finds no way down any more",
+    };
+    const bool known = reason >= 0 && reason < (int)(sizeof WORDS / sizeof *WORDS) && WORDS[reason] != NULL;
+    return known ? WORDS[reason] : "not a stop reason of this library";
 }

@@ -6,19 +6,22 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-/* The outermost layer that has an answer of its own, for this group; NULL: the parameters. */
-static layer_t *output_layer(const optim_t *opt, int group) {
+/* The outermost layer that has an answer of its own, for this tensor; NULL: the parameters. */
+static layer_t *output_layer(const optim_t *opt, const tensor_t *tensor) {
     if (opt->steps == 0 || opt->swapped != NULL)
         return NULL;
-    for (int l = opt->engine.layer_count - 1; l >= 0; --l)
-        if (opt->engine.layers[l]->method->output != NULL && layer_covers(opt->engine.layers[l], group))
-            return opt->engine.layers[l];
+    for (int l = opt->engine.layer_count - 1; l >= 0; --l) {
+        layer_t *layer = opt->engine.layers[l];
+        const bool knows_it = tensor->steps > 0 || (layer->method->flags & INCLUDES_FROZEN);
+        if (layer->method->output != NULL && layer_covers(layer, tensor->group) && knows_it)
+            return layer;
+    }
     return NULL;
 }
 
 static void write_output(const optim_t *opt, size_t i, void *values) {
     const tensor_t *tensor = &opt->engine.tensors[i];
-    layer_t *layer = output_layer(opt, tensor->group);
+    layer_t *layer = output_layer(opt, tensor);
     if (layer == NULL) {
         if (tensor->count > 0)
             memcpy(values, tensor->data, tensor->count * dtype_size(tensor->dtype));
@@ -26,7 +29,9 @@ static void write_output(const optim_t *opt, size_t i, void *values) {
     }
     step_t s = step_make((optim_t *)(uintptr_t)opt, layer); /* prepare reads it, nothing writes */
     s.t = (double)opt->steps;
-    pass_output(&opt->engine, layer, i, step_prepare(&s), values);
+    _Alignas(double) char scalars[METHOD_SCALARS];
+    step_prepare_output(&s, tensor, scalars);
+    pass_output(&opt->engine, layer, i, scalars, values);
 }
 
 optim_status optim_output(const optim_t *opt, int param, void *values) {

@@ -37,7 +37,6 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
 
 static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                               const int64_t *dims) {
-    enum { MOST_DIMS = 64 }; /* more is no tensor but an uninitialised number, and dims would be read so far */
     optim_status status = refuse_planned(opt, "adding a parameter");
     if (status == OPTIM_OK && opt->swapped != NULL)
         status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before adding a parameter");
@@ -47,9 +46,9 @@ static optim_status check_new(const optim_t *opt, int group, const char *name, o
         status = refuse_group(opt, group);
     if (status == OPTIM_OK)
         status = refuse_dtype(dtype);
-    if (status == OPTIM_OK && (ndim < 0 || ndim > MOST_DIMS))
+    if (status == OPTIM_OK && (ndim < 0 || ndim > TENSOR_DIMS))
         status = error_set(OPTIM_ERR_SHAPE, "parameter \"%.200s\" cannot have %d dimensions; valid: 0 to %d", name,
-                           ndim, MOST_DIMS);
+                           ndim, TENSOR_DIMS);
     if (status == OPTIM_OK && ndim > 0)
         status = refuse_null(dims, "dims");
     if (status == OPTIM_OK && opt->engine.tensor_count == INT_MAX)
@@ -117,10 +116,12 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(data, "data");
     if (status == OPTIM_OK) {
-        opt->engine.tensors[param].data = data;
-        opt->engine.tensors[param].grad = grad;
+        tensor_t *tensor = &opt->engine.tensors[param];
+        opt->engine.unsettled |= (tensor->grad == NULL) != (grad == NULL);
+        tensor->data = data;
+        tensor->grad = grad;
         if (opt->engine.planned)
-            plan_bind(&opt->engine, &opt->engine.tensors[param]);
+            plan_bind(&opt->engine, tensor);
     }
     return status;
 }

@@ -23,7 +23,7 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
     info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && opt->reads_loss);
     if (opt->open == OPTIM_OK)
         info = (optim_request){.sample = next_sample(opt), .component = -1, .evaluation = 1};
-    return abi_write(request, &info, sizeof info);
+    return abi_write(request, &info, sizeof info, "optim_request");
 }
 
 /* The state of the waiting layer with this role, for one parameter. */

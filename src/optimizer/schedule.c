@@ -1,5 +1,6 @@
 #include "optimizer/schedule.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,10 +93,9 @@ static optim_status read_options(schedule_run_t *run, const char *text, double b
     while ((more = option_next(&text, &piece)) > 0) {
         const int i = option_find(schedule->options, piece.key, piece.key_length);
         if (i < 0) {
-            char names[200];
-            option_names(schedule->options, names, sizeof names);
-            return error_set(OPTIM_ERR_OPTION, "schedule \"%s\" has no option \"%.*s\"; it has: %s", schedule->name,
-                             (int)piece.key_length, piece.key, names);
+            char owner[80];
+            (void)snprintf(owner, sizeof owner, "schedule \"%s\"", schedule->name);
+            return option_refuse(schedule->options, owner, piece.key, piece.key_length);
         }
         const option_t *option = &schedule->options[i];
         optim_status status;

@@ -50,7 +50,8 @@ static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
     const layer_t *layer = scheduled->layer;
     const int state = hanging_state(layer, scheduled->momentum);
     for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
-        if (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0)
+        if (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0 &&
+            opt->engine.tensors[i].has_states)
             return layer->slot[i * layer->states + (size_t)state].at == NULL;
     return false;
 }

@@ -27,29 +27,88 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
     return wrapper < engine->layer_count - (REGISTRY_ENGINE_COUNT - 1) ? engine->layers[wrapper] : NULL;
 }
 
-optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
-    const char *dot = memchr(key, '.', length);
-    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+/* A key, "beta1", or with the name of its layer, "adamw.beta1". */
+typedef struct key {
+    const char *layer, *option; /* parts of the text; layer: NULL, or with a length */
+    size_t layer_length, option_length;
+} key_t;
+
+static key_t key_read(const char *text, size_t length) {
+    const char *dot = memchr(text, '.', length);
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - text) + 1;
+    return (key_t){dot == NULL ? NULL : text, text + prefix, dot == NULL ? 0 : prefix - 1, length - prefix};
+}
+
+/* Whether the key looks into the layer: it names it, or none. */
+static bool key_covers(const key_t *key, const layer_t *layer) {
+    return key->layer == NULL ||
+           (strlen(layer->name) == key->layer_length && memcmp(layer->name, key->layer, key->layer_length) == 0);
+}
+
+static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+    const key_t key = key_read(text, length);
     const layer_t *layer;
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
+        if (key_covers(&key, layer) && option_in(layer, key.option, key.option_length, setting))
+            return true;
+    return false;
+}
+
+static int shown(size_t length) {
+    enum { MOST = 60 };
+    return length > MOST ? MOST : (int)length;
+}
+
+/* The error for a key without a layer: the nearest options of all layers, and what the method and the engine have. */
+static optim_status refuse_option(const optim_t *opt, int group, const char *text, size_t length) {
+    nearest_t nearest = nearest_begin(text, length);
+    list_t own = {.used = 0}, engine = {.used = 0};
+    char question[NEAREST_TEXT];
+    const layer_t *layer, *method = lookup_layer(opt, group, 0);
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
+        option_offer(layer->method->options, &nearest);
+    nearest_text(&nearest, question);
+    option_list(method->method->options, &own);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        option_list(optim_engine_layer(opt, i)->method->options, &engine);
+    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
+                     shown(length), text, question, list_end(&own, "optim_describe_option"),
+                     list_end(&engine, "optim_describe_option"));
+}
+
+/* For a key with a layer: what that has, or which layers there are. */
+static optim_status refuse_layer_option(const optim_t *opt, int group, const char *text, size_t length) {
+    const key_t key = key_read(text, length);
+    nearest_t options = nearest_begin(key.option, key.option_length);
+    nearest_t layers = nearest_begin(key.layer, key.layer_length);
+    list_t has = {.used = 0}, names = {.used = 0};
+    char question[NEAREST_TEXT];
+    const layer_t *layer, *named = NULL;
     for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
-        if (dot == NULL && option_in(layer, key, length, setting))
-            return OPTIM_OK;
-        if (dot != NULL && strlen(layer->name) == prefix && memcmp(layer->name, key, prefix) == 0 &&
-            option_in(layer, dot + 1, length - prefix - 1, setting))
-            return OPTIM_OK;
+        if (i <= 1 || i > REGISTRY_ENGINE_COUNT) { /* the engine is several layers of one name */
+            nearest_offer(&layers, layer->name, strlen(layer->name));
+            list_add(&names, layer->name);
+        }
+        if (!key_covers(&key, layer))
+            continue;
+        named = layer;
+        option_offer(layer->method->options, &options);
+        option_list(layer->method->options, &has);
     }
-    char names[200], engine[400] = "";
-    layer = lookup_layer(opt, group, 0);
-    option_names(layer->method->options, names, sizeof names);
-    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        const size_t used = strlen(engine);
-        if (i > 0)
-            (void)snprintf(engine + used, sizeof engine - used, ", ");
-        option_names(optim_engine_layer(opt, i)->method->options, engine + strlen(engine),
-                     sizeof engine - strlen(engine));
-    }
-    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"; it has: %s; the engine has: %s", layer->name,
-                     (int)(length > 60 ? 60 : length), key, names, engine);
+    nearest_text(named == NULL ? &layers : &options, question);
+    if (named == NULL)
+        return error_set(OPTIM_ERR_OPTION,
+                         "option \"%.*s\" names a method or wrapper that is not there%s; there are: %s", shown(length),
+                         text, question, list_end(&names, "optim_describe"));
+    return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s", named->name, shown(length), text,
+                     question, list_end(&has, "optim_describe_option"));
+}
+
+optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
+    if (setting_lookup(opt, group, key, length, setting))
+        return OPTIM_OK;
+    return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
+                                            : refuse_layer_option(opt, group, key, length);
 }
 
 /* ---- Setting ---- */
@@ -223,7 +282,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
         if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
             continue;
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
-            const bool is_number = state[k].shape == PER_METHOD || state[k].shape == PER_GROUP;
+            const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
                 state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
                 continue;
@@ -236,31 +295,35 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
 }
 
 /* What optim_get and optim_schedule_values check. */
-static optim_status check_read(const optim_t *opt, int group, const char *key, setting_t *setting) {
+static optim_status check_read(const optim_t *opt, int group, const char *key) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(key, "key");
-    if (status == OPTIM_OK)
-        status = refuse_group(opt, group);
-    return status == OPTIM_OK ? setting_find_number(opt, settings_first_group(group), key, setting) : status;
+    return status == OPTIM_OK ? refuse_group(opt, group) : status;
 }
 
 optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
     setting_t setting;
-    optim_status status = check_read(opt, group, key, &setting);
+    const int first = settings_first_group(group);
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK && value != NULL && !setting_lookup(opt, first, key, strlen(key), &setting) &&
+        read_number(opt, first, key, value))
+        return OPTIM_OK;
+    if (status == OPTIM_OK)
+        status = setting_find_number(opt, first, key, &setting);
     if (status == OPTIM_OK)
         status = refuse_null(value, "value");
     if (status == OPTIM_OK)
-        *value = scheduled_value(opt, &setting, settings_first_group(group), (double)opt->steps);
-    else if (status == OPTIM_ERR_OPTION && value != NULL && read_number(opt, settings_first_group(group), key, value))
-        status = OPTIM_OK;
+        *value = scheduled_value(opt, &setting, first, (double)opt->steps);
     return status;
 }
 
 optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
                                    double *values) {
     setting_t setting;
-    optim_status status = check_read(opt, group, key, &setting);
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK)
+        status = setting_find_number(opt, settings_first_group(group), key, &setting);
     if (status == OPTIM_OK && count > 0)
         status = refuse_null(values, "values");
     if (status == OPTIM_OK && first < 0)

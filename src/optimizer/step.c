@@ -88,13 +88,15 @@ optim_status step_ready(optim_t *opt) {
         return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
+    optim_status status = OPTIM_OK;
     if (!engine->planned) {
-        optim_status status = check_plan(opt);
+        status = check_plan(opt);
         if (status == OPTIM_OK)
             status = plan_build(engine);
-        if (status != OPTIM_OK)
-            return status;
-    }
+    } else if (engine->unsettled)
+        status = cohorts_settle(engine);
+    if (status != OPTIM_OK)
+        return status;
     schedules_apply(opt);
     opt->reads_loss = any_reads_loss(engine);
     return OPTIM_OK;
@@ -188,6 +190,7 @@ static void finish(optim_t *opt) {
     pass_flush(engine, &end);
     engine->filters.count = 0;
     ++opt->steps;
+    cohorts_count_step(engine);
     norm_log_finish(opt);
 }
 
@@ -355,8 +358,12 @@ optim_status optim_reset(optim_t *opt) {
     opt->norm_log.count = 0;
     schedules_restart(opt);
     opt->has_loss = false;
-    if (opt->engine.planned)
-        plan_initialise(&opt->engine, false);
+    if (!opt->engine.planned)
+        return OPTIM_OK;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        if (opt->engine.tensors[i].grad == NULL && opt->engine.tensors[i].has_states)
+            plan_drop_states(&opt->engine, &opt->engine.tensors[i]);
+    plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 

@@ -71,11 +71,8 @@ static optim_status read_options(optim_batch_t *batch, const char *options) {
         batch->option[i] = OPTIONS[i].initial;
     while (status == OPTIM_OK && (more = option_next(&options, &piece)) > 0) {
         const int i = option_find(OPTIONS, piece.key, piece.key_length);
-        char names[200];
-        option_names(OPTIONS, names, sizeof names);
         if (i < 0)
-            return error_set(OPTIM_ERR_OPTION, "a batch has no option \"%.*s\"; it has: %s",
-                             (int)(piece.key_length > 60 ? 60 : piece.key_length), piece.key, names);
+            return option_refuse(OPTIONS, "a batch", piece.key, piece.key_length);
         status = option_parse(&OPTIONS[i], piece.value, piece.value_length, &batch->option[i]);
     }
     if (status != OPTIM_OK || more < 0)

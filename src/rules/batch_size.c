@@ -62,5 +62,5 @@ optim_status optim_power_lines(double parameters, double tokens, double batch, d
                                    .weight_decay = batch / (lr * tokens * timescale),
                                    .optimal_batch = 0.0306 * pow(tokens, 0.383),
                                    .critical_batch = 0.0471 * pow(tokens, 0.462)};
-    return abi_write(line, &ours, sizeof ours);
+    return abi_write(line, &ours, sizeof ours, "optim_power_line");
 }

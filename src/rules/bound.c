@@ -51,5 +51,5 @@ optim_status optim_schedule_bound(const double *rate, const double *norm, size_t
                               .bound = a + b + last,
                               .best_factor = sqrt(a / (b + last)),
                               .best_bound = 2 * sqrt(a * (b + last))};
-    return abi_write(bound, &ours, sizeof ours);
+    return abi_write(bound, &ours, sizeof ours, "optim_bound");
 }

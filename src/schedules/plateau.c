@@ -5,14 +5,15 @@
  *            (mode = max):  rel: v > best (1 + threshold),  abs: v > best + threshold
  *     better: best = v, bad = 0;  else bad += 1
  *     if cool > 0: cool -= 1, bad = 0
- *     if bad > patience: new = max(value factor, lr_min); if value - new > eps: value = new, cool = cooldown, bad = 0
+ *     if bad > patience: new = max(value factor, lr_min); if value - new > e: value = new, cool = cooldown, bad = 0
  *
- * As torch's ReduceLROnPlateau. A NaN is not better. With threshold_mode=rel and a negative best the threshold points the
+ * e = eps, or eps_rel |b| where that is larger and lr_min = 0: then some fall has to be the last.
+ * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. A NaN is not better. With threshold_mode=rel and a negative best the threshold points the
  * wrong way (in both modes); that is kept. The value is stored over the base value, which optim_set may change.
  */
 #include "schedules/shape.h"
 
-enum { MODE, FACTOR, PATIENCE, THRESHOLD, THRESHOLD_MODE, COOLDOWN, LR_MIN, EPS };
+enum { MODE, FACTOR, PATIENCE, THRESHOLD, THRESHOLD_MODE, COOLDOWN, LR_MIN, EPS, EPS_REL };
 enum { MODE_MIN, MODE_MAX };
 enum { THRESHOLD_REL, THRESHOLD_ABS };
 static const option_t OPTIONS[] = {
@@ -24,7 +25,8 @@ static const option_t OPTIONS[] = {
                         "threshold as a share of the best, or a difference"},
     [COOLDOWN] = {"cooldown", 0, "integer [0,inf)", "reports after a fall that do not count"},
     [LR_MIN] = {"lr_min", 0, "[0,inf)", "lowest value"},
-    [EPS] = {"eps", 1e-8, "[0,inf)", "a fall by no more than this is left out"},
+    [EPS] = {"eps", 0, "[0,inf)", "a fall by no more than this is left out; torch: 1e-8"},
+    [EPS_REL] = {"eps_rel", 1e-7, "[0,inf)", "lr_min = 0: the same as a share of the base value"},
     {0},
 };
 
@@ -45,7 +47,7 @@ static void start(schedule_run_t *run) {
 
 static double value(const schedule_run_t *run, double base, double t) {
     (void)t;
-    return fmax(base * run->state[SHARE], run->option[LR_MIN]);
+    return shape_above(base, run->state[SHARE], run->option[LR_MIN]);
 }
 
 static bool is_better(const double *option, double v, double best) {
@@ -69,7 +71,8 @@ static void report(schedule_run_t *run, double base, double t, double metric) {
         state[BAD] = 0;
     }
     const double next = fmax(now * option[FACTOR], option[LR_MIN]);
-    if (state[BAD] > option[PATIENCE] && now - next > option[EPS]) {
+    const double least = fmax(option[EPS], option[LR_MIN] > 0 ? 0 : option[EPS_REL] * fabs(base));
+    if (state[BAD] > option[PATIENCE] && now - next > least) {
         state[SHARE] = next / base;
         state[COOL] = option[COOLDOWN];
         state[BAD] = 0;

@@ -52,4 +52,9 @@ static inline size_t shape_passed(number_list_t list, double t) {
     return k;
 }
 
+/* A share of the base value, and where that is the least value's share or less, the least value to the last bit. */
+static inline double shape_above(double base, double share, double least) {
+    return share <= least / base ? least : base * share;
+}
+
 #endif

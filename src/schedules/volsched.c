@@ -8,7 +8,7 @@
  *     M = 1 + sign(rho) log(1 + weight |rho|),   rho = sigma_all / sigma_N - 1
  *
  * sigma_all is the sample standard deviation of all log returns log(v_i / v_{i-1}) in the kept history, sigma_N that of the
- * last N. Metrics are floored at 1e-8, those that are not finite are left out. M = 1 while there are fewer than N + 1
+ * last N. Metrics below floor count as floor, those that are then not positive and finite are left out. M = 1 while there are fewer than N + 1
  * metrics, or if sigma_N = 0. M may be negative: lr_min catches it. The value at t uses the metrics of steps before t and
  * is stored over the base value; an update that no report came for is made up by the next report.
  */
@@ -16,7 +16,7 @@
 
 #include "schedules/shape.h"
 
-enum { WINDOW, WEIGHT, STEPS, LR_MIN, WARMUP, WARMUP_FACTOR, HISTORY };
+enum { WINDOW, WEIGHT, STEPS, LR_MIN, WARMUP, WARMUP_FACTOR, HISTORY, FLOOR };
 static const option_t OPTIONS[] = {
     [WINDOW] = {"window", 10, "integer [2,100000]",
                 "N: steps between updates, and log returns of the recent volatility"},
@@ -26,6 +26,7 @@ static const option_t OPTIONS[] = {
     [WARMUP] = {"warmup", 0, "integer [0,inf)", "W: steps of the rise"},
     [WARMUP_FACTOR] = {"warmup_factor", 0, "[0,inf)", "wf: factor at t = 0 of a rise"},
     [HISTORY] = {"history", 0, "integer [0,1000000]", "metrics that are kept; 0: 10 windows"},
+    [FLOOR] = {"floor", 0, "[0,inf)", "least metric; public code: 1e-8"},
     {0},
 };
 
@@ -52,7 +53,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     const double warmup = run->option[WARMUP], factor = run->option[WARMUP_FACTOR];
     if (t < warmup)
         return warmup > 1 ? base * shape_line(factor, 1, t / (warmup - 1)) : base;
-    return fmax(base * run->state[SHARE], run->option[LR_MIN]);
+    return shape_above(base, run->state[SHARE], run->option[LR_MIN]);
 }
 
 /* Metrics kept; within bounds whatever a damaged checkpoint says. */
@@ -68,7 +69,7 @@ static void keep(schedule_run_t *run, double metric) {
         memmove(metrics, metrics + 1, (room - 1) * sizeof *metrics);
         --count;
     }
-    metrics[count] = fmax(metric, 1e-8);
+    metrics[count] = metric;
     run->state[COUNT] = (double)count + 1;
 }
 
@@ -98,8 +99,9 @@ static double multiplier(const schedule_run_t *run) {
 static void report(schedule_run_t *run, double base, double t, double metric) {
     const double window = run->option[WINDOW], length = run->option[STEPS] - run->option[WARMUP];
     double *state = run->state;
-    if (isfinite(metric))
-        keep(run, metric);
+    const double floored = fmax(metric, run->option[FLOOR]);
+    if (isfinite(metric) && floored > 0)
+        keep(run, floored);
     const double e = window * floor(fmin(t + 1 - run->option[WARMUP], length) / window);
     if (e <= state[CLOCK] || base == 0)
         return;

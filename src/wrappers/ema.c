@@ -27,7 +27,7 @@ static const option_t OPTIONS[] = {
 
 enum { AVG, COUNT, PROD };
 static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true},
+    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
     [COUNT] = {"n", "averages so far", PER_METHOD, KEPT},
     [PROD] = {"prod", "product of the weights of the past", PER_METHOD, KEPT, .initial = 1},
     {0},

@@ -6,7 +6,7 @@
  *
  *     1. T = 1, or |p| + eta if adaptive;   N = |T g| over all tensors;   e = rho_t T^2 g / (N + eps)
  *     2. h = gradient at p + e; the parameters are p again, bit for bit
- *     3. cos = <g, h> / (|g| |h| + eps),  k = cos |g| / (|h| + eps);   the inner method receives h - alpha (g - k h)
+ *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);   the inner method receives h - alpha (g - k h)
  *     rho_t = rho;  lr_max > 0:  rho_min + (rho - rho_min) (lr_t - lr_min) / (lr_max - lr_min), lr_t that of the method
  *
  * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a parameter.
@@ -85,9 +85,9 @@ static optim_status advance(step_t *s) {
         return ask_perturbed(s);
     }
     come_back(s);
-    const double *sum = step_reduce(s, PRODUCTS, 3), g = sqrt(sum[0]), h = sqrt(sum[1]), eps = s->option[EPS];
-    const double cosine = g * h + eps > 0 ? sum[2] / (g * h + eps) : 0;
-    *s->scalar[K] = h + eps > 0 ? cosine * g / (h + eps) : 0;
+    const double *sum = step_reduce(s, PRODUCTS, 3), eps = s->option[EPS];
+    const double g = sqrt(sum[0]) + eps, h = sqrt(sum[1]) + eps, cosine = g > 0 && h > 0 ? sum[2] / g / h : 0;
+    *s->scalar[K] = h > 0 ? cosine * sqrt(sum[0]) / h : 0;
     step_filter(s, DECOMPOSE);
     return OPTIM_OK;
 }

@@ -21,7 +21,7 @@ static const option_t OPTIONS[] = {
 
 enum { AVG };
 static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true},
+    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
     {0},
 };
 

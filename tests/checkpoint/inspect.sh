@@ -48,6 +48,7 @@ says 'array scalar/adamw.m F32 []'
 "$writer" "$folder/names" names >"$folder/parameters"
 exits 0 inspect "$folder/names"
 says 'array two\x0alines\x09and a bell \x07/adamw.m F32 []'
+says 'array \xc2\x9b[31m/adamw.m F32 []'
 says 'array "quoted" \x5c and {braces}/ema.avg F32 []'
 
 # Every kind of damage.

@@ -15,7 +15,7 @@ import safetensors
 BETA1, BETA2, EPS, DECAY, LR, AVERAGE, STEPS = 0.9, 0.999, 1e-8, 0.01, 0.25, 0.999, 3
 NAMES = [
     "a", "a/adamw.m", "a/adamw.m/adamw.v", "layers.0/weight", '"quoted" \\ and {braces}', "two\nlines\tand a bell \a",
-    "\u00fc\u2192\U0001f600", "__metadata__", '"libgradopt.checksum":"', " ", "x" * 5000,
+    "\u00fc\u2192\U0001f600", "\u009b[31m", "__metadata__", '"libgradopt.checksum":"', " ", "x" * 5000,
 ]
 
 

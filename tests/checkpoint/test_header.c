@@ -76,6 +76,30 @@ static void array_of_another_size_than_its_shape(void **state) {
     close_state(&s);
 }
 
+/* 2^32 + 3: the array's 3 elements, for whoever keeps 32 bits of it. */
+static void dimension_beyond_a_narrow_size(void **state) {
+    static const char SHAPE[] = "\"shape\":[3]", WIDE[] = "\"shape\":[4294967299]";
+    enum { MORE = 16 }; /* behind it, spaces */
+    serialized_t s, wide;
+    (void)state;
+    open_state(&s);
+    size_t at = 0;
+    while (memcmp(s.bytes + at, SHAPE, sizeof SHAPE - 1) != 0)
+        ++at;
+    const size_t rest = at + sizeof SHAPE - 1, header_end = s.size - sizeof s.x;
+    wide.bytes = check_memory(s.size + MORE, 1);
+    memset(wide.bytes, ' ', header_end + MORE);
+    memcpy(wide.bytes, s.bytes, at);
+    memcpy(wide.bytes + at, WIDE, sizeof WIDE - 1);
+    memcpy(wide.bytes + at + sizeof WIDE - 1, s.bytes + rest, header_end - rest);
+    memcpy(wide.bytes + header_end + MORE, s.bytes + header_end, sizeof s.x);
+    write_length(&wide, header_end + MORE - 8);
+    CHECK_REFUSED(optim_deserialize(s.opt, wide.bytes, s.size + MORE), OPTIM_ERR_FORMAT,
+                  sizeof(size_t) == 4 ? "no valid shape" : "data_offsets");
+    free(wide.bytes);
+    close_state(&s);
+}
+
 /* The last byte is the array's. */
 static void array_with_another_bit(void **state) {
     serialized_t s;
@@ -90,6 +114,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(header_longer_than_the_file),
         cmocka_unit_test(array_of_another_size_than_its_shape),
+        cmocka_unit_test(dimension_beyond_a_narrow_size),
         cmocka_unit_test(array_with_another_bit),
     };
     return cmocka_run_group_tests_name("header", tests, NULL, NULL);

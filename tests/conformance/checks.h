@@ -38,6 +38,9 @@ void check_propagate(void **state);
 void check_accumulate(void **state);
 void check_loss_scale(void **state);
 
+/* check_units.c */
+void check_units(void **state);
+
 /* check_request.c */
 void check_requests(void **state);
 void check_cancel(void **state);

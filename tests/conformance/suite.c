@@ -36,6 +36,7 @@ static const named_check_t SUBJECT_CHECKS[] = {
     {"propagate", check_propagate},
     {"accumulate", check_accumulate},
     {"loss_scale", check_loss_scale},
+    {"units", check_units},
     {"requests", check_requests},
     {"cancel", check_cancel},
     {"loss missing", check_loss_missing},

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -13,7 +15,7 @@ enum { REMEMBERED = 256 };
 
 /* One at a time: while a save runs in the background, the program does nothing but wait for it. */
 static struct {
-    bool counting, no_flush;
+    bool counting, no_flush, no_lock;
     fault_t fault;
     int count;
     call_t kind[REMEMBERED];
@@ -36,9 +38,9 @@ call_t calls_kind(int k) {
 }
 
 const char *calls_name(call_t call) {
-    static const char *const NAMES[] = {
-        "none",     "open",  "close",     "read",   "pread", "write",     "pwrite", "stat",   "lstat",         "fstat",
-        "realpath", "flock", "ftruncate", "fchmod", "fsync", "fdatasync", "rename", "unlink", "pthread_create"};
+    static const char *const NAMES[] = {"none",   "open",  "close",     "read",     "pread",  "write",
+                                        "pwrite", "stat",  "fstat",     "readlink", "flock",  "ftruncate",
+                                        "fchmod", "fsync", "fdatasync", "rename",   "unlink", "pthread_create"};
     return NAMES[call];
 }
 
@@ -68,6 +70,10 @@ void calls_flush(bool really) {
     calls.no_flush = !really;
 }
 
+void calls_lock(bool really) {
+    calls.no_lock = !really;
+}
+
 static void die(void) {
     (void)kill(getpid(), SIGKILL);
     for (;;)
@@ -83,6 +89,8 @@ static fate_t meet(call_t call) {
     const int k = ++calls.count;
     const fault_t *fault = &calls.fault;
     if (k != fault->at && !(fault->onwards && k > fault->at))
+        return FATE_NONE;
+    if (fault->of != 0 && (fault->of >> call & 1) == 0)
         return FATE_NONE;
     const bool writes = call == CALL_WRITE || call == CALL_PWRITE;
     if (fault->fate == FATE_KILL_BEFORE || (fault->fate == FATE_KILL_MIDDLE && !writes))
@@ -116,29 +124,52 @@ static void note(bool happened, deed_t deed, int descriptor, const char *path, c
         journal_add(calls.journal, deed, descriptor, path, to);
 }
 
+/* For the journal: what is open, or `name` in that folder. */
+static void path_of(int descriptor, const char *name, char path[PATH_MAX]) {
+    char link[32];
+    const int number = errno;
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
+    const ssize_t length = readlink(link, path, PATH_MAX);
+    const size_t used = length < 0 ? 0 : (size_t)length;
+    (void)snprintf(path + used, PATH_MAX - used, "%s%s", *name == '\0' ? "" : "/", name);
+    errno = number;
+}
+
 /* ---- In the place of the system's ---- */
 
-extern int __real_open(const char *path, int flags, ...);
+/* With files beyond 2 GiB in mind, glibc's headers give some calls another name. */
+#ifdef __USE_FILE_OFFSET64
+#define WIDE(name) __asm__(#name "64")
+#else
+#define WIDE(name)
+#endif
+
+extern int __real_openat(int folder, const char *path, int flags, ...) WIDE(__real_openat);
+int __wrap_openat(int folder, const char *path, int flags, ...) WIDE(__wrap_openat);
 extern int __real_close(int descriptor);
 extern ssize_t __real_read(int descriptor, void *to, size_t count);
-extern ssize_t __real_pread(int descriptor, void *to, size_t count, off_t offset);
+extern ssize_t __real_pread(int descriptor, void *to, size_t count, off_t offset) WIDE(__real_pread);
+ssize_t __wrap_pread(int descriptor, void *to, size_t count, off_t offset) WIDE(__wrap_pread);
 extern ssize_t __real_write(int descriptor, const void *from, size_t count);
-extern ssize_t __real_pwrite(int descriptor, const void *from, size_t count, off_t offset);
-extern int __real_stat(const char *path, struct stat *about);
-extern int __real_lstat(const char *path, struct stat *about);
-extern int __real_fstat(int descriptor, struct stat *about);
-extern char *__real_realpath(const char *path, char *resolved);
+extern ssize_t __real_pwrite(int descriptor, const void *from, size_t count, off_t offset) WIDE(__real_pwrite);
+ssize_t __wrap_pwrite(int descriptor, const void *from, size_t count, off_t offset) WIDE(__wrap_pwrite);
+extern int __real_fstatat(int folder, const char *path, struct stat *about, int flags) WIDE(__real_fstatat);
+int __wrap_fstatat(int folder, const char *path, struct stat *about, int flags) WIDE(__wrap_fstatat);
+extern int __real_fstat(int descriptor, struct stat *about) WIDE(__real_fstat);
+int __wrap_fstat(int descriptor, struct stat *about) WIDE(__wrap_fstat);
+extern ssize_t __real_readlinkat(int folder, const char *path, char *to, size_t room);
 extern int __real_flock(int descriptor, int operation);
-extern int __real_ftruncate(int descriptor, off_t length);
+extern int __real_ftruncate(int descriptor, off_t length) WIDE(__real_ftruncate);
+int __wrap_ftruncate(int descriptor, off_t length) WIDE(__wrap_ftruncate);
 extern int __real_fchmod(int descriptor, mode_t mode);
 extern int __real_fsync(int descriptor);
 extern int __real_fdatasync(int descriptor);
-extern int __real_rename(const char *from, const char *to);
-extern int __real_unlink(const char *path);
+extern int __real_renameat(int folder, const char *from, int to_folder, const char *to);
+extern int __real_unlinkat(int folder, const char *path, int flags);
 extern int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
                                  void *argument);
 
-int __wrap_open(const char *path, int flags, ...) {
+int __wrap_openat(int folder, const char *path, int flags, ...) {
     mode_t mode = 0;
     if ((flags & O_CREAT) != 0) {
         va_list arguments;
@@ -147,8 +178,10 @@ int __wrap_open(const char *path, int flags, ...) {
         va_end(arguments);
     }
     const fate_t fate = meet(CALL_OPEN);
-    const int descriptor = fate == FATE_FAIL ? -1 : __real_open(path, flags, mode);
-    note(descriptor >= 0, DEED_OPEN, descriptor, path, NULL);
+    const int descriptor = fate == FATE_FAIL ? -1 : __real_openat(folder, path, flags, mode);
+    char opened[PATH_MAX];
+    path_of(descriptor, "", opened);
+    note(descriptor >= 0, DEED_OPEN, descriptor, opened, NULL);
     made(fate);
     return descriptor;
 }
@@ -194,16 +227,9 @@ ssize_t __wrap_pwrite(int descriptor, const void *from, size_t count, off_t offs
     return wrote;
 }
 
-int __wrap_stat(const char *path, struct stat *about) {
+int __wrap_fstatat(int folder, const char *path, struct stat *about, int flags) {
     const fate_t fate = meet(CALL_STAT);
-    const int result = fate == FATE_FAIL ? -1 : __real_stat(path, about);
-    made(fate);
-    return result;
-}
-
-int __wrap_lstat(const char *path, struct stat *about) {
-    const fate_t fate = meet(CALL_LSTAT);
-    const int result = fate == FATE_FAIL ? -1 : __real_lstat(path, about);
+    const int result = fate == FATE_FAIL ? -1 : __real_fstatat(folder, path, about, flags);
     made(fate);
     return result;
 }
@@ -215,17 +241,19 @@ int __wrap_fstat(int descriptor, struct stat *about) {
     return result;
 }
 
-char *__wrap_realpath(const char *path, char *resolved) {
-    const fate_t fate = meet(CALL_REALPATH);
-    char *result = fate == FATE_FAIL ? NULL : __real_realpath(path, resolved);
+ssize_t __wrap_readlinkat(int folder, const char *path, char *to, size_t room) {
+    const fate_t fate = meet(CALL_READLINK);
+    const ssize_t result = fate == FATE_FAIL ? -1 : __real_readlinkat(folder, path, to, room);
     made(fate);
     return result;
 }
 
 int __wrap_flock(int descriptor, int operation) {
     const fate_t fate = meet(CALL_FLOCK);
-    const int result = fate == FATE_FAIL ? -1 : __real_flock(descriptor, operation);
+    const int result = fate == FATE_FAIL || calls.no_lock ? -1 : __real_flock(descriptor, operation);
     made(fate);
+    if (calls.no_lock)
+        errno = ENOLCK;
     return result;
 }
 
@@ -260,18 +288,23 @@ int __wrap_fdatasync(int descriptor) {
     return result;
 }
 
-int __wrap_rename(const char *from, const char *to) {
+int __wrap_renameat(int folder, const char *from, int to_folder, const char *to) {
     const fate_t fate = meet(CALL_RENAME);
-    const int result = fate == FATE_FAIL ? -1 : __real_rename(from, to);
-    note(result == 0, DEED_RENAME, -1, from, to);
+    const int result = fate == FATE_FAIL ? -1 : __real_renameat(folder, from, to_folder, to);
+    char before[PATH_MAX], after[PATH_MAX];
+    path_of(folder, from, before);
+    path_of(to_folder, to, after);
+    note(result == 0, DEED_RENAME, -1, before, after);
     made(fate);
     return result;
 }
 
-int __wrap_unlink(const char *path) {
+int __wrap_unlinkat(int folder, const char *path, int flags) {
     const fate_t fate = meet(CALL_UNLINK);
-    const int result = fate == FATE_FAIL ? -1 : __real_unlink(path);
-    note(result == 0, DEED_UNLINK, -1, path, NULL);
+    const int result = fate == FATE_FAIL ? -1 : __real_unlinkat(folder, path, flags);
+    char gone[PATH_MAX];
+    path_of(folder, path, gone);
+    note(result == 0, DEED_UNLINK, -1, gone, NULL);
     made(fate);
     return result;
 }

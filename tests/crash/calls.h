@@ -13,16 +13,15 @@
 
 typedef enum call {
     CALL_NONE,
-    CALL_OPEN,
+    CALL_OPEN, /* openat; the others likewise */
     CALL_CLOSE,
     CALL_READ,
     CALL_PREAD,
     CALL_WRITE,
     CALL_PWRITE,
     CALL_STAT,
-    CALL_LSTAT,
     CALL_FSTAT,
-    CALL_REALPATH,
+    CALL_READLINK,
     CALL_FLOCK,
     CALL_FTRUNCATE,
     CALL_FCHMOD,
@@ -50,6 +49,7 @@ typedef struct fault {
     int at;       /* the call that meets it, counted from 1 */
     bool onwards; /* and all that follow */
     int number;   /* errno, for FATE_FAIL */
+    unsigned of;  /* kinds of calls that meet it, 1U << CALL_...; 0: all */
     void (*meanwhile)(void *context);
     void *context;
 } fault_t;
@@ -69,5 +69,7 @@ bool calls_can_be_interrupted(call_t call);
 void calls_record(journal_t *journal);
 /* Whether fsync goes through to the disk (it does unless told otherwise). */
 void calls_flush(bool really);
+/* Whether there are locks (as there are unless told otherwise). */
+void calls_lock(bool really);
 
 #endif

@@ -101,6 +101,16 @@ static bool in_child(bool (*prepare)(const scene_t *scene), void (*work)(const s
     return true;
 }
 
+/* The file itself is a mount, as containers are given single files: nothing can be renamed over it. */
+static void use_mounted_file(const scene_t *scene) {
+    scene_put(scene, scene->state[0], NOTHING);
+    assert_int_equal(mount(scene->target, scene->target, NULL, MS_BIND, NULL), 0);
+    check_refusal_here(scene, strerror(EBUSY));
+    scene_check_sentence(scene->target, "mounted", "a mounted file");
+    assert_int_equal(umount(scene->target), 0);
+    scene_check_save(scene, 1, "when it is no mount");
+}
+
 static bool mounts_of_its_own(const scene_t *scene) {
     return unshare(geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
            mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -111,7 +121,8 @@ static void a_full_disk(void **state) {
     scene_t scene;
     (void)state;
     open_scene(&scene, SCENE_PLAIN);
-    const bool could = in_child(mounts_of_its_own, use_small_disk, &scene);
+    const bool could =
+        in_child(mounts_of_its_own, use_small_disk, &scene) && in_child(mounts_of_its_own, use_mounted_file, &scene);
     scene_check_save(&scene, 1, "on the disk beneath");
     scene_close(&scene);
     if (!could) {
@@ -163,6 +174,88 @@ static void permissions(void **state) {
         scene_check_save(&scene, 1, "with permission");
         scene_close(&scene);
     }
+}
+
+/* ---- Modes ---- */
+
+static mode_t mode_of(const char *path) {
+    struct stat about;
+    assert_int_equal(lstat(path, &about), 0);
+    return about.st_mode & 07777;
+}
+
+static void look_at_partial(void *context) {
+    const scene_t *scene = context;
+    struct stat about;
+    if (lstat(scene->partial, &about) == 0)
+        assert_int_equal(about.st_mode & 07777 & ~(mode_of(scene->target) | S_IWUSR), 0);
+}
+
+/* At no call may anybody read or write the new file who could not the old one; and in the end its mode is the old one's. */
+static void modes(void **state) {
+    static const mode_t MODES[] = {0600, 0640, 0444, 0400, 0666};
+    const mode_t mask = umask(022);
+    (void)state;
+    for (size_t i = 0; i < sizeof MODES / sizeof *MODES; ++i) {
+        scene_t scene;
+        bool reached = true;
+        scene_open(&scene, SCENE_SMALL, SCENE_PLAIN);
+        subject_step(&scene.subject);
+        for (int k = 1; reached; ++k) {
+            scene_put(&scene, NOTHING, NOTHING);
+            scene_put(&scene, scene.state[0], NOTHING);
+            assert_int_equal(chmod(scene.target, MODES[i]), 0);
+            calls_begin(&(fault_t){.fate = FATE_MEANWHILE, .at = k, .meanwhile = look_at_partial, .context = &scene});
+            CHECK_OK(optim_save(scene.subject.opt, scene.path));
+            reached = calls_end() >= k;
+            assert_int_equal(mode_of(scene.target), MODES[i]);
+        }
+        scene_put(&scene, NOTHING, NOTHING);
+        CHECK_OK(optim_save(scene.subject.opt, scene.path));
+        assert_int_equal(mode_of(scene.target), 0644); /* of a new file: what the mask leaves */
+        scene_close(&scene);
+    }
+    (void)umask(mask);
+}
+
+/* ---- What an interrupted save left behind ---- */
+
+/* Read-only, as a save over a read-only file leaves it; the user may not write it, but the folder. */
+static void use_left(const scene_t *scene) {
+    scene_check_save(scene, 1, "over a read-only file that was left");
+}
+
+static void left_read_only(void **state) {
+    enum { NOBODY = 65534 };
+    scene_t scene;
+    (void)state;
+    open_scene(&scene, SCENE_PLAIN);
+    scene_put(&scene, scene.state[0], scene.state[3]);
+    assert_int_equal(chmod(scene.root, 0755), 0);
+    assert_int_equal(chmod(scene.folder, 0777), 0);
+    assert_int_equal(chmod(scene.target, 0444), 0);
+    assert_int_equal(chmod(scene.partial, 0444), 0);
+    assert_true(geteuid() != 0 || chown(scene.partial, NOBODY, NOBODY) == 0);
+    assert_true(in_child(as_nobody, use_left, &scene));
+    scene_close(&scene);
+}
+
+/* It has a second name, as backups by links give it: what stands there stays. */
+static void left_with_a_second_name(void **state) {
+    scene_t scene;
+    struct stat about;
+    (void)state;
+    open_scene(&scene, SCENE_PLAIN);
+    char *backup = check_text("%s/backup", scene.root);
+    scene_put(&scene, scene.state[0], scene.state[3]);
+    assert_int_equal(link(scene.partial, backup), 0);
+    scene_check_save(&scene, 1, "over what has a second name");
+    assert_int_equal(stat(backup, &about), 0);
+    assert_int_equal(about.st_size, scene.state[3].size);
+    assert_int_equal(about.st_nlink, 1);
+    assert_int_equal(unlink(backup), 0);
+    free(backup);
+    scene_close(&scene);
 }
 
 /* ---- What is not a file ---- */
@@ -246,6 +339,21 @@ static void long_names(void **state) {
     scene_close(&scene);
 }
 
+/* Of more bytes than a narrow size_t counts: all of them are seen, and it is refused for what it is. */
+static void a_huge_file(void **state) {
+    scene_t scene;
+    (void)state;
+    open_scene(&scene, SCENE_ON_DISK);
+    if (sizeof(off_t) == 8 && truncate(scene.target, (off_t)(UINT64_C(1) << 32 | 4096)) == 0) {
+        CHECK_STATUS(optim_load(scene.subject.opt, scene.path),
+                     sizeof(size_t) == 4 ? OPTIM_ERR_SIZE : OPTIM_ERR_FORMAT);
+        scene_check_sentence(scene.path, "", "a huge file");
+        scene_check_subject(&scene, 1, "a huge file");
+    }
+    scene_check_save(&scene, 1, "over a huge file");
+    scene_close(&scene);
+}
+
 /* ---- Others who save there ---- */
 
 static void a_save_under_way(void **state) {
@@ -312,11 +420,12 @@ static void save_rival(void *context) {
 
 /* A save is made while another one is at its k-th call: done or refused, each of them, and what is there is the file of one
  * that was done. */
-static void a_rival_at_every_call(void **state) {
+static void meet_at_every_call(bool with_locks) {
     rival_t rival;
     scene_t scene;
     bool reached = true;
-    (void)state;
+    int refused = 0;
+    calls_lock(with_locks);
     scene_open(&scene, SCENE_SMALL, SCENE_PLAIN);
     subject_step(&scene.subject);
     subject_open(&rival.subject, SCENE_SMALL);
@@ -331,18 +440,85 @@ static void a_rival_at_every_call(void **state) {
         reached = calls_end() >= k;
         const char *here =
             when("a rival at call %d (%s): %d and %d", k, calls_name(calls_kind(k)), status, rival.status);
+        if (reached && !with_locks && rival.status != OPTIM_OK)
+            fail_msg("%s: %s", here, optim_error());
+        refused += status != OPTIM_OK;
         (void)scene_check_file(&scene, status == OPTIM_OK ? 1 : 2, rival.status == OPTIM_OK ? 2 : 1, here);
         (void)scene_check_folder(&scene, false, here);
     }
+    assert_true(with_locks || refused >= 3);
+    calls_lock(true);
     subject_close(&rival.subject);
+    scene_close(&scene);
+}
+
+static void a_rival_at_every_call(void **state) {
+    (void)state;
+    meet_at_every_call(true);
+}
+
+/* On a file system without locks a save finds before it renames that another one has taken its place. */
+static void a_rival_without_locks(void **state) {
+    (void)state;
+    meet_at_every_call(false);
+}
+
+static void put_half(void *context) {
+    const scene_t *scene = context;
+    (void)unlink(scene->partial);
+    FILE *stream = fopen(scene->partial, "wb");
+    assert_non_null(stream);
+    assert_int_equal(fwrite("half", 1, 4, stream), 4);
+    assert_int_equal(fclose(stream), 0);
+}
+
+/* Another machine's save, whose lock is not seen here, puts its own unfinished file under the name: that one is not put in
+ * place, nor removed. */
+static void an_unfinished_rival(void **state) {
+    scene_t scene;
+    bool reached = true;
+    int refused = 0;
+    (void)state;
+    scene_open(&scene, SCENE_SMALL, SCENE_PLAIN);
+    subject_step(&scene.subject);
+    for (int k = 1; reached; ++k) {
+        scene_put(&scene, scene.state[0], NOTHING);
+        calls_begin(&(fault_t){.fate = FATE_MEANWHILE, .at = k, .meanwhile = put_half, .context = &scene});
+        const optim_status status = optim_save(scene.subject.opt, scene.path);
+        reached = calls_end() >= k;
+        if (calls_kind(k) == CALL_RENAME) /* the instant in which it cannot be seen any more */
+            continue;
+        const char *here = when("half a file put there at call %d (%s): %d", k, calls_name(calls_kind(k)), status);
+        (void)scene_check_file(&scene, status == OPTIM_OK, status == OPTIM_OK, here);
+        if (status == OPTIM_OK)
+            continue;
+        ++refused;
+        scene_check_sentence(scene.partial, "by another save", here);
+        const blob_t left = scene_get(&scene, true);
+        assert_true(left.size == 4 && memcmp(left.bytes, "half", 4) == 0);
+        free(left.bytes);
+    }
+    assert_true(refused >= 4);
     scene_close(&scene);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_limit_on_files),   cmocka_unit_test(a_full_disk), cmocka_unit_test(permissions),
-        cmocka_unit_test(what_is_not_a_file), cmocka_unit_test(links),       cmocka_unit_test(long_names),
-        cmocka_unit_test(a_save_under_way),   cmocka_unit_test(rivals),      cmocka_unit_test(a_rival_at_every_call),
+        cmocka_unit_test(a_limit_on_files),
+        cmocka_unit_test(a_full_disk),
+        cmocka_unit_test(permissions),
+        cmocka_unit_test(modes),
+        cmocka_unit_test(left_read_only),
+        cmocka_unit_test(left_with_a_second_name),
+        cmocka_unit_test(what_is_not_a_file),
+        cmocka_unit_test(links),
+        cmocka_unit_test(long_names),
+        cmocka_unit_test(a_huge_file),
+        cmocka_unit_test(a_save_under_way),
+        cmocka_unit_test(rivals),
+        cmocka_unit_test(a_rival_at_every_call),
+        cmocka_unit_test(a_rival_without_locks),
+        cmocka_unit_test(an_unfinished_rival),
     };
     return cmocka_run_group_tests_name("places", tests, NULL, NULL);
 }

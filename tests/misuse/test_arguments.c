@@ -313,6 +313,8 @@ static void rows_of_descriptions(world_t *world) {
     HOLDS(optim_schedule_count, (), optim_schedule_name(optim_schedule_count()) == NULL);
     HOLDS(optim_strerror, (INT_MIN), *optim_strerror(INT_MIN) != '\0');
     HOLDS(optim_strerror, (INT_MAX), *optim_strerror(INT_MAX) != '\0');
+    HOLDS(optim_stop_reason, (INT_MIN), *optim_stop_reason(INT_MIN) != '\0');
+    HOLDS(optim_stop_reason, (INT_MAX), *optim_stop_reason(INT_MAX) != '\0');
     HOLDS(optim_error, (), optim_error() != NULL);
     HOLDS(optim_version, (), optim_version() != NULL);
 }

@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdlib.h>
-
-#include <jansson.h>
 
 static atomic_bool armed, lasts;
 static atomic_long wanted, requests, failures, held;
@@ -34,7 +31,6 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *block);
-char *__real_realpath(const char *path, char *resolved);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
 void *__wrap_malloc(size_t size);
@@ -42,7 +38,6 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *block);
-char *__wrap_realpath(const char *path, char *resolved);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument);
 
 void *__wrap_malloc(size_t size) {
@@ -68,34 +63,8 @@ void __wrap_free(void *block) {
     __real_free(block);
 }
 
-char *__wrap_realpath(const char *path, char *resolved) {
-    if (fails()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return counted(__real_realpath(path, resolved));
-}
-
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument) {
     return fails() ? EAGAIN : __real_pthread_create(thread, attributes, start, argument);
-}
-
-/* ---- For Jansson, which a program may give an allocator of its own: blocks that free() would choke on ---- */
-
-enum { BEFORE = 16 };
-
-static void *json_take(size_t size) {
-    char *block = fails() || size > SIZE_MAX - BEFORE ? NULL : counted(__real_malloc(size + BEFORE));
-    return block == NULL ? NULL : block + BEFORE;
-}
-
-static void json_give(void *block) {
-    if (block != NULL)
-        __wrap_free((char *)block - BEFORE);
-}
-
-void allocator_install(void) {
-    json_set_alloc_funcs(json_take, json_give);
 }
 
 /* ---- The switch ---- */

@@ -1,6 +1,6 @@
 /*
- * Stands between the library and the allocator: the linker sends its calls here (--wrap, see CMakeLists.txt), Jansson's
- * come through json_set_alloc_funcs. It counts what is asked for and what is still held, and fails a request on demand.
+ * Stands between the library and the allocator: the linker sends its calls here (--wrap, see CMakeLists.txt).
+ * It counts what is asked for and what is still held, and fails a request on demand.
  * The counts of the test program's own requests are part of it; it fails none of them, being armed only during calls of
  * the library.
  */
@@ -8,9 +8,6 @@
 #define OOM_ALLOCATOR_H
 
 #include <stdbool.h>
-
-/* To be called before the first use of the library. */
-void allocator_install(void);
 
 /* From now on request number `nth` fails, counted from 1, and those after it too if it is to last; 0: none fails. */
 void allocator_arm(long nth, bool lasting);

@@ -107,6 +107,26 @@ static void open_steps(run_t *run, const void *subject) {
     serialize(run, 0);
 }
 
+/* A parameter without a state thaws; a checkpoint with its state goes where it is frozen. */
+static void thaws(run_t *run, const void *subject) {
+    (void)subject;
+    run->algorithms[0] = "nadam";
+    for (int which = 0; which < 2; ++which) {
+        run->spared = which == 1;
+        CALL(run, optim_create(&run->opt[which], "nadam", NULL));
+        lend(run, which, 2, 0);
+        CALL(run, optim_bind(run->opt[which], 1, run->world.p[1], NULL));
+        step(run, which, 2);
+    }
+    run->spared = false;
+    CALL(run, optim_bind(run->opt[0], 1, run->world.p[1], run->world.g[1]));
+    step(run, 0, 2);
+    serialize(run, 0);
+    CALL(run, optim_deserialize(run->opt[1], run->bytes, run->size));
+    CALL(run, optim_bind(run->opt[1], 1, run->world.p[1], run->world.g[1]));
+    step(run, 1, 2);
+}
+
 static int gradient(void *user, const optim_request *request, double *loss) {
     (void)request;
     *loss = world_evaluate(user);
@@ -152,11 +172,8 @@ void torture_api(void) {
     static const struct {
         const char *name;
         script_t *script;
-    } SCRIPTS[] = {{"whole life", whole_life},
-                   {"files", files},
-                   {"open steps", open_steps},
-                   {"minimized", minimized},
-                   {"batches", batches}};
+    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files},         {"open steps", open_steps},
+                   {"thaws", thaws},           {"minimized", minimized}, {"batches", batches}};
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; ++i)
         torture(SCRIPTS[i].name, SCRIPTS[i].script, NULL);
 }

@@ -4,7 +4,7 @@ usage: check_wrapped.py NM LIBRARY FUNCTION..."""
 import subprocess
 import sys
 
-# Functions of the C library (and of Jansson) that hand out memory, a thread or a mapping, or take some for good.
+# Functions of the C library that hand out memory, a thread or a mapping, or take some for good.
 TAKERS = """
     malloc calloc realloc reallocarray aligned_alloc posix_memalign memalign valloc pvalloc free
     strdup strndup __strdup __strndup wcsdup asprintf vasprintf __asprintf_chk __vasprintf_chk getline getdelim
@@ -13,7 +13,6 @@ TAKERS = """
     mmap mmap64 mremap brk sbrk setenv putenv setlocale duplocale textdomain bindtextdomain
     pthread_create thrd_create pthread_key_create sem_open timer_create
     tsearch hcreate regcomp getaddrinfo dlopen qsort_r backtrace_symbols
-    json_dumps json_dumpf json_dump_file json_load_file json_loadf
     """.split()
 
 

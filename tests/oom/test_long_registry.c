@@ -23,7 +23,6 @@ static void every_schedule(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_algorithm), cmocka_unit_test(every_wrapper),
                                        cmocka_unit_test(every_schedule)};
-    allocator_install();
     const int failed = cmocka_run_group_tests_name("oom, registry", tests, NULL, NULL);
     torture_report();
     return failed;

@@ -9,7 +9,6 @@ static void every_function(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_function)};
-    allocator_install();
     const int failed = cmocka_run_group_tests_name("oom, every function", tests, NULL, NULL);
     torture_report();
     return failed;

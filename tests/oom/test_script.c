@@ -16,7 +16,6 @@ static void sample_of_the_registry(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_function), cmocka_unit_test(sample_of_the_registry)};
-    allocator_install();
     torture_in_short();
     const int failed = cmocka_run_group_tests_name("oom", tests, NULL, NULL);
     torture_report();

@@ -39,7 +39,7 @@ static void test_sps_never_further(void **state) {
     run_sps("quadratic", 0, minimizer, "");
     run_sps("quadratic", 0, minimizer, ",smooth=1,n_batches=5,lr=0.01");
     run_sps("quadratic", 0, minimizer, ",lr_max=0.2");
-    rig_t *newton = play_vector("lbfgs", "tolerance_change=0", "logistic", D, 0);
+    rig_t *newton = play_vector("lbfgs", NULL, "logistic", D, 0);
     CHECK_OK(rig_steps(newton, 100));
     memcpy(minimizer, rig_read(newton), sizeof minimizer);
     rig_free(newton);

@@ -69,6 +69,21 @@ static char *replaced(const char *text, const char *from, const char *to) {
     return check_text("%.*s%s%s", (int)(found - text), text, to, found + strlen(from));
 }
 
+static size_t total_bytes(const safetensors_t *file) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < file->count; ++i)
+        bytes += file->entries[i].bytes;
+    return bytes;
+}
+
+/* The array that begins there, or NULL; none of these is empty. */
+static const safetensors_entry_t *entry_at(const safetensors_t *file, size_t begin) {
+    for (size_t i = 0; i < file->count; ++i)
+        if (file->entries[i].begin == begin)
+            return &file->entries[i];
+    return NULL;
+}
+
 /* The record's first `from` becomes `to`. */
 static void forge(image_t *image, const char *from, const char *to) {
     memory_source_t source = memory_source(image->bytes, image->size);
@@ -77,12 +92,19 @@ static void forge(image_t *image, const char *from, const char *to) {
     char *text = replaced(file.text, from, to);
     const size_t room = image->size + strlen(text);
     memory_sink_t sink = memory_sink(check_memory(room, 1), room);
-    size_t begin = image->size;
-    for (size_t i = 0; i < file.count; ++i)
-        begin = file.entries[i].begin < begin ? file.entries[i].begin : begin;
-    assert_int_equal(json_object_del(file.header, "__metadata__"), 0);
-    CHECK_OK(safetensors_write_header(&sink.sink, file.header, text, image->size - begin));
-    CHECK_OK(sink.sink.write(&sink.sink, image->bytes + begin, image->size - begin));
+    jsontext_t header = {.at = NULL};
+    size_t bytes = 0;
+    safetensors_begin(&header, text);
+    for (const safetensors_entry_t *entry;
+         (entry = entry_at(&file, image->size - total_bytes(&file) + bytes)) != NULL;) {
+        shape_t shape = {.count = jsontree_items(entry->shape)};
+        for (size_t i = 0; i < shape.count; ++i)
+            shape.dims[i] = jsontree_integer(jsontree_at(entry->shape, i));
+        safetensors_add(&header, entry->name, entry->dtype, &shape, entry->bytes, &bytes);
+    }
+    CHECK_OK(safetensors_write_header(&sink.sink, &header, bytes));
+    CHECK_OK(sink.sink.write(&sink.sink, image->bytes + image->size - bytes, bytes));
+    free(header.at);
     free(text);
     safetensors_free(&file);
     free(image->bytes);

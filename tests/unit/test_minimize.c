@@ -78,6 +78,25 @@ static void test_gradient_norm(void **state) {
     caller_close(&c);
 }
 
+/* Of gradients whose squares no double holds; lbfgs tells the norm that it holds. */
+static void test_gradient_norm_out_of_range(void **state) {
+    static const double SCALES[] = {1e-200, 1e-160, 1e160, 1e200};
+    static const char *const METHODS[] = {"lion", "lbfgs"};
+    (void)state;
+    for (size_t i = 0; i < 8; ++i) {
+        const double scale = SCALES[i / 2];
+        caller_t c;
+        caller_open(&c, METHODS[i % 2], NULL, &TENSORS, "quadratic");
+        c.rig->sign = scale;
+        optim_stop stop = stop_new(&c);
+        stop.gradient_norm = 1e-250;
+        stop.steps = 3;
+        const optim_result result = minimize(&c, &stop, OPTIM_STOP_STEPS);
+        CHECK_CLOSE(result.gradient_norm / scale, gradient_norm(&c), 1e-13);
+        caller_close(&c);
+    }
+}
+
 static void test_gradient_norm_at_start(void **state) {
     (void)state;
     caller_t c;
@@ -238,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_evaluations_that_never_come),
         cmocka_unit_test(test_seconds),
         cmocka_unit_test(test_gradient_norm),
+        cmocka_unit_test(test_gradient_norm_out_of_range),
         cmocka_unit_test(test_gradient_norm_at_start),
         cmocka_unit_test(test_loss_change),
         cmocka_unit_test(test_loss_target),

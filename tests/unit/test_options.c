@@ -98,15 +98,15 @@ static void test_find(void **state) {
     assert_false(option_is_text(row("draws")) || option_is_text(row("history")));
 }
 
-static void test_names_fit(void **state) {
+static void test_names(void **state) {
     (void)state;
-    char all[200], few[7] = "xxxxxx", none[1];
-    option_names(TABLE, all, sizeof all);
-    assert_string_equal(all, "lr, momentum, limit, history, nesterov, draws, milestones, children");
-    option_names(TABLE, few, sizeof few);
-    assert_string_equal(few, "lr, mo");
-    option_names(TABLE, none, sizeof none);
-    assert_string_equal(none, "");
+    list_t list = {.used = 0};
+    option_list(TABLE, &list);
+    assert_string_equal(list_end(&list, "nobody"),
+                        "lr, momentum, limit, history, nesterov, draws, milestones, children");
+    assert_int_equal(option_refuse(TABLE, "a thing", "momentun", 8), OPTIM_ERR_OPTION);
+    assert_string_equal(optim_error(), "a thing has no option \"momentun\" (did you mean \"momentum\"?); it has: lr, "
+                                       "momentum, limit, history, nesterov, draws, milestones, children");
 }
 
 static void test_check(void **state) {
@@ -377,7 +377,7 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
-        cmocka_unit_test(test_find),         cmocka_unit_test(test_names_fit),
+        cmocka_unit_test(test_find),         cmocka_unit_test(test_names),
         cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
         cmocka_unit_test(test_walk),         cmocka_unit_test(test_walk_malformed),
         cmocka_unit_test(test_span),         cmocka_unit_test(test_unique),

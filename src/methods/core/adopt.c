@@ -36,6 +36,7 @@ static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 typedef struct scalars {
     double lr, beta1, beta2, eps, c;
     decay_t decay;
+    bool begins;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
@@ -47,6 +48,7 @@ static void prepare(const group_t *group, void *scalars) {
         .eps = o[EPS],
         .c = o[CLIP] != 0 ? pow(group->t - 1, o[CLIP_EXP]) : HUGE_VAL,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
+        .begins = group->t == 1,
     };
 }
 
@@ -61,7 +63,7 @@ static void begin(const tile_t *t) {
     }
 }
 
-static void update(const tile_t *t) {
+static void go_on(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const real lr = (real)k->lr, eps = (real)k->eps, c = (real)k->c, l2 = (real)k->decay.l2,
@@ -76,11 +78,11 @@ static void update(const tile_t *t) {
     }
 }
 
-enum { BEGIN, UPDATE };
-
-static optim_status advance(step_t *s) {
-    step_update(s, s->t == 1 ? BEGIN : UPDATE);
-    return OPTIM_OK;
+static void update(const tile_t *t) {
+    if (((const scalars_t *)t->scalars)->begins)
+        begin(t);
+    else
+        go_on(t);
 }
 
 const method_t METHOD(adopt) = {
@@ -94,6 +96,5 @@ const method_t METHOD(adopt) = {
     .flags = CUTS_EXACTLY,
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
-    .advance = advance,
-    .kernels = {[BEGIN] = begin, [UPDATE] = update},
+    .kernels = {update},
 };

@@ -9,7 +9,7 @@
  *     4. p <- p - lr ((1 - mu_t) / (1 - prod) g + mu_{t+1} / (1 - prod mu_{t+1}) m) / (sqrt(v / c2) + eps)
  *
  * m is averaged with beta1, not with mu. prod holds mu_t already when line 4 reads it, mu_{t+1} enters it in the next step;
- * it starts at 1 and is multiplied once a step, for all tensors. State: m, v, 8 bytes a parameter in f32; prod in double.
+ * it starts at 1 and is multiplied once in each step that a tensor takes. State: m, v, 8 bytes a parameter in f32; prod in double.
  */
 #include "methods/core/adam_family.h"
 
@@ -29,7 +29,7 @@ enum { M, V, PROD };
 static const state_t STATE[] = {
     [M] = M_ROW,
     [V] = V_ROW,
-    [PROD] = {"prod", "product of all mu", PER_GROUP, KEPT, .initial = 1},
+    [PROD] = {"prod", "product of all mu", PER_COHORT, KEPT, .initial = 1},
     {0},
 };
 
@@ -73,10 +73,10 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[PROD] *= mu(group.option, s->t);
-    }
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort))
+            *cohort.scalar[PROD] *= mu(cohort.option, cohort.t);
     step_update(s, 0);
     return OPTIM_OK;
 }

@@ -53,11 +53,12 @@ static const state_t STATE[] = {
 
 typedef struct scalars {
     double lr, la;
+    bool first;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double k = group->t - 1, *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2)};
+    *(scalars_t *)scalars = (scalars_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
 }
 
 static void copy(const tile_t *t, void *to, const void *from) {
@@ -94,12 +95,13 @@ static void visit(const tile_t *t) {
     copy(t, t->p, t->state[Z_PREV]);
 }
 
-/* vr: back, and the estimate is corrected by g - h. */
+/* vr: back, and the estimate is corrected by g - h; that of a tensor that has just thawed begins at g. */
 static void correct(const tile_t *t) {
+    const bool first = ((const scalars_t *)t->scalars)->first;
     real *restrict est = t->state[EST];
     const real *restrict g = t->state[G], *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        est[i] += g[i] - h[i];
+        est[i] = first ? g[i] : est[i] + (g[i] - h[i]);
     copy(t, t->p, t->state[Z]);
 }
 

@@ -43,7 +43,7 @@ static const state_t STATE[] = {
     [G] = WAITING_GRADIENT_ROW,
     [Z] = Z_ROW,
     [HZ] = HZ_ROW,
-    [UPDATES] = {"j", "updates of the diagonal", PER_METHOD, KEPT},
+    [UPDATES] = {"j", "updates of the diagonal", PER_COHORT, KEPT},
     [PROBES] = PROBES_ROW,
     [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
     {0},
@@ -73,7 +73,12 @@ static void prepare(const group_t *group, void *scalars) {
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
         .updates = group->step->stage == PRODUCT_ASKED,
     };
-    ((scalars_t *)scalars)->step /= correction(o[BETA1], group->t);
+    scalars_t *k = scalars;
+    k->step /= correction(o[BETA1], group->t);
+    if (*group->scalar[UPDATES] == 0) { /* it has thawed and waits for its first diagonal */
+        k->step = 0;
+        k->inverse_root_c2 = k->shrink = 1;
+    }
 }
 
 static void keep(const tile_t *t) {
@@ -148,6 +153,13 @@ static optim_status ask_product(step_t *s) {
     return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, PRODUCT_ASKED);
 }
 
+static void count_update(step_t *s) {
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort))
+            ++*cohort.scalar[UPDATES];
+}
+
 static optim_status advance(step_t *s) {
     const double *o = s->option;
     double *left = s->scalar[LEFT];
@@ -162,7 +174,7 @@ static optim_status advance(step_t *s) {
             return ask_product(s);
         if (o[SPATIAL_AVERAGE] != 0)
             step_tensors(s, AVERAGE_KERNELS);
-        ++*s->scalar[UPDATES];
+        count_update(s);
         step_update(s, DIAGONAL);
     }
     step_update(s, UPDATE);

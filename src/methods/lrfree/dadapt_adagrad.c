@@ -3,7 +3,7 @@
  *
  * Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, arXiv:2301.07733.
  *
- *     1. g <- g + weight_decay x;   dlr = d lr;   a <- a + g^2 (a starts at 1e-6);   D = sqrt(a) + eps
+ *     1. g <- g + weight_decay x;   dlr = d lr;   a <- a + g^2 (a starts at initial_accumulator);   D = sqrt(a) + eps
  *     2. s <- s + dlr g;   gsq <- gsq + dlr^2 sum g^2 / D
  *        d_hat = (sum s^2 / D - gsq) / |s|_1;   d <- max(d, min(d_hat, d growth_rate))
  *     3. x <- momentum x + (1 - momentum)(x_0 - s / D)
@@ -15,11 +15,12 @@
 
 #include "methods/lrfree/coupled.h"
 
-enum { LR, MOMENTUM, EPS, WEIGHT_DECAY, D0, GROWTH_RATE };
+enum { LR, MOMENTUM, EPS, INITIAL_ACCUMULATOR, WEIGHT_DECAY, D0, GROWTH_RATE };
 static const option_t OPTIONS[] = {
     [LR] = COUPLED_LR_ROW,
     [MOMENTUM] = {"momentum", 0, "[0,1)", "share of the last point in the next"},
     [EPS] = {"eps", 1e-6, "[0,inf)", "added to the root"},
+    [INITIAL_ACCUMULATOR] = {"initial_accumulator", 1e-6, "[0,inf)", "start value of a"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
     [D0] = D0_ROW,
     [GROWTH_RATE] = GROWTH_RATE_ROW,
@@ -30,7 +31,8 @@ enum { X0, S, A, D, GSQ, SHARED };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [S] = {"s", "sum of the scaled gradients", LIKE_PARAM, KEPT},
-    [A] = {"a", "1e-6 and the sum of squared gradients", LIKE_PARAM, KEPT, .initial = 1e-6, .nonnegative = true},
+    [A] = {"a", "initial_accumulator and the sum of squared gradients", LIKE_PARAM, KEPT,
+           .initial_option = "initial_accumulator", .nonnegative = true},
     [D] = D_ROW,
     [GSQ] = {"gsq", "sum of the squared scaled gradients, divided by D", PER_METHOD, KEPT},
     [SHARED] = SHARED_LR_ROW,

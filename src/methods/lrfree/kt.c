@@ -71,7 +71,7 @@ static void prepare_kt(const group_t *group, void *scalars) {
     const double *o = group->option;
     *(scalars_t *)scalars = (scalars_t){.lr = o[LR],
                                         .weight_decay = o[WEIGHT_DECAY],
-                                        .bet = *group->scalar[W] / (group->t + 1),
+                                        .bet = *group->scalar[W] / (group->step->t + 1),
                                         .stays = coupled_stays(group, LR, SHARED)};
 }
 

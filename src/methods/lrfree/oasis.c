@@ -52,13 +52,18 @@ static const state_t STATE[] = {
 typedef struct scalars {
     double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
     probe_t probe;
-    bool stays;
+    bool stays, first;
 } scalars_t;
+
+/* Products in this step. */
+static double samples_of(const step_t *s, const double *option) {
+    return s->t == 1 ? option[INIT_SAMPLES] : 1;
+}
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
     const bool first = group->t == 1;
-    const double samples = o[INIT_SAMPLES], left = *group->scalar[LEFT];
+    const double samples = samples_of(group->step, o), left = *group->scalar[LEFT];
     *(scalars_t *)scalars = (scalars_t){
         .eta = *group->scalar[ETA],
         .alpha = o[ALPHA],
@@ -68,6 +73,7 @@ static void prepare(const group_t *group, void *scalars) {
         .take = !first ? 1 - o[BETA2] : 1 / samples,
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
         .stays = coupled_stays(group, LR, SHARED),
+        .first = first,
     };
 }
 
@@ -78,7 +84,8 @@ static void keep(const tile_t *t) { /* the gradient that arrived, and its point 
 }
 
 static void visit(const tile_t *t) { /* line 1: to x_prev */
-    if (!((const scalars_t *)t->scalars)->stays)
+    const scalars_t *k = t->scalars;
+    if (!k->stays && !k->first)
         memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
 }
 
@@ -109,11 +116,12 @@ static inline real scaling(real d, real alpha) { /* line 3 */
 }
 
 static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
-    const real alpha = (real)((const scalars_t *)t->scalars)->alpha;
+    const scalars_t *k = t->scalars;
+    const real alpha = (real)k->alpha;
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
                          *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
     double *restrict moved = t->term[0], *restrict turned = t->term[1];
-    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 2))
+    if (coupled_skips(t, k->stays || k->first, 2)) /* a tensor that has just thawed has no last point */
         return;
     for (size_t i = 0; i < t->n; ++i) {
         const double dh = (double)scaling(d[i], alpha), s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
@@ -156,7 +164,7 @@ static optim_status advance(step_t *s) {
     optim_status status;
     switch (s->stage) {
     case AT_X:
-        *left = s->t == 1 ? s->option[INIT_SAMPLES] : 1;
+        *left = samples_of(s, s->option);
         if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
             return status;
         if (s->t == 1)

@@ -5,7 +5,7 @@
  *     W <- W + w;   c = w / W, 0 if W = 0
  *     x <- (1 - c) x + c z;   y = b x + (1 - b) z
  *
- * lr_max and W belong to a group. Both means are written so that equal points give that point exactly. keep_x = 0: x is not
+ * t, lr_max and W count the steps that a tensor took. Both means are written so that equal points give that point exactly. keep_x = 0: x is not
  * kept but found again, as z + (y - z) / b with the b that y was made with.
  */
 #ifndef LRFREE_SCHEDULE_FREE_H
@@ -30,9 +30,9 @@
 #define Z_ROW                                                                                                          \
     { "z", "the point that the steps move", LIKE_PARAM, KEPT, .from_param = true }
 #define LR_MAX_ROW                                                                                                     \
-    { "lr_max", "largest lr so far", PER_GROUP, KEPT }
+    { "lr_max", "largest lr so far", PER_COHORT, KEPT }
 #define W_ROW                                                                                                          \
-    { "W", "sum of the weights in x", PER_GROUP, KEPT }
+    { "W", "sum of the weights in x", PER_COHORT, KEPT }
 
 static inline double warmed_up(double lr, double warmup_steps, double t) {
     return warmup_steps > 0 ? lr * fmin(1, t / warmup_steps) : lr;

@@ -38,7 +38,7 @@ static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT, .when = "inner_momentum"},
     [LR_MAX] = LR_MAX_ROW,
     [W] = W_ROW,
-    [B] = {"b", "beta1 that the present y was made with", PER_GROUP, KEPT, .initial_option = "beta1"},
+    [B] = {"b", "beta1 that the present y was made with", PER_COHORT, KEPT, .initial_option = "beta1"},
     {0},
 };
 
@@ -108,16 +108,16 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[LR_MAX] = fmax(*group.scalar[LR_MAX], rate(&group));
-        *group.scalar[W] += weight(&group);
-    }
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort)) {
+            *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
+            *cohort.scalar[W] += weight(&cohort);
+        }
     step_update(s, 0);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[B] = group.option[BETA1];
-    }
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort))
+            *cohort.scalar[B] = cohort.option[BETA1];
     return OPTIM_OK;
 }
 

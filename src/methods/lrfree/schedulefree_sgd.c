@@ -8,7 +8,7 @@
  *     3. c = w / W;   x <- (1 - c) x + c z;   y = momentum x + (1 - momentum) z          (schedule_free.h)
  *
  * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
- * State: x, z, 8 bytes a parameter in f32 (keep_x = 0: z, 4); lr_max, W, b by group, in double.
+ * State: x, z, 8 bytes a parameter in f32 (keep_x = 0: z, 4); lr_max, W, b in double.
  */
 #include <tgmath.h>
 
@@ -32,7 +32,7 @@ static const state_t STATE[] = {
     [Z] = Z_ROW,
     [LR_MAX] = LR_MAX_ROW,
     [W] = W_ROW,
-    [B] = {"b", "momentum that the present y was made with", PER_GROUP, KEPT, .initial_option = "momentum"},
+    [B] = {"b", "momentum that the present y was made with", PER_COHORT, KEPT, .initial_option = "momentum"},
     {0},
 };
 
@@ -83,16 +83,16 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[LR_MAX] = fmax(*group.scalar[LR_MAX], rate(&group));
-        *group.scalar[W] += weight(&group);
-    }
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort)) {
+            *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
+            *cohort.scalar[W] += weight(&cohort);
+        }
     step_update(s, 0);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[B] = group.option[MOMENTUM];
-    }
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort))
+            *cohort.scalar[B] = cohort.option[MOMENTUM];
     return OPTIM_OK;
 }
 

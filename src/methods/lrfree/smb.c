@@ -4,7 +4,7 @@
  * Birbil, Martin, Onay, Oztoprak, "Bolstering Stochastic Gradient Descent with Model Building", 2024, arXiv:2111.07058.
  *
  *     1. s = -lr g;   f_t and g_t at the trial point x + s, on the same sample
- *     2. failed = f_t > f - c lr |g|^2 and |g| >= 1e-8      (lr |g|^2 summed over the groups)
+ *     2. failed = f_t > f - c lr |g|^2 and g != 0      (lr |g|^2 summed over the groups)
  *     3. independent = 0: failed: a model step with gamma = g;   else the trial is kept
  *        independent = 1, nothing pending: failed: back to x, g is pending;   else the trial is kept
  *                         something pending: a model step with gamma = what is pending, whatever the trial says
@@ -165,7 +165,7 @@ static optim_status advance(step_t *s) {
         step_update(s, TRY);
         return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
     }
-    const bool failed = s->loss > *f - o[C] * *hoped && sqrt(*square) >= 1e-8;
+    const bool failed = s->loss > *f - o[C] * *hoped && *square > 0;
     const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
     if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS)))
         return step_reject(s);

@@ -4,7 +4,7 @@
  * Loizou, Vaswani, Laradji, Lacoste-Julien, "Stochastic Polyak Step-size for SGD: An Adaptive Learning Rate for Fast
  * Convergence", 2021, arXiv:2002.10542: SPS_max, and the smoothed rule of its section 5.
  *
- *     1. |g| < 1e-8 or f <= f_star: the step ends here
+ *     1. g = 0 or f <= f_star: the step ends here
  *     2. eta = (f - f_star) / (c |g|^2 + eps)
  *        smooth: eta <- min(eta, gamma^(1 / n_batches) eta_prev);   lr_max > 0: eta <- min(eta, lr_max)
  *     3. eta_prev = eta;   x <- x - eta g
@@ -74,7 +74,7 @@ static optim_status advance(step_t *s) {
         *eta = *s->scalar[SHARED];
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
-    if (sqrt(*square) < 1e-8 || gap <= 0)
+    if (*square == 0 || gap <= 0)
         return OPTIM_OK;
     double wanted = gap / (o[C] * *square + o[EPS]);
     if (o[SMOOTH] != 0)

@@ -3,13 +3,15 @@
  *
  * Nocedal, Wright, "Numerical Optimization", 2006, algorithms 7.4 and 7.5; trial rules of torch.optim.LBFGS.
  *
- *     1. after a step s = t d with y = g - g_old: if y's > 1e-10, keep the pair (of `history` pairs, dropping the oldest),
- *        gamma = y's / y'y;   gamma starts at 1
+ *     1. after a step s = t d with y = g - g_old: if y's > max(curvature_min, eps |s| |y|), keep the pair (of `history`
+ *        pairs, dropping the oldest), gamma = y's / y'y;   eps = 2^-52
  *     2. q = -g;   newest to oldest: alpha_i = s_i'q / y_i's_i, q <- q - alpha_i y_i;   q <- gamma q;
- *        oldest to newest: q <- q + s_i (alpha_i - y_i'q / y_i's_i);   d = q
- *     3. trial step: lr;  at the first step lr min(1, 1 / |g|_1), with armijo lr / |g|_2
- *     4. g'd > -tolerance_change: converged, nothing moves
+ *        oldest to newest: q <- q + s_i (alpha_i - y_i'q / y_i's_i);   d = q      (d = -g while no pair is held)
+ *     3. trial step: lr;  while no pair is held lr / |g|_1, with armijo lr / |g|_2  (line_search=none: in the first step)
+ *        first_trial=torch: lr min(1, 1 / |g|_1), in the first step only
+ *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
  *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step
+ *     6. a d that does not go down, and a search that finds nothing: once more without pairs
  *
  * With a search, loss and gradient of the accepted point are kept and never evaluated again. The loss must be
  * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the lowest
@@ -19,8 +21,9 @@
 #include "engine/method.h"
 #include "methods/algebra.h"
 
-enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE };
+enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
 enum { STRONG_WOLFE, ARMIJO, NONE };
+enum { SCALED, TORCH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "(0,inf)", "first trial of the search"},
     [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
@@ -28,7 +31,10 @@ static const option_t OPTIONS[] = {
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
     [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
     [MAX_LS] = {"max_ls", 25, "integer [1,inf)", "most trials of a search"},
-    [TOLERANCE_CHANGE] = {"tolerance_change", 1e-9, "[0,inf)", "smallest descent and bracket worth a trial"},
+    [TOLERANCE_CHANGE] = {"tolerance_change", 0, "[0,inf)",
+                          "smallest descent and bracket worth a trial, in absolute terms; torch: 1e-9"},
+    [CURVATURE_MIN] = {"curvature_min", 0, "[0,inf)", "least y's of a pair, in absolute terms; torch: 1e-10"},
+    [FIRST_TRIAL] = {"first_trial", SCALED, "scaled|torch", "trial step while no pair is held"},
     {0},
 };
 
@@ -63,9 +69,10 @@ static void keep_pair(step_t *s) {
     scale(s, *s->scalar[STEP], vector(D)); /* d is s, and g is y, until the next direction */
     scale(s, -1, vector(G));
     axpy(s, 1, vector(G_LOW), vector(G));
-    const double ys = dot(s, vector(G), vector(D));
-    if (ys > 1e-10) {
-        *s->scalar[GAMMA] = ys / dot(s, vector(G), vector(G));
+    const double ys = dot(s, vector(G), vector(D)), s_norm = norm_2(s, vector(D));
+    const square_t yy = square_of(s, vector(G));
+    if (ys > fmax(s->option[CURVATURE_MIN], DBL_EPSILON * s_norm * (sqrt(yy.square) / yy.unit))) {
+        *s->scalar[GAMMA] = ys * yy.unit / yy.square * yy.unit;
         s->scalar[CURVATURE][next] = ys;
         *s->scalar[NEXT] = (double)((next + 1) % history);
         *s->scalar[PAIRS] = fmin(*s->scalar[PAIRS] + 1, (double)history);
@@ -75,8 +82,8 @@ static void keep_pair(step_t *s) {
     copy(s, vector(G_LOW), vector(G));
 }
 
-/* Line 2. */
-static void find_direction(step_t *s) {
+/* Line 2; returns g'd. */
+static double find_direction(step_t *s) {
     const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)*s->scalar[PAIRS];
     const size_t newest = (size_t)*s->scalar[NEXT] + history - 1;
     const double *curvature = s->scalar[CURVATURE];
@@ -93,6 +100,18 @@ static void find_direction(step_t *s) {
         const size_t j = (newest - i) % history;
         axpy(s, alpha[j] - dot(s, vector_copy(Y, j), vector(D)) / curvature[j], vector_copy(S, j), vector(D));
     }
+    return dot(s, vector(G), vector(D));
+}
+
+/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that GAMMA then is. */
+static double find_steepest(step_t *s) {
+    *s->scalar[PAIRS] = 0;
+    *s->scalar[GAMMA] = 1;
+    const double slope = find_direction(s);
+    if (slope > -0x1p900 && slope < -0x1p-900)
+        return slope;
+    *s->scalar[GAMMA] = unit_of(norm_max(s, vector(G)));
+    return find_direction(s);
 }
 
 enum { BEGIN, SEARCHING };
@@ -111,29 +130,43 @@ static optim_status try_step(step_t *s, double t) {
 /* A gradient that is not finite is not held: another one may be. */
 static optim_status done(step_t *s) {
     s->held_loss = *s->scalar[F];
-    s->held_norm = sqrt(dot(s, vector(G), vector(G)));
+    s->held_norm = norm_2(s, vector(G));
     s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
     return OPTIM_OK;
 }
 
+/* d in units of -g, while no pair is held. */
+static double length_unit(const step_t *s) {
+    return *s->scalar[PAIRS] > 0 ? 1 : *s->scalar[GAMMA];
+}
+
 /* Line 3. */
 static double first_trial(step_t *s) {
-    const double lr = s->option[LR];
-    if (s->t > 1)
+    const double *o = s->option, lr = o[LR] / length_unit(s);
+    const bool torch = (int)o[FIRST_TRIAL] == TORCH;
+    if (*s->scalar[PAIRS] > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
         return lr;
-    if ((int)s->option[LINE_SEARCH] == ARMIJO)
-        return lr / sqrt(dot(s, vector(G), vector(G)));
-    return lr * fmin(1, 1 / norm_1(s, vector(G)));
+    if ((int)o[LINE_SEARCH] == ARMIJO)
+        return lr / norm_2(s, vector(G));
+    const double norm = norm_1(s, vector(G));
+    return lr / (torch ? fmax(norm, 1) : norm);
+}
+
+/* Line 4: whether so small a slope ends the step. */
+static bool is_converged(const step_t *s, double slope, double trial) {
+    const double *o = s->option;
+    if (!(slope < 0) || !(slope / length_unit(s) <= -o[TOLERANCE_CHANGE]))
+        return true;
+    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
 }
 
 /* Lines 3 to 5 up to the first trial. */
-static optim_status begin_search(step_t *s) {
-    const double *o = s->option, slope = dot(s, vector(G), vector(D));
+static optim_status search_along(step_t *s, double slope) {
+    const double *o = s->option, trial = first_trial(s);
     *s->scalar[STEP] = 0;
-    if (!(slope <= -o[TOLERANCE_CHANGE])) /* line 4 */
+    if (is_converged(s, slope, trial))
         return done(s);
     copy(s, vector(PARAMETERS), vector(X));
-    const double trial = first_trial(s);
     if ((int)o[LINE_SEARCH] == NONE) {
         *s->scalar[STEP] = trial;
         go(s, trial);
@@ -143,7 +176,7 @@ static optim_status begin_search(step_t *s) {
     *search = (line_search_t){.c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = o[MAX_LS]};
     search->largest = norm_max(s, vector(D));
     line_search_start(search, *s->scalar[F], slope, trial);
-    return try_step(s, trial);
+    return try_step(s, search->t);
 }
 
 /* What the search says to the evaluation that arrived. */
@@ -160,6 +193,11 @@ static optim_status go_on(step_t *s) {
     }
     if (answer == SEARCH_EVALUATE)
         return try_step(s, search->t);
+    const bool failed = answer == SEARCH_FAILED || search->t == 0;
+    if (failed && *s->scalar[PAIRS] > 0) {
+        copy(s, vector(X), vector(PARAMETERS));
+        return search_along(s, find_steepest(s));
+    }
     if (answer == SEARCH_FAILED)
         return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
     *s->scalar[STEP] = search->t;
@@ -179,8 +217,8 @@ static optim_status advance(step_t *s) {
         if (pair_is_due)
             keep_pair(s);
     }
-    find_direction(s);
-    return begin_search(s);
+    const double slope = *s->scalar[PAIRS] > 0 ? find_direction(s) : 0;
+    return search_along(s, slope >= 0 ? find_steepest(s) : slope);
 }
 
 const method_t METHOD(lbfgs) = {

@@ -5,11 +5,12 @@
  *
  *     1. B <- B + (1 - momentum) (G - B)
  *     2. U = (1 - momentum) G + momentum B if nesterov, else B
- *     3. X = U, transposed if it has more rows than columns;  X <- X / (|X|_F + 1e-7);  ns_steps times:
+ *     3. X = U, transposed if it has more rows than columns;  X <- X / (|X|_F + e);  ns_steps times:
  *        A = X X',  X <- a X + (b A + c A^2) X,  (a, b, c) = (3.4445, -4.7750, 2.0315);  transposed back
  *     4. W <- (1 - lr weight_decay) W,  W <- W - lr scale X
  *
- * scale: original sqrt(max(1, r/c)), match_rms_adamw 0.2 sqrt(max(r, c)), none 1. Tensors of three or more dimensions are
+ * e = ns_eps, as the authors have it, but 0 where that would be more than a 10^-5 of the norm: small gradients take the
+ * same steps as large ones. scale: original sqrt(max(1, r/c)), match_rms_adamw 0.2 sqrt(max(r, c)), none 1. Tensors of three or more dimensions are
  * matrices of dimension 0 by the rest. Vectors and scalars take AdamW with aux_lr, beta1, beta2, eps and the same decay;
  * embeddings and heads belong into a group of their own. The iteration runs in the precision of the parameters (the
  * authors': bfloat16). State: B, 4 bytes a parameter in f32; vectors m, v, 8 bytes.
@@ -20,7 +21,7 @@
 #include "engine/method.h"
 #include "kernels/blas.h"
 
-enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, SCALE, AUX_LR, BETA1, BETA2, EPS };
+enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, NS_EPS, SCALE, AUX_LR, BETA1, BETA2, EPS };
 enum { ORIGINAL, MATCH_RMS_ADAMW, NONE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.02, "[0,inf)", "step size of matrices"},
@@ -28,6 +29,7 @@ static const option_t OPTIONS[] = {
     [MOMENTUM] = {"momentum", 0.95, "[0,1)", "decay of the buffer"},
     [NESTEROV] = {"nesterov", 1, "0|1", "look ahead along the buffer"},
     [NS_STEPS] = {"ns_steps", 5, "integer [0,100]", "Newton-Schulz iterations"},
+    [NS_EPS] = {"ns_eps", 1e-7, "[0,inf)", "matrices: added to norms above 10^5 ns_eps"},
     [SCALE] = {"scale", ORIGINAL, "original|match_rms_adamw|none", "length of a matrix step"},
     [AUX_LR] = {"aux_lr", 3e-4, "[0,inf)", "step size of vectors"},
     [BETA1] = {"beta1", 0.9, "[0,1)", "vectors: decay of the first moment"},
@@ -58,7 +60,7 @@ static const state_t STATE[] = {
 
 typedef struct scalars {
     double lr, shrink, momentum;
-    double beta1, beta2, eps, aux_step, aux_shrink, inverse_root_c2;
+    double ns_eps, beta1, beta2, eps, aux_step, aux_shrink, inverse_root_c2;
     int ns_steps, scale;
     bool nesterov;
 } scalars_t;
@@ -69,6 +71,7 @@ static void prepare(const group_t *group, void *scalars) {
         .lr = o[LR],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .momentum = o[MOMENTUM],
+        .ns_eps = o[NS_EPS],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
@@ -125,6 +128,26 @@ static double momentum(const tile_t *t, bool transpose, real *x) {
     return square;
 }
 
+/* X <- X / (|X| + ...) for n elements; squares that leave the range of a double are taken of X over a power of two. */
+static void normalise(size_t n, double square, double eps, real *x) {
+    if (!(square > 0x1p-200 && square < 0x1p200)) {
+        real largest = 0;
+        for (size_t i = 0; i < n; ++i)
+            largest = larger(largest, fabs(x[i]));
+        if (!(largest > 0) || isinf(largest))
+            return;
+        const int exponent = ilogb(largest);
+        square = 0;
+        for (size_t i = 0; i < n; ++i) {
+            x[i] = scalbn(x[i], -exponent);
+            square += (double)x[i] * (double)x[i];
+        }
+        eps = scalbn(eps, -exponent);
+    }
+    const double norm = sqrt(square);
+    blas_scal(n, 1 / (norm > 1e5 * eps ? norm + eps : norm), x);
+}
+
 /* Line 3 from the normalised X (r by c); returns where X is in the end. */
 static real *newton_schulz(size_t r, size_t c, int iterations, real *x, real *next, real *a, real *polynomial) {
     for (int i = 0; i < iterations; ++i) {
@@ -157,8 +180,7 @@ static void orthogonalise(const tile_t *t) {
     const bool transpose = rows > columns;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
     real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
-    const double norm = sqrt(momentum(t, transpose, x));
-    blas_scal(r * c, 1 / (norm + 1e-7), x);
+    normalise(r * c, momentum(t, transpose, x), k->ns_eps, x);
     x = newton_schulz(r, c, k->ns_steps, x, next, a, a + r * r);
     const real shrink = (real)k->shrink, step = (real)(k->lr * scale_of(k, (double)rows, (double)columns));
     for (size_t i = 0; i < rows; ++i)

@@ -54,7 +54,7 @@ static const state_t STATE[] = {
 
 typedef struct scalars {
     double beta1, beta2, eps, step, inverse_root_c2, shrink;
-    bool mean;
+    bool mean, begins;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
@@ -67,6 +67,7 @@ static void prepare(const group_t *group, void *scalars) {
         .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .mean = (int)o[AGGREGATION] == MEAN,
+        .begins = group->t == 1,
     };
 }
 
@@ -140,7 +141,7 @@ static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
     }
 }
 
-static void update(const tile_t *t) {
+static void go_on(const tile_t *t) {
     const double place = *(const double *)t->state[PLACE];
     real a[TILE_ELEMENTS];
     aggregate(t, a);
@@ -152,7 +153,14 @@ static void update(const tile_t *t) {
         memcpy((real *)t->state[BUFFER] + (size_t)place * t->stride, t->state[M], t->n * sizeof(real));
 }
 
-enum { SQUARES, BEGIN, UPDATE };
+static void update(const tile_t *t) {
+    if (((const scalars_t *)t->scalars)->begins)
+        begin(t);
+    else
+        go_on(t);
+}
+
+enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
     double norms = 0;
@@ -162,7 +170,7 @@ static optim_status advance(step_t *s) {
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             insert(s, n, step_tensor_option(s, n)[SYNCED] != 0 ? norms : sqrt(step_tensor_sum(s, n)[0]));
-    step_update(s, s->t == 1 ? BEGIN : UPDATE);
+    step_update(s, UPDATE);
     return OPTIM_OK;
 }
 
@@ -177,5 +185,5 @@ const method_t METHOD(adam_cm) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[SQUARES] = squares, [BEGIN] = begin, [UPDATE] = update},
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
 };

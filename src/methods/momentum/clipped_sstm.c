@@ -35,9 +35,9 @@ enum { Y, Z, ALPHA, A_BEFORE, A_AFTER, NORM };
 static const state_t STATE[] = {
     [Y] = {"y", "the weighted mean: the output", LIKE_PARAM, KEPT, .from_param = true},
     [Z] = {"z", "the mirror point", LIKE_PARAM, KEPT, .from_param = true},
-    [ALPHA] = {"alpha", "weight of z", PER_GROUP, KEPT},
-    [A_BEFORE] = {"A_k", "weight of y", PER_GROUP, KEPT},
-    [A_AFTER] = {"A_k+1", "sum of both", PER_GROUP, KEPT},
+    [ALPHA] = {"alpha", "weight of z", PER_COHORT, KEPT},
+    [A_BEFORE] = {"A_k", "weight of y", PER_COHORT, KEPT},
+    [A_AFTER] = {"A_k+1", "sum of both", PER_COHORT, KEPT},
     [NORM] = {CLIP_NORM_STATE},
     {0},
 };
@@ -103,12 +103,14 @@ static optim_status advance(step_t *s) {
     if (clip_needs_norms(s, CLIP_TYPE))
         clip_measure(s, SQUARES, NORM);
     step_update(s, UPDATE);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        const weights_t next = weights_of(group.option, s->t, weights_now(&group).after);
-        *group.scalar[ALPHA] = next.alpha;
-        *group.scalar[A_BEFORE] = next.before;
-        *group.scalar[A_AFTER] = next.after;
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i) {
+        if (!step_cohort(s, i, &cohort))
+            continue;
+        const weights_t next = weights_of(cohort.option, cohort.t, weights_now(&cohort).after);
+        *cohort.scalar[ALPHA] = next.alpha;
+        *cohort.scalar[A_BEFORE] = next.before;
+        *cohort.scalar[A_AFTER] = next.after;
     }
     return OPTIM_OK;
 }

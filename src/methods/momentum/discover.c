@@ -54,7 +54,7 @@ static void prepare(const group_t *group, void *scalars) {
         .one_nu = 1 - o[NU],
         .share = 1 / o[CLUSTERS],
         .ahead = o[BETA1] / (1 - o[BETA1]),
-        .cluster = (size_t)(o[CLUSTER] < 0 ? fmod(group->t - 1, o[CLUSTERS]) : o[CLUSTER]),
+        .cluster = (size_t)(o[CLUSTER] < 0 ? fmod(group->step->t - 1, o[CLUSTERS]) : o[CLUSTER]),
     };
 }
 

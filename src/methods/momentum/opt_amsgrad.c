@@ -61,12 +61,13 @@ typedef struct scalars {
     double of_g;          /* m' = of_g g + sum weight[j] y_j, */
     const double *weight; /* j < weights */
     size_t weights, memory, differences, newest, column;
+    bool thaws; /* the tensor has no past that others have */
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, t = group->t;
+    const double *o = group->option, t = group->t, everyone = group->step->t;
     const double correction = o[BIAS_CORRECTION] != 0 ? sqrt(1 - pow(o[BETA2], t)) / (1 - pow(o[BETA1], t)) : 1;
-    const size_t differences = extrapolation_differences(o[MEMORY], t);
+    const size_t differences = extrapolation_differences(o[MEMORY], everyone);
     const bool extrapolates = (int)o[PREDICTION] == EXTRAPOLATION && differences >= 2;
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
@@ -79,13 +80,24 @@ static void prepare(const group_t *group, void *scalars) {
         .weights = extrapolates ? differences : 0,
         .memory = (size_t)o[MEMORY],
         .differences = differences,
-        .newest = extrapolation_newest(o[MEMORY], t),
+        .newest = extrapolation_newest(o[MEMORY], everyone),
         .column = (size_t)*group->scalar[COLUMN],
+        .thaws = t == 1 && everyone > 1,
     };
 }
 
 static real *past(const tile_t *t, size_t j) {
     return (real *)t->state[HISTORY] + j * t->stride;
+}
+
+/* A tensor that thaws has seen its first gradient all the time: its differences are 0. */
+static void begin_history(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real decay = (real)k->decay;
+    const real *restrict g = t->g, *restrict p = t->p;
+    for (size_t j = 0; k->thaws && j < k->memory; ++j)
+        for (size_t i = 0; i < t->n; ++i)
+            past(t, j)[i] = g[i] + decay * p[i];
 }
 
 /* Products of the newest difference with METHOD_SUMS columns of U, from `column` on. */
@@ -144,7 +156,7 @@ static void update(const tile_t *t) {
     }
 }
 
-enum { MULTIPLY, UPDATE };
+enum { BEGIN_HISTORY, MULTIPLY, UPDATE };
 
 /* Row and column of the newest difference in U'U. */
 static void update_gram(step_t *s) {
@@ -177,6 +189,8 @@ static optim_status advance(step_t *s) {
         return step_fail(s, OPTIM_ERR_MISMATCH,
                          "prediction and memory must be the same everywhere and from the start on");
     if ((int)o[PREDICTION] == EXTRAPOLATION) {
+        if (s->t > 1 && step_is_a_first(s))
+            step_update(s, BEGIN_HISTORY);
         update_gram(s);
         extrapolation_weights(o[MEMORY], s->t, s->scalar[GRAM], o[DAMPING], s->scalar[WEIGHT]);
     }
@@ -195,5 +209,5 @@ const method_t METHOD(opt_amsgrad) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[MULTIPLY] = multiply, [UPDATE] = update},
+    .kernels = {[BEGIN_HISTORY] = begin_history, [MULTIPLY] = multiply, [UPDATE] = update},
 };

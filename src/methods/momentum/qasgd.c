@@ -9,7 +9,7 @@
  *     2. p <- tau_{k+1} p + (1 - tau_{k+1}) z
  *
  *     line_search = 1, the parameters being x;  xz = x - z,  c = gamma (k + 1)^2 / (2k + 3),  all on one sample:
- *     a. f1, g1 at x.                       If |xz|^2 < 2^-52: take x
+ *     a. f1, g1 at x.                       If |xz| <= 2^-52 |x|: take x
  *     b. f, g at a x + (1 - a) z, a = tau_k. If good(a): c f + a <g, xz> <= c f1 + tol: take it
  *     c.                                     If <g1, xz> < tol: take x
  *     d. f0, g0 at z.                        If f0 < f1 + tol / c: take z
@@ -54,7 +54,7 @@ typedef struct scalars {
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, k = group->t - 1;
+    const double *o = group->option, k = group->step->t - 1;
     *(scalars_t *)scalars = (scalars_t){
         .step = o[LR] * (2 * k + 3) / o[QUASAR],
         .tau = (k + 1) / (k + 3),
@@ -73,16 +73,17 @@ static void follow(const tile_t *t) { /* lines 1 and 2 */
     }
 }
 
-static void leave(const tile_t *t) { /* line a: |xz|^2 and <g1, xz> */
+static void leave(const tile_t *t) { /* line a: |xz|^2, <g1, xz>, |x|^2 */
     real *restrict x = t->state[X], *restrict g1 = t->state[G1];
     const real *restrict p = t->p, *restrict g = t->g, *restrict z = t->state[Z];
-    double *restrict square = t->term[0], *restrict slope = t->term[1];
+    double *restrict square = t->term[0], *restrict slope = t->term[1], *restrict size = t->term[2];
     for (size_t i = 0; i < t->n; ++i) {
         const double xz = (double)(p[i] - z[i]);
         x[i] = p[i];
         g1[i] = g[i];
         square[i] = xz * xz;
         slope[i] = (double)g[i] * xz;
+        size[i] = (double)p[i] * (double)p[i];
     }
 }
 
@@ -171,10 +172,10 @@ static optim_status advance(step_t *s) {
         return take(s, FOLLOW);
     if (s->stage != AT_X)
         return search(s);
-    const double *sum = step_reduce(s, LEAVE, 2), k = s->t - 1;
+    const double *sum = step_reduce(s, LEAVE, 3), k = s->t - 1;
     *s->scalar[F1] = s->loss;
     *s->scalar[SLOPE] = sum[1];
-    return sum[0] < DBL_EPSILON ? take(s, TAKE_X) : try(s, k / (k + 2), AT_GUESS);
+    return sqrt(sum[0]) <= DBL_EPSILON * sqrt(sum[2]) ? take(s, TAKE_X) : try(s, k / (k + 2), AT_GUESS);
 }
 
 static bool reads_loss(const double *option) {

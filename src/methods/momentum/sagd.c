@@ -45,7 +45,7 @@ enum { W, V, GAMMA };
 static const state_t STATE[] = {
     [W] = {"w", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     [V] = {"v", "the aggressive sequence", LIKE_PARAM, KEPT, .when = "scheme", .from_param = true},
-    [GAMMA] = {"gamma", "estimating: curvature of the estimating sequence; growth: step multiplier", PER_GROUP, KEPT},
+    [GAMMA] = {"gamma", "estimating: curvature of the estimating sequence; growth: step multiplier", PER_COHORT, KEPT},
     {0},
 };
 
@@ -127,11 +127,13 @@ static void update(const tile_t *t) {
 
 static optim_status advance(step_t *s) {
     step_update(s, 0);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i) {
         scalars_t k;
-        prepare(&group, &k);
-        *group.scalar[GAMMA] = k.next_gamma;
+        if (!step_cohort(s, i, &cohort))
+            continue;
+        prepare(&cohort, &k);
+        *cohort.scalar[GAMMA] = k.next_gamma;
     }
     return OPTIM_OK;
 }

@@ -38,7 +38,7 @@ static const state_t STATE[] = {
     [X] = {"x", "the point, while the gradient at x_prev is taken", LIKE_PARAM, RESTORE_POINT},
     [GRADIENT] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
     [SUM] = {"G", "sum of squared gradient norms", PER_METHOD, KEPT},
-    [A] = {"a", "adaptive: weight of the newest gradient", PER_GROUP, KEPT, .initial = 1},
+    [A] = {"a", "adaptive: weight of the newest gradient", PER_COHORT, KEPT, .initial = 1},
     [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
     {0},
 };
@@ -111,10 +111,12 @@ static optim_status advance(step_t *s) {
     *s->scalar[SUM] += sum[0];
     *s->scalar[NORM] = sqrt(sum[1]);
     step_update(s, UPDATE);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        const double lr = step_size(&group);
-        *group.scalar[A] = fmin(1, group.option[C] * lr * lr);
+    group_t cohort;
+    for (size_t i = 0; i < step_cohort_count(s); ++i) {
+        if (!step_cohort(s, i, &cohort))
+            continue;
+        const double lr = step_size(&cohort);
+        *cohort.scalar[A] = fmin(1, cohort.option[C] * lr * lr);
     }
     return OPTIM_OK;
 }

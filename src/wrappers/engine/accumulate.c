@@ -43,12 +43,14 @@ static void squares(const tile_t *t) {
         t->term[0][i] = (double)g[i] * (double)g[i];
 }
 
-/* Frozen tensors have no gradient; their sum begins at 0 too, for they may thaw. */
+/* A frozen tensor has no gradient, and no sum if it never had one; otherwise its sum begins at 0 too, for it may thaw. */
 static void add(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real factor = (real)k->factor;
     real *restrict sum = t->state[SUM];
     const real *restrict g = t->g;
+    if (sum == NULL)
+        return;
     if (k->begins)
         memset(sum, 0, t->n * sizeof *sum);
     for (size_t i = 0; g != NULL && i < t->n; ++i)

@@ -1,13 +1,15 @@
 #include "forge.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "io/jsontext.h"
+#include "tree.h"
 
 static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
 static const char NO_SUM[] = "0000000000000000";
@@ -20,7 +22,7 @@ typedef struct replacement {
 } replacement_t;
 
 typedef struct forge {
-    json_t *header, *record;
+    tree_t *header, *record;
     uint8_t *data;
     size_t data_size;
     bool leave_sums, leave_header_sum, has_length;
@@ -31,63 +33,53 @@ typedef struct forge {
 
 /* ---- Nodes of a tree, in the order in which they are written ---- */
 
-typedef struct node {
-    json_t *parent; /* NULL: the root */
-    const char *key;
-    size_t index;
-    json_t *value;
-} node_t;
-
 typedef struct nodes {
     size_t count;
-    node_t *node;
+    tree_t **node;
 } nodes_t;
 
-static void list_nodes(nodes_t *nodes, node_t here) {
-    const char *key;
-    size_t index;
-    json_t *value;
+static void list_nodes(nodes_t *nodes, tree_t *here) {
     if (nodes->count == MOST_NODES)
         return;
     nodes->node[nodes->count++] = here;
-    json_object_foreach(here.value, key, value) list_nodes(nodes, (node_t){here.value, key, 0, value});
-    json_array_foreach(here.value, index, value) list_nodes(nodes, (node_t){here.value, NULL, index, value});
+    for (tree_t *item = here->first; item != NULL; item = item->next)
+        list_nodes(nodes, item);
 }
 
-static node_t pick(json_t *root, bytes_t *bytes) {
-    nodes_t nodes = {0, fuzz_memory(MOST_NODES * sizeof(node_t))};
-    list_nodes(&nodes, (node_t){.value = root});
-    const node_t picked = nodes.node[bytes_below(bytes, nodes.count > 256 ? nodes.count : 257) % nodes.count];
+static tree_t *pick(tree_t *root, bytes_t *bytes) {
+    nodes_t nodes = {0, fuzz_memory(MOST_NODES * sizeof(tree_t *))};
+    list_nodes(&nodes, root);
+    tree_t *picked = nodes.node[bytes_below(bytes, nodes.count > 256 ? nodes.count : 257) % nodes.count];
     free(nodes.node);
     return picked;
 }
 
-static size_t count_nodes(json_t *root) {
-    nodes_t nodes = {0, fuzz_memory(MOST_NODES * sizeof(node_t))};
-    list_nodes(&nodes, (node_t){.value = root});
+static size_t count_nodes(tree_t *root) {
+    nodes_t nodes = {0, fuzz_memory(MOST_NODES * sizeof(tree_t *))};
+    list_nodes(&nodes, root);
     free(nodes.node);
     return nodes.count;
 }
 
-/* Takes over `value`; the root stays. */
-static void put(node_t node, json_t *value) {
-    if (json_is_object(node.parent) && value != NULL)
-        (void)json_object_set_new(node.parent, node.key, value);
-    else if (json_is_array(node.parent) && value != NULL)
-        (void)json_array_set_new(node.parent, node.index, value);
-    else
-        json_decref(value);
-}
-
 /* ---- Values ---- */
 
-static json_t *nested(size_t depth) {
-    json_t *value = json_array();
+static tree_t *nested(size_t depth) {
+    tree_t *value = tree_new(JSONTREE_ARRAY);
     for (size_t i = 0; i < depth; ++i) {
-        json_t *outer = i % 2 == 0 ? json_pack("[o]", value) : json_pack("{s:o}", "a", value);
+        tree_t *outer = tree_new(i % 2 == 0 ? JSONTREE_ARRAY : JSONTREE_OBJECT);
+        if (i % 2 == 0)
+            tree_append(outer, value);
+        else
+            tree_set(outer, "a", value);
         value = outer;
     }
     return value;
+}
+
+static tree_t *real(double value) {
+    tree_t *tree = tree_new(isfinite(value) ? JSONTREE_REAL : JSONTREE_NULL);
+    tree->real = value;
+    return tree;
 }
 
 static const char *const TEXTS[] = {"nan",
@@ -134,42 +126,44 @@ static const char *const TEXTS[] = {"nan",
                                     "window=99",
                                     "\xC3\xA4",
                                     "children=constant;linear"};
-static const json_int_t INTEGERS[] = {0,
-                                      1,
-                                      -1,
-                                      2,
-                                      3,
-                                      4,
-                                      7,
-                                      8,
-                                      24,
-                                      255,
-                                      INT32_MAX,
-                                      INT32_MIN,
-                                      (json_int_t)1 << 32,
-                                      ((json_int_t)1 << 32) + 1,
-                                      (json_int_t)1 << 53,
-                                      (json_int_t)1 << 61,
-                                      INT64_MAX,
-                                      INT64_MAX - 1,
-                                      INT64_MIN};
+static const int64_t INTEGERS[] = {0,
+                                   1,
+                                   -1,
+                                   2,
+                                   3,
+                                   4,
+                                   7,
+                                   8,
+                                   24,
+                                   255,
+                                   INT32_MAX,
+                                   INT32_MIN,
+                                   (int64_t)1 << 32,
+                                   ((int64_t)1 << 32) + 1,
+                                   (int64_t)1 << 53,
+                                   (int64_t)1 << 61,
+                                   INT64_MAX,
+                                   INT64_MAX - 1,
+                                   INT64_MIN};
 
-static json_t *any_value(bytes_t *bytes) {
+static tree_t *any_value(bytes_t *bytes) {
     switch (bytes_one(bytes) % 10) {
     case 0:
     case 1:
     case 2:
-        return json_integer(INTEGERS[bytes_below(bytes, sizeof INTEGERS / sizeof *INTEGERS)]);
+        return tree_integer(INTEGERS[bytes_below(bytes, sizeof INTEGERS / sizeof *INTEGERS)]);
     case 3:
     case 4:
     case 5:
-        return json_string(TEXTS[bytes_below(bytes, sizeof TEXTS / sizeof *TEXTS)]);
+        return tree_text(TEXTS[bytes_below(bytes, sizeof TEXTS / sizeof *TEXTS)]);
     case 6:
-        return json_real(ldexp((double)bytes_one(bytes) - 128, (int)bytes_one(bytes) * 8 - 1024));
+        return real(ldexp((double)bytes_one(bytes) - 128, (int)bytes_one(bytes) * 8 - 1024));
     case 7:
-        return bytes_one(bytes) % 3 == 0 ? json_null() : json_boolean(bytes_one(bytes) % 2);
+        return tree_new(bytes_one(bytes) % 3 == 0   ? JSONTREE_NULL
+                        : bytes_one(bytes) % 2 == 0 ? JSONTREE_FALSE
+                                                    : JSONTREE_TRUE);
     case 8:
-        return bytes_one(bytes) % 2 == 0 ? json_array() : json_object();
+        return tree_new(bytes_one(bytes) % 2 == 0 ? JSONTREE_ARRAY : JSONTREE_OBJECT);
     default:
         return nested(bytes_below(bytes, DEEPEST));
     }
@@ -177,38 +171,32 @@ static json_t *any_value(bytes_t *bytes) {
 
 /* ---- Edits ---- */
 
-static json_t *own_text(bytes_t *bytes) {
+static void put_own_text(tree_t *node, bytes_t *bytes) {
     size_t length = bytes_one(bytes);
     length = length < bytes->left ? length : bytes->left;
-    json_t *text = json_stringn((const char *)bytes->at, length); /* NULL: not UTF-8 */
+    char *text = fuzz_memory(length + 1);
+    memcpy(text, bytes->at, length);
+    text[length] = '\0';
+    if (jsontext_can_hold(text))
+        tree_replace(node, tree_text(text));
+    free(text);
     bytes->at += length;
     bytes->left -= length;
-    return text;
 }
 
-static void rename_key(node_t node, const char *key) {
-    if (!json_is_object(node.parent) || node.key == NULL)
+static void rename_key(tree_t *node, const char *key) {
+    if (node->key == NULL)
         return;
-    json_t *value = json_incref(node.value);
-    (void)json_object_del(node.parent, node.key);
-    (void)json_object_set_new(node.parent, key, value);
+    tree_t *object = node->parent, *value = tree_copy(node);
+    tree_cut(node);
+    tree_set(object, key, value);
 }
 
-static void delete (node_t node) {
-    if (json_is_object(node.parent))
-        (void)json_object_del(node.parent, node.key);
-    else if (json_is_array(node.parent))
-        (void)json_array_remove(node.parent, node.index);
-}
-
-static void extend(node_t node, node_t with) {
-    json_t *copy = json_deep_copy(with.value);
-    if (json_is_array(node.value) && copy != NULL)
-        (void)json_array_append_new(node.value, copy);
-    else if (json_is_object(node.value) && copy != NULL)
-        (void)json_object_set_new(node.value, with.key == NULL ? "0" : with.key, copy);
-    else
-        json_decref(copy);
+static void extend(tree_t *node, const tree_t *with) {
+    if (node->kind == JSONTREE_ARRAY)
+        tree_append(node, tree_copy(with));
+    else if (node->kind == JSONTREE_OBJECT)
+        tree_set(node, with->key == NULL ? "0" : with->key, tree_copy(with));
 }
 
 static void edit_data(forge_t *forge, bytes_t *bytes) {
@@ -241,10 +229,10 @@ static char *own_copy(const char *text) {
     return copy;
 }
 
-static void replace_later(forge_t *forge, node_t from, node_t to) {
-    if (from.key == NULL || to.key == NULL || forge->replacements == REPLACEMENTS)
+static void replace_later(forge_t *forge, const tree_t *from, const tree_t *to) {
+    if (from->key == NULL || to->key == NULL || forge->replacements == REPLACEMENTS)
         return;
-    forge->replacement[forge->replacements++] = (replacement_t){own_copy(from.key), own_copy(to.key)};
+    forge->replacement[forge->replacements++] = (replacement_t){own_copy(from->key), own_copy(to->key)};
 }
 
 static void edit_length(forge_t *forge, bytes_t *bytes) {
@@ -256,33 +244,34 @@ static void edit_length(forge_t *forge, bytes_t *bytes) {
 
 /* A number that a layer keeps: what kernels may count with. */
 static void edit_number(forge_t *forge, bytes_t *bytes) {
-    json_t *layers = json_object_get(forge->record, "layers");
-    json_t *layer = json_array_get(layers, bytes_below(bytes, json_array_size(layers)));
-    json_t *numbers = json_object_get(layer, "numbers");
-    if (json_object_size(numbers) == 0)
-        numbers = json_object_get(json_object_get(json_object_get(layer, "groups"), "0"), "numbers");
+    tree_t *layers = tree_get(forge->record, "layers");
+    tree_t *layer = tree_at(layers, bytes_below(bytes, tree_items(layers)));
+    tree_t *numbers = tree_get(layer, "numbers");
+    if (tree_items(numbers) == 0)
+        numbers = tree_get(tree_get(tree_get(layer, "groups"), "0"), "numbers");
     if (numbers != NULL)
-        put(pick(numbers, bytes), json_string(TEXTS[bytes_below(bytes, sizeof TEXTS / sizeof *TEXTS)]));
+        tree_replace(pick(numbers, bytes), tree_text(TEXTS[bytes_below(bytes, sizeof TEXTS / sizeof *TEXTS)]));
 }
 
 static void edit(forge_t *forge, bytes_t *bytes) {
     const int what = bytes_one(bytes);
-    json_t *root = what % 4 == 0 ? forge->header : forge->record;
-    const node_t node = pick(root, bytes);
+    tree_t *root = what % 4 == 0 ? forge->header : forge->record;
+    tree_t *node = pick(root, bytes);
     const bool room = count_nodes(root) < MOST_NODES / 2; /* for copies of copies */
     switch (what / 4 % 16) {
     case 0:
     case 1:
-        put(node, any_value(bytes));
+        tree_replace(node, any_value(bytes));
         break;
     case 2:
         edit_number(forge, bytes);
         break;
     case 3:
-        delete (node);
+        tree_cut(node);
         break;
     case 4:
-        put(node, room ? json_deep_copy(pick(root, bytes).value) : NULL);
+        if (room)
+            tree_replace(node, tree_copy(pick(root, bytes)));
         break;
     case 5:
         rename_key(node, TEXTS[bytes_below(bytes, sizeof TEXTS / sizeof *TEXTS)]);
@@ -293,11 +282,11 @@ static void edit(forge_t *forge, bytes_t *bytes) {
         break;
     case 7:
     case 8:
-        put(node, own_text(bytes));
+        put_own_text(node, bytes);
         break;
     case 9:
-        if (json_is_integer(node.value))
-            put(node, json_integer((json_int_t)((uint64_t)json_integer_value(node.value) + bytes_one(bytes) - 128)));
+        if (node->kind == JSONTREE_INTEGER)
+            node->integer = (int64_t)((uint64_t)node->integer + bytes_one(bytes) - 128);
         break;
     case 10:
     case 11:
@@ -334,31 +323,35 @@ static void write_length(uint8_t *bytes, uint64_t length) {
 
 static void take_apart(forge_t *forge, const saved_t *sound) {
     const size_t length = (size_t)read_length((const uint8_t *)sound->bytes), begin = length + 8;
-    forge->header = json_loadb(sound->bytes + 8, length, 0, NULL);
-    json_t *metadata = json_object_get(forge->header, METADATA);
-    const char *text = json_string_value(json_object_get(metadata, TEXT));
-    forge->record = text == NULL ? NULL : json_loads(text, 0, NULL);
+    forge->header = tree_read(sound->bytes + 8, length);
+    tree_t *metadata = tree_get(forge->header, METADATA);
+    const tree_t *text = tree_get(metadata, TEXT);
+    forge->record = text == NULL || text->text == NULL ? NULL : tree_read(text->text, strlen(text->text));
     if (forge->record == NULL)
         fuzz_fail("a checkpoint has no record");
-    (void)json_object_set_new(metadata, SUM, json_string(NO_SUM));
+    tree_set(metadata, SUM, tree_text(NO_SUM));
     forge->data_size = sound->size - begin;
     forge->data = fuzz_memory(forge->data_size);
     memcpy(forge->data, sound->bytes + begin, forge->data_size);
 }
 
+static int64_t integer_at(tree_t *array, size_t i) {
+    const tree_t *item = array == NULL || array->kind != JSONTREE_ARRAY ? NULL : tree_at(array, i);
+    return item == NULL || item->kind != JSONTREE_INTEGER ? 0 : item->integer;
+}
+
 static void sum_arrays(forge_t *forge) {
-    const char *name;
-    json_t *entry;
-    json_t *sums = json_object_get(forge->record, "sums");
-    json_object_foreach(forge->header, name, entry) {
-        const json_t *offsets = json_object_get(entry, "data_offsets");
-        const json_int_t from = json_integer_value(json_array_get(offsets, 0)),
-                         to = json_integer_value(json_array_get(offsets, 1));
+    tree_t *sums = tree_get(forge->record, "sums");
+    if (sums == NULL || sums->kind != JSONTREE_OBJECT)
+        return;
+    for (tree_t *entry = forge->header->first; entry != NULL; entry = entry->next) {
+        tree_t *offsets = tree_get(entry, "data_offsets");
+        const int64_t from = integer_at(offsets, 0), to = integer_at(offsets, 1);
         char text[17];
-        if (!json_is_object(sums) || from < 0 || to < from || (uint64_t)to > forge->data_size)
+        if (from < 0 || to < from || (uint64_t)to > forge->data_size)
             continue;
         (void)snprintf(text, sizeof text, "%016" PRIx64, XXH3_64bits(forge->data + from, (size_t)(to - from)));
-        (void)json_object_set_new(sums, name, json_string(text));
+        tree_set(sums, entry->key, tree_text(text));
     }
 }
 
@@ -378,23 +371,20 @@ static char *replaced(char *text, const replacement_t *replacement) {
     return wanted;
 }
 
-static char *dumped(const forge_t *forge, const json_t *tree) {
-    char *text = json_dumps(tree, JSON_COMPACT | JSON_ENSURE_ASCII);
-    for (int i = 0; text != NULL && i < forge->replacements; ++i)
+static char *dumped(const forge_t *forge, const tree_t *tree) {
+    char *text = tree_write(tree);
+    for (int i = 0; i < forge->replacements; ++i)
         text = replaced(text, &forge->replacement[i]);
     return text;
 }
 
 static char *header_text(forge_t *forge) {
-    json_t *metadata = json_object_get(forge->header, METADATA);
+    tree_t *metadata = tree_get(forge->header, METADATA);
     char *record = dumped(forge, forge->record);
-    if (json_is_object(metadata) && record != NULL)
-        (void)json_object_set_new(metadata, TEXT, json_string(record));
+    if (metadata != NULL && metadata->kind == JSONTREE_OBJECT)
+        tree_set(metadata, TEXT, tree_text(record));
     free(record);
-    char *text = dumped(forge, forge->header);
-    if (text == NULL)
-        fuzz_fail("an edited header cannot be written");
-    return text;
+    return dumped(forge, forge->header);
 }
 
 static image_t put_together(forge_t *forge) {
@@ -422,8 +412,8 @@ image_t forge_make(const saved_t *sound, bytes_t *bytes) {
     for (int i = 0; i < MOST_EDITS && bytes->left > 0; ++i)
         edit(&forge, bytes);
     const image_t image = put_together(&forge);
-    json_decref(forge.header);
-    json_decref(forge.record);
+    tree_free(forge.header);
+    tree_free(forge.record);
     free(forge.data);
     for (int i = 0; i < forge.replacements; ++i) {
         free(forge.replacement[i].from);

@@ -1,0 +1,156 @@
+/* Which tensors share what prepare fills: those of one group that have taken equally many steps. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "engine/engine.h"
+
+static const char SORTING[] = "sorting the parameters by the steps that they have taken";
+
+/* Bytes of the scalars of so many cohorts: room for every entry of both queues and one more each. */
+static size_t scalars_bytes(size_t count) {
+    return count * 2 * (QUEUE_LENGTH + 1) * METHOD_SCALARS;
+}
+
+size_t cohorts_bytes(size_t count) {
+    return count * sizeof(cohort_t) + scalars_bytes(count);
+}
+
+void cohorts_free(engine_t *engine) {
+    free(engine->cohorts);
+    free(engine->scalars);
+    engine->cohorts = NULL;
+    engine->scalars = NULL;
+    engine->cohort_count = engine->cohort_room = 0;
+}
+
+/* Room for so many; what is there is not kept. */
+static optim_status make_room(engine_t *engine, size_t count) {
+    if (count <= engine->cohort_room)
+        return OPTIM_OK;
+    cohort_t *cohorts = malloc(count * sizeof *cohorts);
+    char *scalars = memory_aligned(scalars_bytes(count));
+    if (cohorts == NULL || scalars == NULL) {
+        free(cohorts);
+        free(scalars);
+        return error_nomem(SORTING);
+    }
+    cohorts_free(engine);
+    engine->cohorts = cohorts;
+    engine->scalars = scalars;
+    engine->cohort_room = count;
+    return OPTIM_OK;
+}
+
+/* By group; in a group those with a gradient first; of these the ones with most steps; those with the same numbers together. */
+static int by_cohort(const void *left, const void *right) {
+    const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
+    const bool frozen_a = a->grad == NULL, frozen_b = b->grad == NULL;
+    if (a->group != b->group)
+        return a->group < b->group ? -1 : 1;
+    if (frozen_a != frozen_b)
+        return frozen_a ? 1 : -1;
+    if (a->steps != b->steps)
+        return a->steps > b->steps ? -1 : 1;
+    return a->number_count == 0 ? 0 : memcmp(a->numbers, b->numbers, a->number_count * sizeof *a->numbers);
+}
+
+/* Whether the tensor begins a cohort, after `last` in the order. Nothing counts a frozen one's steps: it goes with any. */
+static bool begins(const tensor_t *last, const tensor_t *tensor) {
+    if (last == NULL || last->group != tensor->group)
+        return true;
+    return tensor->grad != NULL && by_cohort(&last, &tensor) != 0;
+}
+
+/* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
+static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
+    double *own = tensor->numbers;
+    *cohort = (cohort_t){.group = tensor->group, .moves = tensor->grad != NULL, .steps = tensor->steps};
+    for (size_t k = 0; k < owner->states; ++k) {
+        cohort->scalar[k] = scalar[k];
+        if (owner->method->states[k].shape != PER_COHORT)
+            continue;
+        if (first_of_group)
+            *scalar[k] = *own++;
+        else
+            cohort->scalar[k] = own++;
+    }
+}
+
+static optim_status sort_tensors(engine_t *engine, tensor_t **order) {
+    const size_t groups = (size_t)engine->group_count;
+    size_t count = 0;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        order[i] = &engine->tensors[i];
+    if (engine->tensor_count > 0)
+        qsort(order, engine->tensor_count, sizeof *order, by_cohort);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        count += begins(i == 0 ? NULL : order[i - 1], order[i]);
+    const optim_status status = make_room(engine, count < groups ? groups : count); /* as plan_measure says */
+    if (status != OPTIM_OK)
+        return status;
+    engine->cohort_count = 0;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *last = i == 0 ? NULL : order[i - 1];
+        if (begins(last, order[i]))
+            begin_cohort(engine, &engine->cohorts[engine->cohort_count++], order[i],
+                         last == NULL || last->group != order[i]->group);
+        order[i]->cohort = engine->cohort_count - 1;
+    }
+    return OPTIM_OK;
+}
+
+/* Takes the states of tensors that have got their first gradient; `taken` lists those. */
+static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *count) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        if (tensor->grad == NULL || tensor->has_states)
+            continue;
+        const optim_status status = plan_take_states(engine, tensor);
+        if (status != OPTIM_OK)
+            return status;
+        taken[(*count)++] = tensor;
+    }
+    return OPTIM_OK;
+}
+
+optim_status cohorts_settle(engine_t *engine) {
+    tensor_t **lists = malloc((2 * engine->tensor_count + 1) * sizeof *lists), **taken = lists,
+             **order = lists + engine->tensor_count;
+    size_t count = 0;
+    if (lists == NULL)
+        return error_nomem(SORTING);
+    optim_status status = take_states(engine, taken, &count);
+    if (status == OPTIM_OK)
+        status = sort_tensors(engine, order);
+    for (size_t i = 0; status != OPTIM_OK && i < count; ++i)
+        plan_drop_states(engine, taken[i]);
+    free(lists);
+    engine->unsettled = status != OPTIM_OK;
+    return status;
+}
+
+/* What has become of a cohort's numbers is its tensors' own. */
+static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
+    for (size_t k = 0; k < owner->states; ++k)
+        if (owner->method->states[k].shape == PER_COHORT)
+            *own++ = *scalar[k];
+}
+
+void cohorts_count_step(engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        if (tensor->grad == NULL)
+            continue;
+        ++tensor->steps;
+        if (tensor->number_count > 0)
+            take_numbers(engine, tensor);
+    }
+    for (size_t c = 0; c < engine->cohort_count; ++c)
+        ++engine->cohorts[c].steps;
+}

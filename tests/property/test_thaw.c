@@ -1,0 +1,293 @@
+/*
+ * A parameter that was frozen at first takes its steps as if its optimizer had been made when it got its first gradient: each
+ * tensor counts its own steps. Checked of every method whose tensors have nothing in common, bit for bit.
+ */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS, FROZEN_STEPS = 7, STEPS = 12 };
+
+/* Two matrices and the function sum_i c_i (x_i - a_i)^2 / 2 of each; the loss that is handed over is the same everywhere. */
+typedef struct pair {
+    optim_t *opt;
+    int count;
+    double x[2][ELEMENTS], g[2][ELEMENTS];
+    bool frozen[2];
+} pair_t;
+
+static double curvature(size_t i) {
+    return 0.5 + (double)(i % 5) / 4;
+}
+static double target(int tensor, size_t i) {
+    return (double)(i % 3) - 0.75 + tensor;
+}
+
+static void pair_open(pair_t *pair, const char *algorithm, const char *options, int count) {
+    static const char *const NAMES[] = {"late", "early"};
+    *pair = (pair_t){.count = count};
+    CHECK_OK(optim_create(&pair->opt, algorithm, options));
+    for (int n = 0; n < count; ++n) {
+        for (size_t i = 0; i < ELEMENTS; ++i)
+            pair->x[n][i] = 0.5 + (double)(i % 7) / 8;
+        CHECK_OK(
+            optim_add_param(pair->opt, 0, NAMES[n], OPTIM_F64, 2, (int64_t[]){ROWS, COLUMNS}, pair->x[n], pair->g[n]));
+    }
+}
+
+static void pair_freeze(pair_t *pair, int tensor, bool frozen) {
+    pair->frozen[tensor] = frozen;
+    CHECK_OK(optim_bind(pair->opt, tensor, pair->x[tensor], frozen ? NULL : pair->g[tensor]));
+}
+
+static void evaluate(pair_t *pair) {
+    for (int n = 0; n < pair->count; ++n)
+        for (size_t i = 0; i < ELEMENTS; ++i)
+            pair->g[n][i] = curvature(i) * (pair->x[n][i] - target(n, i));
+    CHECK_OK(optim_set_loss(pair->opt, 1));
+}
+
+static void multiply(pair_t *pair) {
+    for (int n = 0; n < pair->count; ++n) {
+        const void *direction;
+        void *product;
+        CHECK_OK(optim_hvp_vector(pair->opt, n, &direction));
+        CHECK_OK(optim_hvp_result(pair->opt, n, &product));
+        for (size_t i = 0; !pair->frozen[n] && i < ELEMENTS; ++i)
+            ((double *)product)[i] = curvature(i) * ((const double *)direction)[i];
+    }
+}
+
+static void pair_step(pair_t *pair) {
+    optim_status status;
+    evaluate(pair);
+    while ((status = optim_step(pair->opt)) > 0)
+        if (status == OPTIM_EVAL_HVP)
+            multiply(pair);
+        else
+            evaluate(pair);
+    CHECK_OK(status);
+}
+
+static void pair_steps(pair_t *pair, int steps) {
+    for (int t = 0; t < steps; ++t)
+        pair_step(pair);
+}
+
+static void check_same(const pair_t *a, const pair_t *b, const char *what) {
+    for (size_t i = 0; i < ELEMENTS; ++i)
+        if (memcmp(&a->x[0][i], &b->x[0][i], sizeof(double)) != 0)
+            fail_msg("%s: late[%zu] is %.17g, not %.17g", what, i, a->x[0][i], b->x[0][i]);
+}
+
+/* Whether all of the method's memory belongs to one tensor or another. */
+static bool is_of_tensors(const char *algorithm) {
+    optim_description about = {sizeof about};
+    bool own = true;
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    for (size_t i = 0; i < about.states; ++i) {
+        optim_state_info state = {sizeof state};
+        CHECK_OK(optim_describe_state(OPTIM_ALGORITHM, algorithm, i, &state));
+        own = own && strcmp(state.shape, "method") != 0 && strcmp(state.shape, "group") != 0;
+    }
+    return own;
+}
+
+/* ---- Every method ---- */
+
+static void check_thaw(const char *algorithm, const char *options) {
+    pair_t both, alone;
+    pair_open(&both, algorithm, options, 2);
+    pair_freeze(&both, 0, true);
+    pair_steps(&both, FROZEN_STEPS);
+    pair_freeze(&both, 0, false);
+    pair_open(&alone, algorithm, options, 1);
+    for (int t = 0; t < STEPS; ++t) {
+        pair_step(&both);
+        pair_step(&alone);
+        check_same(&both, &alone, algorithm);
+    }
+    double output[2][ELEMENTS];
+    CHECK_OK(optim_output(both.opt, 0, output[0]));
+    CHECK_OK(optim_output(alone.opt, 0, output[1]));
+    assert_memory_equal(output[0], output[1], sizeof output[0]);
+    optim_destroy(both.opt);
+    optim_destroy(alone.opt);
+}
+
+static void test_every_method(void **state) {
+    (void)state;
+    size_t checked = 0;
+    for (size_t i = 0; i < optim_algorithm_count(); ++i)
+        if (is_of_tensors(optim_algorithm_name(i))) {
+            check_thaw(optim_algorithm_name(i), NULL);
+            ++checked;
+        }
+    assert_true(checked >= 50);
+}
+
+/* The same with options that have clocks of their own. */
+static void test_variants(void **state) {
+    (void)state;
+    static const char *const CASES[][2] = {
+        {"sgd", "momentum=0.9,dampening=0.5"},
+        {"adagrad", "lr_decay=0.1"},
+        {"adam", "amsgrad=1"},
+        {"adopt", "clip=0"},
+        {"schedulefree_sgd", "lr=0.1,warmup_steps=4,r=1"},
+        {"schedulefree_adamw", "keep_x=0,warmup_steps=4"},
+        {"novograd", "amsgrad=1"},
+        {"sagd", "scheme=growth,mu=0.1"},
+        {"clipped_sstm", "clip_type=layer"},
+        {"complex_momentum", "alternating=0"},
+        {"heavy_ball", "stages=3,total_steps=12"},
+        {"discover", "clusters=1"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i)
+        check_thaw(CASES[i][0], CASES[i][1]);
+}
+
+/* The figures of the field's report: in units of lr, adam's steps on a constant gradient are 1 after any wait. */
+static void test_adam_steps_are_lr(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"adam", "adamw", "nadam", "radam", "adamax"};
+    for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; ++m) {
+        double x = 0, g = 1;
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, METHODS[m], "lr=0.001"));
+        CHECK_OK(optim_add_param(opt, 0, "late", OPTIM_F64, 0, NULL, &x, NULL));
+        for (int t = 0; t < 1000; ++t)
+            CHECK_OK(optim_step(opt));
+        CHECK_OK(optim_bind(opt, 0, &x, &g));
+        for (int t = 0; t < 20; ++t) {
+            const double before = x;
+            CHECK_OK(optim_step(opt));
+            CHECK_AT_MOST(fabs(x - before), 1.11e-3);
+        }
+        optim_destroy(opt);
+    }
+}
+
+/* ---- Memory ---- */
+
+static size_t state_bytes(const optim_t *opt) {
+    size_t bytes;
+    CHECK_OK(optim_memory(opt, &bytes, NULL));
+    return bytes;
+}
+
+/* A frozen parameter takes no state until it thaws; then what it would have taken at once. */
+static void test_memory(void **state) {
+    (void)state;
+    static const char *const OPTIONS[] = {NULL, "accumulate=1", "state_dtype=int8,state_min=0"};
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i) {
+        pair_t both, one;
+        pair_open(&both, "adam", OPTIONS[i], 2);
+        pair_open(&one, "adam", OPTIONS[i], 1);
+        const size_t whole = state_bytes(both.opt);
+        pair_freeze(&both, 0, true);
+        assert_true(state_bytes(both.opt) == state_bytes(one.opt));
+        evaluate(&both);
+        if (i == 1)
+            CHECK_OK(optim_accumulate(both.opt));
+        CHECK_OK(optim_step(both.opt));
+        assert_true(state_bytes(both.opt) == state_bytes(one.opt));
+        pair_freeze(&both, 0, false);
+        evaluate(&both);
+        if (i == 1)
+            CHECK_OK(optim_accumulate(both.opt));
+        CHECK_OK(optim_step(both.opt));
+        assert_true(state_bytes(both.opt) == whole);
+        optim_destroy(both.opt);
+        optim_destroy(one.opt);
+    }
+}
+
+/* What is taken then begins with the parameter as it stands then; what averages keep of frozen parameters goes on. */
+static void test_from_the_thaw_on(void **state) {
+    (void)state;
+    pair_t pair;
+    double output[ELEMENTS];
+    pair_open(&pair, "sgd", "lr=0", 2);
+    CHECK_OK(optim_wrap(pair.opt, "lookahead", "k=100"));
+    pair_freeze(&pair, 0, true);
+    pair_step(&pair);
+    CHECK_OK(optim_output(pair.opt, 0, output)); /* it has no slow weights yet */
+    assert_memory_equal(output, pair.x[0], sizeof output);
+    pair.x[0][5] = 42;
+    pair_freeze(&pair, 0, false);
+    pair_step(&pair);
+    CHECK_OK(optim_output(pair.opt, 0, output));
+    assert_true(output[5] == 42);
+    optim_destroy(pair.opt);
+
+    pair_open(&pair, "sgd", "lr=0", 2);
+    CHECK_OK(optim_wrap(pair.opt, "ema", "decay=0.5"));
+    pair_freeze(&pair, 0, true);
+    const double before = pair.x[0][5];
+    pair_step(&pair);
+    pair.x[0][5] = 42;
+    pair_step(&pair);
+    pair_freeze(&pair, 0, false);
+    pair_step(&pair);
+    CHECK_OK(optim_output(pair.opt, 0, output));
+    CHECK_CLOSE(output[5], 42 * 0.75 + before * 0.25, 1e-15);
+    optim_destroy(pair.opt);
+}
+
+/* ---- Checkpoints ---- */
+
+static void restore(pair_t *to, const pair_t *from) {
+    size_t size;
+    CHECK_OK(optim_serialize(from->opt, NULL, 0, &size));
+    void *bytes = check_memory(size, 1);
+    CHECK_OK(optim_serialize(from->opt, bytes, size, &size));
+    CHECK_OK(optim_deserialize(to->opt, bytes, size));
+    memcpy(to->x, from->x, sizeof to->x);
+    free(bytes);
+}
+
+/* Counts, numbers and states of each tensor are saved: whatever the handle has seen that loads them. */
+static void check_resumed(const char *algorithm, int frozen_before, int thawed_before, int others_before) {
+    pair_t saved, loaded;
+    pair_open(&saved, algorithm, NULL, 2);
+    pair_freeze(&saved, 0, true);
+    pair_steps(&saved, frozen_before);
+    if (thawed_before > 0)
+        pair_freeze(&saved, 0, false);
+    pair_steps(&saved, thawed_before);
+    pair_open(&loaded, algorithm, NULL, 2);
+    pair_freeze(&loaded, 0, others_before % 2 == 1);
+    pair_steps(&loaded, others_before);
+    restore(&loaded, &saved);
+    pair_freeze(&saved, 0, false);
+    pair_freeze(&loaded, 0, false);
+    for (int t = 0; t < 3; ++t) {
+        pair_step(&saved);
+        pair_step(&loaded);
+        check_same(&loaded, &saved, algorithm);
+        assert_memory_equal(loaded.x[1], saved.x[1], sizeof saved.x[1]);
+    }
+    optim_destroy(saved.opt);
+    optim_destroy(loaded.opt);
+}
+
+static void test_checkpoints(void **state) {
+    (void)state;
+    for (size_t i = 0; i < optim_algorithm_count(); ++i)
+        for (int thawed = 0; thawed < 3; ++thawed)
+            for (int others = 0; others < 3; ++others)
+                check_resumed(optim_algorithm_name(i), 3, thawed, others);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_method),      cmocka_unit_test(test_variants),
+        cmocka_unit_test(test_adam_steps_are_lr), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_from_the_thaw_on),  cmocka_unit_test(test_checkpoints),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

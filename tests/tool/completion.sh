@@ -1,0 +1,34 @@
+#!/bin/bash
+# completion.sh TOOL COMPLETION: what bash proposes at the end of a command line.
+set -eu
+tool=$1
+# shellcheck source=/dev/null
+. "$2"
+
+# completes EXPECTED WORD...: the last word is the one that is being typed
+completes() {
+    local expected=$1
+    shift
+    COMP_WORDS=("$tool" "$@") COMP_CWORD=$#
+    _gradopt "$tool" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    if [ "${COMPREPLY[*]-}" != "$expected" ]; then
+        echo "gradopt $*: proposes \"${COMPREPLY[*]-}\", not \"$expected\"" >&2
+        exit 1
+    fi
+}
+
+complete -p gradopt >/dev/null
+completes 'inspect list describe help' ''
+completes 'list' l
+completes '--json' list --j
+completes '--help --json --version' -
+completes 'methods wrappers schedules' list ''
+completes 'wrappers' list --json w
+completes '' list methods ''
+completes 'lbfgs' describe lb
+completes 'engine' describe --json en
+completes 'describe' help d
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+touch "$folder/run 1.optim"
+completes "$folder/run 1.optim" inspect "$folder/run"
