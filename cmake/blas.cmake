@@ -1,8 +1,7 @@
-# A BLAS with the functions of CBLAS: BLA_VENDOR names it (https://cmake.org/cmake/help/latest/module/FindBLAS.html);
-# without it OpenBLAS is taken, or else what there is. Sets BLAS_LIBRARIES and BLAS_LINKER_FLAGS, and GRADOPT_BLAS_INTEGER,
-# the bytes of its integers.
-set(blas_advice "-DBLA_VENDOR=... names another (OpenBLAS, Generic, FLAME for BLIS, ATLAS, Intel10_64_dyn for MKL, ...),\
- -DBLA_SIZEOF_INTEGER=8 the one with 64-bit integers, and -DCMAKE_PREFIX_PATH=... says where it is")
+# A BLAS with the functions of CBLAS: BLA_VENDOR names it, as CMake's FindBLAS does; without it OpenBLAS is taken, or else
+# what there is. Sets BLAS_LIBRARIES, BLAS_LINKER_FLAGS and GRADOPT_BLAS_INTEGER, the bytes of its integers.
+set(blas_advice "-DBLA_VENDOR=... names another (OpenBLAS, Generic, FLAME for BLIS, ATLAS, Intel10_64_dyn for MKL,\
+ ...), -DBLA_SIZEOF_INTEGER=8 the one with 64-bit integers, and -DCMAKE_PREFIX_PATH=... says where it is")
 
 if(BLA_VENDOR OR DEFINED ENV{BLA_VENDOR})
     find_package(BLAS)
@@ -18,8 +17,8 @@ if(NOT BLAS_FOUND)
     message(FATAL_ERROR "There is no BLAS. In Debian libopenblas-dev has one; ${blas_advice}.")
 endif()
 
-# The reference implementation may have CBLAS in a library of its own, and ATLAS has, though libblas may be another's with
-# CBLAS in it. What is known of one choice of libraries is kept in the cache under its name.
+# The reference implementation may have CBLAS in a library of its own, and ATLAS has, though libblas may be another's
+# with CBLAS in it. What is known of one choice of libraries is kept in the cache under its name.
 string(MAKE_C_IDENTIFIER "${BLAS_LIBRARIES}" blas)
 set(probe "${CMAKE_CURRENT_LIST_DIR}/blas_integer.c")
 set(probe_folder "${PROJECT_BINARY_DIR}/CMakeFiles/gradopt_blas")

@@ -1,4 +1,4 @@
-# gradopt_dependencies: a BLAS, OpenMP where there is one, xxHash (checksums of checkpoints, a header alone), threads, and m.
+# gradopt_dependencies: a BLAS, OpenMP where there is one, xxHash (checksums of checkpoints, a header alone), threads, m.
 # GRADOPT_HAS_OPENMP: whether that is used. GRADOPT_STATIC_LIBS: all as linker flags, for those who link the installed
 # libgradopt.a.
 include(CheckCCompilerFlag)

@@ -1,5 +1,5 @@
-# `cmake --install`: libraries, headers, pkg-config file and CMake package; the command-line tool, where it is built. Component
-# runtime is what programs need that are linked to the shared library, development what they are built with, tool the rest.
+# `cmake --install`: libraries, headers, pkg-config file and CMake package; the command-line tool, where it is built.
+# Component runtime is what programs need that are linked to the shared library, development what they are built with.
 # The package needs no template: neither library asks its users to find anything, because what the static one needs is
 # written out as linker flags.
 include(GNUInstallDirs)

@@ -1,4 +1,5 @@
-# gradopt_programs(FOLDER): one program for each FOLDER/*.c, sharing FOLDER/common/*.c; target gradopt_FOLDER builds them all.
+# gradopt_programs(FOLDER): one program for each FOLDER/*.c, sharing FOLDER/common/*.c; target gradopt_FOLDER builds them
+# all.
 function(gradopt_programs folder)
     set(all gradopt_${folder})
     add_custom_target(${all})

@@ -4,7 +4,7 @@
 set -eu
 source=$1 compiler=$2
 
-# refused OPTION...: the header says no, in a sentence; where the compiler does not know the options, there is nothing to see.
+# refused OPTION...: the header says no, in a sentence. Nothing is asked of a compiler that does not know the options.
 refused() {
     "$compiler" "$@" -fsyntax-only -x c /dev/null 2>/dev/null || return 0
     if said=$("$compiler" "$@" -fsyntax-only -I"$source/src" -include base/arithmetic.h -x c /dev/null 2>&1); then
@@ -21,11 +21,11 @@ x86_64* | i?86*) refused -m32 -mfpmath=387 -mno-sse ;;
 esac
 
 # What the build adds wins over either.
-"$compiler" -O2 -ffast-math -funsafe-math-optimizations -fno-fast-math -fsyntax-only -I"$source/src" -include base/arithmetic.h \
-    -x c /dev/null
+"$compiler" -O2 -ffast-math -funsafe-math-optimizations -fno-fast-math -fsyntax-only -I"$source/src" \
+    -include base/arithmetic.h -x c /dev/null
 for header in engine/method.h kernels/primitives.h; do
-    if "$compiler" -ffast-math -fsyntax-only -D_GNU_SOURCE -I"$source/src" -I"$source/include" -include "$header" -x c /dev/null \
-        2>/dev/null; then
+    if "$compiler" -ffast-math -fsyntax-only -D_GNU_SOURCE -I"$source/src" -I"$source/include" -include "$header" \
+        -x c /dev/null 2>/dev/null; then
         echo "$header does not look" >&2
         exit 1
     fi

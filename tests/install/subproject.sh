@@ -14,8 +14,8 @@ configure() {
     shift 4
     cmake -S "$programs/parent" -B "$work/$folder" -G Ninja -Wno-unused-cli -DLANGUAGE="$language" -DPART="$part" \
         -DSOURCE="$programs/$program" -DGRADOPT_SOURCE="$source" -DCMAKE_C_COMPILER="$compiler" \
-        -DCMAKE_CXX_COMPILER="$cxx_compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADOPT_ISA_LEVELS=OFF "$@" >"$work/log" ||
-        { cat "$work/log" && exit 1; }
+        -DCMAKE_CXX_COMPILER="$cxx_compiler" -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DGRADOPT_ISA_LEVELS=OFF "$@" \
+        >"$work/log" || { cat "$work/log" && exit 1; }
 }
 
 fail() {
@@ -41,5 +41,5 @@ installed=$(cd "$work/tree" && find . -type f)
 # In C++, and asked to install the library.
 configure cxx CXX add_subdirectory find_package/main.cpp -DGRADOPT_INSTALL=ON -DCMAKE_BUILD_TYPE=Debug
 grep -q '^CMAKE_BUILD_TYPE:STRING=Debug$' "$work/cxx/CMakeCache.txt" || fail "it has changed its parent's build type"
-grep -q 'libgradopt.so' "$work/cxx/gradopt/cmake_install.cmake" || fail 'it does not install the library that was asked for'
+grep -q 'libgradopt.so' "$work/cxx/gradopt/cmake_install.cmake" || fail 'it does not install the library'
 ! grep -q 'gradopt.1' "$work/cxx/gradopt/cmake_install.cmake" || fail 'it would install the tool'
