@@ -76,11 +76,8 @@ static void products_close(products_t *p) {
 
 /* Those of BLAS in this process; the library leaves them alone. */
 static void set_blas_threads(int threads) {
-#ifdef OPENBLAS_VERSION
-    openblas_set_num_threads(threads);
-#else
-    (void)threads;
-#endif
+    if (openblas_set_num_threads != NULL)
+        openblas_set_num_threads(threads);
 }
 
 /* ---- Lines ---- */

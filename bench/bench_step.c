@@ -275,11 +275,8 @@ static void run_saxpy(void *context) {
 
 /* Those of BLAS in this process; the library leaves them alone. */
 static void set_blas_threads(int threads) {
-#ifdef OPENBLAS_VERSION
-    openblas_set_num_threads(threads);
-#else
-    (void)threads;
-#endif
+    if (openblas_set_num_threads != NULL)
+        openblas_set_num_threads(threads);
 }
 
 static void run_axpy(const job_t *job) {

@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^    \$ (?P<command>.*)\n(?P<output>(?:    (?!\$ ).*\n|\n(?
 
 def run(command, build):
     print(f"$ {command}", file=sys.stderr, flush=True)
-    shell = command.replace("build/default", build)
+    shell = command.replace("build/dev-gcc", build)
     done = subprocess.run(shell, shell=True, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"ended with {done.returncode}: {done.stderr}")
@@ -28,7 +28,7 @@ def run(command, build):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("page", type=pathlib.Path)
-    parser.add_argument("--build", default="build/default", help="where the programs were built (%(default)s)")
+    parser.add_argument("--build", default="build/dev-gcc", help="where the programs were built (%(default)s)")
     parser.add_argument("--only", default="", help="only commands that contain this word")
     arguments = parser.parse_args()
 

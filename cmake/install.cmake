@@ -1,23 +1,42 @@
-# `cmake --install`: libraries, headers, pkg-config file and CMake package. The package needs no template: neither library
-# asks its users to find anything, because what the static one needs is written out as linker flags.
+# `cmake --install`: libraries, headers, pkg-config file and CMake package; the command-line tool, where it is built.
+# Component runtime is what programs need that are linked to the shared library, development what they are built with.
+# The package needs no template: neither library asks its users to find anything, because what the static one needs is
+# written out as linker flags.
+include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 set(package "${CMAKE_INSTALL_LIBDIR}/cmake/gradopt")
-install(TARGETS gradopt gradopt_static EXPORT gradopt)
-install(TARGETS gradopt_tool)
-install(FILES tools/gradopt.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1")
-install(FILES tools/gradopt.bash DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME gradopt)
-install(EXPORT gradopt FILE gradoptConfig.cmake NAMESPACE gradopt:: DESTINATION "${package}")
+set(pkgconfig "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(TARGETS gradopt EXPORT gradopt LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
+        INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(TARGETS gradopt_static EXPORT gradopt ARCHIVE COMPONENT development
+        INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT gradopt FILE gradoptConfig.cmake NAMESPACE gradopt:: DESTINATION "${package}" COMPONENT development)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/gradoptConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES "${PROJECT_BINARY_DIR}/gradoptConfigVersion.cmake" DESTINATION "${package}")
-install(DIRECTORY include/optim DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
+install(FILES "${PROJECT_BINARY_DIR}/gradoptConfigVersion.cmake" DESTINATION "${package}" COMPONENT development)
+install(DIRECTORY include/optim DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development
+        FILES_MATCHING PATTERN "*.h")
+if(GRADOPT_TOOL)
+    install(TARGETS gradopt_tool RUNTIME COMPONENT tool)
+    install(FILES tools/gradopt.1 DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT tool)
+    install(FILES tools/gradopt.bash DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions" RENAME gradopt
+            COMPONENT tool)
+endif()
 
-# Paths in the pkg-config file start from where it lies, so that an installed tree can be moved.
-file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
-set(pc_libdir "\${prefix}")
-cmake_path(APPEND pc_libdir "${CMAKE_INSTALL_LIBDIR}")
-set(pc_includedir "\${prefix}")
-cmake_path(APPEND pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+# libgradopt.pc in the build tree is for programs that use the library from there. That of an installed tree names its
+# folders from where it lies, so that the tree can be moved.
 list(JOIN GRADOPT_STATIC_LIBS " " pc_static_libs)
+set(pc_prefix "${PROJECT_SOURCE_DIR}")
+set(pc_libdir "${PROJECT_BINARY_DIR}")
+set(pc_includedir "\${prefix}/include")
 configure_file(pkgconfig/libgradopt.pc.in "${PROJECT_BINARY_DIR}/libgradopt.pc" @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/libgradopt.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+file(RELATIVE_PATH pc_to_prefix "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
+set(pc_prefix "\${pcfiledir}/${pc_to_prefix}")
+foreach(folder IN ITEMS libdir includedir)
+    string(TOUPPER "CMAKE_INSTALL_${folder}" place)
+    set(pc_${folder} "\${prefix}")
+    cmake_path(APPEND pc_${folder} "${${place}}")
+endforeach()
+configure_file(pkgconfig/libgradopt.pc.in "${PROJECT_BINARY_DIR}/install/libgradopt.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/install/libgradopt.pc" DESTINATION "${pkgconfig}" COMPONENT development)

@@ -1,21 +1,23 @@
-# gradopt_programs(FOLDER): one program for each FOLDER/*.c, sharing FOLDER/common/*.c; target FOLDER builds them all.
+# gradopt_programs(FOLDER): one program for each FOLDER/*.c, sharing FOLDER/common/*.c; target gradopt_FOLDER builds them
+# all.
 function(gradopt_programs folder)
-    add_custom_target(${folder})
+    set(all gradopt_${folder})
+    add_custom_target(${all})
     set(linked gradopt::gradopt gradopt_dependencies)
     file(GLOB common CONFIGURE_DEPENDS ${folder}/common/*.c)
     if(common)
-        add_library(${folder}_common STATIC ${common})
-        target_include_directories(${folder}_common PUBLIC ${folder}/common)
-        target_link_libraries(${folder}_common PRIVATE ${linked})
-        list(PREPEND linked ${folder}_common)
+        add_library(${all}_common STATIC ${common})
+        target_include_directories(${all}_common PUBLIC ${folder}/common)
+        target_link_libraries(${all}_common PRIVATE ${linked})
+        list(PREPEND linked ${all}_common)
     endif()
     file(GLOB sources CONFIGURE_DEPENDS ${folder}/*.c)
     foreach(source IN LISTS sources)
         cmake_path(GET source STEM name)
-        add_executable(${folder}_${name} ${source})
-        set_target_properties(${folder}_${name} PROPERTIES
+        add_executable(${all}_${name} ${source})
+        set_target_properties(${all}_${name} PROPERTIES
                               OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/${folder}")
-        target_link_libraries(${folder}_${name} PRIVATE ${linked})
-        add_dependencies(${folder} ${folder}_${name})
+        target_link_libraries(${all}_${name} PRIVATE ${linked})
+        add_dependencies(${all} ${all}_${name})
     endforeach()
 endfunction()

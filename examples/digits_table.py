@@ -60,7 +60,7 @@ def main():
         "A perceptron of 64 inputs, 64 hidden units, 10 classes on handwritten digits, 20 passes in mini-batches of 64 (methods",
         "that need the whole data set: 20 full steps); the best of eight learning rates and the default, by test accuracy.",
         "Written by", "",
-        "    python3 examples/digits_table.py build/default/examples/train_digits docs/digits.md", "",
+        "    python3 examples/digits_table.py build/dev-gcc/examples/train_digits docs/digits.md", "",
         "One seed, one network: a check that every method trains, not a ranking. Methods for games and monotone operators are not",
         "made for this task. ns is the median time of a step in the library by parameter (4810 of them, in cache, one thread).", "",
         "| algorithm | lr | test accuracy | steps to 95 % | ns per parameter | state bytes per parameter |",

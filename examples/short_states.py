@@ -87,7 +87,7 @@ def main():
     page.write_text("\n".join([
         "# What short states change", "",
         "`state_dtype=bf16` and `int8` for every element-wise method that keeps states (starting points stay full). Written by", "",
-        "    python3 examples/short_states.py build/default/libgradopt.so build/default/examples/train_digits \\",
+        "    python3 examples/short_states.py build/dev-gcc/libgradopt.so build/dev-gcc/examples/train_digits \\",
         "        docs/digits.md docs/short_states.md", "",
         f"The error is the distance of the parameters after {STEPS} steps (lr {LR}) on a noisy quadratic of {N} dimensions from those",
         "with f32 states, over the way gone from the start. The accuracies are those of the perceptron of [digits.md](digits.md) after",

@@ -163,7 +163,8 @@ optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const 
 
 /*
  * Threads this handle may use inside a step, >= 1. Default: what OpenMP would use for a parallel region when the handle
- * is made. Small problems run on one thread in any case. Results are the same bits for every count.
+ * is made. Small problems run on one thread in any case, and so does everything in a library that was built without
+ * OpenMP, whatever is asked for here. Results are the same bits for every count.
  * Errors: NULL, ARGUMENT, OPEN, NOMEM.
  */
 optim_status optim_set_threads(optim_t *opt, int threads);

@@ -12,16 +12,16 @@ enum { DRAWS_RANDOM, DRAWS_QUASI, DRAWS_MEAN };
 /* In [0, 1). quasi: the fractional part of j times the golden ratio, j = 1, 2, ... */
 static inline double draw_uniform(step_t *s, double draws, double j) {
     double whole;
-    if (draws == DRAWS_MEAN)
+    if ((int)draws == DRAWS_MEAN)
         return 0.5;
-    if (draws == DRAWS_QUASI)
+    if ((int)draws == DRAWS_QUASI)
         return modf(j * 0.6180339887498949, &whole);
     return random_uniform(s->seed, step_draws(s, 1));
 }
 
 /* Exponential with mean 1. */
 static inline double draw_exponential(step_t *s, double draws, double j) {
-    return draws == DRAWS_MEAN ? 1 : -log1p(-draw_uniform(s, draws, j));
+    return (int)draws == DRAWS_MEAN ? 1 : -log1p(-draw_uniform(s, draws, j));
 }
 
 #endif

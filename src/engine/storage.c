@@ -201,7 +201,7 @@ void storage_close_parameters(const engine_t *engine, const tile_t *t) {
         return;
     const slot_t *carry = own_slot(engine, t->tensor, STORAGE_CARRY);
     const bool is_short = dtype_size(t->tensor->dtype) == 2;
-    if (is_short && engine_option(engine, t->tensor)[ROUNDING] == ROUND_STOCHASTIC) {
+    if (is_short && (int)engine_option(engine, t->tensor)[ROUNDING] == ROUND_STOCHASTIC) {
         const uint64_t key = random_word(engine->rounding_key, t->tensor->id + 1);
         engine->primitives->store_random(t->tensor->dtype, t->n, t->p, key, t->offset, data);
     } else if (carry->at != NULL)

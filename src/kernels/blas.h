@@ -2,12 +2,13 @@
 #ifndef KERNELS_BLAS_H
 #define KERNELS_BLAS_H
 
-#include <cblas.h>
 #include <stddef.h>
 
-/* `length` as CBLAS takes it. Tiles are short; whole matrices are checked by matrix_fits_blas before the first step. */
-static inline int blas_length(size_t length) {
-    return (int)length;
+#include "kernels/cblas/cblas.h"
+
+/* `length` as CBLAS takes it. Tiles are short, and methods refuse matrices that are too large for an int. */
+static inline blas_int blas_length(size_t length) {
+    return (blas_int)length;
 }
 
 #define BLAS_IS_FLOAT (sizeof(REAL) == sizeof(float))

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arithmetic.h"
 #include "kernels/quantize.h"
 #include "optim/optim.h"
 

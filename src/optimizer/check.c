@@ -7,7 +7,7 @@ static optim_status check_storage(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     for (int g = 0; g < engine->group_count; ++g) {
         const layer_t *owner = engine_owner(engine, g);
-        const bool full = layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
+        const bool full = (int)layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
         if (!full && !storage_may_be_short(owner->method))
             return error_set(OPTIM_ERR_MISMATCH,
                              "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",

@@ -1,9 +1,11 @@
 /* Making and ending a handle; groups and wrappers. */
 #include <limits.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -61,6 +63,14 @@ static bool add_method(optim_t *opt, const registry_method_t *entry, int groups,
     return true;
 }
 
+static int default_threads(void) {
+#ifdef _OPENMP
+    return omp_get_max_threads();
+#else
+    return 1;
+#endif
+}
+
 static optim_status create(optim_t *opt, const registry_method_t *entry, const char *options) {
     layer_t *method;
     const optim_status status = engine_check_level();
@@ -68,7 +78,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
         return status;
     opt->engine.level = engine_best_level();
     opt->engine.primitives = engine_primitives(opt->engine.level);
-    opt->engine.threads = omp_get_max_threads();
+    opt->engine.threads = default_threads();
     opt->engine.group_count = 1;
     if (!add_engine_layers(opt) || !add_method(opt, entry, 1, &method) || !layer_cover(method, 0, NULL))
         return error_nomem("creating an optimizer");

@@ -173,7 +173,7 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
         if (strcmp(FORMS[i], option) == 0 && before != after)
             return true;
-    const bool carries = strcmp(option, "rounding") == 0 && (before == ROUND_KAHAN) != (after == ROUND_KAHAN);
+    const bool carries = strcmp(option, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
     return carries;
 }
 

@@ -165,7 +165,7 @@ optim_status step_deliver(optim_t *opt, int from, int to) {
 static bool any_rounds_masters(const engine_t *engine) {
     for (int g = 0; g < engine->group_count; ++g) {
         const double *option = layer_option(engine->storage, g);
-        if (option[MASTER] == MASTER_F32 && option[ROUNDING] == ROUND_STOCHASTIC)
+        if ((int)option[MASTER] == MASTER_F32 && (int)option[ROUNDING] == ROUND_STOCHASTIC)
             return true;
     }
     return false;
@@ -225,7 +225,7 @@ static optim_status name_nonfinite(const optim_t *opt) {
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
     const bool rejected = opt->engine.rejected;
-    bool skips = optim_handle_option(opt, NONFINITE) == NONFINITE_SKIP;
+    bool skips = (int)optim_handle_option(opt, NONFINITE) == NONFINITE_SKIP;
     opt->engine.rejected = false;
     step_undo(opt);
     if (!rejected)
@@ -261,7 +261,7 @@ static void clear_frozen_directions(const optim_t *opt) {
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite= cares. */
 static bool take_products(const optim_t *opt) {
     const layer_t *layer = opt->engine.layers[opt->waiting];
-    const bool look = optim_handle_option(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
+    const bool look = (int)optim_handle_option(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
     for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];

@@ -31,9 +31,9 @@ static double scale(const double *option, double t) {
     const double up = option[STEP_UP], total = up + step_down(option);
     const double cycle = floor(1 + t / total), x = 1 + t / total - cycle, r = up / total;
     const double triangle = x <= r ? x / r : (x - 1) / (r - 1);
-    if (option[MODE] == TRIANGULAR2)
+    if ((int)option[MODE] == TRIANGULAR2)
         return triangle * pow(2, 1 - cycle);
-    return option[MODE] == EXP_RANGE ? triangle * pow(option[GAMMA], t) : triangle;
+    return (int)option[MODE] == EXP_RANGE ? triangle * pow(option[GAMMA], t) : triangle;
 }
 
 static double value(const schedule_run_t *run, double base, double t) {
@@ -49,7 +49,7 @@ static const char *check(const schedule_run_t *run, double base) {
     (void)base;
     if (run->option[MOMENTUM_MIN] > run->option[MOMENTUM_MAX])
         return "momentum_min lies above momentum_max";
-    if (run->option[MODE] == EXP_RANGE && run->option[GAMMA] > 1)
+    if ((int)run->option[MODE] == EXP_RANGE && run->option[GAMMA] > 1)
         return "gamma must not exceed 1";
     return run->option[LR_MAX] == 0 ? "lr_max= is missing" : NULL;
 }

@@ -17,11 +17,11 @@ static const option_t OPTIONS[] = {
 
 static double value(const schedule_run_t *run, double base, double t) {
     const double last = run->option[STEPS] - 1, q = fmin(t, last) / last, lr_max = run->option[LR_MAX];
-    return run->option[MODE] == EXPONENTIAL ? base * pow(lr_max / base, q) : shape_line(base, lr_max, q);
+    return (int)run->option[MODE] == EXPONENTIAL ? base * pow(lr_max / base, q) : shape_line(base, lr_max, q);
 }
 
 static const char *check(const schedule_run_t *run, double base) {
-    return run->option[MODE] == EXPONENTIAL && base <= 0 ? "mode=exponential needs a base value above 0" : NULL;
+    return (int)run->option[MODE] == EXPONENTIAL && base <= 0 ? "mode=exponential needs a base value above 0" : NULL;
 }
 
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,

@@ -56,7 +56,7 @@ static double through(const double *option, double t, const double corner[4]) {
         ++phase;
     const double q = (at - phases.end[phase - 1]) / (phases.end[phase] - phases.end[phase - 1]);
     const double a = corner[phase - 1], z = corner[phase == phases.count ? 3 : phase];
-    return option[ANNEAL_TYPE] == ANNEAL_COS ? shape_wave(a, z, q) : shape_line(a, z, q);
+    return (int)option[ANNEAL_TYPE] == ANNEAL_COS ? shape_wave(a, z, q) : shape_line(a, z, q);
 }
 
 static double value(const schedule_run_t *run, double base, double t) {

@@ -19,10 +19,10 @@ static double value(const schedule_run_t *run, double base, double t) {
     const number_list_t boundaries = run->list[BOUNDARIES];
     const double *factor = run->list[FACTORS].value;
     const size_t k = shape_passed(boundaries, t);
-    if (run->option[INTERPOLATE] == INTERPOLATE_NONE || k == boundaries.count)
+    if ((int)run->option[INTERPOLATE] == INTERPOLATE_NONE || k == boundaries.count)
         return base * factor[k];
     const double start = k == 0 ? 0 : boundaries.value[k - 1], q = (t - start) / (boundaries.value[k] - start);
-    return base * (run->option[INTERPOLATE] == INTERPOLATE_LINEAR ? shape_line(factor[k], factor[k + 1], q)
+    return base * ((int)run->option[INTERPOLATE] == INTERPOLATE_LINEAR ? shape_line(factor[k], factor[k + 1], q)
                                                                   : shape_wave(factor[k], factor[k + 1], q));
 }
 

@@ -41,7 +41,7 @@ static const state_t STATES[] = {
 
 static void start(schedule_run_t *run) {
     run->state[SHARE] = 1;
-    run->state[BEST] = run->option[MODE] == MODE_MIN ? HUGE_VAL : -HUGE_VAL;
+    run->state[BEST] = (int)run->option[MODE] == MODE_MIN ? HUGE_VAL : -HUGE_VAL;
     run->state[BAD] = run->state[COOL] = 0;
 }
 
@@ -52,9 +52,9 @@ static double value(const schedule_run_t *run, double base, double t) {
 
 static bool is_better(const double *option, double v, double best) {
     const double threshold = option[THRESHOLD];
-    if (option[MODE] == MODE_MIN)
-        return v < (option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 - threshold) : best - threshold);
-    return v > (option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 + threshold) : best + threshold);
+    if ((int)option[MODE] == MODE_MIN)
+        return v < ((int)option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 - threshold) : best - threshold);
+    return v > ((int)option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 + threshold) : best + threshold);
 }
 
 static void report(schedule_run_t *run, double base, double t, double metric) {
@@ -80,7 +80,8 @@ static void report(schedule_run_t *run, double base, double t, double metric) {
 }
 
 static const char *check(const schedule_run_t *run, double base) {
-    if (run->option[THRESHOLD_MODE] == THRESHOLD_REL && run->option[MODE] == MODE_MIN && run->option[THRESHOLD] >= 1)
+    if ((int)run->option[THRESHOLD_MODE] == THRESHOLD_REL && (int)run->option[MODE] == MODE_MIN &&
+        run->option[THRESHOLD] >= 1)
         return "threshold_mode=rel needs threshold < 1";
     return shape_refuse_floor(base, run->option[LR_MIN]);
 }

@@ -25,7 +25,7 @@ static const option_t OPTIONS[] = {
 
 static bool interpolates(const tensor_t *tensor, const double *option) {
     (void)tensor;
-    return option[PULLBACK] == INTERPOLATE;
+    return (int)option[PULLBACK] == INTERPOLATE;
 }
 
 enum { SLOW, SLOW_M };
@@ -69,7 +69,7 @@ static void finish(step_t *s) {
     if (fmod(s->t, s->option[K]) != 0)
         return;
     step_update(s, PULL);
-    if (s->option[PULLBACK] != KEEP)
+    if ((int)s->option[PULLBACK] != KEEP)
         step_update(s, PULL_MOMENT);
 }
 

@@ -54,14 +54,14 @@ enum { KEEP, SCALE };
 /* Only before the inner method has moved anything: with sam around this wrapper that is the step's second gradient. */
 static optim_status advance(step_t *s) {
     const bool begins = s->first || *s->scalar[STARTED] != s->t;
-    if (begins && s->option[DRAWS] != DRAWS_MEAN)
+    if (begins && (int)s->option[DRAWS] != DRAWS_MEAN)
         step_update(s, KEEP);
     *s->scalar[STARTED] = s->t;
     return OPTIM_OK;
 }
 
 static void finish(step_t *s) {
-    if (s->option[DRAWS] == DRAWS_MEAN)
+    if ((int)s->option[DRAWS] == DRAWS_MEAN)
         return;
     *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
     step_update(s, SCALE);

@@ -25,6 +25,9 @@ def skip(why):
 
 
 def output(*command):
+    """What the command prints; None if it fails or is not installed."""
+    if not shutil.which(command[0]):
+        return None
     run = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     return run.stdout if run.returncode == 0 else None
 

@@ -53,50 +53,51 @@ static float moved(float value, double scale) {
 
 /* ---- In place of BLAS ---- */
 
-void cblas_saxpy(const blasint n, const float a, const float *x, const blasint incx, float *y, const blasint incy) {
-    void (*next)(blasint, float, const float *, blasint, float *, blasint);
+void cblas_saxpy(const blas_int n, const float a, const float *x, const blas_int incx, float *y, const blas_int incy) {
+    void (*next)(blas_int, float, const float *, blas_int, float *, blas_int);
     enter("cblas_saxpy", &next);
     next(n, a, x, incx, y, incy);
-    for (blasint i = 0; nudge_seed != 0 && i < n; ++i)
+    for (blas_int i = 0; nudge_seed != 0 && i < n; ++i)
         y[i] = moved(y[i], fmax(fabs((double)a * (double)x[i]), fabs((double)y[i])));
     leave();
 }
 
-void cblas_daxpy(const blasint n, const double a, const double *x, const blasint incx, double *y, const blasint incy) {
-    void (*next)(blasint, double, const double *, blasint, double *, blasint);
+void cblas_daxpy(const blas_int n, const double a, const double *x, const blas_int incx, double *y,
+                 const blas_int incy) {
+    void (*next)(blas_int, double, const double *, blas_int, double *, blas_int);
     enter("cblas_daxpy", &next);
     next(n, a, x, incx, y, incy);
     leave();
 }
 
-void cblas_sscal(const blasint n, const float a, float *x, const blasint incx) {
-    void (*next)(blasint, float, float *, blasint);
+void cblas_sscal(const blas_int n, const float a, float *x, const blas_int incx) {
+    void (*next)(blas_int, float, float *, blas_int);
     enter("cblas_sscal", &next);
     next(n, a, x, incx);
     leave();
 }
 
-void cblas_dscal(const blasint n, const double a, double *x, const blasint incx) {
-    void (*next)(blasint, double, double *, blasint);
+void cblas_dscal(const blas_int n, const double a, double *x, const blas_int incx) {
+    void (*next)(blas_int, double, double *, blas_int);
     enter("cblas_dscal", &next);
     next(n, a, x, incx);
     leave();
 }
 
 /* A product's rounding errors are those of its sums, which may be larger than what is left of them. */
-static void move_matrix(blasint rows, blasint columns, float *C, blasint ldc) {
+static void move_matrix(blas_int rows, blas_int columns, float *C, blas_int ldc) {
     double largest = 0;
-    for (blasint i = 0; i < rows * columns; ++i)
+    for (blas_int i = 0; i < rows * columns; ++i)
         largest = fmax(largest, fabs((double)C[i / columns * ldc + i % columns]));
-    for (blasint i = 0; i < rows * columns; ++i)
+    for (blas_int i = 0; i < rows * columns; ++i)
         C[i / columns * ldc + i % columns] = moved(C[i / columns * ldc + i % columns], 4 * largest);
 }
 
-void cblas_sgemm(const enum CBLAS_ORDER order, const enum CBLAS_TRANSPOSE ta, const enum CBLAS_TRANSPOSE tb,
-                 const blasint m, const blasint n, const blasint k, const float a, const float *A, const blasint lda,
-                 const float *B, const blasint ldb, const float b, float *C, const blasint ldc) {
-    void (*next)(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANSPOSE, blasint, blasint, blasint, float,
-                 const float *, blasint, const float *, blasint, float, float *, blasint);
+void cblas_sgemm(const CBLAS_ORDER order, const CBLAS_TRANSPOSE ta, const CBLAS_TRANSPOSE tb, const blas_int m,
+                 const blas_int n, const blas_int k, const float a, const float *A, const blas_int lda, const float *B,
+                 const blas_int ldb, const float b, float *C, const blas_int ldc) {
+    void (*next)(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, blas_int, blas_int, blas_int, float, const float *,
+                 blas_int, const float *, blas_int, float, float *, blas_int);
     enter("cblas_sgemm", &next);
     next(order, ta, tb, m, n, k, a, A, lda, B, ldb, b, C, ldc);
     if (nudge_seed != 0)
@@ -104,11 +105,11 @@ void cblas_sgemm(const enum CBLAS_ORDER order, const enum CBLAS_TRANSPOSE ta, co
     leave();
 }
 
-void cblas_dgemm(const enum CBLAS_ORDER order, const enum CBLAS_TRANSPOSE ta, const enum CBLAS_TRANSPOSE tb,
-                 const blasint m, const blasint n, const blasint k, const double a, const double *A, const blasint lda,
-                 const double *B, const blasint ldb, const double b, double *C, const blasint ldc) {
-    void (*next)(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANSPOSE, blasint, blasint, blasint, double,
-                 const double *, blasint, const double *, blasint, double, double *, blasint);
+void cblas_dgemm(const CBLAS_ORDER order, const CBLAS_TRANSPOSE ta, const CBLAS_TRANSPOSE tb, const blas_int m,
+                 const blas_int n, const blas_int k, const double a, const double *A, const blas_int lda,
+                 const double *B, const blas_int ldb, const double b, double *C, const blas_int ldc) {
+    void (*next)(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, blas_int, blas_int, blas_int, double, const double *,
+                 blas_int, const double *, blas_int, double, double *, blas_int);
     enter("cblas_dgemm", &next);
     next(order, ta, tb, m, n, k, a, A, lda, B, ldb, b, C, ldc);
     leave();

@@ -65,7 +65,7 @@ class Tree:
     def __init__(self, scratch):
         self.source, self.build = scratch / "tree", scratch / "build"
         copy_tree(self.source)
-        made = run("cmake", "--preset", "default", "-B", self.build, "-DCMAKE_BUILD_TYPE=Debug",
+        made = run("cmake", "--preset", "dev-gcc", "-B", self.build, "-DCMAKE_BUILD_TYPE=Debug",
                    "-DCMAKE_C_FLAGS_DEBUG=-O1", "-DGRADOPT_ISA_LEVELS=OFF", "-DGRADOPT_EXAMPLES=OFF",
                    "-DGRADOPT_BENCH=OFF", "-DGRADOPT_WERROR=OFF", folder=self.source)
         if made.returncode:

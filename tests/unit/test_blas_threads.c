@@ -3,7 +3,6 @@
  * they note the caller and pass the call on.
  */
 #define _GNU_SOURCE
-#include <cblas.h>
 #include <dlfcn.h>
 #include <omp.h>
 #include <pthread.h>
@@ -11,6 +10,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "kernels/cblas/cblas.h"
 
 enum { CALLERS = 64, ELEMENTS = 400000, SIDE = 192, SHORT = 8192 };
 
@@ -43,18 +43,17 @@ static void find_next(const char *name, void *function) {
     memcpy(function, &symbol, sizeof symbol);
 }
 
-void cblas_saxpy(const blasint n, const float a, const float *x, const blasint incx, float *y, const blasint incy) {
-    void (*next)(blasint, float, const float *, blasint, float *, blasint);
+void cblas_saxpy(blas_int n, float a, const float *x, blas_int step_x, float *y, blas_int step_y) {
+    void (*next)(blas_int, float, const float *, blas_int, float *, blas_int);
     note(&vectors, n);
     find_next("cblas_saxpy", &next);
-    next(n, a, x, incx, y, incy);
+    next(n, a, x, step_x, y, step_y);
 }
 
-void cblas_sgemm(const enum CBLAS_ORDER order, const enum CBLAS_TRANSPOSE ta, const enum CBLAS_TRANSPOSE tb,
-                 const blasint m, const blasint n, const blasint k, const float a, const float *A, const blasint lda,
-                 const float *B, const blasint ldb, const float b, float *C, const blasint ldc) {
-    void (*next)(enum CBLAS_ORDER, enum CBLAS_TRANSPOSE, enum CBLAS_TRANSPOSE, blasint, blasint, blasint, float,
-                 const float *, blasint, const float *, blasint, float, float *, blasint);
+void cblas_sgemm(CBLAS_ORDER order, CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, blas_int m, blas_int n, blas_int k, float a,
+                 const float *A, blas_int lda, const float *B, blas_int ldb, float b, float *C, blas_int ldc) {
+    void (*next)(CBLAS_ORDER, CBLAS_TRANSPOSE, CBLAS_TRANSPOSE, blas_int, blas_int, blas_int, float, const float *,
+                 blas_int, const float *, blas_int, float, float *, blas_int);
     note(&products, m);
     find_next("cblas_sgemm", &next);
     next(order, ta, tb, m, n, k, a, A, lda, B, ldb, b, C, ldc);

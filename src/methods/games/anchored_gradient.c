@@ -34,10 +34,10 @@ static const option_t OPTIONS[] = {
 };
 
 static bool takes_second(const tensor_t *tensor, const double *option) {
-    return (void)tensor, option[SCHEME] != HALPERN;
+    return (void)tensor, (int)option[SCHEME] != HALPERN;
 }
 static bool reduces_variance(const tensor_t *tensor, const double *option) {
-    return (void)tensor, option[SCHEME] == VR;
+    return (void)tensor, (int)option[SCHEME] == VR;
 }
 
 enum { Z0, Z, EST, Z_PREV, G, REFRESH };
@@ -58,7 +58,7 @@ typedef struct scalars {
 
 static void prepare(const group_t *group, void *scalars) {
     const double k = group->t - 1, *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
+    *(scalars_t *)scalars = (scalars_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
 }
 
 static void copy(const tile_t *t, void *to, const void *from) {
@@ -126,8 +126,8 @@ enum { AT_Z, AT_Z_HALF, AT_Z_PREV };
 /* Decides about step k + 1 = t, when step k = t - 1 ends. */
 static bool refreshes_next(step_t *s) {
     double whole;
-    const double u =
-        s->option[DRAWS] == QUASI ? modf(s->t * 0.6180339887498949, &whole) : random_uniform(s->seed, step_draws(s, 1));
+    const double u = (int)s->option[DRAWS] == QUASI ? modf(s->t * 0.6180339887498949, &whole)
+                                                    : random_uniform(s->seed, step_draws(s, 1));
     return u < 4 / (s->t + 4);
 }
 
@@ -144,9 +144,9 @@ static optim_status advance_vr(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    if (s->option[SCHEME] == VR)
+    if ((int)s->option[SCHEME] == VR)
         return advance_vr(s);
-    if (s->option[SCHEME] == HALPERN) {
+    if ((int)s->option[SCHEME] == HALPERN) {
         step_update(s, HALPERN_STEP);
         return OPTIM_OK;
     }

@@ -48,7 +48,7 @@ static void entropic(const tile_t *t) {
 enum { SAVE, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
 
 static void prox(step_t *s) {
-    if (s->option[MIRROR] == ENTROPIC)
+    if ((int)s->option[MIRROR] == ENTROPIC)
         step_tensors(s, UPDATE_ENTROPIC);
     else
         step_update(s, UPDATE_EUCLIDEAN);

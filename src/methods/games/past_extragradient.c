@@ -55,7 +55,7 @@ enum { UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
 static optim_status advance(step_t *s) {
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
-    if (s->option[MIRROR] == ENTROPIC)
+    if ((int)s->option[MIRROR] == ENTROPIC)
         step_tensors(s, UPDATE_ENTROPIC);
     else
         step_update(s, UPDATE_EUCLIDEAN);

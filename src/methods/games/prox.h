@@ -77,7 +77,7 @@ static void prox_outside(const tile_t *t) {
 
 /* Whether the step must be refused: `kernel` is prox_outside's number. */
 static inline bool prox_starts_outside(step_t *s, int kernel) {
-    return step_is_a_first(s) && s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, 1)[0] > 0;
+    return step_is_a_first(s) && (int)s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, 1)[0] > 0;
 }
 static const char PROX_OUTSIDE[] = "mirror=entropic needs positive parameters: start inside the simplex";
 

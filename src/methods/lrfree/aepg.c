@@ -29,7 +29,7 @@ static const state_t STATE[] = {[R] = {"r", "energy", PER_METHOD, KEPT}, {0}};
 
 /* Whether leaving x > 0 is an error. */
 static bool guards_domain(const double *option) {
-    return option[METRIC] == ENTROPY || (option[STRICT] != 0 && option[METRIC] != IDENTITY);
+    return (int)option[METRIC] == ENTROPY || (option[STRICT] != 0 && (int)option[METRIC] != IDENTITY);
 }
 
 typedef struct scalars {
@@ -109,7 +109,7 @@ static double dissipation(const step_t *s) {
         if (step_tensor(s, n) == NULL)
             continue;
         const double *sum = step_tensor_sum(s, n), *o = step_tensor_option(s, n);
-        const bool centred = o[METRIC] == SIMPLEX && sum[SUM_X] != 0;
+        const bool centred = (int)o[METRIC] == SIMPLEX && sum[SUM_X] != 0;
         total += o[LR] * (centred ? sum[VW] - sum[XV] * sum[XV] / sum[SUM_X] : sum[VW]);
         size += o[LR] * fabs(sum[VW]);
     }

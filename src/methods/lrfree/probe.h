@@ -30,7 +30,7 @@ typedef struct probe {
 } probe_t;
 
 static inline probe_t probe_of(const group_t *group, double kind, double number) {
-    return (probe_t){group->step->seed, (uint64_t)number, kind == WALSH};
+    return (probe_t){group->step->seed, (uint64_t)number, (int)kind == WALSH};
 }
 
 /* A random entry is -1 if its number in [0, 1) is at or above 1/2: if the word's first bit is set. */
@@ -46,7 +46,7 @@ static inline void probe_draw(const tile_t *t, const probe_t *probe, real *restr
 
 /* Moves on to the next probe, which `kernel` draws, and asks for its product. */
 static inline optim_status probe_request(step_t *s, double kind, double *number, int kernel, int stage) {
-    *number = kind == WALSH ? *number + 1 : (double)step_draws(s, step_element_count(s));
+    *number = (int)kind == WALSH ? *number + 1 : (double)step_draws(s, step_element_count(s));
     step_update(s, kernel);
     return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, stage);
 }

@@ -35,7 +35,7 @@ static const option_t OPTIONS[] = {
 };
 
 static bool takes_product(const tensor_t *tensor, const double *option) {
-    return (void)tensor, option[ESTIMATOR] == HUTCHINSON;
+    return (void)tensor, (int)option[ESTIMATOR] == HUTCHINSON;
 }
 
 enum { M, H, G, Z, HZ, PROBES };
@@ -117,7 +117,7 @@ enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE };
 
 static optim_status ask_estimate(step_t *s) {
     step_update(s, KEEP);
-    if (s->option[ESTIMATOR] == HUTCHINSON)
+    if ((int)s->option[ESTIMATOR] == HUTCHINSON)
         return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, ESTIMATING);
     return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_MODEL, ESTIMATING);
 }
@@ -127,7 +127,7 @@ static optim_status advance(step_t *s) {
     if (s->stage == AT_X && fmod(s->t - 1, o[UPDATE_PERIOD]) == 0)
         return ask_estimate(s);
     if (s->stage == ESTIMATING)
-        step_update(s, o[ESTIMATOR] == HUTCHINSON ? HUTCHINSON_UPDATE : GAUSS_NEWTON_UPDATE);
+        step_update(s, (int)o[ESTIMATOR] == HUTCHINSON ? HUTCHINSON_UPDATE : GAUSS_NEWTON_UPDATE);
     step_update(s, UPDATE);
     return OPTIM_OK;
 }

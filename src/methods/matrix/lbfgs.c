@@ -131,7 +131,7 @@ static optim_status try_step(step_t *s, double t) {
 static optim_status done(step_t *s) {
     s->held_loss = *s->scalar[F];
     s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
+    s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
     return OPTIM_OK;
 }
 
@@ -143,10 +143,10 @@ static double length_unit(const step_t *s) {
 /* Line 3. */
 static double first_trial(step_t *s) {
     const double *o = s->option, lr = o[LR] / length_unit(s);
-    const bool torch = o[FIRST_TRIAL] == TORCH;
-    if (*s->scalar[PAIRS] > 0 || (s->t > 1 && (torch || o[LINE_SEARCH] == NONE)))
+    const bool torch = (int)o[FIRST_TRIAL] == TORCH;
+    if (*s->scalar[PAIRS] > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
         return lr;
-    if (o[LINE_SEARCH] == ARMIJO)
+    if ((int)o[LINE_SEARCH] == ARMIJO)
         return lr / norm_2(s, vector(G));
     const double norm = norm_1(s, vector(G));
     return lr / (torch ? fmax(norm, 1) : norm);
@@ -157,7 +157,7 @@ static bool is_converged(const step_t *s, double slope, double trial) {
     const double *o = s->option;
     if (!(slope < 0) || !(slope / length_unit(s) <= -o[TOLERANCE_CHANGE]))
         return true;
-    return o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
+    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
 }
 
 /* Lines 3 to 5 up to the first trial. */
@@ -167,7 +167,7 @@ static optim_status search_along(step_t *s, double slope) {
     if (is_converged(s, slope, trial))
         return done(s);
     copy(s, vector(PARAMETERS), vector(X));
-    if (o[LINE_SEARCH] == NONE) {
+    if ((int)o[LINE_SEARCH] == NONE) {
         *s->scalar[STEP] = trial;
         go(s, trial);
         return OPTIM_OK;
@@ -184,8 +184,9 @@ static optim_status go_on(step_t *s) {
     line_search_t *search = (line_search_t *)(void *)s->scalar[SEARCH];
     search_low_t low;
     const double slope = dot(s, vector(GRADIENT), vector(D));
-    const search_answer_t answer = s->option[LINE_SEARCH] == ARMIJO ? line_search_armijo(search, s->loss, slope, &low)
-                                                                    : line_search_wolfe(search, s->loss, slope, &low);
+    const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
+                                       ? line_search_armijo(search, s->loss, slope, &low)
+                                       : line_search_wolfe(search, s->loss, slope, &low);
     if (low != LOW_STAYS) {
         *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];
         copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
@@ -210,7 +211,7 @@ static optim_status advance(step_t *s) {
     if (s->stage == SEARCHING)
         return go_on(s);
     if (!s->holds_gradient) {
-        const bool pair_is_due = s->t > 1 && s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
+        const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
         *s->scalar[F] = s->loss;
         copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
         if (pair_is_due)

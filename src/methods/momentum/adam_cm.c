@@ -67,7 +67,7 @@ static void prepare(const group_t *group, void *scalars) {
         .step = o[LR] / (1 - pow(o[BETA1], group->t)),
         .inverse_root_c2 = 1 / sqrt(c2),
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
-        .mean = o[AGGREGATION] == MEAN,
+        .mean = (int)o[AGGREGATION] == MEAN,
         .begins = group->t == 1,
     };
 }

@@ -70,7 +70,7 @@ static inline void clip_measure(step_t *s, int kernel, int norm) {
 static inline bool clip_needs_norms(step_t *s, int clip_type) {
     for (int i = 0; i < s->groups; ++i) {
         const double type = step_group(s, i).option[clip_type];
-        if (type == CLIP_NORM || type == CLIP_LAYER)
+        if ((int)type == CLIP_NORM || (int)type == CLIP_LAYER)
             return true;
     }
     return false;

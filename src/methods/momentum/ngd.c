@@ -47,7 +47,7 @@ static void prepare(const group_t *group, void *scalars) {
         .shrink = 1 - lr * o[WEIGHT_DECAY],
         .s = *group->scalar[S],
         .eps = o[EPS],
-        .by_tensor = group->step->option[NORMALIZE] == LAYER,
+        .by_tensor = (int)group->step->option[NORMALIZE] == LAYER,
     };
 }
 
@@ -71,7 +71,7 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    if (s->option[NORMALIZE] == LOSS)
+    if ((int)s->option[NORMALIZE] == LOSS)
         *s->scalar[S] = fabs(s->loss);
     else
         *s->scalar[S] = sqrt(step_reduce(s, SQUARES, 1)[0]);
@@ -80,7 +80,7 @@ static optim_status advance(step_t *s) {
 }
 
 static bool reads_loss(const double *option) {
-    return option[NORMALIZE] == LOSS;
+    return (int)option[NORMALIZE] == LOSS;
 }
 
 const method_t METHOD(ngd) = {

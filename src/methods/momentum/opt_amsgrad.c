@@ -38,7 +38,7 @@ static const option_t OPTIONS[] = {
 
 static bool remembered(const tensor_t *tensor, const double *option) {
     (void)tensor;
-    return option[PREDICTION] == EXTRAPOLATION;
+    return (int)option[PREDICTION] == EXTRAPOLATION;
 }
 
 enum { THETA, V, VHAT, M, W, HISTORY, GRAM, WEIGHT, COLUMN };
@@ -70,14 +70,14 @@ static void prepare(const group_t *group, void *scalars) {
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? 1 - pow(o[BETA1], t) : 1, c2 = correct ? 1 - pow(o[BETA2], t) : 1;
     const size_t differences = extrapolation_differences(o[MEMORY], everyone);
-    const bool extrapolates = o[PREDICTION] == EXTRAPOLATION && differences >= 2;
+    const bool extrapolates = (int)o[PREDICTION] == EXTRAPOLATION && differences >= 2;
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .eta = o[LR] * (sqrt(c2) / c1),
         .decay = o[WEIGHT_DECAY],
-        .of_g = o[PREDICTION] != NONE && !extrapolates,
+        .of_g = (int)o[PREDICTION] != NONE && !extrapolates,
         .weight = group->scalar[WEIGHT],
         .weights = extrapolates ? differences : 0,
         .memory = (size_t)o[MEMORY],
@@ -181,7 +181,7 @@ static bool is_agreed(step_t *s) {
         const double *o = step_tensor_option(s, n);
         if (step_tensor(s, n) != NULL && step_tensor(s, n)->count > 0)
             agreed = agreed && o[PREDICTION] == s->option[PREDICTION] && o[MEMORY] == s->option[MEMORY] &&
-                     (o[PREDICTION] == EXTRAPOLATION) == (step_tensor_scalar(s, n, HISTORY) != NULL);
+                     ((int)o[PREDICTION] == EXTRAPOLATION) == (step_tensor_scalar(s, n, HISTORY) != NULL);
     }
     return agreed;
 }
@@ -191,7 +191,7 @@ static optim_status advance(step_t *s) {
     if (!is_agreed(s))
         return step_fail(s, OPTIM_ERR_MISMATCH,
                          "prediction and memory must be the same everywhere and from the start on");
-    if (o[PREDICTION] == EXTRAPOLATION) {
+    if ((int)o[PREDICTION] == EXTRAPOLATION) {
         if (s->t > 1 && step_is_a_first(s))
             step_update(s, BEGIN_HISTORY);
         update_gram(s);

@@ -89,7 +89,7 @@ static scalars_t growth(const double *o, double last_gamma) {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, gamma = *group->scalar[GAMMA];
-    *(scalars_t *)scalars = o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
+    *(scalars_t *)scalars = (int)o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
 }
 
 /* Lines 1 and 3. */

@@ -25,7 +25,7 @@ static void nonfinite(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    const bool looks = s->check_finite || s->option[NONFINITE] != NONFINITE_PROPAGATE;
+    const bool looks = s->check_finite || (int)s->option[NONFINITE] != NONFINITE_PROPAGATE;
     s->check_finite = false;
     if (!looks || (s->searches && s->evaluation > 1))
         return OPTIM_OK;

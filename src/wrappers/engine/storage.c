@@ -21,11 +21,11 @@ static const option_t OPTIONS[] = {
 };
 
 static bool has_master(const tensor_t *tensor, const double *option) {
-    return option[MASTER] == MASTER_F32 && (tensor->dtype == OPTIM_BF16 || tensor->dtype == OPTIM_F16);
+    return (int)option[MASTER] == MASTER_F32 && (tensor->dtype == OPTIM_BF16 || tensor->dtype == OPTIM_F16);
 }
 
 static bool has_carry(const tensor_t *tensor, const double *option) {
-    return option[ROUNDING] == ROUND_KAHAN && (tensor->dtype == OPTIM_BF16 || tensor->dtype == OPTIM_F16);
+    return (int)option[ROUNDING] == ROUND_KAHAN && (tensor->dtype == OPTIM_BF16 || tensor->dtype == OPTIM_F16);
 }
 
 static const state_t STATE[] = {
@@ -36,7 +36,7 @@ static const state_t STATE[] = {
 };
 
 static const char *check(const double *option) {
-    const bool both = option[MASTER] == MASTER_F32 && option[ROUNDING] == ROUND_KAHAN;
+    const bool both = (int)option[MASTER] == MASTER_F32 && (int)option[ROUNDING] == ROUND_KAHAN;
     return both ? "rounding=kahan is for parameters without master=f32" : NULL;
 }
 
