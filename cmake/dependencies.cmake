@@ -1,4 +1,4 @@
-# gradopt_dependencies: OpenMP, a BLAS with <cblas.h>, xxHash (checksums of checkpoints, a header alone), threads, and m.
+# gradopt_dependencies: OpenMP, a BLAS with <cblas.h>, xxHash (checksums of checkpoints, a header alone), threads, m.
 # GRADOPT_STATIC_LIBS: the same as linker flags, for those who link the installed libgradopt.a.
 if(NOT DEFINED BLA_VENDOR AND NOT DEFINED ENV{BLA_VENDOR})
     set(BLA_VENDOR OpenBLAS)

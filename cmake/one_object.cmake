@@ -1,5 +1,5 @@
-# Makes one object of the members of an archive, in which hidden names are local: they are the library's own business, and a
-# program may have functions of these names. Where that does not work the archive stays as it is.
+# Makes one object of the members of an archive, in which hidden names are local: they are the library's own business, and
+# a program may have functions of these names. Where that does not work the archive stays as it is.
 # Usage: cmake -DARCHIVE=FILE -DCOMPILER=FILE "-DFLAGS=FLAG ..." -DOBJCOPY=FILE -DAR=FILE -P one_object.cmake
 set(object "${ARCHIVE}.o")
 set(archive "${ARCHIVE}.new")
