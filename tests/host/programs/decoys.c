@@ -1,4 +1,7 @@
-/* A host that happens to have functions with the names of all of the library's. None is to be called. */
+/*
+ * A host that happens to have functions with the names of all of the library's, and with names that a JSON library of another
+ * make may have. None is to be called.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,3 +16,11 @@ static void called(const char *name) {
         called(#name);                                                                                                 \
     }
 #include "names.inc"
+NAME(json_object)
+NAME(json_array)
+NAME(json_string)
+NAME(json_integer)
+NAME(json_object_get)
+NAME(json_object_set_new)
+NAME(json_dump_callback)
+NAME(json_delete)
