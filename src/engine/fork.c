@@ -8,7 +8,7 @@
 
 static atomic_bool had_threads;  /* when this process forked last */
 static atomic_bool lost_threads; /* this is the child of one that had some */
-static pid_t unwatched;          /* the process that loaded the library, if forks are not noticed; 0: they are */
+static pid_t known;              /* the process that loaded the library, or one that was seen to come of it */
 
 /* Whether there is no other thread, as far as the system says. */
 static bool is_alone(void) {
@@ -24,14 +24,15 @@ static void before_fork(void) {
 
 static void in_child(void) {
     lost_threads = lost_threads || had_threads;
+    known = getpid();
 }
 
 /* When the library is loaded: the host may fork before it calls a function. */
 __attribute__((constructor)) static void watch_forks(void) {
-    if (pthread_atfork(before_fork, NULL, in_child) != 0)
-        unwatched = getpid();
+    known = getpid();
+    (void)pthread_atfork(before_fork, NULL, in_child); /* without it, every child is unknown */
 }
 
 bool fork_left_threads_usable(void) {
-    return !lost_threads && (unwatched == 0 || unwatched == getpid());
+    return !lost_threads && known == getpid();
 }
