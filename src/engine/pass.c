@@ -3,11 +3,10 @@
  * closes it, so that whatever several layers do to a tile costs one walk over memory.
  */
 #include <math.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "engine/fork.h"
 #include "engine/storage.h"
 #include "engine/tile.h"
 
@@ -237,20 +236,9 @@ static void run_part(const engine_t *engine, int part, void *pass) {
         run_tile(pass, tile, scratch);
 }
 
-/*
- * OpenMP's threads do not survive fork, and some run times wait for them for ever: once the library has run a parallel region,
- * children of that process stay on the calling thread, with old handles and with new ones.
- */
-static bool may_thread(void) {
-    static atomic_long threaded_process; /* the first that ran one; children inherit the number */
-    const long self = (long)getpid();
-    long first = 0;
-    return atomic_compare_exchange_strong(&threaded_process, &first, self) || first == self;
-}
-
 void engine_parallel(const engine_t *engine, void (*work)(const engine_t *engine, int part, void *context),
                      void *context) {
-    if (engine->parts == 1 || !may_thread()) {
+    if (engine->parts == 1 || !fork_left_threads_usable()) {
         for (int part = 0; part < engine->parts; ++part)
             work(engine, part, context);
         return;

@@ -1,7 +1,7 @@
 """Usage: check_symbols.py HEADER LIBRARY NM
 
 The functions that the header declares, the dynamic symbols that the library exports, symbols.txt and since.txt must
-name the same things; symbols.txt is sorted.
+name the same things; symbols.txt is sorted. What the library takes from elsewhere is the C library's, OpenMP's or BLAS's.
 """
 import pathlib
 import re
@@ -18,6 +18,14 @@ def declared(header):
 def exported(library, nm):
     lines = subprocess.run([nm, "-D", "--defined-only", library], check=True, capture_output=True, text=True).stdout
     return {line.split()[-1] for line in lines.splitlines()}
+
+
+def imported(library, nm):
+    """Names of other libraries, as far as versions tell which are the C library's."""
+    lines = subprocess.run([nm, "-D", "--undefined-only", library], check=True, capture_output=True, text=True).stdout
+    names = {line.split()[-1] for line in lines.splitlines()}
+    reserved = ("cblas_", "omp_", "GOMP_", "_")
+    return {name for name in names if "@GLIBC" not in name and not name.startswith(reserved)} if "@GLIBC" in lines else set()
 
 
 def main():
@@ -39,6 +47,7 @@ def main():
     ):
         wrong += [f"{name} is in symbols.txt but not {where}" for name in sorted(set(listed) - names)]
         wrong += [f"{name} is {where} but not in symbols.txt" for name in sorted(names - set(listed))]
+    wrong += [f"{name} could be taken from a host that has one" for name in sorted(imported(library, nm))]
     sys.exit("\n".join(wrong) or None)
 
 
