@@ -199,7 +199,7 @@ static const jsontree_t *find_layer(const record_t *record, const char *name, in
 }
 
 static bool is_younger(const optim_t *opt, const layer_t *layer) {
-    return layer == optim_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
+    return layer == handle_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
 }
 
 const char *record_layer_name(const optim_t *opt, const layer_t *layer) {
