@@ -141,10 +141,10 @@ static void one_from_elsewhere_is_gone_on_from(void **state) {
 }
 
 static size_t header_size(const unsigned char *file) {
-    size_t length = 8;
-    for (int i = 0; i < 4; ++i)
-        length += (size_t)file[i] << (8 * i);
-    return length;
+    uint64_t length = 0;
+    for (int i = 0; i < 8; ++i)
+        length |= (uint64_t)file[i] << (8 * i);
+    return (size_t)length + 8;
 }
 
 /* Arrays to the byte; what is written in words has the version in it. */
