@@ -143,9 +143,10 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
  * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
  * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
  *
- * To bind a parameter to exactly the memory that another one has, or to its own gradient, is refused at once. Memory that
- * overlaps in any other way is refused by the next step only, since parameters may move one by one within one block: what
- * counts is where they all are then. Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
+ * To bind a parameter to memory of which another one has a part, or to its own gradient, is refused at once: whoever moves
+ * parameters within one block binds them in the order in which memory falls free. What cannot be told yet, such as a
+ * gradient over a part of a parameter that may still move, is refused by the next step.
+ * Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
  */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 

@@ -303,6 +303,7 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->skipped = jsontree_integer(jsontree_get(record->json, "skipped"));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         opt->engine.tensors[i].steps = opt->engine.planned ? record->steps[i] : 0;
+    opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {
