@@ -192,7 +192,7 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *scalars);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * layer is done with it, step_request(...) to wait for another evaluation, or an error from step_fail. Until the last
+     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the last
      * answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live within
      * the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
      */
@@ -218,7 +218,7 @@ enum {
 };
 struct step {
     double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
-    int stage;             /* 0 on the first call of a step, then what step_request was given */
+    int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the layer's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
@@ -292,8 +292,40 @@ const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
 const double *step_tensor_sum(const step_t *s, size_t tensor);
 
-/* Asks for an evaluation at the parameters as the queue leaves them; the next call of advance has s->stage = `stage`. */
-optim_status step_request(step_t *s, optim_status kind, int sample, int stage);
+/* What a step asks for: an evaluation at the parameters as the queue leaves them. */
+typedef struct request {
+    optim_status kind; /* OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP */
+    int sample;        /* OPTIM_SAMPLE_... */
+} request_t;
+
+/*
+ * An `advance` that asks reads from top to bottom: it begins with STEP_BEGIN, ends with STEP_END, and STEP_ASK, also in a loop,
+ * returns the request and goes on behind itself when the answer is there.
+ *
+ *     STEP_BEGIN(s);
+ *     step_update(s, LEAVE);
+ *     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+ *     step_update(s, COME_BACK);
+ *     STEP_END(s);
+ *
+ * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set before
+ * STEP_BEGIN. There is one ask a line, and none inside a switch. (The place is the line's number, which nothing has to name:
+ * nothing is saved while a request is open.)
+ */
+#define STEP_BEGIN(s)                                                                                                  \
+    switch ((s)->line) {                                                                                               \
+    case 0:
+#define STEP_ASK(s, ...)                                                                                               \
+    do {                                                                                                               \
+        return step_ask((s), (request_t){__VA_ARGS__}, __LINE__);                                                      \
+    case __LINE__:;                                                                                                    \
+    } while (0)
+#define STEP_END(s)                                                                                                    \
+    }                                                                                                                  \
+    return OPTIM_OK
+
+/* Makes the request; the next call of advance has s->line = `line`. For STEP_ASK. */
+optim_status step_ask(step_t *s, request_t request, int line);
 
 /* Ends the step with an error; parameters and state go back to where they were. */
 optim_status step_fail(step_t *s, optim_status status, const char *sentence);
