@@ -30,6 +30,7 @@ enum {
     TENSOR_DIMS = 64,       /* dimensions; more is no tensor but an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
+    CHUNK_ELEMENTS = 1024,  /* of a tile, for kernels that need room of their own on the stack */
     PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
 };
 
@@ -363,6 +364,17 @@ static inline real quotient(real a, real b) {
 static inline real settled(real x) {
     const real smallest = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
     return fabs(x) < smallest ? 0 : x;
+}
+/* Up to CHUNK_ELEMENTS elements of the tile, from `first` on; the first `states` rows of the state table are by element. */
+static inline tile_t tile_chunk(const tile_t *t, size_t first, int states) {
+    tile_t chunk = *t;
+    chunk.n = t->n - first < CHUNK_ELEMENTS ? t->n - first : CHUNK_ELEMENTS;
+    chunk.offset += first;
+    chunk.p = (real *)t->p + first;
+    chunk.g = (real *)t->g + first;
+    for (int k = 0; k < states; ++k)
+        chunk.state[k] = t->state[k] == NULL ? NULL : (real *)t->state[k] + first;
+    return chunk;
 }
 static inline real larger(real a, real b) {
     return a > b ? a : b;
