@@ -146,7 +146,7 @@ static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     if (optimistic)
         copy(s, vector(PARAMETERS), vector(Z));
-    for (*again = 0; *again <= optimistic; ++*again) {
+    for (*again = 0; *again <= (optimistic ? 1 : 0); ++*again) {
         if (*again != 0)
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         begin(s);
