@@ -157,7 +157,7 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
 /*
  * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
  * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An element
- * may be infinite: no bound there. The call looks at the values as they stand; keep the box one when you change them.
+ * may be infinite: no bound there. The call looks at the values as they stand; lower <= upper must still hold when you change them.
  * Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
  */
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);

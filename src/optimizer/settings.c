@@ -119,11 +119,13 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
                      question, list_end(&has, "optim_describe_option"));
 }
 
-optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
-    if (setting_lookup(opt, group, key, length, setting))
-        return OPTIM_OK;
+static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
                                             : refuse_layer_option(opt, group, key, length);
+}
+
+optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
+    return setting_lookup(opt, group, key, length, setting) ? OPTIM_OK : refuse_unknown(opt, group, key, length);
 }
 
 /* ---- Setting ---- */
@@ -249,10 +251,11 @@ int settings_last_group(const optim_t *opt, int group, const char *key) {
 }
 
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
-    const optim_status status = setting_find(opt, group, key, strlen(key), setting);
-    if (status == OPTIM_OK && option_is_text(&setting->layer->method->options[setting->option]))
+    if (!setting_lookup(opt, group, key, strlen(key), setting))
+        return refuse_unknown(opt, group, key, strlen(key));
+    if (option_is_text(&setting->layer->method->options[setting->option]))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
-    return status;
+    return OPTIM_OK;
 }
 
 /* What optim_set and optim_set_schedule check before anything changes. */
@@ -326,13 +329,13 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
     setting_t setting;
     const int first = settings_first_group(group);
     optim_status status = check_read(opt, group, key);
-    if (status == OPTIM_OK && value != NULL && !setting_lookup(opt, first, key, strlen(key), &setting) &&
-        read_number(opt, first, key, value))
-        return OPTIM_OK;
-    if (status == OPTIM_OK)
-        status = setting_find_number(opt, first, key, &setting);
     if (status == OPTIM_OK)
         status = refuse_null(value, "value");
+    if (status != OPTIM_OK)
+        return status;
+    if (!setting_lookup(opt, first, key, strlen(key), &setting) && read_number(opt, first, key, value))
+        return OPTIM_OK;
+    status = setting_find_number(opt, first, key, &setting);
     if (status == OPTIM_OK)
         *value = scheduled_value(opt, &setting, first, (double)opt->steps);
     return status;

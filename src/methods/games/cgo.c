@@ -141,13 +141,14 @@ static void complete(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    const bool optimistic = s->option[OPTIMISTIC] != 0;
+    const int directions = s->option[OPTIMISTIC] != 0 ? 2 : 1;
     double *again = s->scalar[AGAIN];
     STEP_BEGIN(s);
-    if (optimistic)
+    if (directions > 1)
         copy(s, vector(PARAMETERS), vector(Z));
-    for (*again = 0; *again <= optimistic; ++*again) {
-        if (*again != 0)
+    *again = 0;
+    while (*again < directions) {
+        if (*again > 0)
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         begin(s);
         direct(s, KEEP_Y, D);
@@ -163,6 +164,7 @@ static optim_status advance(step_t *s) {
         direct(s, KEEP_X, D);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         complete(s);
+        ++*again;
     }
     STEP_END(s);
 }

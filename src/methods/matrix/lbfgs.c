@@ -108,7 +108,7 @@ static double find_steepest(step_t *s) {
     *s->scalar[PAIRS] = 0;
     *s->scalar[GAMMA] = 1;
     const double slope = find_direction(s);
-    if (slope > -0x1p900 && slope < -0x1p-900)
+    if (slope > -1e270 && slope < -1e-270)
         return slope;
     *s->scalar[GAMMA] = unit_of(norm_max(s, vector(G)));
     return find_direction(s);
