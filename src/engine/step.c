@@ -121,8 +121,10 @@ void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_
     const layer_t *layer = s->layer;
     double *scalar[METHOD_STATES], *own = tensor->numbers;
     for (size_t k = 0; k < layer->states; ++k)
-        scalar[k] = layer->method->states[k].shape == PER_COHORT ? own++ : scalar_of(layer, tensor->group)[k];
-    const group_t group = group_of(s, tensor->group, layer->is_method ? (double)tensor->steps : s->t, scalar);
+        scalar[k] = layer->method->states[k].shape == PER_COHORT ? tensor_number(s->engine, tensor, k, own++)
+                                                                 : scalar_of(layer, tensor->group)[k];
+    const double t = layer->is_method ? (double)tensor_steps(s->engine, tensor) : s->t;
+    const group_t group = group_of(s, tensor->group, t, scalar);
     if (layer->method->prepare != NULL)
         layer->method->prepare(&group, scalars);
 }
@@ -166,6 +168,10 @@ const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     return found->grad != NULL && layer_covers(s->layer, found->group) ? found : NULL;
 }
 
+double step_tensor_clock(const step_t *s, size_t tensor) {
+    return (double)(tensor_steps(s->engine, &s->engine->tensors[tensor]) + 1);
+}
+
 const double *step_tensor_option(const step_t *s, size_t tensor) {
     return layer_option(s->layer, s->engine->tensors[tensor].group);
 }
@@ -178,11 +184,11 @@ const double *step_tensor_sum(const step_t *s, size_t tensor) {
     return s->layer->sums + tensor * METHOD_SUMS;
 }
 
-optim_status step_request(step_t *s, optim_status kind, int sample, int stage) {
-    s->engine->sample = sample;
-    s->engine->next_stage = stage;
+optim_status step_ask(step_t *s, request_t request, int line) {
+    s->engine->sample = request.sample;
+    s->engine->next_line = line;
     pass_flush(s->engine, NULL);
-    return kind;
+    return request.kind;
 }
 
 optim_status step_fail(step_t *s, optim_status status, const char *sentence) {

@@ -186,7 +186,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 
 /* The layer of the handle that the record's layer number `index` is. */
 static int layer_at(const record_t *record, const optim_t *opt, int64_t index) {
-    const jsontree_t *wanted = index < 0 ? NULL : jsontree_at(jsontree_get(record->json, "layers"), (size_t)index);
+    const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
     for (int l = 0; wanted != NULL && l < opt->engine.layer_count; ++l)
         if (record->layer[l] == wanted)
             return l;
@@ -264,7 +264,7 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
                                   const int *receiver, size_t groups, scheduled_t *made, size_t *count) {
     const int l = layer_at(record, opt, jsontree_integer(jsontree_get(json, "layer")));
     const int64_t from = jsontree_integer(jsontree_get(json, "group"));
-    if (l < 0 || from < 0 || (size_t)from >= groups)
+    if (l < 0 || from < 0 || (uint64_t)from >= groups)
         return OPTIM_OK;
     const layer_t *layer = opt->engine.layers[l];
     const int group = layer->per_group ? receiver[from] : 0;
@@ -303,6 +303,7 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->skipped = jsontree_integer(jsontree_get(record->json, "skipped"));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         opt->engine.tensors[i].steps = opt->engine.planned ? record->steps[i] : 0;
+    opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {

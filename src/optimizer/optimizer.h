@@ -104,7 +104,7 @@ optim_status layer_check(const layer_t *layer, int group);
 /* What a call that changes an option of `group` (-1: all) checks before anything changes; the groups that it means. */
 optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing);
 int settings_first_group(int group);
-int settings_last_group(const optim_t *opt, int group);
+int settings_last_group(const optim_t *opt, int group, const char *key);
 
 /* ---- scheduled.c ---- */
 /* Whether a schedule drives the option; its value after t completed steps. */

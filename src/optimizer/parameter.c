@@ -127,8 +127,12 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     status = buffers_move(opt, &moved);
     if (status == OPTIM_OK) {
         tensor_t *tensor = &opt->engine.tensors[param];
-        opt->engine.unsettled |= (tensor->grad == NULL) != (grad == NULL);
-        *tensor = moved;
+        if ((tensor->grad == NULL) != (grad == NULL)) {
+            cohorts_collect(&opt->engine);
+            opt->engine.unsettled = true;
+        }
+        tensor->data = data;
+        tensor->grad = grad;
         if (opt->engine.planned)
             plan_bind(&opt->engine, tensor);
     }

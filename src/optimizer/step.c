@@ -1,6 +1,6 @@
 /*
  * The life of a step. A gradient that arrives goes through the layers from the outermost to the methods; a layer that
- * wants another evaluation returns a request and is called again, at the stage it named, when the answer has gone through
+ * wants another evaluation returns a request and goes on where it asked when the answer has gone through
  * the layers outside it. When the methods are done, the layers finish from the inside out, and what is still queued is
  * run in one last pass.
  */
@@ -15,7 +15,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
     engine_t *engine = &opt->engine;
     return (step_t){
         .t = (double)(opt->steps + 1),
-        .stage = layer->stage,
+        .line = layer->line,
         .loss = opt->loss,
         .option = layer_option(layer, layer->first_group),
         .scalar = layer->scalar + (size_t)layer->first_group * layer->states,
@@ -68,7 +68,7 @@ static void undo_layers(optim_t *opt) {
         layer->called = false;
         if (layer->method->flags & REQUESTS)
             memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);
-        layer->stage = 0;
+        layer->line = 0;
         layer->moved = false;
     }
     engine->draws = engine->draws_backup;
@@ -140,7 +140,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
         step_update(&s, 0);
     opt->loss = s.loss;
     *check_finite = s.check_finite;
-    layer->stage = status > 0 ? opt->engine.next_stage : 0;
+    layer->line = status > 0 ? opt->engine.next_line : 0;
     layer->moved |= status > 0;
     layer->called = true;
     layer->holds_gradient = s.holds_gradient;
