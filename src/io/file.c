@@ -86,9 +86,14 @@ static optim_status another_save(const replacement_t *r) {
     return error_set(OPTIM_ERR_IO, "\"%.*s\" is being written by another save", LONGEST_PATH, r->partial);
 }
 
+/* Whether errno is an answer of a file system, or of a program's sandbox, that does not have what a save can do without. */
+static bool is_lacking(void) {
+    return io_unsupported() || io_denied() || errno == ENOLCK || errno == EBADF;
+}
+
 /*
- * Not every file system has locks; without one a save goes by check_partial alone. That a file which was there already may not
- * be locked can mean that another save holds it: CIFS says so in these words.
+ * Not every file system has locks; without one a save goes by check_partial alone. That access to the lock of a file which was
+ * there already is denied can mean that another save holds it: CIFS says so in these words.
  */
 static optim_status lock_partial(replacement_t *r, bool made) {
     int result;
@@ -99,9 +104,9 @@ static optim_status lock_partial(replacement_t *r, bool made) {
         r->ours = false;
         return another_save(r);
     }
-    if (result == 0 || io_unsupported() || errno == ENOLCK || errno == EBADF || (made && io_denied()))
+    if (result == 0 || (is_lacking() && (made || errno != EACCES)))
         return OPTIM_OK;
-    return io_error(io_denied() ? "perhaps another save is at work: cannot lock" : "cannot lock", r->partial);
+    return io_error(errno == EACCES ? "perhaps another save is at work: cannot lock" : "cannot lock", r->partial);
 }
 
 /* Whether the name leads to what is open: another save may have renamed or removed that. */
@@ -194,7 +199,7 @@ static optim_status keep_mode(const replacement_t *r) {
         do
             result = fchmod(r->descriptor, r->place->mode & 07777);
         while (io_interrupted(result));
-    return result == 0 || io_unsupported() || io_denied() ? OPTIM_OK : io_error("cannot set the mode of", r->partial);
+    return result == 0 || is_lacking() ? OPTIM_OK : io_error("cannot set the mode of", r->partial);
 }
 
 static bool flush_to_disk(int descriptor) {
@@ -218,7 +223,7 @@ static bool flush_file(int descriptor) {
 
 /* There are file systems whose folders cannot be flushed. */
 static bool flush_folder(int folder) {
-    return flush_to_disk(folder) || io_unsupported() || io_denied() || errno == EBADF;
+    return flush_to_disk(folder) || is_lacking();
 }
 
 /* The content is on the disk before the name leads to it, and the save is done when the name is on the disk too. */

@@ -14,11 +14,11 @@ enum { REASON_COUNT = sizeof REASONS / sizeof *REASONS, COMMON = 7 };
 /* What a save does without: answers of file systems that do not have the call, or not for this user. */
 enum { LEFT_LOCK, LOCK, MODE, FILE_FLUSH, FOLDER_FLUSH };
 static const int WITHOUT[][12] = {
-    [LEFT_LOCK] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, ENOLCK, EBADF}, /* of what an earlier save left behind */
+    [LEFT_LOCK] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, ENOLCK, EBADF, EPERM}, /* of what an earlier save left behind */
     [LOCK] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, ENOLCK, EBADF, EPERM, EACCES},
-    [MODE] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, EPERM, EACCES},
+    [MODE] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, ENOLCK, EBADF, EPERM, EACCES},
     [FILE_FLUSH] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY},
-    [FOLDER_FLUSH] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, EPERM, EACCES, EBADF},
+    [FOLDER_FLUSH] = {ENOSYS, EOPNOTSUPP, EINVAL, ENOTTY, ENOLCK, EBADF, EPERM, EACCES},
 };
 
 static int injected;
