@@ -9,6 +9,7 @@ and the exit status is 1 if a page is missing, differs from the registry, or has
 import ctypes
 import pathlib
 import sys
+import textwrap
 
 BEGIN = "<!-- generated from the registry by ./dev docs: change the tables in src/, not this part -->"
 END = "<!-- end of the generated part -->"
@@ -65,6 +66,10 @@ def default(row):
     return words[int(row.default)] if len(words) > 1 else number(row.default)
 
 
+def prose(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
 def table(head, rows):
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
@@ -90,22 +95,23 @@ def words(bits, meanings):
 def head(registry, kind, name):
     about = registry.describe(kind, name)
     purpose = about.purpose.decode()
-    lines = [f"# {name}", "", BEGIN, "", purpose[0].upper() + purpose[1:] + ".", ""]
+    lines = [f"# {name}", "", BEGIN, "", prose(purpose[0].upper() + purpose[1:] + "."), ""]
     if about.citation:
-        lines += [about.citation.decode() + ".", ""]
+        lines += [prose(about.citation.decode() + "."), ""]
     if about.options:
         lines += [*options_table(registry, kind, name, about.options), ""]
     if about.states:
         lines += [*states_table(registry, kind, name, about.states), ""]
     if kind in (0, 1):
-        lines += [f"Bytes are those of f32 parameters with default options. Evaluations in a step: {about.evaluations.decode()}.", ""]
+        lines += [prose("Bytes are those of f32 parameters with default options. "
+                        f"Evaluations in a step: {about.evaluations.decode()}."), ""]
     if kind == 0:
-        lines += [f"Needs {words(about.needs, NEEDS)}" + ("; " if about.can else "") + words(about.can, CAN) + ".", ""]
+        lines += [prose(f"Needs {words(about.needs, NEEDS)}" + ("; " if about.can else "") + words(about.can, CAN) + "."), ""]
         rows = registry.rows("optim_describe_state", state, kind, name, about.states)
         shared = [f"`{r.name.decode()}`" for r in rows if r.shape in (b"method", b"group")]
         if shared:
-            lines += [f"One for all tensors, or for all of a group: {', '.join(shared)}. A parameter that was frozen takes them "
-                      "as they are when it thaws.", ""]
+            lines += [prose(f"Shared by all tensors, or by all of a group: {', '.join(shared)}. A parameter that was frozen "
+                            "takes them as they are when it thaws."), ""]
     return "\n".join([*lines, END, ""])
 
 

@@ -139,11 +139,11 @@ void cohorts_collect(engine_t *engine) {
 }
 
 optim_status cohorts_settle(engine_t *engine) {
-    tensor_t **lists = malloc((2 * engine->tensor_count + 1) * sizeof *lists), **taken = lists,
-             **order = lists + engine->tensor_count;
-    size_t count = 0;
+    tensor_t **lists = malloc((2 * engine->tensor_count + 1) * sizeof *lists);
     if (lists == NULL)
         return error_nomem(SORTING);
+    tensor_t **taken = lists, **order = lists + engine->tensor_count;
+    size_t count = 0;
     cohorts_collect(engine);
     optim_status status = take_states(engine, taken, &count);
     if (status == OPTIM_OK)

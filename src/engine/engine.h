@@ -58,7 +58,7 @@ typedef struct layer {
     int groups;       /* how many it covers */
     values_t *values; /* by group; base == NULL: this layer does not cover the group */
 
-    int stage;
+    int line; /* see step_t */
     bool called;         /* in this step */
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
@@ -154,7 +154,7 @@ typedef struct engine {
 
     /* the step under way */
     queue_t updates, filters;
-    int sample, next_stage; /* of the request just made */
+    int sample, next_line; /* of the request just made */
     bool rejected;          /* by step_reject */
 
     uint64_t walks; /* over memory, in all: a step of an element-wise method is one */

@@ -122,7 +122,7 @@ void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
 void plan_initialise(engine_t *engine, bool fresh) {
     for (int l = 0; l < engine->layer_count; ++l) {
         layer_t *layer = engine->layers[l];
-        layer->stage = 0;
+        layer->line = 0;
         layer->moved = layer->holds_gradient = false;
         layer->next_sample = OPTIM_SAMPLE_FRESH;
         reset_numbers(engine, layer);

@@ -30,6 +30,7 @@ enum {
     TENSOR_DIMS = 64,       /* dimensions; more is no tensor but an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
+    CHUNK_ELEMENTS = 1024,  /* of a tile, for kernels that need room of their own on the stack */
     PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
 };
 
@@ -192,7 +193,7 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *scalars);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * layer is done with it, step_request(...) to wait for another evaluation, or an error from step_fail. Until the last
+     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the last
      * answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live within
      * the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
      */
@@ -218,7 +219,7 @@ enum {
 };
 struct step {
     double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
-    int stage;             /* 0 on the first call of a step, then what step_request was given */
+    int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the layer's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
@@ -290,8 +291,40 @@ const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
 const double *step_tensor_sum(const step_t *s, size_t tensor);
 
-/* Asks for an evaluation at the parameters as the queue leaves them; the next call of advance has s->stage = `stage`. */
-optim_status step_request(step_t *s, optim_status kind, int sample, int stage);
+/* What a step asks for: an evaluation at the parameters as the queue leaves them. */
+typedef struct request {
+    optim_status kind; /* OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP */
+    int sample;        /* OPTIM_SAMPLE_... */
+} request_t;
+
+/*
+ * An `advance` that asks reads from top to bottom: it begins with STEP_BEGIN, ends with STEP_END, and STEP_ASK, also in a loop,
+ * returns the request and goes on behind itself when the answer is there.
+ *
+ *     STEP_BEGIN(s);
+ *     step_update(s, LEAVE);
+ *     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+ *     step_update(s, COME_BACK);
+ *     STEP_END(s);
+ *
+ * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set before
+ * STEP_BEGIN. There is one ask a line, and none inside a switch. (The place is the line's number, which nothing has to name:
+ * nothing is saved while a request is open.)
+ */
+#define STEP_BEGIN(s)                                                                                                  \
+    switch ((s)->line) {                                                                                               \
+    case 0:
+#define STEP_ASK(s, ...)                                                                                               \
+    do {                                                                                                               \
+        return step_ask((s), (request_t){__VA_ARGS__}, __LINE__);                                                      \
+    case __LINE__:;                                                                                                    \
+    } while (0)
+#define STEP_END(s)                                                                                                    \
+    }                                                                                                                  \
+    return OPTIM_OK
+
+/* Makes the request; the next call of advance has s->line = `line`. For STEP_ASK. */
+optim_status step_ask(step_t *s, request_t request, int line);
 
 /* Ends the step with an error; parameters and state go back to where they were. */
 optim_status step_fail(step_t *s, optim_status status, const char *sentence);
@@ -329,6 +362,17 @@ static inline real quotient(real a, real b) {
 static inline real settled(real x) {
     const real smallest = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
     return fabs(x) < smallest ? 0 : x;
+}
+/* Up to CHUNK_ELEMENTS elements of the tile, from `first` on; the first `states` rows of the state table are by element. */
+static inline tile_t tile_chunk(const tile_t *t, size_t first, int states) {
+    tile_t chunk = *t;
+    chunk.n = t->n - first < CHUNK_ELEMENTS ? t->n - first : CHUNK_ELEMENTS;
+    chunk.offset += first;
+    chunk.p = (real *)t->p + first;
+    chunk.g = (real *)t->g + first;
+    for (int k = 0; k < states; ++k)
+        chunk.state[k] = t->state[k] == NULL ? NULL : (real *)t->state[k] + first;
+    return chunk;
 }
 static inline real larger(real a, real b) {
     return a > b ? a : b;

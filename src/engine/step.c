@@ -184,11 +184,11 @@ const double *step_tensor_sum(const step_t *s, size_t tensor) {
     return s->layer->sums + tensor * METHOD_SUMS;
 }
 
-optim_status step_request(step_t *s, optim_status kind, int sample, int stage) {
-    s->engine->sample = sample;
-    s->engine->next_stage = stage;
+optim_status step_ask(step_t *s, request_t request, int line) {
+    s->engine->sample = request.sample;
+    s->engine->next_line = line;
     pass_flush(s->engine, NULL);
-    return kind;
+    return request.kind;
 }
 
 optim_status step_fail(step_t *s, optim_status status, const char *sentence) {

@@ -4,11 +4,10 @@
 
 /* A test that has this file compiled once more takes the machine for one of the other order. */
 #ifndef BYTEORDER_IS_LITTLE
-#if !defined(__BYTE_ORDER__) || (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ && __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__)
-#error "the order of bytes in memory is not known"
-#endif
 #define BYTEORDER_IS_LITTLE (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 #endif
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ || __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__,
+               "the bytes of a number lie in one of two orders");
 
 static bool agree(size_t item) {
     return BYTEORDER_IS_LITTLE || item == 1;

@@ -83,9 +83,9 @@ static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *l
 
 /* ---- Parameters ---- */
 
-/* Whether a number of the tensor's is not what its group's is. */
-static bool differs(const double *own, const double *of_group) {
-    return memcmp(own, of_group, sizeof *own) != 0;
+/* Whether a number of the tensor's has other bits than its group's: NaN is equal to NaN. */
+static bool differs(const void *own, const void *of_group) {
+    return memcmp(own, of_group, sizeof(double)) != 0;
 }
 
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */

@@ -26,6 +26,7 @@ int io_open(int folder, const char *path, int flags, mode_t mode) {
 }
 
 bool io_unsupported(void) {
+    // NOLINTNEXTLINE(misc-redundant-expression): ENOTSUP and EOPNOTSUPP are two numbers on some systems
     return errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOTSUP || errno == EINVAL || errno == ENOTTY;
 }
 

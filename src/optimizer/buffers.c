@@ -111,7 +111,7 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
 optim_status buffers_check(optim_t *opt) {
     buffers_t *buffers = &opt->buffers;
     const size_t tensors = opt->engine.tensor_count;
-    const bool zeroes = optim_handle_option(opt, ZERO_GRAD) != 0;
+    const bool zeroes = handle_option_value(opt, ZERO_GRAD) != 0;
     if (buffers->checked && (buffers->zeroes || !zeroes))
         return OPTIM_OK;
     if (buffers->room < tensors) {

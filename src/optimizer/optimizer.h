@@ -71,7 +71,7 @@ bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet 
 /* The layer covers `group`, with the values of `from` (NULL: defaults). */
 bool layer_cover(layer_t *layer, int group, const values_t *from);
 void layer_uncover(layer_t *layer, int group);
-bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
+bool handle_insert_layer(optim_t *opt, layer_t *layer, int position);
 
 /* Whether layer `l` was put there by optim_wrap. */
 static inline bool layer_is_wrapper(const optim_t *opt, int l) {
@@ -79,9 +79,9 @@ static inline bool layer_is_wrapper(const optim_t *opt, int l) {
 }
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */
-layer_t *optim_engine_layer(const optim_t *opt, int which);
+layer_t *handle_engine_layer(const optim_t *opt, int which);
 /* Options of the handle that the core itself reads. */
-double optim_handle_option(const optim_t *opt, enum handle_option option);
+double handle_option_value(const optim_t *opt, enum handle_option option);
 
 /* ---- settings.c ---- */
 typedef struct setting {
@@ -104,7 +104,7 @@ optim_status layer_check(const layer_t *layer, int group);
 /* What a call that changes an option of `group` (-1: all) checks before anything changes; the groups that it means. */
 optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing);
 int settings_first_group(int group);
-int settings_last_group(const optim_t *opt, int group);
+int settings_last_group(const optim_t *opt, int group, const char *key);
 
 /* ---- scheduled.c ---- */
 /* Whether a schedule drives the option; its value after t completed steps. */

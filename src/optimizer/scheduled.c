@@ -208,8 +208,8 @@ optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const 
     if (status != OPTIM_OK)
         return status;
     if (schedule != NULL)
-        return attach(opt, settings_first_group(group), settings_last_group(opt, group), key, schedule, options);
-    for (int g = settings_first_group(group); g <= settings_last_group(opt, group); ++g) {
+        return attach(opt, settings_first_group(group), settings_last_group(opt, group, key), key, schedule, options);
+    for (int g = settings_first_group(group); g <= settings_last_group(opt, group, key); ++g) {
         setting_t setting;
         if (setting_find_number(opt, g, key, &setting) == OPTIM_OK)
             remove_schedule(opt, &setting, g);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/sizes.h"
 #include "optimizer/optimizer.h"
 
 /* ---- Finding ---- */
@@ -22,7 +23,7 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
             if (layer_covers(engine->layers[l], group))
                 return engine->layers[l];
     if (position <= REGISTRY_ENGINE_COUNT)
-        return optim_engine_layer(opt, position - 1);
+        return handle_engine_layer(opt, position - 1);
     const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
     return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
 }
@@ -45,12 +46,26 @@ static bool key_covers(const key_t *key, const layer_t *layer) {
            (strlen(layer->name) == key->layer_length && memcmp(layer->name, key->layer, key->layer_length) == 0);
 }
 
+/* An option of the whole handle, said of a group other than 0, is that group's own if there is one: clip_norm of group 1 is
+ * its group_clip_norm. */
+static void setting_of_group(const optim_t *opt, setting_t *setting) {
+    char own[64];
+    setting_t found;
+    (void)snprintf(own, sizeof own, "group_%s", setting->layer->method->options[setting->option].name);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        if (optim_engine_layer(opt, i)->per_group && option_in(optim_engine_layer(opt, i), own, strlen(own), &found))
+            *setting = found;
+}
+
 static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     const key_t key = key_read(text, length);
     const layer_t *layer;
     for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        if (key_covers(&key, layer) && option_in(layer, key.option, key.option_length, setting))
+        if (key_covers(&key, layer) && option_in(layer, key.option, key.option_length, setting)) {
+            if (group > 0 && key.layer == NULL && !layer->per_group)
+                setting_of_group(opt, setting);
             return true;
+        }
     return false;
 }
 
@@ -70,7 +85,7 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_text(&nearest, question);
     option_list(method->method->options, &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_list(optim_engine_layer(opt, i)->method->options, &engine);
+        option_list(handle_engine_layer(opt, i)->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),
                      list_end(&engine, "optim_describe_option"));
@@ -104,11 +119,13 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
                      question, list_end(&has, "optim_describe_option"));
 }
 
-optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
-    if (setting_lookup(opt, group, key, length, setting))
-        return OPTIM_OK;
+static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
                                             : refuse_layer_option(opt, group, key, length);
+}
+
+optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
+    return setting_lookup(opt, group, key, length, setting) ? OPTIM_OK : refuse_unknown(opt, group, key, length);
 }
 
 /* ---- Setting ---- */
@@ -183,7 +200,8 @@ static bool changes_states(const engine_t *engine, const layer_t *layer, int gro
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &layer->method->states[k];
-            if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL)
+            if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
+                !state_is_taken(state, tensor))
                 continue;
             const bool exists = state->exists(tensor, option) && state_copies(layer->method, state, option) > 0;
             if (exists != (layer->slot[i * layer->states + k].at != NULL))
@@ -224,15 +242,20 @@ optim_status refuse_group(const optim_t *opt, int group) {
 int settings_first_group(int group) {
     return group < 0 ? 0 : group;
 }
-int settings_last_group(const optim_t *opt, int group) {
-    return group < 0 ? opt->engine.group_count - 1 : group;
+int settings_last_group(const optim_t *opt, int group, const char *key) {
+    setting_t setting;
+    if (group >= 0)
+        return group;
+    const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.layer->per_group;
+    return shared ? 0 : opt->engine.group_count - 1;
 }
 
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
-    const optim_status status = setting_find(opt, group, key, strlen(key), setting);
-    if (status == OPTIM_OK && option_is_text(&setting->layer->method->options[setting->option]))
+    if (!setting_lookup(opt, group, key, strlen(key), setting))
+        return refuse_unknown(opt, group, key, strlen(key));
+    if (option_is_text(&setting->layer->method->options[setting->option]))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
-    return status;
+    return OPTIM_OK;
 }
 
 /* What optim_set and optim_set_schedule check before anything changes. */
@@ -244,7 +267,7 @@ optim_status settings_check_call(const optim_t *opt, int group, const char *key,
         status = refuse_open(opt, doing);
     if (status == OPTIM_OK)
         status = refuse_group(opt, group);
-    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
         setting_t setting;
         status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
@@ -258,12 +281,12 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     optim_status status = settings_check_call(opt, group, key, "setting an option");
     if (status != OPTIM_OK)
         return status;
-    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
         status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
             status = check_value(opt, g, &setting, value);
     }
-    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group); ++g) {
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
         (void)setting_find_number(opt, g, key, &setting);
         setting_values(&setting, g)->base[setting.option] = value;
         if (!scheduled_drives(opt, &setting, g))
@@ -306,13 +329,13 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
     setting_t setting;
     const int first = settings_first_group(group);
     optim_status status = check_read(opt, group, key);
-    if (status == OPTIM_OK && value != NULL && !setting_lookup(opt, first, key, strlen(key), &setting) &&
-        read_number(opt, first, key, value))
-        return OPTIM_OK;
-    if (status == OPTIM_OK)
-        status = setting_find_number(opt, first, key, &setting);
     if (status == OPTIM_OK)
         status = refuse_null(value, "value");
+    if (status != OPTIM_OK)
+        return status;
+    if (!setting_lookup(opt, first, key, strlen(key), &setting) && read_number(opt, first, key, value))
+        return OPTIM_OK;
+    status = setting_find_number(opt, first, key, &setting);
     if (status == OPTIM_OK)
         *value = scheduled_value(opt, &setting, first, (double)opt->steps);
     return status;

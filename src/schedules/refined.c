@@ -132,8 +132,9 @@ static optim_status prepare(schedule_run_t *run) {
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     const double last = fmin(to, (double)run->list[NORMS].count + 1);
-    for (double t = from + 1; t < last; ++t)
-        extremes_add(extremes, of(run, base, t));
+    const size_t inside = last > from + 1 ? (size_t)ceil(last - from - 1) : 0;
+    for (size_t i = 1; i <= inside; ++i)
+        extremes_add(extremes, of(run, base, from + (double)i));
 }
 
 const schedule_t schedule_refined = {

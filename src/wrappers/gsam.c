@@ -80,17 +80,22 @@ static void decompose(const tile_t *t) {
 
 enum { KEEP_GRADIENT = SAM_KERNEL_COUNT, PRODUCTS, DECOMPOSE };
 
-static optim_status advance(step_t *s) {
-    if (s->stage == AT_P) {
-        step_update(s, KEEP_GRADIENT);
-        return ask_perturbed(s);
-    }
-    come_back(s);
+/* Line 3. */
+static void take_apart(step_t *s) {
     const double *sum = step_reduce(s, PRODUCTS, 3), eps = s->option[EPS];
     const double g = sqrt(sum[0]) + eps, h = sqrt(sum[1]) + eps, cosine = g > 0 && h > 0 ? sum[2] / g / h : 0;
     *s->scalar[K] = h > 0 ? cosine * sqrt(sum[0]) / h : 0;
     step_filter(s, DECOMPOSE);
-    return OPTIM_OK;
+}
+
+static optim_status advance(step_t *s) {
+    STEP_BEGIN(s);
+    step_update(s, KEEP_GRADIENT);
+    leave(s);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+    come_back(s);
+    take_apart(s);
+    STEP_END(s);
 }
 
 const method_t METHOD(gsam) = {

@@ -26,10 +26,11 @@ static void prepare_asam(const group_t *group, void *scalars) {
 }
 
 static optim_status advance(step_t *s) {
-    if (s->stage == AT_P)
-        return ask_perturbed(s);
+    STEP_BEGIN(s);
+    leave(s);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
     come_back(s);
-    return OPTIM_OK;
+    STEP_END(s);
 }
 
 const method_t METHOD(sam) = {

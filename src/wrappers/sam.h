@@ -72,14 +72,12 @@ enum { SQUARES, PERTURB, RESTORE, SAM_KERNEL_COUNT };
 
 /* ---- The conversation ---- */
 
-enum { AT_P, PERTURBED };
-
-static optim_status ask_perturbed(step_t *s) {
+/* Line 1: to p + e. */
+static void leave(step_t *s) {
     const double denominator = sqrt(step_reduce(s, SQUARES, 1)[0]) + s->option[EPS];
     *s->scalar[LOSS] = s->loss;
     *s->scalar[INVERSE] = denominator > 0 ? 1 / denominator : 0;
     step_update(s, PERTURB);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, PERTURBED);
 }
 
 static void come_back(step_t *s) {

@@ -52,12 +52,11 @@ static void test_format(void **state) {
         const char *to;
         int status;
         const char *says;
-    } CASES[] = {{"\"format\":1", 0, "sound: every checksum is right"},
-                 {"\"format\":0", 1, "its record is malformed"},
-                 {"\"format\":-1", 1, "its record is malformed"},
-                 {"\"format\":\"1\"", 1, "its record is malformed"},
-                 {"\"format\":2", 0, "sound: every checksum is right"},
-                 {"\"format\":3", 1, "has format 3, which this gradopt"}};
+    } CASES[] = {
+        {"\"format\":1", 0, "sound: every checksum is right"}, {"\"format\":0", 1, "its record is malformed"},
+        {"\"format\":-1", 1, "its record is malformed"},       {"\"format\":\"1\"", 1, "its record is malformed"},
+        {"\"format\":2", 0, "sound: every checksum is right"}, {"\"format\":3", 1, "has format 3, which this gradopt"},
+    };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
         int status;
         char *said = inspect("", "\"format\":1", CASES[i].to, &status);

@@ -91,7 +91,33 @@ static void the_whole_after_the_groups(void **state) {
     CHECK_OK(optim_set(s.opt, -1, "clip_value", 1));
     CHECK_OK(optim_step(s.opt));
     received(&s, 0.3, 0.4, 0, 1);
-    CHECK_REFUSED(optim_set(s.opt, 1, "clip_norm", 1), OPTIM_ERR_OPTION, "whole handle");
+    optim_destroy(s.opt);
+}
+
+/* clip_norm and clip_value, said of a group other than 0, are that group's own; said of all they are the handle's. */
+static void short_names_of_a_group(void **state) {
+    (void)state;
+    scene_t s;
+    double value;
+    open_scene(&s, "sgd", "lr=1", "clip_norm=1");
+    set(&s, 30, 40, 3, 4);
+    CHECK_OK(optim_step(s.opt));
+    received(&s, 30, 40, 0.6, 0.8);
+    CHECK_OK(optim_get(s.opt, 1, "group_clip_norm", &value));
+    assert_true(value == 1);
+    CHECK_OK(optim_get(s.opt, 1, "clip_norm", &value));
+    assert_true(value == 1);
+    CHECK_OK(optim_get(s.opt, 0, "clip_norm", &value));
+    assert_true(value == 0);
+    CHECK_OK(optim_set(s.opt, 1, "clip_norm", 0));
+    CHECK_OK(optim_set(s.opt, 1, "clip_value", 3.5));
+    CHECK_OK(optim_step(s.opt));
+    received(&s, 30, 40, 3, 3.5);
+    CHECK_OK(optim_set(s.opt, -1, "clip_norm", 5)); /* of the handle: 30, 40, 3, 3.5 has the norm 50.2 */
+    CHECK_OK(optim_get(s.opt, 1, "group_clip_norm", &value));
+    assert_true(value == 0);
+    CHECK_OK(optim_set_schedule(s.opt, 1, "clip_norm", "constant", NULL));
+    CHECK_REFUSED(optim_set(s.opt, 1, "accumulate_clip", 1), OPTIM_ERR_OPTION, "whole handle");
     optim_destroy(s.opt);
 }
 
@@ -191,6 +217,7 @@ int main(void) {
         cmocka_unit_test(norms_by_group),
         cmocka_unit_test(values_by_group),
         cmocka_unit_test(the_whole_after_the_groups),
+        cmocka_unit_test(short_names_of_a_group),
         cmocka_unit_test(with_other_layers),
         cmocka_unit_test(what_is_not_finite),
         cmocka_unit_test(follows_a_schedule),

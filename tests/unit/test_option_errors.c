@@ -72,7 +72,7 @@ static void test_option_strings(void **state) {
 
 /* Options of the whole handle cannot be a group's own. */
 static bool is_of_the_handle(const char *options) {
-    return strncmp(options, "nonfinite", 9) == 0 || strncmp(options, "clip", 4) == 0;
+    return strncmp(options, "nonfinite", 9) == 0;
 }
 
 static void test_option_strings_of_groups_and_wrappers(void **state) {

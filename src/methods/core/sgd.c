@@ -28,7 +28,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { BUF };
+enum { BUF, STATES };
 static const state_t STATE[] = {
     [BUF] = {"buf", "momentum buffer", LIKE_PARAM, FIRST_MOMENT, .when = "momentum"},
     {0},
@@ -68,15 +68,10 @@ static inline void with_momentum(size_t n, const scalars_t *k, const real *restr
     }
 }
 
-static void update(const tile_t *t) {
+/* Lines 2 to 4, and decoupled decay. */
+static void step(const tile_t *t, const real *g) {
     const scalars_t *k = t->scalars;
-    real *p = t->p, *buf = t->state[BUF], with_decay[TILE_ELEMENTS];
-    const real *g = t->g;
-    if (k->l2 != 0) { /* 1. */
-        memcpy(with_decay, g, t->n * sizeof *g);
-        blas_axpy(t->n, k->l2, p, with_decay);
-        g = with_decay;
-    }
+    real *p = t->p, *buf = t->state[BUF];
     if (k->shrink != 1)
         blas_scal(t->n, k->shrink, p);
     if (buf == NULL) {
@@ -87,6 +82,21 @@ static void update(const tile_t *t) {
         with_momentum(t->n, k, g, buf, p, true);
     else
         with_momentum(t->n, k, g, buf, p, false);
+}
+
+static void update(const tile_t *t) {
+    const double l2 = ((const scalars_t *)t->scalars)->l2;
+    if (l2 == 0) {
+        step(t, t->g);
+        return;
+    }
+    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) { /* 1. */
+        const tile_t chunk = tile_chunk(t, first, STATES);
+        real with_decay[CHUNK_ELEMENTS];
+        memcpy(with_decay, chunk.g, chunk.n * sizeof *with_decay);
+        blas_axpy(chunk.n, l2, chunk.p, with_decay);
+        step(&chunk, with_decay);
+    }
 }
 
 const method_t METHOD(sgd) = {

@@ -121,7 +121,6 @@ static void follow(const tile_t *t) {
 }
 
 enum { SAVE, HALPERN_STEP, EAG_HALF, VISIT, CORRECT, REFRESH_ESTIMATE, FOLLOW };
-enum { AT_Z, AT_Z_HALF, AT_Z_PREV };
 
 /* Decides about step k + 1 = t, when step k = t - 1 ends. */
 static bool refreshes_next(step_t *s) {
@@ -132,28 +131,36 @@ static bool refreshes_next(step_t *s) {
 }
 
 static optim_status advance_vr(step_t *s) {
-    if (s->stage == AT_Z && *s->scalar[REFRESH] == 0) {
+    double *refresh = s->scalar[REFRESH];
+    STEP_BEGIN(s);
+    if (*refresh == 0) {
         step_update(s, VISIT);
-        return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_Z_PREV);
-    }
-    step_update(s, s->stage == AT_Z ? REFRESH_ESTIMATE : CORRECT);
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        step_update(s, CORRECT);
+    } else
+        step_update(s, REFRESH_ESTIMATE);
     step_update(s, FOLLOW);
-    *s->scalar[REFRESH] = refreshes_next(s);
-    s->next_sample = *s->scalar[REFRESH] != 0 ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
-    return OPTIM_OK;
+    *refresh = refreshes_next(s);
+    s->next_sample = *refresh != 0 ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
+    STEP_END(s);
+}
+
+static optim_status advance_eag(step_t *s) {
+    STEP_BEGIN(s);
+    step_update(s, SAVE);
+    step_update(s, EAG_HALF);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
+    step_update(s, EAG_HALF);
+    STEP_END(s);
 }
 
 static optim_status advance(step_t *s) {
     if ((int)s->option[SCHEME] == VR)
         return advance_vr(s);
-    if ((int)s->option[SCHEME] == HALPERN) {
-        step_update(s, HALPERN_STEP);
-        return OPTIM_OK;
-    }
-    if (s->stage == AT_Z)
-        step_update(s, SAVE);
-    step_update(s, EAG_HALF);
-    return s->stage == AT_Z ? step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_Z_HALF) : OPTIM_OK;
+    if ((int)s->option[SCHEME] == EAG)
+        return advance_eag(s);
+    step_update(s, HALPERN_STEP);
+    return OPTIM_OK;
 }
 
 const method_t METHOD(anchored_gradient) = {

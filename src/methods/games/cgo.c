@@ -85,49 +85,38 @@ static void keep(step_t *s, int kernel, int row) {
     step_update(s, kernel);
 }
 
-enum { AT_Z, AT_TRIAL, PRODUCT_WITH_F, PRODUCT_WITH_P, PRODUCT_BACK, PRODUCT_WITH_D };
-
-/* Asks for the product with the x-part or the y-part of a vector. */
-static optim_status multiply(step_t *s, int kernel, int row, int stage) {
+/* The direction of the next product: the x-part or the y-part of a vector. */
+static void direct(step_t *s, int kernel, int row) {
     copy(s, vector(row), vector(V));
     keep(s, kernel, V);
-    return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, stage);
 }
 
 /* r = (F_x, 0), d = (0, F_y) */
-static optim_status begin(step_t *s) {
-    *s->scalar[AGAIN] = s->stage == AT_TRIAL;
-    if (s->option[OPTIMISTIC] != 0 && s->stage == AT_Z)
-        copy(s, vector(PARAMETERS), vector(Z));
+static void begin(step_t *s) {
     copy(s, vector(GRADIENT), vector(R));
     keep(s, KEEP_X, R);
     copy(s, vector(GRADIENT), vector(D));
     keep(s, KEEP_Y, D);
-    return multiply(s, KEEP_Y, D, PRODUCT_WITH_F);
-}
-
-/* Another iteration with the search direction p, or the solution. */
-static optim_status iterate(step_t *s, double rho) {
-    *s->scalar[RHO] = rho;
-    if (rho > *s->scalar[STOP] && *s->scalar[ITERATIONS] < s->option[CG_ITERS])
-        return multiply(s, KEEP_X, P, PRODUCT_WITH_P);
-    return multiply(s, KEEP_X, D, PRODUCT_WITH_D);
 }
 
 /* Line 1: r = b. */
-static optim_status start_solving(step_t *s) {
+static void start_solving(step_t *s) {
     const double tolerance = s->option[CG_TOL];
+    double *rho = s->scalar[RHO];
     keep(s, KEEP_X, HV);
     axpy(s, -s->option[ALPHA], vector(HV), vector(R));
     copy(s, vector(R), vector(P));
-    const double rho = dot(s, vector(R), vector(R));
-    *s->scalar[STOP] = tolerance * tolerance * rho;
+    *rho = dot(s, vector(R), vector(R));
+    *s->scalar[STOP] = tolerance * tolerance * *rho;
     *s->scalar[ITERATIONS] = 0;
-    return iterate(s, rho);
+}
+
+static bool is_solved(const step_t *s) {
+    return !(*s->scalar[RHO] > *s->scalar[STOP]) || *s->scalar[ITERATIONS] >= s->option[CG_ITERS];
 }
 
 /* Line 2, with q = p + alpha^2 D_xy D_yx p in the place of the product. */
-static optim_status go_on_solving(step_t *s) {
+static void iterate(step_t *s) {
     const double rho = *s->scalar[RHO], alpha = s->option[ALPHA];
     keep(s, KEEP_X, HV);
     scale(s, alpha * alpha, vector(HV));
@@ -138,36 +127,46 @@ static optim_status go_on_solving(step_t *s) {
     const double rho_new = dot(s, vector(R), vector(R));
     scale(s, rho_new / rho, vector(P));
     axpy(s, 1, vector(R), vector(P));
+    *s->scalar[RHO] = rho_new;
     ++*s->scalar[ITERATIONS];
-    return iterate(s, rho_new);
 }
 
 /* Lines 3 to 5. */
-static optim_status complete(step_t *s) {
-    const bool optimistic = s->option[OPTIMISTIC] != 0;
+static void complete(step_t *s) {
     keep(s, KEEP_Y, HV);
     axpy(s, s->option[ALPHA], vector(HV), vector(D));
-    if (optimistic)
+    if (s->option[OPTIMISTIC] != 0)
         copy(s, vector(Z), vector(PARAMETERS));
     step_update(s, GO);
-    if (!optimistic || *s->scalar[AGAIN] != 0)
-        return OPTIM_OK;
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
 }
 
 static optim_status advance(step_t *s) {
-    switch (s->stage) {
-    case PRODUCT_WITH_F:
-        return start_solving(s);
-    case PRODUCT_WITH_P:
-        return multiply(s, KEEP_Y, HV, PRODUCT_BACK);
-    case PRODUCT_BACK:
-        return go_on_solving(s);
-    case PRODUCT_WITH_D:
-        return complete(s);
-    default:
-        return begin(s);
+    const int directions = s->option[OPTIMISTIC] != 0 ? 2 : 1;
+    double *again = s->scalar[AGAIN];
+    STEP_BEGIN(s);
+    if (directions > 1)
+        copy(s, vector(PARAMETERS), vector(Z));
+    *again = 0;
+    while (*again < directions) {
+        if (*again > 0)
+            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        begin(s);
+        direct(s, KEEP_Y, D);
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+        start_solving(s);
+        while (!is_solved(s)) {
+            direct(s, KEEP_X, P);
+            STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+            direct(s, KEEP_Y, HV);
+            STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+            iterate(s);
+        }
+        direct(s, KEEP_X, D);
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+        complete(s);
+        ++*again;
     }
+    STEP_END(s);
 }
 
 const method_t METHOD(cgo) = {

@@ -142,12 +142,15 @@ static void complete_adam(const tile_t *t) {
 }
 
 enum { BEGIN, COMPLETE };
-enum { AT_Z, PLAYER_1_MOVED };
 
 static optim_status advance(step_t *s) {
-    const bool begins = s->option[ALTERNATING] != 0 && s->stage == AT_Z;
-    step_update(s, begins ? BEGIN : COMPLETE);
-    return begins ? step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, PLAYER_1_MOVED) : OPTIM_OK;
+    STEP_BEGIN(s);
+    if (s->option[ALTERNATING] != 0) {
+        step_update(s, BEGIN);
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
+    }
+    step_update(s, COMPLETE);
+    STEP_END(s);
 }
 
 const method_t METHOD(complex_momentum) = {

@@ -43,22 +43,21 @@ static const state_t STATE[] = {
 
 typedef struct scalars {
     double beta1, beta2, weight_decay;
-    eps_t eps;
-    double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
+    struct {
+        eps_t eps;
+        double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
+    } half[2];
 } scalars_t;
 
-enum { AT_Z, AT_Z_HALF };
-
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, s = 2 * group->t - (group->step->stage == AT_Z ? 1 : 0);
-    const double c2 = 1 - pow(o[BETA2], s);
-    *(scalars_t *)scalars = (scalars_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .weight_decay = o[WEIGHT_DECAY],
-        .step = o[LR] * sqrt(c2) / (1 - pow(o[BETA1], s)),
-    };
+    const double *o = group->option;
+    scalars_t *k = scalars;
+    *k = (scalars_t){.beta1 = o[BETA1], .beta2 = o[BETA2], .weight_decay = o[WEIGHT_DECAY]};
+    for (int second = 0; second < 2; ++second) {
+        const double s = 2 * group->t - 1 + second, c2 = 1 - pow(o[BETA2], s);
+        k->half[second].eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
+        k->half[second].step = o[LR] * sqrt(c2) / (1 - pow(o[BETA1], s));
+    }
 }
 
 typedef struct moments {
@@ -73,9 +72,9 @@ static inline moments_t average(moments_t s, real g, real beta1, real one_beta1,
 /* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
 static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
     const scalars_t *k = t->scalars;
-    const eps_t eps = k->eps;
+    const eps_t eps = k->half[second].eps;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, step = (real)k->step;
+               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, step = (real)k->half[second].step;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict z = t->state[Z], *restrict g1 = t->state[G];
     const real *restrict g = t->g;
@@ -117,12 +116,11 @@ static void update(const tile_t *t) {
 enum { TRIAL, UPDATE };
 
 static optim_status advance(step_t *s) {
-    if (s->stage == AT_Z_HALF) {
-        step_update(s, UPDATE);
-        return OPTIM_OK;
-    }
+    STEP_BEGIN(s);
     step_update(s, TRIAL);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_Z_HALF);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
+    step_update(s, UPDATE);
+    STEP_END(s);
 }
 
 const method_t METHOD(extra_adam) = {

@@ -22,48 +22,67 @@ static const state_t STATE[] = {
     {0},
 };
 
-enum { AT_Z, AT_Z_HALF };
+typedef struct scalars {
+    prox_scalars_t trial, update; /* lines 1 and 2 */
+} scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
-    *(prox_scalars_t *)scalars = group->step->stage == AT_Z ? prox_trial_of(o) : prox_update_of(o);
+    *(scalars_t *)scalars = (scalars_t){prox_trial_of(o), prox_update_of(o)};
 }
 
 static void save(const tile_t *t) {
     memcpy(t->state[Z], t->p, t->n * sizeof(real));
 }
 
-static void euclidean(const tile_t *t) {
-    const prox_t k = prox_of(*(const prox_scalars_t *)t->scalars);
+static void euclidean(const tile_t *t, prox_t k) {
     real *restrict p = t->p;
     const real *restrict z = t->state[Z], *restrict g = t->g, *anchor = t->state[ANCHOR];
     for (size_t i = 0; i < t->n; ++i)
         p[i] = prox_euclidean(k, z[i], anchor, i, g[i]);
 }
 
-static void entropic(const tile_t *t) {
-    prox_entropic(prox_of(*(const prox_scalars_t *)t->scalars), t, t->state[Z], t->state[ANCHOR], t->p);
+static void entropic(const tile_t *t, prox_t k) {
+    prox_entropic(k, t, t->state[Z], t->state[ANCHOR], t->p);
 }
 
-enum { SAVE, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
+static prox_t trial_of(const tile_t *t) {
+    return prox_of(((const scalars_t *)t->scalars)->trial);
+}
+static prox_t update_of(const tile_t *t) {
+    return prox_of(((const scalars_t *)t->scalars)->update);
+}
+static void trial_euclidean(const tile_t *t) {
+    euclidean(t, trial_of(t));
+}
+static void trial_entropic(const tile_t *t) {
+    entropic(t, trial_of(t));
+}
+static void update_euclidean(const tile_t *t) {
+    euclidean(t, update_of(t));
+}
+static void update_entropic(const tile_t *t) {
+    entropic(t, update_of(t));
+}
 
-static void prox(step_t *s) {
+enum { SAVE, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
+
+static void prox(step_t *s, int by_element, int by_row) {
     if ((int)s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, UPDATE_ENTROPIC);
+        step_tensors(s, by_row);
     else
-        step_update(s, UPDATE_EUCLIDEAN);
+        step_update(s, by_element);
 }
 
 static optim_status advance(step_t *s) {
-    if (s->stage == AT_Z_HALF) {
-        prox(s);
-        return OPTIM_OK;
-    }
+    STEP_BEGIN(s);
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
     step_update(s, SAVE);
-    prox(s);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_Z_HALF);
+    prox(s, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
+    prox(s, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC);
+    STEP_END(s);
 }
 
 const method_t METHOD(extragradient) = {
@@ -75,8 +94,8 @@ const method_t METHOD(extragradient) = {
     .options = PROX_OPTIONS,
     .states = STATE,
     .flags = REQUESTS | WHOLE_TENSORS,
-    .scalars = sizeof(prox_scalars_t),
+    .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {save, euclidean, entropic, prox_outside},
+    .kernels = {save, trial_euclidean, trial_entropic, update_euclidean, update_entropic, prox_outside},
 };

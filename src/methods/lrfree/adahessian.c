@@ -57,10 +57,7 @@ typedef struct scalars {
     double keep, take; /* d <- keep d + take z (.) Hz */
     eps_t eps;
     probe_t probe;
-    bool updates; /* the diagonal, in this step; the gradient waits in G */
 } scalars_t;
-
-enum { AT_X, PRODUCT_ASKED };
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, samples = o[N_SAMPLES], c2 = correction(o[BETA2], *group->scalar[UPDATES]);
@@ -75,7 +72,6 @@ static void prepare(const group_t *group, void *scalars) {
         .take = 1 / samples,
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
-        .updates = group->step->stage == PRODUCT_ASKED,
     };
     scalars_t *k = scalars;
     k->step /= correction(o[BETA1], group->t);
@@ -130,14 +126,14 @@ static void diagonal(const tile_t *t) { /* line 2 */
         v[i] = ema(v[i], d[i] * d[i], beta2);
 }
 
-static inline void update_with(const tile_t *t, const bool plain) { /* lines 3 and 4 */
+static inline void update_with(const tile_t *t, const real *restrict g, const bool plain) { /* lines 3 and 4 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1);
     const eps_t inside = {k->eps.inside, 0};
     const real eps = (real)k->eps.outside, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
                power = (real)k->power, shrink = (real)k->shrink;
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict g = k->updates ? t->state[G] : t->g, *restrict v = t->state[V];
+    const real *restrict v = t->state[V];
     for (size_t i = 0; i < t->n; ++i) {
         const real root = damped_root(v[i], inverse_root_c2, inside);
         m[i] = ema(m[i], g[i], beta1);
@@ -145,18 +141,22 @@ static inline void update_with(const tile_t *t, const bool plain) { /* lines 3 a
     }
 }
 
-static void update(const tile_t *t) {
+static inline void update_by(const tile_t *t, const real *g) {
     if (((const scalars_t *)t->scalars)->power == 1)
-        update_with(t, true);
+        update_with(t, g, true);
     else
-        update_with(t, false);
+        update_with(t, g, false);
 }
 
-enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE };
-
-static optim_status ask_product(step_t *s) {
-    return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, PRODUCT_ASKED);
+static void update(const tile_t *t) {
+    update_by(t, t->g);
 }
+
+static void update_by_kept(const tile_t *t) {
+    update_by(t, t->state[G]);
+}
+
+enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE, UPDATE_BY_KEPT };
 
 static void count_update(step_t *s) {
     group_t cohort;
@@ -168,22 +168,23 @@ static void count_update(step_t *s) {
 static optim_status advance(step_t *s) {
     const double *o = s->option;
     double *left = s->scalar[LEFT];
-    if (s->stage == AT_X && fmod(s->t - 1, o[UPDATE_PERIOD]) == 0) {
-        *left = o[N_SAMPLES];
-        step_update(s, KEEP);
-        return ask_product(s);
+    STEP_BEGIN(s);
+    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
+        step_update(s, UPDATE);
+        return OPTIM_OK;
     }
-    if (s->stage == PRODUCT_ASKED) {
+    step_update(s, KEEP);
+    for (*left = o[N_SAMPLES]; *left > 0; --*left) {
+        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, COLLECT);
-        if (--*left > 0)
-            return ask_product(s);
-        if (o[SPATIAL_AVERAGE] != 0)
-            step_tensors(s, AVERAGE_KERNELS);
-        count_update(s);
-        step_update(s, DIAGONAL);
     }
-    step_update(s, UPDATE);
-    return OPTIM_OK;
+    if (o[SPATIAL_AVERAGE] != 0)
+        step_tensors(s, AVERAGE_KERNELS);
+    count_update(s);
+    step_update(s, DIAGONAL);
+    step_update(s, UPDATE_BY_KEPT);
+    STEP_END(s);
 }
 
 const method_t METHOD(adahessian) = {
@@ -199,5 +200,5 @@ const method_t METHOD(adahessian) = {
     .takes_whole = has_kernels,
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, collect, average_kernels, diagonal, update},
+    .kernels = {keep, draw, collect, average_kernels, diagonal, update, update_by_kept},
 };

@@ -143,11 +143,6 @@ static void update(const tile_t *t) { /* line 5 */
 }
 
 enum { KEEP, VISIT, COME_BACK, DRAW, DIAGONAL, NORMS, UPDATE };
-enum { AT_X, AT_X_PREV, PRODUCT_ASKED };
-
-static optim_status ask_product(step_t *s) {
-    return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, PRODUCT_ASKED);
-}
 
 /* Line 4. */
 static void adapt(step_t *s) {
@@ -160,32 +155,29 @@ static void adapt(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
+    const double *o = s->option;
     double *left = s->scalar[LEFT];
     optim_status status;
-    switch (s->stage) {
-    case AT_X:
-        *left = samples_of(s, s->option);
-        if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
-            return status;
-        if (s->t == 1)
-            *s->scalar[ETA] = *s->scalar[SHARED];
-        step_update(s, KEEP);
-        if (s->option[SAME_BATCH] == 0 || s->t == 1)
-            return ask_product(s);
+    STEP_BEGIN(s);
+    if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
+        return status;
+    if (s->t == 1)
+        *s->scalar[ETA] = *s->scalar[SHARED];
+    step_update(s, KEEP);
+    if (o[SAME_BATCH] != 0 && s->t > 1) {
         step_update(s, VISIT);
-        return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_X_PREV);
-    case AT_X_PREV:
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, COME_BACK);
-        return ask_product(s);
-    default:
-        step_update(s, DIAGONAL);
-        if (--*left > 0)
-            return ask_product(s);
-        if (s->t > 1 && s->option[ADAPTIVE] != 0)
-            adapt(s);
-        step_update(s, UPDATE);
-        return OPTIM_OK;
     }
+    for (*left = samples_of(s, o); *left > 0; --*left) {
+        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+        step_update(s, DIAGONAL);
+    }
+    if (s->t > 1 && o[ADAPTIVE] != 0)
+        adapt(s);
+    step_update(s, UPDATE);
+    STEP_END(s);
 }
 
 const method_t METHOD(oasis) = {

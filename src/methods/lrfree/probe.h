@@ -44,11 +44,10 @@ static inline void probe_draw(const tile_t *t, const probe_t *probe, real *restr
             z[i] = random_word(seed, number + first + i) >> 63 ? -1 : 1;
 }
 
-/* Moves on to the next probe, which `kernel` draws, and asks for its product. */
-static inline optim_status probe_request(step_t *s, double kind, double *number, int kernel, int stage) {
+/* Moves on to the next probe, which `kernel` draws: the direction of the next product. */
+static inline void probe_next(step_t *s, double kind, double *number, int kernel) {
     *number = (int)kind == WALSH ? *number + 1 : (double)step_draws(s, step_element_count(s));
     step_update(s, kernel);
-    return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, stage);
 }
 
 #endif

@@ -134,7 +134,6 @@ static void build(const tile_t *t) {
 }
 
 enum { SQUARES, TRY, GIVE_UP, PRODUCTS, BUILD };
-enum { AT_X, AT_TRIAL };
 
 static void count(const step_t *s, bool built) { /* line 5 */
     const double *o = s->option;
@@ -149,22 +148,26 @@ static void count(const step_t *s, bool built) { /* line 5 */
     *steps = *models = 0;
 }
 
-static optim_status advance(step_t *s) {
-    const double *o = s->option;
-    double *f = s->scalar[F], *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED], *waits = s->scalar[WAITS];
-    if (s->stage == AT_X) {
-        *f = s->loss;
-        *square = step_reduce(s, SQUARES, 1)[0];
-        if (!all_finite(*f, square, 1))
-            return step_reject(s);
-        *hoped = 0;
-        for (int i = 0; i < s->groups; ++i) {
-            const group_t group = step_group(s, i);
-            *hoped += rate(group.option, s->scalar) * group.sum[0];
-        }
-        step_update(s, TRY);
-        return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_TRIAL);
+/* Line 1: to the trial point. */
+static optim_status leave(step_t *s) {
+    double *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED];
+    *s->scalar[F] = s->loss;
+    *square = step_reduce(s, SQUARES, 1)[0];
+    if (!all_finite(s->loss, square, 1))
+        return step_reject(s);
+    *hoped = 0;
+    for (int i = 0; i < s->groups; ++i) {
+        const group_t group = step_group(s, i);
+        *hoped += rate(group.option, s->scalar) * group.sum[0];
     }
+    step_update(s, TRY);
+    return OPTIM_OK;
+}
+
+/* Lines 2 to 5. */
+static optim_status judge(step_t *s) {
+    const double *o = s->option, *f = s->scalar[F], *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED];
+    double *waits = s->scalar[WAITS];
     const bool failed = s->loss > *f - o[C] * *hoped && *square > 0;
     const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
     if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS)))
@@ -176,6 +179,16 @@ static optim_status advance(step_t *s) {
     *waits = o[INDEPENDENT] != 0 && failed && !builds;
     count(s, builds);
     return OPTIM_OK;
+}
+
+static optim_status advance(step_t *s) {
+    optim_status status;
+    STEP_BEGIN(s);
+    if ((status = leave(s)) != OPTIM_OK)
+        return status;
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+    return judge(s);
+    STEP_END(s);
 }
 
 const method_t METHOD(smb) = {

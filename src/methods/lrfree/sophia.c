@@ -52,10 +52,7 @@ static const state_t STATE[] = {
 typedef struct scalars {
     double lr, beta1, beta2, rho, eps, shrink, batch_size;
     probe_t probe;
-    bool waited; /* the step's gradient is in G */
 } scalars_t;
-
-enum { AT_X, ESTIMATING };
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option;
@@ -68,7 +65,6 @@ static void prepare(const group_t *group, void *scalars) {
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .batch_size = o[BATCH_SIZE],
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
-        .waited = group->step->stage == ESTIMATING,
     };
 }
 
@@ -100,12 +96,12 @@ static void gauss_newton(const tile_t *t) {
         h[i] = ema(h[i], batch_size * gh[i] * gh[i], beta2);
 }
 
-static void update(const tile_t *t) { /* lines 2 and 3 */
+static inline void update_by(const tile_t *t, const real *restrict g) { /* lines 2 and 3 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1);
     const real lr = (real)k->lr, rho = (real)k->rho, eps = (real)k->eps, shrink = (real)k->shrink;
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict g = k->waited ? t->state[G] : t->g, *restrict h = t->state[H];
+    const real *restrict h = t->state[H];
     for (size_t i = 0; i < t->n; ++i) {
         m[i] = ema(m[i], g[i], beta1);
         const real u = quotient(m[i], larger(rho * h[i], eps));
@@ -113,23 +109,34 @@ static void update(const tile_t *t) { /* lines 2 and 3 */
     }
 }
 
-enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE };
-
-static optim_status ask_estimate(step_t *s) {
-    step_update(s, KEEP);
-    if ((int)s->option[ESTIMATOR] == HUTCHINSON)
-        return probe_request(s, s->option[PROBE], s->scalar[PROBES], DRAW, ESTIMATING);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_MODEL, ESTIMATING);
+static void update(const tile_t *t) {
+    update_by(t, t->g);
 }
+
+static void update_by_kept(const tile_t *t) {
+    update_by(t, t->state[G]);
+}
+
+enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE, UPDATE_BY_KEPT };
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    if (s->stage == AT_X && fmod(s->t - 1, o[UPDATE_PERIOD]) == 0)
-        return ask_estimate(s);
-    if (s->stage == ESTIMATING)
-        step_update(s, (int)o[ESTIMATOR] == HUTCHINSON ? HUTCHINSON_UPDATE : GAUSS_NEWTON_UPDATE);
-    step_update(s, UPDATE);
-    return OPTIM_OK;
+    STEP_BEGIN(s);
+    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
+        step_update(s, UPDATE);
+        return OPTIM_OK;
+    }
+    step_update(s, KEEP);
+    if ((int)o[ESTIMATOR] == HUTCHINSON) {
+        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+        step_update(s, HUTCHINSON_UPDATE);
+    } else {
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_MODEL);
+        step_update(s, GAUSS_NEWTON_UPDATE);
+    }
+    step_update(s, UPDATE_BY_KEPT);
+    STEP_END(s);
 }
 
 const method_t METHOD(sophia) = {
@@ -144,5 +151,5 @@ const method_t METHOD(sophia) = {
     .scalars = sizeof(scalars_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, hutchinson, gauss_newton, update},
+    .kernels = {keep, draw, hutchinson, gauss_newton, update, update_by_kept},
 };

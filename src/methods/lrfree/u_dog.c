@@ -140,9 +140,9 @@ static void settle(const tile_t *t) { /* line 8 */
 }
 
 enum { NORMS, TRIAL, DIFFERENCE, CARRY, SETTLE };
-enum { AT_Z, AT_XHAT };
 
-static optim_status first_gradient(step_t *s) {
+/* Lines 1 to 4. */
+static void first_half(step_t *s) {
     double *rbar = s->scalar[RBAR], *r = s->scalar[R], *big_m = s->scalar[BIG_M];
     const double *sums = step_reduce(s, NORMS, 2);
     if (s->t == 1)
@@ -151,14 +151,10 @@ static optim_status first_gradient(step_t *s) {
     *big_m = fmax(*big_m, alpha * alpha * sums[0]);
     *s->scalar[STEP] = factor(*s->scalar[SHARED], s->option[EPS], s->scalar);
     step_update(s, TRIAL);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_FRESH, AT_XHAT);
 }
 
-static optim_status advance(step_t *s) {
-    if (s->stage == AT_Z) {
-        const optim_status status = coupled_check(s, LR, SHARED);
-        return status == OPTIM_OK ? first_gradient(s) : status;
-    }
+/* Lines 5 to 8. */
+static void second_half(step_t *s) {
     double *rbar = s->scalar[RBAR], *r = s->scalar[R];
     const double alpha = *r / *rbar;
     *s->scalar[Q] += alpha * alpha * step_reduce(s, DIFFERENCE, 1)[0];
@@ -167,7 +163,17 @@ static optim_status advance(step_t *s) {
     *rbar = fmax(*rbar, sqrt(fmax(sums[0], sums[1])));
     *r += *rbar;
     step_update(s, SETTLE);
-    return OPTIM_OK;
+}
+
+static optim_status advance(step_t *s) {
+    optim_status status;
+    STEP_BEGIN(s);
+    if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
+        return status;
+    first_half(s);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
+    second_half(s);
+    STEP_END(s);
 }
 
 static void output(const tile_t *t) {

@@ -108,23 +108,16 @@ static double find_steepest(step_t *s) {
     *s->scalar[PAIRS] = 0;
     *s->scalar[GAMMA] = 1;
     const double slope = find_direction(s);
-    if (slope > -0x1p900 && slope < -0x1p-900)
+    if (slope > -1e270 && slope < -1e-270)
         return slope;
     *s->scalar[GAMMA] = unit_of(norm_max(s, vector(G)));
     return find_direction(s);
 }
 
-enum { BEGIN, SEARCHING };
-
 /* p <- x + t d */
 static void go(step_t *s, double t) {
     copy(s, vector(X), vector(PARAMETERS));
     axpy(s, t, vector(D), vector(PARAMETERS));
-}
-
-static optim_status try_step(step_t *s, double t) {
-    go(s, t);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, SEARCHING);
 }
 
 /* A gradient that is not finite is not held: another one may be. */
@@ -160,56 +153,42 @@ static bool is_converged(const step_t *s, double slope, double trial) {
     return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
 }
 
-/* Lines 3 to 5 up to the first trial. */
-static optim_status search_along(step_t *s, double slope) {
-    const double *o = s->option, trial = first_trial(s);
-    *s->scalar[STEP] = 0;
-    if (is_converged(s, slope, trial))
-        return done(s);
-    copy(s, vector(PARAMETERS), vector(X));
-    if ((int)o[LINE_SEARCH] == NONE) {
-        *s->scalar[STEP] = trial;
-        go(s, trial);
-        return OPTIM_OK;
-    }
-    line_search_t *search = (line_search_t *)(void *)s->scalar[SEARCH];
+static line_search_t *search_of(const step_t *s) {
+    return (line_search_t *)(void *)s->scalar[SEARCH];
+}
+
+static void start_search(step_t *s, double slope, double trial) {
+    const double *o = s->option;
+    line_search_t *search = search_of(s);
     *search = (line_search_t){.c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = o[MAX_LS]};
     search->largest = norm_max(s, vector(D));
     line_search_start(search, *s->scalar[F], slope, trial);
-    return try_step(s, search->t);
 }
 
 /* What the search says to the evaluation that arrived. */
-static optim_status go_on(step_t *s) {
-    line_search_t *search = (line_search_t *)(void *)s->scalar[SEARCH];
+static search_answer_t judge(step_t *s) {
     search_low_t low;
     const double slope = dot(s, vector(GRADIENT), vector(D));
     const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
-                                       ? line_search_armijo(search, s->loss, slope, &low)
-                                       : line_search_wolfe(search, s->loss, slope, &low);
+                                       ? line_search_armijo(search_of(s), s->loss, slope, &low)
+                                       : line_search_wolfe(search_of(s), s->loss, slope, &low);
     if (low != LOW_STAYS) {
         *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];
         copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
     }
-    if (answer == SEARCH_EVALUATE)
-        return try_step(s, search->t);
-    const bool failed = answer == SEARCH_FAILED || search->t == 0;
-    if (failed && *s->scalar[PAIRS] > 0) {
-        copy(s, vector(X), vector(PARAMETERS));
-        return search_along(s, find_steepest(s));
-    }
-    if (answer == SEARCH_FAILED)
-        return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
-    *s->scalar[STEP] = search->t;
-    *s->scalar[F] = *s->scalar[F_LOW];
-    go(s, search->t);
-    keep_pair(s);
-    return done(s);
+    return answer;
 }
 
-static optim_status advance(step_t *s) {
-    if (s->stage == SEARCHING)
-        return go_on(s);
+/* The low point is the next x. */
+static void accept(step_t *s) {
+    *s->scalar[STEP] = search_of(s)->t;
+    *s->scalar[F] = *s->scalar[F_LOW];
+    go(s, search_of(s)->t);
+    keep_pair(s);
+}
+
+/* Lines 1 and 2: takes the gradient, and returns the slope along d. */
+static double find_slope(step_t *s) {
     if (!s->holds_gradient) {
         const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
         *s->scalar[F] = s->loss;
@@ -218,7 +197,43 @@ static optim_status advance(step_t *s) {
             keep_pair(s);
     }
     const double slope = *s->scalar[PAIRS] > 0 ? find_direction(s) : 0;
-    return search_along(s, slope >= 0 ? find_steepest(s) : slope);
+    return slope >= 0 ? find_steepest(s) : slope;
+}
+
+static optim_status advance(step_t *s) {
+    double slope = 0, trial;
+    search_answer_t answer = SEARCH_FAILED;
+    bool again = false; /* along -g, without pairs */
+    STEP_BEGIN(s);
+    slope = find_slope(s);
+    do {
+        *s->scalar[STEP] = 0;
+        trial = first_trial(s);
+        if (is_converged(s, slope, trial))
+            return done(s);
+        copy(s, vector(PARAMETERS), vector(X));
+        if ((int)s->option[LINE_SEARCH] == NONE) {
+            *s->scalar[STEP] = trial;
+            go(s, trial);
+            return OPTIM_OK;
+        }
+        start_search(s, slope, trial);
+        do { /* lines 3 to 5 */
+            go(s, search_of(s)->t);
+            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+            answer = judge(s);
+        } while (answer == SEARCH_EVALUATE);
+        again = (answer == SEARCH_FAILED || search_of(s)->t == 0) && *s->scalar[PAIRS] > 0;
+        if (again) {
+            copy(s, vector(X), vector(PARAMETERS));
+            slope = find_steepest(s);
+        }
+    } while (again);
+    if (answer == SEARCH_FAILED)
+        return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
+    accept(s);
+    return done(s);
+    STEP_END(s);
 }
 
 const method_t METHOD(lbfgs) = {

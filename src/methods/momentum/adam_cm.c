@@ -39,7 +39,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, VMAX, BUFFER, PRIORITY, ENTRIES, AVERAGED, PLACE };
+enum { M, V, VMAX, BUFFER, PRIORITY, BY_ELEMENT_STATES = PRIORITY, ENTRIES, AVERAGED, PLACE };
 static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
     [V] = {"v", "second moment of the aggregate", LIKE_PARAM, KEPT, .nonnegative = true},
@@ -145,7 +145,7 @@ static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
 
 static void go_on(const tile_t *t) {
     const double place = *(const double *)t->state[PLACE];
-    real a[TILE_ELEMENTS];
+    real a[CHUNK_ELEMENTS];
     aggregate(t, a);
     if (t->state[VMAX] == NULL)
         step(t, a, false);
@@ -156,10 +156,13 @@ static void go_on(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    if (((const scalars_t *)t->scalars)->begins)
+    const bool begins = ((const scalars_t *)t->scalars)->begins;
+    if (begins)
         begin(t);
-    else
-        go_on(t);
+    for (size_t first = 0; !begins && first < t->n; first += CHUNK_ELEMENTS) {
+        const tile_t chunk = tile_chunk(t, first, BY_ELEMENT_STATES);
+        go_on(&chunk);
+    }
 }
 
 enum { SQUARES, UPDATE };

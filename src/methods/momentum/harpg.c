@@ -96,19 +96,17 @@ static void update(const tile_t *t) {
 }
 
 enum { LEAVE, RECURSE, UPDATE };
-enum { AT_X, BETWEEN };
 
 static optim_status advance(step_t *s) {
-    if (s->stage == AT_X) {
-        const double k = s->t - 1;
-        *s->scalar[U] = k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1;
-        step_update(s, LEAVE);
-        if (k > 0)
-            return step_request(s, OPTIM_EVAL_HVP, OPTIM_SAMPLE_SAME, BETWEEN);
-    }
+    const double k = s->t - 1;
+    STEP_BEGIN(s);
+    *s->scalar[U] = k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1;
+    step_update(s, LEAVE);
+    if (k > 0)
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
     *s->scalar[NORM] = direction_norm(s, RECURSE, s->option[NORMALIZE] != 0);
     step_update(s, UPDATE);
-    return OPTIM_OK;
+    STEP_END(s);
 }
 
 const method_t METHOD(harpg) = {

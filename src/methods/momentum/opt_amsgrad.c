@@ -41,7 +41,7 @@ static bool remembered(const tensor_t *tensor, const double *option) {
     return (int)option[PREDICTION] == EXTRAPOLATION;
 }
 
-enum { THETA, V, VHAT, M, W, HISTORY, GRAM, WEIGHT, COLUMN };
+enum { THETA, V, VHAT, M, W, HISTORY, GRAM, BY_ELEMENT_STATES = GRAM, WEIGHT, COLUMN };
 static const state_t STATE[] = {
     [THETA] = {"theta", "first moment", LIKE_PARAM, FIRST_MOMENT},
     [V] = {"v", "mean of squared errors of the prediction", LIKE_PARAM, KEPT, .nonnegative = true},
@@ -135,15 +135,15 @@ static void predict(const tile_t *t, real *restrict next) {
         y[i] = g[i] + decay * p[i];
 }
 
-/* Lines 2 to 5; without amsgrad the maximum starts from 0 every time. */
-static void update(const tile_t *t) {
+/* Lines 2 to 5. */
+static inline void step(const tile_t *t, const bool amsgrad) {
     const scalars_t *k = t->scalars;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), eta = (real)k->eta, decay = (real)k->decay;
-    real next[TILE_ELEMENTS], zero[TILE_ELEMENTS] = {0};
+    real next[CHUNK_ELEMENTS];
     real *restrict p = t->p, *restrict theta = t->state[THETA], *restrict v = t->state[V], *restrict m = t->state[M],
-                   *restrict w = t->state[W], *restrict vhat = t->state[VHAT] == NULL ? zero : t->state[VHAT];
+                   *restrict w = t->state[W], *restrict vhat = t->state[VHAT];
     const real *restrict g = t->g;
     predict(t, next);
 #pragma omp simd /* more arrays than compilers check for overlap by themselves */
@@ -151,11 +151,20 @@ static void update(const tile_t *t) {
         const real gi = g[i] + decay * p[i], error = gi - m[i], h = beta1 * theta[i] + one_beta1 * next[i];
         theta[i] = settled(beta1 * theta[i] + one_beta1 * gi);
         v[i] = settled(beta2 * v[i] + one_beta2 * error * error);
-        vhat[i] = larger(vhat[i], v[i]);
-        const real root = damped_root(vhat[i], 1, eps);
+        const real h_2 = amsgrad ? (vhat[i] = larger(vhat[i], v[i])) : v[i], root = damped_root(h_2, 1, eps);
         w[i] -= eta * quotient(theta[i], root);
         p[i] = w[i] - eta * quotient(h, root);
         m[i] = next[i];
+    }
+}
+
+static void update(const tile_t *t) {
+    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
+        const tile_t chunk = tile_chunk(t, first, BY_ELEMENT_STATES);
+        if (t->state[VHAT] == NULL)
+            step(&chunk, false);
+        else
+            step(&chunk, true);
     }
 }
 

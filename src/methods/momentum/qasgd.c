@@ -120,17 +120,15 @@ static void take_x(const tile_t *t) { /* ... and at x */
 }
 
 enum { FOLLOW, LEAVE, VISIT, SLOPE_HERE, TAKE_HERE, TAKE_X };
-enum { AT_X, AT_GUESS, AT_Z, BISECTING };
 
 static optim_status take(step_t *s, int kernel) {
     step_update(s, kernel);
     return OPTIM_OK;
 }
 
-static optim_status try(step_t *s, double a, int stage) {
+static void try(step_t *s, double a) {
     *s->scalar[WEIGHT] = a;
     step_update(s, VISIT);
-    return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, stage);
 }
 
 static double cost(const step_t *s) {
@@ -142,40 +140,52 @@ static bool good(step_t *s) {
     return c * s->loss + a * slope <= c * *s->scalar[F1] + s->option[TOL];
 }
 
-static optim_status search(step_t *s) {
-    const double f1 = *s->scalar[F1], tol = s->option[TOL];
-    double *lo = s->scalar[LO], *hi = s->scalar[HI], *bisections = s->scalar[BISECTIONS];
-    switch (s->stage) {
-    case AT_GUESS:
-        if (good(s))
-            return take(s, TAKE_HERE);
-        return *s->scalar[SLOPE] < tol ? take(s, TAKE_X) : try(s, 0, AT_Z);
-    case AT_Z:
-        if (s->loss < f1 + tol / cost(s))
-            return take(s, TAKE_HERE);
-        *lo = 0;
-        *hi = 1;
-        *bisections = 0;
-        break;
-    default:
-        *bisections += 1;
-        if (good(s) || *bisections == s->option[MAX_BISECT])
-            return take(s, TAKE_HERE);
-        *(s->loss <= f1 ? hi : lo) = *s->scalar[WEIGHT];
-    }
-    const double middle = (*lo + *hi) / 2;
-    return middle > *lo && middle < *hi ? try(s, middle, BISECTING) : take(s, TAKE_HERE);
+/* Line a; whether x and z are one point to rounding. */
+static bool leaves_nothing_to_search(step_t *s) {
+    const double *sum = step_reduce(s, LEAVE, 3);
+    *s->scalar[F1] = s->loss;
+    *s->scalar[SLOPE] = sum[1];
+    return sqrt(sum[0]) <= DBL_EPSILON * sqrt(sum[2]);
+}
+
+/* To the middle of the bracket, unless it is as short as numbers allow. */
+static bool bisects(step_t *s) {
+    const double lo = *s->scalar[LO], hi = *s->scalar[HI], middle = (lo + hi) / 2;
+    const bool there = middle > lo && middle < hi;
+    if (there)
+        try(s, middle);
+    return there;
 }
 
 static optim_status advance(step_t *s) {
-    if (s->option[LINE_SEARCH] == 0)
+    const double *o = s->option, *f1 = s->scalar[F1], k = s->t - 1;
+    double *lo = s->scalar[LO], *hi = s->scalar[HI], *bisections = s->scalar[BISECTIONS];
+    STEP_BEGIN(s);
+    if (o[LINE_SEARCH] == 0)
         return take(s, FOLLOW);
-    if (s->stage != AT_X)
-        return search(s);
-    const double *sum = step_reduce(s, LEAVE, 3), k = s->t - 1;
-    *s->scalar[F1] = s->loss;
-    *s->scalar[SLOPE] = sum[1];
-    return sqrt(sum[0]) <= DBL_EPSILON * sqrt(sum[2]) ? take(s, TAKE_X) : try(s, k / (k + 2), AT_GUESS);
+    if (leaves_nothing_to_search(s))
+        return take(s, TAKE_X);
+    try(s, k / (k + 2));
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+    if (good(s))
+        return take(s, TAKE_HERE);
+    if (*s->scalar[SLOPE] < o[TOL])
+        return take(s, TAKE_X);
+    try(s, 0);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+    if (s->loss < *f1 + o[TOL] / cost(s))
+        return take(s, TAKE_HERE);
+    *lo = *bisections = 0;
+    *hi = 1;
+    while (bisects(s)) {
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        *bisections += 1;
+        if (good(s) || *bisections == o[MAX_BISECT])
+            break;
+        *(s->loss <= *f1 ? hi : lo) = *s->scalar[WEIGHT];
+    }
+    step_update(s, TAKE_HERE);
+    STEP_END(s);
 }
 
 static bool reads_loss(const double *option) {

@@ -112,14 +112,9 @@ static void update(const tile_t *t) {
 }
 
 enum { LEAVE, RECURSE, UPDATE };
-enum { AT_X, AT_X_PREV };
 
-static optim_status advance(step_t *s) {
-    if (s->stage == AT_X) {
-        step_update(s, LEAVE);
-        if (s->t > 1)
-            return step_request(s, OPTIM_EVAL_GRAD, OPTIM_SAMPLE_SAME, AT_X_PREV);
-    }
+/* Lines 2 to 4; the first step has no other gradient than its own. */
+static void recursion(step_t *s) {
     const double *sum = step_reduce(s, RECURSE, 2);
     *s->scalar[SUM] += sum[0];
     *s->scalar[NORM] = sqrt(sum[1]);
@@ -131,7 +126,15 @@ static optim_status advance(step_t *s) {
         const double lr = step_size(&cohort);
         *cohort.scalar[A] = fmin(1, cohort.option[C] * lr * lr);
     }
-    return OPTIM_OK;
+}
+
+static optim_status advance(step_t *s) {
+    STEP_BEGIN(s);
+    step_update(s, LEAVE);
+    if (s->t > 1)
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+    recursion(s);
+    STEP_END(s);
 }
 
 const method_t METHOD(storm) = {

@@ -1,0 +1,60 @@
+/*
+ * Every descriptor of the registry keeps the limits that the engine's arrays have, and every option that a state table names
+ * exists: what breaks them would write past those arrays, or read before them.
+ */
+#include <string.h>
+
+#include "check.h"
+#include "optimizer/registry.h"
+
+static void check_option(const method_t *method, const char *option, const state_t *state) {
+    if (option != NULL && option_find(method->options, option, strlen(option)) < 0)
+        fail_msg("%s: state \"%s\" depends on an option \"%s\" that is not there", method->name, state->name, option);
+}
+
+static void check_states(const method_t *method) {
+    int rows = 0;
+    for (const state_t *state = method->states; state != NULL && state->name != NULL; ++state, ++rows) {
+        check_option(method, state->when, state);
+        check_option(method, state->copies, state);
+        check_option(method, state->every, state);
+        check_option(method, state->initial_option, state);
+        check_option(method, state->most, state);
+        if (state->shape == PER_COHORT && (state->copies != NULL || state->numbers > 1 || state->role != KEPT))
+            fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, state->name);
+    }
+    if (rows > METHOD_STATES)
+        fail_msg("%s: %d rows of states, of %d at most", method->name, rows, METHOD_STATES);
+}
+
+static void check_method(const method_t *method) {
+    check_states(method);
+    if ((method->prepare != NULL) != (method->scalars > 0))
+        fail_msg("%s: prepare and .scalars belong together", method->name);
+    if (method->scalars > METHOD_SCALARS)
+        fail_msg("%s: prepare fills %zu bytes, of %d at most", method->name, method->scalars, METHOD_SCALARS);
+    for (const option_t *option = method->options; option != NULL && option->name != NULL; ++option)
+        if (option_check(option, option->initial) != OPTIM_OK)
+            fail_msg("%s: the default of \"%s\" is not allowed", method->name, option->name);
+}
+
+static void check_entry(const registry_method_t *entry) {
+    for (int level = 0; level <= engine_best_level(); ++level)
+        for (int precision = 0; precision < PRECISIONS; ++precision)
+            check_method(entry->level[level].precision[precision]);
+}
+
+static void test_registry(void **state) {
+    (void)state;
+    for (size_t i = 0; i < REGISTRY_METHOD_COUNT; ++i)
+        check_entry(&REGISTRY_METHODS[i]);
+    for (size_t i = 0; i < REGISTRY_WRAPPER_COUNT; ++i)
+        check_entry(&REGISTRY_WRAPPERS[i]);
+    for (size_t i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        check_entry(&REGISTRY_ENGINE[i]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
