@@ -17,8 +17,8 @@ static const option_t OPTIONS[] = {
     [MODE] = {"mode", TRIANGULAR, "triangular|triangular2|exp_range",
               "peaks stay, halve from cycle to cycle, or decay by gamma every step"},
     [GAMMA] = {"gamma", 1, "(0,inf)", "of exp_range"},
-    [MOMENTUM_MIN] = {"momentum_min", 0.8, "[0,1)", "momentum or beta1 at the top of a cycle"},
-    [MOMENTUM_MAX] = {"momentum_max", 0.9, "[0,1)", "momentum or beta1 at its bottom"},
+    [MOMENTUM_MIN] = {"momentum_min", 0.8, "[0,1]", "momentum or beta1 at the top of a cycle"},
+    [MOMENTUM_MAX] = {"momentum_max", 0.9, "[0,1]", "momentum or beta1 at its bottom"},
     [CYCLE_MOMENTUM] = {"cycle_momentum", 1, "0|1", "drive momentum or beta1 as well, when set on lr"},
     {0},
 };

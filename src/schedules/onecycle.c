@@ -31,8 +31,8 @@ static const option_t OPTIONS[] = {
     [FINAL_DIV_FACTOR] = {"final_div_factor", 1e4, "(0,inf)", "first value over last"},
     [THREE_PHASE] = {"three_phase", 0, "0|1", "fall to the first value as fast as the rise, then to the last"},
     [ANNEAL_TYPE] = {"anneal_type", ANNEAL_COS, "cos|linear", "shape of rise and fall"},
-    [MOMENTUM_MIN] = {"momentum_min", 0.85, "[0,1)", "momentum or beta1 at the peak"},
-    [MOMENTUM_MAX] = {"momentum_max", 0.95, "[0,1)", "momentum or beta1 at both ends"},
+    [MOMENTUM_MIN] = {"momentum_min", 0.85, "[0,1]", "momentum or beta1 at the peak"},
+    [MOMENTUM_MAX] = {"momentum_max", 0.95, "[0,1]", "momentum or beta1 at both ends"},
     [CYCLE_MOMENTUM] = {"cycle_momentum", 1, "0|1", "drive momentum or beta1 as well, when set on lr"},
     {0},
 };

@@ -1,5 +1,6 @@
 /* Ends of ranges that mathematics allows: by hand, and that nothing is divided by 0 there. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -30,8 +31,42 @@ static void momentum_of_one(void **state) {
                3);
     check_path("rmsprop", "lr=1,momentum=1,alpha=0,eps=0", NULL, NULL, (const double[]){3, -2, 0},
                (const double[]){-1, -1, -1}, 3);
+    static const char *const SUMS[] = {
+        "lars momentum=1,trust_coefficient=1,lr=1",
+        "heavy_ball lr=1,momentum=1",
+        "clipped_sgd lr=1,momentum=1,clip=10",
+        "sgd_hd lr=1,momentum=1,hyper_lr=0",
+    };
+    for (size_t i = 0; i < sizeof SUMS / sizeof *SUMS; ++i) {
+        char *algorithm = check_text("%.*s", (int)strcspn(SUMS[i], " "), SUMS[i]);
+        check_path(algorithm, strchr(SUMS[i], ' ') + 1, NULL, NULL, (const double[]){1, 0, 0},
+                   (const double[]){-1, -2, -3}, 3);
+        free(algorithm);
+    }
     optim_t *opt;
     CHECK_REFUSED(optim_create(&opt, "sgd", "momentum=1.0000001"), OPTIM_ERR_VALUE, "[0,1]");
+}
+
+/* Squares that are never looked at. */
+static void squares_without_news(void **state) {
+    (void)state;
+    check_path("adadelta", "rho=1,eps=0.5", NULL, NULL, (const double[]){2, -1}, (const double[]){-2, -1}, 2);
+    check_path("rmsprop", "lr=1,alpha=1,eps=0,initial_accumulator=4", NULL, NULL, (const double[]){2, -6},
+               (const double[]){-1, 2}, 2);
+    check_path("rmsprop", "lr=1,alpha=1,eps=0", NULL, NULL, (const double[]){2, -6}, (const double[]){0, 0}, 2);
+}
+
+/* Momentum that a schedule takes to 1, where the method can have it. */
+static void a_schedule_up_to_one(void **state) {
+    (void)state;
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "sgd", "lr=1,momentum=0.5"));
+    CHECK_OK(optim_set_schedule(opt, 0, "lr", "onecycle", "steps=8,momentum_max=1"));
+    optim_destroy(opt);
+    CHECK_OK(optim_create(&opt, "adam", "lr=1"));
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "lr", "onecycle", "steps=8,momentum_max=1"), OPTIM_ERR_VALUE,
+                  "option \"beta1\" would be 1 at step 0");
+    optim_destroy(opt);
 }
 
 /* The ratio of both moments, and 0 / 0 is no step. */
@@ -103,8 +138,8 @@ static void rates_may_pause(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(momentum_of_one),
-        cmocka_unit_test(no_eps),
+        cmocka_unit_test(momentum_of_one),      cmocka_unit_test(squares_without_news),
+        cmocka_unit_test(a_schedule_up_to_one), cmocka_unit_test(no_eps),
         cmocka_unit_test(rates_may_pause),
     };
     return cmocka_run_group_tests_name("widened", tests, NULL, NULL);

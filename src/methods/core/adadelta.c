@@ -17,7 +17,7 @@
 enum { LR, RHO, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "factor on the step"},
-    [RHO] = {"rho", 0.9, "[0,1)", "decay of both means of squares"},
+    [RHO] = {"rho", 0.9, "[0,1]", "decay of both means of squares"},
     [EPS] = {"eps", 1e-6, "(0,inf)", "added inside both roots, or to them"},
     [EPS_IN_ROOT] = {"eps_in_root", 1, "0|1", "add eps inside the roots (1) or to the roots (0)"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},

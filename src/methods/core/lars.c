@@ -19,7 +19,7 @@
 enum { LR, MOMENTUM, NESTEROV, WEIGHT_DECAY, TRUST_COEFFICIENT, EPS, EXCLUDE_1D, LR_IN_MOMENTUM };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "step size: factor on the rates of the tensors"},
-    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "decay of the buffer"},
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "decay of the buffer"},
     [NESTEROV] = {"nesterov", 0, "0|1", "look ahead along the buffer"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, inside the trust ratio"},
     [TRUST_COEFFICIENT] = {"trust_coefficient", 1e-3, "(0,inf)", "length of a step relative to the tensor's (eta)"},

@@ -20,7 +20,7 @@
 enum { LR, ALPHA, EPS, EPS_IN_ROOT, INITIAL_ACCUMULATOR, MOMENTUM, CENTERED, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-2, "[0,inf)", "step size"},
-    [ALPHA] = {"alpha", 0.99, "[0,1)", "decay of the mean of squares"},
+    [ALPHA] = {"alpha", 0.99, "[0,1]", "decay of the mean of squares"},
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [INITIAL_ACCUMULATOR] = {"initial_accumulator", 0, "[0,inf)", "start value of the mean of squares"},

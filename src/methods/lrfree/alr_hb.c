@@ -16,7 +16,7 @@
 
 enum { MOMENTUM, F_STAR, GAP_SCALE, SMOOTHNESS, LR_MAX };
 static const option_t OPTIONS[] = {
-    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "factor on the last displacement"},
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the last displacement"},
     [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},
     [GAP_SCALE] = {"gap_scale", 1, "(0,inf)", "factor on f - f_star; 2: the paper's second form, exact on quadratics"},
     [SMOOTHNESS] = {"smoothness", 0, "[0,inf)", "L if it is known: adds 1 / (2 L) to the step size",

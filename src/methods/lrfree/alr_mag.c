@@ -14,7 +14,7 @@
 
 enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
 #define ROWS(bound)                                                                                                    \
-    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "factor on the sum of earlier gradients"},                                 \
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the sum of earlier gradients"},                                 \
     [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},                     \
     [C] = {"c", 1, "(0,inf)", "divides the step size"},                                                                \
     [LR_MAX] = {"lr_max", bound, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},                                        \

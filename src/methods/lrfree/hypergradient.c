@@ -31,7 +31,7 @@ enum { BETA1 = MOMENTUM, BETA2, EPS, EPS_IN_ROOT };
     [LR_MAX] = {"lr_max", HUGE_VAL, "(-inf,inf]", "largest alpha"}, [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0)
 static const option_t SGD_OPTIONS[] = {
     COMMON_ROWS(1e-6),
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "factor on the sum of earlier gradients"},
+    [MOMENTUM] = {"momentum", 0, "[0,1]", "factor on the sum of earlier gradients"},
     [DAMPENING] = {"dampening", 0, "[0,1]", "taken off the weight of the newest gradient"},
     [NESTEROV] = {"nesterov", 0, "0|1", "look ahead along the buffer"},
     {0},

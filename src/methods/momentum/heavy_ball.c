@@ -19,7 +19,7 @@
 enum { LR, MOMENTUM, STAGES, TOTAL_STEPS, DECAY, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.01, "[0,inf)", "step size of the first stage"},
-    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "share of the velocity that is kept; theory: (1 - 1 / sqrt(kappa))^2"},
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "share of the velocity that is kept; theory: (1 - 1 / sqrt(kappa))^2"},
     [STAGES] = {"stages", 1, "integer [1,inf)", "stages of equal length; 1: a constant rate"},
     [TOTAL_STEPS] = {"total_steps", 0, "integer [0,inf)", "T: steps of all stages together; needed if stages > 1"},
     [DECAY] = {"decay", 2, "(1,inf)", "C: the rate falls by this factor from stage to stage"},
