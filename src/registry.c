@@ -100,41 +100,70 @@ static const char *schedule_name(size_t i) {
     return REGISTRY_SCHEDULES[i]->name;
 }
 
-static void refuse_name(const char *kind, const char *(*name_of)(size_t), size_t count, const char *name,
-                        size_t length) {
+/* What is found by a name. */
+typedef struct kind {
+    const char *what, *taken_by, *lister;
+    const char *(*name_of)(size_t);
+    const size_t *count;
+} kind_t;
+enum { ALGORITHMS, WRAPPERS, SCHEDULES, KINDS };
+static const kind_t KIND[KINDS] = {
+    [ALGORITHMS] = {"algorithm", "optim_create", "optim_algorithm_name", method_name, &REGISTRY_METHOD_COUNT},
+    [WRAPPERS] = {"wrapper", "optim_wrap", "optim_wrapper_name", wrapper_name, &REGISTRY_WRAPPER_COUNT},
+    [SCHEDULES] = {"schedule", "optim_set_schedule", "optim_schedule_name", schedule_name, &REGISTRY_SCHEDULE_COUNT},
+};
+
+static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length) {
     nearest_t nearest = nearest_begin(name, length);
-    list_t list = {.used = 0};
-    char question[NEAREST_TEXT], lister[40];
-    for (size_t i = 0; i < count; ++i) {
-        nearest_offer(&nearest, name_of(i), strlen(name_of(i)));
-        list_add(&list, name_of(i));
-    }
-    nearest_text(&nearest, question);
-    (void)snprintf(lister, sizeof lister, "optim_%s_name", kind);
-    error_text("no %s is called \"%.*s\"%s; there are: %s", kind, (int)(length > 60 ? 60 : length), name, question,
-               list_end(&list, lister));
+    for (size_t i = 0; i < *kind->count; ++i)
+        nearest_offer(&nearest, kind->name_of(i), strlen(kind->name_of(i)));
+    return nearest;
 }
 
-/* Position of the entry, or -1 with an error that proposes the nearest names and lists the valid ones. */
-static ptrdiff_t find(const char *kind, const char *(*name_of)(size_t), size_t count, const char *name, size_t length) {
-    for (size_t i = 0; i < count; ++i)
-        if (is_called(name_of(i), name, length))
+/* A name of another kind, if there is one of these letters; the nearest ones otherwise. */
+static void propose(const kind_t *kind, const char *name, size_t length, char question[NEAREST_TEXT]) {
+    const nearest_t nearest = nearest_of(kind, name, length);
+    nearest_text(&nearest, question);
+    for (const kind_t *other = KIND; other < KIND + KINDS; ++other) {
+        const nearest_t alike = nearest_of(other, name, length);
+        if (other == kind || alike.count == 0 || alike.found[0].distance > 0)
+            continue;
+        (void)snprintf(question, NEAREST_TEXT, " (\"%s\" is the name of a%s %s, for %s)", alike.found[0].name,
+                       other == &KIND[ALGORITHMS] ? "n" : "", other->what, other->taken_by);
+        return;
+    }
+}
+
+static void refuse_name(const kind_t *kind, const char *name, size_t length) {
+    list_t list = {.used = 0};
+    char question[NEAREST_TEXT];
+    propose(kind, name, length, question);
+    for (size_t i = 0; i < *kind->count; ++i)
+        list_add(&list, kind->name_of(i));
+    error_text("no %s is called \"%.*s\"%s; there are: %s", kind->what, (int)(length > 60 ? 60 : length), name,
+               question, list_end(&list, kind->lister));
+}
+
+/* Position of the entry, or -1 with an error that proposes names and lists the valid ones. */
+static ptrdiff_t find(const kind_t *kind, const char *name, size_t length) {
+    for (size_t i = 0; i < *kind->count; ++i)
+        if (is_called(kind->name_of(i), name, length))
             return (ptrdiff_t)i;
-    refuse_name(kind, name_of, count, name, length);
+    refuse_name(kind, name, length);
     return -1;
 }
 
 const registry_method_t *registry_find_method(const char *name, size_t length) {
-    const ptrdiff_t i = find("algorithm", method_name, REGISTRY_METHOD_COUNT, name, length);
+    const ptrdiff_t i = find(&KIND[ALGORITHMS], name, length);
     return i < 0 ? NULL : &REGISTRY_METHODS[i];
 }
 
 const registry_method_t *registry_find_wrapper(const char *name, size_t length) {
-    const ptrdiff_t i = find("wrapper", wrapper_name, REGISTRY_WRAPPER_COUNT, name, length);
+    const ptrdiff_t i = find(&KIND[WRAPPERS], name, length);
     return i < 0 ? NULL : &REGISTRY_WRAPPERS[i];
 }
 
 const schedule_t *registry_find_schedule(const char *name, size_t length) {
-    const ptrdiff_t i = find("schedule", schedule_name, REGISTRY_SCHEDULE_COUNT, name, length);
+    const ptrdiff_t i = find(&KIND[SCHEDULES], name, length);
     return i < 0 ? NULL : REGISTRY_SCHEDULES[i];
 }

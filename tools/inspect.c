@@ -121,7 +121,7 @@ static void print_parameters(const jsontree_t *record) {
         printf(" ");
         print_shape(jsontree_get(value, "shape"));
         printf(" in group %" PRId64 " (", count_of(value, "group"));
-        print_text(string_of(jsontree_at(groups, (size_t)count_of(value, "group"))));
+        print_text(string_of(jsontree_at(groups, (uint64_t)count_of(value, "group"))));
         printf(")");
         if (jsontree_is(jsontree_get(value, "states"), JSONTREE_FALSE))
             printf(", no gradient so far");

@@ -143,9 +143,10 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
  * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
  * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
  *
- * To bind a parameter to exactly the memory that another one has, or to its own gradient, is refused at once. Memory that
- * overlaps in any other way is refused by the next step only, since parameters may move one by one within one block: what
- * counts is where they all are then. Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
+ * To bind a parameter to memory of which another one has a part, or to its own gradient, is refused at once: whoever moves
+ * parameters within one block binds them in the order in which memory falls free. What cannot be told yet, such as a
+ * gradient over a part of a parameter that may still move, is refused by the next step.
+ * Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
  */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
 
@@ -375,9 +376,9 @@ typedef struct optim_stop {
     double gradient_norm; /* Euclidean norm of the whole gradient at or below this */
     double loss_change;   /* |change of the loss| between steps at or below this, loss_change_steps times in a row */
     int64_t loss_change_steps; /* 0 means 1 */
-    double loss_target;        /* loss at or below this, if has_loss_target */
+    double loss_target;        /* loss at or below this (at or above it with maximize=1), if has_loss_target */
     int has_loss_target;
-    int keep_best; /* 1: end with the parameters of the lowest loss seen between steps (takes one copy of them) */
+    int keep_best; /* 1: end with the parameters of the best loss seen between steps (takes one copy of them) */
     void *user;
     int (*progress)(void *user, const optim_progress *progress); /* after each step; non-zero stops */
 } optim_stop;
@@ -403,7 +404,7 @@ typedef struct optim_result {
     int64_t steps;
     int64_t evaluations;
     double loss;          /* at the final parameters */
-    double best_loss;     /* lowest seen between steps */
+    double best_loss;     /* lowest seen between steps; highest with maximize=1 */
     double gradient_norm; /* at the final parameters; NaN where no criterion asked for it */
     double seconds;
 } optim_result;
@@ -411,7 +412,8 @@ typedef struct optim_result {
 /*
  * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
  * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output other
- * than the parameters, that stays available through optim_output.
+ * than the parameters, that stays available through optim_output. Parameters that begin outside their box are put into it.
+ * The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are evaluated anew.
  * Errors: NULL, ARGUMENT, VALUE (no criterion), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);

@@ -1,7 +1,6 @@
 #include "base/error.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -25,11 +24,19 @@ static void make_printable(char *text) {
 void error_text(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    const number_locale_t before = number_locale_enter();
-    (void)vsnprintf(last, sizeof last, format, arguments);
-    number_locale_leave(before);
+    (void)number_print_list(last, sizeof last, format, arguments);
     va_end(arguments);
     make_printable(last);
+}
+
+void error_lead(const char *format, ...) {
+    char sentence[ERROR_TEXT], lead[ERROR_TEXT];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)number_print_list(lead, sizeof lead, format, arguments);
+    va_end(arguments);
+    memcpy(sentence, last, sizeof sentence);
+    error_text("%s: %s", lead, sentence);
 }
 
 const char *optim_error(void) {

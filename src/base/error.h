@@ -13,6 +13,12 @@ __attribute__((format(printf, 1, 2)))
 #endif
 void error_text(const char *format, ...);
 
+/* Puts "<this>: " before the sentence that is recorded: where what it tells of comes from. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 1, 2)))
+#endif
+void error_lead(const char *format, ...);
+
 /* Records the sentence and is `status`; a macro so that static analysis sees which status that is. */
 #define error_set(status, ...) (error_text(__VA_ARGS__), (status))
 

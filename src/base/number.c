@@ -20,6 +20,21 @@ void number_locale_leave(number_locale_t state) {
     freelocale(state.ours);
 }
 
+int number_print_list(char *text, size_t room, const char *format, va_list arguments) {
+    const number_locale_t before = number_locale_enter();
+    const int length = vsnprintf(text, room, format, arguments);
+    number_locale_leave(before);
+    return length;
+}
+
+int number_print(char *text, size_t room, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const int length = number_print_list(text, room, format, arguments);
+    va_end(arguments);
+    return length;
+}
+
 void number_text(double value, char text[NUMBER_TEXT]) {
     const number_locale_t before = number_locale_enter();
     for (int digits = 6; digits <= 17; digits += 11) {

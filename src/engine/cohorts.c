@@ -117,12 +117,34 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
     return OPTIM_OK;
 }
 
+/* What has become of a cohort's numbers is its tensors' own. */
+static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
+    const layer_t *owner = engine_owner(engine, tensor->group);
+    double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
+    for (size_t k = 0; k < owner->states; ++k)
+        if (owner->method->states[k].shape == PER_COHORT)
+            *own++ = *scalar[k];
+}
+
+void cohorts_collect(engine_t *engine) {
+    for (size_t i = 0; engine->uncollected > 0 && i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        if (tensor->grad == NULL)
+            continue;
+        tensor->steps += engine->uncollected;
+        if (tensor->number_count > 0)
+            take_numbers(engine, tensor);
+    }
+    engine->uncollected = 0;
+}
+
 optim_status cohorts_settle(engine_t *engine) {
     tensor_t **lists = malloc((2 * engine->tensor_count + 1) * sizeof *lists);
     if (lists == NULL)
         return error_nomem(SORTING);
     tensor_t **taken = lists, **order = lists + engine->tensor_count;
     size_t count = 0;
+    cohorts_collect(engine);
     optim_status status = take_states(engine, taken, &count);
     if (status == OPTIM_OK)
         status = sort_tensors(engine, order);
@@ -133,24 +155,9 @@ optim_status cohorts_settle(engine_t *engine) {
     return status;
 }
 
-/* What has become of a cohort's numbers is its tensors' own. */
-static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
-    double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
-    for (size_t k = 0; k < owner->states; ++k)
-        if (owner->method->states[k].shape == PER_COHORT)
-            *own++ = *scalar[k];
-}
-
+/* By cohorts alone: a walk over many small tensors would cost as much as their step. */
 void cohorts_count_step(engine_t *engine) {
-    for (size_t i = 0; i < engine->tensor_count; ++i) {
-        tensor_t *tensor = &engine->tensors[i];
-        if (tensor->grad == NULL)
-            continue;
-        ++tensor->steps;
-        if (tensor->number_count > 0)
-            take_numbers(engine, tensor);
-    }
+    ++engine->uncollected;
     for (size_t c = 0; c < engine->cohort_count; ++c)
         ++engine->cohorts[c].steps;
 }

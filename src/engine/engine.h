@@ -147,6 +147,7 @@ typedef struct engine {
 
     /* cohorts, settled between steps; see cohorts_settle */
     bool unsettled; /* a gradient has come or gone, or counts of steps have changed */
+    int64_t uncollected; /* steps that cohorts have counted and their tensors not yet */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
     char *scalars; /* [2 queues][QUEUE_LENGTH + 1][cohort_room][METHOD_SCALARS] */
@@ -172,6 +173,15 @@ static inline int tensor_precision(const tensor_t *tensor) {
 }
 static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+}
+
+/* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is `own`. */
+static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
+    return tensor->steps + (tensor->grad == NULL ? 0 : engine->uncollected);
+}
+static inline double *tensor_number(const engine_t *engine, const tensor_t *tensor, size_t k, double *own) {
+    const bool in_cohort = tensor->grad != NULL && engine->uncollected > 0;
+    return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
 }
 
 /* Whether a state lives from step to step. */
@@ -231,8 +241,10 @@ optim_status plan_share(engine_t *engine, int threads);
 /* Between steps, if unsettled: takes memory for the states of tensors that have got their first gradient, sorts the tensors
  * into cohorts, and makes room for what prepare fills. Errors: SIZE, NOMEM. */
 optim_status cohorts_settle(engine_t *engine);
-/* The step is complete: every tensor with a gradient has taken it, and its numbers are those of its cohort. */
+/* The step is complete: every tensor with a gradient has taken it. */
 void cohorts_count_step(engine_t *engine);
+/* Every tensor gets what its cohort has counted, and its numbers: before a gradient comes or goes. */
+void cohorts_collect(engine_t *engine);
 void cohorts_free(engine_t *engine);
 /* Bytes that so many take. */
 size_t cohorts_bytes(size_t count);

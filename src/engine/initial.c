@@ -135,6 +135,7 @@ void plan_initialise(engine_t *engine, bool fresh) {
     engine_parallel(engine, reset_part, &fresh);
     for (size_t i = 0; i < engine->tensor_count; ++i)
         engine->tensors[i].steps = 0;
+    engine->uncollected = 0;
     engine->unsettled = true;
     engine->draws = 0;
 }

@@ -50,10 +50,10 @@ typedef struct tensor {
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
     size_t cohort;   /* see cohort_t */
-    int64_t steps;   /* taken while it had a gradient: its own clock */
+    int64_t steps;   /* taken while it had a gradient: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it first has a gradient */
     void *arena;     /* that memory, if it was not the plan's */
-    double *numbers; /* the PER_COHORT numbers of its method, as its cohort had them when it last took a step */
+    double *numbers; /* the PER_COHORT numbers of its method, likewise; see tensor_number */
     size_t number_count;
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
@@ -286,9 +286,7 @@ double group_step_size(const group_t *group);
 size_t step_tensor_count(const step_t *s);
 const tensor_t *step_tensor(const step_t *s, size_t tensor);
 /* Number of the step that the tensor is taking, by its own count: 1, 2, ... */
-static inline double tensor_step(const tensor_t *tensor) {
-    return (double)(tensor->steps + 1);
-}
+double step_tensor_clock(const step_t *s, size_t tensor);
 const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
 const double *step_tensor_sum(const step_t *s, size_t tensor);

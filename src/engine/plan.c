@@ -313,6 +313,7 @@ void plan_free(engine_t *engine) {
         engine->tensors[i].number_count = 0;
         engine->tensors[i].steps = 0;
     }
+    engine->uncollected = 0;
     engine->arena = engine->scratch = NULL;
     engine->part = NULL;
     engine->part_scratch = NULL;

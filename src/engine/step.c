@@ -121,8 +121,10 @@ void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_
     const layer_t *layer = s->layer;
     double *scalar[METHOD_STATES], *own = tensor->numbers;
     for (size_t k = 0; k < layer->states; ++k)
-        scalar[k] = layer->method->states[k].shape == PER_COHORT ? own++ : scalar_of(layer, tensor->group)[k];
-    const group_t group = group_of(s, tensor->group, layer->is_method ? (double)tensor->steps : s->t, scalar);
+        scalar[k] = layer->method->states[k].shape == PER_COHORT ? tensor_number(s->engine, tensor, k, own++)
+                                                                 : scalar_of(layer, tensor->group)[k];
+    const double t = layer->is_method ? (double)tensor_steps(s->engine, tensor) : s->t;
+    const group_t group = group_of(s, tensor->group, t, scalar);
     if (layer->method->prepare != NULL)
         layer->method->prepare(&group, scalars);
 }
@@ -164,6 +166,10 @@ size_t step_tensor_count(const step_t *s) {
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
     return found->grad != NULL && layer_covers(s->layer, found->group) ? found : NULL;
+}
+
+double step_tensor_clock(const step_t *s, size_t tensor) {
+    return (double)(tensor_steps(s->engine, &s->engine->tensors[tensor]) + 1);
 }
 
 const double *step_tensor_option(const step_t *s, size_t tensor) {

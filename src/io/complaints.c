@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/number.h"
 
 void complain(complaints_t *complaints, const char *format, ...) {
     char *at = complaints->text + complaints->used;
@@ -12,7 +13,7 @@ void complain(complaints_t *complaints, const char *format, ...) {
     char sentence[COMPLAINTS_TEXT];
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof sentence, format, arguments);
+    (void)number_print_list(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
     ++complaints->count;
     const int length = snprintf(at, room, "%s%s", separator, sentence);

@@ -285,6 +285,15 @@ static optim_status read_file(source_t *source, size_t offset, void *to, size_t 
     return OPTIM_OK;
 }
 
+/* The path as sentences quote it; NULL: no memory. */
+static char *shown(const char *path) {
+    const size_t size = LONGEST_PATH + sizeof "...";
+    char *name = malloc(size);
+    if (name != NULL)
+        (void)snprintf(name, size, "%.*s%s", LONGEST_PATH, path, strlen(path) > LONGEST_PATH ? "..." : "");
+    return name;
+}
+
 optim_status file_open(file_source_t *file, const char *path) {
     struct stat about;
     size_t size = 0;
@@ -295,10 +304,10 @@ optim_status file_open(file_source_t *file, const char *path) {
     if (fstat(file->descriptor, &about) != 0)
         status = io_error("cannot examine", path);
     else if (!S_ISREG(about.st_mode))
-        status = error_set(OPTIM_ERR_IO, "\"%s\" is not a file", path);
+        status = error_set(OPTIM_ERR_IO, "\"%.*s\" is not a file", LONGEST_PATH, path);
     else if (!size_of_count(about.st_size, &size))
         status = error_set(OPTIM_ERR_SIZE, "\"%.*s\" is larger than what this machine can address", LONGEST_PATH, path);
-    else if ((file->name = memory_text(path, strlen(path))) == NULL)
+    else if ((file->name = shown(path)) == NULL)
         status = error_nomem("opening a checkpoint");
     if (status != OPTIM_OK) {
         (void)close(file->descriptor);

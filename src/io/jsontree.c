@@ -330,7 +330,7 @@ const jsontree_t *jsontree_get(const jsontree_t *object, const char *key) {
     return NULL;
 }
 
-const jsontree_t *jsontree_at(const jsontree_t *array, size_t i) {
+const jsontree_t *jsontree_at(const jsontree_t *array, uint64_t i) {
     return i < jsontree_items(array) ? &array->is.items[i] : NULL;
 }
 

@@ -46,8 +46,8 @@ static inline bool jsontree_is(const jsontree_t *json, jsontree_kind_t kind) {
 /* The member of an object, or NULL. */
 const jsontree_t *jsontree_get(const jsontree_t *object, const char *key);
 
-/* Item number `i` of an array, or NULL. */
-const jsontree_t *jsontree_at(const jsontree_t *array, size_t i);
+/* Item number `i` of an array, or NULL; a negative number, turned into one of this type, finds nothing either. */
+const jsontree_t *jsontree_at(const jsontree_t *array, uint64_t i);
 
 /* Items of an array, or 0; members of an object, or 0. */
 size_t jsontree_items(const jsontree_t *array);

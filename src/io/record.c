@@ -148,7 +148,7 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
     const jsontree_t *parameters = jsontree_get(record->json, "parameters");
     for (size_t i = 0; i < jsontree_members(parameters); ++i) {
         const int64_t group = jsontree_integer(jsontree_get(&parameters->is.items[i], "group"));
-        if (group >= 0 && (size_t)group < there)
+        if (group >= 0 && (uint64_t)group < there)
             ++count[group];
     }
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
@@ -199,7 +199,7 @@ static const jsontree_t *find_layer(const record_t *record, const char *name, in
 }
 
 static bool is_younger(const optim_t *opt, const layer_t *layer) {
-    return layer == optim_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
+    return layer == handle_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
 }
 
 const char *record_layer_name(const optim_t *opt, const layer_t *layer) {

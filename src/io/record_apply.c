@@ -21,6 +21,17 @@ static bool read_number(const jsontree_t *json, double *value) {
     return number_parse(text, strlen(text), value);
 }
 
+/* An option, or a schedule of one, that the layer refuses: the sentence says that it is the checkpoint's. */
+static optim_status refused(const record_t *record, const char *what, const layer_t *layer, int group,
+                            optim_status status) {
+    char of_group[32] = "";
+    if (layer->per_group)
+        (void)snprintf(of_group, sizeof of_group, " in group %d", group);
+    if (status != OPTIM_ERR_NOMEM)
+        error_lead("%s does not fit this optimizer: its %s of \"%s\"%s", record->source, what, layer->name, of_group);
+    return status;
+}
+
 /* ---- Options ---- */
 
 /* What layer `l` of the record says of its group `from`, or NULL. */
@@ -50,7 +61,7 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
         double number;
         const optim_status status = option_parse(&table[i], text, strlen(text), &number);
         if (status != OPTIM_OK)
-            return status;
+            return refused(record, "options", layer, group, status);
         double *base = &layer->values[group].base[i];
         if (opt->engine.planned && record_is_planned(record) &&
             option_decides_memory(layer, table[i].name, *base, number))
@@ -71,10 +82,11 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
                 continue;
             layer_t *layer = opt->engine.layers[l];
             optim_status status = apply_group(record, opt, layer, g, options);
-            if (status == OPTIM_OK)
-                status = layer_check(layer, g);
             if (status != OPTIM_OK)
                 return status;
+            status = layer_check(layer, g);
+            if (status != OPTIM_OK)
+                return refused(record, "options", layer, g, status);
         }
     return OPTIM_OK;
 }
@@ -174,7 +186,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 
 /* The layer of the handle that the record's layer number `index` is. */
 static int layer_at(const record_t *record, const optim_t *opt, int64_t index) {
-    const jsontree_t *wanted = index < 0 ? NULL : jsontree_at(jsontree_get(record->json, "layers"), (size_t)index);
+    const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
     for (int l = 0; wanted != NULL && l < opt->engine.layer_count; ++l)
         if (record->layer[l] == wanted)
             return l;
@@ -213,12 +225,16 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          layer->name, option);
     const setting_t setting = {layer, i};
+    char what[64];
+    (void)snprintf(what, sizeof what, "schedule for \"%s\"", layer->method->options[i].name);
     optim_status status = scheduled_make(&setting, group, name, options, made);
-    if (status == OPTIM_OK)
-        status = read_schedule_state(record, json, made);
-    if (status == OPTIM_OK && (status = scheduled_check(made)) != OPTIM_OK)
-        schedule_destroy(made->run);
-    return status;
+    if (status != OPTIM_OK)
+        return refused(record, what, layer, group, status);
+    status = read_schedule_state(record, json, made);
+    if (status != OPTIM_OK || (status = scheduled_check(made)) == OPTIM_OK)
+        return status;
+    schedule_destroy(made->run);
+    return refused(record, what, layer, group, status);
 }
 
 /* An option follows one schedule. */
@@ -248,7 +264,7 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
                                   const int *receiver, size_t groups, scheduled_t *made, size_t *count) {
     const int l = layer_at(record, opt, jsontree_integer(jsontree_get(json, "layer")));
     const int64_t from = jsontree_integer(jsontree_get(json, "group"));
-    if (l < 0 || from < 0 || (size_t)from >= groups)
+    if (l < 0 || from < 0 || (uint64_t)from >= groups)
         return OPTIM_OK;
     const layer_t *layer = opt->engine.layers[l];
     const int group = layer->per_group ? receiver[from] : 0;
@@ -287,6 +303,7 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->skipped = jsontree_integer(jsontree_get(record->json, "skipped"));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         opt->engine.tensors[i].steps = opt->engine.planned ? record->steps[i] : 0;
+    opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
     for (int l = 0; l < opt->engine.layer_count; ++l) {

@@ -91,27 +91,28 @@ static bool differs(const void *own, const void *of_group) {
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
 static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
     const layer_t *owner = engine_owner(&opt->engine, tensor->group);
-    const double *own = tensor->numbers;
-    bool same = tensor->has_states && tensor->steps == opt->steps;
+    double *own = tensor->numbers;
+    bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
     if (!opt->engine.planned)
         return true;
     for (size_t k = 0; same && tensor->number_count > 0 && k < owner->states; ++k)
         if (owner->method->states[k].shape == PER_COHORT)
-            same = !differs(own++, owner->scalar[(size_t)tensor->group * owner->states + k]);
+            same = !differs(tensor_number(&opt->engine, tensor, k, own++),
+                            owner->scalar[(size_t)tensor->group * owner->states + k]);
     return same;
 }
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
     const layer_t *owner = engine_owner(&opt->engine, tensor->group);
-    const double *own = tensor->numbers;
+    double *own = tensor->numbers;
     jsontext_open(record, "numbers", '{');
     for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {
         const state_t *state = &owner->method->states[k];
         if (state->shape != PER_COHORT)
             continue;
-        if (state_is_kept(state) && differs(own, owner->scalar[(size_t)tensor->group * owner->states + k]))
-            write_numbers(record, state->name, own, 1);
-        ++own;
+        const double *number = tensor_number(&opt->engine, tensor, k, own++);
+        if (state_is_kept(state) && differs(number, owner->scalar[(size_t)tensor->group * owner->states + k]))
+            write_numbers(record, state->name, number, 1);
     }
     jsontext_close(record, '}');
 }
@@ -124,7 +125,7 @@ static void write_parameter(jsontext_t *record, const optim_t *opt, const tensor
     if (opt->engine.planned && !tensor->has_states)
         jsontext_word(record, "states", "false");
     else if (!is_in_step(opt, tensor)) {
-        jsontext_integer(record, "steps", tensor->steps);
+        jsontext_integer(record, "steps", tensor_steps(&opt->engine, tensor));
         write_own_numbers(record, opt, tensor);
     }
     jsontext_close(record, '}');

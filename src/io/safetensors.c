@@ -140,13 +140,15 @@ static bool check_sum(char *text, size_t length) {
 /* Elements of the shape times bytes of an element; false: not a shape, or too large. */
 static bool shape_bytes(const jsontree_t *shape, size_t item, size_t *bytes) {
     size_t size;
-    *bytes = item;
-    bool good = jsontree_is(shape, JSONTREE_ARRAY);
+    bool good = jsontree_is(shape, JSONTREE_ARRAY), empty = false; /* whatever its other dimensions are */
     for (size_t i = 0; good && i < jsontree_items(shape); ++i) {
         const jsontree_t *dim = jsontree_at(shape, i);
-        good = jsontree_is(dim, JSONTREE_INTEGER) && size_of_count(dim->is.integer, &size) &&
-               size_multiply(*bytes, size, bytes);
+        good = jsontree_is(dim, JSONTREE_INTEGER) && dim->is.integer >= 0;
+        empty |= good && dim->is.integer == 0;
     }
+    *bytes = empty ? 0 : item;
+    for (size_t i = 0; good && !empty && i < jsontree_items(shape); ++i)
+        good = size_of_count(jsontree_integer(jsontree_at(shape, i)), &size) && size_multiply(*bytes, size, bytes);
     return good;
 }
 

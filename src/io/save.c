@@ -15,6 +15,7 @@
 #include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "io/system.h"
 
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
     optim_status status = refuse_null(opt, "opt");
@@ -245,7 +246,8 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
         return status;
     if (saving->status == OPTIM_OK && !start(saving)) {
         saving_free(saving);
-        return error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%s\": use optim_save", path);
+        return error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%.*s\": use optim_save", LONGEST_PATH,
+                         path);
     }
     opt->saving = saving;
     return OPTIM_OK;

@@ -53,7 +53,7 @@ optim_status file_replace(file_place_t *place, writer_t *writer, const void *con
 typedef struct file_source {
     source_t source; /* first */
     int descriptor;
-    char *name;
+    char *name; /* of the source */
 } file_source_t;
 
 /* Errors: IO, NOMEM, SIZE. Closed by file_close. */

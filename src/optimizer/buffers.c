@@ -111,7 +111,7 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
 optim_status buffers_check(optim_t *opt) {
     buffers_t *buffers = &opt->buffers;
     const size_t tensors = opt->engine.tensor_count;
-    const bool zeroes = optim_handle_option(opt, ZERO_GRAD) != 0;
+    const bool zeroes = handle_option_value(opt, ZERO_GRAD) != 0;
     if (buffers->checked && (buffers->zeroes || !zeroes))
         return OPTIM_OK;
     if (buffers->room < tensors) {
@@ -138,15 +138,16 @@ optim_status buffers_check(optim_t *opt) {
 
 /* ---- One parameter that moves ---- */
 
-/* Another parameter whose memory begins at this address, and still does; or NULL. */
-static const tensor_t *owner_of(const optim_t *opt, const void *address, size_t param) {
+/* Another parameter that has some of this memory, and had it at the last look; or NULL. */
+static const tensor_t *owner_of(const optim_t *opt, buffer_t wanted, size_t param) {
+    const buffers_t *buffers = &opt->buffers;
     const tensor_t *tensors = opt->engine.tensors;
-    const buffer_t byte = {(uintptr_t)address, (uintptr_t)address + 1, 0};
-    const buffer_t *found = find_overlap(opt->buffers.sorted, opt->buffers.count, byte);
-    if (found != NULL && found->tensor != param && tensors[found->tensor].data == address)
-        return &tensors[found->tensor];
-    for (size_t i = 0; opt->buffers.room == 0 && i < opt->engine.tensor_count; ++i) /* before the first step */
-        if (i != param && tensors[i].data == address && tensors[i].count > 0)
+    const buffer_t *found = find_overlap(buffers->sorted, buffers->count, wanted);
+    for (; found != NULL && found < buffers->sorted + buffers->count && overlap(*found, wanted); ++found)
+        if (found->tensor != param && data_of(&tensors[found->tensor]).first == found->first)
+            return &tensors[found->tensor];
+    for (size_t i = 0; buffers->room == 0 && i < opt->engine.tensor_count; ++i) /* before the first step */
+        if (i != param && tensors[i].count > 0 && overlap(data_of(&tensors[i]), wanted))
             return &tensors[i];
     return NULL;
 }
@@ -159,11 +160,11 @@ optim_status buffers_move(optim_t *opt, const tensor_t *moved) {
         return OPTIM_OK;
     if (overlap(data_of(moved), grad_of(moved)))
         return refuse_grad_in_data(opt, moved->id, moved->id);
-    const tensor_t *owner = same_data ? NULL : owner_of(opt, moved->data, moved->id);
+    const tensor_t *owner = same_data ? NULL : owner_of(opt, data_of(moved), moved->id);
     if (owner != NULL && (moved->grad != NULL || owner->grad != NULL))
         return refuse_shared_data(opt, moved->id, owner->id);
-    owner = same_grad || moved->grad == NULL || buffers->room == 0 ? NULL : owner_of(opt, moved->grad, moved->id);
-    if (owner != NULL && owner->grad != NULL)
+    owner = same_grad || moved->grad == NULL || buffers->room == 0 ? NULL : owner_of(opt, grad_of(moved), moved->id);
+    if (owner != NULL && owner->grad != NULL && owner->data == moved->grad)
         return refuse_grad_in_data(opt, moved->id, owner->id);
     const bool thaws = (old->grad == NULL) != (moved->grad == NULL);
     if (!same_data || thaws || buffers->zeroes || find_overlap(buffers->sorted, buffers->count, grad_of(moved)) != NULL)

@@ -42,7 +42,8 @@ optim_status refuse_param(const optim_t *opt, int param) {
 static bool add_engine_layers(optim_t *opt) {
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
         layer_t *layer = layer_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false);
-        if (layer == NULL || !layer_cover(layer, 0, NULL) || !optim_insert_layer(opt, layer, opt->engine.layer_count)) {
+        if (layer == NULL || !layer_cover(layer, 0, NULL) ||
+            !handle_insert_layer(opt, layer, opt->engine.layer_count)) {
             layer_destroy(layer, 1);
             return false;
         }
@@ -55,7 +56,7 @@ static bool add_engine_layers(optim_t *opt) {
 /* `groups`: those it has room for. */
 static bool add_method(optim_t *opt, const registry_method_t *entry, int groups, layer_t **added) {
     layer_t *layer = layer_create(entry, opt->engine.level, groups, true);
-    if (layer == NULL || !optim_insert_layer(opt, layer, opt->engine.method_count)) {
+    if (layer == NULL || !handle_insert_layer(opt, layer, opt->engine.method_count)) {
         layer_destroy(layer, groups);
         return false;
     }
@@ -176,7 +177,7 @@ static optim_status fill_group(optim_t *opt, int group, layer_t *layer, bool nam
     if (!layer_cover(layer, group, named ? NULL : &layer->values[0]))
         return error_nomem("adding a group");
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        layer_t *engine = optim_engine_layer(opt, i);
+        layer_t *engine = handle_engine_layer(opt, i);
         if (engine->per_group && !layer_cover(engine, group, &engine->values[0]))
             return error_nomem("adding a group");
     }
@@ -208,7 +209,7 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
         if (layer != NULL)
             layer_uncover(layer, id);
         for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-            layer_uncover(optim_engine_layer(opt, i), id);
+            layer_uncover(handle_engine_layer(opt, i), id);
         if (is_new)
             remove_method(opt, layer);
         return status;
@@ -271,7 +272,7 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         status = error_nomem("wrapping");
     else
         status = read_wrapper_options(layer, options);
-    if (status == OPTIM_OK && !optim_insert_layer(opt, layer, outside))
+    if (status == OPTIM_OK && !handle_insert_layer(opt, layer, outside))
         status = error_nomem("wrapping");
     if (status != OPTIM_OK)
         layer_destroy(layer, opt->engine.group_count);

@@ -1,9 +1,9 @@
 /* How far schedules go, and whether an option that follows one stays in its range. */
 #include <float.h>
 #include <math.h>
-#include <stdio.h>
 
 #include "base/error.h"
+#include "base/number.h"
 #include "optimizer/optimizer.h"
 
 /* ---- Of one schedule ---- */
@@ -109,8 +109,8 @@ static void say_farthest(search_t search, extremes_t extremes, double at, double
         search.below = nextafter(extremes.least, value);
     text[0] = '\0';
     if (fabs(extremes.most) < DBL_MAX && find_first(&search, 0, HUGE_VAL, &farthest) && farthest != at)
-        (void)snprintf(text, 80, ", %.9g at step %.0f", search.of(search.scheduled->run, search.base, farthest),
-                       farthest);
+        (void)number_print(text, 80, ", %.9g at step %.0f", search.of(search.scheduled->run, search.base, farthest),
+                           farthest);
 }
 
 static optim_status check_option(const scheduled_t *scheduled, int option, schedule_value_t *of) {

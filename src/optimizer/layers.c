@@ -63,7 +63,7 @@ void layer_uncover(layer_t *layer, int group) {
     layer->values[group] = (values_t){0};
 }
 
-bool optim_insert_layer(optim_t *opt, layer_t *layer, int position) {
+bool handle_insert_layer(optim_t *opt, layer_t *layer, int position) {
     engine_t *engine = &opt->engine;
     void *layers = engine->layers;
     size_t capacity = (size_t)engine->layer_capacity;
@@ -79,12 +79,12 @@ bool optim_insert_layer(optim_t *opt, layer_t *layer, int position) {
     return true;
 }
 
-layer_t *optim_engine_layer(const optim_t *opt, int which) {
+layer_t *handle_engine_layer(const optim_t *opt, int which) {
     const engine_t *engine = &opt->engine;
     return engine->layers[which < REGISTRY_ENGINE_INNER ? engine->method_count + which
                                                         : engine->layer_count - REGISTRY_ENGINE_COUNT + which];
 }
 
-double optim_handle_option(const optim_t *opt, enum handle_option option) {
-    return layer_option(optim_engine_layer(opt, REGISTRY_ENGINE_GUARD), 0)[option];
+double handle_option_value(const optim_t *opt, enum handle_option option) {
+    return layer_option(handle_engine_layer(opt, REGISTRY_ENGINE_GUARD), 0)[option];
 }

@@ -123,6 +123,12 @@ static double gradient_norm(const optim_t *opt) {
 
 /* ---- Criteria ---- */
 
+/* With maximize=1 more is better. */
+static bool is_better(const run_t *run, double loss, double than) {
+    const double sign = loss_sign(run->opt);
+    return sign * loss < sign * than;
+}
+
 /* With loss and gradient at the parameters between two steps. */
 static int reason_to_stop(run_t *run) {
     const optim_stop *stop = &run->stop;
@@ -134,7 +140,7 @@ static int reason_to_stop(run_t *run) {
         return OPTIM_STOP_NONFINITE;
     if (stop->gradient_norm > 0 && result->gradient_norm <= stop->gradient_norm)
         return OPTIM_STOP_GRADIENT_NORM;
-    if (stop->has_loss_target && result->loss <= stop->loss_target)
+    if (stop->has_loss_target && !is_better(run, stop->loss_target, result->loss))
         return OPTIM_STOP_LOSS_TARGET;
     if (stop->loss_change > 0 && run->still >= (stop->loss_change_steps > 0 ? stop->loss_change_steps : 1))
         return OPTIM_STOP_LOSS_CHANGE;
@@ -169,7 +175,7 @@ static void look(run_t *run) {
     }
     if (run->stop.gradient_norm > 0)
         run->result.gradient_norm = held ? method->held_norm : gradient_norm(run->opt);
-    if (run->result.loss < run->result.best_loss || run->result.steps == 0) {
+    if (is_better(run, run->result.loss, run->result.best_loss) || run->result.steps == 0) {
         run->result.best_loss = run->result.loss;
         if (run->best != NULL)
             best_copy(run, false);
@@ -256,6 +262,15 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     return status;
 }
 
+/* The caller may have moved the parameters since the last call: what a method holds of them is not trusted, and where they begin
+ * is in their boxes, as after a step. */
+static void begin(optim_t *opt) {
+    for (int l = 0; l < opt->engine.method_count; ++l)
+        opt->engine.layers[l]->holds_gradient = false;
+    if (opt->has_bounds)
+        pass_flush(&opt->engine, &(pass_end_t){.project = true});
+}
+
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
     run_t run = {.opt = opt};
     optim_status status = check_call(&run, problem, stop, result);
@@ -267,10 +282,12 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
         best_free(&run);
         return status;
     }
+    begin(opt);
     run.started = now();
-    run.result = (optim_result){.gradient_norm = NAN, .best_loss = INFINITY, .loss = NAN};
+    run.result = (optim_result){.gradient_norm = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
     status = loop(&run);
-    if (run.best != NULL && isfinite(run.result.best_loss) && !(run.result.loss <= run.result.best_loss)) {
+    if (run.best != NULL && isfinite(run.result.best_loss) &&
+        (isnan(run.result.loss) || is_better(&run, run.result.best_loss, run.result.loss))) {
         best_copy(&run, true);
         run.result.loss = run.result.best_loss;
     }

@@ -71,7 +71,7 @@ bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet 
 /* The layer covers `group`, with the values of `from` (NULL: defaults). */
 bool layer_cover(layer_t *layer, int group, const values_t *from);
 void layer_uncover(layer_t *layer, int group);
-bool optim_insert_layer(optim_t *opt, layer_t *layer, int position);
+bool handle_insert_layer(optim_t *opt, layer_t *layer, int position);
 
 /* Whether layer `l` was put there by optim_wrap. */
 static inline bool layer_is_wrapper(const optim_t *opt, int l) {
@@ -79,9 +79,9 @@ static inline bool layer_is_wrapper(const optim_t *opt, int l) {
 }
 
 /* Engine layers by their REGISTRY_ENGINE_ number. */
-layer_t *optim_engine_layer(const optim_t *opt, int which);
+layer_t *handle_engine_layer(const optim_t *opt, int which);
 /* Options of the handle that the core itself reads. */
-double optim_handle_option(const optim_t *opt, enum handle_option option);
+double handle_option_value(const optim_t *opt, enum handle_option option);
 
 /* ---- settings.c ---- */
 typedef struct setting {

@@ -12,7 +12,7 @@ static layer_t *output_layer(const optim_t *opt, const tensor_t *tensor) {
         return NULL;
     for (int l = opt->engine.layer_count - 1; l >= 0; --l) {
         layer_t *layer = opt->engine.layers[l];
-        const bool knows_it = tensor->steps > 0 || (layer->method->flags & INCLUDES_FROZEN);
+        const bool knows_it = tensor_steps(&opt->engine, tensor) > 0 || (layer->method->flags & INCLUDES_FROZEN);
         if (layer->method->output != NULL && layer_covers(layer, tensor->group) && knows_it)
             return layer;
     }

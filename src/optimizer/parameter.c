@@ -17,7 +17,7 @@ static optim_status refuse_dtype(optim_dtype dtype) {
                      dtype);
 }
 
-/* Elements and row length; the bytes of a double each must be countable. */
+/* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. */
 static optim_status count_elements(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
     size_t size, bytes;
     *count = *row = 1;
@@ -25,11 +25,14 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
         if (dims[i] < 0)
             return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more",
                              i, name, dims[i]);
+        if (dims[i] == 0)
+            *count = *row = 0;
+    }
+    for (int i = 0; *count > 0 && i < ndim; ++i)
         if (!size_of_count(dims[i], &size) || !size_multiply(*count, size, count) ||
             !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX ||
             !size_multiply(*row, i > 0 ? size : 1, row))
             return error_set(OPTIM_ERR_SIZE, "parameter \"%s\" has more elements than memory can hold", name);
-    }
     if (ndim < 2)
         *row = *count;
     return OPTIM_OK;
@@ -124,8 +127,12 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     status = buffers_move(opt, &moved);
     if (status == OPTIM_OK) {
         tensor_t *tensor = &opt->engine.tensors[param];
-        opt->engine.unsettled |= (tensor->grad == NULL) != (grad == NULL);
-        *tensor = moved;
+        if ((tensor->grad == NULL) != (grad == NULL)) {
+            cohorts_collect(&opt->engine);
+            opt->engine.unsettled = true;
+        }
+        tensor->data = data;
+        tensor->grad = grad;
         if (opt->engine.planned)
             plan_bind(&opt->engine, tensor);
     }

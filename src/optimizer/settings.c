@@ -23,7 +23,7 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
             if (layer_covers(engine->layers[l], group))
                 return engine->layers[l];
     if (position <= REGISTRY_ENGINE_COUNT)
-        return optim_engine_layer(opt, position - 1);
+        return handle_engine_layer(opt, position - 1);
     const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
     return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
 }
@@ -85,7 +85,7 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_text(&nearest, question);
     option_list(method->method->options, &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_list(optim_engine_layer(opt, i)->method->options, &engine);
+        option_list(handle_engine_layer(opt, i)->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),
                      list_end(&engine, "optim_describe_option"));

@@ -112,7 +112,7 @@ static optim_status begin(optim_t *opt) {
     const optim_status status = step_ready(opt);
     if (status != OPTIM_OK)
         return status;
-    engine->seed = (uint64_t)optim_handle_option(opt, SEED);
+    engine->seed = (uint64_t)handle_option_value(opt, SEED);
     engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
     for (int l = 0; l < engine->layer_count; ++l) {
@@ -190,7 +190,7 @@ static void finish(optim_t *opt) {
             engine->layers[l]->holds_gradient = false;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
     const pass_end_t end = {.project = opt->has_bounds,
-                            .zero_gradient = optim_handle_option(opt, ZERO_GRAD) != 0,
+                            .zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0,
                             .round = any_rounds_masters(engine)};
     pass_flush(engine, &end);
     engine->filters.count = 0;
@@ -225,13 +225,13 @@ static optim_status name_nonfinite(const optim_t *opt) {
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
     const bool rejected = opt->engine.rejected;
-    bool skips = (int)optim_handle_option(opt, NONFINITE) == NONFINITE_SKIP;
+    bool skips = (int)handle_option_value(opt, NONFINITE) == NONFINITE_SKIP;
     opt->engine.rejected = false;
     step_undo(opt);
     if (!rejected)
         return status;
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        step_t s = step_make(opt, optim_engine_layer(opt, i));
+        step_t s = step_make(opt, handle_engine_layer(opt, i));
         skips |= s.layer->method->rejected != NULL && s.layer->method->rejected(&s);
     }
     if (!skips)
@@ -261,7 +261,7 @@ static void clear_frozen_directions(const optim_t *opt) {
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite= cares. */
 static bool take_products(const optim_t *opt) {
     const layer_t *layer = opt->engine.layers[opt->waiting];
-    const bool look = (int)optim_handle_option(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
+    const bool look = (int)handle_option_value(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
     for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
@@ -340,7 +340,7 @@ optim_status optim_step(optim_t *opt) {
 }
 
 double loss_sign(const optim_t *opt) {
-    const layer_t *scale = optim_engine_layer(opt, REGISTRY_ENGINE_SCALE);
+    const layer_t *scale = handle_engine_layer(opt, REGISTRY_ENGINE_SCALE);
     return layer_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;
 }
 

@@ -28,6 +28,13 @@ def imported(library, nm):
     return {name for name in names if "@GLIBC" not in name and not name.startswith(reserved)} if "@GLIBC" in lines else set()
 
 
+def private(library, nm):
+    """What is called like a public function but is none, in a library that is not stripped."""
+    lines = subprocess.run([nm, "--defined-only", library], capture_output=True, text=True).stdout
+    names = {line.split()[-1] for line in lines.splitlines()}
+    return {name for name in names if re.fullmatch(r"optim_\w+", name)} - exported(library, nm)
+
+
 def main():
     header, library, nm = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     folder = pathlib.Path(__file__).parent
@@ -48,6 +55,7 @@ def main():
         wrong += [f"{name} is in symbols.txt but not {where}" for name in sorted(set(listed) - names)]
         wrong += [f"{name} is {where} but not in symbols.txt" for name in sorted(names - set(listed))]
     wrong += [f"{name} could be taken from a host that has one" for name in sorted(imported(library, nm))]
+    wrong += [f"{name} is private: its name shall not begin with optim_" for name in sorted(private(library, nm))]
     sys.exit("\n".join(wrong) or None)
 
 

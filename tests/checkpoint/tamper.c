@@ -57,10 +57,11 @@ char *tampered(const char *state, size_t size, const char *from, const char *to,
     char *digits = check_text("%016llx", (unsigned long long)XXH3_64bits(changed, strlen(changed)));
     memcpy(sum, digits, SUM);
     const size_t length = strlen(changed), padding = (8 - length % 8) % 8, data = size - PREFIX - header_length(state);
+    const uint64_t header = length + padding;
     *new_size = PREFIX + length + padding + data;
     char *result = check_memory(*new_size, 1);
     for (int i = 0; i < PREFIX; ++i)
-        result[i] = (char)((length + padding) >> (8 * i));
+        result[i] = (char)(header >> (8 * i));
     memcpy(result + PREFIX, changed, length);
     memset(result + PREFIX + length, ' ', padding);
     memcpy(result + PREFIX + length + padding, state + size - data, data);

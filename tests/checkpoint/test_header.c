@@ -100,6 +100,31 @@ static void dimension_beyond_a_narrow_size(void **state) {
     close_state(&s);
 }
 
+/* Whatever its other dimensions are; on any machine. */
+static void array_without_elements(void **state) {
+    static const int64_t DIMS[] = {INT64_C(1) << 40, INT64_C(1) << 40, 0};
+    double x = 1, g = 1;
+    size_t size;
+    optim_t *opt[2];
+    (void)state;
+    for (int i = 0; i < 2; ++i) {
+        CHECK_OK(optim_create(&opt[i], "sgd", "momentum=0.5"));
+        CHECK_OK(optim_add_param(opt[i], 0, "x", OPTIM_F64, 0, NULL, &x, &g));
+        CHECK_OK(optim_add_param(opt[i], 0, "none", OPTIM_F32, 3, DIMS, NULL, NULL));
+        CHECK_OK(optim_add_param(opt[i], 0, "too", OPTIM_F64, 3, DIMS, &x, &g)); /* never written to */
+        x = g = 1;
+    }
+    CHECK_OK(optim_step(opt[0]));
+    CHECK_OK(optim_serialize(opt[0], NULL, 0, &size));
+    char *bytes = check_memory(size, 1);
+    CHECK_OK(optim_serialize(opt[0], bytes, size, &size));
+    CHECK_OK(optim_deserialize(opt[1], bytes, size));
+    assert_true(optim_steps(opt[1]) == 1);
+    free(bytes);
+    optim_destroy(opt[0]);
+    optim_destroy(opt[1]);
+}
+
 /* The last byte is the array's. */
 static void array_with_another_bit(void **state) {
     serialized_t s;
@@ -112,9 +137,8 @@ static void array_with_another_bit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(header_longer_than_the_file),
-        cmocka_unit_test(array_of_another_size_than_its_shape),
-        cmocka_unit_test(dimension_beyond_a_narrow_size),
+        cmocka_unit_test(header_longer_than_the_file),    cmocka_unit_test(array_of_another_size_than_its_shape),
+        cmocka_unit_test(dimension_beyond_a_narrow_size), cmocka_unit_test(array_without_elements),
         cmocka_unit_test(array_with_another_bit),
     };
     return cmocka_run_group_tests_name("header", tests, NULL, NULL);

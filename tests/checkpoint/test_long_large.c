@@ -41,8 +41,12 @@ static void more_than_two_gibibytes(void **state) {
     const size_t moved[] = {0, 1, LARGE / 2, ((size_t)1 << 29) - 1, (size_t)1 << 29, LARGE - 1};
     large_t saved = {0}, loaded = {0};
     struct stat about;
-    uint16_t *g = calloc(LARGE, sizeof *g);
     (void)state;
+    if (SIZE_MAX / 16 < LARGE) {
+        skip(); /* this machine has not the addresses */
+        return;
+    }
+    uint16_t *g = calloc(LARGE, sizeof *g);
     if (!large_open(&saved, g) || !large_open(&loaded, g)) {
         large_close(&saved);
         large_close(&loaded);

@@ -80,8 +80,8 @@ unsigned char *orders_file(size_t *size) {
 }
 
 size_t orders_begin(const unsigned char *file) {
-    size_t length = 0;
-    for (size_t i = 0; i < sizeof length; ++i)
-        length |= (size_t)file[i] << (8 * i);
-    return length + 8;
+    uint64_t length = 0;
+    for (int i = 0; i < 8; ++i)
+        length |= (uint64_t)file[i] << (8 * i);
+    return (size_t)length + 8;
 }

@@ -339,6 +339,36 @@ static void long_names(void **state) {
     scene_close(&scene);
 }
 
+/* A path of many folders is cut in every sentence of a save and a load, so that the reason after it is not. */
+static void long_paths(void **state) {
+    enum { MOST_QUOTED = 603 }; /* and "..." */
+    static const char DOT[] = "./././././././././././././././././././././././././././././././";
+    scene_t scene;
+    (void)state;
+    open_scene(&scene, SCENE_ON_DISK);
+    char *way = check_memory(60 * sizeof DOT + 1, 1);
+    for (int i = 0; i < 60; ++i)
+        strcat(way, DOT);
+    char *folder = check_text("%s/%s.", scene.folder, way), *file = check_text("%s/%spart", scene.folder, way);
+    const char *const paths[] = {folder, file};
+    FILE *part = fopen(file, "w");
+    assert_true(part != NULL && fputs("not a checkpoint", part) >= 0 && fclose(part) == 0);
+    for (int i = 0; i < 2; ++i) {
+        CHECK_STATUS(optim_load(scene.subject.opt, paths[i]), i == 0 ? OPTIM_ERR_IO : OPTIM_ERR_FORMAT);
+        assert_true(strlen(optim_error()) < MOST_QUOTED + 150);
+        assert_non_null(strstr(optim_error(), i == 0 ? "is not a file" : "is not a checkpoint that can be read: "));
+    }
+    CHECK_STATUS(optim_save(scene.subject.opt, folder), OPTIM_ERR_IO);
+    assert_true(strlen(optim_error()) < MOST_QUOTED + 150);
+    CHECK_OK(optim_save(scene.subject.opt, file));
+    CHECK_OK(optim_load(scene.subject.opt, file));
+    assert_int_equal(unlink(file), 0);
+    free(file);
+    free(folder);
+    free(way);
+    scene_close(&scene);
+}
+
 /* Of more bytes than a narrow size_t counts: all of them are seen, and it is refused for what it is. */
 static void a_huge_file(void **state) {
     scene_t scene;
@@ -513,6 +543,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_a_file),
         cmocka_unit_test(links),
         cmocka_unit_test(long_names),
+        cmocka_unit_test(long_paths),
         cmocka_unit_test(a_huge_file),
         cmocka_unit_test(a_save_under_way),
         cmocka_unit_test(rivals),

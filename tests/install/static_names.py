@@ -40,6 +40,8 @@ def main():
     public = set(pathlib.Path(symbols).read_text().split())
     if seen != public:
         sys.exit(f"the archive defines, or does not: {', '.join(sorted(seen ^ public))}")
+    if hidden := sorted(name for name in unseen if re.fullmatch(r"optim_\w+", name)):
+        sys.exit(f"private, but called like the public functions: {', '.join(hidden)}")
     names = sorted(name for name in unseen if re.fullmatch(r"[A-Za-z]\w*", name))
     if "step_make" not in names or "error_text" not in names:
         sys.exit("the names of the archive were not found")

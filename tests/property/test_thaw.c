@@ -129,6 +129,32 @@ static void test_every_method(void **state) {
     assert_true(checked >= 50);
 }
 
+/* Frozen again and again, before the first step and between two: only the steps that it takes count. */
+static void test_at_times(void **state) {
+    (void)state;
+    static const bool TAKES[] = {false, true, false, false, true, true, false, true, true, true, false, true};
+    for (size_t i = 0; i < optim_algorithm_count(); ++i) {
+        const char *algorithm = optim_algorithm_name(i);
+        if (!is_of_tensors(algorithm))
+            continue;
+        const char *options =
+            strcmp(algorithm, "discover") == 0 ? "cluster=1" : NULL; /* in turn: a turn is the data's */
+        pair_t both, alone;
+        pair_open(&both, algorithm, options, 2);
+        pair_open(&alone, algorithm, options, 1);
+        for (size_t t = 0; t < sizeof TAKES / sizeof *TAKES; ++t) {
+            if (both.frozen[0] == TAKES[t])
+                pair_freeze(&both, 0, !TAKES[t]);
+            pair_step(&both);
+            if (TAKES[t])
+                pair_step(&alone);
+            check_same(&both, &alone, algorithm);
+        }
+        optim_destroy(both.opt);
+        optim_destroy(alone.opt);
+    }
+}
+
 /* The same with options that have clocks of their own. */
 static void test_variants(void **state) {
     (void)state;
@@ -285,9 +311,10 @@ static void test_checkpoints(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_method),      cmocka_unit_test(test_variants),
-        cmocka_unit_test(test_adam_steps_are_lr), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_from_the_thaw_on),  cmocka_unit_test(test_checkpoints),
+        cmocka_unit_test(test_every_method), cmocka_unit_test(test_at_times),
+        cmocka_unit_test(test_variants),     cmocka_unit_test(test_adam_steps_are_lr),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_from_the_thaw_on),
+        cmocka_unit_test(test_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -148,6 +148,31 @@ static void test_names(void **state) {
     handle_close(&s);
 }
 
+/* A name of another kind is known, and whom to give it to. */
+static void test_names_of_another_kind(void **state) {
+    (void)state;
+    handle_t s;
+    optim_t *opt;
+    optim_description about = {.size = sizeof about};
+    CHECK_REFUSED(optim_create(&opt, "sam", NULL), OPTIM_ERR_NAME,
+                  "no algorithm is called \"sam\" (\"sam\" is the name of a wrapper, for optim_wrap); there are: ");
+    CHECK_REFUSED(optim_create(&opt, "Look-Ahead", NULL), OPTIM_ERR_NAME,
+                  "(\"lookahead\" is the name of a wrapper, for optim_wrap)");
+    CHECK_REFUSED(optim_create(&opt, "cosine", NULL), OPTIM_ERR_NAME,
+                  "(\"cosine\" is the name of a schedule, for optim_set_schedule)");
+    CHECK_REFUSED(optim_describe(OPTIM_ALGORITHM, "ema", &about), OPTIM_ERR_NAME, "\"ema\" is the name of a wrapper");
+    CHECK_REFUSED(optim_create(&opt, "adamm", NULL), OPTIM_ERR_NAME, "(did you mean \"adam\""); /* as ever */
+    handle_open(&s);
+    CHECK_REFUSED(optim_add_group(s.opt, "algorithm=swa", NULL), OPTIM_ERR_NAME, "\"swa\" is the name of a wrapper");
+    CHECK_REFUSED(optim_wrap(s.opt, "adamw", NULL), OPTIM_ERR_NAME,
+                  "(\"adamw\" is the name of an algorithm, for optim_create)");
+    CHECK_REFUSED(optim_wrap(s.opt, "onecycle", NULL), OPTIM_ERR_NAME, "\"onecycle\" is the name of a schedule");
+    CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "sam", NULL), OPTIM_ERR_NAME, "\"sam\" is the name of a wrapper");
+    CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "chain", "children=linear();lion"), OPTIM_ERR_NAME,
+                  "\"lion\" is the name of an algorithm");
+    handle_close(&s);
+}
+
 /* ---- Duplicates ---- */
 
 static void test_duplicates(void **state) {
@@ -201,6 +226,36 @@ static void test_shapes(void **state) {
     handle_close(&s);
 }
 
+/* Where one dimension is 0 the others do not matter: it has no elements, and steps. */
+static void test_empty_shapes(void **state) {
+    static const int64_t SHAPES[][4] = {
+        {0, 0, 0, 0}, {1LL << 40, 1LL << 40, 0, 3},         {0, INT64_MAX, INT64_MAX, INT64_MAX},
+        {3, 5, 7, 0}, {INT64_MAX, 0, INT64_MAX, 1LL << 40}, {1LL << 40, 1, 1, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < optim_algorithm_count(); ++i) {
+        optim_t *opt;
+        double x[2] = {1, 2}, g[2] = {0.5, 0.25};
+        size_t size;
+        CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){2}, x, g));
+        for (size_t k = 0; k < sizeof SHAPES / sizeof *SHAPES; ++k)
+            CHECK_OK(optim_add_param(opt, 0, NULL, k % 2 == 0 ? OPTIM_F32 : OPTIM_F64, 4, SHAPES[k], NULL, NULL));
+        CHECK_OK(optim_memory(opt, &size, NULL));
+        CHECK_OK(optim_set_loss(opt, 1));
+        const optim_status status = optim_step(opt);
+        assert_true(status >= OPTIM_OK || status == OPTIM_ERR_DOMAIN);
+        if (status == OPTIM_OK) {
+            CHECK_OK(optim_serialize(opt, NULL, 0, &size));
+            void *bytes = check_memory(size, 1);
+            CHECK_OK(optim_serialize(opt, bytes, size, &size));
+            CHECK_OK(optim_deserialize(opt, bytes, size));
+            free(bytes);
+        }
+        optim_destroy(opt);
+    }
+}
+
 /* Sizes that fit alone but not together, and states that would not fit: known before the first step. */
 static void test_sizes_together(void **state) {
     (void)state;
@@ -245,7 +300,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_null_handle),    cmocka_unit_test(test_null_arguments),
         cmocka_unit_test(test_arguments),      cmocka_unit_test(test_request_sizes),
-        cmocka_unit_test(test_names),          cmocka_unit_test(test_duplicates),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_names_of_another_kind),
+        cmocka_unit_test(test_duplicates),     cmocka_unit_test(test_empty_shapes),
         cmocka_unit_test(test_given_names),    cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_sizes_together), cmocka_unit_test(test_words),
     };

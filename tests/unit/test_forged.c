@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "check.h"
+#include "io/byteorder.h"
 #include "io/safetensors.h"
 
 enum { COUNT = 3 };
@@ -120,6 +121,7 @@ static void forge_number(image_t *image, const char *array, double value) {
     const safetensors_entry_t *entry = safetensors_find(&file, array);
     assert_non_null(entry);
     assert_int_equal(entry->bytes, sizeof value);
+    byteorder_from_file(&value, sizeof value, sizeof value); /* or into it: the turn is the same */
     checksum_text(XXH3_64bits(image->bytes + entry->begin, sizeof value), before);
     checksum_text(XXH3_64bits(&value, sizeof value), after);
     memcpy(image->bytes + entry->begin, &value, sizeof value);
@@ -235,6 +237,28 @@ static void an_option_follows_one_schedule(void **state) {
     check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "two schedules");
 }
 
+/* Numbers of layers and groups are 64-bit, however wide an address is: these are not number 0, and a schedule of what is
+ * not here is left out. */
+static void a_schedule_of_nothing_is_left_out(void **state) {
+    static const char *const PLACES[] = {"\"layer\":4294967296,\"group\":0", "\"layer\":0,\"group\":4294967296",
+                                         "\"layer\":-1,\"group\":0", "\"layer\":0,\"group\":-4294967296"};
+    (void)state;
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; ++i) {
+        model_t m;
+        double lr;
+        model_open(&m, "sgd", "lr=0.5", 1);
+        CHECK_OK(optim_set_schedule(m.opt, 0, "lr", "step", "step_size=3"));
+        image_t image = save(m.opt);
+        forge(&image, "\"layer\":0,\"group\":0", PLACES[i]);
+        CHECK_OK(optim_deserialize(m.opt, image.bytes, image.size));
+        model_steps(&m, 5);
+        CHECK_OK(optim_get(m.opt, 0, "lr", &lr));
+        assert_true(lr == 0.5);
+        optim_destroy(m.opt);
+        free(image.bytes);
+    }
+}
+
 /* It is refused as when it is set: by its options, and by what reports are said to have taught it. */
 static void a_schedule_stays_in_range(void **state) {
     (void)state;
@@ -299,6 +323,7 @@ int main(void) {
         cmocka_unit_test(counters_can_go_on),
         cmocka_unit_test(a_count_without_a_sum_is_none),
         cmocka_unit_test(an_option_follows_one_schedule),
+        cmocka_unit_test(a_schedule_of_nothing_is_left_out),
         cmocka_unit_test(a_schedule_stays_in_range),
         cmocka_unit_test(an_older_record_knows_no_clipping_by_group),
         cmocka_unit_test(a_late_refusal_leaves_no_trace),

@@ -11,6 +11,7 @@
 #include "base/number.h"
 #include "base/option.h"
 #include "check.h"
+#include "io/complaints.h"
 
 static const option_t TABLE[] = {
     {"lr", 1e-3, "[0,inf)", "step size"},
@@ -285,7 +286,12 @@ static void check_library_in_comma_locale(void) {
     CHECK_OK(optim_get(opt, 0, "lr", &value));
     assert_true(x == 0.75 && value == 0.125);
     CHECK_REFUSED(optim_set(opt, 0, "momentum", 1.5), OPTIM_ERR_VALUE, "1.5");
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "momentum", "linear", "start_factor=1,end_factor=2,steps=3"),
+                  OPTIM_ERR_VALUE, "1.25 at step 2, 1.5 at step 3");
     optim_destroy(opt);
+    complaints_t complaints = {.used = 0};
+    complain(&complaints, "%g", 0.25);
+    CHECK_REFUSED(complaints_end(&complaints, "a file"), OPTIM_ERR_CHECKPOINT, ": 0.25");
     CHECK_REFUSED(optim_create(&opt, "sgd", "lr=0,25"), OPTIM_ERR_VALUE, "25");
     assert_string_equal(setlocale(LC_ALL, NULL), before);
     assert_true(uselocale((locale_t)0) == of_thread);

@@ -59,7 +59,7 @@ static void squares(const tile_t *t) {
 static void second_moment(step_t *s, size_t tensor) {
     const double beta2 = step_tensor_option(s, tensor)[BETA2], square = step_tensor_sum(s, tensor)[0];
     double *v = step_tensor_scalar(s, tensor, V), *vmax = step_tensor_scalar(s, tensor, VMAX);
-    *v = tensor_step(step_tensor(s, tensor)) == 1 ? square : beta2 * *v + (1 - beta2) * square;
+    *v = step_tensor_clock(s, tensor) == 1 ? square : beta2 * *v + (1 - beta2) * square;
     if (vmax != NULL)
         *vmax = fmax(*vmax, *v);
 }

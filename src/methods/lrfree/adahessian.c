@@ -11,6 +11,7 @@
  *     on every step:
  *     3. m <- beta1 m + (1 - beta1) g
  *     4. x <- x - lr (m / c1 / (sqrt(v / c2)^hessian_power + eps) + weight_decay x),   c1 = 1 - beta1^t,  c2 = 1 - beta2^j
+ *        eps_in_root = 1: sqrt(v / c2 + eps)^hessian_power in the divisor
  *
  * z: see probe.h. Public code averages over kernels of 4 dimensions only.
  * State: m, v; within a step d, g, z, Hz: 24 bytes a parameter in f32.
@@ -20,12 +21,14 @@
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/probe.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, HESSIAN_POWER, SPATIAL_AVERAGE, N_SAMPLES, UPDATE_PERIOD, PROBE };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY };
+enum { HESSIAN_POWER = WEIGHT_DECAY + 1, SPATIAL_AVERAGE, N_SAMPLES, UPDATE_PERIOD, PROBE };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(0.15),
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-4),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
     [HESSIAN_POWER] = {"hessian_power", 1, "(0,1]", "exponent of the diagonal"},
     [SPATIAL_AVERAGE] = {"spatial_average", 1, "0|1", "average the diagonal over convolution kernels"},
@@ -50,23 +53,24 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, eps, step, inverse_root_c2, power, shrink;
+    double beta1, beta2, step, inverse_root_c2, power, shrink;
     double keep, take; /* d <- keep d + take z (.) Hz */
+    eps_t eps;
     probe_t probe;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, samples = o[N_SAMPLES];
+    const double *o = group->option, samples = o[N_SAMPLES], c2 = correction(o[BETA2], *group->scalar[UPDATES]);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
         .step = o[LR],
-        .inverse_root_c2 = 1 / sqrt(correction(o[BETA2], *group->scalar[UPDATES])),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .power = o[HESSIAN_POWER],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .keep = *group->scalar[LEFT] == samples ? 0 : 1,
         .take = 1 / samples,
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
     };
     scalars_t *k = scalars;
@@ -125,12 +129,13 @@ static void diagonal(const tile_t *t) { /* line 2 */
 static inline void update_with(const tile_t *t, const real *restrict g, const bool plain) { /* lines 3 and 4 */
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1);
-    const real eps = (real)k->eps, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
+    const eps_t inside = {k->eps.inside, 0};
+    const real eps = (real)k->eps.outside, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
                power = (real)k->power, shrink = (real)k->shrink;
     real *restrict x = t->p, *restrict m = t->state[M];
     const real *restrict v = t->state[V];
     for (size_t i = 0; i < t->n; ++i) {
-        const real root = sqrt(v[i]) * inverse_root_c2;
+        const real root = damped_root(v[i], inverse_root_c2, inside);
         m[i] = ema(m[i], g[i], beta1);
         x[i] = shrink * x[i] - step * quotient(m[i], (plain ? root : pow(root, power)) + eps);
     }

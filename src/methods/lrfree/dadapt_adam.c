@@ -9,7 +9,7 @@
  *     4. m <- beta1 m + dlr (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2;   s <- q s + dlr (1 - q) g
  *     5. num <- q num + (1 - q) acc;   d_hat = num / ((1 - q) |s|_1);   d <- max(d, min(d_hat, d growth_rate))
  *     6. decoupled = 1: x <- x - weight_decay dlr x,  dlr of line 2
- *     7. x <- x - m / (sqrt(v) + eps)
+ *     7. x <- x - m / (sqrt(v) + eps)      (eps_in_root = 1, here and in 3: adam_family.h, c2 = 1 without bias_correction)
  *
  * One d for all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays.
  * Two passes. State: m, v, s, 12 bytes a parameter in f32; d, num, t in double.
@@ -17,12 +17,13 @@
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"
 
-enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION, D0, GROWTH_RATE };
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION, D0, GROWTH_RATE };
 static const option_t OPTIONS[] = {
     [LR] = COUPLED_LR_ROW,
     [BETA1] = BETA1_ROW(0.9),
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(0),
     [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "correct the step for averages that began at zero"},
@@ -44,8 +45,9 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, q, eps, l2;
+    double beta1, beta2, q, l2;
     double dlr, shrink;
+    eps_t eps;
     bool stays;
 } scalars_t;
 
@@ -55,13 +57,14 @@ static double rate(const double *o, double t) {
 }
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, dlr = *group->scalar[D] * rate(o, *group->scalar[T] + 1);
+    const double *o = group->option, t = *group->scalar[T] + 1, dlr = *group->scalar[D] * rate(o, t);
+    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], t);
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .q = sqrt(o[BETA2]),
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .l2 = decay.l2,
         .dlr = dlr,
         .shrink = decay.shrink,
@@ -72,8 +75,9 @@ static void prepare(const group_t *group, void *scalars) {
 static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
     const scalars_t *k = t->scalars;
     const weights_t beta2 = weights(k->beta2);
-    const real beta1 = (real)k->beta1, take_m = (real)(k->dlr * (1 - k->beta1)), eps = (real)k->eps, l2 = (real)k->l2,
-               q = (real)k->q, take_s = (real)(k->dlr * (1 - k->q)), dlr = (real)k->dlr;
+    const eps_t eps = k->eps;
+    const real beta1 = (real)k->beta1, take_m = (real)(k->dlr * (1 - k->beta1)), l2 = (real)k->l2, q = (real)k->q,
+               take_s = (real)(k->dlr * (1 - k->q)), dlr = (real)k->dlr;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict acc = t->term[0], *restrict norm = t->term[1];
@@ -84,7 +88,7 @@ static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + l2 * x[i];
-        acc[i] = (double)(dlr * gi) * (double)quotient(s[i], sqrt(v[i]) + eps);
+        acc[i] = (double)(dlr * gi) * (double)quotient(s[i], damped_root(v[i], 1, eps));
         m[i] = settled(beta1 * m[i] + take_m * gi);
         v[i] = ema(v[i], gi * gi, beta2);
         s[i] = settled(q * s[i] + take_s * gi);
@@ -94,11 +98,12 @@ static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
     const scalars_t *k = t->scalars;
-    const real eps = (real)k->eps, shrink = (real)k->shrink;
+    const eps_t eps = k->eps;
+    const real shrink = (real)k->shrink;
     real *restrict x = t->p;
     const real *restrict m = t->state[M], *restrict v = t->state[V];
     for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = shrink * x[i] - quotient(m[i], sqrt(v[i]) + eps);
+        x[i] = shrink * x[i] - quotient(m[i], damped_root(v[i], 1, eps));
 }
 
 enum { MOMENTS, MOVE };

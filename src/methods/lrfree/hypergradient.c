@@ -10,6 +10,7 @@
  *     3. sgd_hd: momentum > 0: buf <- momentum buf + (1 - dampening) g  (buf <- g at t = 1),
  *                u = nesterov ? g + momentum buf : buf;   otherwise u = g
  *        adam_hd: m and v as Adam, u = (sqrt(c2) / c1) m / (sqrt(v) + eps),   c_i = 1 - beta_i^t
+ *                (eps_in_root = 1: adam_family.h)
  *     4. x <- x - alpha u;   u_prev = u
  *
  * alpha begins at lr. h is summed over all tensors before alpha moves (the paper); public Adam code moves alpha tensor by
@@ -21,7 +22,7 @@
 #include "methods/lrfree/finite.h"
 
 enum { LR, HYPER_LR, MULTIPLICATIVE, LR_MIN, LR_MAX, WEIGHT_DECAY, MOMENTUM, DAMPENING, NESTEROV };
-enum { BETA1 = MOMENTUM, BETA2, EPS };
+enum { BETA1 = MOMENTUM, BETA2, EPS, EPS_IN_ROOT };
 #define COMMON_ROWS(hyper)                                                                                             \
     [LR] = {"lr", 1e-3, "[0,inf)", "alpha_0; 0 in some groups: they stay"},                                            \
     [HYPER_LR] = {"hyper_lr", hyper, "[0,inf)", "step size of alpha"},                                                 \
@@ -36,7 +37,8 @@ static const option_t SGD_OPTIONS[] = {
     {0},
 };
 static const option_t ADAM_OPTIONS[] = {
-    COMMON_ROWS(1e-8), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8), {0},
+    COMMON_ROWS(1e-8),     [BETA1] = BETA1_ROW(0.9),        [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8), [EPS_IN_ROOT] = EPS_IN_ROOT_ROW, {0},
 };
 
 static const char *check_adam(const double *option) {
@@ -61,8 +63,9 @@ static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}}
 typedef struct scalars {
     double alpha, l2;
     bool stays;
-    double keep, take, ahead;                    /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
-    double beta1, beta2, eps, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
+    double keep, take, ahead;               /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
+    double beta1, beta2, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
+    eps_t eps, eps_prev;
 } scalars_t;
 
 static void prepare_sgd(const group_t *group, void *scalars) {
@@ -79,16 +82,18 @@ static void prepare_sgd(const group_t *group, void *scalars) {
 }
 
 static void prepare_adam(const group_t *group, void *scalars) {
-    const double *o = group->option, t = group->t;
+    const double *o = group->option, t = group->t, c2 = correction(o[BETA2], t), c2_prev = correction(o[BETA2], t - 1);
+    const bool in_root = o[EPS_IN_ROOT] != 0;
     *(scalars_t *)scalars = (scalars_t){
         .alpha = *group->scalar[ALPHA],
         .l2 = o[WEIGHT_DECAY],
         .stays = coupled_stays(group, LR, SHARED),
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .scale = sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t),
-        .scale_prev = t == 1 ? 0 : sqrt(correction(o[BETA2], t - 1)) / correction(o[BETA1], t - 1),
+        .scale = sqrt(c2) / correction(o[BETA1], t),
+        .scale_prev = t == 1 ? 0 : sqrt(c2_prev) / correction(o[BETA1], t - 1),
+        .eps = eps_of(o[EPS], in_root, c2),
+        .eps_prev = eps_of(o[EPS], in_root, c2_prev),
     };
 }
 
@@ -110,12 +115,13 @@ static void sgd_products(const tile_t *t) {
 
 static void adam_products(const tile_t *t) {
     const scalars_t *k = t->scalars;
-    const real l2 = (real)k->l2, eps = (real)k->eps, scale = (real)k->scale_prev;
+    const eps_t eps = k->eps_prev;
+    const real l2 = (real)k->l2, scale = (real)k->scale_prev;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
     if (coupled_skips(t, k->stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i)
-        put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)(scale * quotient(m[i], sqrt(v[i]) + eps)));
+        put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)(scale * quotient(m[i], damped_root(v[i], 1, eps))));
 }
 
 static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
@@ -136,14 +142,15 @@ static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
 static void adam_update(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real l2 = (real)k->l2, eps = (real)k->eps, step = (real)(k->alpha * k->scale);
+    const eps_t eps = k->eps;
+    const real l2 = (real)k->l2, step = (real)(k->alpha * k->scale);
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; !k->stays && i < t->n; ++i) {
         const real gi = g[i] + l2 * x[i];
         m[i] = ema(m[i], gi, beta1);
         v[i] = ema(v[i], gi * gi, beta2);
-        x[i] -= step * quotient(m[i], sqrt(v[i]) + eps);
+        x[i] -= step * quotient(m[i], damped_root(v[i], 1, eps));
     }
 }
 

@@ -11,7 +11,7 @@
  *     5. d_hat = d_coef num / |s|_1;   d = d0: d' = max(d, d_hat), else d' = d;   d_max <- max(d_max, d_hat)
  *        d_new = min(d_max, d' growth_rate)
  *     6. decoupled = 1: x <- x - weight_decay dlr x
- *     7. x <- x - dlr m / (sqrt(v) + d_new eps);   d <- d_new
+ *     7. x <- x - dlr m / (sqrt(v) + d_new eps);   d <- d_new   (eps_in_root = 1: adam_family.h, with d_new^2 eps)
  *
  * x_0 and s keep elements 0, p, 2p, ... of each tensor, p = slice_p, and the sums of 2 and |s|_1 run over those. One d for
  * all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays. With beta1 = 0 public
@@ -22,7 +22,7 @@
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"
 
-enum { LR, BETA1, BETA2, BETA3, EPS, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION };
+enum { LR, BETA1, BETA2, BETA3, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION };
 enum { SAFEGUARD_WARMUP = BIAS_CORRECTION + 1, D0, D_COEF, GROWTH_RATE, SLICE_P };
 static const option_t OPTIONS[] = {
     [LR] = COUPLED_LR_ROW,
@@ -30,6 +30,7 @@ static const option_t OPTIONS[] = {
     [BETA2] = BETA2_ROW(0.999),
     [BETA3] = {"beta3", 0, "[0,1)", "decay of num and s; 0: the root of beta2", .zero_apart = true},
     [EPS] = {"eps", 1e-8, "[0,inf)", "times d, added to the root"},
+    [EPS_IN_ROOT] = {"eps_in_root", 0, "0|1", "add eps d^2 inside the root (1) or eps d to the root (0)"},
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(1),
     [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "correct the step for averages that began at zero"},
@@ -57,7 +58,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, beta2, beta3, eps, l2, shrink;
+    double beta1, beta2, beta3, l2, shrink;
+    eps_t eps;
     double d, dlr, take; /* s <- beta3 s + take g */
     size_t slice_p;
     bool stays;
@@ -69,12 +71,14 @@ static double beta3(const double *o) {
 
 static void prepare(const group_t *group, void *scalars) {
     const double *o = group->option, d = *group->scalar[D], dlr = *group->scalar[DLR];
+    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], *group->scalar[T]); /* as MOVE needs it */
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
+    const bool in_root = o[EPS_IN_ROOT] != 0;
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = beta3(o),
-        .eps = d * o[EPS],
+        .eps = in_root ? eps_of(d * d * o[EPS], true, c2) : eps_of(d * o[EPS], false, c2),
         .l2 = decay.l2,
         .shrink = decay.shrink,
         .d = d,
@@ -129,11 +133,12 @@ static void estimate(const tile_t *t) { /* lines 1 to 4 */
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
     const scalars_t *k = t->scalars;
-    const real dlr = (real)k->dlr, eps = (real)k->eps, shrink = (real)k->shrink;
+    const eps_t eps = k->eps;
+    const real dlr = (real)k->dlr, shrink = (real)k->shrink;
     real *restrict x = t->p;
     const real *restrict m = t->state[M], *restrict v = t->state[V];
     for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = shrink * x[i] - dlr * quotient(m[i], sqrt(v[i]) + eps);
+        x[i] = shrink * x[i] - dlr * quotient(m[i], damped_root(v[i], 1, eps));
 }
 
 enum { ESTIMATE, MOVE };

@@ -16,12 +16,11 @@
  * authors': bfloat16). State: B, 4 bytes a parameter in f32; vectors m, v, 8 bytes.
  */
 #include <string.h>
-#include <tgmath.h>
 
-#include "engine/method.h"
 #include "kernels/blas.h"
+#include "methods/core/adam_family.h"
 
-enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, NS_EPS, SCALE, AUX_LR, BETA1, BETA2, EPS };
+enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, NS_EPS, SCALE, AUX_LR, BETA1, BETA2, EPS, EPS_IN_ROOT };
 enum { ORIGINAL, MATCH_RMS_ADAMW, NONE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.02, "[0,inf)", "step size of matrices"},
@@ -35,6 +34,7 @@ static const option_t OPTIONS[] = {
     [BETA1] = {"beta1", 0.9, "[0,1)", "vectors: decay of the first moment"},
     [BETA2] = {"beta2", 0.95, "[0,1)", "vectors: decay of the second moment"},
     [EPS] = {"eps", 1e-10, "[0,inf)", "vectors: added to the root"},
+    [EPS_IN_ROOT] = {"eps_in_root", 0, "0|1", "vectors: add eps inside the root (1) or to the root (0)"},
     {0},
 };
 
@@ -60,13 +60,14 @@ static const state_t STATE[] = {
 
 typedef struct scalars {
     double lr, shrink, momentum;
-    double ns_eps, beta1, beta2, eps, aux_step, aux_shrink, inverse_root_c2;
+    double ns_eps, beta1, beta2, aux_step, aux_shrink, inverse_root_c2;
+    eps_t eps;
     int ns_steps, scale;
     bool nesterov;
 } scalars_t;
 
 static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option;
+    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     *(scalars_t *)scalars = (scalars_t){
         .lr = o[LR],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
@@ -74,10 +75,10 @@ static void prepare(const group_t *group, void *scalars) {
         .ns_eps = o[NS_EPS],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
-        .eps = o[EPS],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .aux_step = o[AUX_LR] / (1 - pow(o[BETA1], group->t)),
         .aux_shrink = 1 - o[AUX_LR] * o[WEIGHT_DECAY],
-        .inverse_root_c2 = 1 / sqrt(1 - pow(o[BETA2], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
         .ns_steps = (int)o[NS_STEPS],
         .scale = (int)o[SCALE],
         .nesterov = o[NESTEROV] != 0,
@@ -88,15 +89,16 @@ static void prepare(const group_t *group, void *scalars) {
 
 static void adamw(const tile_t *t) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), eps = (real)k->eps, step = (real)k->aux_step,
-               shrink = (real)k->aux_shrink, inverse_root_c2 = (real)k->inverse_root_c2;
+               one_beta2 = (real)(1 - k->beta2), step = (real)k->aux_step, shrink = (real)k->aux_shrink,
+               inverse_root_c2 = (real)k->inverse_root_c2;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; m != NULL && i < t->n; ++i) {
         m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
         v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
-        p[i] = shrink * p[i] - step * quotient(m[i], sqrt(v[i]) * inverse_root_c2 + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], inverse_root_c2, eps));
     }
 }
 

@@ -11,24 +11,26 @@
  *     3. m = beta1 m + (1 - beta1) c
  *     4. r = B if delay, else after;   p = p - a m / (sqrt(r) + eps);   p = p - lr weight_decay p;   B = after
  *
- * a = lr, or lr sqrt(1 - beta2^t) / (1 - beta1^t) with bias_correction. B starts at initial_accumulator; for clip_adam at
+ * eps_in_root = 1: sqrt(r + eps), as adam_family.h with bias_correction. a = lr, or lr sqrt(1 - beta2^t) / (1 - beta1^t) with bias_correction. B starts at initial_accumulator; for clip_adam at
  * beta2 times that, without delay at 0. The paper's delayed v_t is the B of step t: kept one step ahead, it needs no copy
  * of the last gradient, and a change of beta2 or eta acts one step later. The public delayed AdaGrad class steps along the
  * last gradient, by which nothing is delayed: not followed. Two passes (clip_type none, coord and scalar=0: one).
  * State: m with beta1, B if not scalar, 4 bytes a parameter each in f32; B in double if scalar.
  */
+#include "methods/core/adam_family.h"
 #include "methods/momentum/clipping.h"
 
-enum { LR, CLIP, CLIP_TYPE, DELAY, SCALAR, ETA, INITIAL_ACCUMULATOR, BETA1, EPS, WEIGHT_DECAY, BETA2, BIAS_CORRECTION };
+enum { LR, CLIP, CLIP_TYPE, DELAY, SCALAR, ETA, INITIAL_ACCUMULATOR, BETA1, EPS, EPS_IN_ROOT };
+enum { WEIGHT_DECAY = EPS_IN_ROOT + 1, BETA2, BIAS_CORRECTION };
 #define COMMON_OPTIONS(scalar, accumulator, decay, epsilon)                                                            \
-    [LR] = {"lr", 1e-3, "(0,inf)", "step size (gamma in the paper)", .pauses = true}, [CLIP] = {CLIP_LEVEL_OPTION},                    \
+    [LR] = {"lr", 1e-3, "(0,inf)", "step size (gamma in the paper)", .pauses = true}, [CLIP] = {CLIP_LEVEL_OPTION},    \
     [CLIP_TYPE] = {CLIP_TYPE_OPTION},                                                                                  \
     [DELAY] = {"delay", 1, "0|1", "1: step sizes from the gradients of the steps before"},                             \
     [SCALAR] = {"scalar", scalar, "0|1", "one accumulator for everything (1) or one a coordinate (0)"},                \
     [ETA] = {"eta", 1, "(0,inf)", "weight of the squared clipped gradient"},                                           \
     [INITIAL_ACCUMULATOR] = {"initial_accumulator", accumulator, "[0,inf)", "start value of the accumulator"},         \
-    [BETA1] = {"beta1", decay, "[0,1)", "decay of the momentum"},                                                      \
-    [EPS] = {"eps", epsilon, "[0,inf)", "added to the root"},                                                          \
+    [BETA1] = {"beta1", decay, "[0,1)", "decay of the momentum"}, [EPS] = EPS_ROW(epsilon),                            \
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,                                                                                   \
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled, after the update"}
 static const option_t ADAGRAD_OPTIONS[] = {COMMON_OPTIONS(1, 1e-4, 0, 1e-10), {0}};
 static const option_t ADAM_OPTIONS[] = {
@@ -59,9 +61,10 @@ static const state_t STATE[] = {
 };
 
 typedef struct scalars {
-    double beta1, step, eps, shrink;
+    double beta1, step, shrink;
     double start, keep, add; /* B <- start B,  after = keep B + add S */
-    double scalar_root;      /* sqrt(r) if scalar */
+    double scalar_square;    /* r if scalar */
+    eps_t eps;
     bool delay;
     clip_t clip;
 } scalars_t;
@@ -71,12 +74,12 @@ static void prepare_adagrad(const group_t *group, void *scalars) {
     *(scalars_t *)scalars = (scalars_t){
         .beta1 = o[BETA1],
         .step = o[LR],
-        .eps = o[EPS],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .start = 1,
         .keep = 1,
         .add = o[ETA],
-        .scalar_root = sqrt(*group->scalar[B_SCALAR]),
+        .scalar_square = *group->scalar[B_SCALAR],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
         .delay = o[DELAY] != 0,
         .clip = {(int)o[CLIP_TYPE], o[CLIP], *group->scalar[NORM]},
     };
@@ -90,8 +93,11 @@ static void prepare_adam(const group_t *group, void *scalars) {
     k->add = (1 - o[BETA2]) * o[ETA];
     if (group->t == 1)
         k->start = k->delay ? o[BETA2] : 0;
-    if (o[BIAS_CORRECTION] != 0)
-        k->step *= sqrt(1 - pow(o[BETA2], group->t)) / (1 - pow(o[BETA1], group->t));
+    if (o[BIAS_CORRECTION] != 0) {
+        const double c2 = 1 - pow(o[BETA2], group->t);
+        k->step *= sqrt(c2) / (1 - pow(o[BETA1], group->t));
+        k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
+    }
 }
 
 static void squares(const tile_t *t) {
@@ -100,11 +106,12 @@ static void squares(const tile_t *t) {
 
 static void update(const tile_t *t) {
     const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
     const bool delay = k->delay, scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, eps = (real)k->eps,
-               shrink = (real)k->shrink, start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
-               scalar_root = (real)k->scalar_root, limit = (real)clip_limit(&k->clip),
-               factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
+    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, shrink = (real)k->shrink,
+               start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
+               scalar_root = (real)sqrt(k->scalar_square + eps.inside) + (real)eps.outside,
+               limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -114,10 +121,10 @@ static void update(const tile_t *t) {
             d = m[i] = settled(beta1 * m[i] + one_beta1 * c);
         if (!scalar) {
             const real before = start * b[i], after = settled(keep * before + add * c * c);
-            root = sqrt(delay ? before : after);
+            root = damped_root(delay ? before : after, 1, eps);
             b[i] = after;
         }
-        p[i] = shrink * (p[i] - a * quotient(d, root + eps));
+        p[i] = shrink * (p[i] - a * quotient(d, root));
     }
 }
 

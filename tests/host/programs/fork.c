@@ -1,8 +1,9 @@
 /*
  * Children of a host step, in handles of their parent's and in their own, and end up with the parent's bits.
- * usage: fork LIBRARY openmp|alone
+ * usage: fork LIBRARY openmp|alone|late
  * openmp: the host has run a parallel region of its own; the children must not wait for its threads.
  * alone: it has one thread when it forks; the children may have several.
+ * late: as openmp, but it is the child that loads the library, and a child of that one.
  */
 #include <dlfcn.h>
 #include <omp.h>
@@ -99,9 +100,28 @@ static int child(optim_t *opt, int generations, int threads_wanted) {
     return threads_wanted && !has_threads() ? failed("a child of a process without threads has none") : 0;
 }
 
+/* A child that loads the library, `generations` forks after the host's regions. */
+static int late_child(const char *file, int generations) {
+    int status;
+    const pid_t process = fork();
+    if (process != 0)
+        return waitpid(process, &status, 0) == process && status == 0 ? 0 : failed("a child fails, or hangs");
+    (void)alarm(60);
+    if (generations > 1)
+        _exit(late_child(file, generations - 1));
+    load(file);
+    go(open_handle(wanted, 1));
+    go(open_handle(own, 4));
+    _exit(memcmp(own, wanted, sizeof wanted) == 0 ? 0 : failed("a child has other bits"));
+}
+
 int main(int argc, char **argv) {
     if (argc != 3)
-        return failed("usage: fork LIBRARY openmp|alone");
+        return failed("usage: fork LIBRARY openmp|alone|late");
+    if (strcmp(argv[2], "late") == 0) {
+        run_region();
+        return late_child(argv[1], 1) || late_child(argv[1], 2);
+    }
     const int openmp = strcmp(argv[2], "openmp") == 0;
     for (int i = 0; i < COUNT; ++i)
         g[i] = (float)(i % 13) - 6;
