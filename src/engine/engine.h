@@ -73,7 +73,7 @@ typedef struct layer {
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
     size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
-    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of the group's first cohort */
+    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
     double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
     double *row_sums; /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
 } layer_t;

@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <omp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #endif
 
@@ -41,17 +41,18 @@ static void in_child(void) {
 
 /* Whether this process has come about by fork and runs the program of its parent. */
 static bool came_by_fork(void) {
-    enum { FORKED_NO_EXEC = 0x40 }; /* PF_FORKNOEXEC of the kernel */
+    enum { FLAGS = 9, FORKED_NO_EXEC = 0x40 }; /* the field; PF_FORKNOEXEC of the kernel */
     char text[512];
-    unsigned long flags = 0;
     const int descriptor = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
     if (descriptor < 0)
         return false;
     const ssize_t length = read(descriptor, text, sizeof text - 1);
     (void)close(descriptor);
     text[length < 0 ? 0 : length] = '\0';
-    const char *end = strrchr(text, ')'); /* of the program's name, which may hold anything */
-    return end != NULL && sscanf(end, ") %*c %*d %*d %*d %*d %*d %lu", &flags) == 1 && (flags & FORKED_NO_EXEC) != 0;
+    const char *at = strrchr(text, ')'); /* of the program's name, field 2, which may hold anything */
+    for (int field = 3; at != NULL && field <= FLAGS; ++field)
+        at = strchr(at + 1, ' ');
+    return at != NULL && (strtoul(at, NULL, 10) & FORKED_NO_EXEC) != 0;
 }
 
 /* Ends at the first object, in the order of loading, that is the library's or that of OpenMP's run time; true (1) for the latter. */

@@ -27,7 +27,7 @@ enum {
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
     METHOD_SCALARS = 256,   /* bytes of what prepare fills */
-    TENSOR_DIMS = 64,       /* dimensions; more is no tensor but an uninitialised number, and dims would be read so far */
+    TENSOR_DIMS = 64,       /* dimensions; more is an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     CHUNK_ELEMENTS = 1024,  /* of a tile, for kernels that need room of their own on the stack */
@@ -135,7 +135,7 @@ typedef struct state {
     const char *most;           /* with `whole`: no more than this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
-    bool whole;                 /* numbers: a count or a place, 0 or more; loops and indices rely on it, loading checks it */
+    bool whole;                 /* numbers: a count or a place, 0 or more: loops and indices rely on it */
     bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
     bool of_frozen;             /* also of a tensor that never had a gradient */

@@ -58,7 +58,7 @@ static const char *check(const schedule_run_t *run, double base) {
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     const double *option = run->option, up = option[STEP_UP], total = up + step_down(option);
-    const double peak = option[MODE] == EXP_RANGE ? fmin(up, -1 / log(option[GAMMA])) : up;
+    const double peak = (int)option[MODE] == EXP_RANGE ? fmin(up, -1 / log(option[GAMMA])) : up;
     for (int i = 0; i < 3; ++i) {
         const double begin = (floor(from / total) + i) * total;
         schedule_turn(run, of, base, from, to, begin, extremes);

@@ -21,7 +21,7 @@
 
 enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
 #define COMMON_OPTIONS(rate)                                                                                           \
-    [LR] = {"lr", rate, "(0,inf)", "step size", .pauses = true},                                                                       \
+    [LR] = {"lr", rate, "(0,inf)", "step size", .pauses = true},                                                       \
     [BETA_MAG] = {"beta_mag", 0.9, "[0,1)", "magnitude of the momentum coefficient"},                                  \
     [BETA_ARG] = {"beta_arg", 0.39269908169872414, "[0,3.141592653589793]", "its angle; 0: heavy ball, pi: negative"}, \
     [ALTERNATING] = {"alternating", 0, "0|1", "player 2 answers player 1's step"},                                     \

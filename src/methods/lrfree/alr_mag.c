@@ -17,7 +17,7 @@ enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
     [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the sum of earlier gradients"},                                 \
     [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},                     \
     [C] = {"c", 1, "(0,inf)", "divides the step size"},                                                                \
-    [LR_MAX] = {"lr_max", bound, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},                                        \
+    [LR_MAX] = {"lr_max", bound, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},                    \
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"}
 static const option_t MAG_OPTIONS[] = {ROWS(0), {0}};
 static const option_t SMAG_OPTIONS[] = {ROWS(0.1), {0}};
