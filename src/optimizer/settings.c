@@ -53,7 +53,7 @@ static void setting_of_group(const optim_t *opt, setting_t *setting) {
     setting_t found;
     (void)snprintf(own, sizeof own, "group_%s", setting->layer->method->options[setting->option].name);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        if (optim_engine_layer(opt, i)->per_group && option_in(optim_engine_layer(opt, i), own, strlen(own), &found))
+        if (handle_engine_layer(opt, i)->per_group && option_in(handle_engine_layer(opt, i), own, strlen(own), &found))
             *setting = found;
 }
 
