@@ -144,7 +144,6 @@ optim_status cohorts_settle(engine_t *engine) {
         return error_nomem(SORTING);
     tensor_t **taken = lists, **order = lists + engine->tensor_count;
     size_t count = 0;
-    cohorts_collect(engine);
     optim_status status = take_states(engine, taken, &count);
     if (status == OPTIM_OK)
         status = sort_tensors(engine, order);

@@ -147,7 +147,7 @@ typedef struct engine {
 
     /* cohorts, settled between steps; see cohorts_settle */
     bool unsettled; /* a gradient has come or gone, or counts of steps have changed */
-    int64_t uncollected; /* steps that cohorts have counted and their tensors not yet */
+    int64_t uncollected; /* steps that cohorts have counted and their tensors not yet: 0 while unsettled */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
     char *scalars; /* [2 queues][QUEUE_LENGTH + 1][cohort_room][METHOD_SCALARS] */
