@@ -1,6 +1,6 @@
 /*
- * Checkpoints of one architecture are gone on from on every other, to the same bits, in every form in which something is
- * kept: tests/checkpoint/data/forms.optim was written on x86-64.
+ * Checkpoints of one architecture are gone on from on every other, to the same bits, in every form in which something
+ * is kept: tests/checkpoint/data/forms.optim was written on x86-64.
  *
  * `test_forms --write FILE` writes it anew, where what is kept changes on purpose.
  */
