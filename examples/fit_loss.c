@@ -1,7 +1,7 @@
 /*
  * Fits L(N, D) = E + A / N^alpha + B / D^beta to the losses of many training runs, as in scaling laws (Hoffmann et al.
- * 2022; Besiroglu et al. 2024): L-BFGS on the sum of Huber losses from a grid of starts, the best end wins. The runs are
- * made up from known parameters, with noise, and some far off.
+ * 2022; Besiroglu et al. 2024): L-BFGS on the sum of Huber losses from a grid of starts, the best end wins. The runs
+ * are made up from known parameters, with noise, and some far off.
  * Usage: fit_loss [full]          full: the grid of the papers, 4500 starts in place of 72
  */
 #include <math.h>
@@ -41,7 +41,8 @@ static int evaluate(void *user, const optim_request *request, double *loss) {
     return 0;
 }
 
-/* From problem->p to a minimum near it; the sum, not the mean, so that the tolerances mean the same for any number of runs. */
+/* From problem->p to a minimum near it; the sum, not the mean, so that the tolerances mean the same for any number of
+   runs. */
 static int minimize(optim_t *opt, problem_t *problem, double *objective) {
     const optim_problem callbacks = {.size = sizeof callbacks, .user = problem, .gradient = evaluate};
     const optim_stop stop = {.size = sizeof stop, .steps = 1000, .gradient_norm = 1e-9};

@@ -68,7 +68,8 @@ enum { HELP = 256, VERSION, JSON }; /* no letters */
 static const struct option OPTIONS[] = {
     {"help", no_argument, NULL, HELP}, {"version", no_argument, NULL, VERSION}, {"json", no_argument, NULL, JSON}, {0}};
 
-/* What getopt_long has just refused. `given`: the word; `what`: its optopt, a letter, one of the above, or 0: unknown. */
+/* What getopt_long has just refused. `given`: the word; `what`: its optopt, a letter, one of the above, or 0:
+   unknown. */
 static int refuse_option(const char *given, int what) {
     if (what >= HELP)
         return print_error("gradopt: \"%s\": this option takes no value", given);

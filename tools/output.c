@@ -1,4 +1,5 @@
-/* Text and JSON on standard output, complaints. Whether the output could be written is asked once, before the tool ends. */
+/* Text and JSON on standard output, complaints. Whether the output could be written is asked once, before the tool
+   ends. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -31,8 +31,8 @@ __attribute__((format(printf, 1, 2)))
 #endif
 int print_error(const char *format, ...);
 
-/* On standard output. Names may hold anything; a terminal shall not act on it: control characters and backslashes become
- * \xNN. */
+/* On standard output. Names may hold anything; a terminal shall not act on it: control characters and backslashes
+ * become \xNN. */
 void print_text(const char *text);
 
 /* ---- JSON on standard output: values in lists and objects, the commas between them put in ---- */

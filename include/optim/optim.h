@@ -12,23 +12,24 @@
  *     }
  *     optim_destroy(opt);
  *
- * A method that wants more than one gradient a step makes optim_step return a request (a positive number): evaluate what
- * it asks for at the parameters as they then stand and call optim_step again, until it returns OPTIM_OK.
+ * A method that wants more than one gradient a step makes optim_step return a request (a positive number): evaluate
+ * what it asks for at the parameters as they then stand and call optim_step again, until it returns OPTIM_OK.
  *
  * Every function that can fail returns OPTIM_OK (0) or a negative error; optim_error() then says in a sentence what was
- * wrong and what would be right. A call that fails changes nothing. Handles share nothing: different handles may be used
- * from different threads at the same time; one handle must not be used from two threads at once, not even to save it while
- * it steps (that is undefined; optim_save_async does it).
+ * wrong and what would be right. A call that fails changes nothing. Handles share nothing: different handles may be
+ * used from different threads at the same time; one handle must not be used from two threads at once, not even to save
+ * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
  * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
- *   gradient, optim_hvp_... for products) or optim_cancel, and what only reads (optim_get, optim_schedule_values, optim_request_info, optim_memory, the
- *   counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
+ *   gradient, optim_hvp_... for products) or optim_cancel, and what only reads (optim_get, optim_schedule_values,
+ *   optim_request_info, optim_memory, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else
+ *   returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
  *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
- * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread writes a
- *   checkpoint (optim_save_async) everything.
+ * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread
+ *   writes a checkpoint (optim_save_async) everything.
  */
 #ifndef OPTIM_H
 #define OPTIM_H
@@ -121,14 +122,14 @@ void optim_destroy(optim_t *opt);
 optim_status optim_add_group(optim_t *opt, const char *options, int *group);
 
 /*
- * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle, or NULL
- * for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment, and are
- * read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
- * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have zero
- * elements (data may then be NULL). No memory may belong to two parameters, nor to a parameter and a gradient (tied weights are
- * one parameter): optim_step refuses it before the first step and after a rebind (DUPLICATE). Frozen parameters may share
- * theirs among themselves, and gradients are only read: they may be shared unless zero_grad=1. Gradients have the parameter's
- * dtype unless optim_set_grad_dtype says otherwise.
+ * Adds a parameter: `ndim` dimensions, 0 to 64, row-major, elements of `dtype`. `name` must be unused in this handle,
+ * or NULL for "param<id>". Ids count from 0 in the order of calls. `data` and `grad` are borrowed, need no alignment,
+ * and are read and written only inside optim_step, optim_zero_grad, optim_cancel, optim_output and optim_swap_output.
+ * grad == NULL freezes the parameter: no update, no decay, no change of state; see optim_bind. A parameter may have
+ * zero elements (data may then be NULL). No memory may belong to two parameters, nor to a parameter and a gradient
+ * (tied weights are one parameter): optim_step refuses it before the first step and after a rebind (DUPLICATE). Frozen
+ * parameters may share theirs among themselves, and gradients are only read: they may be shared unless zero_grad=1.
+ * Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
  * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
@@ -137,15 +138,15 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
 /*
  * The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
  *
- * Each parameter counts the steps that it has taken itself: bias corrections, warmups of a method and the rules of a first
- * step go by that count, and a parameter that was frozen from the start takes its steps as if its optimizer had been made
- * when it thaws. Schedules, wrappers, and what a method estimates for all parameters together (its page lists that) go by
- * the handle's count. A parameter that never had a gradient takes no memory for states; the first optim_step or
- * optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
+ * Each parameter counts the steps that it has taken itself: bias corrections, warmups of a method and the rules of a
+ * first step go by that count, and a parameter that was frozen from the start takes its steps as if its optimizer had
+ * been made when it thaws. Schedules, wrappers, and what a method estimates for all parameters together (its page lists
+ * that) go by the handle's count. A parameter that never had a gradient takes no memory for states; the first
+ * optim_step or optim_accumulate after it has thawed takes it, and may then return NOMEM with nothing changed.
  *
- * To bind a parameter to memory of which another one has a part, or to its own gradient, is refused at once: whoever moves
- * parameters within one block binds them in the order in which memory falls free. What cannot be told yet, such as a
- * gradient over a part of a parameter that may still move, is refused by the next step.
+ * To bind a parameter to memory of which another one has a part, or to its own gradient, is refused at once: whoever
+ * moves parameters within one block binds them in the order in which memory falls free. What cannot be told yet, such
+ * as a gradient over a part of a parameter that may still move, is refused by the next step.
  * Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
  */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
@@ -156,9 +157,9 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
 
 /*
  * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
- * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An element
- * may be infinite: no bound there. The call looks at the values as they stand; lower <= upper must still hold when you change them.
- * Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
+ * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An
+ * element may be infinite: no bound there. The call looks at the values as they stand; lower <= upper must still hold
+ * when you change them. Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
  */
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);
 
@@ -180,35 +181,38 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
  * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
- * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the buffers
- * still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent twice),
- * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
+ * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent
+ * twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
-/* The loss of the evaluation just made, for the methods that read it; itself, not multiplied by a loss_scale. Errors: NULL. */
+/* The loss of the evaluation just made, for the methods that read it; itself, not multiplied by a loss_scale. Errors:
+   NULL. */
 optim_status optim_set_loss(optim_t *opt, double loss);
 
 /*
- * Adds the gradients in the bound buffers to a sum that the handle keeps (in f32, in f64 for f64 parameters). The evaluation
- * that optim_step uses next, the step's first or the answer to OPTIM_EVAL_GRAD, is then the mean of what was added since
- * the last one, whatever the bound buffers hold; likewise its loss, if optim_set_loss was called before each optim_accumulate.
- * Weigh micro-batches of unequal size by factors on their losses, or with optim_accumulate_scale. Scaling (grad_scale, loss_scale, maximize) acts on what is
- * added, clipping and wrappers on the mean; accumulate_clip bounds the norm of each addend over all parameters. A parameter
- * that was frozen (a NULL gradient) adds 0. With zero_grad=1 the buffers are zero afterwards. A step that is cancelled,
- * skipped or fails, and optim_reset, empty the sum. Needs the option accumulate=1 before the first step; the first call takes
- * all memory if no step has.
- * Errors: NULL, ORDER (accumulate=0, no parameters), OPEN (a request for something else), SWAPPED, LOSS, and those of taking
- * memory.
+ * Adds the gradients in the bound buffers to a sum that the handle keeps (in f32, in f64 for f64 parameters). The
+ * evaluation that optim_step uses next, the step's first or the answer to OPTIM_EVAL_GRAD, is then the mean of what was
+ * added since the last one, whatever the bound buffers hold; likewise its loss, if optim_set_loss was called before
+ * each optim_accumulate. Weigh micro-batches of unequal size by factors on their losses, or with
+ * optim_accumulate_scale. Scaling (grad_scale, loss_scale, maximize) acts on what is added, clipping and wrappers on
+ * the mean; accumulate_clip bounds the norm of each addend over all parameters. A parameter that was frozen (a NULL
+ * gradient) adds 0. With zero_grad=1 the buffers are zero afterwards. A step that is cancelled, skipped or fails, and
+ * optim_reset, empty the sum. Needs the option accumulate=1 before the first step; the first call takes all memory if
+ * no step has.
+ * Errors: NULL, ORDER (accumulate=0, no parameters), OPEN (a request for something else), SWAPPED, LOSS, and those of
+ * taking memory.
  */
 optim_status optim_accumulate(optim_t *opt);
 
 /*
- * The evaluation that optim_step uses next is `scale` (finite, above 0) times the sum of what was accumulated, its losses' sum
- * likewise, in place of their mean: for weights that are known only when the window ends, such as 1 / all its tokens with
- * losses that are sums over tokens. Call it between the window's first optim_accumulate and optim_step (the last call
- * counts); what empties the sum ends it, and checkpoints do not keep it. Errors: NULL, ARGUMENT, ORDER (nothing accumulated).
+ * The evaluation that optim_step uses next is `scale` (finite, above 0) times the sum of what was accumulated, its
+ * losses' sum likewise, in place of their mean: for weights that are known only when the window ends, such as 1 / all
+ * its tokens with losses that are sums over tokens. Call it between the window's first optim_accumulate and optim_step
+ * (the last call counts); what empties the sum ends it, and checkpoints do not keep it. Errors: NULL, ARGUMENT, ORDER
+ * (nothing accumulated).
  */
 optim_status optim_accumulate_scale(optim_t *opt, double scale);
 
@@ -217,8 +221,8 @@ optim_status optim_zero_grad(optim_t *opt);
 
 /*
  * What the open request asks for. Set `size` to sizeof(optim_request) first; a longer struct with a zero tail is
- * accepted, a shorter one is filled as far as it goes. With no request open, kind is 0 and sample says what the gradient
- * that the next step begins with should be made of.
+ * accepted, a shorter one is filled as far as it goes. With no request open, kind is 0 and sample says what the
+ * gradient that the next step begins with should be made of.
  */
 typedef struct optim_request {
     size_t size;
@@ -248,7 +252,8 @@ optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 optim_status optim_cancel(optim_t *opt);
 
 /* Forgets everything learned: state, counters, reported metrics, recorded norms and random stream as at creation;
- * parameters, options, wrappers and schedules stay. For parameters changed from outside. Errors: NULL, OPEN, SWAPPED. */
+ * parameters, options, wrappers and schedules stay. For parameters changed from outside. Errors: NULL, OPEN,
+ * SWAPPED. */
 optim_status optim_reset(optim_t *opt);
 
 /* 1 if the next step reads the bound gradients; 0 if the method still holds loss and gradient at the parameters as they
@@ -268,8 +273,8 @@ int64_t optim_skipped(const optim_t *opt);
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
- * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each parameter's
- * own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
+ * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
+ * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
@@ -283,38 +288,41 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
 
 /*
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
- * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns to
- * its base. Schedules nest: "sequence" and "chain" take children=linear(start_factor=0.1,steps=8);constant;step(...),
- * up to 16 deep. cyclic and onecycle on "lr" also drive the group's momentum (or beta1), unless that has a schedule of its
- * own or cycle_momentum=0; sgd without momentum gets one if they are set before the first step. Otherwise what is off because
- * an option is 0 stays off. Whole numbers and keywords cannot follow a schedule. A schedule that would take the option (or the
- * momentum) out of its range, or a bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set
- * and optim_load too. Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
+ * is the base b of the closed form, the completed steps are the clock. schedule == NULL removes it; the option returns
+ * to its base. Schedules nest: "sequence" and "chain" take
+ * children=linear(start_factor=0.1,steps=8);constant;step(...), up to 16 deep. cyclic and onecycle on "lr" also drive
+ * the group's momentum (or beta1), unless that has a schedule of its own or cycle_momentum=0; sgd without momentum gets
+ * one if they are set before the first step. Otherwise what is off because an option is 0 stays off. Whole numbers and
+ * keywords cannot follow a schedule. A schedule that would take the option (or the momentum) out of its range, or a
+ * bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set and optim_load too.
+ * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
 
 /*
- * Hands `metric` (a loss, an accuracy) to the schedules that read one, such as plateau and volsched; others do not mind.
- * After a completed step, as often as the schedule wants: plateau once for every evaluation, volsched after every step.
- * A NaN is allowed. Errors: NULL, OPEN, ORDER (before the first step).
+ * Hands `metric` (a loss, an accuracy) to the schedules that read one, such as plateau and volsched; others do not
+ * mind. After a completed step, as often as the schedule wants: plateau once for every evaluation, volsched after every
+ * step. A NaN is allowed. Errors: NULL, OPEN, ORDER (before the first step).
  */
 optim_status optim_report(optim_t *opt, double metric);
 
 /*
  * Values that option `key` of `group` (-1: group 0) takes in the steps after first, first + 1, ..., first + count - 1
  * completed ones, for plotting: values[i] as optim_get would give it then. first = optim_steps(opt) is the next step.
- * Schedules that read a metric hold what they have learned so far. Errors: NULL, ARGUMENT (group, first < 0), OPTION, VALUE.
+ * Schedules that read a metric hold what they have learned so far. Errors: NULL, ARGUMENT (group, first < 0), OPTION,
+ * VALUE.
  */
 optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
                                    double *values);
 
 /*
  * Keeps a log of gradient norms, such as the schedule refined wants of an earlier run: each completed step appends to
- * `log` (double[capacity], the caller's, to be kept until the log is changed or the handle destroyed) the norm, over all
- * parameters that are not frozen, of the gradient that the step began with as the caller gave it, before grad_scale and
- * clipping (of what was accumulated: of the mean, scaled; where optim_wants_gradient is 0: of what the buffers hold then). When the log is full the rest is dropped.
- * `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling again or optim_reset starts it anew. Costs one more
- * pass over the gradients a step; allocates nothing in a step. Errors: NULL, ARGUMENT (norm), OPEN.
+ * `log` (double[capacity], the caller's, to be kept until the log is changed or the handle destroyed) the norm, over
+ * all parameters that are not frozen, of the gradient that the step began with as the caller gave it, before grad_scale
+ * and clipping (of what was accumulated: of the mean, scaled; where optim_wants_gradient is 0: of what the buffers hold
+ * then). When the log is full the rest is dropped. `norm` OPTIM_NORM_NONE ends the log (log may be NULL then); calling
+ * again or optim_reset starts it anew. Costs one more pass over the gradients a step; allocates nothing in a step.
+ * Errors: NULL, ARGUMENT (norm), OPEN.
  */
 optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capacity);
 enum { OPTIM_NORM_NONE = 0, OPTIM_NORM_L1 = 1 /* sum |g| */, OPTIM_NORM_L2 = 2 /* sqrt(sum g^2) */ };
@@ -331,8 +339,9 @@ size_t optim_recorded(const optim_t *opt);
  */
 optim_status optim_output(const optim_t *opt, int param, void *values);
 
-/* Exchanges that point with the parameters, for evaluation in place; again to go back, bit for bit. A step while swapped
- * is refused. The first swap takes one copy of the parameters; it is freed on the way back. Errors: NULL, OPEN, NOMEM. */
+/* Exchanges that point with the parameters, for evaluation in place; again to go back, bit for bit. A step while
+ * swapped is refused. The first swap takes one copy of the parameters; it is freed on the way back. Errors: NULL, OPEN,
+ * NOMEM. */
 optim_status optim_swap_output(optim_t *opt);
 
 /* ---- Memory ---- */
@@ -411,10 +420,10 @@ typedef struct optim_result {
 
 /*
  * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
- * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output other
- * than the parameters, that stays available through optim_output. Parameters that begin outside their box are put into it.
- * The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are evaluated anew.
- * Errors: NULL, ARGUMENT, VALUE (no criterion), OPEN, SWAPPED, and those of optim_step.
+ * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output
+ * other than the parameters, that stays available through optim_output. Parameters that begin outside their box are put
+ * into it. The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are
+ * evaluated anew. Errors: NULL, ARGUMENT, VALUE (no criterion), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
@@ -429,8 +438,8 @@ typedef struct optim_bound {
 } optim_bound;
 
 /*
- * Last-iterate bound for rates rate[0..steps) (e.g. from optim_schedule_values), gradient norms norm[0..steps) (NULL: all
- * 1) and |x_1 - x*| = distance > 0; see docs/schedules/README.md. Rates of 0 at the end are left out.
+ * Last-iterate bound for rates rate[0..steps) (e.g. from optim_schedule_values), gradient norms norm[0..steps) (NULL:
+ * all 1) and |x_1 - x*| = distance > 0; see docs/schedules/README.md. Rates of 0 at the end are left out.
  * Errors: NULL, ARGUMENT (negative or not finite numbers, distance <= 0, nothing moves, size).
  */
 optim_status optim_schedule_bound(const double *rate, const double *norm, size_t steps, double distance,
@@ -443,9 +452,9 @@ double optim_lr_sqrt(double lr, double batch, double new_batch);
 double optim_lr_surge(double lr_peak, double noise_batch, double batch);
 
 /*
- * From squared gradient norms at two batch sizes, small < big: the squared norm of the true gradient, and the trace of the
- * covariance of one sample's gradient. Their quotient trace / gradient_square is the noise scale; average both over steps,
- * not the quotient. Either may come out negative. Errors: NULL, ARGUMENT.
+ * From squared gradient norms at two batch sizes, small < big: the squared norm of the true gradient, and the trace of
+ * the covariance of one sample's gradient. Their quotient trace / gradient_square is the noise scale; average both over
+ * steps, not the quotient. Either may come out negative. Errors: NULL, ARGUMENT.
  */
 optim_status optim_noise_scale(double small_square, double big_square, double small_batch, double big_batch,
                                double *gradient_square, double *trace);
@@ -459,16 +468,16 @@ typedef struct optim_power_line {
 } optim_power_line;
 
 /*
- * Fitted laws for pre-training a language model of `parameters` on `tokens` in batches of `batch` tokens at rate `lr`. Only
- * the exponent of the timescale is confirmed, the other constants are from memory of the paper, and all belong to its
- * setup: docs/recipes/batch_size.md. Errors: NULL, ARGUMENT (numbers <= 0, size).
+ * Fitted laws for pre-training a language model of `parameters` on `tokens` in batches of `batch` tokens at rate `lr`.
+ * Only the exponent of the timescale is confirmed, the other constants are from memory of the paper, and all belong to
+ * its setup: docs/recipes/batch_size.md. Errors: NULL, ARGUMENT (numbers <= 0, size).
  */
 optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
 
 /*
- * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive iterates
- * of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if sums[1] is 0.
- * Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
+ * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive
+ * iterates of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if
+ * sums[1] is 0. Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
  */
 optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
                                     double sums[2]);
@@ -479,10 +488,10 @@ typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaqu
 
 /*
  * For gradients of `dtype` in `tensors` tensors of counts[i] elements. options: test=norm|inner_product|orthogonality|
- * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the first,
- * 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window, 16; of
- * inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the gradients of
- * a window besides; later calls allocate nothing. *out is NULL on error.
+ * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the
+ * first, 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window,
+ * 16; of inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the
+ * gradients of a window besides; later calls allocate nothing. *out is NULL on error.
  * Errors: NULL, ARGUMENT, OPTION, VALUE, DUPLICATE, SHAPE (counts[i] < 0), SIZE, NOMEM.
  */
 optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,
@@ -493,9 +502,9 @@ void optim_batch_destroy(optim_batch_t *batch); /* NULL is fine */
 optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients);
 
 /*
- * Ends the window of gradients added since the last call and says the batch size to go on with: the largest of what the test
- * asks for, the samples of the window and the size before, but no more than max; it never shrinks. A mean of 0 asks for max.
- * Errors: NULL, ORDER (fewer than two gradients), NONFINITE (the window is dropped, the size stays).
+ * Ends the window of gradients added since the last call and says the batch size to go on with: the largest of what the
+ * test asks for, the samples of the window and the size before, but no more than max; it never shrinks. A mean of 0
+ * asks for max. Errors: NULL, ORDER (fewer than two gradients), NONFINITE (the window is dropped, the size stays).
  */
 optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
 
@@ -563,48 +572,49 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
 /* ---- Checkpoints ---- */
 
 /*
- * Writes the optimizer's state to the file `path`, in the safetensors format, which any language reads: every array under
- * PARAMETER/METHOD.STATE, all else (counters, option values, groups, wrappers, schedules, random stream) as text in the
- * metadata. Parameters are not part of it: they are the caller's, save them beside it.
+ * Writes the optimizer's state to the file `path`, in the safetensors format, which any language reads: every array
+ * under PARAMETER/METHOD.STATE, all else (counters, option values, groups, wrappers, schedules, random stream) as text
+ * in the metadata. Parameters are not part of it: they are the caller's, save them beside it.
  *
- * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and renamed.
- * After an error the old file is intact (unless the sentence says that the new one is in place). A link is followed. Where a
- * file system has no locks, modes or flushes, a save does without: whether it then outlives a power cut is the file system's
- * affair. A folder without read permission is refused (IO), as it could not be flushed.
+ * A crash at any instant leaves the old file or the new one: the new one is written to PATH.partial, flushed, and
+ * renamed. After an error the old file is intact (unless the sentence says that the new one is in place). A link is
+ * followed. Where a file system has no locks, modes or flushes, a save does without: whether it then outlives a power
+ * cut is the file system's affair. A folder without read permission is refused (IO), as it could not be flushed.
  * The file is little-endian, and the same, on every machine.
- * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a step
- * not yet made are saved with it. Not while a request is open or the output is swapped in.
+ * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a
+ * step not yet made are saved with it. Not while a request is open or the output is swapped in.
  * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
  */
 optim_status optim_save(optim_t *opt, const char *path);
 
 /*
- * Loads what optim_save wrote into a handle that was set up the same way: same algorithms, wrappers, and parameters by name,
- * in any order, with any number of threads and any alignment. Before the first step as well as later, and before or after
- * the parameters are put back. All or nothing: the file is checked throughout before the handle changes, and the error
- * names everything that does not fit. A loss handed over before is forgotten.
+ * Loads what optim_save wrote into a handle that was set up the same way: same algorithms, wrappers, and parameters by
+ * name, in any order, with any number of threads and any alignment. Before the first step as well as later, and before
+ * or after the parameters are put back. All or nothing: the file is checked throughout before the handle changes, and
+ * the error names everything that does not fit. A loss handed over before is forgotten.
  *
- * Option values and schedules are the checkpoint's afterwards; set others after loading. Parameters may lie in more groups
- * than when they were saved: a group that does not hold the very same parameters as one of the checkpoint's keeps its own
- * options and schedules. Errors: NULL, OPEN, SWAPPED, IO, FORMAT, CHECKPOINT, NOMEM, SIZE; NAME, OPTION, VALUE (schedules
- * or values of another version); and those of optim_step before the first step.
+ * Option values and schedules are the checkpoint's afterwards; set others after loading. Parameters may lie in more
+ * groups than when they were saved: a group that does not hold the very same parameters as one of the checkpoint's
+ * keeps its own options and schedules. Errors: NULL, OPEN, SWAPPED, IO, FORMAT, CHECKPOINT, NOMEM, SIZE; NAME, OPTION,
+ * VALUE (schedules or values of another version); and those of optim_step before the first step.
  */
 optim_status optim_load(optim_t *opt, const char *path);
 
 /*
- * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the call
- * returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call returns: the file
- * is put into the folder that was found, whatever the program's current folder, the folder's name or a link become meanwhile.
- * One save at a time: a later save or load, and optim_destroy, wait for it. optim_save_wait waits and returns what became of
- * it; if it failed and nobody waited, the next optim_save, optim_save_async or optim_load returns that error instead of doing
- * its work. In a forked child the save is the parent's: there is nothing to wait for. Errors: those of optim_save.
+ * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the
+ * call returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call
+ * returns: the file is put into the folder that was found, whatever the program's current folder, the folder's name or
+ * a link become meanwhile. One save at a time: a later save or load, and optim_destroy, wait for it. optim_save_wait
+ * waits and returns what became of it; if it failed and nobody waited, the next optim_save, optim_save_async or
+ * optim_load returns that error instead of doing its work. In a forked child the save is the parent's: there is nothing
+ * to wait for. Errors: those of optim_save.
  */
 optim_status optim_save_async(optim_t *opt, const char *path);
 optim_status optim_save_wait(optim_t *opt);
 
 /*
- * The bytes of the file, to memory and back. *size becomes the number of bytes; with buffer NULL nothing is written, otherwise
- * `room` must suffice (ARGUMENT). Errors: those of optim_save and optim_load but IO.
+ * The bytes of the file, to memory and back. *size becomes the number of bytes; with buffer NULL nothing is written,
+ * otherwise `room` must suffice (ARGUMENT). Errors: those of optim_save and optim_load but IO.
  */
 optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size);
 optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);

@@ -9,7 +9,8 @@
 /* The library's only state outside handles: what went wrong last in this thread. */
 static _Thread_local char last[ERROR_TEXT];
 
-/* A sentence quotes what the caller gave, perhaps cut off: what is no character, or would control a terminal, becomes '?'. */
+/* A sentence quotes what the caller gave, perhaps cut off: what is no character, or would control a terminal, becomes
+   '?'. */
 static void make_printable(char *text) {
     const char *end = text + strlen(text);
     for (size_t length; text < end; text += length) {

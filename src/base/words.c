@@ -51,8 +51,8 @@ static int letters_apart(const word_t *a, const word_t *b) {
     return rows[a->length % 3][b->length];
 }
 
-/* 0: the same letters; then by letters apart, a name that begins with the wanted one counting as a letter; PART and more:
- * one is a part of the other; -1: not alike. */
+/* 0: the same letters; then by letters apart, a name that begins with the wanted one counting as a letter; PART and
+ * more: one is a part of the other; -1: not alike. */
 static int distance_between(const word_t *wanted, const word_t *name) {
     enum { FARTHEST = 3, SHORTEST_PART = 3, SHORTEST_BEGINNING = 4 };
     if (wanted->length < 0 || name->length < 0)

@@ -22,8 +22,8 @@ typedef struct nearest {
 nearest_t nearest_begin(const char *wanted, size_t length);
 
 /*
- * Keeps the name if it is like the wanted one: the same but for upper case, '-', '_' and spaces; or few letters apart; or
- * one is a part of the other. Names longer than any of ours are like nothing.
+ * Keeps the name if it is like the wanted one: the same but for upper case, '-', '_' and spaces; or few letters apart;
+ * or one is a part of the other. Names longer than any of ours are like nothing.
  */
 void nearest_offer(nearest_t *nearest, const char *name, size_t length);
 

@@ -43,7 +43,8 @@ static optim_status make_room(engine_t *engine, size_t count) {
     return OPTIM_OK;
 }
 
-/* By group; in a group those with a gradient first; of these the ones with most steps; those with the same numbers together. */
+/* By group; in a group those with a gradient first; of these the ones with most steps; those with the same numbers
+   together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
     const bool frozen_a = a->grad == NULL, frozen_b = b->grad == NULL;
@@ -56,7 +57,8 @@ static int by_cohort(const void *left, const void *right) {
     return a->number_count == 0 ? 0 : memcmp(a->numbers, b->numbers, a->number_count * sizeof *a->numbers);
 }
 
-/* Whether the tensor begins a cohort, after `last` in the order. Nothing counts a frozen one's steps: it goes with any. */
+/* Whether the tensor begins a cohort, after `last` in the order. Nothing counts a frozen one's steps: it goes with
+   any. */
 static bool begins(const tensor_t *last, const tensor_t *tensor) {
     if (last == NULL || last->group != tensor->group)
         return true;

@@ -18,14 +18,14 @@ typedef struct method_level {
 enum { ENGINE_LEVELS = 3 }; /* base, and x86-64-v3 and -v4 where built */
 extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 
-/* Highest level that is built, that this machine can run, and that the environment allows: GRADOPT_LEVEL=base, x86-64-v3 or
- * x86-64-v4 names the highest. */
+/* Highest level that is built, that this machine can run, and that the environment allows: GRADOPT_LEVEL=base,
+ * x86-64-v3 or x86-64-v4 names the highest. */
 int engine_best_level(void);
 /* Refuses another word there. */
 optim_status engine_check_level(void);
 
-/* What an x86 processor says of itself: CPUID leaf 1 (ECX), leaf 7 (EBX), leaf 80000001 (ECX); and XCR0, the registers that
- * the system saves. The highest level that it can run. */
+/* What an x86 processor says of itself: CPUID leaf 1 (ECX), leaf 7 (EBX), leaf 80000001 (ECX); and XCR0, the registers
+ * that the system saves. The highest level that it can run. */
 typedef struct engine_processor {
     uint32_t leaf1, leaf7, extended, saved;
 } engine_processor_t;
@@ -91,9 +91,9 @@ typedef struct tile_ref {
 } tile_ref_t;
 
 /*
- * Tensors of one group that have taken equally many steps, and have the same PER_COHORT numbers: one call of prepare serves
- * them. There is one for every group, and further ones while some tensors have been frozen longer than others. A frozen tensor
- * is counted with any of its group.
+ * Tensors of one group that have taken equally many steps, and have the same PER_COHORT numbers: one call of prepare
+ * serves them. There is one for every group, and further ones while some tensors have been frozen longer than others. A
+ * frozen tensor is counted with any of its group.
  */
 typedef struct cohort {
     int group;
@@ -175,7 +175,8 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
-/* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is `own`. */
+/* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is
+   `own`. */
 static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
     return tensor->steps + (tensor->grad == NULL ? 0 : engine->uncollected);
 }
@@ -218,7 +219,8 @@ size_t state_stride(const method_t *method, const state_t *state, const double *
 /* The value that a state begins with: by options as they were set, not as a schedule moves them. */
 double state_initial(const layer_t *layer, const state_t *state, int group);
 
-/* Bytes that are taken, or that plan_build would take: nothing for states of tensors without a gradient. Errors: SIZE. */
+/* Bytes that are taken, or that plan_build would take: nothing for states of tensors without a gradient. Errors:
+   SIZE. */
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes);
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
 optim_status plan_build(engine_t *engine);
@@ -238,8 +240,8 @@ optim_status plan_share(engine_t *engine, int threads);
 
 /* ---- cohorts.c ---- */
 
-/* Between steps, if unsettled: takes memory for the states of tensors that have got their first gradient, sorts the tensors
- * into cohorts, and makes room for what prepare fills. Errors: SIZE, NOMEM. */
+/* Between steps, if unsettled: takes memory for the states of tensors that have got their first gradient, sorts the
+ * tensors into cohorts, and makes room for what prepare fills. Errors: SIZE, NOMEM. */
 optim_status cohorts_settle(engine_t *engine);
 /* The step is complete: every tensor with a gradient has taken it. */
 void cohorts_count_step(engine_t *engine);

@@ -55,7 +55,8 @@ static bool came_by_fork(void) {
     return at != NULL && (strtoul(at, NULL, 10) & FORKED_NO_EXEC) != 0;
 }
 
-/* Ends at the first object, in the order of loading, that is the library's or that of OpenMP's run time; true (1) for the latter. */
+/* Ends at the first object, in the order of loading, that is the library's or that of OpenMP's run time; true (1) for
+   the latter. */
 static int is_run_time(struct dl_phdr_info *object, size_t size, void *context) {
     const uintptr_t own = (uintptr_t)is_run_time, openmp = (uintptr_t)omp_get_max_threads;
     bool has_own = false, has_openmp = false;

@@ -1,6 +1,6 @@
 /*
- * Line searches as state machines over numbers: a method evaluates phi(t) = f(x + t d) where it is told to and keeps the
- * gradient of the point that is called the low one.
+ * Line searches as state machines over numbers: a method evaluates phi(t) = f(x + t d) where it is told to and keeps
+ * the gradient of the point that is called the low one.
  */
 #ifndef ENGINE_LINE_SEARCH_H
 #define ENGINE_LINE_SEARCH_H

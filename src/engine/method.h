@@ -1,9 +1,9 @@
 /*
  * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
  *
- * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels are taken
- * from the copy that suits the tensor, everything serial (prepare, advance, finish, check) from one copy and works in
- * double whatever the precision.
+ * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels are
+ * taken from the copy that suits the tensor, everything serial (prepare, advance, finish, check) from one copy and
+ * works in double whatever the precision.
  */
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
@@ -73,8 +73,8 @@ typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
     void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
-    /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size than the
-     * parameter's comes whole, whatever the tile. */
+    /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size
+     * than the parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
     const void *scalars; /* what prepare filled for this tensor's group */
     const tensor_t *tensor;
@@ -193,9 +193,9 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *scalars);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the last
-     * answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live within
-     * the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
+     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
+     * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live
+     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
      */
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */
@@ -245,9 +245,10 @@ void step_update(step_t *s, int kernel);
 /* Keeps applying the kernel to the gradient that layers further in see, until the next gradient arrives. */
 void step_filter(step_t *s, int kernel);
 
-/* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the sums over all of this layer's
- * tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the layer's next reduction.
- * Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend on threads. */
+/* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
+ * sums over all of this layer's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
+ * layer's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
+ * on threads. */
 const double *step_reduce(step_t *s, int kernel, int count);
 
 /* The same with the largest term (>= 0) in place of the sum. */
@@ -259,8 +260,8 @@ void step_reduce_rows(step_t *s, int kernel);
 /* The same for METHOD_ROW_SUMS terms: see tile_row_sums. */
 void step_reduce_row_pairs(step_t *s, int kernel);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the other;
- * BLAS may thread. */
+/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
+ * other; BLAS may thread. */
 void step_tensors(step_t *s, int kernel);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
@@ -269,15 +270,15 @@ size_t step_element_count(const step_t *s);
 /* Group `i` of this layer, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
 
-/* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen. For what
- * changes PER_COHORT numbers; `t` is the number of the step by its tensors' own count. */
+/* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen.
+ * For what changes PER_COHORT numbers; `t` is the number of the step by its tensors' own count. */
 size_t step_cohort_count(const step_t *s);
 bool step_cohort(step_t *s, size_t i, group_t *cohort);
 /* Whether a tensor takes its first step. */
 bool step_is_a_first(const step_t *s);
 
-/* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times the
- * number "d", if that is what the method multiplies lr by (a PER_METHOD or PER_GROUP state of that name). */
+/* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times
+ * the number "d", if that is what the method multiplies lr by (a PER_METHOD or PER_GROUP state of that name). */
 double group_lr(const group_t *group);
 double group_step_size(const group_t *group);
 
@@ -298,8 +299,8 @@ typedef struct request {
 } request_t;
 
 /*
- * An `advance` that asks reads from top to bottom: it begins with STEP_BEGIN, ends with STEP_END, and STEP_ASK, also in a loop,
- * returns the request and goes on behind itself when the answer is there.
+ * An `advance` that asks reads from top to bottom: it begins with STEP_BEGIN, ends with STEP_END, and STEP_ASK, also in
+ * a loop, returns the request and goes on behind itself when the answer is there.
  *
  *     STEP_BEGIN(s);
  *     step_update(s, LEAVE);
@@ -307,9 +308,9 @@ typedef struct request {
  *     step_update(s, COME_BACK);
  *     STEP_END(s);
  *
- * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set before
- * STEP_BEGIN. There is one ask a line, and none inside a switch. (The place is the line's number, which nothing has to name:
- * nothing is saved while a request is open.)
+ * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set
+ * before STEP_BEGIN. There is one ask a line, and none inside a switch. (The place is the line's number, which nothing
+ * has to name: nothing is saved while a request is open.)
  */
 #define STEP_BEGIN(s)                                                                                                  \
     switch ((s)->line) {                                                                                               \
@@ -358,12 +359,14 @@ static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
 static inline real quotient(real a, real b) {
     return b != 0 ? a / b : 0;
 }
-/* x, or 0 where x is subnormal: an average that decays towards 0 must not end in numbers that take several times as long. */
+/* x, or 0 where x is subnormal: an average that decays towards 0 must not end in numbers that take several times as
+   long. */
 static inline real settled(real x) {
     const real smallest = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
     return fabs(x) < smallest ? 0 : x;
 }
-/* Up to CHUNK_ELEMENTS elements of the tile, from `first` on; the first `states` rows of the state table are by element. */
+/* Up to CHUNK_ELEMENTS elements of the tile, from `first` on; the first `states` rows of the state table are by
+   element. */
 static inline tile_t tile_chunk(const tile_t *t, size_t first, int states) {
     tile_t chunk = *t;
     chunk.n = t->n - first < CHUNK_ELEMENTS ? t->n - first : CHUNK_ELEMENTS;

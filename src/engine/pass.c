@@ -1,6 +1,6 @@
 /*
- * Passes over the tiles. A pass opens each tile once (widening it if need be), runs on it every kernel that is queued, and
- * closes it, so that whatever several layers do to a tile costs one walk over memory.
+ * Passes over the tiles. A pass opens each tile once (widening it if need be), runs on it every kernel that is queued,
+ * and closes it, so that whatever several layers do to a tile costs one walk over memory.
  */
 #include <math.h>
 #include <stdint.h>
@@ -115,7 +115,8 @@ static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
     t->g = (char *)t->g - n * real;
 }
 
-/* Whole rows are done here; pieces of rows that go on in the next tile or came from the last are left to combine_rows. */
+/* Whole rows are done here; pieces of rows that go on in the next tile or came from the last are left to
+   combine_rows. */
 static void sum_tile_rows(const pass_t *pass, const tile_t *t, size_t tile) {
     enum { BEGINS = 0, ENDS = METHOD_ROW_SUMS };
     double *edge = pass->engine->edge + tile * 2 * METHOD_ROW_SUMS;

@@ -66,7 +66,8 @@ group_t step_group(step_t *s, int i) {
     return group_of(s, group, s->t, scalar_of(s->layer, group));
 }
 
-/* Fills the scalars of every cohort of the layer. Wrappers go by the handle's count: theirs is one state for all tensors. */
+/* Fills the scalars of every cohort of the layer. Wrappers go by the handle's count: theirs is one state for all
+   tensors. */
 static void prepare(step_t *s, char *scalars) {
     const layer_t *layer = s->layer;
     if (layer->method->prepare == NULL)

@@ -33,8 +33,9 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
 }
 
 /*
- * Encoding in 8 bits what was decoded from them need not give the same bits: where a step has several evaluations, states that
- * it only read are left as they are, so that cancelling finds them untouched. `spare` takes them decoded once more.
+ * Encoding in 8 bits what was decoded from them need not give the same bits: where a step has several evaluations,
+ * states that it only read are left as they are, so that cancelling finds them untouched. `spare` takes them decoded
+ * once more.
  */
 static bool was_only_read(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, const void *reals,
                           void *spare) {

@@ -8,8 +8,8 @@
 
 typedef optim_status byteorder_take_t(void *context, const void *bytes, size_t count);
 
-/* Hands over `count` bytes of elements of `item` bytes as they are to stand in a file, all at once or piece by piece. Errors:
- * those of `take`. */
+/* Hands over `count` bytes of elements of `item` bytes as they are to stand in a file, all at once or piece by piece.
+ * Errors: those of `take`. */
 optim_status byteorder_to_file(const void *bytes, size_t count, size_t item, byteorder_take_t *take, void *context);
 
 /* Turns what was read from a file, in place. */

@@ -86,14 +86,15 @@ static optim_status another_save(const replacement_t *r) {
     return error_set(OPTIM_ERR_IO, "\"%.*s\" is being written by another save", LONGEST_PATH, r->partial);
 }
 
-/* Whether errno is an answer of a file system, or of a program's sandbox, that does not have what a save can do without. */
+/* Whether errno is an answer of a file system, or of a program's sandbox, that does not have what a save can do
+   without. */
 static bool is_lacking(void) {
     return io_unsupported() || io_denied() || errno == ENOLCK || errno == EBADF;
 }
 
 /*
- * Not every file system has locks; without one a save goes by check_partial alone. That access to the lock of a file which was
- * there already is denied can mean that another save holds it: CIFS says so in these words.
+ * Not every file system has locks; without one a save goes by check_partial alone. That access to the lock of a file
+ * which was there already is denied can mean that another save holds it: CIFS says so in these words.
  */
 static optim_status lock_partial(replacement_t *r, bool made) {
     int result;
@@ -210,8 +211,8 @@ static bool flush_to_disk(int descriptor) {
     return result == 0;
 }
 
-/* A file system that cannot flush tells when a descriptor is closed, if at all, what it could not write. The other one goes
- * on holding the lock. */
+/* A file system that cannot flush tells when a descriptor is closed, if at all, what it could not write. The other one
+ * goes on holding the lock. */
 static bool close_another(int descriptor) {
     const int another = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
     return another >= 0 && (close(another) == 0 || errno == EINTR);

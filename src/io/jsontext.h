@@ -1,6 +1,6 @@
 /*
- * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: whoever writes looks at `failed` once,
- * at the end.
+ * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: whoever writes looks at `failed`
+ * once, at the end.
  */
 #ifndef IO_JSONTEXT_H
 #define IO_JSONTEXT_H

@@ -1,6 +1,6 @@
 /*
- * JSON that is read: a tree of values, which stays as it is. Look-ups take NULL and values of any kind, and find nothing
- * there, so that a path into a file of unknown contents needs one check, at its end.
+ * JSON that is read: a tree of values, which stays as it is. Look-ups take NULL and values of any kind, and find
+ * nothing there, so that a path into a file of unknown contents needs one check, at its end.
  */
 #ifndef IO_JSONTREE_H
 #define IO_JSONTREE_H
@@ -33,9 +33,9 @@ typedef struct jsontree {
     const struct jsontree **by_key; /* an object's members in the order of their keys; NULL where there are few */
 } jsontree_t;
 
-/* What `length` characters of text say, to be freed. NULL: *no_memory, or else it is not JSON; nor is an object with the
- * same key twice, a text with a zero in it, a number that neither int64_t nor double holds, or a text that is nested deeper
- * than a checkpoint ever is. */
+/* What `length` characters of text say, to be freed. NULL: *no_memory, or else it is not JSON; nor is an object with
+ * the same key twice, a text with a zero in it, a number that neither int64_t nor double holds, or a text that is
+ * nested deeper than a checkpoint ever is. */
 jsontree_t *jsontree_read(const char *text, size_t length, bool *no_memory);
 void jsontree_free(jsontree_t *root);
 

@@ -24,8 +24,8 @@ typedef struct pieces {
     piece_t *piece; /* widest elements first, so that all are aligned in the file */
 } pieces_t;
 
-/* Of a planned handle; of another there are none. `stateless`, if not NULL, tells by parameter of which those are left out
- * that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not UTF-8). */
+/* Of a planned handle; of another there are none. `stateless`, if not NULL, tells by parameter of which those are left
+ * out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not UTF-8). */
 optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless);
 void pieces_free(pieces_t *pieces);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * In `buffer`, or constant; the number itself where the system has no words for it. GNU's form returns the words, which need
- * not be in the buffer; that of POSIX writes them there and returns an int.
+ * In `buffer`, or constant; the number itself where the system has no words for it. GNU's form returns the words, which
+ * need not be in the buffer; that of POSIX writes them there and returns an int.
  */
 static inline const char *reason_of(int number, char *buffer, size_t room) {
     (void)snprintf(buffer, room, "error %d", number);

@@ -138,7 +138,8 @@ static void find_unknown(const record_t *record, const optim_t *opt, complaints_
     }
 }
 
-/* A group is the same if it has as many parameters as there: all of them are from there. An empty one goes by number. */
+/* A group is the same if it has as many parameters as there: all of them are from there. An empty one goes by
+   number. */
 static optim_status match_groups(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *groups = jsontree_get(record->json, "groups");
     const size_t there = jsontree_items(groups), here = (size_t)opt->engine.group_count;

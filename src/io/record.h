@@ -1,6 +1,6 @@
 /*
- * The record: everything about a handle that is not an array, as one JSON text in the checkpoint's metadata. Numbers that a
- * step uses are text, so that infinities pass and every bit is kept.
+ * The record: everything about a handle that is not an array, as one JSON text in the checkpoint's metadata. Numbers
+ * that a step uses are text, so that infinities pass and every bit is kept.
  *
  *     {"format": 1, "library": "0.1.0", "steps": 12, "skipped": 0, "draws": 0, "planned": true,
  *      "parameters": {"w": {"group": 0, "dtype": "F32", "shape": [3, 4]}, ...},
@@ -10,8 +10,8 @@
  *      "schedules": [{"layer": 0, "group": 0, "option": "lr", "name": "wsd", "options": "steps=100", "state": []}],
  *      "sums": {"w/adamw.m": "0123456789abcdef", ...}}
  *
- * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers", those of
- * its cohort that are not its group's; or "states": false, if it never had a gradient.
+ * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
+ * those of its cohort that are not its group's; or "states": false, if it never had a gradient.
  */
 #ifndef IO_RECORD_H
 #define IO_RECORD_H
@@ -22,8 +22,8 @@
 
 enum { RECORD_FORMAT = 2 }; /* the newest that is known */
 
-/* Writes a record up to its last member, "sums", which is the caller's to add. Errors: VALUE (a name that is not UTF-8); that
- * there was no memory is for the text to say. */
+/* Writes a record up to its last member, "sums", which is the caller's to add. Errors: VALUE (a name that is not
+ * UTF-8); that there was no memory is for the text to say. */
 optim_status record_make(jsontext_t *record, const optim_t *opt);
 
 /* ---- Loading ---- */
@@ -43,8 +43,8 @@ typedef struct record {
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
-/* What a layer is called in a record: the engine's that came after format 1 has a name of its own, the others are told apart by
- * their order. */
+/* What a layer is called in a record: the engine's that came after format 1 has a name of its own, the others are told
+ * apart by their order. */
 const char *record_layer_name(const optim_t *opt, const layer_t *layer);
 
 /* The text under `key`, "" if there is none. */
@@ -56,8 +56,8 @@ bool record_is_planned(const record_t *record);
 /* The checksum that array `name` must have, or NULL. */
 const char *record_sum(const record_t *record, const char *name);
 
-/* Puts the options into the handle. On an error some have been written: the caller puts its copy back. Errors: CHECKPOINT,
- * OPTION, VALUE. */
+/* Puts the options into the handle. On an error some have been written: the caller puts its copy back. Errors:
+ * CHECKPOINT, OPTION, VALUE. */
 optim_status record_apply_options(const record_t *record, optim_t *opt);
 
 /* A number of a layer, and what it shall be. */
@@ -69,10 +69,12 @@ typedef struct assignment {
 /* The numbers of a planned handle's layers, not yet assigned. Errors: CHECKPOINT, NOMEM. */
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count);
 
-/* Makes the schedules of the groups whose options are taken; on an error those made so far are in the list. Errors: CHECKPOINT, those of optim_set_schedule. */
+/* Makes the schedules of the groups whose options are taken; on an error those made so far are in the list. Errors:
+   CHECKPOINT, those of optim_set_schedule. */
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count);
 
-/* Counters, those of the parameters too, and what layers hold from step to step. Cannot fail: record_read has looked at them. */
+/* Counters, those of the parameters too, and what layers hold from step to step. Cannot fail: record_read has looked at
+   them. */
 void record_apply_counters(const record_t *record, optim_t *opt);
 
 #endif

@@ -118,7 +118,8 @@ static double *number_of(const layer_t *layer, int group, size_t k) {
     return layer->scalar[(size_t)group * layer->states + k];
 }
 
-/* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for all. */
+/* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for
+   all. */
 static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *state) {
     const jsontree_t *of_group = jsontree_get(group_at(record, l, from), "numbers");
     return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->layer[l], "numbers");

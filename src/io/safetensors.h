@@ -1,6 +1,7 @@
 /*
- * The safetensors format: eight bytes (little-endian) with the length of the header, the header in JSON, then the tensors'
- * bytes one after the other. The header maps names to {"dtype", "shape", "data_offsets"}; under "__metadata__" it has text.
+ * The safetensors format: eight bytes (little-endian) with the length of the header, the header in JSON, then the
+ * tensors' bytes one after the other. The header maps names to {"dtype", "shape", "data_offsets"}; under "__metadata__"
+ * it has text.
  */
 #ifndef IO_SAFETENSORS_H
 #define IO_SAFETENSORS_H
@@ -38,8 +39,8 @@ void safetensors_begin(jsontext_t *header, const char *text);
 void safetensors_add(jsontext_t *header, const char *name, const char *dtype, const shape_t *shape, size_t bytes,
                      size_t *end);
 
-/* Writes length, header and a checksum of it, of a file in which `bytes` bytes of tensors follow. Errors: NOMEM, also for what
- * failed while the header was made; the sink's. */
+/* Writes length, header and a checksum of it, of a file in which `bytes` bytes of tensors follow. Errors: NOMEM, also
+ * for what failed while the header was made; the sink's. */
 optim_status safetensors_write_header(sink_t *sink, jsontext_t *header, size_t bytes);
 
 /* ---- Reading ---- */
@@ -60,8 +61,8 @@ typedef struct safetensors {
 } safetensors_t;
 
 /*
- * Reads and checks the header: every tensor's dtype, shape and bytes agree, they fill the source without gap or overlap, no
- * name comes twice. Errors: FORMAT, IO, NOMEM.
+ * Reads and checks the header: every tensor's dtype, shape and bytes agree, they fill the source without gap or
+ * overlap, no name comes twice. Errors: FORMAT, IO, NOMEM.
  */
 optim_status safetensors_read(safetensors_t *file, source_t *source);
 void safetensors_free(safetensors_t *file);

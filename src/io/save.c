@@ -202,8 +202,8 @@ static optim_status take_copy(const optim_t *opt, saving_t *saving) {
     return status;
 }
 
-/* The state as it is now, for the place that the path means now. If there is no such place, that is what became of the save,
- * to be told like every failure. */
+/* The state as it is now, for the place that the path means now. If there is no such place, that is what became of the
+ * save, to be told like every failure. */
 static optim_status prepare(const optim_t *opt, const char *path, saving_t **out) {
     saving_t *saving = calloc(1, sizeof *saving);
     if (saving == NULL)

@@ -26,8 +26,8 @@ typedef struct source {
 typedef optim_status writer_t(sink_t *sink, const void *context);
 
 /*
- * Where a file is to be put. It is looked up once: what becomes of the path, its links and the current folder afterwards does
- * not matter, and a folder that is renamed is followed.
+ * Where a file is to be put. It is looked up once: what becomes of the path, its links and the current folder
+ * afterwards does not matter, and a folder that is renamed is followed.
  */
 typedef struct file_place {
     int folder;       /* open; negative: not any more */
@@ -43,10 +43,10 @@ void file_leave(file_place_t *place);
 void file_place_free(file_place_t *place);
 
 /*
- * Puts what `writer` writes in that place: into PATH.partial in the same folder, flushed to the disk, renamed, and the folder
- * flushed and left. Whatever happens, PATH is the old file or the new one; on an error it is the old one (unless the very last
- * flush failed, as the error then says) and PATH.partial is gone, if it can be removed. What a file system does not have
- * (flushes, locks, modes) is done without. Errors: IO, NOMEM, the writer's.
+ * Puts what `writer` writes in that place: into PATH.partial in the same folder, flushed to the disk, renamed, and the
+ * folder flushed and left. Whatever happens, PATH is the old file or the new one; on an error it is the old one (unless
+ * the very last flush failed, as the error then says) and PATH.partial is gone, if it can be removed. What a file
+ * system does not have (flushes, locks, modes) is done without. Errors: IO, NOMEM, the writer's.
  */
 optim_status file_replace(file_place_t *place, writer_t *writer, const void *context);
 

@@ -19,8 +19,8 @@ bool io_interrupted(long result);
 /* openat; the descriptor is closed on exec. */
 int io_open(int folder, const char *path, int flags, mode_t mode);
 
-/* Whether errno says that this file system does not have the call, rather than that the call failed; or that the program
- * may not make it. */
+/* Whether errno says that this file system does not have the call, rather than that the call failed; or that the
+ * program may not make it. */
 bool io_unsupported(void);
 bool io_denied(void);
 

@@ -1,4 +1,5 @@
-/* Loops of the engine itself: conversion and summation. One record per instruction-set level; all give the same bits. */
+/* Loops of the engine itself: conversion and summation. One record per instruction-set level; all give the same
+   bits. */
 #ifndef KERNELS_PRIMITIVES_H
 #define KERNELS_PRIMITIVES_H
 
@@ -22,8 +23,8 @@ typedef struct primitives {
     /* To bf16 or f16, up or down at random so that the mean is exact; the bits are a hash of key and position (elements
      * first, first + 1, ...), so that they do not depend on how a tensor is cut. */
     void (*store_random)(optim_dtype dtype, size_t n, const float *from, uint64_t key, uint64_t first, void *to);
-    /* bf16 or f16 with a carry of the same format, which is added; back, rounding to nearest, the carry keeps what that lost,
-     * as far as its format goes. */
+    /* bf16 or f16 with a carry of the same format, which is added; back, rounding to nearest, the carry keeps what that
+     * lost, as far as its format goes. */
     void (*load_carried)(optim_dtype dtype, size_t n, const void *from, const void *carry, float *to);
     void (*store_carried)(optim_dtype dtype, size_t n, const float *from, void *to, void *carry);
 

@@ -1,10 +1,10 @@
 /*
  * Vector algebra for methods that are written in it (line searches, quasi-Newton): copy, scale, axpy, inner products of
- * rows of the state table, the parameters and the gradient, each over all tensors. What is queued runs in one pass with the
- * next inner product.
+ * rows of the state table, the parameters and the gradient, each over all tensors. What is queued runs in one pass with
+ * the next inner product.
  *
- * A method that uses this puts ALGEBRA_STATE first into its state table and ALGEBRA_KERNELS first among its kernels, and
- * has algebra_prepare as prepare.
+ * A method that uses this puts ALGEBRA_STATE first into its state table and ALGEBRA_KERNELS first among its kernels,
+ * and has algebra_prepare as prepare.
  */
 #ifndef METHODS_ALGEBRA_H
 #define METHODS_ALGEBRA_H

@@ -1,7 +1,7 @@
 /*
- * Which memory belongs to which parameter: what is lent under two names would be stepped twice, and by two threads at once.
- * Looked at when memory is taken and before the step after something moved. The index, sorted by address, is of the
- * parameters with a gradient, as they stood then; no two of them overlap.
+ * Which memory belongs to which parameter: what is lent under two names would be stepped twice, and by two threads at
+ * once. Looked at when memory is taken and before the step after something moved. The index, sorted by address, is of
+ * the parameters with a gradient, as they stood then; no two of them overlap.
  */
 #include <stdlib.h>
 

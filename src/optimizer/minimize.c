@@ -262,8 +262,8 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     return status;
 }
 
-/* The caller may have moved the parameters since the last call: what a method holds of them is not trusted, and where they begin
- * is in their boxes, as after a step. */
+/* The caller may have moved the parameters since the last call: what a method holds of them is not trusted, and where
+ * they begin is in their boxes, as after a step. */
 static void begin(optim_t *opt) {
     for (int l = 0; l < opt->engine.method_count; ++l)
         opt->engine.layers[l]->holds_gradient = false;

@@ -115,9 +115,9 @@ bool scheduled_is_off(const scheduled_t *scheduled);
 /* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
-/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum that it
- * drives besides, too), and that the ends agree with the layer's other options; of all schedules on the layer's options for
- * `group`. Errors: VALUE. */
+/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum
+ * that it drives besides, too), and that the ends agree with the layer's other options; of all schedules on the layer's
+ * options for `group`. Errors: VALUE. */
 optim_status scheduled_check(const scheduled_t *scheduled);
 optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
@@ -163,9 +163,9 @@ optim_status refuse_missing_loss(const optim_t *opt);
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- accumulate.c ---- */
-/* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the sum of
- * those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it; that of their
- * losses. */
+/* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the
+ * sum of those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it;
+ * that of their losses. */
 bool accumulation_has_memory(const optim_t *opt);
 bool accumulation_exists(const optim_t *opt);
 const void *accumulation_sum(const optim_t *opt, size_t tensor);

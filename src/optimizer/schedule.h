@@ -44,8 +44,8 @@ typedef struct schedule {
     schedule_value_t *value;
     /* What becomes of the group's momentum (or beta1) when this schedule drives lr; NULL: it is left alone. */
     schedule_value_t *momentum;
-    /* Adds what `of` (value or momentum) gives between the clocks from and to, to = HUGE_VAL: ever after, where it turns or
-     * jumps (schedule_turn); NULL: it does not. */
+    /* Adds what `of` (value or momentum) gives between the clocks from and to, to = HUGE_VAL: ever after, where it
+     * turns or jumps (schedule_turn); NULL: it does not. */
     void (*between)(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes);
     /* Takes a metric after the step at clock t. */
@@ -57,21 +57,23 @@ optim_status schedule_create(schedule_run_t **out, const char *name, size_t name
                              size_t options_length, double base);
 void schedule_destroy(schedule_run_t *run);
 
-/* What is wrong with base value `base`, for the schedule or one of its children: a sentence in *wrong, from *at; or false. */
+/* What is wrong with base value `base`, for the schedule or one of its children: a sentence in *wrong, from *at; or
+   false. */
 bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t **at, const char **wrong);
 
 /* Whether the schedule, or one of its children at its time, drives the momentum. */
 bool schedule_drives_momentum(const schedule_run_t *run);
 
-/* The state of the schedule and then of its children in order: how many doubles, copied out, copied in, as at the start. */
+/* The state of the schedule and then of its children in order: how many doubles, copied out, copied in, as at the
+   start. */
 size_t schedule_state_count(const schedule_run_t *run);
 void schedule_state_read(const schedule_run_t *run, double *out);
 void schedule_state_write(schedule_run_t *run, const double *in);
 void schedule_restart(schedule_run_t *run);
 
 /*
- * Extremes of `of` (schedule_value or schedule_momentum) over the clocks from, from + 1, ..., to, or for ever (HUGE_VAL). A
- * limit is approached, not reached. They may be too wide, but not for a single clock.
+ * Extremes of `of` (schedule_value or schedule_momentum) over the clocks from, from + 1, ..., to, or for ever
+ * (HUGE_VAL). A limit is approached, not reached. They may be too wide, but not for a single clock.
  */
 extremes_t schedule_extremes(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to);
 

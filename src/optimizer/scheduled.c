@@ -1,4 +1,5 @@
-/* Options driven by schedules: which one drives what, its value at a clock, attaching and removing, reported metrics. */
+/* Options driven by schedules: which one drives what, its value at a clock, attaching and removing, reported
+   metrics. */
 #include <float.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +53,8 @@ static double own_value(const scheduled_t *scheduled, double base, double t) {
     return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
 
-/* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked in
- * every step. */
+/* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked
+ * in every step. */
 static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
     const layer_t *layer = scheduled->layer;
     const int state = hanging_state(layer, scheduled->momentum);

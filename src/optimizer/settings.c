@@ -46,8 +46,8 @@ static bool key_covers(const key_t *key, const layer_t *layer) {
            (strlen(layer->name) == key->layer_length && memcmp(layer->name, key->layer, key->layer_length) == 0);
 }
 
-/* An option of the whole handle, said of a group other than 0, is that group's own if there is one: clip_norm of group 1 is
- * its group_clip_norm. */
+/* An option of the whole handle, said of a group other than 0, is that group's own if there is one: clip_norm of group
+ * 1 is its group_clip_norm. */
 static void setting_of_group(const optim_t *opt, setting_t *setting) {
     char own[64];
     setting_t found;

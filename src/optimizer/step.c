@@ -258,7 +258,8 @@ static void clear_frozen_directions(const optim_t *opt) {
         }
 }
 
-/* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite= cares. */
+/* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
+   cares. */
 static bool take_products(const optim_t *opt) {
     const layer_t *layer = opt->engine.layers[opt->waiting];
     const bool look = (int)handle_option_value(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;

@@ -1,6 +1,7 @@
 /*
- * When to enlarge the batch: the tests of Lau, Liu, Kolar, "AdAdaGrad: Adaptive Batch Size Schemes for Adaptive Gradient
- * Methods", 2024, from n per-sample gradients g_i with mean m, sample variances with n - 1, all tensors one vector.
+ * When to enlarge the batch: the tests of Lau, Liu, Kolar, "AdAdaGrad: Adaptive Batch Size Schemes for Adaptive
+ * Gradient Methods", 2024, from n per-sample gradients g_i with mean m, sample variances with n - 1, all tensors one
+ * vector.
  *
  *     norm           ceil(sum_j var_j / (eta^2 |m|^2))
  *     inner_product  ceil(var_i(<g_i, m>) / (theta^2 |m|^4))

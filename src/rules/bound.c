@@ -1,7 +1,8 @@
 /*
- * The last-iterate bound of subgradient descent on a convex function, as a judge of schedules (Defazio, Cutkosky, Mehta,
- * Mishchenko, "When, Why and How Much? Adaptive Learning Rate Scheduling by Refinement", 2023, theorem 10; Schaipp et al.,
- * "The Surprising Agreement Between Convex Optimization Theory and Learning-Rate Scheduling for Large Model Training", 2025).
+ * The last-iterate bound of subgradient descent on a convex function, as a judge of schedules (Defazio, Cutkosky,
+ * Mehta, Mishchenko, "When, Why and How Much? Adaptive Learning Rate Scheduling by Refinement", 2023, theorem 10;
+ * Schaipp et al., "The Surprising Agreement Between Convex Optimization Theory and Learning-Rate Scheduling for Large
+ * Model Training", 2025).
  *
  *     S = sum eta_t,   A = D^2 / (2 S),   B = sum eta_t^2 G_t^2 / (2 S)
  *     C = 1/2 sum_{k=1}^{T-1} (eta_k / sum_{t>k} eta_t) (sum_{t>=k} eta_t^2 G_t^2 / sum_{t>=k} eta_t)

@@ -1,6 +1,6 @@
 /*
- * cosine_restarts: half cosines down, one after the other, each longer or shorter than the one before (Loshchilov, Hutter,
- * "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017).
+ * cosine_restarts: half cosines down, one after the other, each longer or shorter than the one before (Loshchilov,
+ * Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", 2017).
  *
  *     cycle n = 0, 1, ... lasts period mult^n; t' = t less its start:
  *     lr_min + (b decay^n - lr_min) (1 + cos(pi t' / (period mult^n))) / 2
@@ -27,8 +27,8 @@ static double end_of(double period, double mult) {
     return mult < 1 ? cycle_start(period, mult, floor(-log(period) / log(mult) + 1e-12) + 1) : HUGE_VAL;
 }
 
-/* Number of the cycle that t lies in. A beginning that rounding puts a hair behind t is at t; the logarithm may round to the
- * neighbour. */
+/* Number of the cycle that t lies in. A beginning that rounding puts a hair behind t is at t; the logarithm may round
+ * to the neighbour. */
 static double cycle_of(double period, double mult, double t) {
     const double at = t * (1 + 1e-12);
     double n = mult == 1 ? floor(t / period) : floor(log1p(at * (mult - 1) / period) / log(mult));

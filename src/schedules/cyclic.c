@@ -1,6 +1,6 @@
 /*
- * cyclic: up and down between two values in straight lines, the momentum the other way (Smith, "Cyclical Learning Rates for
- * Training Neural Networks", 2017).
+ * cyclic: up and down between two values in straight lines, the momentum the other way (Smith, "Cyclical Learning Rates
+ * for Training Neural Networks", 2017).
  *
  *     total = step_up + step_down,  cycle = floor(1 + t / total),  x = 1 + t / total - cycle,  r = step_up / total
  *     scale = x / r if x <= r, else (x - 1) / (r - 1);   times 2^-(cycle - 1) (triangular2) or gamma^t (exp_range)

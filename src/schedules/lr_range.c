@@ -1,6 +1,6 @@
 /*
- * lr_range: the learning-rate range test, from the base value up to lr_max (Smith, "Cyclical Learning Rates for Training
- * Neural Networks", 2017).
+ * lr_range: the learning-rate range test, from the base value up to lr_max (Smith, "Cyclical Learning Rates for
+ * Training Neural Networks", 2017).
  *
  *     q = min(t, steps - 1) / (steps - 1);   exponential: b (lr_max / b)^q,   linear: b + (lr_max - b) q
  */

@@ -1,6 +1,6 @@
 /*
- * onecycle: up to a peak and down to almost nothing, the momentum the other way (Smith, Topin, "Super-Convergence: Very Fast
- * Training of Neural Networks Using Large Learning Rates", 2019). b is the peak.
+ * onecycle: up to a peak and down to almost nothing, the momentum the other way (Smith, Topin, "Super-Convergence: Very
+ * Fast Training of Neural Networks Using Large Learning Rates", 2019). b is the peak.
  *
  *     two phases, ends pct_start steps - 1 and steps - 1 (real numbers):    b / div -> b -> b / div / final_div
  *     three, ends pct_start steps - 1, 2 pct_start steps - 2, steps - 1:    b / div -> b -> b / div -> b / div / final_div

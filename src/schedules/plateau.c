@@ -8,8 +8,9 @@
  *     if bad > patience: new = max(value factor, lr_min); if value - new > e: value = new, cool = cooldown, bad = 0
  *
  * e = eps, or eps_rel |b| where that is larger and lr_min = 0: then some fall has to be the last.
- * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. A NaN is not better. With threshold_mode=rel and a negative best the threshold points the
- * wrong way (in both modes); that is kept. The value is stored over the base value, which optim_set may change.
+ * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. A NaN is not better. With
+ * threshold_mode=rel and a negative best the threshold points the wrong way (in both modes); that is kept. The value is
+ * stored over the base value, which optim_set may change.
  */
 #include "schedules/shape.h"
 

@@ -8,9 +8,9 @@
  *     3. s_t = w_t sum_{p > t} w_p   (s_T = 0)
  *     4. factor_t = s_t / max s,   value at t: b factor_{t+1},   0 from t = T on
  *
- * For SGD the norms are L2 and power is 2, for Adam L1 and 1; optim_record_norms records both. Zeros count as the smallest
- * positive norm. Factors do not change when all norms are multiplied, so w is taken of Ghat over its minimum. They are
- * computed once, when the schedule is set, and take the place of the norms.
+ * For SGD the norms are L2 and power is 2, for Adam L1 and 1; optim_record_norms records both. Zeros count as the
+ * smallest positive norm. Factors do not change when all norms are multiplied, so w is taken of Ghat over its minimum.
+ * They are computed once, when the schedule is set, and take the place of the norms.
  */
 #include <stdlib.h>
 #include <string.h>

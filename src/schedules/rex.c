@@ -1,6 +1,6 @@
 /*
- * rex: slower than a straight line at first, faster at the end (Chen, Wolfe, Kyrillidis, "REX: Revisiting Budgeted Training
- * with an Improved Schedule", 2022).
+ * rex: slower than a straight line at first, faster at the end (Chen, Wolfe, Kyrillidis, "REX: Revisiting Budgeted
+ * Training with an Improved Schedule", 2022).
  *
  *     lr_min + (b - lr_min) (1 - q) / (1 - q / 2),  q = min(t, steps) / steps
  */

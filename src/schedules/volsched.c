@@ -1,16 +1,17 @@
 /*
- * volsched: a cosine whose speed follows the volatility of a metric; optim_report hands over the metric after every step
- * (Chai, "An Adaptive Volatility-based Learning Rate Scheduler", 2025).
+ * volsched: a cosine whose speed follows the volatility of a metric; optim_report hands over the metric after every
+ * step (Chai, "An Adaptive Volatility-based Learning Rate Scheduler", 2025).
  *
  *     t < W (W = warmup > 1):  b (wf + (1 - wf) t / (W - 1));   W = 1: b
  *     e = t - W = N, 2 N, ... <= T = steps - W:
  *         lr <- max(lr_min, lr M (1 + cos(pi e / T)) / (1 + cos(pi (e - N) / T)))
  *     M = 1 + sign(rho) log(1 + weight |rho|),   rho = sigma_all / sigma_N - 1
  *
- * sigma_all is the sample standard deviation of all log returns log(v_i / v_{i-1}) in the kept history, sigma_N that of the
- * last N. Metrics below floor count as floor, those that are then not positive and finite are left out. M = 1 while there are fewer than N + 1
- * metrics, or if sigma_N = 0. M may be negative: lr_min catches it. The value at t uses the metrics of steps before t and
- * is stored over the base value; an update that no report came for is made up by the next report.
+ * sigma_all is the sample standard deviation of all log returns log(v_i / v_{i-1}) in the kept history, sigma_N that of
+ * the last N. Metrics below floor count as floor, those that are then not positive and finite are left out. M = 1 while
+ * there are fewer than N + 1 metrics, or if sigma_N = 0. M may be negative: lr_min catches it. The value at t uses the
+ * metrics of steps before t and is stored over the base value; an update that no report came for is made up by the next
+ * report.
  */
 #include <float.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * warmup_cosine: a linear rise, then half a cosine down (Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with Warm
- * Restarts", 2017, without restarts).
+ * warmup_cosine: a linear rise, then half a cosine down (Loshchilov, Hutter, "SGDR: Stochastic Gradient Descent with
+ * Warm Restarts", 2017, without restarts).
  *
  *     t < warmup:  lr_init + (b - lr_init) t / warmup
  *     else:        lr_min + (b - lr_min) ((1 + cos(pi q)) / 2)^exponent,   q = min(t - warmup, n) / n,  n = steps - warmup

@@ -1,6 +1,6 @@
 /*
- * wsd: warmup, a constant stretch, a cooldown (Schaipp, Haegele, Taylor, Simsekli, Bach, "The Surprising Agreement Between
- * Convex Optimization Theory and Learning-Rate Scheduling for Large Model Training", 2025).
+ * wsd: warmup, a constant stretch, a cooldown (Schaipp, Haegele, Taylor, Simsekli, Bach, "The Surprising Agreement
+ * Between Convex Optimization Theory and Learning-Rate Scheduling for Large Model Training", 2025).
  *
  *     t < warmup:  lr_init + (b - lr_init) t / warmup
  *     else:        lr_min + (b - lr_min) F(q),   q = clip((t - (steps - cooldown)) / cooldown, 0, 1)

@@ -1,14 +1,14 @@
 /*
  * ema: exponential moving average of the parameters.
  *
- * Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with exponential weights; the warmup is
- * that of the TensorFlow averages.
+ * Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992, with exponential weights; the warmup
+ * is that of the TensorFlow averages.
  *
  *     after steps t > start with (t - start) mod period = 0:   n = averages so far,
  *     d = decay, or min(decay, (1 + n) / (10 + n)) with warmup;   avg <- avg + (1 - d) (p - avg);   prod <- prod d
  *
- * avg starts at the parameters after step `start`, with bias_correction at 0. Evaluation point: avg, or avg / (1 - prod); the
- * parameters until step `start`, and where nothing is averaged.
+ * avg starts at the parameters after step `start`, with bias_correction at 0. Evaluation point: avg, or avg / (1 -
+ * prod); the parameters until step `start`, and where nothing is averaged.
  * State: avg, 4 bytes a parameter in f32.
  */
 #include <string.h>

@@ -9,7 +9,8 @@
  *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);   the inner method receives h - alpha (g - k h)
  *     rho_t = rho;  lr_max > 0:  rho_min + (rho - rho_min) (lr_t - lr_min) / (lr_max - lr_min), lr_t that of the method
  *
- * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a parameter.
+ * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a
+ * parameter.
  */
 #include "wrappers/sam.h"
 

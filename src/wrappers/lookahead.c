@@ -6,8 +6,8 @@
  *     after step t with t mod k = 0:  slow <- slow + alpha (p - slow),  p <- slow,  and of each inner first moment:
  *     pullback = 0: nothing;  1: buffer <- 0;  2: buffer <- alpha buffer + (1 - alpha) slow_m,  slow_m <- buffer
  *
- * slow starts at p, slow_m at 0 and is a copy, so that it stays while the buffer follows the inner steps. The evaluation
- * point is slow. State: slow (and slow_m for each first moment), 4 (8) bytes a parameter in f32.
+ * slow starts at p, slow_m at 0 and is a copy, so that it stays while the buffer follows the inner steps. The
+ * evaluation point is slow. State: slow (and slow_m for each first moment), 4 (8) bytes a parameter in f32.
  */
 #include <string.h>
 #include <tgmath.h>

@@ -1,14 +1,14 @@
 /*
  * random_scaling: the whole displacement of the inner step scaled by an exponential random number.
  *
- * Zhang, Cutkosky, "Random Scaling and Momentum for Non-smooth Non-convex Optimization", 2024, arXiv:2405.09742; over adamw
- * it is the paper's randomized AdamW.
+ * Zhang, Cutkosky, "Random Scaling and Momentum for Non-smooth Non-convex Optimization", 2024, arXiv:2405.09742; over
+ * adamw it is the paper's randomized AdamW.
  *
  *     p <- p_old + s (q - p_old),   s ~ Exp(1), one number a step for all tensors and groups
  *
  * q is what the inner method made of p_old, decoupled weight decay included; its state is not scaled.
- * draws=quasi: s = -ln(1 - u_t), u_t the fractional part of t times the golden ratio; draws=mean: s = 1, that is, nothing.
- * State: within a step p_old, 4 bytes a parameter in f32.
+ * draws=quasi: s = -ln(1 - u_t), u_t the fractional part of t times the golden ratio; draws=mean: s = 1, that is,
+ * nothing. State: within a step p_old, 4 bytes a parameter in f32.
  */
 #include <string.h>
 

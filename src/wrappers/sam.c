@@ -1,15 +1,16 @@
 /*
- * sam, asam: sharpness-aware minimization, the gradient at the worst point nearby; asam measures what is near relative to the
- * parameters.
+ * sam, asam: sharpness-aware minimization, the gradient at the worst point nearby; asam measures what is near relative
+ * to the parameters.
  *
  * Foret, Kleiner, Mobahi, Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization", 2021,
- * arXiv:2010.01412; Kwon, Kim, Park, Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep
- * Neural Networks", 2021, arXiv:2102.11600.
+ * arXiv:2010.01412; Kwon, Kim, Park, Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of
+ * Deep Neural Networks", 2021, arXiv:2102.11600.
  *
  *     1. T = 1,  asam (and sam with adaptive): |p| + eta;   N = |T g| over all tensors;   e = rho T^2 g / (N + eps)
  *     2. h = gradient at p + e; the parameters are p again, bit for bit, and the inner method receives h
  *
- * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p, 4 bytes a parameter.
+ * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p, 4 bytes a
+ * parameter.
  */
 #include "wrappers/sam.h"
 

@@ -1,8 +1,8 @@
 /*
  * swa: stochastic weight averaging, the mean of the iterates that are collected.
  *
- * Izmailov, Podoprikhin, Garipov, Vetrov, Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization", 2018,
- * arXiv:1803.05407; start = 0, period = 1 is the averaging of Polyak and Ruppert.
+ * Izmailov, Podoprikhin, Garipov, Vetrov, Wilson, "Averaging Weights Leads to Wider Optima and Better Generalization",
+ * 2018, arXiv:1803.05407; start = 0, period = 1 is the averaging of Polyak and Ruppert.
  *
  *     after steps t > start with (t - start) mod period = 0:   n <- n + 1;   avg <- avg + (p - avg) / n
  *

@@ -1,6 +1,6 @@
 /*
- * Checkpoints of one architecture are gone on from on every other, to the same bits, in every form in which something is
- * kept: tests/checkpoint/data/forms.optim was written on x86-64.
+ * Checkpoints of one architecture are gone on from on every other, to the same bits, in every form in which something
+ * is kept: tests/checkpoint/data/forms.optim was written on x86-64.
  *
  * `test_forms --write FILE` writes it anew, where what is kept changes on purpose.
  */
@@ -66,8 +66,7 @@ static void model_open(model_t *m) {
             CHECK_OK(optim_add_group(m->opt, FORMS[n].group, &group));
         for (int i = 0; i < FORMS[n].count; ++i)
             write_number(&m->x[n], FORMS[n].dtype, i, (double)(i % 9 + 8));
-        CHECK_OK(optim_add_param(m->opt, group, FORMS[n].name, FORMS[n].dtype, 1, &FORMS[n].count, &m->x[n],
-                                 &m->g[n]));
+        CHECK_OK(optim_add_param(m->opt, group, FORMS[n].name, FORMS[n].dtype, 1, &FORMS[n].count, &m->x[n], &m->g[n]));
     }
     CHECK_OK(optim_bind(m->opt, PARAMETERS - 1, &m->x[PARAMETERS - 1], NULL));
 }

@@ -1,6 +1,6 @@
 /*
- * Checkpoints of older versions still load: tests/checkpoint/older/VERSION has one of every algorithm that the version knew,
- * after three steps. Loaded into a new handle, the run goes on as one that never stopped.
+ * Checkpoints of older versions still load: tests/checkpoint/older/VERSION has one of every algorithm that the version
+ * knew, after three steps. Loaded into a new handle, the run goes on as one that never stopped.
  *
  * `test_older --write FOLDER` writes such files with the library that it is linked to, before the version changes.
  */

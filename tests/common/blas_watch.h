@@ -1,7 +1,8 @@
 /*
- * Stands between the library and BLAS. The bits that BLAS returns depend on the BLAS and, with OpenBLAS, on the processor:
- * whether multiply and add are fused, in which order products are summed. Tests that must hold for all of them ask here
- * whether BLAS was called, and how far its rounding carries. A program that calls one of these functions has the whole.
+ * Stands between the library and BLAS. The bits that BLAS returns depend on the BLAS and, with OpenBLAS, on the
+ * processor: whether multiply and add are fused, in which order products are summed. Tests that must hold for all of
+ * them ask here whether BLAS was called, and how far its rounding carries. A program that calls one of these functions
+ * has the whole.
  */
 #ifndef TESTS_BLAS_WATCH_H
 #define TESTS_BLAS_WATCH_H

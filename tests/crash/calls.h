@@ -1,7 +1,7 @@
 /*
- * Stands between the library and the system: every system call that saving and loading make is counted, can fail, can be
- * the last thing the process does, and what it does to the disk is noted. The linker puts it there (--wrap), so the library
- * itself is the one that is released. Outside calls_begin ... calls_end everything passes through.
+ * Stands between the library and the system: every system call that saving and loading make is counted, can fail, can
+ * be the last thing the process does, and what it does to the disk is noted. The linker puts it there (--wrap), so the
+ * library itself is the one that is released. Outside calls_begin ... calls_end everything passes through.
  */
 #ifndef CRASH_CALLS_H
 #define CRASH_CALLS_H

@@ -191,7 +191,8 @@ static void look_at_partial(void *context) {
         assert_int_equal(about.st_mode & 07777 & ~(mode_of(scene->target) | S_IWUSR), 0);
 }
 
-/* At no call may anybody read or write the new file who could not the old one; and in the end its mode is the old one's. */
+/* At no call may anybody read or write the new file who could not the old one; and in the end its mode is the old
+   one's. */
 static void modes(void **state) {
     static const mode_t MODES[] = {0600, 0640, 0444, 0400, 0666};
     const mode_t mask = umask(022);
@@ -448,8 +449,8 @@ static void save_rival(void *context) {
     rival->status = optim_save(rival->subject.opt, rival->path);
 }
 
-/* A save is made while another one is at its k-th call: done or refused, each of them, and what is there is the file of one
- * that was done. */
+/* A save is made while another one is at its k-th call: done or refused, each of them, and what is there is the file of
+ * one that was done. */
 static void meet_at_every_call(bool with_locks) {
     rival_t rival;
     scene_t scene;
@@ -502,8 +503,8 @@ static void put_half(void *context) {
     assert_int_equal(fclose(stream), 0);
 }
 
-/* Another machine's save, whose lock is not seen here, puts its own unfinished file under the name: that one is not put in
- * place, nor removed. */
+/* Another machine's save, whose lock is not seen here, puts its own unfinished file under the name: that one is not put
+ * in place, nor removed. */
 static void an_unfinished_rival(void **state) {
     scene_t scene;
     bool reached = true;

@@ -1,4 +1,5 @@
-/* Every call on a handle in every state that a handle can be in: what it returns, and that a refusal changes nothing. */
+/* Every call on a handle in every state that a handle can be in: what it returns, and that a refusal changes
+   nothing. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>

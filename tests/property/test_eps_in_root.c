@@ -1,6 +1,6 @@
 /*
- * eps_in_root = 1 of every method that has it: under a constant gradient g the second moment, corrected for its start at
- * zero, is g^2, so each step is sqrt(g^2 / (g^2 + eps)) times the one with eps = 0.
+ * eps_in_root = 1 of every method that has it: under a constant gradient g the second moment, corrected for its start
+ * at zero, is g^2, so each step is sqrt(g^2 / (g^2 + eps)) times the one with eps = 0.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -69,8 +69,8 @@ static double second_moment(const char *algorithm) {
     return sums ? STEPS * G * G : G * G;
 }
 
-/* adam_cm's second moment is of more than the gradient, adahessian's of something else; adabelief and adamomentum have an eps
- * of their own in it; adadelta has two roots, dadapt_adagrad divides its whole way by the root. */
+/* adam_cm's second moment is of more than the gradient, adahessian's of something else; adabelief and adamomentum have
+ * an eps of their own in it; adadelta has two roots, dadapt_adagrad divides its whole way by the root. */
 static bool has_other_moment(const char *algorithm) {
     static const char *const NAMES[] = {"adam_cm",    "adabelief", "adamomentum",
                                         "adahessian", "adadelta",  "dadapt_adagrad"};
@@ -165,7 +165,8 @@ static void belief_adds_to_the_moment_alone(void **state) {
     assert_true(belief_step("adamomentum", "rectify=0", false) == belief_step("adamomentum", "rectify=0", true));
 }
 
-/* The parameter after `steps` steps from 0 on the gradient G; each Hessian-vector product is CURVATURE times the direction. */
+/* The parameter after `steps` steps from 0 on the gradient G; each Hessian-vector product is CURVATURE times the
+   direction. */
 static const double CURVATURE = -1.5;
 static double position(const char *algorithm, const char *options, int steps) {
     double x = 0, g = G;

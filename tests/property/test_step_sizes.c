@@ -234,7 +234,8 @@ static void test_smb_groups(void **state) {
 
 /* ---- Hypergradients ---- */
 
-/* alpha = |moved| / |g|: from far too small it grows past `floor` before it turns, and the run ends far below its start. */
+/* alpha = |moved| / |g|: from far too small it grows past `floor` before it turns, and the run ends far below its
+   start. */
 static void run_hypergradient(const char *options, double floor) {
     rig_t *rig = play_vector("sgd_hd", options, "quadratic", D, 0);
     const double start = rig_value(rig);

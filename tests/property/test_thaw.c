@@ -1,6 +1,7 @@
 /*
- * A parameter that was frozen at first takes its steps as if its optimizer had been made when it got its first gradient: each
- * tensor counts its own steps. Checked of every method whose tensors have nothing in common, bit for bit.
+ * A parameter that was frozen at first takes its steps as if its optimizer had been made when it got its first
+ * gradient: each tensor counts its own steps. Checked of every method whose tensors have nothing in common, bit for
+ * bit.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -11,7 +12,8 @@
 
 enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS, FROZEN_STEPS = 7, STEPS = 12 };
 
-/* Two matrices and the function sum_i c_i (x_i - a_i)^2 / 2 of each; the loss that is handed over is the same everywhere. */
+/* Two matrices and the function sum_i c_i (x_i - a_i)^2 / 2 of each; the loss that is handed over is the same
+   everywhere. */
 typedef struct pair {
     optim_t *opt;
     int count;

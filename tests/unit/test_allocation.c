@@ -1,6 +1,6 @@
 /*
- * After the first step nothing is allocated, whatever the method: counted by standing in for the allocator. What BLAS takes
- * while it is called does not count: OpenBLAS has kernels that take a buffer for each small product.
+ * After the first step nothing is allocated, whatever the method: counted by standing in for the allocator. What BLAS
+ * takes while it is called does not count: OpenBLAS has kernels that take a buffer for each small product.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,7 +54,8 @@ void *aligned_alloc(size_t alignment, size_t size) {
 
 enum { ROWS = 40, COLUMNS = 300, N = ROWS * COLUMNS };
 
-/* One step with every request answered by the quadratic 1/2 |p|^2, whose Hessian is the identity; gradients in two parts. */
+/* One step with every request answered by the quadratic 1/2 |p|^2, whose Hessian is the identity; gradients in two
+   parts. */
 static optim_status step(optim_t *opt, const float *p, float *g) {
     optim_status status = OPTIM_OK;
     do {

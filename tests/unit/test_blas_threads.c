@@ -1,6 +1,6 @@
 /*
- * Who calls BLAS from where. These definitions of two of its functions stand before those of the library that is linked:
- * they note the caller and pass the call on.
+ * Who calls BLAS from where. These definitions of two of its functions stand before those of the library that is
+ * linked: they note the caller and pass the call on.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

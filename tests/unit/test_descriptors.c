@@ -1,6 +1,6 @@
 /*
- * Every descriptor of the registry keeps the limits that the engine's arrays have, and every option that a state table names
- * exists: what breaks them would write past those arrays, or read before them.
+ * Every descriptor of the registry keeps the limits that the engine's arrays have, and every option that a state table
+ * names exists: what breaks them would write past those arrays, or read before them.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * Checkpoints whose checksums are right and whose contents are not: what is wrong is refused before anything changes, and
- * nothing in a file makes a step read or write where it should not.
+ * Checkpoints whose checksums are right and whose contents are not: what is wrong is refused before anything changes,
+ * and nothing in a file makes a step read or write where it should not.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -237,8 +237,8 @@ static void an_option_follows_one_schedule(void **state) {
     check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "two schedules");
 }
 
-/* Numbers of layers and groups are 64-bit, however wide an address is: these are not number 0, and a schedule of what is
- * not here is left out. */
+/* Numbers of layers and groups are 64-bit, however wide an address is: these are not number 0, and a schedule of what
+ * is not here is left out. */
 static void a_schedule_of_nothing_is_left_out(void **state) {
     static const char *const PLACES[] = {"\"layer\":4294967296,\"group\":0", "\"layer\":0,\"group\":4294967296",
                                          "\"layer\":-1,\"group\":0", "\"layer\":0,\"group\":-4294967296"};

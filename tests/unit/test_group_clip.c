@@ -4,7 +4,8 @@
 
 #include "check.h"
 
-/* sgd with lr 1 from 0: parameters are minus what the method received. "a" (2) in group 0, "b" (1) and "c" (1) in group 1. */
+/* sgd with lr 1 from 0: parameters are minus what the method received. "a" (2) in group 0, "b" (1) and "c" (1) in group
+   1. */
 typedef struct scene {
     optim_t *opt;
     double a[2], b, c, of_a[2], of_b, of_c;

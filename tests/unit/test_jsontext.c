@@ -165,8 +165,8 @@ static void refuses_zeros_in_the_text(void **state) {
     }
 }
 
-/* Bytes of a checkpoint's header replaced, left out, put in. How many of these texts are JSON, and the hash of what they
- * say, were taken from another reader. */
+/* Bytes of a checkpoint's header replaced, left out, put in. How many of these texts are JSON, and the hash of what
+ * they say, were taken from another reader. */
 static void reads_damaged_text(void **state) {
     static const char TEXT[] =
         "{\"__metadata__\":{\"format\":\"a\\u00e9\\\"\",\"n\":-12},\"p/adam.m\":{\"dtype\":\"F32\",\"shape\":"

@@ -1,4 +1,5 @@
-/* Element-wise methods, and sums, give the same bits on every instruction-set level: every such method of the registry. */
+/* Element-wise methods, and sums, give the same bits on every instruction-set level: every such method of the
+   registry. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +79,8 @@ static void level_can_be_bounded(void **state) {
     assert_int_equal(unsetenv("GRADOPT_LEVEL"), 0);
 }
 
-/* A word that is no level is refused by name, rather than a level taken that was not asked for; an empty one is none. */
+/* A word that is no level is refused by name, rather than a level taken that was not asked for; an empty one is
+   none. */
 static void unknown_level_is_named(void **state) {
     const char *const WRONG[] = {"abacus", "avx2", "x86-64-v2", "BASE", "base ", "x86-64-v33"};
     optim_t *opt;

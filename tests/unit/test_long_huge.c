@@ -31,7 +31,8 @@ static void elements_beyond_two_to_the_31(void **state) {
     const size_t moved[] = {0, ((size_t)1 << 31) - 1, (size_t)1 << 31, n - 1};
     for (size_t i = 0; i < 4; ++i)
         g[moved[i]] = one;
-    /* conversions, a sum over all tiles (its root is 2), 8-bit states, random bits: the step is 0.5 where it is not 0 */
+    /* conversions, a sum over all tiles (its root is 2), 8-bit states, random bits: the step is 0.5 where it is not
+       0 */
     assert_int_equal(optim_create(&opt, "sgd",
                                   "lr=0.5,momentum=0.9,clip_norm=2,state_dtype=int8,rounding=stochastic,"
                                   "zero_grad=1"),

@@ -39,7 +39,8 @@ static void test_evaluations(void **state) {
     caller_close(&c);
 }
 
-/* A method that has converged asks for no evaluations any more: their number is never reached, and it ends all the same. */
+/* A method that has converged asks for no evaluations any more: their number is never reached, and it ends all the
+   same. */
 static void test_evaluations_that_never_come(void **state) {
     (void)state;
     caller_t c;

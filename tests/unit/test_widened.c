@@ -109,7 +109,8 @@ static optim_status step(optim_t *opt, const double *p, double *g) {
     return status;
 }
 
-/* A rate that begins and ends at 0 leaves every method with finite parameters; the ones that cannot be set to 0, too. */
+/* A rate that begins and ends at 0 leaves every method with finite parameters; the ones that cannot be set to 0,
+   too. */
 static void rates_may_pause(void **state) {
     int pausing = 0;
     (void)state;

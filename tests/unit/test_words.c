@@ -1,4 +1,5 @@
-/* Sentences about names that nobody has: what they propose, of every kind of name, and lists that say where they are cut. */
+/* Sentences about names that nobody has: what they propose, of every kind of name, and lists that say where they are
+   cut. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * CBLAS, as much of it as is called here. Its functions are the same in every BLAS, but for the integer they take, and headers
- * are not: they have many names and places, and one that belongs to another BLAS than the one linked goes unnoticed. CMake
- * asks the library for its integer and defines BLAS_64_BITS if it is int64_t.
+ * CBLAS, as much of it as is called here. Its functions are the same in every BLAS, but for the integer they take, and
+ * headers are not: they have many names and places, and one that belongs to another BLAS than the one linked goes
+ * unnoticed. CMake asks the library for its integer and defines BLAS_64_BITS if it is int64_t.
  */
 #ifndef KERNELS_CBLAS_H
 #define KERNELS_CBLAS_H

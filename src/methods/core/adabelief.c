@@ -1,9 +1,10 @@
 /*
  * adabelief, adamomentum: Adam with another second moment: of the gradient's surprise, or of the momentum.
  *
- * Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, "AdaBelief Optimizer: Adapting Stepsizes by the Belief in
- * Observed Gradients", 2020, arXiv:2010.07468, algorithm 2, as adabelief-pytorch 0.2.1; Wang, Kang, Qin, Wang, Xu, Zhang,
- * Fu, "Rethinking Adam: A Twofold Exponential Moving Average Approach", 2021, arXiv:2106.11514, as the authors' AdaM3.
+ * Zhuang, Tang, Ding, Tatikonda, Dvornek, Papademetris, Duncan, "AdaBelief Optimizer: Adapting Stepsizes by the Belief
+ * in Observed Gradients", 2020, arXiv:2010.07468, algorithm 2, as adabelief-pytorch 0.2.1; Wang, Kang, Qin, Wang, Xu,
+ * Zhang, Fu, "Rethinking Adam: A Twofold Exponential Moving Average Approach", 2021, arXiv:2106.11514, as the authors'
+ * AdaM3.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p;
  *        decoupled = fixed_decay = 1: p <- (1 - weight_decay) p
@@ -14,10 +15,10 @@
  *        rectify = 0: amsgrad: smax <- max(smax, s), h <- smax;   else h <- s
  *                     adabelief: p <- p - (lr / c1) m / (sqrt(h) / sqrt(c2) + eps);   adamomentum: without the outer eps
  *
- * d is taken with the new m. eps is added to the state and accumulates there, up to eps / (1 - beta2), as it does in both
- * codes and as it did in the published results. L2 decay changes g before d is taken. The names differ in line 3, in the
- * default of rectify, and in the outer eps. State: m, s (and smax), 8 (12) bytes a parameter in f32.
- * eps_in_root = 1: no outer eps.
+ * d is taken with the new m. eps is added to the state and accumulates there, up to eps / (1 - beta2), as it does in
+ * both codes and as it did in the published results. L2 decay changes g before d is taken. The names differ in line 3,
+ * in the default of rectify, and in the outer eps. State: m, s (and smax), 8 (12) bytes a parameter in f32. eps_in_root
+ * = 1: no outer eps.
  */
 #include "methods/core/adam_family.h"
 

@@ -9,8 +9,8 @@
  *     4. u <- rho u + (1 - rho) d^2
  *     5. p <- p - lr d
  *
- * eps stands inside both roots (paper) and is what the method starts from, so it must be positive; lr is outside the accumulated
- * d. State: v, u, 8 bytes a parameter in f32.
+ * eps stands inside both roots (paper) and is what the method starts from, so it must be positive; lr is outside the
+ * accumulated d. State: v, u, 8 bytes a parameter in f32.
  */
 #include "methods/core/adam_family.h"
 

@@ -8,8 +8,8 @@
  *     2. sum <- sum + g^2
  *     3. p <- p - lr / (1 + (t - 1) lr_decay) g / (sqrt(sum) + eps);   eps_in_root = 1: g / sqrt(sum + eps)
  *
- * eps stands outside the root as in torch, or inside as in Keras and optax. The sum starts at 0 (Keras and optax: 0.1). In
- * f32 it stops growing once it exceeds 2^24 times the next square. State: sum, 4 bytes a parameter in f32.
+ * eps stands outside the root as in torch, or inside as in Keras and optax. The sum starts at 0 (Keras and optax: 0.1).
+ * In f32 it stops growing once it exceeds 2^24 times the next square. State: sum, 4 bytes a parameter in f32.
  */
 #include "methods/core/adam_family.h"
 

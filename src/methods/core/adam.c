@@ -9,8 +9,8 @@
  *     3. amsgrad: vmax <- max(vmax, v), h <- vmax;   else h <- v
  *     4. p <- p - (lr / c1) m / (sqrt(h) / sqrt(c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
  *
- * eps stands outside the root and after the bias correction; the maximum is of the uncorrected v; decay is multiplied by
- * lr: all as torch.optim.Adam and AdamW. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
+ * eps stands outside the root and after the bias correction; the maximum is of the uncorrected v; decay is multiplied
+ * by lr: all as torch.optim.Adam and AdamW. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
  * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"

@@ -51,8 +51,8 @@
 
 /* ---- Moving averages ---- */
 
-/* c = 1 - beta^t: what the weights of an average that began at zero add up to. beta^t < exp(-t (1 - beta)) is lost beside 1
- * soon, and then not worth a call of pow, which is slow where it underflows. */
+/* c = 1 - beta^t: what the weights of an average that began at zero add up to. beta^t < exp(-t (1 - beta)) is lost
+ * beside 1 soon, and then not worth a call of pow, which is slow where it underflows. */
 static inline double correction(double beta, double t) {
     return t * (1 - beta) > 38 ? 1 : 1 - pow(beta, t);
 }
@@ -81,8 +81,8 @@ static inline eps_t eps_of(double eps, bool in_root, double c2) {
     return in_root ? (eps_t){c2 * eps, 0} : (eps_t){0, eps};
 }
 
-/* The divisor: sqrt(h) / sqrt(c2) + eps for (A); (B) passes 1 for the factor. The condition is the same for a whole loop,
- * of which gcc makes two, so that eps beside the root costs no more than it did. */
+/* The divisor: sqrt(h) / sqrt(c2) + eps for (A); (B) passes 1 for the factor. The condition is the same for a whole
+ * loop, of which gcc makes two, so that eps beside the root costs no more than it did. */
 static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
     return sqrt(eps.inside != 0 ? h + (real)eps.inside : h) * inverse_root_c2 + (real)eps.outside;
 }

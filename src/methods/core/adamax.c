@@ -7,8 +7,8 @@
  *     2. m <- beta1 m + (1 - beta1) g;   u <- max(beta2 u, |g| + eps)
  *     3. p <- p - (lr / c1) m / u,   c1 = 1 - beta1^t
  *
- * eps stands inside the maximum, so that u > 0 from the first step on; u needs no bias correction. State: m, u, 8 bytes a
- * parameter in f32.
+ * eps stands inside the maximum, so that u > 0 from the first step on; u needs no bias correction. State: m, u, 8 bytes
+ * a parameter in f32.
  */
 #include "methods/core/adam_family.h"
 

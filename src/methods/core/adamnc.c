@@ -1,7 +1,8 @@
 /*
  * adamnc: Adam whose second moment is the mean of all squares, old and new alike.
  *
- * Reddi, Kale, Kumar, "On the Convergence of Adam and Beyond", 2018, arXiv:1904.09237, algorithm 3 with beta2_t = 1 - 1/t.
+ * Reddi, Kale, Kumar, "On the Convergence of Adam and Beyond", 2018, arXiv:1904.09237, algorithm 3 with beta2_t = 1 -
+ * 1/t.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
  *     2. m <- beta1_t m + (1 - beta1_t) g,  beta1_t = beta1 beta1_decay^(t-1);   v <- (1 - 1/t) v + g^2 / t

@@ -9,8 +9,9 @@
  *     3. eta = lr (sqrt(c2) / c1) / (sqrt(v) + eps);   s <- beta3 s + (1 - beta3) eta
  *     4. p <- p - min(eta, s) m
  *
- * The code has 1 / c1 inside the rate that is averaged, the paper beside m: the code is followed. s starts at 0 and is not
- * corrected for it: that is the warm-up. State: m, v, s, 12 bytes a parameter in f32. eps_in_root = 1: adam_family.h.
+ * The code has 1 / c1 inside the rate that is averaged, the paper beside m: the code is followed. s starts at 0 and is
+ * not corrected for it: that is the warm-up. State: m, v, s, 12 bytes a parameter in f32. eps_in_root = 1:
+ * adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -12,8 +12,8 @@
  *     5. no_prox = 0: p <- p / (1 + lr weight_decay)
  *
  * The betas are decay rates, 1 minus the paper's. The code corrects the bias, the paper starts m and d at the first
- * gradients. prev is the gradient as it arrives here, clipped if it was. State: m, d, v, prev, 16 bytes a parameter in f32.
- * eps_in_root = 1: adam_family.h.
+ * gradients. prev is the gradient as it arrives here, clipped if it was. State: m, d, v, prev, 16 bytes a parameter in
+ * f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -1,8 +1,8 @@
 /*
  * ademamix: AdamW with a second, much slower average of the gradient.
  *
- * Pagliardini, Ablin, Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", 2024, arXiv:2409.03137, as the authors'
- * code.
+ * Pagliardini, Ablin, Grangier, "The AdEMAMix Optimizer: Better, Faster, Older", 2024, arXiv:2409.03137, as the
+ * authors' code.
  *
  *     1. a = alpha t / alpha_warmup while t < alpha_warmup, then alpha
  *     2. b = beta3, but while t < beta3_warmup, x = t / beta3_warmup, F(y) = log(1/2) / log(y + 1e-8) - 1:
@@ -10,9 +10,9 @@
  *     3. m1 <- beta1 m1 + (1 - beta1) g;   m2 <- b m2 + (1 - b) g;   v <- beta2 v + (1 - beta2) g^2
  *     4. p <- (1 - lr weight_decay) p - lr (m1 / c1 + a m2) / (sqrt(v) / sqrt(c2) + eps)
  *
- * F is the half-life of an average: line 2 interpolates half-lives. m2 has no bias correction; the 1e-8 keeps F(0) finite.
- * Decay is always decoupled. State: m1 (unless beta1 = 0: it is g then), m2, v, 12 (8) bytes a parameter in f32.
- * eps_in_root = 1: adam_family.h.
+ * F is the half-life of an average: line 2 interpolates half-lives. m2 has no bias correction; the 1e-8 keeps F(0)
+ * finite. Decay is always decoupled. State: m1 (unless beta1 = 0: it is g then), m2, v, 12 (8) bytes a parameter in
+ * f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

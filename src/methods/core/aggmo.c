@@ -7,8 +7,8 @@
  *     2. v_i <- beta_i v_i + g,   beta_i = 1 - agg_base^i,  i = 0 .. num_betas - 1
  *     3. p <- p - (lr / num_betas) sum_i v_i
  *
- * The buffers are undamped sums, as the authors': with the defaults a constant gradient is followed at 37 lr. v_0 is the
- * gradient itself. State: num_betas buffers, 4 num_betas bytes a parameter in f32.
+ * The buffers are undamped sums, as the authors': with the defaults a constant gradient is followed at 37 lr. v_0 is
+ * the gradient itself. State: num_betas buffers, 4 num_betas bytes a parameter in f32.
  */
 #include <string.h>
 #include <tgmath.h>

@@ -9,8 +9,8 @@
  *     4. p <- p - (lr_t / c1) m / (sqrt(vmax) / sqrt(c2) + eps),   lr_t = lr / sqrt(t) if sqrt_decay, else lr
  *
  * c1 = c2 = 1 unless bias_correction: the paper's form, whose first step is lr (1 - beta1) / sqrt(1 - beta2) long. With
- * bias_correction = 1 it is adam with amsgrad = 1. eps is not in the paper. State: m, v, vmax, 12 bytes a parameter in f32.
- * eps_in_root = 1: adam_family.h.
+ * bias_correction = 1 it is adam with amsgrad = 1. eps is not in the paper. State: m, v, vmax, 12 bytes a parameter in
+ * f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

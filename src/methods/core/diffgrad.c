@@ -10,8 +10,8 @@
  *     4. p <- p - lr (sqrt(c2) / c1) xi m / (sqrt(v) + eps)
  *
  * prev is 0 at t = 1, later the gradient after the L2 term. xi multiplies the step, not the state m. The authors' first
- * file compared the gradient with itself; the paper's results were made with it. State: m, v, prev, 12 bytes a parameter
- * in f32. eps_in_root = 1: adam_family.h.
+ * file compared the gradient with itself; the paper's results were made with it. State: m, v, prev, 12 bytes a
+ * parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 
@@ -55,8 +55,9 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 /*
- * exp(-x) for x >= 0, to a few ulp: 2^-n exp(r), n the integer nearest to x / log 2, the second factor by its series. The C
- * library's cannot be vectorized and has other bits on other machines. From 87 (708) on it is as good as 0 beside 1.
+ * exp(-x) for x >= 0, to a few ulp: 2^-n exp(r), n the integer nearest to x / log 2, the second factor by its series.
+ * The C library's cannot be vectorized and has other bits on other machines. From 87 (708) on it is as good as 0 beside
+ * 1.
  */
 static inline float exp_minus_f32(float x) {
     const float bounded = x < 87 ? x : 87, shifted = bounded * 0x1.715476p0F + 0x1.8p23F, n = shifted - 0x1.8p23F;

@@ -10,8 +10,8 @@
  *     4. p <- p - lr ratio u
  *
  * trust_clip keeps the ratio at or below 1 (LAMBC); exclude_1d: vectors and scalars without decay and with ratio 1.
- * bias_correction = 0 is version 3 of the paper. The ratio is never skipped where weight_decay is 0 (timm does). Two passes:
- * one for the moments and both norms, one for the step. State: m, v, 8 bytes a parameter in f32.
+ * bias_correction = 0 is version 3 of the paper. The ratio is never skipped where weight_decay is 0 (timm does). Two
+ * passes: one for the moments and both norms, one for the step. State: m, v, 8 bytes a parameter in f32.
  * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"

@@ -8,9 +8,9 @@
  *     3. v <- momentum v + d;   d <- d + momentum v if nesterov, else v
  *     4. p <- p - d;   lr_in_momentum = 0: p <- p - lr d
  *
- * exclude_1d: vectors and scalars without decay and with ratio 1. The sum of the norms stands in 1 as in the paper, not the
- * norm of the sum (optax). lr_in_momentum = 1 is the paper's and TensorFlow's form, 0 that of timm and apex: they differ
- * once lr changes. Two passes. State: v, 4 bytes a parameter in f32.
+ * exclude_1d: vectors and scalars without decay and with ratio 1. The sum of the norms stands in 1 as in the paper, not
+ * the norm of the sum (optax). lr_in_momentum = 1 is the paper's and TensorFlow's form, 0 that of timm and apex: they
+ * differ once lr changes. Two passes. State: v, 4 bytes a parameter in f32.
  */
 #include <tgmath.h>
 

@@ -8,9 +8,9 @@
  *     3. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
  *     4. p <- p - lr ((1 - mu_t) / (1 - prod) g + mu_{t+1} / (1 - prod mu_{t+1}) m) / (sqrt(v / c2) + eps)
  *
- * m is averaged with beta1, not with mu. prod holds mu_t already when line 4 reads it, mu_{t+1} enters it in the next step;
- * it starts at 1 and is multiplied once in each step that a tensor takes. State: m, v, 8 bytes a parameter in f32; prod in
- * double. eps_in_root = 1: adam_family.h.
+ * m is averaged with beta1, not with mu. prod holds mu_t already when line 4 reads it, mu_{t+1} enters it in the next
+ * step; it starts at 1 and is multiplied once in each step that a tensor takes. State: m, v, 8 bytes a parameter in
+ * f32; prod in double. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

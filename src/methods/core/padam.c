@@ -9,8 +9,8 @@
  *     3. amsgrad: vmax <- max(vmax, v), h <- vmax;   else h <- v
  *     4. p <- p - lr (sqrt(c2) / c1) m / (sqrt(h) + eps)^(2 partial)
  *
- * partial is the paper's p. The bias correction sqrt(c2) is not raised to 2 partial (code; the paper has none). State: m,
- * v, vmax, 12 bytes a parameter in f32 (8 without amsgrad). eps_in_root = 1: adam_family.h.
+ * partial is the paper's p. The bias correction sqrt(c2) is not raised to 2 partial (code; the paper has none). State:
+ * m, v, vmax, 12 bytes a parameter in f32 (8 without amsgrad). eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

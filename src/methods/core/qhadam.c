@@ -7,8 +7,8 @@
  *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
  *     3. p <- p - lr ((1 - nu1) g + nu1 m / c1) / (sqrt((1 - nu2) g^2 + nu2 v / c2) + eps)
  *
- * nu1 = nu2 = 1 is adam. The authors' code keeps averages whose weights always add up to 1, which is the same as dividing
- * by c1 and c2. State: m, v, 8 bytes a parameter in f32. eps_in_root = 1: adam_family.h.
+ * nu1 = nu2 = 1 is adam. The authors' code keeps averages whose weights always add up to 1, which is the same as
+ * dividing by c1 and c2. State: m, v, 8 bytes a parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

@@ -11,9 +11,9 @@
  *                  r = sqrt((rho - 4) (rho - 2) rho_inf / ((rho_inf - 4) (rho_inf - 2) rho))
  *        rho < 5:  degenerated_to_sgd = 1: p <- p - (lr / c1) m;   0: p stays
  *
- * rho reaches 5 at t = 6 for every beta2 from 0.9 to 0.999 in use, and never for beta2 <= 2/3. The paper asks for rho > 4;
- * 5 is what its code and torch use. L2 decay is torch's default, decoupled decay the authors'. State: m, v, 8 bytes a
- * parameter in f32. eps_in_root = 1: adam_family.h.
+ * rho reaches 5 at t = 6 for every beta2 from 0.9 to 0.999 in use, and never for beta2 <= 2/3. The paper asks for rho >
+ * 4; 5 is what its code and torch use. L2 decay is torch's default, decoupled decay the authors'. State: m, v, 8 bytes
+ * a parameter in f32. eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"
 

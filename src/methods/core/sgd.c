@@ -1,16 +1,16 @@
 /*
  * sgd: stochastic gradient descent with heavy-ball or Nesterov momentum.
  *
- * Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Sutskever, Martens, Dahl, Hinton, "On
- * the importance of initialization and momentum in deep learning", 2013; in the form of torch.optim.SGD.
+ * Polyak, "Some methods of speeding up the convergence of iteration methods", 1964; Sutskever, Martens, Dahl, Hinton,
+ * "On the importance of initialization and momentum in deep learning", 2013; in the form of torch.optim.SGD.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
  *     2. buf <- g at t = 1,   buf <- momentum buf + (1 - dampening) g later
  *     3. d <- g + momentum buf if nesterov, else buf;   without momentum d <- g
  *     4. p <- p - lr d
  *
- * The first step ignores dampening, and lr multiplies the whole buffer, as in torch. Without momentum a step is BLAS-1 on
- * tiles in cache. State: buf with momentum, 4 bytes a parameter in f32; else none.
+ * The first step ignores dampening, and lr multiplies the whole buffer, as in torch. Without momentum a step is BLAS-1
+ * on tiles in cache. State: buf with momentum, 4 bytes a parameter in f32; else none.
  */
 #include <string.h>
 

@@ -13,11 +13,11 @@
  *     SGD:   2. m <- beta1 m + g
  *            3. p <- p - (1 - beta1) Lambda (lr / lr_switch) m
  *
- * Inner products run over all tensors and groups, and there is one switch for all; beta2 and switch_tol of line 5 are the
- * first group's. lr_switch is a group's lr at the switch, so that schedules keep acting; a group whose lr was 0 then stays.
- * Not in the paper: lam > 0 (without it a negative Lambda would ascend), lr / lr_switch (its Lambda is constant), amsgrad.
- * Two passes. State: m, v (and vmax), 8 (12) bytes a parameter in f32; lam, Lambda (0: still Adam) and lr_switch in double.
- * eps_in_root = 1: adam_family.h.
+ * Inner products run over all tensors and groups, and there is one switch for all; beta2 and switch_tol of line 5 are
+ * the first group's. lr_switch is a group's lr at the switch, so that schedules keep acting; a group whose lr was 0
+ * then stays. Not in the paper: lam > 0 (without it a negative Lambda would ascend), lr / lr_switch (its Lambda is
+ * constant), amsgrad. Two passes. State: m, v (and vmax), 8 (12) bytes a parameter in f32; lam, Lambda (0: still Adam)
+ * and lr_switch in double. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

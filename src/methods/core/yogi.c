@@ -1,16 +1,16 @@
 /*
  * yogi: Adam whose second moment changes by a step of the square's size, whatever its distance from it.
  *
- * Zaheer, Reddi, Sachan, Kale, Kumar, "Adaptive Methods for Nonconvex Optimization", 2018, algorithm 2; bias correction as
- * in the first author's code for TensorFlow Addons.
+ * Zaheer, Reddi, Sachan, Kale, Kumar, "Adaptive Methods for Nonconvex Optimization", 2018, algorithm 2; bias correction
+ * as in the first author's code for TensorFlow Addons.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
  *     2. m <- beta1 m + (1 - beta1) g
  *     3. v <- v - (1 - beta2) sign(v - g^2) g^2,   v starts at initial_accumulator
  *     4. p <- p - lr (sqrt(c2) / c1) m / (sqrt(v) + eps);   bias_correction = 0: c1 = c2 = 1, the paper's algorithm
  *
- * v stays at or above 0, and where it equals g^2. m starts at 0 (some ports start it as v). eps is 1e-3. The paper starts
- * v at the mean square of a first minibatch, the authors' code at 1e-6. State: m, v, 8 bytes a parameter in f32.
+ * v stays at or above 0, and where it equals g^2. m starts at 0 (some ports start it as v). eps is 1e-3. The paper
+ * starts v at the mean square of a first minibatch, the authors' code at 1e-6. State: m, v, 8 bytes a parameter in f32.
  * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"

@@ -2,9 +2,9 @@
  * anchored_gradient: every step is pulled back to the initial point, less and less.
  *
  * halpern: Halpern, "Fixed points of nonexpanding maps", 1967. eag: Yoon, Ryu, "Accelerated Algorithms for Smooth
- * Convex-Concave Minimax Problems with O(1/k^2) Rate on Squared Gradient Norm", 2021, arXiv:2102.07922 (EAG-C). vr: Cai,
- * Alacaoglu, Diakonikolas, "Variance Reduced Halpern Iteration for Finite-Sum Monotone Inclusions", 2024, arXiv:2310.02987,
- * from knowledge of the paper. No public code was found for any of them.
+ * Convex-Concave Minimax Problems with O(1/k^2) Rate on Squared Gradient Norm", 2021, arXiv:2102.07922 (EAG-C). vr:
+ * Cai, Alacaoglu, Diakonikolas, "Variance Reduced Halpern Iteration for Finite-Sum Monotone Inclusions", 2024,
+ * arXiv:2310.02987, from knowledge of the paper. No public code was found for any of them.
  *
  *     with k = t - 1 and la = 1 / (k + 2):
  *     halpern:  z = la z_0 + (1 - la) (z - lr g)
@@ -14,9 +14,9 @@
  *               else  est = est + g - h,  h the gradient at z_prev on the sample of g
  *               z_prev = z;   z = la z_0 + (1 - la) z - lr est
  *
- * Whether step k refreshes is decided when the step before it ends: the sample asked for then is FULL, otherwise FRESH; the
- * first step wants the large sample too. draws=quasi: refresh if u_k < 4 / (k + 4), u_k the fractional part of k times the
- * golden ratio. State: z_0, 4 bytes a parameter in f32, vr 12; within a step z, 4, and with vr g, 8.
+ * Whether step k refreshes is decided when the step before it ends: the sample asked for then is FULL, otherwise FRESH;
+ * the first step wants the large sample too. draws=quasi: refresh if u_k < 4 / (k + 4), u_k the fractional part of k
+ * times the golden ratio. State: z_0, 4 bytes a parameter in f32, vr 12; within a step z, 4, and with vr g, 8.
  */
 #include <string.h>
 

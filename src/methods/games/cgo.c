@@ -10,11 +10,11 @@
  *     5. z = z - lr d
  *
  * F = (grad_x f, -grad_y f) is what the caller hands over; products are those of the Hessian of f itself: D_xy w is the
- * x-part of H (0, w), D_yx v the y-part of H (v, 0). All of a step's evaluations are made on one sample. CG ends when |r|
- * <= cg_tol |b|, after cg_iters iterations, or with r = 0. One solve is enough: d_y then equals (I + alpha^2 D_yx D_xy)^{-1}
- * (F_y + alpha D_yx F_x). As in the authors' code OCGO evaluates anew at the trial point; the paper's listing re-uses the
- * last direction. alpha = lr gives competitive gradient descent. State: none between steps; within a step d, r, p, the
- * direction and the product, and z if optimistic: 20 (24) bytes a parameter in f32.
+ * x-part of H (0, w), D_yx v the y-part of H (v, 0). All of a step's evaluations are made on one sample. CG ends when
+ * |r| <= cg_tol |b|, after cg_iters iterations, or with r = 0. One solve is enough: d_y then equals (I + alpha^2 D_yx
+ * D_xy)^{-1} (F_y + alpha D_yx F_x). As in the authors' code OCGO evaluates anew at the trial point; the paper's
+ * listing re-uses the last direction. alpha = lr gives competitive gradient descent. State: none between steps; within
+ * a step d, r, p, the direction and the product, and z if optimistic: 20 (24) bytes a parameter in f32.
  */
 #include <string.h>
 

@@ -1,18 +1,18 @@
 /*
  * complex_momentum: gradient descent with a complex momentum coefficient. complex_adam: the same with Adam's scaling.
  *
- * Lorraine, Acuna, Vicol, Duvenaud, "Complex Momentum for Optimization in Games", 2022, arXiv:2102.08431; complex_adam from
- * knowledge of the paper's listing.
+ * Lorraine, Acuna, Vicol, Duvenaud, "Complex Momentum for Optimization in Games", 2022, arXiv:2102.08431; complex_adam
+ * from knowledge of the paper's listing.
  *
  *     1. mu = beta mu - g,   beta = beta_mag e^{i beta_arg}, mu complex and at first 0
  *     2. complex_momentum:  p = p + Re(lr e^{i lr_arg} mu)
  *        complex_adam:      v = beta2 v + (1 - beta2) g^2;   p = p + lr Re(mu) / (sqrt(v / (1 - beta2^t)) + eps)
  *
- * Simultaneous: both players with the gradient at z. alternating = 1: player 1 first; then a second gradient, at the new
- * point, for player 2; both with the same t. There is no factor 1 - beta on g: with beta_arg = 0 the first is the heavy ball
- * with an undamped buffer, the second takes steps 1 / (1 - beta_mag) times Adam's, and pi is negative momentum.
- * State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g, 8 more.
- * eps_in_root = 1: adam_family.h.
+ * Simultaneous: both players with the gradient at z. alternating = 1: player 1 first; then a second gradient, at the
+ * new point, for player 2; both with the same t. There is no factor 1 - beta on g: with beta_arg = 0 the first is the
+ * heavy ball with an undamped buffer, the second takes steps 1 / (1 - beta_mag) times Adam's, and pi is negative
+ * momentum. State: re, im (complex_adam: and v), 8 (12) bytes a parameter in f32; alternating, within a step, z and g,
+ * 8 more. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

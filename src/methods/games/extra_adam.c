@@ -1,8 +1,8 @@
 /*
  * extra_adam: extragradient with Adam's step in both halves.
  *
- * Gidel, Berard, Vignoud, Vincent, Lacoste-Julien, "A Variational Inequality Perspective on Generative Adversarial Networks",
- * 2019, arXiv:1802.10551.
+ * Gidel, Berard, Vignoud, Vincent, Lacoste-Julien, "A Variational Inequality Perspective on Generative Adversarial
+ * Networks", 2019, arXiv:1802.10551.
  *
  *     move(g):  s = s + 1;   g = g + weight_decay p  at the point where g was taken
  *               m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;   amsgrad: vmax = max(vmax, v), h = vmax; else h = v
@@ -10,8 +10,8 @@
  *     1. z_half = z + move(g at z)
  *     2. z = z + move(g at z_half)
  *
- * The moments and s advance twice a step, as in the authors' code; eps is added to the uncorrected root. Until the second
- * gradient has come the first is kept and the moments wait, so that the step can be abandoned.
+ * The moments and s advance twice a step, as in the authors' code; eps is added to the uncorrected root. Until the
+ * second gradient has come the first is kept and the moments wait, so that the step can be abandoned.
  * State: m, v (and vmax), 8 (12) bytes a parameter in f32; within a step z and the first gradient, 8 more.
  * eps_in_root = 1: adam_family.h.
  */

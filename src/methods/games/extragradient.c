@@ -2,14 +2,15 @@
  * extragradient (mirror_prox): step with the gradient found at the end of a trial step.
  *
  * Korpelevich, "The extragradient method for finding saddle points and other problems", 1976; mirror form: Nemirovski,
- * "Prox-method with rate of convergence O(1/t) ...", 2004; Hsieh, Iutzeler, Malick, Mertikopoulos, "On the Convergence of
- * Single-Call Stochastic Extra-Gradient Methods", 2019; reg > 0: Tiapkin et al., "Accelerating Nash Learning from Human
- * Feedback via Mirror Prox", 2025.
+ * "Prox-method with rate of convergence O(1/t) ...", 2004; Hsieh, Iutzeler, Malick, Mertikopoulos, "On the Convergence
+ * of Single-Call Stochastic Extra-Gradient Methods", 2019; reg > 0: Tiapkin et al., "Accelerating Nash Learning from
+ * Human Feedback via Mirror Prox", 2025.
  *
  *     1. z_half = prox_{lr_extra}(z, g at z)
  *     2. z = prox_{lr}(z, g at z_half)                         prox, euclidean or entropic: see prox.h
  *
- * The anchor is the initial point; lr_extra = 0 means lr. State: anchor if reg > 0; z within a step: 4 (8) bytes in f32.
+ * The anchor is the initial point; lr_extra = 0 means lr. State: anchor if reg > 0; z within a step: 4 (8) bytes in
+ * f32.
  */
 #include <string.h>
 

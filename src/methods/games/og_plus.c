@@ -1,8 +1,9 @@
 /*
  * og_plus: optimistic gradient with a rate of its own for the optimistic step (OG+, OptDA+).
  *
- * Hsieh, Antonakopoulos, Cevher, Mertikopoulos, "No-Regret Learning in Games with Noisy Feedback: Faster Rates and Adaptivity
- * via Learning Rate Separation", 2022, arXiv:2206.06015. From knowledge of the paper; no public code was found.
+ * Hsieh, Antonakopoulos, Cevher, Mertikopoulos, "No-Regret Learning in Games with Noisy Feedback: Faster Rates and
+ * Adaptivity via Learning Rate Separation", 2022, arXiv:2206.06015. From knowledge of the paper; no public code was
+ * found.
  *
  *     with tau = t + 1, player by player:
  *     1. eta = lr tau^-lr_power,   gamma = lr_extra tau^-extra_power;
@@ -11,8 +12,8 @@
  *     3. adaptive: G = G + |g|^2,   D = D + |X_new - X|^2
  *     4. X = X_new;   p = X - gamma g
  *
- * g is taken at the parameters, first at the initial point X_1. G and D at the rates of index t + 1 hold the steps up to
- * t - 1, the paper's sums to (t + 1) - 2. Output: X. One pass; adaptive two.
+ * g is taken at the parameters, first at the initial point X_1. G and D at the rates of index t + 1 hold the steps up
+ * to t - 1, the paper's sums to (t + 1) - 2. Output: X. One pass; adaptive two.
  * State: X, with dual = 1 also X_1 and S: 4 (12) bytes a parameter in f32; G and D of both players in double.
  */
 #include <string.h>

@@ -8,9 +8,9 @@
  *     3. r = (m / c1) / (sqrt(h / c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
  *     4. p = p - lr ((1 + optimism) r - optimism r_prev);   r_prev = r,  at first 0
  *
- * The first step is therefore longer by the factor 1 + optimism, as in the paper. r_prev has the bias correction of its own
- * step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after the
- * correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
+ * The first step is therefore longer by the factor 1 + optimism, as in the paper. r_prev has the bias correction of its
+ * own step; one public class corrects it anew with the present one, another starts from r_prev = r. eps stands after
+ * the correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
  * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"

@@ -1,16 +1,16 @@
 /*
  * past_extragradient (omd, optimistic mirror descent): extragradient whose trial step takes the last gradient again.
  *
- * Popov, "A modification of the Arrow-Hurwicz method for search of saddle points", 1980; Rakhlin, Sridharan, "Optimization,
- * Learning, and Games with Predictable Sequences", 2013; Hsieh, Iutzeler, Malick, Mertikopoulos, "On the Convergence of
- * Single-Call Stochastic Extra-Gradient Methods", 2019 (PEG).
+ * Popov, "A modification of the Arrow-Hurwicz method for search of saddle points", 1980; Rakhlin, Sridharan,
+ * "Optimization, Learning, and Games with Predictable Sequences", 2013; Hsieh, Iutzeler, Malick, Mertikopoulos, "On the
+ * Convergence of Single-Call Stochastic Extra-Gradient Methods", 2019 (PEG).
  *
  *     1. z = prox_{lr}(z, g),   g at the parameters; z starts at the initial point, which is also the first query
  *     2. p = prox_{lr_extra}(z, g)                              prox, euclidean or entropic: see prox.h
  *
- * That is z_{t+1/2} = P(z_t - lr F(z_{t-1/2})), z_{t+1} = P(z_t - lr F(z_{t+1/2})) with z_{3/2} = z_1. Euclidean with one
- * rate, the queries are those of optimistic gradient descent with F = 0 before the first; entropic, those of optimistic
- * multiplicative weights. The anchor of reg is the initial point; lr_extra = 0 means lr. Output: z.
+ * That is z_{t+1/2} = P(z_t - lr F(z_{t-1/2})), z_{t+1} = P(z_t - lr F(z_{t+1/2})) with z_{3/2} = z_1. Euclidean with
+ * one rate, the queries are those of optimistic gradient descent with F = 0 before the first; entropic, those of
+ * optimistic multiplicative weights. The anchor of reg is the initial point; lr_extra = 0 means lr. Output: z.
  * State: z, and anchor if reg > 0: 4 (8) bytes a parameter in f32.
  */
 #include <string.h>

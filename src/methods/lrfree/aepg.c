@@ -9,8 +9,8 @@
  *     2. r <- r / (1 + 2 lr <v, w>);   x <- x - 2 lr r w
  *
  * r never increases, whatever lr is. A step can leave x > 0. With metric 1 that ends it with an error: A would not be
- * positive beyond. x^2 is a metric on both sides, and the simplex form often turns back, so that metrics 2 and 3 report it
- * only if strict says so; <v, w> < 0 is an error in any case, as f + c <= 0 is. State: r alone.
+ * positive beyond. x^2 is a metric on both sides, and the simplex form often turns back, so that metrics 2 and 3 report
+ * it only if strict says so; <v, w> < 0 is an error in any case, as f + c <= 0 is. State: r alone.
  */
 #include "methods/lrfree/finite.h"
 

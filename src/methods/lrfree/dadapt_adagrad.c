@@ -9,8 +9,8 @@
  *        d_hat = (sum s^2 / D - gsq) / |s|_1;   d <- max(d, min(d_hat, d growth_rate))
  *     3. x <- momentum x + (1 - momentum)(x_0 - s / D)
  *
- * One d for all groups. |s|_1 = 0: the step ends without a move. sum s^2 / D is made anew each step: a running sum drifts.
- * Two passes. State: x_0, s, a, 12 bytes a parameter in f32; d, gsq in double.
+ * One d for all groups. |s|_1 = 0: the step ends without a move. sum s^2 / D is made anew each step: a running sum
+ * drifts. Two passes. State: x_0, s, a, 12 bytes a parameter in f32; d, gsq in double.
  */
 #include "methods/core/adam_family.h"
 #include "methods/lrfree/coupled.h"

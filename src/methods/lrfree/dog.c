@@ -1,7 +1,8 @@
 /*
  * dog, ldog: distance over gradients.
  *
- * Ivgi, Hinder, Carmon, "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", 2023, arXiv:2302.12022.
+ * Ivgi, Hinder, Carmon, "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", 2023,
+ * arXiv:2302.12022.
  *
  *     1. g <- g + weight_decay x
  *     2. first step: x_0 = x, rbar = reps_rel (1 + |x_0|), G = eps + |g|^2

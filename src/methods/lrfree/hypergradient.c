@@ -13,8 +13,8 @@
  *                (eps_in_root = 1: adam_family.h)
  *     4. x <- x - alpha u;   u_prev = u
  *
- * alpha begins at lr. h is summed over all tensors before alpha moves (the paper); public Adam code moves alpha tensor by
- * tensor within a step. adam_hd makes u_prev from m and v before they change. Two passes.
+ * alpha begins at lr. h is summed over all tensors before alpha moves (the paper); public Adam code moves alpha tensor
+ * by tensor within a step. adam_hd makes u_prev from m and v before they change. Two passes.
  * State: sgd_hd u_prev (and buf with nesterov; else it is the buffer), 4 (8) bytes a parameter in f32; adam_hd m, v, 8.
  */
 #include "methods/core/adam_family.h"

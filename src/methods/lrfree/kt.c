@@ -1,6 +1,6 @@
 /*
- * kt, ckt: betting on the gradients with the estimator of Krichevsky and Trofimov, for all coordinates together (kt) or for
- * each by itself (ckt).
+ * kt, ckt: betting on the gradients with the estimator of Krichevsky and Trofimov, for all coordinates together (kt) or
+ * for each by itself (ckt).
  *
  * kt: Orabona, Pal, "Coin Betting and Parameter-Free Online Learning", 2016, arXiv:1602.04128. ckt: Orabona, "A Modern
  * Introduction to Online Learning", 2019, arXiv:1912.13213, section 9.3.
@@ -12,8 +12,9 @@
  *           2. x <- x_0 + W theta / count
  *
  * Both assume |c| <= 1. Decay and lr enter the wealth and the bets alike (public code leaves them out of kt's wealth).
- * ckt grows beyond all numbers where |c| is larger on a strongly curved problem: a step to parameters that are not finite
- * is an error. Two passes. State: kt x_0, theta, 8 bytes a parameter in f32, and W in double; ckt x_0, theta, W, count, 16.
+ * ckt grows beyond all numbers where |c| is larger on a strongly curved problem: a step to parameters that are not
+ * finite is an error. Two passes. State: kt x_0, theta, 8 bytes a parameter in f32, and W in double; ckt x_0, theta, W,
+ * count, 16.
  */
 #include <tgmath.h>
 

@@ -11,8 +11,8 @@
  *        theta = eta_new / eta,  eta = eta_new
  *     5. x_prev = x, g_prev = g;   x <- x - eta g / Dh,      |u|_M = sqrt(sum M u^2)
  *
- * z has entries +1 or -1, see probe.h. D keeps its sign (public research code keeps |D|). A denominator of 0 in 4 counts
- * as an infinite second term, a step size that is not finite keeps the last.
+ * z has entries +1 or -1, see probe.h. D keeps its sign (public research code keeps |D|). A denominator of 0 in 4
+ * counts as an infinite second term, a step size that is not finite keeps the last.
  * State: D, x_prev, g_prev; within a step z, Hz, the waiting gradient: 24 bytes a parameter in f32.
  */
 #include <string.h>

@@ -1,9 +1,9 @@
 /*
  * Probes for the diagonal of the Hessian: z with entries +1 and -1, so that the mean of z (.) Hz is the diagonal.
  *
- * rademacher: drawn, entry i of a probe from word i of those that the probe reserved in the handle's stream, so that any
- * tile draws its own. walsh: entry i of probe k = 1, 2, ... is +1 if popcount(i AND k) is even; over k = 0 .. 2^b - 1
- * (2^b at least the number of elements) the mean is exact. i is the position in all tensors concatenated.
+ * rademacher: drawn, entry i of a probe from word i of those that the probe reserved in the handle's stream, so that
+ * any tile draws its own. walsh: entry i of probe k = 1, 2, ... is +1 if popcount(i AND k) is even; over k = 0 .. 2^b -
+ * 1 (2^b at least the number of elements) the mean is exact. i is the position in all tensors concatenated.
  */
 #ifndef LRFREE_PROBE_H
 #define LRFREE_PROBE_H

@@ -13,10 +13,11 @@
  *     6. decoupled = 1: x <- x - weight_decay dlr x
  *     7. x <- x - dlr m / (sqrt(v) + d_new eps);   d <- d_new   (eps_in_root = 1: adam_family.h, with d_new^2 eps)
  *
- * x_0 and s keep elements 0, p, 2p, ... of each tensor, p = slice_p, and the sums of 2 and |s|_1 run over those. One d for
- * all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays. With beta1 = 0 public
- * code multiplies g by the new d; here and in the paper m = d g. Without the factor d / d0 s would underflow. Two passes.
- * State: m, v and 1 / slice_p of x_0, s: 16 bytes a parameter in f32 with slice_p = 1; d, d_max, num, t in double.
+ * x_0 and s keep elements 0, p, 2p, ... of each tensor, p = slice_p, and the sums of 2 and |s|_1 run over those. One d
+ * for all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays. With beta1 =
+ * 0 public code multiplies g by the new d; here and in the paper m = d g. Without the factor d / d0 s would underflow.
+ * Two passes. State: m, v and 1 / slice_p of x_0, s: 16 bytes a parameter in f32 with slice_p = 1; d, d_max, num, t in
+ * double.
  */
 #include "base/memory.h"
 #include "methods/core/adam_family.h"

@@ -5,8 +5,8 @@
  *     W <- W + w;   c = w / W, 0 if W = 0
  *     x <- (1 - c) x + c z;   y = b x + (1 - b) z
  *
- * t, lr_max and W count the steps that a tensor took. Both means are written so that equal points give that point exactly. keep_x = 0: x is not
- * kept but found again, as z + (y - z) / b with the b that y was made with.
+ * t, lr_max and W count the steps that a tensor took. Both means are written so that equal points give that point
+ * exactly. keep_x = 0: x is not kept but found again, as z + (y - z) / b with the b that y was made with.
  */
 #ifndef LRFREE_SCHEDULE_FREE_H
 #define LRFREE_SCHEDULE_FREE_H

@@ -1,16 +1,16 @@
 /*
  * sophia: clipped momentum over a running diagonal of the Hessian.
  *
- * Liu, Li, Hall, Liang, Ma, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training", 2023,
- * arXiv:2305.14342, algorithms 1 to 3.
+ * Liu, Li, Hall, Liang, Ma, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
+ * 2023, arXiv:2305.14342, algorithms 1 to 3.
  *
  *     1. on steps t = 1, 1 + update_period, ...:   hutchinson: h <- beta2 h + (1 - beta2) z (.) Hz
  *        gauss_newton: h <- beta2 h + (1 - beta2) batch_size gh^2,  gh the gradient on labels drawn from the model
  *     2. x <- (1 - lr weight_decay) x;   m <- beta1 m + (1 - beta1) g
  *     3. x <- x - lr min(max(m / max(rho h, eps), -1), 1)
  *
- * z: see probe.h. Where h <= 0 the divisor is eps: the step is the sign of m, never against it. h is refreshed before the
- * step, from the same x (public code: after it), and batch_size is not folded into rho.
+ * z: see probe.h. Where h <= 0 the divisor is eps: the step is the sign of m, never against it. h is refreshed before
+ * the step, from the same x (public code: after it), and batch_size is not folded into rho.
  * State: m, h; within a step g (and z, Hz): 20 bytes a parameter in f32, gauss_newton 12.
  */
 #include <string.h>

@@ -13,8 +13,8 @@
  *     7. A <- (W A + w x+) / (W + w),  W <- W + w,  rbar <- max(rbar, |x+ - x_0|, |y - x_0|),  R <- R + rbar
  *     8. z = (W A + R y) / (W + R)
  *
- * The parameters hold z; the output is A. Weights, points and order are the paper's; Q and M are its practical form without
- * logarithmic damping, restated from knowledge of the paper: no public code was found. Five passes.
+ * The parameters hold z; the output is A. Weights, points and order are the paper's; Q and M are its practical form
+ * without logarithmic damping, restated from knowledge of the paper: no public code was found. Five passes.
  * State: x_0, y, A, 12 bytes a parameter in f32; within a step m and z, 8 more; the numbers in double.
  */
 #include <string.h>

@@ -14,8 +14,8 @@
  *     6. a d that does not go down, and a search that finds nothing: once more without pairs
  *
  * With a search, loss and gradient of the accepted point are kept and never evaluated again. The loss must be
- * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the lowest
- * point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
+ * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the
+ * lowest point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
  */
 #include "engine/line_search.h"
 #include "engine/method.h"

@@ -1,7 +1,8 @@
 /*
  * muon: momentum, orthogonalised by Newton-Schulz iterations.
  *
- * Jordan, Jin, Boza, You, Cesista, Newhouse, Bernstein, "Muon: An optimizer for hidden layers in neural networks", 2024.
+ * Jordan, Jin, Boza, You, Cesista, Newhouse, Bernstein, "Muon: An optimizer for hidden layers in neural networks",
+ * 2024.
  *
  *     1. B <- B + (1 - momentum) (G - B)
  *     2. U = (1 - momentum) G + momentum B if nesterov, else B
@@ -10,10 +11,10 @@
  *     4. W <- (1 - lr weight_decay) W,  W <- W - lr scale X
  *
  * e = ns_eps, as the authors have it, but 0 where that would be more than a 10^-5 of the norm: small gradients take the
- * same steps as large ones. scale: original sqrt(max(1, r/c)), match_rms_adamw 0.2 sqrt(max(r, c)), none 1. Tensors of three or more dimensions are
- * matrices of dimension 0 by the rest. Vectors and scalars take AdamW with aux_lr, beta1, beta2, eps and the same decay;
- * embeddings and heads belong into a group of their own. The iteration runs in the precision of the parameters (the
- * authors': bfloat16). State: B, 4 bytes a parameter in f32; vectors m, v, 8 bytes.
+ * same steps as large ones. scale: original sqrt(max(1, r/c)), match_rms_adamw 0.2 sqrt(max(r, c)), none 1. Tensors of
+ * three or more dimensions are matrices of dimension 0 by the rest. Vectors and scalars take AdamW with aux_lr, beta1,
+ * beta2, eps and the same decay; embeddings and heads belong into a group of their own. The iteration runs in the
+ * precision of the parameters (the authors': bfloat16). State: B, 4 bytes a parameter in f32; vectors m, v, 8 bytes.
  */
 #include <string.h>
 

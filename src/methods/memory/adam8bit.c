@@ -8,9 +8,10 @@
  *     3. p <- (1 - lr weight_decay) p;   p <- p - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps), with m and v as they are here
  *     4. into codes: scale = largest modulus of the block, code = nearest table value, ties to the lower
  *
- * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and min_8bit_size;
- * smaller tensors are plain AdamW. keep_sign = 1 is the rule of bitsandbytes' CUDA kernel. Any element-wise method has the
- * same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block. eps_in_root = 1: adam_family.h.
+ * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and
+ * min_8bit_size; smaller tensors are plain AdamW. keep_sign = 1 is the rule of bitsandbytes' CUDA kernel. Any
+ * element-wise method has the same storage by state_dtype=int8. State: 2 bytes a parameter and 2 scales a block.
+ * eps_in_root = 1: adam_family.h.
  */
 #include "engine/method.h"
 #include "methods/core/adam_family.h"

@@ -14,9 +14,9 @@
  *     7. p = p - (lr / c1) a / (sqrt(h) / sqrt(c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
  *
  * The priority r is the sum of the norms of all tensors' gradients (synced, not the norm of the whole gradient), or the
- * tensor's own. As the authors' code, which inserts the gradient at t = 1 where the paper's listing has the momentum; the
- * bias correction counts that idle step. Two passes. State: m, v (vmax) and `capacity` momenta: 4 (2 + capacity) bytes a
- * parameter in f32; the priorities in double. eps_in_root = 1: adam_family.h.
+ * tensor's own. As the authors' code, which inserts the gradient at t = 1 where the paper's listing has the momentum;
+ * the bias correction counts that idle step. Two passes. State: m, v (vmax) and `capacity` momenta: 4 (2 + capacity)
+ * bytes a parameter in f32; the priorities in double. eps_in_root = 1: adam_family.h.
  */
 #include <string.h>
 

@@ -2,8 +2,8 @@
  * clip_adagrad, clip_adam: AdaGrad and Adam on the clipped gradient, with step sizes that do not know the gradient they
  * multiply. clip_adagrad at its defaults is the paper's Clip-RAdaGradD (alias clip_radagradd).
  *
- * Chezhegov, Klyukin, Semenov, Beznosikov, Gasnikov, Horvath, Takac, Gorbunov, "Gradient Clipping Improves AdaGrad when the
- * Noise Is Heavy-Tailed", 2024, arXiv:2406.04443.
+ * Chezhegov, Klyukin, Semenov, Beznosikov, Gasnikov, Horvath, Takac, Gorbunov, "Gradient Clipping Improves AdaGrad when
+ * the Noise Is Heavy-Tailed", 2024, arXiv:2406.04443.
  *
  *     1. c = clip(g)                   (clipping.h)
  *     2. after = B + eta S;   clip_adam: after = beta2 B + (1 - beta2) eta S
@@ -11,11 +11,12 @@
  *     3. m = beta1 m + (1 - beta1) c
  *     4. r = B if delay, else after;   p = p - a m / (sqrt(r) + eps);   p = p - lr weight_decay p;   B = after
  *
- * eps_in_root = 1: sqrt(r + eps), as adam_family.h with bias_correction. a = lr, or lr sqrt(1 - beta2^t) / (1 - beta1^t) with bias_correction. B starts at initial_accumulator; for clip_adam at
- * beta2 times that, without delay at 0. The paper's delayed v_t is the B of step t: kept one step ahead, it needs no copy
- * of the last gradient, and a change of beta2 or eta acts one step later. The public delayed AdaGrad class steps along the
- * last gradient, by which nothing is delayed: not followed. Two passes (clip_type none, coord and scalar=0: one).
- * State: m with beta1, B if not scalar, 4 bytes a parameter each in f32; B in double if scalar.
+ * eps_in_root = 1: sqrt(r + eps), as adam_family.h with bias_correction. a = lr, or lr sqrt(1 - beta2^t) / (1 -
+ * beta1^t) with bias_correction. B starts at initial_accumulator; for clip_adam at beta2 times that, without delay at
+ * 0. The paper's delayed v_t is the B of step t: kept one step ahead, it needs no copy of the last gradient, and a
+ * change of beta2 or eta acts one step later. The public delayed AdaGrad class steps along the last gradient, by which
+ * nothing is delayed: not followed. Two passes (clip_type none, coord and scalar=0: one). State: m with beta1, B if not
+ * scalar, 4 bytes a parameter each in f32; B in double if scalar.
  */
 #include "methods/core/adam_family.h"
 #include "methods/momentum/clipping.h"

@@ -1,18 +1,18 @@
 /*
  * clipped_sgd: stochastic gradient descent, with or without momentum, on the clipped gradient.
  *
- * Gorbunov, Danilova, Gasnikov, "Stochastic Optimization with Heavy-Tailed Noise via Accelerated Gradient Clipping", 2020,
- * arXiv:2005.10785; Koloskova, Hendrikx, Stich, "Revisiting Gradient Clipping: Stochastic bias and tight convergence
- * guarantees", 2023, arXiv:2305.01588; Sadiev et al., "High-Probability Bounds for Stochastic Optimization and Variational
- * Inequalities: the Case of Unbounded Variance", 2023, arXiv:2302.00999.
+ * Gorbunov, Danilova, Gasnikov, "Stochastic Optimization with Heavy-Tailed Noise via Accelerated Gradient Clipping",
+ * 2020, arXiv:2005.10785; Koloskova, Hendrikx, Stich, "Revisiting Gradient Clipping: Stochastic bias and tight
+ * convergence guarantees", 2023, arXiv:2305.01588; Sadiev et al., "High-Probability Bounds for Stochastic Optimization
+ * and Variational Inequalities: the Case of Unbounded Variance", 2023, arXiv:2302.00999.
  *
  *     1. c = clip(g + weight_decay p)          (clipping.h)
  *     2. buf = momentum buf + c;   without momentum buf = c
  *     3. p = p - lr buf
  *
  * The gradient is clipped before it enters the buffer; the authors' class scales the buffer instead, and divides by
- * |g| + 1e-8 in its coordinate mode. Two passes (clip_type none, coord: one). State: buf with momentum, 4 bytes a parameter
- * in f32; else none.
+ * |g| + 1e-8 in its coordinate mode. Two passes (clip_type none, coord: one). State: buf with momentum, 4 bytes a
+ * parameter in f32; else none.
  */
 #include "methods/momentum/clipping.h"
 

@@ -1,9 +1,9 @@
 /*
  * clipped_sstm: clipped stochastic similar triangles, an accelerated method for heavy-tailed noise.
  *
- * Gorbunov, Danilova, Gasnikov, "Stochastic Optimization with Heavy-Tailed Noise via Accelerated Gradient Clipping", 2020,
- * arXiv:2005.10785; Gorbunov, Danilova, Shibaev, Dvurechensky, Gasnikov, "Near-Optimal High Probability Complexity Bounds
- * for Non-Smooth Stochastic Optimization with Heavy-Tailed Noise", 2021, arXiv:2106.05958.
+ * Gorbunov, Danilova, Gasnikov, "Stochastic Optimization with Heavy-Tailed Noise via Accelerated Gradient Clipping",
+ * 2020, arXiv:2005.10785; Gorbunov, Danilova, Shibaev, Dvurechensky, Gasnikov, "Near-Optimal High Probability
+ * Complexity Bounds for Non-Smooth Stochastic Optimization with Heavy-Tailed Noise", 2021, arXiv:2106.05958.
  *
  *     1. alpha = lr / (2L) (k + 1 + shift)^(2 nu / (1 + nu)),   A_{k+1} = A_k + alpha,   k = 0, 1, ...,  A_0 = 0
  *     2. ratio_max < 1, f = 1 / (1 - ratio_max), A_k > f alpha:   A_k = (f - 1) alpha,  A_{k+1} = f alpha
@@ -11,9 +11,9 @@
  *     4. z = z - alpha clip(g) at level clip / alpha          (clipping.h)
  *     5. y = (A_k y + alpha z) / A_{k+1};   k = k + 1, and 1 to 3 again
  *
- * y is the output: what the theorems speak about and what a model should be evaluated at. shift = 0 is the authors' PyTorch
- * class, 1 the smooth paper's k + 2. That class throws away the gradient of its first call and does not expose y. Two
- * passes (clip_type none, coord: one). State: y, z, 8 bytes a parameter in f32; alpha, A_k, A_{k+1} a group.
+ * y is the output: what the theorems speak about and what a model should be evaluated at. shift = 0 is the authors'
+ * PyTorch class, 1 the smooth paper's k + 2. That class throws away the gradient of its first call and does not expose
+ * y. Two passes (clip_type none, coord: one). State: y, z, 8 bytes a parameter in f32; alpha, A_k, A_{k+1} a group.
  */
 #include <string.h>
 

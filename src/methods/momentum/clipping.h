@@ -1,13 +1,14 @@
 /*
- * Clipping as clip_adagrad, clip_adam, clipped_sgd and clipped_sstm have it: clip_c(g) with the level c of the option clip.
+ * Clipping as clip_adagrad, clip_adam, clipped_sgd and clipped_sstm have it: clip_c(g) with the level c of the option
+ * clip.
  *
  *     none   g
  *     norm   g min(1, c / |g|),  |g| over all tensors of all groups
  *     layer  the same, tensor by tensor
  *     coord  min(max(g, -c), c)
  *
- * Nothing is added to a norm (public code adds 1e-6 or 1e-8); a norm of 0 leaves g as it is. A method has the two options
- * and the state, and a kernel that calls clip_squares and is run by clip_measure.
+ * Nothing is added to a norm (public code adds 1e-6 or 1e-8); a norm of 0 leaves g as it is. A method has the two
+ * options and the state, and a kernel that calls clip_squares and is run by clip_measure.
  */
 #ifndef METHODS_MOMENTUM_CLIPPING_H
 #define METHODS_MOMENTUM_CLIPPING_H

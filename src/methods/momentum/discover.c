@@ -1,9 +1,10 @@
 /*
  * discover: a momentum for every cluster of the data, combined into a control variate.
  *
- * Tondji, Kashubin, Cisse, "Variance Reduction in Deep Learning: More Momentum is All You Need", 2021, after COVER, Yuan et
- * al. 2019. Reconstructed: the cluster control variate joined with quasi-hyperbolic momentum and gradient transport, so
- * that one cluster gives qhm, and with transport igt at a constant weight. Unverified against the authors' numbers.
+ * Tondji, Kashubin, Cisse, "Variance Reduction in Deep Learning: More Momentum is All You Need", 2021, after COVER,
+ * Yuan et al. 2019. Reconstructed: the cluster control variate joined with quasi-hyperbolic momentum and gradient
+ * transport, so that one cluster gives qhm, and with transport igt at a constant weight. Unverified against the
+ * authors' numbers.
  *
  *     1. j = cluster of the step's minibatch:  cluster, or (t - 1) mod clusters if that is -1
  *     2. m_new = beta1 m^j + (1 - beta1) g;   mbar <- mbar + (m_new - m^j) / clusters;   m^j <- m_new

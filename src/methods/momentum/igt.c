@@ -14,8 +14,8 @@
  *     tail_fraction > 0 (exponential anytime tail average):  c = 1 / tail_fraction,  s = k + 1,
  *     e_k = 1 - c (s - 1) / (1 + c (s - 1)) (1 - sqrt((1 - c) / (s (s - 1))) / c)
  *
- * Line 4 takes the weight of the step to come, which makes d the gradient at x on every quadratic; the authors of N-PG-IGT
- * take e_k there. Where |d| + eps is 0, x stays. Output: x. State: x, d, 8 bytes a parameter in f32.
+ * Line 4 takes the weight of the step to come, which makes d the gradient at x on every quadratic; the authors of
+ * N-PG-IGT take e_k there. Where |d| + eps is 0, x stays. Output: x. State: x, d, 8 bytes a parameter in f32.
  */
 #include <string.h>
 #include <tgmath.h>

@@ -2,8 +2,8 @@
  * ngd: normalized gradient descent.
  *
  * Nesterov, "Minimization methods for nonsmooth convex and quasiconvex functions", 1984; Hazan, Levy, Shalev-Shwartz,
- * "Beyond Convexity: Stochastic Quasi-Convex Optimization", 2015, arXiv:1507.02030; Tyurin, "From Logistic Regression to
- * the Perceptron Algorithm: Exploring Gradient Descent with Large Step Sizes", 2024 (Normalized LR+GD).
+ * "Beyond Convexity: Stochastic Quasi-Convex Optimization", 2015, arXiv:1507.02030; Tyurin, "From Logistic Regression
+ * to the Perceptron Algorithm: Exploring Gradient Descent with Large Step Sizes", 2024 (Normalized LR+GD).
  *
  *     1. lr_k = lr (2 / (k + 2))^lr_power,   k = 0, 1, ...
  *     2. p <- (1 - lr_k weight_decay) p

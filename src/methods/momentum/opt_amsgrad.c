@@ -9,11 +9,11 @@
  *     4. w <- w - eta theta / (sqrt(vhat) + eps),   eta = lr sqrt(1 - beta2^t) / (1 - beta1^t)
  *     5. p = w - eta h / (sqrt(vhat) + eps);   m <- m'
  *
- * predict: none 0; previous g; extrapolation: sum c_j y_j of the last `memory` gradients, with c of extrapolation.h, and g
- * while there are fewer than two. bias_correction = 0 (eta = lr) is the paper's listing, 1 the authors' code. That code
- * takes a gradient at extrapolated parameters for m and m', and its differences are wrong: the paper is followed. A pass
- * for every eight products of the newest difference, and one for the update. State: theta, v, vhat, m, w (the parameters
- * at first), and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
+ * predict: none 0; previous g; extrapolation: sum c_j y_j of the last `memory` gradients, with c of extrapolation.h,
+ * and g while there are fewer than two. bias_correction = 0 (eta = lr) is the paper's listing, 1 the authors' code.
+ * That code takes a gradient at extrapolated parameters for m and m', and its differences are wrong: the paper is
+ * followed. A pass for every eight products of the newest difference, and one for the update. State: theta, v, vhat, m,
+ * w (the parameters at first), and `memory` gradients: 4 (5 + memory) bytes a parameter in f32; U'U in double.
  * eps_in_root = 1: adam_family.h.
  */
 #include "methods/core/adam_family.h"

@@ -1,8 +1,9 @@
 /*
  * qasgd: accelerated SGD for quasar-convex functions, with or without the search for the point to step from.
  *
- * Fu, Xu, Wilson, "Accelerated Stochastic Optimization Methods under Quasar-convexity", 2023, arXiv:2305.04736; the search:
- * Hinder, Sidford, Sohoni, "Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond", 2020, arXiv:1906.11985.
+ * Fu, Xu, Wilson, "Accelerated Stochastic Optimization Methods under Quasar-convexity", 2023, arXiv:2305.04736; the
+ * search: Hinder, Sidford, Sohoni, "Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond", 2020,
+ * arXiv:1906.11985.
  *
  *     line_search = 0, the parameters being x_{k+1} = tau_k x_k + (1 - tau_k) z_k,   tau_k = k / (k + 2),   k = 0, 1, ...
  *     1. z <- z - lr (2k + 3) / gamma g

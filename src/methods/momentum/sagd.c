@@ -3,7 +3,8 @@
  *
  * estimating: Mishkin, Pilanci, Schmidt, "Faster Convergence of Stochastic Accelerated Gradient Descent under
  * Interpolation", 2024, arXiv:2404.02378; growth: Vaswani, Bach, Schmidt, "Fast and Faster Convergence of SGD for
- * Over-Parameterized Models and an Accelerated Perceptron", 2019, arXiv:1810.07288. Equations from knowledge of the papers.
+ * Over-Parameterized Models and an Accelerated Perceptron", 2019, arXiv:1810.07288. Equations from knowledge of the
+ * papers.
  *
  *     estimating, the parameters being y:   alpha(gamma) = positive root of alpha^2 = (1 - alpha) lr gamma + alpha lr mu
  *     1. w_new = y - lr g

@@ -9,8 +9,8 @@
  *        adaptive = 0:  k = t - 1,  lr_t = lr (2 / (k + 2))^lr_power,  a = min(1, eta (2 / (k + 2))^eta_power)
  *     4. x_{t+1} = x_t - lr_t d,   normalize: x_t - lr_t d / |d|  (no movement where d = 0)
  *
- * The authors' TensorFlow class keeps G by coordinate, takes a from the present lr_t and clips d; the paper is followed.
- * State: d, x_{t-1}; within a step x_t, g: 16 bytes a parameter in f32; G in double.
+ * The authors' TensorFlow class keeps G by coordinate, takes a from the present lr_t and clips d; the paper is
+ * followed. State: d, x_{t-1}; within a step x_t, g: 16 bytes a parameter in f32; G in double.
  */
 #include <string.h>
 #include <tgmath.h>

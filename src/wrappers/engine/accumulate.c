@@ -1,6 +1,6 @@
 /*
- * The engine's third layer from outside: the sum that optim_accumulate adds gradients to, and their mean in place of the
- * bound gradients when the step is taken. What is added has been scaled by the layers outside.
+ * The engine's third layer from outside: the sum that optim_accumulate adds gradients to, and their mean in place of
+ * the bound gradients when the step is taken. What is added has been scaled by the layers outside.
  *
  *     optim_accumulate:  g <- g min(1, accumulate_clip / |g|),   sum <- sum + g,   count <- count + 1
  *     optim_step, if count > 0:  g <- sum / count,  or scale sum after optim_accumulate_scale
@@ -46,7 +46,8 @@ static void squares(const tile_t *t) {
         t->term[0][i] = (double)g[i] * (double)g[i];
 }
 
-/* A frozen tensor has no gradient, and no sum if it never had one; otherwise its sum begins at 0 too, for it may thaw. */
+/* A frozen tensor has no gradient, and no sum if it never had one; otherwise its sum begins at 0 too, for it may
+   thaw. */
 static void add(const tile_t *t) {
     const scalars_t *k = t->scalars;
     const real factor = (real)k->factor;

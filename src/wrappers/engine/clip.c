@@ -1,7 +1,7 @@
 /*
- * The engine's two innermost layers: what the method receives. First the bounds that each group has for itself, on the norm of
- * its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all tensors; values
- * are clipped after norms.
+ * The engine's two innermost layers: what the method receives. First the bounds that each group has for itself, on the
+ * norm of its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all
+ * tensors; values are clipped after norms.
  *
  *     for each group:  g <- g min(1, group_clip_norm / |g of the group|),
  *                      g <- min(max(g, -group_clip_value), group_clip_value)

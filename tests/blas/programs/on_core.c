@@ -1,7 +1,7 @@
 /*
- * on_core LIBRARY CORE THREADS PROGRAM...: runs the programs with OpenBLAS's kernels for the core type CORE and so many threads of
- * OpenBLAS. Exits with 77 and a word if this machine cannot run them, or if OpenBLAS does not take them; LIBRARY is ours, whose
- * BLAS is asked.
+ * on_core LIBRARY CORE THREADS PROGRAM...: runs the programs with OpenBLAS's kernels for the core type CORE and so many
+ * threads of OpenBLAS. Exits with 77 and a word if this machine cannot run them, or if OpenBLAS does not take them;
+ * LIBRARY is ours, whose BLAS is asked.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -47,7 +47,8 @@ static bool can_run(const char *core) {
     return false;
 }
 
-/* The core type whose kernels OpenBLAS takes, as a program finds it that starts with this environment; NULL: another BLAS. */
+/* The core type whose kernels OpenBLAS takes, as a program finds it that starts with this environment; NULL: another
+   BLAS. */
 static const char *core_taken(const char *library) {
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {

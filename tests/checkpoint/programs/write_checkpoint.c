@@ -1,9 +1,10 @@
 /*
  * write_checkpoint FILE [forms|names]: a checkpoint for others to look at.
  *
- * Three steps of adamw under ema; element i of every tensor begins at 1 + i / 8, and its gradient in step s = 1, 2, ... is
- * ((7 i + 3 s) mod 11 - 5) / 8, so that every dtype holds it exactly. `forms`: parameters and states of every form, and the
- * gradient of step 4 accumulated. `names`: one-element tensors of odd names. Prints all parameters, a line for each.
+ * Three steps of adamw under ema; element i of every tensor begins at 1 + i / 8, and its gradient in step s = 1, 2, ...
+ * is ((7 i + 3 s) mod 11 - 5) / 8, so that every dtype holds it exactly. `forms`: parameters and states of every form,
+ * and the gradient of step 4 accumulated. `names`: one-element tensors of odd names. Prints all parameters, a line for
+ * each.
  */
 #include <stdint.h>
 #include <stdio.h>

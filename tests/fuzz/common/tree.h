@@ -25,7 +25,8 @@ tree_t *tree_get(tree_t *object, const char *key);
 size_t tree_items(const tree_t *tree);
 tree_t *tree_at(tree_t *tree, size_t i);
 
-/* Takes over `value` as the object's member `key`, in the place of the one that is there, or as the array's last item. */
+/* Takes over `value` as the object's member `key`, in the place of the one that is there, or as the array's last
+   item. */
 void tree_set(tree_t *object, const char *key, tree_t *value);
 void tree_append(tree_t *array, tree_t *value);
 /* Takes over `value` in the place of `node`, which is freed; the root stays. */

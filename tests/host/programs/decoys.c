@@ -1,6 +1,6 @@
 /*
- * A host that happens to have functions with the names of all of the library's, and with names that a JSON library of another
- * make may have. None is to be called.
+ * A host that happens to have functions with the names of all of the library's, and with names that a JSON library of
+ * another make may have. None is to be called.
  */
 #include <stdio.h>
 #include <stdlib.h>

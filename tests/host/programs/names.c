@@ -1,4 +1,5 @@
-/* The library is loaded by a host that has functions of all its names (decoys.c), and does whatever it does by itself. */
+/* The library is loaded by a host that has functions of all its names (decoys.c), and does whatever it does by
+   itself. */
 #include <dlfcn.h>
 #include <math.h>
 #include <optim/optim.h>

@@ -1,5 +1,5 @@
-/* The library is loaded, steps on several threads, saves in the background, and is unloaded while both may go on; again and
- * again. The host survives, and its threads do not grow in number. */
+/* The library is loaded, steps on several threads, saves in the background, and is unloaded while both may go on; again
+ * and again. The host survives, and its threads do not grow in number. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <optim/optim.h>

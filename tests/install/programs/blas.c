@@ -1,4 +1,5 @@
-/* Something like a BLAS, for CMake to look at: INTEGER is the type of its integers, HAS_CBLAS says whether it has CBLAS. */
+/* Something like a BLAS, for CMake to look at: INTEGER is the type of its integers, HAS_CBLAS says whether it has
+   CBLAS. */
 #include <stdint.h>
 
 void sgemm_(void);

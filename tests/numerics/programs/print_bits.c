@@ -1,7 +1,8 @@
 /*
- * Prints digests of where a few steps of every method lead, in every form of storage, of every wrapper around adamw and of every
- * schedule: what must not depend on the compiler, the instruction-set level or the architecture. One line a subject, one digest
- * a form, or the error with which the method refuses it; "blas" at the end if it went through BLAS, whose bits are not ours.
+ * Prints digests of where a few steps of every method lead, in every form of storage, of every wrapper around adamw and
+ * of every schedule: what must not depend on the compiler, the instruction-set level or the architecture. One line a
+ * subject, one digest a form, or the error with which the method refuses it; "blas" at the end if it went through BLAS,
+ * whose bits are not ours.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -58,7 +59,8 @@ static const struct {
     {"refined", "norms=3;2;1;1;2;3;4"},
 };
 
-/* The element's bits; for every NaN the same, because which of them comes out of an operation is up to the processor. */
+/* The element's bits; for every NaN the same, because which of them comes out of an operation is up to the
+   processor. */
 static uint64_t element_bits(const rig_tensor_t *tensor, size_t i) {
     const size_t size = element_size(tensor->dtype);
     const char *at = (const char *)tensor->data + i * size;
