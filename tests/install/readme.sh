@@ -1,7 +1,7 @@
 #!/bin/sh
 # The lines that README says under "Building, installing, linking", in a clean copy of the sources and with no other
-# programs than README names: neither a C++ compiler, Python, pkg-config nor git. One instruction-set level, to be done
-# sooner.
+# programs than README names: neither a C++ compiler, Python, pkg-config nor git. One instruction-set level and no
+# optimization, to be done sooner.
 # Usage: readme.sh SOURCE COMPILER CMAKE NINJA
 set -eu
 source=$1 compiler=$2 cmake=$3 ninja=$4
@@ -20,7 +20,8 @@ says() {
     sed -n '/^## Building/,/^## What/p' "$source/README.md" | sed -n "s|/usr/local|$work/prefix|; s/^    \\($1\\)/\\1/p"
 }
 
-says cmake | sed 's/ && ldconfig//; s/$/ || exit 1/; s/cmake --preset default/& -DGRADOPT_ISA_LEVELS=OFF/' >"$work/build.sh"
+sooner='-DGRADOPT_ISA_LEVELS=OFF -DCMAKE_BUILD_TYPE=Debug'
+says cmake | sed "s/ && ldconfig//; s/\$/ || exit 1/; s/cmake --preset default/& $sooner/" >"$work/build.sh"
 says cc >"$work/link.sh"
 test "$(grep -c cmake "$work/build.sh")" -ge 2 -a -s "$work/link.sh"
 
