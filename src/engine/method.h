@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/arithmetic.h"
+#include "base/entry.h"
 #include "base/option.h"
 #include "optim/optim.h"
 
@@ -171,10 +172,13 @@ enum { /* method_t.flags */
 };
 
 typedef struct method {
-    const char *name, *purpose, *citation;
+    union {
+        entry_t entry;
+        struct {
+            ENTRY_FIELDS;
+        };
+    };
     const char *evaluations; /* of a step, in words */
-    const option_t *options;
-    const state_t *states;
     int flags;
     size_t scalars; /* sizeof what prepare fills */
 

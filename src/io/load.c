@@ -41,7 +41,7 @@ static optim_status keep_options(load_t *load) {
     for (int l = 0; l < engine->layer_count; ++l)
         for (size_t g = 0; g < groups; ++g) {
             const layer_t *layer = engine->layers[l];
-            const size_t bytes = 2 * option_count(layer->method->options) * sizeof(double);
+            const size_t bytes = 2 * option_values(layer->method->options) * sizeof(double);
             double **kept = &load->options[(size_t)l * groups + g];
             if (layer->values[g].base == NULL)
                 continue;
@@ -61,7 +61,7 @@ static void free_options(load_t *load, bool back) {
             const layer_t *layer = engine->layers[l];
             double *kept = load->options[(size_t)l * groups + g];
             if (back && kept != NULL)
-                memcpy(layer->values[g].base, kept, 2 * option_count(layer->method->options) * sizeof(double));
+                memcpy(layer->values[g].base, kept, 2 * option_values(layer->method->options) * sizeof(double));
             free(kept);
         }
     free(load->options);

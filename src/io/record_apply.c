@@ -49,29 +49,41 @@ static const jsontree_t *options_for(const record_t *record, const optim_t *opt,
     return jsontree_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
 }
 
+static optim_status apply_option(const record_t *record, optim_t *opt, layer_t *layer, int group, const char *key,
+                                 const char *text) {
+    const option_t *table = layer->method->options;
+    double *base = layer->values[group].base;
+    const int i = values_find(table, base, key, strlen(key));
+    if (i < 0 || text == NULL)
+        return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
+                         record->source, layer->name, key);
+    const double before = base[i];
+    const optim_status status = values_parse(table, base, (size_t)i, text, strlen(text));
+    if (status != OPTIM_OK)
+        return refused(record, "options", layer, group, status);
+    if (opt->engine.planned && record_is_planned(record) && option_decides_memory(layer, i, before, base[i]))
+        return error_set(OPTIM_ERR_CHECKPOINT,
+                         "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
+                         "that is taken already; load it before the first step",
+                         record->source, key, text);
+    return OPTIM_OK;
+}
+
+/* Entries are named first: the others may be options of theirs. */
 static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
                                 const jsontree_t *options) {
     const option_t *table = layer->method->options;
-    for (size_t member = 0; member < jsontree_members(options); ++member) {
-        const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
-        const int i = option_find(table, key, strlen(key));
-        if (i < 0 || text == NULL)
-            return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
-                             record->source, layer->name, key);
-        double number;
-        const optim_status status = option_parse(&table[i], text, strlen(text), &number);
-        if (status != OPTIM_OK)
-            return refused(record, "options", layer, group, status);
-        double *base = &layer->values[group].base[i];
-        if (opt->engine.planned && record_is_planned(record) &&
-            option_decides_memory(layer, table[i].name, *base, number))
-            return error_set(OPTIM_ERR_CHECKPOINT,
-                             "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
-                             "that is taken already; load it before the first step",
-                             record->source, key, text);
-        layer->values[group].now[i] = *base = number;
-    }
-    return OPTIM_OK;
+    optim_status status = OPTIM_OK;
+    for (int pass = 0; pass < 2; ++pass)
+        for (size_t member = 0; status == OPTIM_OK && member < jsontree_members(options); ++member) {
+            const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
+            const int own = option_find(table, key, strlen(key));
+            const bool is_entry = own >= 0 && option_kind(&table[own]) == OPTION_ENTRY;
+            if (is_entry == (pass == 0))
+                status = apply_option(record, opt, layer, group, key, text);
+        }
+    memcpy(layer->values[group].now, layer->values[group].base, option_values(table) * sizeof(double));
+    return status;
 }
 
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
@@ -220,14 +232,14 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     layer_t *layer = opt->engine.layers[l];
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
                *options = record_text(json, "options");
-    const int i = option_find(layer->method->options, option, strlen(option));
-    if (i < 0 || option_is_text(&layer->method->options[i]))
+    const int i = values_find(layer->method->options, layer->values[group].base, option, strlen(option));
+    if (i < 0 || option_is_text(layer_row(layer, group, i)))
         return error_set(OPTIM_ERR_CHECKPOINT,
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          layer->name, option);
     const setting_t setting = {layer, i};
     char what[64];
-    (void)snprintf(what, sizeof what, "schedule for \"%s\"", layer->method->options[i].name);
+    (void)snprintf(what, sizeof what, "schedule for \"%s\"", layer_row(layer, group, i)->name);
     optim_status status = scheduled_make(&setting, group, name, options, made);
     if (status != OPTIM_OK)
         return refused(record, what, layer, group, status);
@@ -245,7 +257,8 @@ static optim_status refuse_second(const record_t *record, const scheduled_t *mad
         if (made[i].layer == last->layer && made[i].option == last->option && made[i].group == last->group)
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it has two schedules for the option \"%s\" of \"%s\"",
-                             record->source, last->layer->method->options[last->option].name, last->layer->name);
+                             record->source, layer_row(last->layer, last->group, last->option)->name,
+                             last->layer->name);
     return OPTIM_OK;
 }
 

@@ -230,24 +230,13 @@ static layer_t *find_wrapper(const optim_t *opt, const char *name) {
 
 /* Reads the wrapper's own options only. */
 static optim_status read_wrapper_options(layer_t *layer, const char *options) {
-    option_piece_t piece;
-    optim_status status = option_check_unique(options);
-    int more;
-    if (status != OPTIM_OK)
-        return status;
-    while ((more = option_next(&options, &piece)) > 0) {
-        const int i = option_find(layer->method->options, piece.key, piece.key_length);
-        if (i < 0) {
-            char owner[80];
-            (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", layer->name);
-            return option_refuse(layer->method->options, owner, piece.key, piece.key_length);
-        }
-        status = option_parse(&layer->method->options[i], piece.value, piece.value_length, &layer->values[0].base[i]);
-        if (status != OPTIM_OK)
-            return status;
-        layer->values[0].now[i] = layer->values[0].base[i];
-    }
-    return more < 0 ? more : layer_check(layer, 0);
+    char owner[80];
+    const values_t *values = &layer->values[0];
+    const option_t *table = layer->method->options;
+    (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", layer->name);
+    const optim_status status = values_read(table, owner, values->base, options);
+    memcpy(values->now, values->base, option_values(table) * sizeof *values->now);
+    return status == OPTIM_OK ? layer_check(layer, 0) : status;
 }
 
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) {

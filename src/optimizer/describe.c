@@ -26,60 +26,77 @@ const char *optim_schedule_name(size_t i) {
 
 /* ---- One entry, whatever its kind ---- */
 
-typedef struct entry {
-    const char *name, *purpose, *citation, *evaluations;
+typedef struct described {
+    const char *name; /* an alias has its own */
+    const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
-    const state_t *states;
-    const method_t *method; /* NULL: a schedule, or the engine */
-} entry_t;
+    const method_t *method;                         /* NULL: no method or wrapper */
+} described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
     return found->level[0].precision[PRECISION_F64];
 }
 
-static entry_t entry_of_method(const registry_method_t *found) {
-    const method_t *method = method_of(found);
-    return (entry_t){found->name,    method->purpose, method->citation, method->evaluations, {method->options},
-                     method->states, method};
-}
+static const entry_t ENGINE = {.name = "engine", .purpose = "options that every method has"};
 
-static optim_status find_engine(const char *name, entry_t *entry) {
+static optim_status find_engine(const char *name, described_t *found) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *entry = (entry_t){.name = "engine", .purpose = "options that every method has"};
+    *found = (described_t){.name = "engine", .entry = &ENGINE};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
+        found->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
 }
 
-static optim_status find_entry(int kind, const char *name, entry_t *entry) {
-    optim_status status = refuse_null(name, "name");
+/* A method or wrapper, NULL if it was not found. */
+static described_t describe_method(const registry_method_t *found) {
+    if (found == NULL)
+        return (described_t){.entry = NULL};
+    const method_t *method = method_of(found);
+    return (described_t){found->name, &method->entry, {method->options}, method};
+}
+
+static described_t describe_entry(const entry_t *entry) {
+    return entry == NULL ? (described_t){.entry = NULL} : (described_t){entry->name, entry, {entry->options}, NULL};
+}
+
+static const entry_t *find_schedule(const char *name) {
+    const schedule_t *found = registry_find_schedule(name, strlen(name));
+    return found == NULL ? NULL : &found->entry;
+}
+
+static const entry_t *find_choice(const char *range, const char *name) {
+    const int found = registry_find_choice(range, name, strlen(name));
+    return found < 0 ? NULL : registry_choice(range, (size_t)found);
+}
+
+static optim_status find_entry(int kind, const char *name, described_t *found) {
+    const optim_status status = refuse_null(name, "name");
     if (status != OPTIM_OK)
         return status;
-    if (kind == OPTIM_ENGINE)
-        return find_engine(name, entry);
-    if (kind == OPTIM_SCHEDULE) {
-        const schedule_t *found = registry_find_schedule(name, strlen(name));
-        if (found != NULL)
-            *entry = (entry_t){.name = found->name,
-                               .purpose = found->purpose,
-                               .citation = found->citation,
-                               .options = {found->options},
-                               .states = found->states};
-        return found == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
-    }
-    if (kind != OPTIM_ALGORITHM && kind != OPTIM_WRAPPER)
+    switch (kind) {
+    case OPTIM_ALGORITHM:
+        *found = describe_method(registry_find_method(name, strlen(name)));
+        break;
+    case OPTIM_WRAPPER:
+        *found = describe_method(registry_find_wrapper(name, strlen(name)));
+        break;
+    case OPTIM_SCHEDULE:
+        *found = describe_entry(find_schedule(name));
+        break;
+    case OPTIM_MAP:
+        *found = describe_entry(find_choice("map", name));
+        break;
+    case OPTIM_ENGINE:
+        return find_engine(name, found);
+    default:
         return error_set(OPTIM_ERR_ARGUMENT,
-                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE", kind);
-    const registry_method_t *found =
-        kind == OPTIM_ALGORITHM ? registry_find_method(name, strlen(name)) : registry_find_wrapper(name, strlen(name));
-    if (found == NULL)
-        return OPTIM_ERR_NAME;
-    *entry = entry_of_method(found);
-    return OPTIM_OK;
+                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP", kind);
+    }
+    return found->entry == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
 }
 
-static const option_t *find_option(const entry_t *entry, size_t i) {
+static const option_t *find_option(const described_t *entry, size_t i) {
     for (int table = 0; table < REGISTRY_ENGINE_COUNT && entry->options[table] != NULL; ++table) {
         const size_t count = option_count(entry->options[table]);
         if (i < count)
@@ -89,16 +106,17 @@ static const option_t *find_option(const entry_t *entry, size_t i) {
     return NULL;
 }
 
-static size_t count_options(const entry_t *entry) {
+static size_t count_options(const described_t *entry) {
     size_t count = 0;
     while (find_option(entry, count) != NULL)
         ++count;
     return count;
 }
 
-static size_t count_states(const entry_t *entry) {
+static size_t count_states(const described_t *found) {
+    const state_t *states = found->entry->states;
     size_t count = 0;
-    while (entry->states != NULL && entry->states[count].name != NULL)
+    while (states != NULL && states[count].name != NULL)
         ++count;
     return count;
 }
@@ -111,9 +129,9 @@ static const char *or_empty(const char *text) {
 
 enum { MOST_OPTIONS = 64 };
 
-static void default_options(const method_t *method, double *option) {
-    for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
-        option[i] = method->options[i].initial;
+static void default_options(const method_t *method, double option[MOST_OPTIONS]) {
+    if (option_values(method->options) <= MOST_OPTIONS)
+        values_default(method->options, option);
 }
 
 /* With default options. */
@@ -136,7 +154,7 @@ static int can_of(const method_t *method) {
 }
 
 optim_status optim_describe(int kind, const char *name, optim_description *description) {
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(description, "description");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
@@ -144,9 +162,9 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         return status;
     const optim_description ours = {
         .name = entry.name,
-        .purpose = or_empty(entry.purpose),
-        .citation = or_empty(entry.citation),
-        .evaluations = or_empty(entry.evaluations),
+        .purpose = or_empty(entry.entry->purpose),
+        .citation = or_empty(entry.entry->citation),
+        .evaluations = or_empty(entry.method == NULL ? NULL : entry.method->evaluations),
         .needs = entry.method == NULL ? 0 : needs_of(entry.method),
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
@@ -156,7 +174,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
 }
 
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(option, "option");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
@@ -166,8 +184,11 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
-    const optim_option ours = {
-        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+    const optim_option ours = {.name = found->name,
+                               .range = found->range,
+                               .meaning = found->doc,
+                               .default_value = found->initial,
+                               .default_entry = or_empty(found->choice)};
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
@@ -193,16 +214,16 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
                                          [PER_COHORT] = "tensor",
                                          [PER_GROUP] = "group",
                                          [PER_METHOD] = "method"};
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
-    if (entry.states == NULL || i >= count_states(&entry))
+    if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
-    const state_t *found = &entry.states[i];
+    const state_t *found = &entry.entry->states[i];
     const optim_state_info ours = {
         .name = found->name,
         .meaning = found->doc,

@@ -43,12 +43,14 @@ bool layer_add_group(layer_t *layer, int groups) {
 }
 
 bool layer_cover(layer_t *layer, int group, const values_t *from) {
-    const size_t count = option_count(layer->method->options);
-    double *base = malloc((2 * count + 1) * sizeof *base);
+    const size_t count = option_values(layer->method->options);
+    double *base = calloc(2 * count + 1, sizeof *base);
     if (base == NULL)
         return false;
-    for (size_t i = 0; i < count; ++i)
-        base[i] = from == NULL ? layer->method->options[i].initial : from->base[i];
+    if (from == NULL)
+        values_default(layer->method->options, base);
+    else
+        memcpy(base, from->base, count * sizeof *base);
     memcpy(base + count, base, count * sizeof *base);
     layer->values[group] = (values_t){base, base + count};
     ++layer->groups;
@@ -61,6 +63,18 @@ void layer_uncover(layer_t *layer, int group) {
     layer->groups -= layer->values[group].base != NULL;
     free(layer->values[group].base);
     layer->values[group] = (values_t){0};
+}
+
+static const values_t *values_of(const layer_t *layer, int group) {
+    return &layer->values[layer->per_group ? group : 0];
+}
+
+const option_t *layer_row(const layer_t *layer, int group, int i) {
+    return values_row(layer->method->options, values_of(layer, group)->base, (size_t)i);
+}
+
+void layer_value_name(const layer_t *layer, int group, int i, char name[VALUE_NAME]) {
+    values_name(layer->method->options, values_of(layer, group)->base, (size_t)i, name);
 }
 
 bool handle_insert_layer(optim_t *opt, layer_t *layer, int position) {

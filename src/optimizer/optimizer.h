@@ -7,8 +7,9 @@
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
 #include "optimizer/schedule.h"
+#include "optimizer/values.h"
 
-/* Option `option` of `layer`, for `group`, follows a schedule. */
+/* Value `option` of `layer`, for `group`, follows a schedule. */
 typedef struct scheduled {
     layer_t *layer;
     int group, option;
@@ -73,6 +74,10 @@ bool layer_cover(layer_t *layer, int group, const values_t *from);
 void layer_uncover(layer_t *layer, int group);
 bool handle_insert_layer(optim_t *opt, layer_t *layer, int position);
 
+/* Value `i` of the layer for `group` (see values.h): its row of a table, NULL if there is none; its name. */
+const option_t *layer_row(const layer_t *layer, int group, int i);
+void layer_value_name(const layer_t *layer, int group, int i, char name[VALUE_NAME]);
+
 /* Whether layer `l` was put there by optim_wrap. */
 static inline bool layer_is_wrapper(const optim_t *opt, int l) {
     return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER && l < opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
@@ -86,15 +91,17 @@ double handle_option_value(const optim_t *opt, enum handle_option option);
 /* ---- settings.c ---- */
 typedef struct setting {
     layer_t *layer;
-    int option;
+    int option; /* a value of the layer: an option of its own, or one of an entry that such an option names */
 } setting_t;
+/* The row that tells of it. */
+const option_t *setting_row(const setting_t *setting, int group);
 /* Which layer's option `key` means for `group`; error OPTION names the key and what there is. */
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
 /* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
 /* Whether this change may call for other states than those that memory was taken for. */
-bool option_decides_memory(const layer_t *layer, const char *option, double before, double after);
+bool option_decides_memory(const layer_t *layer, int option, double before, double after);
 /* The same for an option that is a number. */
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
 /* Where an option's values for `group` stand. */
@@ -136,6 +143,12 @@ optim_status refuse_open(const optim_t *opt, const char *doing);
 optim_status refuse_planned(const optim_t *opt, const char *doing);
 optim_status refuse_param(const optim_t *opt, int param);
 optim_status refuse_group(const optim_t *opt, int group);
+
+/* ---- parameter.c ---- */
+optim_status refuse_dtype(optim_dtype dtype);
+/* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
+ * parameter, for errors, or NULL. Errors: SHAPE, SIZE. */
+optim_status tensor_shape(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row);
 
 /* ---- check.c ---- */
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */

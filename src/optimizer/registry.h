@@ -3,12 +3,17 @@
 #define OPTIMIZER_REGISTRY_H
 
 #include "engine/engine.h"
+#include "engine/map.h"
 #include "optimizer/schedule.h"
 
 typedef struct registry_method {
     const char *name; /* an alias has its own */
     method_level_t level[ENGINE_LEVELS];
 } registry_method_t;
+
+typedef struct registry_map {
+    map_level_t level[ENGINE_LEVELS];
+} registry_map_t;
 
 /* Arrays in the order of registry.def. */
 extern const registry_method_t REGISTRY_METHODS[];
@@ -17,6 +22,8 @@ extern const registry_method_t REGISTRY_WRAPPERS[];
 extern const size_t REGISTRY_WRAPPER_COUNT;
 extern const schedule_t *const REGISTRY_SCHEDULES[];
 extern const size_t REGISTRY_SCHEDULE_COUNT;
+extern const registry_map_t REGISTRY_MAPS[];
+extern const size_t REGISTRY_MAP_COUNT;
 
 /* The layers that carry the engine's own options, innermost first. */
 enum {
@@ -37,5 +44,18 @@ extern const registry_method_t REGISTRY_ENGINE[];
 const registry_method_t *registry_find_method(const char *name, size_t length);
 const registry_method_t *registry_find_wrapper(const char *name, size_t length);
 const schedule_t *registry_find_schedule(const char *name, size_t length);
+
+/*
+ * What an option with range "map" may name: the position among those, or -1 with an error as above; what stands at a
+ * position; what it says of its own options.
+ */
+int registry_find_choice(const char *range, const char *name, size_t length);
+const entry_t *registry_choice(const char *range, size_t position);
+const char *registry_refuse_choice(const char *range, const entry_t *entry, const double *option);
+
+/* The copy of a map that tables are read from. */
+static inline const map_t *registry_map(size_t position) {
+    return REGISTRY_MAPS[position].level[0].precision[PRECISION_F64];
+}
 
 #endif

@@ -32,6 +32,8 @@ static const scheduled_t *companion_find(const optim_t *opt, const setting_t *se
 
 /* The number of the state that hangs on an option, or -1. */
 static int hanging_state(const layer_t *layer, int option) {
+    if (option < 0 || (size_t)option >= option_count(layer->method->options))
+        return -1;
     const char *name = layer->method->options[option].name;
     const state_t *states = layer->method->states;
     for (int k = 0; states != NULL && states[k].name != NULL; ++k)
@@ -48,7 +50,7 @@ bool scheduled_is_off(const scheduled_t *scheduled) {
 
 /* Reports may take a bound to 0: it becomes small, not none. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    const option_t *option = &scheduled->layer->method->options[scheduled->option];
+    const option_t *option = layer_row(scheduled->layer, scheduled->group, scheduled->option);
     const double value = scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
     return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
@@ -138,7 +140,7 @@ static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
 /* What a schedule on lr may drive besides, or -1. */
 static int companion_of(const setting_t *setting) {
     const option_t *options = setting->layer->method->options;
-    if (!setting->layer->is_method || strcmp(options[setting->option].name, "lr") != 0)
+    if (!setting->layer->is_method || setting->option != option_find(options, "lr", 2))
         return -1;
     const int momentum = option_find(options, "momentum", 8);
     return momentum >= 0 ? momentum : option_find(options, "beta1", 5);
@@ -146,8 +148,8 @@ static int companion_of(const setting_t *setting) {
 
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made) {
-    const option_t *option = &setting->layer->method->options[setting->option];
-    if (option_is_keyword(option) || strncmp(option->range, "integer", 7) == 0)
+    const option_t *option = setting_row(setting, group);
+    if (option_kind(option) != OPTION_NUMBER)
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" takes %s and cannot follow a schedule", option->name,
                          option->range);
     *made = (scheduled_t){setting->layer, setting->layer->per_group ? group : 0, setting->option, -1, NULL};

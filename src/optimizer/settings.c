@@ -8,11 +8,16 @@
 
 /* ---- Finding ---- */
 
-static bool option_in(const layer_t *layer, const char *key, size_t length, setting_t *setting) {
-    const int option = option_find(layer->method->options, key, length);
-    if (option >= 0)
-        *setting = (setting_t){(layer_t *)(uintptr_t)layer, option};
-    return option >= 0;
+static const double *values_of(const layer_t *layer, int group) {
+    return layer->values[layer->per_group ? group : 0].base;
+}
+
+/* The layer's own option of this name, or "reg.lam". */
+static bool option_in(const layer_t *layer, int group, const char *key, size_t length, setting_t *setting) {
+    const int i = values_find(layer->method->options, values_of(layer, group), key, length);
+    if (i >= 0)
+        *setting = (setting_t){(layer_t *)(uintptr_t)layer, i};
+    return i >= 0;
 }
 
 /* The layers in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
@@ -28,7 +33,8 @@ static const layer_t *lookup_layer(const optim_t *opt, int group, int position) 
     return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
 }
 
-/* A key, "beta1", or with the name of its layer, "adamw.beta1". */
+/* A key, "beta1", or with the name of its layer, "adamw.beta1". An option of an entry that an option names goes by
+ * "reg.lam": that "reg" is no layer does not show in the key. */
 typedef struct key {
     const char *layer, *option; /* parts of the text; layer: NULL, or with a length */
     size_t layer_length, option_length;
@@ -51,22 +57,59 @@ static bool key_covers(const key_t *key, const layer_t *layer) {
 static void setting_of_group(const optim_t *opt, setting_t *setting) {
     char own[64];
     setting_t found;
-    (void)snprintf(own, sizeof own, "group_%s", setting->layer->method->options[setting->option].name);
+    (void)snprintf(own, sizeof own, "group_%s", setting_row(setting, 0)->name);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        if (handle_engine_layer(opt, i)->per_group && option_in(handle_engine_layer(opt, i), own, strlen(own), &found))
+        if (handle_engine_layer(opt, i)->per_group &&
+            option_in(handle_engine_layer(opt, i), 0, own, strlen(own), &found))
             *setting = found;
 }
 
-static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
-    const key_t key = key_read(text, length);
+/* The key as it stands in some layer's table. */
+static bool lookup_own(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     const layer_t *layer;
     for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        if (key_covers(&key, layer) && option_in(layer, key.option, key.option_length, setting)) {
-            if (group > 0 && key.layer == NULL && !layer->per_group)
+        if (option_in(layer, group, text, length, setting)) {
+            if (group > 0 && !layer->per_group)
                 setting_of_group(opt, setting);
             return true;
         }
     return false;
+}
+
+/* The key behind the name of its layer. */
+static bool lookup_in_layer(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+    const key_t key = key_read(text, length);
+    const layer_t *layer;
+    for (int i = 0; key.layer != NULL && (layer = lookup_layer(opt, group, i)) != NULL; ++i)
+        if (key_covers(&key, layer) && option_in(layer, group, key.option, key.option_length, setting))
+            return true;
+    return false;
+}
+
+/* A key that no layer has, in the entries that options name; *count have it. */
+static void lookup_in_entries(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting,
+                              size_t *count) {
+    const layer_t *layer;
+    *count = 0;
+    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
+        size_t more;
+        const int found = values_find_inner(layer->method->options, values_of(layer, group), text, length, &more);
+        if (more > 0)
+            *setting = (setting_t){(layer_t *)(uintptr_t)layer, found};
+        *count += more;
+    }
+}
+
+static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+    size_t count = 0;
+    if (lookup_own(opt, group, text, length, setting) || lookup_in_layer(opt, group, text, length, setting))
+        return true;
+    lookup_in_entries(opt, group, text, length, setting, &count);
+    return count == 1;
+}
+
+const option_t *setting_row(const setting_t *setting, int group) {
+    return layer_row(setting->layer, group, setting->option);
 }
 
 static int shown(size_t length) {
@@ -80,10 +123,18 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
     const layer_t *layer, *method = lookup_layer(opt, group, 0);
+    setting_t setting;
+    size_t count;
+    lookup_in_entries(opt, group, text, length, &setting, &count);
+    if (count > 1)
+        return error_set(OPTIM_ERR_OPTION,
+                         "%zu entries have an option \"%.*s\": put the name of the option before it "
+                         "that they are the values of, as in \"reg.%.*s\"",
+                         count, shown(length), text, shown(length), text);
     for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        option_offer(layer->method->options, &nearest);
+        values_offer(layer->method->options, values_of(layer, group), &nearest);
     nearest_text(&nearest, question);
-    option_list(method->method->options, &own);
+    values_list(method->method->options, values_of(method, group), &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         option_list(handle_engine_layer(opt, i)->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
@@ -107,8 +158,8 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
         if (!key_covers(&key, layer))
             continue;
         named = layer;
-        option_offer(layer->method->options, &options);
-        option_list(layer->method->options, &has);
+        values_offer(layer->method->options, values_of(layer, group), &options);
+        values_list(layer->method->options, values_of(layer, group), &has);
     }
     nearest_text(named == NULL ? &layers : &options, question);
     if (named == NULL)
@@ -119,7 +170,23 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
                      question, list_end(&has, "optim_describe_option"));
 }
 
+/* The entry that a key like "reg.lam" looks into, or NULL. */
+static const entry_t *entry_of_key(const optim_t *opt, int group, const char *text, size_t length) {
+    const key_t key = key_read(text, length);
+    setting_t setting;
+    if (key.layer == NULL || !lookup_own(opt, group, key.layer, key.layer_length, &setting))
+        return NULL;
+    return values_entry(setting.layer->method->options, values_of(setting.layer, group), (size_t)setting.option);
+}
+
 static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
+    const entry_t *entry = entry_of_key(opt, group, key, length);
+    if (entry != NULL) {
+        const key_t inner = key_read(key, length);
+        char owner[VALUE_NAME];
+        (void)snprintf(owner, sizeof owner, "\"%s\"", entry->name);
+        return option_refuse(entry->options, owner, inner.option, inner.option_length);
+    }
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
                                             : refuse_layer_option(opt, group, key, length);
 }
@@ -135,63 +202,84 @@ values_t *setting_values(const setting_t *setting, int group) {
 }
 
 optim_status layer_check(const layer_t *layer, int group) {
-    const double *option = layer->values[layer->per_group ? group : 0].base;
+    const double *option = values_of(layer, group);
+    const char *owner = layer->name;
     const char *wrong = layer->method->check == NULL ? NULL : layer->method->check(option);
-    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", layer->name, wrong);
+    if (wrong == NULL)
+        wrong = values_refuse(layer->method->options, option, &owner);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", owner, wrong);
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
     if (setting->layer->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
-                     setting->layer->method->options[setting->option].name, group);
+                     setting_row(setting, 0)->name, group);
+}
+
+/* A string of options being read into a group. */
+typedef struct reading {
+    optim_t *opt;
+    int group;
+    const char *skip;
+    bool entries; /* options that name an entry are read first: the other keys may be options of these */
+} reading_t;
+
+static optim_status read_setting(void *context, const option_piece_t *piece) {
+    const reading_t *reading = context;
+    const char *skip = reading->skip;
+    setting_t setting;
+    if (skip != NULL && piece->key_length == strlen(skip) && memcmp(piece->key, skip, piece->key_length) == 0)
+        return OPTIM_OK;
+    const bool own = lookup_own(reading->opt, reading->group, piece->key, piece->key_length, &setting) ||
+                     lookup_in_layer(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTION_ENTRY;
+    if (is_entry != reading->entries)
+        return OPTIM_OK;
+    optim_status status = setting_find(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    if (status == OPTIM_OK)
+        status = refuse_handle_option(&setting, reading->group);
+    if (status != OPTIM_OK)
+        return status;
+    const option_t *table = setting.layer->method->options;
+    values_t *values = setting_values(&setting, reading->group);
+    status = values_parse(table, values->base, (size_t)setting.option, piece->value, piece->value_length);
+    if (status == OPTIM_OK && is_entry)
+        memcpy(values->now + option_count(table), values->base + option_count(table),
+               (option_values(table) - option_count(table)) * sizeof *values->now);
+    if (status == OPTIM_OK)
+        values->now[setting.option] = values->base[setting.option];
+    return status;
 }
 
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip) {
-    option_piece_t piece;
-    optim_status status = option_check_unique(options);
-    int more;
-    if (status != OPTIM_OK)
-        return status;
-    while ((more = option_next(&options, &piece)) > 0) {
-        setting_t setting;
-        if (skip != NULL && piece.key_length == strlen(skip) && memcmp(piece.key, skip, piece.key_length) == 0)
-            continue;
-        status = setting_find(opt, group, piece.key, piece.key_length, &setting);
-        if (status == OPTIM_OK)
-            status = refuse_handle_option(&setting, group);
-        if (status != OPTIM_OK)
-            return status;
-        const option_t *option = &setting.layer->method->options[setting.option];
-        values_t *values = setting_values(&setting, group);
-        status = option_parse(option, piece.value, piece.value_length, &values->base[setting.option]);
-        if (status != OPTIM_OK)
-            return status;
-        values->now[setting.option] = values->base[setting.option];
-    }
-    for (int l = 0; more == 0 && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
+    reading_t reading = {opt, group, skip, true};
+    optim_status status = option_read(options, read_setting, &reading);
+    reading.entries = false;
+    if (status == OPTIM_OK)
+        status = option_read(options, read_setting, &reading);
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.layer_count; ++l)
         if (layer_covers(opt->engine.layers[l], group))
             status = layer_check(opt->engine.layers[l], group);
-    return more < 0 ? more : status;
+    return status;
 }
 
-bool option_decides_memory(const layer_t *layer, const char *option, double before, double after) {
-    static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
-                                        "state_min", "block_size",  "min_8bit_size"};
+bool option_decides_memory(const layer_t *layer, int option, double before, double after) {
+    if ((size_t)option >= option_count(layer->method->options))
+        return false;
+    const option_t *row = &layer->method->options[option];
     for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
-        if (state->when != NULL && strcmp(state->when, option) == 0 && by_value)
+        if (state->when != NULL && strcmp(state->when, row->name) == 0 && by_value)
             return true;
-        if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
+        if (state->copies != NULL && strcmp(state->copies, row->name) == 0 && before != after)
             return true;
-        if (state->every != NULL && strcmp(state->every, option) == 0 && before != after)
+        if (state->every != NULL && strcmp(state->every, row->name) == 0 && before != after)
             return true;
     }
-    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
-        if (strcmp(FORMS[i], option) == 0 && before != after)
-            return true;
-    const bool carries = strcmp(option, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
-    return carries;
+    const bool carries =
+        strcmp(row->name, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
+    return carries || (row->decides_form && before != after);
 }
 
 /* The same for what a state table decides tensor by tensor, with the group's options as they would be. */
@@ -212,7 +300,7 @@ static bool changes_states(const engine_t *engine, const layer_t *layer, int gro
 
 /* Whether the value could be set: its range, its combination with the others, memory. */
 static optim_status check_value(const optim_t *opt, int group, const setting_t *setting, double value) {
-    const option_t *option = &setting->layer->method->options[setting->option];
+    const option_t *option = setting_row(setting, group);
     double *base = &setting_values(setting, group)->base[setting->option];
     const double before = *base;
     optim_status status = option_check(option, value);
@@ -226,7 +314,7 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
                               changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned &&
-        (other_states || option_decides_memory(setting->layer, option->name, before, value)))
+        (other_states || option_decides_memory(setting->layer, setting->option, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;
@@ -253,7 +341,7 @@ int settings_last_group(const optim_t *opt, int group, const char *key) {
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
     if (!setting_lookup(opt, group, key, strlen(key), setting))
         return refuse_unknown(opt, group, key, strlen(key));
-    if (option_is_text(&setting->layer->method->options[setting->option]))
+    if (option_is_text(setting_row(setting, group)))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
     return OPTIM_OK;
 }

@@ -12,10 +12,11 @@ BELOW = {
     **{layer: CORE[:i] for i, layer in enumerate(CORE)},
     "methods": SERVICES,
     "wrappers": SERVICES,
+    "maps": SERVICES,
     "schedules": SERVICES + ["optimizer/schedule.h"],
     "io": CORE,
     "rules": SERVICES + ["optimizer/abi.h"],
-    "registry": CORE + ["methods", "wrappers", "schedules"],
+    "registry": CORE + ["methods", "wrappers", "schedules", "maps"],
 }
 
 
