@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "engine/engine.h"
+#include "optim/advice.h"
 
 enum { TEST_NORM, TEST_INNER_PRODUCT, TEST_ORTHOGONALITY, TEST_AUGMENTED, TEST_COORDINATE, TESTS };
 

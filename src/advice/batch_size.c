@@ -13,6 +13,7 @@
  *             constants are from memory of the paper. They belong to its GPT-like setup with muP.
  */
 #include "advice/guard.h"
+#include "optim/advice.h"
 #include "optimizer/abi.h"
 
 double optim_lr_linear(double lr, double batch, double new_batch) {

@@ -11,6 +11,7 @@
  * Tail sums are formed from the end. Steps of rate 0 at the end move nothing and are left out.
  */
 #include "advice/guard.h"
+#include "optim/advice.h"
 #include "optimizer/abi.h"
 
 static optim_status check(const double *rate, const double *norm, size_t steps, double distance) {

@@ -6,6 +6,7 @@
  */
 #include "advice/guard.h"
 #include "engine/engine.h"
+#include "optim/advice.h"
 
 optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
                                     double sums[2]) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <optim/advice.h>
 #include <optim/optim.h>
 
 typedef struct pinned {

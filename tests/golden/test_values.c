@@ -9,6 +9,7 @@
 #include "golden_main.h"
 #include "golden_text.h"
 #include "loss_fit.h"
+#include "optim/advice.h"
 
 enum { ARRAYS = 8, VALUES = 16 };
 
