@@ -460,6 +460,7 @@ typedef struct optim_description {
     const char *evaluations; /* a step's, in words */
     int needs, can;          /* with default options */
     size_t options, states;  /* how many to ask for below */
+    const char *family;      /* of an algorithm "gradient", "adaptive", ...; else "wrappers", "schedules", "engine" */
 } optim_description;
 
 typedef struct optim_option {

@@ -51,10 +51,24 @@ static void assert_text(const char *text, bool needed, const char *what) {
         fail_msg("the description has no %s", what);
 }
 
+/* A method's family is none of the words for what is no method; those are the families of all else. */
+static void check_family(const entry_t *entry, const char *family) {
+    static const char *const OTHERS[] = {
+        [OPTIM_WRAPPER] = "wrappers", [OPTIM_SCHEDULE] = "schedules", [OPTIM_ENGINE] = "engine"};
+    assert_text(family, true, "family");
+    if (entry->kind != OPTIM_ALGORITHM) {
+        assert_string_equal(family, OTHERS[entry->kind]);
+        return;
+    }
+    for (int kind = OPTIM_WRAPPER; kind <= OPTIM_ENGINE; ++kind)
+        assert_string_not_equal(family, OTHERS[kind]);
+}
+
 void check_description(void **state) {
     const entry_t *entry = *state;
     const optim_description d = describe(entry->kind, entry->name);
     assert_text(d.name, true, "name");
+    check_family(entry, d.family);
     assert_text(d.purpose, true, "purpose");
     assert_text(d.citation, entry->kind == OPTIM_ALGORITHM, "citation");
     assert_text(d.evaluations, entry->kind == OPTIM_ALGORITHM, "evaluations");

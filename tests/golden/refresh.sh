@@ -12,7 +12,7 @@ registry=$here/../../src/registry.def
 
 # "KIND name" for every entry; an alias counts as a method.
 known=$(sed -n \
-    -e 's/^[[:space:]]*METHOD(\([a-z0-9_]*\)).*/method \1/p' \
+    -e 's/^[[:space:]]*METHOD(\([a-z0-9_]*\),.*/method \1/p' \
     -e 's/^[[:space:]]*ALIAS(\([a-z0-9_]*\),.*/method \1/p' \
     -e 's/^[[:space:]]*WRAPPER(\([a-z0-9_]*\)).*/wrapper \1/p' \
     -e 's/^[[:space:]]*SCHEDULE(\([a-z0-9_]*\)).*/schedule \1/p' "$registry")
