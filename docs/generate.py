@@ -44,7 +44,8 @@ def struct(name, *fields):
 TEXT, INT, SIZE, REAL = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_double
 description = struct("Description", ("name", TEXT), ("purpose", TEXT), ("citation", TEXT), ("evaluations", TEXT),
                      ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE), ("family", TEXT))
-option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL))
+option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL), ("kind", INT), ("lowest", REAL),
+                ("highest", REAL), ("lowest_open", INT), ("highest_open", INT))
 state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("condition", TEXT), ("bytes", REAL))
 
 

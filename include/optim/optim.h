@@ -463,12 +463,26 @@ typedef struct optim_description {
     const char *family;      /* of an algorithm "gradient", "adaptive", ...; else "wrappers", "schedules", "engine" */
 } optim_description;
 
+enum { /* optim_option.kind */
+       OPTIM_KIND_NUMBER = 1,
+       OPTIM_KIND_INTEGER = 2,
+       OPTIM_KIND_SWITCH = 3,  /* "0|1" */
+       OPTIM_KIND_KEYWORD = 4, /* one of the words in `range` */
+       OPTIM_KIND_LIST = 5,    /* numbers separated by ';' */
+       OPTIM_KIND_ENTRIES = 6  /* names separated by ';', each alone or as NAME(options) */
+};
+
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
     const char *name;
     const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
     const char *meaning;
     double default_value; /* a keyword's position in `range` */
+    int kind;             /* OPTIM_KIND_... */
+    /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity too.
+     * Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
+    double lowest, highest;
+    int lowest_open, highest_open;
 } optim_option;
 
 typedef struct optim_state_info {

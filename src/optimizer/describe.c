@@ -174,8 +174,18 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
+    const option_bounds_t bounds = option_bounds(found);
     const optim_option ours = {
-        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+        .name = found->name,
+        .range = found->range,
+        .meaning = found->doc,
+        .default_value = found->initial,
+        .kind = bounds.kind,
+        .lowest = bounds.lowest,
+        .highest = bounds.highest,
+        .lowest_open = bounds.lowest_open,
+        .highest_open = bounds.highest_open,
+    };
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 

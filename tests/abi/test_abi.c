@@ -87,6 +87,11 @@ static void request_of_a_newer_version(void **state) {
 /* Members that came later are not written; whoever knows of them and asks an older library finds them zero. */
 static void description_of_an_older_version(void **state) {
     (void)state;
+    optim_option option = {.size = offsetof(optim_option, kind), .kind = -7, .highest = 5};
+    assert_int_equal(optim_describe_option(OPTIM_ALGORITHM, "adamw", 0, &option), OPTIM_OK);
+    assert_string_equal(option.name, "lr");
+    assert_int_equal(option.kind, -7);
+    assert_true(option.highest == 5);
     optim_description description = {.size = offsetof(optim_description, family)};
     assert_int_equal(optim_describe(OPTIM_ALGORITHM, "adamw", &description), OPTIM_OK);
     assert_string_equal(description.name, "adamw");

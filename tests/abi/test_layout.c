@@ -39,7 +39,7 @@ static void structs_keep_their_layout(void **state) {
         SIZE(optim_stop, 88),
         SIZE(optim_result, 64),
         SIZE(optim_description, 72),
-        SIZE(optim_option, 40),
+        SIZE(optim_option, 72),
         SIZE(optim_state_info, 48),
         SIZE(optim_bound, 56),
         SIZE(optim_power_line, 40),
@@ -109,6 +109,11 @@ static void structs_keep_their_layout(void **state) {
         FIELD(optim_option, range, 16),
         FIELD(optim_option, meaning, 24),
         FIELD(optim_option, default_value, 32),
+        FIELD(optim_option, kind, 40),
+        FIELD(optim_option, lowest, 48),
+        FIELD(optim_option, highest, 56),
+        FIELD(optim_option, lowest_open, 64),
+        FIELD(optim_option, highest_open, 68),
         FIELD(optim_state_info, size, 0),
         FIELD(optim_state_info, name, 8),
         FIELD(optim_state_info, meaning, 16),
@@ -182,6 +187,12 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_CAN_SPLIT, 1),
         VALUE(OPTIM_CAN_MIX, 2),
         VALUE(OPTIM_HAS_OUTPUT, 4),
+        VALUE(OPTIM_KIND_NUMBER, 1),
+        VALUE(OPTIM_KIND_INTEGER, 2),
+        VALUE(OPTIM_KIND_SWITCH, 3),
+        VALUE(OPTIM_KIND_KEYWORD, 4),
+        VALUE(OPTIM_KIND_LIST, 5),
+        VALUE(OPTIM_KIND_ENTRIES, 6),
     };
     check(TABLE, sizeof TABLE / sizeof *TABLE);
 }
