@@ -62,7 +62,7 @@ static void undo_layers(optim_t *opt) {
             pass_restore(engine, layer);
         if (layer->called && layer->method->undo_kernel != 0) {
             step_t s = step_make(opt, layer);
-            step_update(&s, layer->method->undo_kernel);
+            step_update(&s, layer->method->undo_kernel, NULL);
             pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
         }
         layer->called = false;
@@ -137,7 +137,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     if (layer->method->advance != NULL)
         status = layer->method->advance(&s);
     else
-        step_update(&s, 0);
+        step_update(&s, 0, NULL);
     opt->loss = s.loss;
     *check_finite = s.check_finite;
     layer->line = status > 0 ? opt->engine.next_line : 0;

@@ -26,17 +26,17 @@ static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
 enum { M, V, VMAX };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, inverse_root_c2;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
+static void prepare_decay(const group_t *group, bool decoupled, constants_t *k) {
     const double *o = group->option;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c2 = correct ? correction(o[BETA2], group->t) : 1;
-    *k = (scalars_t){
+    *k = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -46,16 +46,16 @@ static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
     };
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
-    prepare_decay(group, group->option[DECOUPLED] != 0, scalars);
+static void prepare_adam(const group_t *group, void *constants) {
+    prepare_decay(group, group->option[DECOUPLED] != 0, constants);
 }
 
-static void prepare_adamw(const group_t *group, void *scalars) {
-    prepare_decay(group, true, scalars);
+static void prepare_adamw(const group_t *group, void *constants) {
+    prepare_decay(group, true, constants);
 }
 
 static inline void update_with(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
@@ -87,7 +87,7 @@ const method_t METHOD(adam) = {
     .options = ADAM_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .kernels = {update},
 };
@@ -100,7 +100,7 @@ const method_t METHOD(adamw) = {
     .options = ADAMW_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adamw,
     .kernels = {update},
 };

@@ -35,21 +35,21 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, inverse_root_c2;
     double of_g, of_m; /* the factors in front of g and m */
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
 static double mu(const double *o, double t) {
     return o[BETA1] * (1 - 0.5 * pow(0.96, t * o[MOMENTUM_DECAY]));
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, prod = *group->scalar[PROD], next = mu(o, group->t + 1);
     const double c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -62,7 +62,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, inverse_root_c2 = (real)k->inverse_root_c2, of_g = (real)k->of_g, of_m = (real)k->of_m,
@@ -82,7 +82,7 @@ static optim_status advance(step_t *s) {
     for (size_t i = 0; i < step_cohort_count(s); ++i)
         if (step_cohort(s, i, &cohort))
             *cohort.scalar[PROD] *= mu(cohort.option, cohort.t);
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -94,7 +94,7 @@ const method_t METHOD(nadam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

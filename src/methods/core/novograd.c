@@ -38,15 +38,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, take, decay;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const double take = o[GRAD_AVERAGING] != 0 ? 1 - o[BETA1] : 1;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[BETA1], take, o[WEIGHT_DECAY], eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1)};
+    *(constants_t *)constants = (constants_t){o[LR], o[BETA1], take, o[WEIGHT_DECAY], eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1)};
 }
 
 static void squares(const tile_t *t) {
@@ -66,7 +66,7 @@ static void second_moment(step_t *s, size_t tensor) {
 
 /* Lines 2 to 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double *h = t->state[VMAX] == NULL ? t->state[V] : t->state[VMAX],
                  root = sqrt(*h + k->eps.inside) + k->eps.outside;
     const real lr = (real)k->lr, beta1 = (real)k->beta1, scale = (real)(root > 0 ? k->take / root : 0),
@@ -82,11 +82,11 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, 1);
+    (void)step_reduce(s, SQUARES, NULL, 1);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             second_moment(s, n);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -98,7 +98,7 @@ const method_t METHOD(novograd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -47,16 +47,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, l2;
     eps_t eps;
     double adam, sgd; /* factors in front of m in either phase */
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, lr_switch = *group->scalar[LR_SWITCH];
     const double c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -75,7 +75,7 @@ static inline real adam_step(real m, real h, real adam, eps_t eps) {
 
 /* Lines 1 to 3, and terms for <d, d> and -<d, g>. */
 static inline void moments_with(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real adam = (real)k->adam, l2 = (real)k->l2;
@@ -102,7 +102,7 @@ static void moments(const tile_t *t) {
 }
 
 static void adam(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real adam = (real)k->adam;
     const real *restrict m = t->state[M], *restrict h = t->state[t->state[VMAX] == NULL ? V : VMAX];
@@ -118,7 +118,7 @@ static void forget(const tile_t *t) {
 /* ---- SGD ---- */
 
 static void sgd(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real beta1 = (real)k->beta1, sgd = (real)k->sgd, l2 = (real)k->l2;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
@@ -150,13 +150,13 @@ static bool decide(step_t *s, double dd, double dg) {
 
 static optim_status advance(step_t *s) {
     if (*s->scalar[LAMBDA] > 0) {
-        step_update(s, SGD);
+        step_update(s, SGD, NULL);
         return OPTIM_OK;
     }
-    const double *sum = step_reduce(s, MOMENTS, 2);
-    step_update(s, ADAM);
+    const double *sum = step_reduce(s, MOMENTS, NULL, 2);
+    step_update(s, ADAM, NULL);
     if (decide(s, sum[0], sum[1]))
-        step_update(s, FORGET);
+        step_update(s, FORGET, NULL);
     return OPTIM_OK;
 }
 
@@ -168,7 +168,7 @@ const method_t METHOD(swats) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[MOMENTS] = moments, [ADAM] = adam, [FORGET] = forget, [SGD] = sgd},

@@ -61,18 +61,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, step, shrink;
     double start, keep, add; /* B <- start B,  after = keep B + add S */
     double scalar_square;    /* r if scalar */
     eps_t eps;
     bool delay;
     clip_t clip;
-} scalars_t;
+} constants_t;
 
-static void prepare_adagrad(const group_t *group, void *scalars) {
+static void prepare_adagrad(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .step = o[LR],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
@@ -86,9 +86,9 @@ static void prepare_adagrad(const group_t *group, void *scalars) {
     };
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
+static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option;
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     prepare_adagrad(group, k);
     k->keep = o[BETA2];
     k->add = (1 - o[BETA2]) * o[ETA];
@@ -102,11 +102,11 @@ static void prepare_adam(const group_t *group, void *scalars) {
 }
 
 static void squares(const tile_t *t) {
-    clip_squares(t, &((const scalars_t *)t->scalars)->clip, 0);
+    clip_squares(t, &((const constants_t *)t->constants)->clip, 0);
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const bool delay = k->delay, scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, shrink = (real)k->shrink,
@@ -143,8 +143,8 @@ static double clipped_square(step_t *s) {
     return sum;
 }
 
-static optim_status advance(step_t *s, void prepare(const group_t *group, void *scalars)) {
-    scalars_t k;
+static optim_status advance(step_t *s, void prepare(const group_t *group, void *constants)) {
+    constants_t k;
     bool scalar = false;
     for (int i = 0; i < s->groups; ++i)
         scalar = scalar || step_group(s, i).option[SCALAR] != 0;
@@ -156,7 +156,7 @@ static optim_status advance(step_t *s, void prepare(const group_t *group, void *
     const double after = k.keep * *b + k.add * square;
     if (!k.delay)
         *b = after;
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     *b = after;
     return OPTIM_OK;
 }
@@ -179,7 +179,7 @@ const method_t METHOD(clip_adagrad) = {
     .evaluations = "1 gradient",
     .options = ADAGRAD_OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check_adagrad,
     .prepare = prepare_adagrad,
     .advance = advance_adagrad,
@@ -193,7 +193,7 @@ const method_t METHOD(clip_adam) = {
     .evaluations = "1 gradient",
     .options = ADAM_OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance_adam,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

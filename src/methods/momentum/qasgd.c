@@ -50,13 +50,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double step, tau, a;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->step->t - 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .step = o[LR] * (2 * k + 3) / o[QUASAR],
         .tau = (k + 1) / (k + 3),
         .a = *group->scalar[WEIGHT],
@@ -64,7 +64,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void follow(const tile_t *t) { /* lines 1 and 2 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real step = (real)k->step, tau = (real)k->tau, one_tau = (real)(1 - k->tau);
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g;
@@ -89,7 +89,7 @@ static void leave(const tile_t *t) { /* line a: |xz|^2, <g1, xz>, |x|^2 */
 }
 
 static void visit(const tile_t *t) { /* to a x + (1 - a) z */
-    const double weight = ((const scalars_t *)t->scalars)->a;
+    const double weight = ((const constants_t *)t->constants)->a;
     const real a = (real)weight, one_a = (real)(1 - weight);
     real *restrict p = t->p;
     const real *restrict x = t->state[X], *restrict z = t->state[Z];
@@ -104,7 +104,7 @@ static void slope_here(const tile_t *t) { /* <g, xz> of the gradient that arrive
 }
 
 static void take_here(const tile_t *t) { /* line 3 at the point that was just evaluated  */
-    const real step = (real)((const scalars_t *)t->scalars)->step;
+    const real step = (real)((const constants_t *)t->constants)->step;
     real *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -112,7 +112,7 @@ static void take_here(const tile_t *t) { /* line 3 at the point that was just ev
 }
 
 static void take_x(const tile_t *t) { /* ... and at x */
-    const real step = (real)((const scalars_t *)t->scalars)->step;
+    const real step = (real)((const constants_t *)t->constants)->step;
     real *restrict z = t->state[Z];
     const real *restrict g1 = t->state[G1];
     memcpy(t->p, t->state[X], t->n * sizeof(real));
@@ -123,13 +123,13 @@ static void take_x(const tile_t *t) { /* ... and at x */
 enum { FOLLOW, LEAVE, VISIT, SLOPE_HERE, TAKE_HERE, TAKE_X };
 
 static optim_status take(step_t *s, int kernel) {
-    step_update(s, kernel);
+    step_update(s, kernel, NULL);
     return OPTIM_OK;
 }
 
 static void try(step_t *s, double a) {
     *s->scalar[WEIGHT] = a;
-    step_update(s, VISIT);
+    step_update(s, VISIT, NULL);
 }
 
 static double cost(const step_t *s) {
@@ -137,13 +137,13 @@ static double cost(const step_t *s) {
 }
 
 static bool good(step_t *s) {
-    const double a = *s->scalar[WEIGHT], c = cost(s), slope = step_reduce(s, SLOPE_HERE, 1)[0];
+    const double a = *s->scalar[WEIGHT], c = cost(s), slope = step_reduce(s, SLOPE_HERE, NULL, 1)[0];
     return c * s->loss + a * slope <= c * *s->scalar[F1] + s->option[TOL];
 }
 
 /* Line a; whether x and z are one point to rounding. */
 static bool leaves_nothing_to_search(step_t *s) {
-    const double *sum = step_reduce(s, LEAVE, 3);
+    const double *sum = step_reduce(s, LEAVE, NULL, 3);
     *s->scalar[F1] = s->loss;
     *s->scalar[SLOPE] = sum[1];
     return sqrt(sum[0]) <= DBL_EPSILON * sqrt(sum[2]);
@@ -185,7 +185,7 @@ static optim_status advance(step_t *s) {
             break;
         *(s->loss <= *f1 ? hi : lo) = *s->scalar[WEIGHT];
     }
-    step_update(s, TAKE_HERE);
+    step_update(s, TAKE_HERE, NULL);
     STEP_END(s);
 }
 
@@ -205,7 +205,7 @@ const method_t METHOD(qasgd) = {
     .states = STATE,
     .flags = READS_LOSS | REQUESTS,
     .reads_loss = reads_loss,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {follow, leave, visit, slope_here, take_here, take_x},
