@@ -67,7 +67,7 @@ static bool begins(const tensor_t *last, const tensor_t *tensor) {
 
 /* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
 static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
     *cohort = (cohort_t){.group = tensor->group, .moves = tensor->grad != NULL, .steps = tensor->steps};
@@ -121,7 +121,7 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
 
 /* What has become of a cohort's numbers is its tensors' own. */
 static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
     for (size_t k = 0; k < owner->states; ++k)
         if (owner->method->states[k].shape == PER_COHORT)

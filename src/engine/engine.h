@@ -1,5 +1,5 @@
 /*
- * The engine: tensors, layers of methods, the plan of tiles, and the passes over them. It knows nothing of names,
+ * The engine: tensors, stations of methods, the plan of tiles, and the passes over them. It knows nothing of names,
  * handles or requests' answers.
  */
 #ifndef ENGINE_ENGINE_H
@@ -41,24 +41,24 @@ typedef struct slot {
     bool by_element, nonnegative, keep_sign;
 } slot_t;
 
-/* Option values of one layer for one group. */
+/* Option values of one station for one group. */
 typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
 } values_t;
 
 /* One method or wrapper at work in a handle. */
-typedef struct layer {
+typedef struct station {
     const char *name;
     method_level_t typed;
     const method_t *method; /* the copy whose tables and serial functions are used */
-    bool per_group;         /* option values by group (methods, the engine's own layers); else group 0's serve all */
+    bool per_group;         /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method;
     int first_group;  /* it covers */
     int groups;       /* how many it covers */
-    values_t *values; /* by group; base == NULL: this layer does not cover the group */
+    values_t *values; /* by group; base == NULL: this station does not cover the group */
 
-    int line; /* see step_t */
+    int line;            /* see step_t */
     bool called;         /* in this step */
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
@@ -73,16 +73,16 @@ typedef struct layer {
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
     size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
-    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
-    double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums; /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
-} layer_t;
+    double **scalar;       /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
+    double *sums;          /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums;      /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
+} station_t;
 
-static inline const double *layer_option(const layer_t *layer, int group) {
-    return layer->values[layer->per_group ? group : 0].now;
+static inline const double *station_option(const station_t *station, int group) {
+    return station->values[station->per_group ? group : 0].now;
 }
-static inline bool layer_covers(const layer_t *layer, int group) {
-    return layer_option(layer, group) != NULL;
+static inline bool station_covers(const station_t *station, int group) {
+    return station_option(station, group) != NULL;
 }
 
 typedef struct tile_ref {
@@ -104,9 +104,9 @@ typedef struct cohort {
 
 enum { QUEUE_LENGTH = 16 };
 
-/* A kernel waiting to be run on every tile of its layer; its scalars stand in engine_t.scalars. */
+/* A kernel waiting to be run on every tile of its station; its scalars stand in engine_t.scalars. */
 typedef struct queued {
-    const layer_t *layer; /* NULL: projection onto the boxes */
+    const station_t *station; /* NULL: projection onto the boxes */
     int kernel;
     char *scalars; /* [cohort][METHOD_SCALARS] */
 } queued_t;
@@ -119,10 +119,10 @@ typedef struct queue {
 typedef struct engine {
     tensor_t *tensors;
     size_t tensor_count, tensor_capacity, element_count, row_count;
-    layer_t **layers; /* innermost first: methods, then wrappers */
-    int layer_count, layer_capacity, method_count;
+    station_t **stations; /* innermost first: methods, then wrappers */
+    int station_count, station_capacity, method_count;
     int group_count;
-    layer_t *storage;      /* the engine's layer whose states are master copies and carries */
+    station_t *storage;    /* the engine's station whose states are master copies and carries */
     uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
@@ -146,7 +146,7 @@ typedef struct engine {
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* cohorts, settled between steps; see cohorts_settle */
-    bool unsettled; /* a gradient has come or gone, or counts of steps have changed */
+    bool unsettled;      /* a gradient has come or gone, or counts of steps have changed */
     int64_t uncollected; /* steps that cohorts have counted and their tensors not yet: 0 while unsettled */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
@@ -155,17 +155,17 @@ typedef struct engine {
     /* the step under way */
     queue_t updates, filters;
     int sample, next_line; /* of the request just made */
-    bool rejected;          /* by step_reject */
+    bool rejected;         /* by step_reject */
 
     uint64_t walks; /* over memory, in all: a step of an element-wise method is one */
 } engine_t;
 
 /* The method that a group runs. */
-static inline layer_t *engine_owner(const engine_t *engine, int group) {
+static inline station_t *engine_owner(const engine_t *engine, int group) {
     int l = 0;
-    while (!layer_covers(engine->layers[l], group))
+    while (!station_covers(engine->stations[l], group))
         ++l;
-    return engine->layers[l];
+    return engine->stations[l];
 }
 
 static inline int tensor_precision(const tensor_t *tensor) {
@@ -190,7 +190,7 @@ static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
 }
 
-/* Whether every group has a number of this state: see layer_t.scalar. */
+/* Whether every group has a number of this state: see station_t.scalar. */
 static inline bool state_is_by_group(const state_t *state) {
     return state->shape == PER_GROUP || state->shape == PER_COHORT;
 }
@@ -217,7 +217,7 @@ size_t state_stride(const method_t *method, const state_t *state, const double *
 /* ---- plan.c ---- */
 
 /* The value that a state begins with: by options as they were set, not as a schedule moves them. */
-double state_initial(const layer_t *layer, const state_t *state, int group);
+double state_initial(const station_t *station, const state_t *state, int group);
 
 /* Bytes that are taken, or that plan_build would take: nothing for states of tensors without a gradient. Errors:
    SIZE. */
@@ -284,15 +284,17 @@ typedef enum reduction {
 } reduction_t;
 
 /* Runs what is queued and then a kernel whose terms are reduced. */
-void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, int kernel, char *scalars, int terms);
+void pass_reduce(engine_t *engine, const station_t *station, reduction_t reduction, int kernel, char *scalars,
+                 int terms);
 
-/* Runs what is queued, then the kernel on every whole tensor of the layer. */
-void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars);
+/* Runs what is queued, then the kernel on every whole tensor of the station. */
+void pass_tensors(engine_t *engine, const station_t *station, int kernel, char *scalars);
 
-/* Writes the output of this layer (it has one) for tensor `i`, with its scalars, to `out`, in the parameter's dtype. */
-void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out);
+/* Writes the output of this station (it has one) for tensor `i`, with its scalars, to `out`, in the parameter's
+   dtype. */
+void pass_output(const engine_t *engine, const station_t *station, size_t i, const char *scalars, void *out);
 
-/* Parameters back from the layer's RESTORE_POINT, if it has one. */
-void pass_restore(engine_t *engine, const layer_t *layer);
+/* Parameters back from the station's RESTORE_POINT, if it has one. */
+void pass_restore(engine_t *engine, const station_t *station);
 
 #endif

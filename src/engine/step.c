@@ -5,13 +5,13 @@
 #include "engine/engine.h"
 
 double group_lr(const group_t *group) {
-    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    const station_t *owner = engine_owner(group->step->engine, group->index);
     const int lr = option_find(owner->method->options, "lr", 2);
-    return lr < 0 ? 1 : layer_option(owner, group->index)[lr];
+    return lr < 0 ? 1 : station_option(owner, group->index)[lr];
 }
 
 double group_step_size(const group_t *group) {
-    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    const station_t *owner = engine_owner(group->step->engine, group->index);
     double size = group_lr(group);
     for (size_t k = 0; k < owner->states; ++k) {
         const double *number = owner->scalar[(size_t)group->index * owner->states + k];
@@ -24,16 +24,16 @@ double group_step_size(const group_t *group) {
 /* The group with number `index` of the handle, or a cohort of it. */
 static group_t group_of(step_t *s, int index, double t, double *const *scalar) {
     const size_t sums = s->engine->tensor_count + (size_t)index;
-    return (group_t){.option = layer_option(s->layer, index),
+    return (group_t){.option = station_option(s->station, index),
                      .t = t,
                      .scalar = scalar,
-                     .sum = s->layer->sums + sums * METHOD_SUMS,
+                     .sum = s->station->sums + sums * METHOD_SUMS,
                      .step = s,
                      .index = index};
 }
 
-static double *const *scalar_of(const layer_t *layer, int group) {
-    return layer->scalar + (size_t)group * layer->states;
+static double *const *scalar_of(const station_t *station, int group) {
+    return station->scalar + (size_t)group * station->states;
 }
 
 size_t step_cohort_count(const step_t *s) {
@@ -42,7 +42,7 @@ size_t step_cohort_count(const step_t *s) {
 
 bool step_cohort(step_t *s, size_t i, group_t *cohort) {
     const cohort_t *c = &s->engine->cohorts[i];
-    const bool is_ours = layer_covers(s->layer, c->group) && c->moves;
+    const bool is_ours = station_covers(s->station, c->group) && c->moves;
     if (is_ours)
         *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar);
     return is_ours;
@@ -51,35 +51,35 @@ bool step_cohort(step_t *s, size_t i, group_t *cohort) {
 bool step_is_a_first(const step_t *s) {
     for (size_t i = 0; i < s->engine->cohort_count; ++i) {
         const cohort_t *c = &s->engine->cohorts[i];
-        if (c->steps == 0 && c->moves && layer_covers(s->layer, c->group))
+        if (c->steps == 0 && c->moves && station_covers(s->station, c->group))
             return true;
     }
     return false;
 }
 
 group_t step_group(step_t *s, int i) {
-    int group = s->layer->first_group;
+    int group = s->station->first_group;
     while (i > 0) {
         ++group;
-        i -= layer_covers(s->layer, group);
+        i -= station_covers(s->station, group);
     }
-    return group_of(s, group, s->t, scalar_of(s->layer, group));
+    return group_of(s, group, s->t, scalar_of(s->station, group));
 }
 
-/* Fills the scalars of every cohort of the layer. Wrappers go by the handle's count: theirs is one state for all
+/* Fills the scalars of every cohort of the station. Wrappers go by the handle's count: theirs is one state for all
    tensors. */
 static void prepare(step_t *s, char *scalars) {
-    const layer_t *layer = s->layer;
-    if (layer->method->prepare == NULL)
+    const station_t *station = s->station;
+    if (station->method->prepare == NULL)
         return;
     for (size_t c = 0; c < s->engine->cohort_count; ++c) {
         const int g = s->engine->cohorts[c].group;
         group_t group;
-        if (!layer->is_method && layer_covers(layer, g))
-            group = group_of(s, g, s->t, scalar_of(layer, g));
-        else if (!layer->is_method || !step_cohort(s, c, &group))
+        if (!station->is_method && station_covers(station, g))
+            group = group_of(s, g, s->t, scalar_of(station, g));
+        else if (!station->is_method || !step_cohort(s, c, &group))
             continue;
-        layer->method->prepare(&group, scalars + c * METHOD_SCALARS);
+        station->method->prepare(&group, scalars + c * METHOD_SCALARS);
     }
 }
 
@@ -91,7 +91,7 @@ static char *scalars_of(engine_t *engine, const queue_t *queue, int i) {
 
 static void enqueue(step_t *s, queue_t *queue, int kernel) {
     queued_t *entry = &queue->entry[queue->count];
-    *entry = (queued_t){s->layer, kernel, scalars_of(s->engine, queue, queue->count)};
+    *entry = (queued_t){s->station, kernel, scalars_of(s->engine, queue, queue->count)};
     prepare(s, entry->scalars);
     ++queue->count;
 }
@@ -109,7 +109,7 @@ void step_project(engine_t *engine) {
 }
 
 void step_filter(step_t *s, int kernel) {
-    enqueue(s, &s->engine->filters, kernel); /* a layer filters once an arrival: optim_wrap bounds their number */
+    enqueue(s, &s->engine->filters, kernel); /* a station filters once an arrival: optim_wrap bounds their number */
 }
 
 char *step_prepare(step_t *s) {
@@ -119,21 +119,21 @@ char *step_prepare(step_t *s) {
 }
 
 void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_SCALARS]) {
-    const layer_t *layer = s->layer;
+    const station_t *station = s->station;
     double *scalar[METHOD_STATES], *own = tensor->numbers;
-    for (size_t k = 0; k < layer->states; ++k)
-        scalar[k] = layer->method->states[k].shape == PER_COHORT ? tensor_number(s->engine, tensor, k, own++)
-                                                                 : scalar_of(layer, tensor->group)[k];
-    const double t = layer->is_method ? (double)tensor_steps(s->engine, tensor) : s->t;
+    for (size_t k = 0; k < station->states; ++k)
+        scalar[k] = station->method->states[k].shape == PER_COHORT ? tensor_number(s->engine, tensor, k, own++)
+                                                                   : scalar_of(station, tensor->group)[k];
+    const double t = station->is_method ? (double)tensor_steps(s->engine, tensor) : s->t;
     const group_t group = group_of(s, tensor->group, t, scalar);
-    if (layer->method->prepare != NULL)
-        layer->method->prepare(&group, scalars);
+    if (station->method->prepare != NULL)
+        station->method->prepare(&group, scalars);
 }
 
 static const double *reduce(step_t *s, reduction_t reduction, int kernel, int count) {
     engine_t *engine = s->engine;
-    pass_reduce(engine, s->layer, reduction, kernel, step_prepare(s), count);
-    return s->layer->sums + (engine->tensor_count + (size_t)engine->group_count) * METHOD_SUMS;
+    pass_reduce(engine, s->station, reduction, kernel, step_prepare(s), count);
+    return s->station->sums + (engine->tensor_count + (size_t)engine->group_count) * METHOD_SUMS;
 }
 
 const double *step_reduce(step_t *s, int kernel, int count) {
@@ -153,7 +153,7 @@ void step_reduce_row_pairs(step_t *s, int kernel) {
 }
 
 void step_tensors(step_t *s, int kernel) {
-    pass_tensors(s->engine, s->layer, kernel, step_prepare(s));
+    pass_tensors(s->engine, s->station, kernel, step_prepare(s));
 }
 
 size_t step_element_count(const step_t *s) {
@@ -166,7 +166,7 @@ size_t step_tensor_count(const step_t *s) {
 
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
-    return found->grad != NULL && layer_covers(s->layer, found->group) ? found : NULL;
+    return found->grad != NULL && station_covers(s->station, found->group) ? found : NULL;
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {
@@ -174,15 +174,15 @@ double step_tensor_clock(const step_t *s, size_t tensor) {
 }
 
 const double *step_tensor_option(const step_t *s, size_t tensor) {
-    return layer_option(s->layer, s->engine->tensors[tensor].group);
+    return station_option(s->station, s->engine->tensors[tensor].group);
 }
 
 double *step_tensor_scalar(step_t *s, size_t tensor, int state) {
-    return s->layer->slot[tensor * s->layer->states + (size_t)state].at;
+    return s->station->slot[tensor * s->station->states + (size_t)state].at;
 }
 
 const double *step_tensor_sum(const step_t *s, size_t tensor) {
-    return s->layer->sums + tensor * METHOD_SUMS;
+    return s->station->sums + tensor * METHOD_SUMS;
 }
 
 optim_status step_ask(step_t *s, request_t request, int line) {
@@ -193,7 +193,7 @@ optim_status step_ask(step_t *s, request_t request, int line) {
 }
 
 optim_status step_fail(step_t *s, optim_status status, const char *sentence) {
-    return error_set(status, "%s: %s", s->layer->name, sentence);
+    return error_set(status, "%s: %s", s->station->name, sentence);
 }
 
 optim_status step_reject(step_t *s) {
