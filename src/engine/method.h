@@ -80,7 +80,7 @@ static inline size_t tensor_rows(const tensor_t *tensor) {
 typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
-    void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
+    void *g;  /* real[n]: the gradient as this station shall see it; only filters write it */
     /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size
      * than the parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
@@ -90,8 +90,8 @@ typedef struct tile {
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
-    const double *tensor_sum;  /* this layer's last reduction, over this tensor alone */
-    const double *row_sum;     /* this layer's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
+    const double *tensor_sum;  /* this station's last reduction, over this tensor alone */
+    const double *row_sum;     /* this station's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
     double *term[METHOD_SUMS]; /* double[n] each: what a reduction shall sum, written by its kernel */
     void *moment;              /* for a moment_kernel: a state that the inner method declares as first moment */
     void *work;                /* whole-tensor kernels: real[workspace()] */
@@ -199,7 +199,7 @@ typedef struct group {
     double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
     double *const *scalar; /* by row of the state table: PER_COHORT, PER_GROUP and PER_METHOD numbers */
     void *memory, *group_memory, *cohort_memory;
-    const double *sum; /* this layer's last reduction, over this group */
+    const double *sum; /* this station's last reduction, over this group */
     const step_t *step;
     int index; /* among the groups of the handle */
 } group_t;
@@ -217,7 +217,7 @@ enum { /* method_t.flags */
        OWN_STORAGE = 512,     /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
        BY_ELEMENT =
            2048,       /* an element's update depends on that element alone, to rounding: short states are possible */
-       BY_GROUP = 1024 /* a layer of the engine whose options each group has for itself */
+       BY_GROUP = 1024 /* a station of the engine whose options each group has for itself */
 };
 
 typedef struct method {
@@ -245,7 +245,7 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *constants);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
+     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
      * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that live
      * within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
      * wrappers.
@@ -275,23 +275,23 @@ struct step {
     double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
     int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
-    const double *option;  /* of the layer's first group */
+    const double *option;  /* of the station's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
     void *memory;          /* the method's struct */
-    int groups;            /* of this layer; of a wrapper all */
+    int groups;            /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
-    bool first;                  /* this layer is called for the first time in this step */
+    bool first;                  /* this station is called for the first time in this step */
     int64_t evaluation;          /* of this step, that arrives: 1 is the one before it, or held from the step before */
-    bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
-    bool check_finite;           /* a layer further in shall look whether the gradient is finite */
+    bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
+    bool check_finite;           /* a station further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
     bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
     struct engine *engine;
-    struct layer *layer;
+    struct station *station;
 };
 
 /* Below, `arguments` is the struct that the kernel takes (method_t.arguments says how large it is), copied by the call;
@@ -300,12 +300,12 @@ struct step {
 /* Runs kernel number `kernel` on every tile; together with what is queued before and after it, in one pass. */
 void step_update(step_t *s, int kernel, const void *arguments);
 
-/* Keeps applying the kernel to the gradient that layers further in see, until the next gradient arrives. */
+/* Keeps applying the kernel to the gradient that stations further in see, until the next gradient arrives. */
 void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
- * sums over all of this layer's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
- * layer's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
+ * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
  * on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
@@ -322,7 +322,7 @@ void step_tensors(step_t *s, int kernel, const void *arguments);
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
 
-/* Group `i` of this layer, 0 <= i < s->groups. */
+/* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
 
 /* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen.

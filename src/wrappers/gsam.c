@@ -71,8 +71,8 @@ static void products(const tile_t *t) {
 }
 
 static void decompose(const tile_t *t) {
-    const constants_t *scalars = t->constants;
-    const real alpha = (real)scalars->alpha, k = (real)scalars->k;
+    const constants_t *constants = t->constants;
+    const real alpha = (real)constants->alpha, k = (real)constants->k;
     const real *restrict g = t->state[G];
     real *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)

@@ -39,7 +39,7 @@ static inline real scaling(real p, real eta, bool adaptive) {
     return adaptive ? fabs(p) + eta : 1;
 }
 
-/* ---- Kernels; scalars begin with a radius_t ---- */
+/* ---- Kernels; constants begin with a radius_t ---- */
 
 static void squares(const tile_t *t) {
     const radius_t *k = t->constants;

@@ -1,6 +1,6 @@
 /*
- * The engine's third layer from outside: the sum that optim_accumulate adds gradients to, and their mean in place of
- * the bound gradients when the step is taken. What is added has been scaled by the layers outside.
+ * The engine's third station from outside: the sum that optim_accumulate adds gradients to, and their mean in place of
+ * the bound gradients when the step is taken. What is added has been scaled by the stations outside.
  *
  *     optim_accumulate:  g <- g min(1, accumulate_clip / |g|),   sum <- sum + g,   count <- count + 1
  *     optim_step, if count > 0:  g <- sum / count,  or scale sum after optim_accumulate_scale

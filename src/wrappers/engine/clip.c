@@ -1,5 +1,5 @@
 /*
- * The engine's two innermost layers: what the method receives. First the bounds that each group has for itself, on the
+ * The engine's two innermost stations: what the method receives. First the bounds that each group has for itself, on the
  * norm of its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all
  * tensors; values are clipped after norms.
  *

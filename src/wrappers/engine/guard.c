@@ -1,7 +1,7 @@
 /*
- * The engine's layer just outside the wrappers: options of the whole handle, and the look at what arrives when
+ * The engine's station just outside the wrappers: options of the whole handle, and the look at what arrives when
  * nonfinite= or a loss scale asks for it.
- * Without wrappers in between the look is left to the engine's inner layer, which may be summing the gradient anyway.
+ * Without wrappers in between the look is left to the engine's inner station, which may be summing the gradient anyway.
  */
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /*
- * The engine's outermost layer: gradients of a loss that the caller has multiplied by a scale, so that 16-bit gradients
+ * The engine's outermost station: gradients of a loss that the caller has multiplied by a scale, so that 16-bit gradients
  * do not fall below their range (Micikevicius et al., "Mixed Precision Training", 2018, arXiv:1710.03740). The scale is
  * looked for: too large a one shows as a gradient that is not finite.
  *

@@ -1,5 +1,5 @@
 /*
- * The engine's last layer but one: direction and scale of every gradient that arrives.
+ * The engine's last station but one: direction and scale of every gradient that arrives.
  *
  *     g <- -g if maximize,  g <- grad_scale g
  */
