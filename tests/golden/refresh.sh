@@ -35,8 +35,8 @@ for file in "$1"/*.golden; do
     head -n 1 "$file" | grep -Eqx 'format gradopt-(golden|schedule|value) 1' || continue
     missing=$(used "$file" | grep -vxF "$known" || true)
     [ -z "$missing" ] || continue
-    cp "$file" "$here/"
-    chmod 644 "$here/$(basename "$file")"
+    cp "$file" "$here/data/"
+    chmod 644 "$here/data/$(basename "$file")"
     copied=$((copied + 1))
 done
-echo "$copied files copied to $here"
+echo "$copied files copied to $here/data"
