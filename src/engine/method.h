@@ -400,10 +400,10 @@ typedef REAL real;
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
 typedef struct decay {
-    double l2, shrink;
+    real l2, shrink;
 } decay_t;
 static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
-    return (decay_t){decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1};
+    return (decay_t){decoupled ? 0 : (real)weight_decay, decoupled ? (real)(1 - lr * weight_decay) : 1};
 }
 
 /* Name of a descriptor: one for each precision and instruction-set level. */

@@ -66,6 +66,7 @@ typedef struct constants {
     double start, keep, add; /* B <- start B,  after = keep B + add S */
     double scalar_square;    /* r if scalar */
     eps_t eps;
+    double eps_inside; /* of the scalar's root, in double */
     bool delay;
     clip_t clip;
 } constants_t;
@@ -81,6 +82,7 @@ static void prepare_adagrad(const group_t *group, void *constants) {
         .add = o[ETA],
         .scalar_square = *group->scalar[B_SCALAR],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
+        .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] : 0,
         .delay = o[DELAY] != 0,
         .clip = {(int)o[CLIP_TYPE], o[CLIP], *group->scalar[NORM]},
     };
@@ -98,6 +100,7 @@ static void prepare_adam(const group_t *group, void *constants) {
         const double c2 = 1 - pow(o[BETA2], group->t);
         k->step *= sqrt(c2) / (1 - pow(o[BETA1], group->t));
         k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
+        k->eps_inside *= c2;
     }
 }
 
@@ -111,7 +114,7 @@ static void update(const tile_t *t) {
     const bool delay = k->delay, scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, shrink = (real)k->shrink,
                start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
-               scalar_root = (real)sqrt(k->scalar_square + eps.inside) + (real)eps.outside,
+               scalar_root = (real)sqrt(k->scalar_square + k->eps_inside) + eps.outside,
                limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
