@@ -15,7 +15,7 @@ size_t option_count(const option_t *table) {
 }
 
 static bool is_entry(const option_t *option) {
-    return option_kind(option) == OPTION_ENTRY;
+    return option_kind(option) == OPTIM_KIND_ENTRY;
 }
 
 size_t option_inner(const option_t *table, size_t row) {
@@ -43,31 +43,32 @@ int option_find(const option_t *table, const char *name, size_t length) {
     return -1;
 }
 
-option_kind_t option_kind(const option_t *option) {
+int option_kind(const option_t *option) {
     static const char INTEGER[] = "integer ";
     static const struct {
         const char *range;
-        option_kind_t kind;
-    } NAMED[] = {{"0|1", OPTION_SWITCH},
-                 {"list", OPTION_LIST},
-                 {"map", OPTION_ENTRY},
-                 {"compressor", OPTION_ENTRY},
-                 {"schedules", OPTION_ENTRIES}};
+        int kind;
+    } NAMED[] = {{"0|1", OPTIM_KIND_SWITCH},
+                 {"list", OPTIM_KIND_LIST},
+                 {"map", OPTIM_KIND_ENTRY},
+                 {"compressor", OPTIM_KIND_ENTRY},
+                 {"schedules", OPTIM_KIND_ENTRIES}};
     for (size_t i = 0; i < sizeof NAMED / sizeof *NAMED; ++i)
         if (strcmp(option->range, NAMED[i].range) == 0)
             return NAMED[i].kind;
     if (strchr(option->range, '|') != NULL)
-        return OPTION_WORD;
-    return strncmp(option->range, INTEGER, sizeof INTEGER - 1) == 0 ? OPTION_INTEGER : OPTION_NUMBER;
+        return OPTIM_KIND_KEYWORD;
+    return strncmp(option->range, INTEGER, sizeof INTEGER - 1) == 0 ? OPTIM_KIND_INTEGER : OPTIM_KIND_NUMBER;
 }
 
 bool option_is_keyword(const option_t *option) {
-    const option_kind_t kind = option_kind(option);
-    return kind == OPTION_SWITCH || kind == OPTION_WORD;
+    const int kind = option_kind(option);
+    return kind == OPTIM_KIND_SWITCH || kind == OPTIM_KIND_KEYWORD;
 }
 
 bool option_is_text(const option_t *option) {
-    return option_kind(option) >= OPTION_LIST;
+    const int kind = option_kind(option);
+    return kind == OPTIM_KIND_LIST || kind == OPTIM_KIND_ENTRY || kind == OPTIM_KIND_ENTRIES;
 }
 
 /* Position of the word text[0..length) in "a|b|c", or -1. */
@@ -100,43 +101,45 @@ static int word_count(const char *words) {
     return count;
 }
 
-typedef struct interval {
-    double low, high;
-    bool low_closed, high_closed, whole;
-} interval_t;
-
 /* "integer [1,inf)" and the like; ranges are written by us, so this cannot fail. */
-static interval_t interval_read(const option_t *option) {
+static option_bounds_t interval_read(const option_t *option) {
     const char *range = option->range;
-    interval_t interval = {-INFINITY, INFINITY, false, false, option_kind(option) == OPTION_INTEGER};
+    option_bounds_t bounds = {option_kind(option), -INFINITY, INFINITY, true, true};
     const char *open = strpbrk(range, "[(");
     const char *comma = open == NULL ? NULL : strchr(open, ',');
     const char *close = comma == NULL ? NULL : strpbrk(comma, ")]");
     if (close == NULL)
-        return interval;
-    interval.low_closed = *open == '[';
-    interval.high_closed = *close == ']';
-    (void)number_parse(open + 1, (size_t)(comma - open) - 1, &interval.low);
-    (void)number_parse(comma + 1, (size_t)(close - comma) - 1, &interval.high);
-    return interval;
+        return bounds;
+    bounds.lowest_open = *open == '(';
+    bounds.highest_open = *close == ')';
+    (void)number_parse(open + 1, (size_t)(comma - open) - 1, &bounds.lowest);
+    (void)number_parse(comma + 1, (size_t)(close - comma) - 1, &bounds.highest);
+    return bounds;
 }
 
-static bool interval_holds(interval_t interval, double value) {
-    if (interval.whole && isfinite(value) && (floor(value) != value || fabs(value) > 9007199254740992.0))
-        return false;
-    return (interval.low_closed ? value >= interval.low : value > interval.low) &&
-           (interval.high_closed ? value <= interval.high : value < interval.high);
+option_bounds_t option_bounds(const option_t *option) {
+    if (option_is_text(option))
+        return (option_bounds_t){.kind = option_kind(option)};
+    if (!option_is_keyword(option))
+        return interval_read(option);
+    return (option_bounds_t){.kind = option_kind(option), .highest = word_count(option->range) - 1};
 }
 
 bool option_holds(const option_t *option, double value) {
-    const interval_t positions = {0, word_count(option->range), true, false, true};
-    return interval_holds(option_is_keyword(option) ? positions : interval_read(option), value);
+    if (option_is_text(option))
+        return isfinite(value);
+    const option_bounds_t bounds = option_bounds(option);
+    const bool is_whole = floor(value) == value && fabs(value) <= 9007199254740992.0;
+    if (bounds.kind != OPTIM_KIND_NUMBER && isfinite(value) && !is_whole)
+        return false;
+    return (bounds.lowest_open ? value > bounds.lowest : value >= bounds.lowest) &&
+           (bounds.highest_open ? value < bounds.highest : value <= bounds.highest);
 }
 
 optim_status option_check(const option_t *option, double value) {
     if (option_is_text(option))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a %s and cannot be set to a number", option->name,
-                         option_kind(option) == OPTION_ENTRY ? option->range : "list");
+                         option_kind(option) == OPTIM_KIND_ENTRY ? option->range : "list");
     if (option_holds(option, value))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g; valid: %s%s", option->name, value,

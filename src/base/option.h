@@ -24,24 +24,14 @@ typedef struct option {
     double initial; /* default; a keyword's position */
     const char *range;
     const char *doc;
-    bool pauses;        /* a schedule may take it to 0, though it cannot be set to that */
-    bool zero_apart;    /* 0 means something else than a small value ("0: none"): no schedule may reach it */
-    bool decides_form;  /* in which form states are kept: to be set before there is memory */
-    const char *choice; /* default of an entry */
+    bool pauses;         /* a schedule may take it to 0, though it cannot be set to that */
+    bool zero_apart;     /* 0 means something else than a small value ("0: none"): no schedule may reach it */
+    bool decides_memory; /* how much is taken, or in which form states are kept: to be set before the first step */
+    const char *choice;  /* default of an entry */
 } option_t;
 
-typedef enum option_kind {
-    OPTION_NUMBER,
-    OPTION_INTEGER,
-    OPTION_SWITCH, /* 0 or 1 */
-    OPTION_WORD,
-    OPTION_LIST,
-    OPTION_ENTRY,
-    OPTION_ENTRIES
-} option_kind_t;
-
-/* As the range says it. */
-option_kind_t option_kind(const option_t *option);
+/* OPTIM_KIND_..., as the range says it. */
+int option_kind(const option_t *option);
 
 size_t option_count(const option_t *table);
 
@@ -61,6 +51,14 @@ int option_find(const option_t *table, const char *name, size_t length);
 /* Whether its value is a position among words; whether it is no number at all. */
 bool option_is_keyword(const option_t *option);
 bool option_is_text(const option_t *option);
+
+/* The range as numbers: those of a keyword are positions; a list and schedules have none (0). */
+typedef struct option_bounds {
+    int kind; /* OPTIM_KIND_... */
+    double lowest, highest;
+    bool lowest_open, highest_open;
+} option_bounds_t;
+option_bounds_t option_bounds(const option_t *option);
 
 /* Whether the option's range holds the value. */
 bool option_holds(const option_t *option, double value);

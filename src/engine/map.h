@@ -67,6 +67,18 @@ size_t map_workspace(const map_t *map, size_t n, size_t rows);
 void map_apply(const map_level_t *map, int precision, const map_call_t *m, size_t n, void *v);
 double map_value(const map_level_t *map, int precision, const map_call_t *m, size_t n, const void *v);
 
+/* ---- Services of a step, for an option whose range is "map"; nothing happens where it names none ---- */
+
+/* The parameters become what the map makes of them, with this step, or with `factor` times each group's learning rate. */
+void step_map(step_t *s, int option, double step);
+void step_map_by_lr(step_t *s, int option, double factor);
+/* The same for a state that is an array of reals like the parameter (`exact`). */
+void step_map_state(step_t *s, int option, int state, double step);
+/* The penalty at the parameters, summed over all tensors. */
+double step_map_value(step_t *s, int option);
+/* A sentence on why the map cannot have this step, or NULL: to be asked before it is applied. */
+const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr);
+
 /* ---- In map files ---- */
 #ifdef REAL
 

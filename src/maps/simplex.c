@@ -5,7 +5,8 @@
  *     proj_l1_ball:  v if |v|_1 <= radius; else sign(v) proj_simplex(|v|)
  *     prox_linf:     r = lam |x|_inf:  v - proj_l1_ball(v, tau lam)
  */
-#include "maps/select.h"
+#include "blocks/select.h"
+#include "engine/map.h"
 
 enum { RADIUS };
 static const option_t BALL_OPTIONS[] = {[RADIUS] = {"radius", 1, "(0,inf)", "of the ball"}, {0}};

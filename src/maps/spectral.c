@@ -6,12 +6,14 @@
  *     lmo_nuclear:        over {sum s <= radius}:  -radius u_1 w_1', the pair of the largest s
  *     lmo_spectral:       over {max s <= radius}:  -radius U W'; where s = 0, 0
  */
-#include "maps/select.h"
+#include "blocks/select.h"
+#include "engine/map.h"
 #include "maps/spectrum.h"
 
 enum { ROWS, SIZE };
 #define ROWS_ROW                                                                                                       \
-    [ROWS] = {"rows", 0, "integer [0,inf)", "rows of the matrix; 0: as the tensor's dimension 0, one for a vector"}
+    [ROWS] = {"rows", 0, "integer [0,inf)", "rows of the matrix; 0: dimension 0 of the tensor, one for a vector",      \
+              .decides_memory = true}
 static const option_t PROX_OPTIONS[] = {
     ROWS_ROW,
     [SIZE] = {"lam", 1, "[0,inf)", "weight of the penalty"},

@@ -6,7 +6,8 @@
  *     lmo_ksparse:  over the convex hull of the vectors with at most k entries not 0, none larger than the radius:
  *                   -radius sign(g) on the k of largest modulus, sign(0) = 1
  */
-#include "maps/select.h"
+#include "blocks/select.h"
+#include "engine/map.h"
 
 enum { K, RADIUS };
 #define K_ROW [K] = {"k", 1, "integer [1,inf)", "entries that stay; more than there are: all"}

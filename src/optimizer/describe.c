@@ -24,10 +24,23 @@ const char *optim_schedule_name(size_t i) {
     return i < REGISTRY_SCHEDULE_COUNT ? REGISTRY_SCHEDULES[i]->name : NULL;
 }
 
+size_t optim_map_count(void) {
+    return REGISTRY_MAP_COUNT;
+}
+const char *optim_map_name(size_t i) {
+    return i < REGISTRY_MAP_COUNT ? registry_map(i)->name : NULL;
+}
+size_t optim_compressor_count(void) {
+    return REGISTRY_COMPRESSOR_COUNT;
+}
+const char *optim_compressor_name(size_t i) {
+    return i < REGISTRY_COMPRESSOR_COUNT ? registry_compressor(i)->name : NULL;
+}
+
 /* ---- One entry, whatever its kind ---- */
 
 typedef struct described {
-    const char *name; /* an alias has its own */
+    const char *name, *family; /* an alias has its own */
     const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
@@ -42,7 +55,7 @@ static const entry_t ENGINE = {.name = "engine", .purpose = "options that every 
 static optim_status find_engine(const char *name, described_t *found) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *found = (described_t){.name = "engine", .entry = &ENGINE};
+    *found = (described_t){.name = "engine", .family = "engine", .entry = &ENGINE};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         found->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
@@ -53,11 +66,13 @@ static described_t describe_method(const registry_method_t *found) {
     if (found == NULL)
         return (described_t){.entry = NULL};
     const method_t *method = method_of(found);
-    return (described_t){found->name, &method->entry, {method->options}, method};
+    return (described_t){found->name, found->family, &method->entry, {method->options}, method};
 }
 
-static described_t describe_entry(const entry_t *entry) {
-    return entry == NULL ? (described_t){.entry = NULL} : (described_t){entry->name, entry, {entry->options}, NULL};
+static described_t describe_entry(const char *family, const entry_t *entry) {
+    if (entry == NULL)
+        return (described_t){.entry = NULL};
+    return (described_t){entry->name, family, entry, {entry->options}, NULL};
 }
 
 static const entry_t *find_schedule(const char *name) {
@@ -82,16 +97,20 @@ static optim_status find_entry(int kind, const char *name, described_t *found) {
         *found = describe_method(registry_find_wrapper(name, strlen(name)));
         break;
     case OPTIM_SCHEDULE:
-        *found = describe_entry(find_schedule(name));
+        *found = describe_entry("schedules", find_schedule(name));
         break;
     case OPTIM_MAP:
-        *found = describe_entry(find_choice("map", name));
+        *found = describe_entry("maps", find_choice("map", name));
+        break;
+    case OPTIM_COMPRESSOR:
+        *found = describe_entry("compressors", find_choice("compressor", name));
         break;
     case OPTIM_ENGINE:
         return find_engine(name, found);
     default:
         return error_set(OPTIM_ERR_ARGUMENT,
-                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP", kind);
+                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR",
+                         kind);
     }
     return found->entry == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
 }
@@ -113,12 +132,28 @@ static size_t count_options(const described_t *entry) {
     return count;
 }
 
-static size_t count_states(const described_t *found) {
+static size_t count_arrays(const described_t *found) {
     const state_t *states = found->entry->states;
     size_t count = 0;
     while (states != NULL && states[count].name != NULL)
         ++count;
     return count;
+}
+
+/* Kept field number `i`, or NULL. */
+static const field_t *find_field(const described_t *entry, size_t i) {
+    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields;
+         field != NULL && field->name != NULL; ++field)
+        if (field_is_kept(field) && i-- == 0)
+            return field;
+    return NULL;
+}
+
+static size_t count_states(const described_t *entry) {
+    size_t fields = 0;
+    while (find_field(entry, fields) != NULL)
+        ++fields;
+    return count_arrays(entry) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -169,6 +204,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
+        .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
 }
@@ -184,11 +220,19 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
-    const optim_option ours = {.name = found->name,
-                               .range = found->range,
-                               .meaning = found->doc,
-                               .default_value = found->initial,
-                               .default_entry = or_empty(found->choice)};
+    const option_bounds_t bounds = option_bounds(found);
+    const optim_option ours = {
+        .name = found->name,
+        .range = found->range,
+        .meaning = found->doc,
+        .default_value = found->initial,
+        .default_entry = or_empty(found->choice),
+        .kind = bounds.kind,
+        .lowest = bounds.lowest,
+        .highest = bounds.highest,
+        .lowest_open = bounds.lowest_open,
+        .highest_open = bounds.highest_open,
+    };
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
@@ -208,6 +252,17 @@ static double default_bytes(const method_t *method, const state_t *state) {
                : 0;
 }
 
+static optim_state_info describe_field(const field_t *field) {
+    static const char *const SHAPES[] = {
+        [OF_METHOD] = "method", [OF_GROUP] = "group", [OF_COHORT] = "tensor", [OF_TENSOR] = "tensor"};
+    return (optim_state_info){
+        .name = field->name,
+        .meaning = field->doc,
+        .shape = SHAPES[field->of],
+        .condition = or_empty(field->when != NULL ? field->when : field->copies),
+    };
+}
+
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
                                          [PER_TENSOR] = "tensor",
@@ -223,6 +278,10 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
+    if (i >= count_arrays(&entry)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - count_arrays(&entry)));
+        return abi_write(state, &number, sizeof number, "optim_state_info");
+    }
     const state_t *found = &entry.entry->states[i];
     const optim_state_info ours = {
         .name = found->name,

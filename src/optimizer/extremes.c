@@ -59,10 +59,10 @@ typedef struct fault {
     const char *what, *detail; /* NULL: there is none */
 } fault_t;
 
-/* The layer's own check, with the option at this value. */
+/* The station's own check, with the option at this value. */
 static const char *wrong_combination(const search_t *search, double value) {
-    const method_t *method = search->scheduled->layer->method;
-    double *base = search->scheduled->layer->values[search->scheduled->group].base, before = base[search->option];
+    const method_t *method = search->scheduled->station->method;
+    double *base = search->scheduled->station->values[search->scheduled->group].base, before = base[search->option];
     base[search->option] = value;
     const char *owner, *wrong = method->check == NULL ? NULL : method->check(base);
     if (wrong == NULL)
@@ -72,7 +72,7 @@ static const char *wrong_combination(const search_t *search, double value) {
 }
 
 static fault_t fault_of(const search_t *search, double value) {
-    const option_t *option = layer_row(search->scheduled->layer, search->scheduled->group, search->option);
+    const option_t *option = station_row(search->scheduled->station, search->scheduled->group, search->option);
     if (search->any)
         return (fault_t){value >= search->below && value <= search->above ? NULL : "", ""};
     if (!option_holds(option, value) && !(value == 0 && option->pauses))
@@ -116,9 +116,9 @@ static void say_farthest(search_t search, extremes_t extremes, double at, double
 }
 
 static optim_status check_option(const scheduled_t *scheduled, int option, schedule_value_t *of) {
-    const option_t *row = layer_row(scheduled->layer, scheduled->group, option);
+    const option_t *row = station_row(scheduled->station, scheduled->group, option);
     const schedule_run_t *run = scheduled->run;
-    const double base = scheduled->layer->values[scheduled->group].base[option];
+    const double base = scheduled->station->values[scheduled->group].base[option];
     const extremes_t extremes = schedule_extremes(run, of, base, 0, HUGE_VAL);
     search_t search = {scheduled, option, of, base, .below = -HUGE_VAL, .above = HUGE_VAL, .looks = LOOKS};
     double at;
@@ -143,14 +143,15 @@ static optim_status check_option(const scheduled_t *scheduled, int option, sched
 }
 
 optim_status scheduled_check(const scheduled_t *scheduled) {
-    const layer_t *layer = scheduled->layer;
-    const double *base = layer->values[scheduled->group].base;
+    const station_t *station = scheduled->station;
+    const double *base = station->values[scheduled->group].base;
     const schedule_t *at;
     const char *wrong;
     optim_status status = OPTIM_OK;
     if (schedule_refuses(scheduled->run, base[scheduled->option], &at, &wrong))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
-                         layer_row(layer, scheduled->group, scheduled->option)->name, base[scheduled->option], at->name, wrong);
+                         station_row(station, scheduled->group, scheduled->option)->name, base[scheduled->option],
+                         at->name, wrong);
     if (!scheduled_is_off(scheduled))
         status = check_option(scheduled, scheduled->option, schedule_value);
     if (status == OPTIM_OK && scheduled->momentum >= 0 && base[scheduled->momentum] >= 0)
@@ -158,11 +159,11 @@ optim_status scheduled_check(const scheduled_t *scheduled) {
     return status;
 }
 
-optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group) {
+optim_status schedules_check(const optim_t *opt, const station_t *station, int group) {
     optim_status status = OPTIM_OK;
     for (size_t i = 0; status == OPTIM_OK && i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        if (scheduled->layer == layer && (scheduled->group == group || !layer->per_group))
+        if (scheduled->station == station && (scheduled->group == group || !station->per_group))
             status = scheduled_check(scheduled);
     }
     return status;

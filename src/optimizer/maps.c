@@ -9,13 +9,6 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/values.h"
 
-size_t optim_map_count(void) {
-    return REGISTRY_MAP_COUNT;
-}
-const char *optim_map_name(size_t i) {
-    return i < REGISTRY_MAP_COUNT ? registry_map(i)->name : NULL;
-}
-
 /* A map is read as the value of an option. */
 static const option_t OPTIONS[] = {{"map", 0, "map", "", .choice = "prox_l1"}, {0}};
 
@@ -38,7 +31,7 @@ static optim_status read_map(job_t *job, const char *text, double step) {
     if (status != OPTIM_OK)
         return status;
     const registry_map_t *found = &REGISTRY_MAPS[(size_t)job->option[0]];
-    job->typed = &found->level[engine_best_level()];
+    job->typed = registry_map_at(engine_best_level(), (size_t)job->option[0]);
     job->map = found->level[0].precision[PRECISION_F64];
     job->m = (map_call_t){.option = job->option + 1, .step = step};
     if (!(step >= 0 && isfinite(step)))

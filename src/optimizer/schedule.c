@@ -99,9 +99,9 @@ static optim_status read_option(void *context, const option_piece_t *piece) {
     }
     const option_t *option = &run->schedule->options[i];
     switch (option_kind(option)) {
-    case OPTION_LIST:
+    case OPTIM_KIND_LIST:
         return read_list(&run->list[i], option, piece->value, piece->value_length);
-    case OPTION_ENTRIES:
+    case OPTIM_KIND_ENTRIES:
         return read_children(run, piece->value, piece->value_length, reading->base, reading->level);
     default:
         return option_parse(option, piece->value, piece->value_length, &run->option[i]);

@@ -1,4 +1,4 @@
-/* Options: which layer a key belongs to, setting and reading. */
+/* Options: which station a key belongs to, setting and reading. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,36 +8,36 @@
 
 /* ---- Finding ---- */
 
-static const double *values_of(const layer_t *layer, int group) {
-    return layer->values[layer->per_group ? group : 0].base;
+static const double *values_of(const station_t *station, int group) {
+    return station->values[station->per_group ? group : 0].base;
 }
 
-/* The layer's own option of this name, or "reg.lam". */
-static bool option_in(const layer_t *layer, int group, const char *key, size_t length, setting_t *setting) {
-    const int i = values_find(layer->method->options, values_of(layer, group), key, length);
+/* The station's own option of this name, or "reg.lam". */
+static bool option_in(const station_t *station, int group, const char *key, size_t length, setting_t *setting) {
+    const int i = values_find(station->method->options, values_of(station, group), key, length);
     if (i >= 0)
-        *setting = (setting_t){(layer_t *)(uintptr_t)layer, i};
+        *setting = (setting_t){(station_t *)(uintptr_t)station, i};
     return i >= 0;
 }
 
-/* The layers in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
-static const layer_t *lookup_layer(const optim_t *opt, int group, int position) {
+/* The stations in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
+static const station_t *lookup_station(const optim_t *opt, int group, int position) {
     const engine_t *engine = &opt->engine;
     if (position == 0)
         for (int l = 0; l < engine->method_count; ++l)
-            if (layer_covers(engine->layers[l], group))
-                return engine->layers[l];
+            if (station_covers(engine->stations[l], group))
+                return engine->stations[l];
     if (position <= REGISTRY_ENGINE_COUNT)
-        return handle_engine_layer(opt, position - 1);
+        return handle_engine_station(opt, position - 1);
     const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
-    return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
+    return wrapper < engine->station_count - REGISTRY_ENGINE_OUTER ? engine->stations[wrapper] : NULL;
 }
 
-/* A key, "beta1", or with the name of its layer, "adamw.beta1". An option of an entry that an option names goes by
- * "reg.lam": that "reg" is no layer does not show in the key. */
+/* A key, "beta1", or with the name of its station, "adamw.beta1". An option of an entry that an option names goes by
+ * "reg.lam": that "reg" is no station does not show in the key. */
 typedef struct key {
-    const char *layer, *option; /* parts of the text; layer: NULL, or with a length */
-    size_t layer_length, option_length;
+    const char *station, *option; /* parts of the text; station: NULL, or with a length */
+    size_t station_length, option_length;
 } key_t;
 
 static key_t key_read(const char *text, size_t length) {
@@ -46,10 +46,10 @@ static key_t key_read(const char *text, size_t length) {
     return (key_t){dot == NULL ? NULL : text, text + prefix, dot == NULL ? 0 : prefix - 1, length - prefix};
 }
 
-/* Whether the key looks into the layer: it names it, or none. */
-static bool key_covers(const key_t *key, const layer_t *layer) {
-    return key->layer == NULL ||
-           (strlen(layer->name) == key->layer_length && memcmp(layer->name, key->layer, key->layer_length) == 0);
+/* Whether the key looks into the station: it names it, or none. */
+static bool key_covers(const key_t *key, const station_t *station) {
+    return key->station == NULL || (strlen(station->name) == key->station_length &&
+                                    memcmp(station->name, key->station, key->station_length) == 0);
 }
 
 /* An option of the whole handle, said of a group other than 0, is that group's own if there is one: clip_norm of group
@@ -59,57 +59,57 @@ static void setting_of_group(const optim_t *opt, setting_t *setting) {
     setting_t found;
     (void)snprintf(own, sizeof own, "group_%s", setting_row(setting, 0)->name);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        if (handle_engine_layer(opt, i)->per_group &&
-            option_in(handle_engine_layer(opt, i), 0, own, strlen(own), &found))
+        if (handle_engine_station(opt, i)->per_group &&
+            option_in(handle_engine_station(opt, i), 0, own, strlen(own), &found))
             *setting = found;
 }
 
-/* The key as it stands in some layer's table. */
+/* The key as it stands in some station's table. */
 static bool lookup_own(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
-    const layer_t *layer;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        if (option_in(layer, group, text, length, setting)) {
-            if (group > 0 && !layer->per_group)
+    const station_t *station;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i)
+        if (option_in(station, group, text, length, setting)) {
+            if (group > 0 && !station->per_group)
                 setting_of_group(opt, setting);
             return true;
         }
     return false;
 }
 
-/* The key behind the name of its layer. */
-static bool lookup_in_layer(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+/* The key behind the name of its station. */
+static bool lookup_in_station(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     const key_t key = key_read(text, length);
-    const layer_t *layer;
-    for (int i = 0; key.layer != NULL && (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        if (key_covers(&key, layer) && option_in(layer, group, key.option, key.option_length, setting))
+    const station_t *station;
+    for (int i = 0; key.station != NULL && (station = lookup_station(opt, group, i)) != NULL; ++i)
+        if (key_covers(&key, station) && option_in(station, group, key.option, key.option_length, setting))
             return true;
     return false;
 }
 
-/* A key that no layer has, in the entries that options name; *count have it. */
+/* A key that no station has, in the entries that options name; *count have it. */
 static void lookup_in_entries(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting,
                               size_t *count) {
-    const layer_t *layer;
+    const station_t *station;
     *count = 0;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i) {
         size_t more;
-        const int found = values_find_inner(layer->method->options, values_of(layer, group), text, length, &more);
+        const int found = values_find_inner(station->method->options, values_of(station, group), text, length, &more);
         if (more > 0)
-            *setting = (setting_t){(layer_t *)(uintptr_t)layer, found};
+            *setting = (setting_t){(station_t *)(uintptr_t)station, found};
         *count += more;
     }
 }
 
 static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     size_t count = 0;
-    if (lookup_own(opt, group, text, length, setting) || lookup_in_layer(opt, group, text, length, setting))
+    if (lookup_own(opt, group, text, length, setting) || lookup_in_station(opt, group, text, length, setting))
         return true;
     lookup_in_entries(opt, group, text, length, setting, &count);
     return count == 1;
 }
 
 const option_t *setting_row(const setting_t *setting, int group) {
-    return layer_row(setting->layer, group, setting->option);
+    return station_row(setting->station, group, setting->option);
 }
 
 static int shown(size_t length) {
@@ -117,12 +117,12 @@ static int shown(size_t length) {
     return length > MOST ? MOST : (int)length;
 }
 
-/* The error for a key without a layer: the nearest options of all layers, and what the method and the engine have. */
+/* The error for a key without a station: the nearest options of all stations, and what the method and the engine have. */
 static optim_status refuse_option(const optim_t *opt, int group, const char *text, size_t length) {
     nearest_t nearest = nearest_begin(text, length);
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
-    const layer_t *layer, *method = lookup_layer(opt, group, 0);
+    const station_t *station, *method = lookup_station(opt, group, 0);
     setting_t setting;
     size_t count;
     lookup_in_entries(opt, group, text, length, &setting, &count);
@@ -131,37 +131,37 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
                          "%zu entries have an option \"%.*s\": put the name of the option before it "
                          "that they are the values of, as in \"reg.%.*s\"",
                          count, shown(length), text, shown(length), text);
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        values_offer(layer->method->options, values_of(layer, group), &nearest);
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i)
+        values_offer(station->method->options, values_of(station, group), &nearest);
     nearest_text(&nearest, question);
     values_list(method->method->options, values_of(method, group), &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_list(handle_engine_layer(opt, i)->method->options, &engine);
+        option_list(handle_engine_station(opt, i)->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),
                      list_end(&engine, "optim_describe_option"));
 }
 
-/* For a key with a layer: what that has, or which layers there are. */
-static optim_status refuse_layer_option(const optim_t *opt, int group, const char *text, size_t length) {
+/* For a key with a station: what that has, or which stations there are. */
+static optim_status refuse_station_option(const optim_t *opt, int group, const char *text, size_t length) {
     const key_t key = key_read(text, length);
     nearest_t options = nearest_begin(key.option, key.option_length);
-    nearest_t layers = nearest_begin(key.layer, key.layer_length);
+    nearest_t stations = nearest_begin(key.station, key.station_length);
     list_t has = {.used = 0}, names = {.used = 0};
     char question[NEAREST_TEXT];
-    const layer_t *layer, *named = NULL;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
-        if (i <= 1 || i > REGISTRY_ENGINE_COUNT) { /* the engine is several layers of one name */
-            nearest_offer(&layers, layer->name, strlen(layer->name));
-            list_add(&names, layer->name);
+    const station_t *station, *named = NULL;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i) {
+        if (i <= 1 || i > REGISTRY_ENGINE_COUNT) { /* the engine is several stations of one name */
+            nearest_offer(&stations, station->name, strlen(station->name));
+            list_add(&names, station->name);
         }
-        if (!key_covers(&key, layer))
+        if (!key_covers(&key, station))
             continue;
-        named = layer;
-        values_offer(layer->method->options, values_of(layer, group), &options);
-        values_list(layer->method->options, values_of(layer, group), &has);
+        named = station;
+        values_offer(station->method->options, values_of(station, group), &options);
+        values_list(station->method->options, values_of(station, group), &has);
     }
-    nearest_text(named == NULL ? &layers : &options, question);
+    nearest_text(named == NULL ? &stations : &options, question);
     if (named == NULL)
         return error_set(OPTIM_ERR_OPTION,
                          "option \"%.*s\" names a method or wrapper that is not there%s; there are: %s", shown(length),
@@ -174,9 +174,9 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
 static const entry_t *entry_of_key(const optim_t *opt, int group, const char *text, size_t length) {
     const key_t key = key_read(text, length);
     setting_t setting;
-    if (key.layer == NULL || !lookup_own(opt, group, key.layer, key.layer_length, &setting))
+    if (key.station == NULL || !lookup_own(opt, group, key.station, key.station_length, &setting))
         return NULL;
-    return values_entry(setting.layer->method->options, values_of(setting.layer, group), (size_t)setting.option);
+    return values_entry(setting.station->method->options, values_of(setting.station, group), (size_t)setting.option);
 }
 
 static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
@@ -188,7 +188,7 @@ static optim_status refuse_unknown(const optim_t *opt, int group, const char *ke
         return option_refuse(entry->options, owner, inner.option, inner.option_length);
     }
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
-                                            : refuse_layer_option(opt, group, key, length);
+                                            : refuse_station_option(opt, group, key, length);
 }
 
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
@@ -198,20 +198,20 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 /* ---- Setting ---- */
 
 values_t *setting_values(const setting_t *setting, int group) {
-    return &setting->layer->values[setting->layer->per_group ? group : 0];
+    return &setting->station->values[setting->station->per_group ? group : 0];
 }
 
-optim_status layer_check(const layer_t *layer, int group) {
-    const double *option = values_of(layer, group);
-    const char *owner = layer->name;
-    const char *wrong = layer->method->check == NULL ? NULL : layer->method->check(option);
+optim_status station_check(const station_t *station, int group) {
+    const double *option = values_of(station, group);
+    const char *owner = station->name;
+    const char *wrong = station->method->check == NULL ? NULL : station->method->check(option);
     if (wrong == NULL)
-        wrong = values_refuse(layer->method->options, option, &owner);
+        wrong = values_refuse(station->method->options, option, &owner);
     return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", owner, wrong);
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
-    if (setting->layer->per_group || group <= 0)
+    if (setting->station->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
                      setting_row(setting, 0)->name, group);
@@ -232,8 +232,8 @@ static optim_status read_setting(void *context, const option_piece_t *piece) {
     if (skip != NULL && piece->key_length == strlen(skip) && memcmp(piece->key, skip, piece->key_length) == 0)
         return OPTIM_OK;
     const bool own = lookup_own(reading->opt, reading->group, piece->key, piece->key_length, &setting) ||
-                     lookup_in_layer(reading->opt, reading->group, piece->key, piece->key_length, &setting);
-    const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTION_ENTRY;
+                     lookup_in_station(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTIM_KIND_ENTRY;
     if (is_entry != reading->entries)
         return OPTIM_OK;
     optim_status status = setting_find(reading->opt, reading->group, piece->key, piece->key_length, &setting);
@@ -241,7 +241,7 @@ static optim_status read_setting(void *context, const option_piece_t *piece) {
         status = refuse_handle_option(&setting, reading->group);
     if (status != OPTIM_OK)
         return status;
-    const option_t *table = setting.layer->method->options;
+    const option_t *table = setting.station->method->options;
     values_t *values = setting_values(&setting, reading->group);
     status = values_parse(table, values->base, (size_t)setting.option, piece->value, piece->value_length);
     if (status == OPTIM_OK && is_entry)
@@ -258,17 +258,19 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
     reading.entries = false;
     if (status == OPTIM_OK)
         status = option_read(options, read_setting, &reading);
-    for (int l = 0; status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        if (layer_covers(opt->engine.layers[l], group))
-            status = layer_check(opt->engine.layers[l], group);
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        if (station_covers(opt->engine.stations[l], group))
+            status = station_check(opt->engine.stations[l], group);
     return status;
 }
 
-bool option_decides_memory(const layer_t *layer, int option, double before, double after) {
-    if ((size_t)option >= option_count(layer->method->options))
+bool option_decides_memory(const station_t *station, int group, int option, double before, double after) {
+    const option_t *row = station_row(station, group, option);
+    if (before != after && (row->decides_memory || option_kind(row) == OPTIM_KIND_ENTRY))
+        return true;
+    if ((size_t)option >= option_count(station->method->options)) /* no state hangs on it */
         return false;
-    const option_t *row = &layer->method->options[option];
-    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
         if (state->when != NULL && strcmp(state->when, row->name) == 0 && by_value)
             return true;
@@ -277,22 +279,24 @@ bool option_decides_memory(const layer_t *layer, int option, double before, doub
         if (state->every != NULL && strcmp(state->every, row->name) == 0 && before != after)
             return true;
     }
-    const bool carries =
-        strcmp(row->name, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
-    return carries || (row->decides_form && before != after);
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+        if ((field->when != NULL && strcmp(field->when, row->name) == 0 && (before != 0) != (after != 0)) ||
+            (field->copies != NULL && strcmp(field->copies, row->name) == 0 && before != after))
+            return true;
+    return strcmp(row->name, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
 }
 
 /* The same for what a state table decides tensor by tensor, with the group's options as they would be. */
-static bool changes_states(const engine_t *engine, const layer_t *layer, int group, const double *option) {
+static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+        for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &engine->tensors[i];
-            const state_t *state = &layer->method->states[k];
+            const state_t *state = &station->method->states[k];
             if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
                 !state_is_taken(state, tensor))
                 continue;
-            const bool exists = state->exists(tensor, option) && state_copies(layer->method, state, option) > 0;
-            if (exists != (layer->slot[i * layer->states + k].at != NULL))
+            const bool exists = state->exists(tensor, option) && state_copies(station->method, state, option) > 0;
+            if (exists != (station->slot[i * station->states + k].at != NULL))
                 return true;
         }
     return false;
@@ -307,14 +311,14 @@ static optim_status check_value(const optim_t *opt, int group, const setting_t *
     if (status != OPTIM_OK)
         return status;
     *base = value;
-    status = layer_check(setting->layer, group);
+    status = station_check(setting->station, group);
     if (status == OPTIM_OK)
-        status = schedules_check(opt, setting->layer, group);
-    const bool other_states = opt->engine.planned &&
-                              changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
+        status = schedules_check(opt, setting->station, group);
+    const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->station, group,
+                                                                    setting_values(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned &&
-        (other_states || option_decides_memory(setting->layer, setting->option, before, value)))
+        (other_states || option_decides_memory(setting->station, group, setting->option, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;
@@ -334,7 +338,7 @@ int settings_last_group(const optim_t *opt, int group, const char *key) {
     setting_t setting;
     if (group >= 0)
         return group;
-    const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.layer->per_group;
+    const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.station->per_group;
     return shared ? 0 : opt->engine.group_count - 1;
 }
 
@@ -383,22 +387,30 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     return status;
 }
 
-/* A single number that a layer keeps, by its name in the state table. */
+/* A single number that a station keeps, by its name in the state table. */
 static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
     const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
     const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
-    const layer_t *layer;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
-        const state_t *state = layer->method->states;
-        if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
+    const station_t *station;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i) {
+        const state_t *state = station->method->states;
+        if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
             const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
-                state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
+                state_copies(station->method, &state[k], station_option(station, group)) != 1)
                 continue;
-            *value = opt->engine.planned ? *layer->scalar[(size_t)group * layer->states + k]
-                                         : state_initial(layer, &state[k], group);
+            *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
+                                         : state_initial(station, &state[k], group);
+            return true;
+        }
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
+                field_count(station->method, field, station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
+                                         : field_initial(station, field, group);
             return true;
         }
     }

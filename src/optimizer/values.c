@@ -7,7 +7,7 @@
 #include "optimizer/registry.h"
 
 static bool is_entry(const option_t *option) {
-    return option_kind(option) == OPTION_ENTRY;
+    return option_kind(option) == OPTIM_KIND_ENTRY;
 }
 
 const entry_t *values_entry(const option_t *table, const double *option, size_t row) {
@@ -162,7 +162,7 @@ const char *values_refuse(const option_t *table, const double *option, const cha
     for (size_t row = 0; table[row].name != NULL; ++row) {
         const entry_t *entry = values_entry(table, option, row);
         const double *inner = option + option_inner(table, row);
-        const char *wrong = entry == NULL ? NULL : registry_refuse_choice(table[row].range, entry, inner);
+        const char *wrong = entry == NULL ? NULL : registry_refuse_choice(table[row].range, (size_t)option[row], inner);
         if (wrong != NULL) {
             *owner = entry->name;
             return wrong;
