@@ -1,4 +1,4 @@
-/* Cholesky, L D L' and Q R of src/linear: residuals and orthogonality in units of the rounding error, failing inputs. */
+/* Cholesky, L D L' and Q R of src/linear: residuals, orthogonality in units of the rounding error, failing inputs. */
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
