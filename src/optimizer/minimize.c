@@ -159,7 +159,7 @@ static int reason_to_stop(run_t *run) {
 static void look(run_t *run) {
     const optim_request first = {
         .size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
-    const layer_t *method = run->opt->engine.layers[0];
+    const station_t *method = run->opt->engine.stations[0];
     const bool held = method->holds_gradient;
     const int answer = held ? 0 : evaluate(run, &first);
     if (answer != 0) {
@@ -251,10 +251,10 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
         status = refuse_open(opt, "minimizing");
     if (status == OPTIM_OK && opt->swapped != NULL)
         status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before minimizing");
-    for (int l = 0; status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        if ((opt->engine.layers[l]->method->flags & REQUESTS_PRODUCTS) && run->problem.product == NULL)
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        if ((opt->engine.stations[l]->method->flags & REQUESTS_PRODUCTS) && run->problem.product == NULL)
             status = error_set(OPTIM_ERR_NULL, "\"%s\" needs Hessian-vector products: problem.product must not be NULL",
-                               opt->engine.layers[l]->name);
+                               opt->engine.stations[l]->name);
     const optim_stop *s = &run->stop;
     if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
         !(s->loss_change > 0) && !s->has_loss_target)
@@ -266,7 +266,7 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
  * they begin is in their boxes, as after a step. */
 static void begin(optim_t *opt) {
     for (int l = 0; l < opt->engine.method_count; ++l)
-        opt->engine.layers[l]->holds_gradient = false;
+        opt->engine.stations[l]->holds_gradient = false;
     if (opt->has_bounds)
         pass_flush(&opt->engine, &(pass_end_t){.project = true});
 }
