@@ -194,8 +194,9 @@ typedef struct method {
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
      * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until
-     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live
-     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
+     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that
+     * live within the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for
+     * wrappers.
      */
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */

@@ -96,13 +96,6 @@ static size_t count_options(const entry_t *entry) {
     return count;
 }
 
-static size_t count_states(const entry_t *entry) {
-    size_t count = 0;
-    while (entry->states != NULL && entry->states[count].name != NULL)
-        ++count;
-    return count;
-}
-
 static const char *or_empty(const char *text) {
     return text == NULL ? "" : text;
 }
@@ -150,7 +143,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .needs = entry.method == NULL ? 0 : needs_of(entry.method),
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
-        .states = count_states(&entry),
+        .states = state_count(entry.states),
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
 }
@@ -199,9 +192,9 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         status = find_entry(kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
-    if (entry.states == NULL || i >= count_states(&entry))
+    if (i >= state_count(entry.states))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
-                         count_states(&entry), i);
+                         state_count(entry.states), i);
     const state_t *found = &entry.states[i];
     const optim_state_info ours = {
         .name = found->name,

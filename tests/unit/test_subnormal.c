@@ -37,7 +37,7 @@ static bool is_subnormal(optim_dtype dtype, const char *reals, size_t i) {
 }
 
 static void check_states(const optim_t *opt, optim_dtype dtype, const char *algorithm, int step) {
-    const layer_t *station = opt->engine.stations[0];
+    const station_t *station = opt->engine.stations[0];
     for (size_t k = 0; k < station->states; ++k)
         for (size_t c = 0; station->slot[k].by_element && station->slot[k].at != NULL && c < station->slot[k].copies;
              ++c)
