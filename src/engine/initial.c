@@ -114,6 +114,8 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
 void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
     part_scratch_t *scratch = (void *)engine->part_scratch;
     for (int l = 0; l < engine_keepers(engine); ++l)
+        memory_initialise_tensor(engine, engine_keeper(engine, l), tensor);
+    for (int l = 0; l < engine_keepers(engine); ++l)
         reset_rest(engine, engine_keeper(engine, l), tensor);
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         const size_t left = tensor->count - offset;
@@ -129,6 +131,7 @@ void plan_initialise(engine_t *engine, bool fresh) {
         station->moved = station->holds_gradient = false;
         station->next_sample = OPTIM_SAMPLE_FRESH;
         reset_numbers(engine, station);
+        memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             reset_own_numbers(station, &engine->tensors[i]);
             reset_rest(engine, station, &engine->tensors[i]);

@@ -1,9 +1,16 @@
 /*
  * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
  *
- * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels are
- * taken from the copy that suits the tensor, everything serial (prepare, advance, finish, check) from one copy and
- * works in double whatever the precision.
+ * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels and
+ * prepare are taken from the copy that suits the tensor; advance, finish and check from the one for double.
+ *
+ * Numbers reach a kernel on two ways, which both end in a struct that it uses as it stands:
+ *
+ *     options, memory --prepare--> constants_t   t->constants   by group and step, in `real`: a decay, a step size
+ *     advance --step_update(s, MOVE, &(move_t){...})--> move_t   t->arguments   by call, in double: a trial step
+ *
+ * What a method remembers besides arrays is a struct, too: of the method (s->memory), a group, a cohort, a tensor. Its
+ * table of fields names the members that live from step to step; the others are free between steps.
  */
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
@@ -26,7 +33,6 @@ enum {
     METHOD_KERNELS = 20,    /* kernels of a descriptor */
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
-    METHOD_SCALARS = 256,   /* bytes of what prepare fills */
     TENSOR_DIMS = 64,       /* dimensions; more is an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
@@ -55,6 +61,8 @@ typedef struct tensor {
     void *arena;     /* that memory, if it was not the plan's */
     double *numbers; /* the PER_COHORT numbers of its method, likewise; see tensor_number */
     size_t number_count;
+    void *cohort_memory; /* what its method remembers of it and its cohort, as cohorts_collect left it */
+    size_t cohort_bytes;
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
     const void *lower, *upper;
@@ -76,7 +84,9 @@ typedef struct tile {
     /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size
      * than the parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
-    const void *scalars; /* what prepare filled for this tensor's group */
+    const void *constants; /* what prepare filled for this tensor's group */
+    const void *arguments; /* what advance handed over with the kernel, or NULL */
+    const void *memory;    /* the tensor's own, of this method: see method_t.tensor_memory */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
@@ -142,6 +152,45 @@ typedef struct state {
     bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
 } state_t;
 
+/* ---- Memory: what a method remembers beside arrays ---- */
+
+/* What there is one struct of. */
+typedef enum memory_of {
+    OF_METHOD, /* step_t.memory, group_t.memory */
+    OF_GROUP,  /* group_t.group_memory */
+    OF_COHORT, /* group_t.cohort_memory: of the tensors of a group that have taken the same steps; of methods */
+    OF_TENSOR  /* tile_t.memory, step_tensor_memory */
+} memory_of_t;
+
+typedef enum field_type {
+    FIELD_NUMBER,  /* double */
+    FIELD_INTEGER, /* int64_t: 0 or more */
+    FIELD_ARRAY,   /* double[]: of a fixed length */
+    FIELD_LIST     /* double *: the engine points it to as many doubles as the option `copies` says */
+} field_type_t;
+
+/* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
+typedef struct field {
+    const char *name, *doc;
+    memory_of_t of;
+    field_type_t type;
+    size_t offset, size;
+    double initial;
+    const char *initial_option; /* or the value of this option */
+    const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
+    const char *copies;         /* FIELD_LIST: the option that gives its length */
+    const char *most;           /* an integer: no more than this option */
+    bool whole;                 /* an integer, though it is kept as a double */
+    bool within_step;           /* a list that is free between steps */
+    bool step_factor;           /* the step size is lr times this: see group_step_size */
+} field_t;
+
+/* FIELD(OF_METHOD, memory_t, d): where the member is, and what. */
+#define FIELD_OFFSET_TYPE(type, member)                                                                                \
+    _Generic(&((type *)0)->member, double *: FIELD_NUMBER, int64_t *: FIELD_INTEGER, double **: FIELD_LIST,            \
+             default: FIELD_ARRAY)
+#define FIELD(of, type, member) of, FIELD_OFFSET_TYPE(type, member), offsetof(type, member), sizeof(((type *)0)->member)
+
 typedef struct step step_t;
 
 /* A group as prepare sees it: tensors of one group that have taken equally many steps. */
@@ -149,7 +198,8 @@ typedef struct group {
     const double *option;  /* by row of the option table, schedules applied */
     double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
     double *const *scalar; /* by row of the state table: PER_COHORT, PER_GROUP and PER_METHOD numbers */
-    const double *sum;     /* this station's last reduction, over this group */
+    void *memory, *group_memory, *cohort_memory;
+    const double *sum; /* this station's last reduction, over this group */
     const step_t *step;
     int index; /* among the groups of the handle */
 } group_t;
@@ -176,7 +226,9 @@ typedef struct method {
     const option_t *options;
     const state_t *states;
     int flags;
-    size_t scalars; /* sizeof what prepare fills */
+    size_t constants; /* sizeof what prepare fills */
+    const field_t *fields;
+    size_t memory, group_memory, cohort_memory, tensor_memory; /* sizeof the structs; 0: none */
 
     /* A sentence on what is wrong with this combination of options, or NULL. */
     const char *(*check)(const double *option);
@@ -189,13 +241,13 @@ typedef struct method {
     /* Reals that whole-tensor kernels need for this tensor. */
     size_t (*workspace)(const tensor_t *tensor, const double *option);
 
-    /* Per group and step, in double: what the kernels need. Pure: it may run several times a step. */
-    void (*prepare)(const group_t *group, void *scalars);
+    /* Per group and step: what the kernels need, in their precision. Pure: it may run several times a step. */
+    void (*prepare)(const group_t *group, void *constants);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
      * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until
-     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that
-     * live within the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for
+     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that
+     * live within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
      * wrappers.
      */
     optim_status (*advance)(step_t *s);
@@ -209,6 +261,7 @@ typedef struct method {
     /* Of a wrapper, if not 0: the kernel that undoes what advance did to the parameters, should the inner step fail. */
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
+    size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
     kernel_t *output; /* writes t->out: the evaluation point, where it is not the parameters */
 } method_t;
 
@@ -224,6 +277,7 @@ struct step {
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the station's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
+    void *memory;          /* the method's struct */
     int groups;            /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
@@ -240,30 +294,30 @@ struct step {
     struct station *station;
 };
 
+/* Below, `arguments` is the struct that the kernel takes (method_t.arguments says how large it is), copied by the call;
+ * NULL where it takes none. */
+
 /* Runs kernel number `kernel` on every tile; together with what is queued before and after it, in one pass. */
-void step_update(step_t *s, int kernel);
+void step_update(step_t *s, int kernel, const void *arguments);
 
 /* Keeps applying the kernel to the gradient that stations further in see, until the next gradient arrives. */
-void step_filter(step_t *s, int kernel);
+void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
- * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until
- * the station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not
- * depend on threads. */
-const double *step_reduce(step_t *s, int kernel, int count);
+ * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
+ * on threads. */
+const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
 /* The same with the largest term (>= 0) in place of the sum. */
-const double *step_reduce_max(step_t *s, int kernel, int count);
+const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count);
 
-/* The same for one term, summed over the rows of every tensor: see tile_row_sum. */
-void step_reduce_rows(step_t *s, int kernel);
-
-/* The same for METHOD_ROW_SUMS terms: see tile_row_sums. */
-void step_reduce_row_pairs(step_t *s, int kernel);
+/* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
+void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
 /* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
  * other; BLAS may thread. */
-void step_tensors(step_t *s, int kernel);
+void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
@@ -291,6 +345,7 @@ const tensor_t *step_tensor(const step_t *s, size_t tensor);
 double step_tensor_clock(const step_t *s, size_t tensor);
 const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
+void *step_tensor_memory(step_t *s, size_t tensor);
 const double *step_tensor_sum(const step_t *s, size_t tensor);
 
 /* What a step asks for: an evaluation at the parameters as the queue leaves them. */
@@ -304,9 +359,9 @@ typedef struct request {
  * a loop, returns the request and goes on behind itself when the answer is there.
  *
  *     STEP_BEGIN(s);
- *     step_update(s, LEAVE);
+ *     step_update(s, LEAVE, NULL);
  *     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
- *     step_update(s, COME_BACK);
+ *     step_update(s, COME_BACK, NULL);
  *     STEP_END(s);
  *
  * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set
@@ -345,10 +400,10 @@ typedef REAL real;
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
 typedef struct decay {
-    double l2, shrink;
+    real l2, shrink;
 } decay_t;
 static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
-    return (decay_t){decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1};
+    return (decay_t){decoupled ? 0 : (real)weight_decay, decoupled ? (real)(1 - lr * weight_decay) : 1};
 }
 
 /* Name of a descriptor: one for each precision and instruction-set level. */

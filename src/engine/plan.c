@@ -22,12 +22,41 @@ static void *block_take(block_t *block, size_t count, size_t size) {
     return piece;
 }
 
+/* Of one kernel of any station. */
+static size_t most_arguments(const engine_t *engine) {
+    size_t most = 0;
+    for (int l = 0; l < engine->station_count; ++l)
+        for (int k = 0; k < METHOD_KERNELS; ++k) {
+            const size_t bytes = size_aligned(engine->stations[l]->method->arguments[k]);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
+/* Of one station's prepare, for one precision; and which precisions there are. */
+static void measure_constants(engine_t *engine) {
+    bool has[PRECISIONS] = {false, false};
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        has[tensor_precision(&engine->tensors[i])] = true;
+    engine->precision_count = has[PRECISION_F32] && has[PRECISION_F64] ? PRECISIONS : 1;
+    engine->precision = has[PRECISION_F64] ? PRECISION_F64 : PRECISION_F32;
+    engine->constants_bytes = 0;
+    for (int l = 0; l < engine->station_count; ++l) {
+        enum { WIDEST = 16 };
+        const size_t bytes = (engine->stations[l]->method->constants + WIDEST - 1) / WIDEST * WIDEST;
+        engine->constants_bytes = bytes > engine->constants_bytes ? bytes : engine->constants_bytes;
+    }
+}
+
 /* Everything but the states, in one block; the same walk measures and assigns. */
 static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *block) {
     const size_t groups = (size_t)engine->group_count, tensors = engine->tensor_count;
+    measure_constants(engine);
     engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
     engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
     engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
+    engine->arguments_bytes = most_arguments(engine);
+    engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
@@ -43,6 +72,14 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
         station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
         station->slot = block_take(block, tensors * station->states, sizeof *station->slot);
         station->scalar = block_take(block, groups * station->states, sizeof *station->scalar);
+        station->memory_bytes = memory_bytes(engine, station);
+        station->memory = block_take(block, station->memory_bytes, 1);
+        station->memory_backup = block_take(block, backs_up ? station->memory_bytes : 0, 1);
+        station->group_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->cohort_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->tensor_memory = block_take(block, station->memory_bytes > 0 ? tensors : 0, sizeof(void *));
+        if (station->memory_bytes == 0)
+            station->group_memory = station->cohort_memory = station->tensor_memory = NULL;
         station->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *station->sums);
         station->row_sums =
             block_take(block, station->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
@@ -69,7 +106,7 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
         *scratch_bytes =
-            engine->scratch_bytes + cohorts_bytes(engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
+            engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -81,10 +118,11 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
     for (int l = 0; l < engine_keepers(engine); ++l)
-        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double);
+        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double) +
+                   memory_kept_bytes(engine, engine_keeper(engine, l));
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
-                     cohorts_bytes((size_t)engine->group_count) +
+                     cohorts_bytes(&measured, (size_t)engine->group_count) +
                      share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
@@ -284,7 +322,7 @@ optim_status plan_build(engine_t *engine) {
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
     engine->scratch_bytes =
-        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes((size_t)engine->group_count);
+        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, (size_t)engine->group_count);
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);
@@ -311,6 +349,8 @@ void plan_free(engine_t *engine) {
         engine->tensors[i].arena = NULL;
         engine->tensors[i].numbers = NULL;
         engine->tensors[i].number_count = 0;
+        engine->tensors[i].cohort_memory = NULL;
+        engine->tensors[i].cohort_bytes = 0;
         engine->tensors[i].steps = 0;
     }
     engine->uncollected = 0;

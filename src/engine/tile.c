@@ -12,7 +12,8 @@ static void *bind_state(const engine_t *engine, const tile_t *t, const slot_t *s
     return room;
 }
 
-void tile_bind(const engine_t *engine, tile_t *t, const station_t *station, const char *scalars, part_scratch_t *room) {
+void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room) {
+    const station_t *station = call->station;
     const size_t tensor = t->tensor->id;
     const slot_t *slot = station->slot + tensor * station->states;
     size_t widened = 0;
@@ -27,7 +28,9 @@ void tile_bind(const engine_t *engine, tile_t *t, const station_t *station, cons
             (void)bind_state(engine, t, slot, c, room->state[widened + c]);
         widened += slot->copies;
     }
-    t->scalars = scalars == NULL ? NULL : scalars + t->tensor->cohort * METHOD_SCALARS;
+    t->constants = call->constants == NULL ? NULL : tensor_constants(engine, t->tensor, call->constants);
+    t->arguments = call->arguments;
+    t->memory = station->tensor_memory == NULL ? NULL : station->tensor_memory[tensor];
     t->tensor_sum = station->sums + tensor * METHOD_SUMS;
     t->row_sum = station->row_sums == NULL ? NULL : station->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }
@@ -82,11 +85,11 @@ static void run_moments(const engine_t *engine, tile_t *t, const station_t *stat
     }
 }
 
-void tile_run(const engine_t *engine, tile_t *t, const station_t *station, int kernel, const char *scalars,
-              part_scratch_t *room) {
-    tile_bind(engine, t, station, scalars, room);
-    kernel_t *run = station->typed.precision[tensor_precision(t->tensor)]->kernels[kernel];
-    if (kernel != 0 && kernel == station->method->moment_kernel)
+void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room) {
+    const station_t *station = call->station;
+    tile_bind(engine, t, call, room);
+    kernel_t *run = station->typed.precision[tensor_precision(t->tensor)]->kernels[call->kernel];
+    if (call->kernel != 0 && call->kernel == station->method->moment_kernel)
         run_moments(engine, t, station, run, room);
     else
         run(t);
@@ -102,8 +105,8 @@ void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scra
         storage_read(engine, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
     }
     for (int i = 0; i < engine->filters.count; ++i) {
-        const queued_t *filter = &engine->filters.entry[i];
+        const call_t *filter = &engine->filters.entry[i];
         if (station_covers(filter->station, t->tensor->group))
-            tile_run(engine, t, filter->station, filter->kernel, filter->scalars, scratch);
+            tile_run(engine, t, filter, scratch);
     }
 }

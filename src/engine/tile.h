@@ -15,15 +15,15 @@ static inline bool station_takes(const station_t *station, const tensor_t *tenso
     return tensor->grad != NULL && station_covers(station, tensor->group);
 }
 
-/* Points the tile at one station's states, scalars and sums; states kept in a shorter form are widened into `room`. */
-void tile_bind(const engine_t *engine, tile_t *t, const station_t *station, const char *scalars, part_scratch_t *room);
+/* Points the tile at what the call's kernel sees: its station's states and sums, constants, arguments; states kept in a
+ * shorter form are widened into `room`. */
+void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room);
 
 /* Puts widened states back into their form, after a kernel that may have changed them. */
 void tile_unbind(const engine_t *engine, const tile_t *t, const station_t *station, part_scratch_t *room);
 
 /* Binds, runs the kernel, unbinds. */
-void tile_run(const engine_t *engine, tile_t *t, const station_t *station, int kernel, const char *scalars,
-              part_scratch_t *room);
+void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room);
 
 /* The gradient of the tile as the filters leave it; copied into `room` where it must not be changed in place. */
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch);

@@ -122,7 +122,10 @@ static optim_status check_numbers(const load_t *load, const piece_t *piece, cons
     for (size_t i = 0; piece->station != NULL && i < piece->bytes / sizeof(double); ++i) {
         double value;
         memcpy(&value, numbers + i * sizeof value, sizeof value);
-        if (!state_admits(piece->station->method, piece->state, station_option(piece->station, piece->group), value))
+        const method_t *method = piece->station->method;
+        const double *option = station_option(piece->station, piece->group);
+        if (piece->field == NULL ? !state_admits(method, piece->state, option, value)
+                                 : !field_admits(method, piece->field, option, value))
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
                              load->source->name, piece->name, value);
     }
@@ -243,6 +246,13 @@ static optim_status stage(load_t *load) {
     return status == OPTIM_OK && planned ? read_pieces(load) : status;
 }
 
+static void assign(const assignment_t *assignment) {
+    if (assignment->at != NULL)
+        *assignment->at = assignment->value;
+    else
+        field_set(assignment->field, assignment->memory, assignment->i, assignment->value);
+}
+
 /* Cannot fail. */
 static void commit(load_t *load) {
     optim_t *opt = load->opt;
@@ -252,7 +262,7 @@ static void commit(load_t *load) {
         if (load->record.stateless[i] && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]); /* its states begin when it takes its first step */
     for (size_t i = 0; i < load->number_count; ++i)
-        *load->numbers[i].at = load->numbers[i].value;
+        assign(&load->numbers[i]);
     place_arrays(load);
     schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
     record_apply_counters(&load->record, opt);

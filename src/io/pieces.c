@@ -71,7 +71,7 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const st
     char *name = joined(tensor->name, station->name, state->name, "");
     if (state->shape == PER_TENSOR)
         return add(pieces, (piece_t){name, "F64", NULL, slot->copies, slot->at, 1, slot->copies * sizeof(double), 0,
-                                     station, state, tensor->group});
+                                     station, state, NULL, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const size_t elements = state_reals(station->method, state, tensor, station_option(station, tensor->group));
     optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
@@ -79,6 +79,37 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const st
     if (status == OPTIM_OK && slot->form == STORED_INT8)
         status = add_scales(pieces, tensor, station, state, slot);
     return status;
+}
+
+/* A kept number, or several, of one tensor. */
+static optim_status add_field(pieces_t *pieces, const tensor_t *tensor, const station_t *station,
+                              const field_t *field) {
+    const size_t count = field_count(station->method, field, station_option(station, tensor->group));
+    char *name = joined(tensor->name, station->name, field->name, "");
+    return add(pieces, (piece_t){.name = name,
+                                 .dtype = "F64",
+                                 .elements = count,
+                                 .at = field_address(field, station->tensor_memory[tensor->id]),
+                                 .copies = 1,
+                                 .bytes = count * sizeof(double),
+                                 .station = station,
+                                 .field = field,
+                                 .group = tensor->group});
+}
+
+static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            const tensor_t *tensor = &opt->engine.tensors[i];
+            const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (field->of != OF_TENSOR || left_out || !field_is_kept(field) || !station_covers(station, tensor->group) ||
+                field_count(station->method, field, station_option(station, tensor->group)) == 0)
+                continue;
+            const optim_status status = add_field(pieces, tensor, station, field);
+            if (status != OPTIM_OK)
+                return status;
+        }
+    return OPTIM_OK;
 }
 
 static optim_status add_station(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
@@ -95,7 +126,7 @@ static optim_status add_station(pieces_t *pieces, const optim_t *opt, const stat
             if (status != OPTIM_OK)
                 return status;
         }
-    return OPTIM_OK;
+    return add_fields(pieces, opt, station, stateless);
 }
 
 static int by_width(const void *a, const void *b) {

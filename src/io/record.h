@@ -69,7 +69,10 @@ optim_status record_apply_options(const record_t *record, optim_t *opt);
 
 /* A number of a station, and what it shall be. */
 typedef struct assignment {
-    double *at;
+    double *at; /* NULL: value `i` of a field of this struct */
+    const field_t *field;
+    void *memory;
+    size_t i;
     double value;
 } assignment_t;
 

@@ -106,11 +106,32 @@ static void read_state(const station_t *station, size_t k, int group, const json
     }
     for (size_t i = 0; i < copies; ++i) {
         assignment_t *assignment = &list[(*count)++];
-        assignment->at = at + i;
+        *assignment = (assignment_t){.at = at + i};
         if (!read_number(jsontree_at(values, i), &assignment->value))
             complain(complaints, "\"%s.%s\" is not a number there", station->name, state->name);
         else if (!state_admits(station->method, state, station_option(station, group), assignment->value))
             complain(complaints, "\"%s.%s\" cannot be %g", station->name, state->name, assignment->value);
+    }
+}
+
+/* One field's values, for the struct `memory`, out of `object`. */
+static void read_field(const station_t *station, const field_t *field, int group, const jsontree_t *object,
+                       void *memory, assignment_t *list, size_t *count, complaints_t *complaints) {
+    const jsontree_t *values = jsontree_get(object, field->name);
+    const double *option = station_option(station, group);
+    const size_t length = field_count(station->method, field, option);
+    if (jsontree_items(values) != length) {
+        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, field->name,
+                 jsontree_items(values), length);
+        return;
+    }
+    for (size_t i = 0; i < length; ++i) {
+        assignment_t *assignment = &list[(*count)++];
+        *assignment = (assignment_t){.field = field, .memory = memory, .i = i};
+        if (!read_number(jsontree_at(values, i), &assignment->value))
+            complain(complaints, "\"%s.%s\" is not a number there", station->name, field->name);
+        else if (!field_admits(station->method, field, option, assignment->value))
+            complain(complaints, "\"%s.%s\" cannot be %g", station->name, field->name, assignment->value);
     }
 }
 
@@ -132,12 +153,25 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
     double *at = tensor->numbers;
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        if (field->of != OF_COHORT)
+            continue;
+        if (record->stateless[tensor->id])
+            list[(*count)++] = (assignment_t){
+                .field = field, .memory = tensor->cohort_memory, .value = field_initial(station, field, tensor->group)};
+        else
+            read_field(station, field, tensor->group,
+                       jsontree_get(own, field->name) != NULL
+                           ? own
+                           : numbers_of_group(record, l, record->from[tensor->group], field->name),
+                       tensor->cohort_memory, list, count, complaints);
+    }
     for (size_t k = 0; k < station->states; ++k) {
         const state_t *state = &station->method->states[k];
         if (state->shape != PER_COHORT)
             continue;
         if (record->stateless[tensor->id])
-            list[(*count)++] = (assignment_t){at, state_initial(station, state, tensor->group)};
+            list[(*count)++] = (assignment_t){.at = at, .value = state_initial(station, state, tensor->group)};
         else
             read_state(station, k, tensor->group,
                        jsontree_get(own, state->name) != NULL
@@ -164,7 +198,17 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
                            number_of(station, g, k), list, count, complaints);
         }
     }
-    for (size_t i = 0; station->cohort_numbers > 0 && i < opt->engine.tensor_count; ++i)
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        if (field_is_kept(field) && field->of == OF_METHOD)
+            read_field(station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
+                       station->memory, list, count, complaints);
+        for (int g = 0; (field->of == OF_GROUP || field->of == OF_COHORT) && g < opt->engine.group_count; ++g)
+            if (record->from[g] >= 0 && station_covers(station, g))
+                read_field(station, field, g, numbers_of_group(record, l, record->from[g], field->name),
+                           field_memory(station, field, g, NULL), list, count, complaints);
+    }
+    const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;
+    for (size_t i = 0; has_cohorts && i < opt->engine.tensor_count; ++i)
         if (station_covers(station, opt->engine.tensors[i].group))
             read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
 }
@@ -173,7 +217,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
     size_t most = 1;
     complaints_t complaints = {.used = 0};
     for (int l = 0; l < engine_keepers(&opt->engine); ++l)
-        most += record_listed(opt, l)->number_count;
+        most += record_listed(opt, l)->number_count + record_listed(opt, l)->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)

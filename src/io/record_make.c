@@ -11,13 +11,30 @@
 #include "io/safetensors.h"
 
 /* NaN keeps its sign: later steps hand it on. */
+static void write_value(jsontext_t *record, double value) {
+    char text[NUMBER_TEXT];
+    number_text(value, text);
+    jsontext_string(record, NULL, isnan(value) && signbit(value) ? "-nan" : text);
+}
+
 static void write_numbers(jsontext_t *record, const char *key, const double *value, size_t count) {
     jsontext_open(record, key, '[');
-    for (size_t i = 0; i < count; ++i) {
-        char text[NUMBER_TEXT];
-        number_text(value[i], text);
-        jsontext_string(record, NULL, isnan(value[i]) && signbit(value[i]) ? "-nan" : text);
-    }
+    for (size_t i = 0; i < count; ++i)
+        write_value(record, value[i]);
+    jsontext_close(record, ']');
+}
+
+/* Whether a table goes on with this row. */
+static bool field_is_row(const field_t *field) {
+    return field != NULL && field->name != NULL;
+}
+
+static void write_field(jsontext_t *record, const station_t *station, const field_t *field, int group,
+                        const void *memory) {
+    const size_t count = field_count(station->method, field, station_option(station, group));
+    jsontext_open(record, field->name, '[');
+    for (size_t i = 0; i < count; ++i)
+        write_value(record, field_get(field, memory, i));
     jsontext_close(record, ']');
 }
 
@@ -29,6 +46,11 @@ static void write_states(jsontext_t *record, const optim_t *opt, const station_t
         if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
             write_numbers(record, state->name, station->scalar[(size_t)group * station->states + k],
                           state_copies(station->method, state, station_option(station, group)));
+    }
+    for (const field_t *field = station->method->fields; opt->engine.planned && field_is_row(field); ++field) {
+        const bool is_of_group = field->of == OF_GROUP || field->of == OF_COHORT;
+        if (field_is_kept(field) && (by_group ? is_of_group : field->of == OF_METHOD))
+            write_field(record, station, field, group, field_memory(station, field, group, NULL));
     }
     jsontext_close(record, '}');
 }
@@ -51,6 +73,9 @@ static bool has_group(const station_t *station, int group) {
     const state_t *state = station->method->states; /* its table, which is there before any memory is */
     for (; !has && station_covers(station, group) && state != NULL && state->name != NULL; ++state)
         has = state_is_by_group(state) && state_is_kept(state);
+    for (const field_t *field = station->method->fields; !has && station_covers(station, group) && field_is_row(field);
+         ++field)
+        has = field->of == OF_GROUP || field->of == OF_COHORT;
     return has;
 }
 
@@ -101,7 +126,9 @@ static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
         if (owner->method->states[k].shape == PER_COHORT)
             same = !differs(tensor_number(&opt->engine, tensor, k, own++),
                             owner->scalar[(size_t)tensor->group * owner->states + k]);
-    return same;
+    return same &&
+           (tensor->cohort_bytes == 0 || memcmp(tensor_cohort_memory(&opt->engine, tensor),
+                                                owner->cohort_memory[tensor->group], tensor->cohort_bytes) == 0);
 }
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
@@ -115,6 +142,15 @@ static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tens
         const double *number = tensor_number(&opt->engine, tensor, k, own++);
         if (state_is_kept(state) && differs(number, owner->scalar[(size_t)tensor->group * owner->states + k]))
             write_numbers(record, state->name, number, 1);
+    }
+    for (const field_t *field = owner->method->fields; field_is_row(field); ++field) {
+        if (field->of != OF_COHORT)
+            continue;
+        const void *own_memory = tensor_cohort_memory(&opt->engine, tensor);
+        const double value = field_get(field, own_memory, 0),
+                     of_group = field_get(field, owner->cohort_memory[tensor->group], 0);
+        if (differs(&value, &of_group))
+            write_field(record, owner, field, tensor->group, own_memory);
     }
     jsontext_close(record, '}');
 }

@@ -105,6 +105,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .loss = opt->loss,
         .option = station_option(station, station->first_group),
         .scalar = station->scalar + (size_t)station->first_group * station->states,
+        .memory = station->memory,
         .groups = station->per_group ? station->groups : engine->group_count,
         .holds_gradient = station->holds_gradient,
         .held_loss = station->held_loss,

@@ -21,7 +21,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     if (station->method->advance != NULL)
         status = station->method->advance(&s);
     else
-        step_update(&s, 0);
+        step_update(&s, 0, NULL);
     opt->loss = s.loss;
     *check_finite = s.check_finite;
     station->line = status > 0 ? opt->engine.next_line : 0;

@@ -202,6 +202,8 @@ void accumulation_use(optim_t *opt, bool arrives);
 void accumulation_clear(optim_t *opt);
 
 /* ---- undo.c ---- */
+/* As a step begins: what it may change and undoing puts back. */
+void step_keep(optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
 

@@ -29,9 +29,7 @@ static void write_output(const optim_t *opt, size_t i, void *values) {
     }
     step_t s = step_make(opt, station); /* prepare reads it, nothing writes */
     s.t = (double)opt->steps;
-    _Alignas(double) char scalars[METHOD_SCALARS];
-    step_prepare_output(&s, tensor, scalars);
-    pass_output(&opt->engine, station, i, scalars, values);
+    pass_output(&opt->engine, station, i, step_prepare_output(&s, tensor), values);
 }
 
 optim_status optim_output(const optim_t *opt, int param, void *values) {

@@ -183,6 +183,10 @@ bool option_decides_memory(const station_t *station, const char *option, double 
         if (state->every != NULL && strcmp(state->every, option) == 0 && before != after)
             return true;
     }
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+        if ((field->when != NULL && strcmp(field->when, option) == 0 && (before != 0) != (after != 0)) ||
+            (field->copies != NULL && strcmp(field->copies, option) == 0 && before != after))
+            return true;
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
         if (strcmp(FORMS[i], option) == 0 && before != after)
             return true;

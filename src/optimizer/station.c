@@ -11,6 +11,7 @@ station_t *station_create(optim_t *opt, const registry_method_t *entry, station_
     station->name = entry->name;
     station->engine = &opt->engine;
     station->typed = entry->level[opt->engine.level];
+    station->base = entry->level[0];
     station->method = entry->level[0].precision[PRECISION_F64];
     station->is_method = kind == STATION_METHOD;
     station->is_wrapper = kind == STATION_WRAPPER;

@@ -4,8 +4,6 @@
  * stations outside it. When the methods are done, the stations finish from the inside out, and what is still queued is
  * run in one last pass.
  */
-#include <string.h>
-
 #include "base/error.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
@@ -41,14 +39,8 @@ static optim_status begin(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     engine->seed = (uint64_t)handle_option_value(opt, SEED);
-    engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
-        station->called = false;
-        if (station->method->flags & REQUESTS)
-            memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);
-    }
+    step_keep(opt);
     norm_log_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;

@@ -85,6 +85,14 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
                                          : state_initial(station, &state[k], group);
             return true;
         }
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
+                field_count(station->method, field, station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
+                                         : field_initial(station, field, group);
+            return true;
+        }
     }
     return false;
 }

@@ -49,14 +49,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double eta[PLAYERS], gamma[PLAYERS];
     size_t split;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, tau = group->t + 1;
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     k->split = size_of_number(group->step->option[SPLIT]);
     for (int player = 0; player < PLAYERS; ++player) {
         const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
@@ -72,7 +72,7 @@ static size_t player_of(const tensor_t *tensor, size_t split) {
 
 /* Squares for line 3. */
 static void squares(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real eta = (real)k->eta[player_of(t->tensor, k->split)];
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
     double *restrict seen = t->term[0], *restrict moved = t->term[1];
@@ -85,7 +85,7 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const size_t player = player_of(t->tensor, k->split);
     const real eta = (real)k->eta[player], gamma = (real)k->gamma[player];
     real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[S];
@@ -117,8 +117,8 @@ static void accumulate(step_t *s) {
 static optim_status advance(step_t *s) {
     const bool adaptive = s->option[ADAPTIVE] != 0;
     if (adaptive)
-        (void)step_reduce(s, SQUARES, 2);
-    step_update(s, UPDATE); /* with G and D as they were */
+        (void)step_reduce(s, SQUARES, NULL, 2);
+    step_update(s, UPDATE, NULL); /* with G and D as they were */
     if (adaptive)
         accumulate(s);
     return OPTIM_OK;
@@ -137,7 +137,7 @@ const method_t METHOD(og_plus) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

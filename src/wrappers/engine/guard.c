@@ -32,7 +32,7 @@ static optim_status advance(step_t *s) {
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);
     s->check_finite = !s->wrapped;
-    return s->wrapped && isnan(step_reduce(s, 0, 1)[0]) ? step_reject(s) : OPTIM_OK;
+    return s->wrapped && isnan(step_reduce(s, 0, NULL, 1)[0]) ? step_reject(s) : OPTIM_OK;
 }
 
 const method_t METHOD(guard) = {
