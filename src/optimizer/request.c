@@ -8,7 +8,7 @@
 
 /* For the gradient that the next step begins with. */
 static int next_sample(const optim_t *opt) {
-    return opt->engine.planned ? opt->engine.stations[0]->next_sample : OPTIM_SAMPLE_FRESH;
+    return opt->engine.planned ? chain_method(opt)->next_sample : OPTIM_SAMPLE_FRESH;
 }
 
 optim_status optim_request_info(const optim_t *opt, optim_request *request) {
