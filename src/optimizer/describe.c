@@ -27,9 +27,10 @@ const char *optim_schedule_name(size_t i) {
 /* ---- One entry, whatever its kind ---- */
 
 typedef struct entry {
-    const char *name, *purpose, *citation, *evaluations;
+    const char *name, *family, *purpose, *citation, *evaluations;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const state_t *states;
+    const field_t *fields;
     const method_t *method; /* NULL: a schedule, or the engine */
 } entry_t;
 
@@ -39,14 +40,21 @@ static const method_t *method_of(const registry_method_t *found) {
 
 static entry_t entry_of_method(const registry_method_t *found) {
     const method_t *method = method_of(found);
-    return (entry_t){found->name,    method->purpose, method->citation, method->evaluations, {method->options},
-                     method->states, method};
+    return (entry_t){.name = found->name,
+                     .family = found->family,
+                     .purpose = method->purpose,
+                     .citation = method->citation,
+                     .evaluations = method->evaluations,
+                     .options = {method->options},
+                     .states = method->states,
+                     .fields = method->fields,
+                     .method = method};
 }
 
 static optim_status find_engine(const char *name, entry_t *entry) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *entry = (entry_t){.name = "engine", .purpose = "options that every method has"};
+    *entry = (entry_t){.name = "engine", .family = "engine", .purpose = "options that every method has"};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
@@ -62,6 +70,7 @@ static optim_status find_entry(int kind, const char *name, entry_t *entry) {
         const schedule_t *found = registry_find_schedule(name, strlen(name));
         if (found != NULL)
             *entry = (entry_t){.name = found->name,
+                               .family = "schedules",
                                .purpose = found->purpose,
                                .citation = found->citation,
                                .options = {found->options},
@@ -96,11 +105,26 @@ static size_t count_options(const entry_t *entry) {
     return count;
 }
 
-static size_t count_states(const entry_t *entry) {
+static size_t count_arrays(const entry_t *entry) {
     size_t count = 0;
     while (entry->states != NULL && entry->states[count].name != NULL)
         ++count;
     return count;
+}
+
+/* Kept field number `i`, or NULL. */
+static const field_t *find_field(const entry_t *entry, size_t i) {
+    for (const field_t *field = entry->fields; field != NULL && field->name != NULL; ++field)
+        if (field_is_kept(field) && i-- == 0)
+            return field;
+    return NULL;
+}
+
+static size_t count_states(const entry_t *entry) {
+    size_t fields = 0;
+    while (find_field(entry, fields) != NULL)
+        ++fields;
+    return count_arrays(entry) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -154,6 +178,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
+        .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
 }
@@ -169,8 +194,18 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
+    const option_bounds_t bounds = option_bounds(found);
     const optim_option ours = {
-        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+        .name = found->name,
+        .range = found->range,
+        .meaning = found->doc,
+        .default_value = found->initial,
+        .kind = bounds.kind,
+        .lowest = bounds.lowest,
+        .highest = bounds.highest,
+        .lowest_open = bounds.lowest_open,
+        .highest_open = bounds.highest_open,
+    };
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
@@ -190,6 +225,17 @@ static double default_bytes(const method_t *method, const state_t *state) {
                : 0;
 }
 
+static optim_state_info describe_field(const field_t *field) {
+    static const char *const SHAPES[] = {
+        [OF_METHOD] = "method", [OF_GROUP] = "group", [OF_COHORT] = "tensor", [OF_TENSOR] = "tensor"};
+    return (optim_state_info){
+        .name = field->name,
+        .meaning = field->doc,
+        .shape = SHAPES[field->of],
+        .condition = or_empty(field->when != NULL ? field->when : field->copies),
+    };
+}
+
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
                                          [PER_TENSOR] = "tensor",
@@ -202,9 +248,13 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         status = find_entry(kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
-    if (entry.states == NULL || i >= count_states(&entry))
+    if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
+    if (i >= count_arrays(&entry)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - count_arrays(&entry)));
+        return abi_write(state, &number, sizeof number, "optim_state_info");
+    }
     const state_t *found = &entry.states[i];
     const optim_state_info ours = {
         .name = found->name,

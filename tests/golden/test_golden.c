@@ -1,5 +1,5 @@
 /*
- * Every file *.golden but value_*.golden (test_values) of the folder named on the command line, or of this one, is one
+ * Every file *.golden but value_*.golden (test_values) of the folder named on the command line, or of data/, is one
  * test: the trajectory in f64 within the file's tolerance and in f32 within 2e-4, each with 1, 2 and 5 threads, which must
  * give the same bits. Where BLAS is called, whose rounding errors differ between processors, f32 may also be off by what such
  * an error grows to.
@@ -268,7 +268,8 @@ static void check_file(void **state) {
 
 int main(int argc, char **argv) {
     size_t count;
-    const int failed = golden_main("golden", argc > 1 ? argv[1] : TEST_SOURCE_DIR "/golden", false, check_file, &count);
+    const int failed =
+        golden_main("golden", argc > 1 ? argv[1] : TEST_SOURCE_DIR "/golden/data", false, check_file, &count);
     (void)printf("%zu of %zu cases passed, for %zu methods, %zu wrappers, %zu schedules\n", passed, count,
                  subjects_of("method"), subjects_of("wrapper"), subjects_of("schedule"));
     for (size_t i = 0; i < subject_count; ++i)

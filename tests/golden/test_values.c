@@ -1,4 +1,4 @@
-/* Every file value_*.golden of this folder is one test: a function without an optimizer, called once. */
+/* Every file value_*.golden of data/ is one test: a function without an optimizer, called once. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "golden_main.h"
 #include "golden_text.h"
 #include "loss_fit.h"
+#include "optim/advice.h"
 
 enum { ARRAYS = 8, VALUES = 16 };
 
@@ -224,5 +225,5 @@ static void check_file(void **state) {
 
 int main(void) {
     size_t count;
-    return golden_main("values", TEST_SOURCE_DIR "/golden", true, check_file, &count);
+    return golden_main("values", TEST_SOURCE_DIR "/golden/data", true, check_file, &count);
 }

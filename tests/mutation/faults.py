@@ -1,7 +1,7 @@
 """Deliberate faults of one line: file, line as it is, line as it becomes, tests that may notice.
 
 A line is given without its indentation and stands in its file exactly once. Tests are written as their files under
-tests/, without "test_" and ".c"; * takes all that match. FAULTS keeps the order of the layers.
+tests/, without "test_" and ".c"; * takes all that match. FAULTS keeps the order of the floors.
 """
 
 FAULTS = [
@@ -86,7 +86,7 @@ FAULTS = [
      "return memcmp(spare, reals, t->n * tensor_real(t->tensor)) == 0;",
      "return memcmp(spare, reals, t->n * tensor_real(t->tensor)) != 0;",
      "property/cancel"),
-    ("src/engine/line_search.c",
+    ("src/blocks/line_search.c",
      "return fabs(point.slope) <= -search->c2 * search->start.slope;",
      "return point.slope <= -search->c2 * search->start.slope;",
      "unit/line_search golden/golden"),
@@ -98,16 +98,16 @@ FAULTS = [
 
     # ---- optimizer ----
     ("src/optimizer/step.c",
-     "for (int l = engine->layer_count - 1; l >= 0; --l) {",
-     "for (int l = 0; l < engine->layer_count; ++l) {",
+     "for (int l = engine->station_count - 1; l >= 0; --l) {",
+     "for (int l = 0; l < engine->station_count; ++l) {",
      "property/cancel"),
     ("src/optimizer/step.c",
      "engine->draws = engine->draws_backup;",
      "engine->draws_backup = engine->draws;",
      "property/cancel"),
     ("src/optimizer/step.c",
-     "memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);",
-     "memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);",
+     "memcpy(station->numbers, station->numbers_backup, station->number_count * sizeof *station->numbers);",
+     "memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);",
      "property/cancel"),
     ("src/optimizer/step.c",
      "++opt->skipped;",
@@ -137,7 +137,7 @@ FAULTS = [
      "owner_of(opt, data_of(moved), moved->id);",
      "owner_of(opt, grad_of(moved), moved->id);",
      "unit/buffers"),
-    ("src/methods/lrfree/hypergradient.c",
+    ("src/methods/step_size/hypergradient.c",
      ".eps_prev = eps_of(o[EPS], in_root, c2_prev),",
      ".eps_prev = eps_of(o[EPS], in_root, c2),",
      "property/eps_in_root"),
@@ -184,20 +184,20 @@ FAULTS = [
      "memcpy(piece->at, from, piece->bytes);",
      "property/going_back"),
 
-    # ---- methods, wrappers, schedules, rules ----
-    ("src/methods/core/adam_family.h",
+    # ---- methods, wrappers, schedules, advice ----
+    ("src/blocks/adam_family.h",
      "return settled(beta.keep * a + beta.take * x);",
      "return settled(beta.take * a + beta.keep * x);",
      "golden/golden"),
-    ("src/methods/core/adam_family.h",
+    ("src/blocks/adam_family.h",
      "return in_root ? (eps_t){c2 * eps, 0} : (eps_t){0, eps};",
      "return in_root ? (eps_t){eps, 0} : (eps_t){0, eps};",
      "property/eps_in_root"),
-    ("src/methods/core/lion.c",
+    ("src/methods/gradient/lion.c",
      "m[i] = settled(beta2 * m[i] + one_beta2 * g[i]);",
      "m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);",
      "golden/golden"),
-    ("src/methods/core/lamb.c",
+    ("src/methods/adaptive/lamb.c",
      "return excluded(t) ? 1 : fmin(w > 0 && u > 0 ? w / u : 1, k->ratio_max);",
      "return excluded(t) ? 1 : fmin(w > 0 && u > 0 ? w / u : 0, k->ratio_max);",
      "golden/golden property/option_corners"),
@@ -209,11 +209,11 @@ FAULTS = [
      "blas_scal(n, 1 / (norm > 1e5 * eps ? norm + eps : norm), x);",
      "blas_scal(n, 1 / (norm + eps), x);",
      "property/units"),
-    ("src/methods/matrix/lbfgs.c",
+    ("src/methods/curvature/lbfgs.c",
      "if (failed && *s->scalar[PAIRS] > 0) {",
      "if (failed && *s->scalar[PAIRS] < 0) {",
      "property/units"),
-    ("src/methods/algebra.h",
+    ("src/blocks/algebra.h",
      "return sqrt(square.square) / square.unit;",
      "return sqrt(square.square);",
      "property/units unit/minimize"),

@@ -9,7 +9,7 @@
 
 /* A handle that runs it, as optim_create would make one. */
 static inline optim_status own_create(optim_t **opt, const method_t *method, const char *options) {
-    registry_method_t entry = {.name = method->name};
+    registry_method_t entry = {.name = method->name, .family = ""};
     for (int level = 0; level < ENGINE_LEVELS; ++level)
         for (int precision = 0; precision < PRECISIONS; ++precision)
             entry.level[level].precision[precision] = method;

@@ -12,11 +12,18 @@ static const option_t NO_OPTIONS[] = {{0}};
 
 /* ---- A table with the last gradient of every component, and a number for each ---- */
 
-enum { TABLE, COUNTS, AT };
+enum { TABLE };
 static const state_t TABLE_STATES[] = {
     [TABLE] = {"table", "gradients", LIKE_PARAM, KEPT, .each = EACH_COMPONENT},
-    [COUNTS] = {"counts", "evaluations", PER_METHOD, KEPT, .each = EACH_COMPONENT},
-    [AT] = {"component", "under way", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct table_memory {
+    double *counts;
+    int64_t at; /* component under way */
+} table_memory_t;
+static const field_t TABLE_FIELDS[] = {
+    {"counts", "evaluations", FIELD(OF_METHOD, table_memory_t, counts), .each = EACH_COMPONENT},
     {0},
 };
 
@@ -25,18 +32,19 @@ typedef struct table_constants {
 } table_constants_t;
 
 static void table_prepare(const group_t *group, void *constants) {
-    *(table_constants_t *)constants = (table_constants_t){(size_t)*group->scalar[AT], (size_t)group->step->components};
+    *(table_constants_t *)constants =
+        (table_constants_t){(size_t)((const table_memory_t *)group->memory)->at, (size_t)group->step->components};
 }
 
 static void table_keep(const tile_t *t) {
-    const table_constants_t *k = t->scalars;
+    const table_constants_t *k = t->constants;
     for (size_t i = 0; i < t->n; ++i)
         ((double *)t->state[TABLE])[k->component * t->stride + i] = ((double *)t->g)[i];
 }
 
 /* x -= mean of the table */
 static void table_move(const tile_t *t) {
-    const table_constants_t *k = t->scalars;
+    const table_constants_t *k = t->constants;
     for (size_t c = 0; c < k->components; ++c)
         for (size_t i = 0; i < t->n; ++i)
             ((double *)t->p)[i] -= ((double *)t->state[TABLE])[c * t->stride + i] / (double)k->components;
@@ -44,12 +52,13 @@ static void table_move(const tile_t *t) {
 
 /* One component a step, in turn: that of the step's number. */
 static optim_status table_advance(step_t *s) {
+    table_memory_t *m = s->memory;
     STEP_BEGIN(s);
-    *s->scalar[AT] = fmod(s->t - 1, (double)s->components);
-    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = (int64_t)*s->scalar[AT], .count = 1);
-    ++s->scalar[COUNTS][(size_t)*s->scalar[AT]];
-    step_update(s, 0);
-    step_update(s, 1);
+    m->at = (int64_t)fmod(s->t - 1, (double)s->components);
+    STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->at, .count = 1);
+    ++m->counts[m->at];
+    step_update(s, 0, NULL);
+    step_update(s, 1, NULL);
     STEP_END(s);
 }
 
@@ -58,7 +67,9 @@ static const method_t TABLED = {
     .options = NO_OPTIONS,
     .states = TABLE_STATES,
     .flags = REQUESTS | NEEDS_COMPONENTS | COMPONENT_GRADIENTS,
-    .scalars = sizeof(table_constants_t),
+    .constants = sizeof(table_constants_t),
+    .fields = TABLE_FIELDS,
+    .memory = sizeof(table_memory_t),
     .prepare = table_prepare,
     .advance = table_advance,
     .kernels = {table_keep, table_move},
@@ -161,7 +172,7 @@ static void test_checkpoint(void **state) {
         assert_memory_equal(x, y, sizeof x);
     }
     for (int i = 0; i < N; ++i)
-        assert_int_equal((int)other->engine.layers[0]->scalar[COUNTS][i], i == 0 ? 2 : 1);
+        assert_int_equal((int)((table_memory_t *)other->engine.stations[0]->memory)->counts[i], i == 0 ? 2 : 1);
     optim_destroy(opt);
     optim_destroy(other);
     optim_destroy(longer);
@@ -172,8 +183,10 @@ static void test_checkpoint(void **state) {
 
 /* ---- Losses of components ---- */
 
-enum { LOSS };
-static const state_t LOSS_STATES[] = {[LOSS] = {"largest", "loss", PER_METHOD, KEPT}, {0}};
+typedef struct loss_memory {
+    double largest;
+} loss_memory_t;
+static const field_t LOSS_FIELDS[] = {{"largest", "loss", FIELD(OF_METHOD, loss_memory_t, largest)}, {0}};
 
 static void stay(const tile_t *t) {
     (void)t;
@@ -182,14 +195,15 @@ static void stay(const tile_t *t) {
 static optim_status losses_advance(step_t *s) {
     STEP_BEGIN(s);
     STEP_ASK(s, .kind = OPTIM_EVAL_LOSSES, .first = 1, .count = 3, .objective = 1);
-    *s->scalar[LOSS] = fmax(s->losses[0], fmax(s->losses[1], s->losses[2]));
+    ((loss_memory_t *)s->memory)->largest = fmax(s->losses[0], fmax(s->losses[1], s->losses[2]));
     STEP_END(s);
 }
 
 static const method_t LARGEST = {
     .name = "largest",
     .options = NO_OPTIONS,
-    .states = LOSS_STATES,
+    .fields = LOSS_FIELDS,
+    .memory = sizeof(loss_memory_t),
     .flags = REQUESTS | NEEDS_COMPONENTS | COMPONENT_LOSSES,
     .advance = losses_advance,
     .kernels = {stay},

@@ -6,10 +6,12 @@
 enum { D = 2 };
 
 /* Penalty method with weights 10 c for equalities and 10 max(c, 0) for inequalities; keeps their sum. */
-enum { MULTIPLIER };
 static const option_t NO_OPTIONS[] = {{0}};
-static const state_t STATES[] = {
-    [MULTIPLIER] = {"multiplier", "of each constraint", PER_METHOD, KEPT, .each = EACH_CONSTRAINT},
+typedef struct memory {
+    double *multiplier;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"multiplier", "of each constraint", FIELD(OF_METHOD, memory_t, multiplier), .each = EACH_CONSTRAINT},
     {0},
 };
 
@@ -21,7 +23,7 @@ static void move(const tile_t *t) {
 static void weigh(step_t *s) {
     for (int64_t j = 0; j < s->equalities + s->inequalities; ++j) {
         s->weights[j] = 10 * (j < s->equalities ? s->constraint[j] : fmax(s->constraint[j], 0));
-        s->scalar[MULTIPLIER][j] += s->weights[j];
+        ((memory_t *)s->memory)->multiplier[j] += s->weights[j];
     }
 }
 
@@ -32,14 +34,15 @@ static optim_status advance(step_t *s) {
     STEP_ASK(s, .kind = OPTIM_EVAL_CONSTRAINTS);
     weigh(s);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD);
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     STEP_END(s);
 }
 
 static const method_t PENALTY = {
     .name = "penalty",
     .options = NO_OPTIONS,
-    .states = STATES,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = REQUESTS | NEEDS_CONSTRAINTS,
     .advance = advance,
     .kernels = {move},
@@ -88,7 +91,7 @@ static void test_conversation(void **state) {
         CHECK_OK(optim_step(opt));
         CHECK_CLOSE(x[0], 0.6, 1e-15);
         CHECK_CLOSE(x[1], 2.1, 1e-15);
-        const double *multiplier = opt->engine.layers[0]->scalar[MULTIPLIER];
+        const double *multiplier = ((memory_t *)opt->engine.stations[0]->memory)->multiplier;
         assert_true(multiplier[0] == -5 && multiplier[1] == 0 && multiplier[2] == 2.5);
         optim_destroy(opt);
     }
@@ -105,7 +108,7 @@ static void test_cancel_and_nonfinite(void **state) {
     CHECK_STATUS(optim_step(opt), OPTIM_EVAL_GRAD);
     CHECK_OK(optim_cancel(opt));
     assert_true(x[0] == 1 && x[1] == 2);
-    assert_true(opt->engine.layers[0]->scalar[MULTIPLIER][0] == 0);
+    assert_true(((memory_t *)opt->engine.stations[0]->memory)->multiplier[0] == 0);
     CHECK_STATUS(optim_step(opt), OPTIM_EVAL_CONSTRAINTS);
     CHECK_OK(optim_constraint_values(opt, &values));
     *values = (double)NAN;

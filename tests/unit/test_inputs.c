@@ -40,7 +40,7 @@ static const char *refuses_inputs(const step_t *s) {
 }
 
 static void add(const tile_t *t) {
-    const double factor = ((const constants_t *)t->scalars)->factor;
+    const double factor = ((const constants_t *)t->constants)->factor;
     double room[TILE_ELEMENTS], more_room[TILE_ELEMENTS];
     const double *bias = tile_input(t, BIAS, room), *extra = tile_input(t, EXTRA, more_room);
     for (size_t i = 0; i < t->n; ++i)
@@ -52,7 +52,7 @@ static const method_t ADDER = {
     .options = NO_OPTIONS,
     .inputs = INPUTS,
     .flags = VALUES_ONLY,
-    .scalars = sizeof(constants_t),
+    .constants = sizeof(constants_t),
     .refuses_inputs = refuses_inputs,
     .prepare = prepare,
     .kernels = {add},

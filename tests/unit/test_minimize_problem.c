@@ -30,11 +30,11 @@ static optim_status advance(step_t *s) {
     if (s->losses[1] != 2 * s->losses[0])
         return step_fail(s, OPTIM_ERR_DOMAIN, "the losses are not what they should be");
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = 1, .count = 2);
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     STEP_ASK(s, .kind = OPTIM_EVAL_CONSTRAINTS);
     s->weights[0] = 2 * s->constraint[0];
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD);
-    step_update(s, 1);
+    step_update(s, 1, NULL);
     STEP_END(s);
 }
 
@@ -180,7 +180,7 @@ static void halve(const tile_t *t) {
 
 static optim_status halving_advance(step_t *s) {
     STEP_BEGIN(s);
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     STEP_ASK(s, .kind = OPTIM_EVAL_LOSS);
     STEP_END(s);
 }

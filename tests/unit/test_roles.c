@@ -13,15 +13,18 @@ static const int64_t TWO = D;
  * A step of a bilevel method in small: the gradient of objective 1 for y alone; the product of its Hessian with g on y;
  * then p -= H (0, g_y) everywhere, and the sums of g by role are kept.
  */
-enum { V, HV, SUM };
+enum { V, HV };
 static const char *const ROLES[] = {"x", "y", NULL};
 static const option_t NO_OPTIONS[] = {{0}};
 static const state_t STATES[] = {
     [V] = {"v", "direction", LIKE_PARAM, DIRECTION},
     [HV] = {"Hv", "product", LIKE_PARAM, PRODUCT},
-    [SUM] = {"sum", "of the gradient, by role", PER_METHOD, KEPT, .numbers = 2},
     {0},
 };
+typedef struct memory {
+    double sum[2]; /* of the gradient, by role */
+} memory_t;
+static const field_t FIELDS[] = {{"sum", "by role", FIELD(OF_METHOD, memory_t, sum)}, {0}};
 
 static void direct(const tile_t *t) {
     for (size_t i = 0; i < t->n; ++i)
@@ -39,12 +42,12 @@ enum { DIRECT, ADD, MOVE };
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .objective = 1, .roles = 2);
-    (void)step_reduce(s, ADD, 1);
+    (void)step_reduce(s, ADD, NULL, 1);
     for (int role = 0; role < 2; ++role)
-        step_role_sums(s, role, 1, &s->scalar[SUM][role]);
-    step_update(s, DIRECT);
+        step_role_sums(s, role, 1, &((memory_t *)s->memory)->sum[role]);
+    step_update(s, DIRECT, NULL);
     STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .objective = 1, .roles = 2);
-    step_update(s, MOVE);
+    step_update(s, MOVE, NULL);
     STEP_END(s);
 }
 
@@ -53,6 +56,8 @@ static const method_t LEVELS = {
     .options = NO_OPTIONS,
     .states = STATES,
     .roles = ROLES,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = REQUESTS | REQUESTS_PRODUCTS,
     .advance = advance,
     .kernels = {[DIRECT] = direct, [ADD] = add, [MOVE] = move},
@@ -108,7 +113,7 @@ static void test_requests(void **state) {
         }
         CHECK_OK(optim_step(two.opt));
         assert_true(two.x[0] == 0.75 && two.y[0] == 2.5);
-        const double *sum = two.opt->engine.layers[0]->scalar[SUM];
+        const double *sum = ((memory_t *)two.opt->engine.stations[0]->memory)->sum;
         assert_true(sum[0] == 0);
         CHECK_CLOSE(sum[1], factor * 70, 1e-13);
         optim_destroy(two.opt);
@@ -194,7 +199,7 @@ static void test_split(void **state) {
 /* Frozen by the call, a parameter takes the steps that a NULL gradient would have taken. */
 static void test_freeze_is_no_gradient(void **state) {
     (void)state;
-    static const char *const METHODS[] = {"adamw", "lamb", "muon", "dog", "lbfgs"};
+    static const char *const METHODS[] = {"adamw", "nadam", "muon", "dog", "lbfgs"};
     for (int k = 0; k < 5; ++k) {
         double x[2][2][4] = {{{1, 2, 3, 4}, {5, 6, 7, 8}}, {{1, 2, 3, 4}, {5, 6, 7, 8}}}, g[2][2][4];
         optim_t *opt[2];
