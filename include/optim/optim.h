@@ -226,8 +226,8 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
  * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent
- * twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
+ * MISMATCH, DUPLICATE (memory lent twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -414,7 +414,8 @@ optim_status optim_swap_output(optim_t *opt);
 /* ---- Memory ---- */
 
 /* Bytes of state (kept between steps) and of scratch (workspace) that this handle will take in its first step, or has
- * taken. Either pointer may be NULL. Errors: NULL, SHAPE, MISMATCH, SIZE, NOMEM. */
+ * taken. Either pointer may be NULL. Errors: NULL, ORDER (the method needs the number of components or constraints),
+ * SHAPE, MISMATCH, SIZE, NOMEM. */
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes);
 
 /* ---- The library owns the loop ---- */
