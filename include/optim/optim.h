@@ -497,12 +497,13 @@ typedef struct optim_result {
 } optim_result;
 
 /*
- * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
+ * Runs steps until a criterion holds, answering requests through `problem`, as a caller of optim_step would.
  * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output
- * other than the parameters, that stays available through optim_output. Parameters that begin outside their box are put
- * into it. The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are
- * evaluated anew. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that nobody reads), OPEN,
- * SWAPPED, and those of optim_step.
+ * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
+ * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
+ * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds after
+ * a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that
+ * nobody reads), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
