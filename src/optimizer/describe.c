@@ -27,7 +27,7 @@ const char *optim_schedule_name(size_t i) {
 /* ---- One entry, whatever its kind ---- */
 
 typedef struct entry {
-    const char *name, *purpose, *citation, *evaluations;
+    const char *name, *family, *purpose, *citation, *evaluations;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const state_t *states;
     const method_t *method; /* NULL: a schedule, or the engine */
@@ -39,14 +39,20 @@ static const method_t *method_of(const registry_method_t *found) {
 
 static entry_t entry_of_method(const registry_method_t *found) {
     const method_t *method = method_of(found);
-    return (entry_t){found->name,    method->purpose, method->citation, method->evaluations, {method->options},
-                     method->states, method};
+    return (entry_t){.name = found->name,
+                     .family = found->family,
+                     .purpose = method->purpose,
+                     .citation = method->citation,
+                     .evaluations = method->evaluations,
+                     .options = {method->options},
+                     .states = method->states,
+                     .method = method};
 }
 
 static optim_status find_engine(const char *name, entry_t *entry) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *entry = (entry_t){.name = "engine", .purpose = "options that every method has"};
+    *entry = (entry_t){.name = "engine", .family = "engine", .purpose = "options that every method has"};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
@@ -62,6 +68,7 @@ static optim_status find_entry(int kind, const char *name, entry_t *entry) {
         const schedule_t *found = registry_find_schedule(name, strlen(name));
         if (found != NULL)
             *entry = (entry_t){.name = found->name,
+                               .family = "schedules",
                                .purpose = found->purpose,
                                .citation = found->citation,
                                .options = {found->options},
@@ -151,6 +158,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
+        .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
 }
@@ -166,8 +174,18 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
+    const option_bounds_t bounds = option_bounds(found);
     const optim_option ours = {
-        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+        .name = found->name,
+        .range = found->range,
+        .meaning = found->doc,
+        .default_value = found->initial,
+        .kind = bounds.kind,
+        .lowest = bounds.lowest,
+        .highest = bounds.highest,
+        .lowest_open = bounds.lowest_open,
+        .highest_open = bounds.highest_open,
+    };
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 

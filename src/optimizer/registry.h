@@ -7,6 +7,7 @@
 
 typedef struct registry_method {
     const char *name; /* an alias has its own */
+    const char *family;
     method_level_t level[ENGINE_LEVELS];
 } registry_method_t;
 

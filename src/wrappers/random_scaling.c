@@ -12,7 +12,7 @@
  */
 #include <string.h>
 
-#include "engine/draws.h"
+#include "blocks/draws.h"
 #include "engine/method.h"
 
 enum { DRAWS };

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <optim/advice.h>
 #include <optim/optim.h>
 
 typedef struct pinned {
@@ -37,8 +38,8 @@ static void structs_keep_their_layout(void **state) {
         SIZE(optim_progress, 48),
         SIZE(optim_stop, 88),
         SIZE(optim_result, 64),
-        SIZE(optim_description, 64),
-        SIZE(optim_option, 40),
+        SIZE(optim_description, 72),
+        SIZE(optim_option, 72),
         SIZE(optim_state_info, 48),
         SIZE(optim_bound, 56),
         SIZE(optim_power_line, 40),
@@ -102,11 +103,17 @@ static void structs_keep_their_layout(void **state) {
         FIELD(optim_description, can, 44),
         FIELD(optim_description, options, 48),
         FIELD(optim_description, states, 56),
+        FIELD(optim_description, family, 64),
         FIELD(optim_option, size, 0),
         FIELD(optim_option, name, 8),
         FIELD(optim_option, range, 16),
         FIELD(optim_option, meaning, 24),
         FIELD(optim_option, default_value, 32),
+        FIELD(optim_option, kind, 40),
+        FIELD(optim_option, lowest, 48),
+        FIELD(optim_option, highest, 56),
+        FIELD(optim_option, lowest_open, 64),
+        FIELD(optim_option, highest_open, 68),
         FIELD(optim_state_info, size, 0),
         FIELD(optim_state_info, name, 8),
         FIELD(optim_state_info, meaning, 16),
@@ -180,6 +187,12 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_CAN_SPLIT, 1),
         VALUE(OPTIM_CAN_MIX, 2),
         VALUE(OPTIM_HAS_OUTPUT, 4),
+        VALUE(OPTIM_KIND_NUMBER, 1),
+        VALUE(OPTIM_KIND_INTEGER, 2),
+        VALUE(OPTIM_KIND_SWITCH, 3),
+        VALUE(OPTIM_KIND_KEYWORD, 4),
+        VALUE(OPTIM_KIND_LIST, 5),
+        VALUE(OPTIM_KIND_ENTRIES, 6),
     };
     check(TABLE, sizeof TABLE / sizeof *TABLE);
 }

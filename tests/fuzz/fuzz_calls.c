@@ -15,6 +15,7 @@
 
 #include "element.h"
 #include "entries.h"
+#include "optim/advice.h"
 #include "player.h"
 
 enum { PLAYERS = 3, SLOTS = 2, MOST_CALLS = 64, ANSWERS = 12 };

@@ -12,7 +12,7 @@ registry=$here/../../src/registry.def
 
 # "KIND name" for every entry; an alias counts as a method.
 known=$(sed -n \
-    -e 's/^[[:space:]]*METHOD(\([a-z0-9_]*\)).*/method \1/p' \
+    -e 's/^[[:space:]]*METHOD(\([a-z0-9_]*\),.*/method \1/p' \
     -e 's/^[[:space:]]*ALIAS(\([a-z0-9_]*\),.*/method \1/p' \
     -e 's/^[[:space:]]*WRAPPER(\([a-z0-9_]*\)).*/wrapper \1/p' \
     -e 's/^[[:space:]]*SCHEDULE(\([a-z0-9_]*\)).*/schedule \1/p' "$registry")
@@ -35,8 +35,8 @@ for file in "$1"/*.golden; do
     head -n 1 "$file" | grep -Eqx 'format gradopt-(golden|schedule|value) 1' || continue
     missing=$(used "$file" | grep -vxF "$known" || true)
     [ -z "$missing" ] || continue
-    cp "$file" "$here/"
-    chmod 644 "$here/$(basename "$file")"
+    cp "$file" "$here/data/"
+    chmod 644 "$here/data/$(basename "$file")"
     copied=$((copied + 1))
 done
-echo "$copied files copied to $here"
+echo "$copied files copied to $here/data"

@@ -7,14 +7,16 @@ import re
 import sys
 
 CORE = ["base", "kernels", "engine", "optimizer"]  # each may include those before it
-SERVICES = ["base", "kernels", "engine"]  # what the entries of the registry are written with
+SERVICES = ["base", "kernels", "engine"]
+WRITTEN_WITH = SERVICES + ["blocks"]  # what the entries of the registry are written with
 BELOW = {
     **{layer: CORE[:i] for i, layer in enumerate(CORE)},
-    "methods": SERVICES,
-    "wrappers": SERVICES,
-    "schedules": SERVICES + ["optimizer/schedule.h"],
+    "blocks": SERVICES,
+    "methods": WRITTEN_WITH,
+    "wrappers": WRITTEN_WITH,
+    "schedules": WRITTEN_WITH + ["optimizer/schedule.h"],
     "io": CORE,
-    "rules": SERVICES + ["optimizer/abi.h"],
+    "advice": SERVICES + ["optimizer/abi.h"],
     "registry": CORE + ["methods", "wrappers", "schedules"],
 }
 

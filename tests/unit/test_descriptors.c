@@ -54,7 +54,22 @@ static void test_registry(void **state) {
         check_entry(&REGISTRY_ENGINE[i]);
 }
 
+static const char *family_of(const char *algorithm) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    return about.family;
+}
+
+/* That it is the folder of each method's file is checked by tests/layers. */
+static void test_families(void **state) {
+    (void)state;
+    assert_string_equal(family_of("sgd"), "gradient");
+    assert_string_equal(family_of("adam"), "adaptive");
+    assert_string_equal(family_of("dog"), "lr_free");
+    assert_string_equal(family_of("mirror_prox"), "games");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry), cmocka_unit_test(test_families)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "blocks/line_search.h"
 #include "check.h"
-#include "engine/line_search.h"
 
 enum { TRIALS = 64 };
 

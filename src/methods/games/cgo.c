@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "methods/algebra.h"
+#include "blocks/algebra.h"
 
 enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
 static const option_t OPTIONS[] = {

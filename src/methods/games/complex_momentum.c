@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "methods/core/adam_family.h"
+#include "blocks/adam_family.h"
 
 enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
 #define COMMON_OPTIONS(rate)                                                                                           \

@@ -17,7 +17,7 @@
  */
 #include <string.h>
 
-#include "methods/core/adam_family.h"
+#include "blocks/adam_family.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, AMSGRAD };
 static const option_t OPTIONS[] = {

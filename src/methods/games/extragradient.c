@@ -14,7 +14,7 @@
  */
 #include <string.h>
 
-#include "methods/games/prox.h"
+#include "blocks/prox.h"
 
 enum { ANCHOR, Z };
 static const state_t STATE[] = {

@@ -13,7 +13,7 @@
  * the correction. amsgrad takes the maximum of the uncorrected v. State: m, v, r_prev (and vmax), 12 (16) bytes in f32.
  * eps_in_root = 1: adam_family.h.
  */
-#include "methods/core/adam_family.h"
+#include "blocks/adam_family.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, AMSGRAD, OPTIMISM };
 static const option_t OPTIONS[] = {

@@ -18,8 +18,8 @@
  */
 #include <string.h>
 
+#include "blocks/adam_family.h"
 #include "kernels/blas.h"
-#include "methods/core/adam_family.h"
 
 enum { LR, WEIGHT_DECAY, MOMENTUM, NESTEROV, NS_STEPS, NS_EPS, SCALE, AUX_LR, BETA1, BETA2, EPS, EPS_IN_ROOT };
 enum { ORIGINAL, MATCH_RMS_ADAMW, NONE };

@@ -2,6 +2,7 @@
    itself. */
 #include <dlfcn.h>
 #include <math.h>
+#include <optim/advice.h>
 #include <optim/optim.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,0 +1,64 @@
+/*
+ * What methods with one step size for all groups share. Their lr is a factor on it, the same for every group; a group may
+ * have lr = 0: it stays where it is and counts in no sum, as if it had no gradient.
+ */
+#ifndef BLOCKS_COUPLED_H
+#define BLOCKS_COUPLED_H
+
+#include <string.h>
+
+#include "engine/method.h"
+
+#define COUPLED_LR_ROW                                                                                                 \
+    { "lr", 1, "[0,inf)", "factor on the step: leave at 1; 0 in some groups: they stay" }
+
+#define SHARED_LR_ROW                                                                                                  \
+    { "shared_lr", "lr of the groups that move", PER_METHOD, WITHIN_STEP }
+
+/* Sets the shared lr, or fails; `lr` and `shared` are rows of the option table and the state table. */
+static inline optim_status coupled_check(step_t *s, int lr, int shared) {
+    double *largest = s->scalar[shared];
+    *largest = 0;
+    for (int i = 0; i < s->groups; ++i)
+        *largest = fmax(*largest, step_group(s, i).option[lr]);
+    for (int i = 0; i < s->groups; ++i) {
+        const double own = step_group(s, i).option[lr];
+        if (own != *largest && own != 0)
+            return step_fail(s, OPTIM_ERR_VALUE, "lr must be the same in all groups, or 0 in those that are to stay");
+    }
+    return OPTIM_OK;
+}
+
+/* Whether this group stays while others move. */
+static inline bool coupled_stays(const group_t *group, int lr, int shared) {
+    return group->option[lr] == 0 && *group->scalar[shared] > 0;
+}
+
+/* What a group that stays adds to the first `count` sums of a reduction. */
+static inline void coupled_no_terms(const tile_t *t, int count) {
+    for (int j = 0; j < count; ++j)
+        memset(t->term[j], 0, t->n * sizeof *t->term[j]);
+}
+
+/* Whether the tile's group stays; what it adds to the first `count` sums is then written. */
+static inline bool coupled_skips(const tile_t *t, bool stays, int count) {
+    if (stays)
+        coupled_no_terms(t, count);
+    return stays;
+}
+
+/* ---- D-adaptation: d is a lower estimate of the distance to the solution ---- */
+
+#define D0_ROW                                                                                                         \
+    { "d0", 1e-6, "(0,inf)", "first estimate of the distance: too large cannot be undone" }
+#define GROWTH_RATE_ROW                                                                                                \
+    { "growth_rate", HUGE_VAL, "[1,inf]", "bound on the growth of d in a step; 1.02 acts as a warmup" }
+#define D_ROW                                                                                                          \
+    { "d", "estimated distance to the solution", PER_METHOD, KEPT, .initial_option = "d0" }
+
+/* d as an estimate d_hat, which may be negative, raises it. */
+static inline double raised(double d, double d_hat, double growth_rate) {
+    return fmax(d, fmin(d_hat, d * growth_rate));
+}
+
+#endif

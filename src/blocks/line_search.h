@@ -1,0 +1,49 @@
+/*
+ * Line searches as state machines over numbers: a method evaluates phi(t) = f(x + t d) where it is told to and keeps
+ * the gradient of the point that is called the low one.
+ */
+#ifndef BLOCKS_LINE_SEARCH_H
+#define BLOCKS_LINE_SEARCH_H
+
+/* A point of the search: step, loss, slope along the direction. */
+typedef struct search_point {
+    double t, f, slope;
+} search_point_t;
+
+/* Doubles only, so that it can stand among a method's numbers. */
+typedef struct line_search {
+    double c1, c2, tolerance, most; /* most evaluations after the first */
+    double largest; /* of |d_i|: brackets shorter than tolerance / largest, or than t's rounding, end the search */
+    search_point_t start, previous;
+    search_point_t end[2]; /* the bracket */
+    double low;            /* which end is the lower */
+    double t;              /* to be evaluated next; in the end, the step to take */
+    double evaluations;
+    double zooming, cautious;
+} line_search_t;
+
+enum { LINE_SEARCH_NUMBERS = sizeof(line_search_t) / sizeof(double) };
+
+typedef enum search_answer {
+    SEARCH_EVALUATE, /* phi at search->t, please */
+    SEARCH_DONE,     /* the low point is the result, at search->t */
+    SEARCH_FAILED    /* nothing acceptable was found */
+} search_answer_t;
+
+/* What an evaluation did to the low point, whose gradient the method keeps. */
+typedef enum search_low {
+    LOW_STAYS,
+    LOW_IS_HERE,  /* it is the point just evaluated */
+    LOW_IS_ORIGIN /* it is t = 0 */
+} search_low_t;
+
+/* Starts at phi(0), with trial step search->t; c1, c2, tolerance, most, largest are set by the caller. */
+void line_search_start(line_search_t *search, double f, double slope, double trial);
+
+/* The strong Wolfe search of torch.optim.LBFGS; f and slope are those at search->t. Not finite counts as too far. */
+search_answer_t line_search_wolfe(line_search_t *search, double f, double slope, search_low_t *low);
+
+/* Halves the step until f <= f_0 + c1 t slope_0; slope only has to be finite. */
+search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low);
+
+#endif

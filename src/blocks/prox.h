@@ -1,0 +1,84 @@
+/*
+ * What extragradient and past_extragradient share: their options, and the step they take from z along a gradient.
+ *
+ *     euclidean:  prox_lr(z, g) = (z + lr reg anchor - lr g) / (1 + lr reg)
+ *     entropic:   u = (log z + lr reg log anchor - lr g) / (1 + lr reg) on every row along the last axis,
+ *                 prox_lr(z, g) = exp(u) / sum exp(u);   an entry that underflows to 0 stays 0
+ */
+#ifndef BLOCKS_PROX_H
+#define BLOCKS_PROX_H
+
+#include "engine/method.h"
+
+enum { LR, LR_EXTRA, MIRROR, REG };
+enum { EUCLIDEAN, ENTROPIC };
+static const option_t PROX_OPTIONS[] = {
+    [LR] = {"lr", 0.1, "(0,inf)", "step of the update", .pauses = true},
+    [LR_EXTRA] = {"lr_extra", 0, "[0,inf)", "step of the trial; 0: lr", .zero_apart = true},
+    [MIRROR] = {"mirror", EUCLIDEAN, "euclidean|entropic", "entropic: rows are probability vectors"},
+    [REG] = {"reg", 0, "[0,inf)", "strength of the pull towards the initial point"},
+    {0},
+};
+
+/* As prepare leaves it, and as the kernels use it. */
+typedef struct prox_scalars {
+    double lr, reg;
+} prox_scalars_t;
+typedef struct prox {
+    real lr, pull, divisor; /* lr, lr reg, 1 + lr reg */
+} prox_t;
+
+static inline prox_scalars_t prox_update_of(const double *option) {
+    return (prox_scalars_t){option[LR], option[REG]};
+}
+static inline prox_scalars_t prox_trial_of(const double *option) {
+    return (prox_scalars_t){option[LR_EXTRA] > 0 ? option[LR_EXTRA] : option[LR], option[REG]};
+}
+static inline prox_t prox_of(prox_scalars_t k) {
+    return (prox_t){(real)k.lr, (real)(k.lr * k.reg), (real)(1 + k.lr * k.reg)};
+}
+
+/* Element i; anchor is NULL where reg = 0. */
+static inline real prox_euclidean(prox_t k, real z, const real *anchor, size_t i, real g) {
+    return anchor == NULL ? z - k.lr * g : (z + k.pull * anchor[i] - k.lr * g) / k.divisor;
+}
+
+/* One row; `to` may be z. First u, then its softmax with the largest entry taken out. */
+static inline void prox_row(prox_t k, size_t n, const real *z, const real *anchor, const real *g, real *to) {
+    real most = -(real)INFINITY, sum = 0;
+    for (size_t j = 0; j < n; ++j) {
+        const real pulled = anchor == NULL ? 0 : k.pull * log(anchor[j]);
+        to[j] = z[j] > 0 ? (log(z[j]) + pulled - k.lr * g[j]) / k.divisor : -(real)INFINITY;
+        most = larger(most, to[j]);
+    }
+    for (size_t j = 0; j < n; ++j) {
+        to[j] = exp(to[j] - most);
+        sum += to[j];
+    }
+    for (size_t j = 0; j < n; ++j)
+        to[j] /= sum;
+}
+
+/* All rows of the whole tensor that `t` is. */
+static inline void prox_entropic(prox_t k, const tile_t *t, const real *z, const real *anchor, real *to) {
+    const tensor_t *tensor = t->tensor;
+    const size_t n = tensor->ndim == 0 ? 1 : (size_t)tensor->dims[tensor->ndim - 1];
+    const real *g = t->g;
+    for (size_t i = 0; i < t->n; i += n)
+        prox_row(k, n, z + i, anchor == NULL ? NULL : anchor + i, g + i, to + i);
+}
+
+/* Kernel: counts what has no logarithm. */
+static void prox_outside(const tile_t *t) {
+    const real *p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        t->term[0][i] = p[i] > 0 ? 0 : 1;
+}
+
+/* Whether the step must be refused: `kernel` is prox_outside's number. */
+static inline bool prox_starts_outside(step_t *s, int kernel) {
+    return step_is_a_first(s) && (int)s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, 1)[0] > 0;
+}
+static const char PROX_OUTSIDE[] = "mirror=entropic needs positive parameters: start inside the simplex";
+
+#endif

@@ -1,0 +1,106 @@
+/*
+ * adam, adamw: adaptive moment estimation, with L2 or decoupled weight decay.
+ *
+ * Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, arXiv:1412.6980, algorithm 1; Loshchilov, Hutter,
+ * "Decoupled Weight Decay Regularization", 2019, arXiv:1711.05101; the maximum of Reddi, Kale, Kumar 2018 as an option.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1 (adamw always): p <- (1 - lr weight_decay) p
+ *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
+ *     3. amsgrad: vmax <- max(vmax, v), h <- vmax;   else h <- v
+ *     4. p <- p - (lr / c1) m / (sqrt(h) / sqrt(c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
+ *
+ * eps stands outside the root and after the bias correction; the maximum is of the uncorrected v; decay is multiplied
+ * by lr: all as torch.optim.Adam and AdamW. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
+ * eps_in_root = 1: adam_family.h.
+ */
+#include "blocks/adam_family.h"
+
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, AMSGRAD, BIAS_CORRECTION, DECOUPLED };
+#define COMMON_ROWS(decay)                                                                                             \
+    [LR] = LR_ROW(1e-3), [BETA1] = BETA1_ROW(0.9), [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8),                  \
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW, [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(decay), [AMSGRAD] = AMSGRAD_ROW(0),             \
+    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1)
+static const option_t ADAM_OPTIONS[] = {COMMON_ROWS(0), [DECOUPLED] = DECOUPLED_ROW(0), {0}};
+static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
+
+enum { M, V, VMAX };
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
+
+typedef struct scalars {
+    double beta1, beta2, step, inverse_root_c2;
+    eps_t eps;
+    decay_t decay;
+} scalars_t;
+
+static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
+    const double *o = group->option;
+    const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c2 = correct ? correction(o[BETA2], group->t) : 1;
+    *k = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .step = correct ? o[LR] / correction(o[BETA1], group->t) : o[LR],
+        .inverse_root_c2 = 1 / sqrt(c2),
+        .decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]),
+    };
+}
+
+static void prepare_adam(const group_t *group, void *scalars) {
+    prepare_decay(group, group->option[DECOUPLED] != 0, scalars);
+}
+
+static void prepare_adamw(const group_t *group, void *scalars) {
+    prepare_decay(group, true, scalars);
+}
+
+static inline void update_with(const tile_t *t, const bool amsgrad) {
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
+               shrink = (real)k->decay.shrink;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
+    const real *restrict g = t->g;
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * p[i];
+        m[i] = ema(m[i], gi, beta1);
+        v[i] = ema(v[i], gi * gi, beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(h, inverse_root_c2, eps));
+    }
+}
+
+static void update(const tile_t *t) {
+    if (t->state[VMAX] == NULL)
+        update_with(t, false);
+    else
+        update_with(t, true);
+}
+
+const method_t METHOD(adam) = {
+    .name = "adam",
+    .purpose = "adaptive moment estimation",
+    .citation = "Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980",
+    .evaluations = "1 gradient",
+    .options = ADAM_OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_adam,
+    .kernels = {update},
+};
+
+const method_t METHOD(adamw) = {
+    .name = "adamw",
+    .purpose = "Adam with decoupled weight decay",
+    .citation = "Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019, arXiv:1711.05101",
+    .evaluations = "1 gradient",
+    .options = ADAMW_OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_adamw,
+    .kernels = {update},
+};

@@ -1,0 +1,194 @@
+/*
+ * adam_cm: Adam with a buffer of critical momenta, for exploration.
+ *
+ * Malviya, Mordido, Baratin, Babanezhad Harikandeh, Huang, Lacoste-Julien, Pascanu, Chandar, "Promoting Exploration in
+ * Memory-Augmented Adam using Critical Momenta", 2023, arXiv:2307.09638.
+ *
+ *     1. p = (1 - lr weight_decay) p
+ *     2. t = 1: (g, r) enters the buffer, and that is all: m stays 0, a = 0
+ *     3. m = beta1 m + (1 - beta1) g;   a = m + the mean (or sum) of the momenta in the buffer
+ *     4. (m, r) enters the buffer: appended while it has less than `capacity` entries, then in place of the first of the
+ *        smallest priority, if that is below r
+ *     5. v = beta2 v + (1 - beta2) a^2;   amsgrad: vmax = max(vmax, v), h = vmax;   else h = v
+ *     6. all priorities are multiplied by `decay`
+ *     7. p = p - (lr / c1) a / (sqrt(h) / sqrt(c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
+ *
+ * The priority r is the sum of the norms of all tensors' gradients (synced, not the norm of the whole gradient), or the
+ * tensor's own. As the authors' code, which inserts the gradient at t = 1 where the paper's listing has the momentum;
+ * the bias correction counts that idle step. Two passes. State: m, v (vmax) and `capacity` momenta: 4 (2 + capacity)
+ * bytes a parameter in f32; the priorities in double. eps_in_root = 1: adam_family.h.
+ */
+#include <string.h>
+
+#include "blocks/adam_family.h"
+
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, DECAY, CAPACITY, AGGREGATION, AMSGRAD, SYNCED, WEIGHT_DECAY };
+enum { MEAN, SUM };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
+    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
+    [DECAY] = {"decay", 0.7, "[0,1)", "factor on all priorities at the end of a step"},
+    [CAPACITY] = {"capacity", 5, "integer [1,inf)", "entries of the buffer (C in the paper)"},
+    [AGGREGATION] = {"aggregation", MEAN, "mean|sum", "what of the buffer is added to the momentum"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    [SYNCED] = {"synced", 1, "0|1", "priority: sum of the tensors' norms (1) or the tensor's own norm (0)"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
+    {0},
+};
+
+enum { M, V, VMAX, BUFFER, PRIORITY, BY_ELEMENT_STATES = PRIORITY, ENTRIES, AVERAGED, PLACE };
+static const state_t STATE[] = {
+    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
+    [V] = {"v", "second moment of the aggregate", LIKE_PARAM, KEPT, .nonnegative = true},
+    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
+    [BUFFER] = {"buffer", "critical momenta", LIKE_PARAM, KEPT, .copies = "capacity"},
+    [PRIORITY] = {"priority", "of the entries", PER_TENSOR, KEPT, .copies = "capacity"},
+    [ENTRIES] = {"entries", "of the buffer in use", PER_TENSOR, KEPT, .whole = true, .most = "capacity"},
+    [AVERAGED] = {"averaged", "entries that the aggregate is made of", PER_TENSOR, WITHIN_STEP},
+    [PLACE] = {"place", "of the step's momentum in the buffer; -1: none", PER_TENSOR, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, step, inverse_root_c2, shrink;
+    eps_t eps;
+    bool mean, begins;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .step = o[LR] / (1 - pow(o[BETA1], group->t)),
+        .inverse_root_c2 = 1 / sqrt(c2),
+        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
+        .mean = (int)o[AGGREGATION] == MEAN,
+        .begins = group->t == 1,
+    };
+}
+
+static void squares(const tile_t *t) {
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i)
+        t->term[0][i] = (double)g[i] * (double)g[i];
+}
+
+/* Lines 4 and 6 for one tensor, but for the momentum itself. */
+static void insert(step_t *s, size_t n, double r) {
+    const double *o = step_tensor_option(s, n);
+    double *priority = step_tensor_scalar(s, n, PRIORITY), *entries = step_tensor_scalar(s, n, ENTRIES);
+    size_t place = 0;
+    *step_tensor_scalar(s, n, AVERAGED) = *entries;
+    if (*entries < o[CAPACITY]) {
+        place = (size_t)*entries;
+        priority[place] = -1;
+        *entries += 1;
+    }
+    for (size_t j = 0; j < (size_t)*entries; ++j)
+        place = priority[j] < priority[place] ? j : place;
+    const bool enters = r > priority[place];
+    if (enters)
+        priority[place] = r;
+    *step_tensor_scalar(s, n, PLACE) = enters ? (double)place : -1;
+    for (size_t j = 0; j < (size_t)*entries; ++j)
+        priority[j] *= o[DECAY];
+}
+
+/* Line 2. */
+static void begin(const tile_t *t) {
+    const real shrink = (real)((const scalars_t *)t->scalars)->shrink;
+    real *restrict p = t->p, *restrict entry = t->state[BUFFER];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        entry[i] = g[i];
+        p[i] *= shrink;
+    }
+}
+
+/* The mean or sum of the buffer. */
+static void aggregate(const tile_t *t, real *restrict sum) {
+    const size_t entries = (size_t) * (const double *)t->state[AVERAGED];
+    const real share = (real)(((const scalars_t *)t->scalars)->mean && entries > 0 ? 1 / (double)entries : 1);
+    memset(sum, 0, t->n * sizeof *sum);
+    for (size_t j = 0; j < entries; ++j) {
+        const real *restrict entry = (const real *)t->state[BUFFER] + j * t->stride;
+        for (size_t i = 0; i < t->n; ++i)
+            sum[i] += share * entry[i];
+    }
+}
+
+/* Lines 1, 3, 5 and 7; a comes in as the aggregate. */
+static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
+    const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
+    const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
+               one_beta2 = (real)(1 - k->beta2), lr_c1 = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
+               shrink = (real)k->shrink;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
+    const real *restrict g = t->g;
+#pragma omp simd /* more arrays than compilers check for overlap by themselves */
+    for (size_t i = 0; i < t->n; ++i) {
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        a[i] += m[i];
+        v[i] = settled(beta2 * v[i] + one_beta2 * a[i] * a[i]);
+        real h = v[i];
+        if (amsgrad)
+            h = vmax[i] = larger(vmax[i], v[i]);
+        p[i] = shrink * p[i] - lr_c1 * quotient(a[i], damped_root(h, inverse_root_c2, eps));
+    }
+}
+
+static void go_on(const tile_t *t) {
+    const double place = *(const double *)t->state[PLACE];
+    real a[CHUNK_ELEMENTS];
+    aggregate(t, a);
+    if (t->state[VMAX] == NULL)
+        step(t, a, false);
+    else
+        step(t, a, true);
+    if (place >= 0)
+        memcpy((real *)t->state[BUFFER] + (size_t)place * t->stride, t->state[M], t->n * sizeof(real));
+}
+
+static void update(const tile_t *t) {
+    const bool begins = ((const scalars_t *)t->scalars)->begins;
+    if (begins)
+        begin(t);
+    for (size_t first = 0; !begins && first < t->n; first += CHUNK_ELEMENTS) {
+        const tile_t chunk = tile_chunk(t, first, BY_ELEMENT_STATES);
+        go_on(&chunk);
+    }
+}
+
+enum { SQUARES, UPDATE };
+
+static optim_status advance(step_t *s) {
+    double norms = 0;
+    (void)step_reduce(s, SQUARES, 1);
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        norms += sqrt(step_tensor_sum(s, n)[0]);
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        if (step_tensor(s, n) != NULL)
+            insert(s, n, step_tensor_option(s, n)[SYNCED] != 0 ? norms : sqrt(step_tensor_sum(s, n)[0]));
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+const method_t METHOD(adam_cm) = {
+    .name = "adam_cm",
+    .purpose = "Adam with a buffer of critical momenta, for exploration",
+    .citation = "Malviya et al.: Promoting Exploration in Memory-Augmented Adam using Critical Momenta, 2023, "
+                "arXiv:2307.09638",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+};

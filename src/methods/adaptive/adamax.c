@@ -1,0 +1,75 @@
+/*
+ * adamax: Adam with the maximum norm in place of the second moment.
+ *
+ * Kingma, Ba, "Adam: A Method for Stochastic Optimization", 2015, arXiv:1412.6980, algorithm 2; as torch.optim.Adamax.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *     2. m <- beta1 m + (1 - beta1) g;   u <- max(beta2 u, |g| + eps)
+ *     3. p <- p - (lr / c1) m / u,   c1 = 1 - beta1^t
+ *
+ * eps stands inside the maximum, so that u > 0 from the first step on; u needs no bias correction. State: m, u, 8 bytes
+ * a parameter in f32.
+ */
+#include "blocks/adam_family.h"
+
+enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
+static const option_t OPTIONS[] = {
+    [LR] = LR_ROW(2e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the maximum"},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added to |g| inside the maximum"},
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    {0},
+};
+
+enum { M, U };
+static const state_t STATE[] = {
+    [M] = M_ROW,
+    [U] = {"u", "decayed maximum of |g|", LIKE_PARAM, KEPT, .nonnegative = true},
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, eps, step;
+    decay_t decay;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = o[EPS],
+        .step = o[LR] / correction(o[BETA1], group->t),
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
+    };
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1);
+    const real beta2 = (real)k->beta2, eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2,
+               shrink = (real)k->decay.shrink;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict u = t->state[U];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * p[i];
+        m[i] = ema(m[i], gi, beta1);
+        u[i] = larger(beta2 * u[i], fabs(gi) + eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], u[i]);
+    }
+}
+
+const method_t METHOD(adamax) = {
+    .name = "adamax",
+    .purpose = "Adam with the maximum norm in place of the second moment",
+    .citation = "Kingma, Ba: Adam: A Method for Stochastic Optimization, 2015, arXiv:1412.6980, algorithm 2",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .kernels = {update},
+};

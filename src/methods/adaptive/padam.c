@@ -1,0 +1,94 @@
+/*
+ * padam: partially adaptive: AMSGrad with a smaller power of the second moment, between Adam and SGD.
+ *
+ * Chen, Zhou, Tang, Yang, Cao, Gu, "Closing the Generalization Gap of Adaptive Gradient Methods in Training Deep Neural
+ * Networks", 2018, arXiv:1806.06763, as the authors' code.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
+ *     3. amsgrad: vmax <- max(vmax, v), h <- vmax;   else h <- v
+ *     4. p <- p - lr (sqrt(c2) / c1) m / (sqrt(h) + eps)^(2 partial)
+ *
+ * partial is the paper's p. The bias correction sqrt(c2) is not raised to 2 partial (code; the paper has none). State:
+ * m, v, vmax, 12 bytes a parameter in f32 (8 without amsgrad). eps_in_root = 1: adam_family.h.
+ */
+#include "blocks/adam_family.h"
+
+enum { LR, BETA1, BETA2, PARTIAL, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, AMSGRAD };
+static const option_t OPTIONS[] = {
+    [LR] = LR_ROW(0.1),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [PARTIAL] = {"partial", 0.25, "(0,0.5]", "power of the second moment; 0.5: Adam's"},
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    [AMSGRAD] = AMSGRAD_ROW(1),
+    {0},
+};
+
+enum { M, V, VMAX };
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
+
+typedef struct scalars {
+    double beta1, beta2, step, power;
+    eps_t eps;
+    decay_t decay;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .step = o[LR] * sqrt(c2) / c1,
+        .power = 2 * o[PARTIAL],
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
+    };
+}
+
+/* For power = 1/2, the default, the power is a square root. */
+static inline void update_with(const tile_t *t, const bool amsgrad, const bool half) {
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const eps_t eps = k->eps;
+    const real step = (real)k->step, power = (real)k->power, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
+    const real *restrict g = t->g;
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * p[i];
+        m[i] = ema(m[i], gi, beta1);
+        v[i] = ema(v[i], gi * gi, beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i], root = damped_root(h, 1, eps);
+        p[i] = shrink * p[i] - step * quotient(m[i], half ? sqrt(root) : pow(root, power));
+    }
+}
+
+static void update(const tile_t *t) {
+    const bool amsgrad = t->state[VMAX] != NULL, half = ((const scalars_t *)t->scalars)->power == 0.5;
+    if (amsgrad && half)
+        update_with(t, true, true);
+    else if (amsgrad)
+        update_with(t, true, false);
+    else if (half)
+        update_with(t, false, true);
+    else
+        update_with(t, false, false);
+}
+
+const method_t METHOD(padam) = {
+    .name = "padam",
+    .purpose = "partially adaptive: AMSGrad with a smaller power of the second moment",
+    .citation = "Chen et al.: Closing the Generalization Gap of Adaptive Gradient Methods in Training Deep Neural "
+                "Networks, 2018, arXiv:1806.06763",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .kernels = {update},
+};

@@ -1,0 +1,252 @@
+/*
+ * lbfgs: limited-memory BFGS with a line search.
+ *
+ * Nocedal, Wright, "Numerical Optimization", 2006, algorithms 7.4 and 7.5; trial rules of torch.optim.LBFGS.
+ *
+ *     1. after a step s = t d with y = g - g_old: if y's > max(curvature_min, eps |s| |y|), keep the pair (of `history`
+ *        pairs, dropping the oldest), gamma = y's / y'y;   eps = 2^-52
+ *     2. q = -g;   newest to oldest: alpha_i = s_i'q / y_i's_i, q <- q - alpha_i y_i;   q <- gamma q;
+ *        oldest to newest: q <- q + s_i (alpha_i - y_i'q / y_i's_i);   d = q      (d = -g while no pair is held)
+ *     3. trial step: lr;  while no pair is held lr / |g|_1, with armijo lr / |g|_2  (line_search=none: in the first step)
+ *        first_trial=torch: lr min(1, 1 / |g|_1), in the first step only
+ *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
+ *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step
+ *     6. a d that does not go down, and a search that finds nothing: once more without pairs
+ *
+ * With a search, loss and gradient of the accepted point are kept and never evaluated again. The loss must be
+ * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the
+ * lowest point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
+ */
+#include "blocks/algebra.h"
+#include "blocks/line_search.h"
+#include "engine/method.h"
+
+enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
+enum { STRONG_WOLFE, ARMIJO, NONE };
+enum { SCALED, TORCH };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
+    [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
+    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none", "how the step along d is found"},
+    [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
+    [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
+    [MAX_LS] = {"max_ls", 25, "integer [1,inf)", "most trials of a search"},
+    [TOLERANCE_CHANGE] = {"tolerance_change", 0, "[0,inf)",
+                          "smallest descent and bracket worth a trial, in absolute terms; torch: 1e-9"},
+    [CURVATURE_MIN] = {"curvature_min", 0, "[0,inf)", "least y's of a pair, in absolute terms; torch: 1e-10"},
+    [FIRST_TRIAL] = {"first_trial", SCALED, "scaled|torch", "trial step while no pair is held"},
+    {0},
+};
+
+static const char *check(const double *option) {
+    return option[C1] < option[C2] ? NULL : "c1 must lie below c2";
+}
+
+enum { G = ALGEBRA_ROW + 1, G_LOW, D, X, S, Y, F, F_LOW, GAMMA, CURVATURE, ALPHA, PAIRS, NEXT, STEP, SEARCH };
+static const state_t STATE[] = {
+    ALGEBRA_STATE,
+    [G] = {"g", "the gradient at x", LIKE_PARAM, KEPT},
+    [G_LOW] = {"g_low", "the gradient at the lowest point of a search", LIKE_PARAM, WITHIN_STEP},
+    [D] = {"d", "direction", LIKE_PARAM, KEPT},
+    [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT},
+    [S] = {"s", "steps", LIKE_PARAM, KEPT, .copies = "history"},
+    [Y] = {"y", "changes of the gradient", LIKE_PARAM, KEPT, .copies = "history"},
+    [F] = {"f", "loss at x", PER_METHOD, KEPT},
+    [F_LOW] = {"f_low", "loss at the lowest point of a search", PER_METHOD, WITHIN_STEP},
+    [GAMMA] = {"gamma", "scale of the initial inverse Hessian", PER_METHOD, KEPT, .initial = 1},
+    [CURVATURE] = {"curvature", "y_i's_i", PER_METHOD, KEPT, .copies = "history"},
+    [ALPHA] = {"alpha", "coefficients of the two loops", PER_METHOD, WITHIN_STEP, .copies = "history"},
+    [PAIRS] = {"pairs", "kept so far", PER_METHOD, KEPT, .whole = true, .most = "history"},
+    [NEXT] = {"next", "place of the next pair", PER_METHOD, KEPT, .whole = true, .most = "history"},
+    [STEP] = {"step", "t: length of the last step in units of d", PER_METHOD, KEPT},
+    [SEARCH] = {"search", "the line search", PER_METHOD, WITHIN_STEP, .numbers = LINE_SEARCH_NUMBERS},
+    {0},
+};
+
+/* Line 1, with the new gradient in g_low; then it is g. */
+static void keep_pair(step_t *s) {
+    const size_t history = (size_t)s->option[HISTORY], next = (size_t)*s->scalar[NEXT] % history;
+    scale(s, *s->scalar[STEP], vector(D)); /* d is s, and g is y, until the next direction */
+    scale(s, -1, vector(G));
+    axpy(s, 1, vector(G_LOW), vector(G));
+    const double ys = dot(s, vector(G), vector(D)), s_norm = norm_2(s, vector(D));
+    const square_t yy = square_of(s, vector(G));
+    if (ys > fmax(s->option[CURVATURE_MIN], DBL_EPSILON * s_norm * (sqrt(yy.square) / yy.unit))) {
+        *s->scalar[GAMMA] = ys * yy.unit / yy.square * yy.unit;
+        s->scalar[CURVATURE][next] = ys;
+        *s->scalar[NEXT] = (double)((next + 1) % history);
+        *s->scalar[PAIRS] = fmin(*s->scalar[PAIRS] + 1, (double)history);
+        copy(s, vector(D), vector_copy(S, next));
+        copy(s, vector(G), vector_copy(Y, next));
+    }
+    copy(s, vector(G_LOW), vector(G));
+}
+
+/* Line 2; returns g'd. */
+static double find_direction(step_t *s) {
+    const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)*s->scalar[PAIRS];
+    const size_t newest = (size_t)*s->scalar[NEXT] + history - 1;
+    const double *curvature = s->scalar[CURVATURE];
+    double *alpha = s->scalar[ALPHA];
+    copy(s, vector(G), vector(D));
+    scale(s, -1, vector(D));
+    for (size_t i = 0; i < pairs; ++i) {
+        const size_t j = (newest - i) % history;
+        alpha[j] = dot(s, vector_copy(S, j), vector(D)) / curvature[j];
+        axpy(s, -alpha[j], vector_copy(Y, j), vector(D));
+    }
+    scale(s, *s->scalar[GAMMA], vector(D));
+    for (size_t i = pairs; i-- > 0;) {
+        const size_t j = (newest - i) % history;
+        axpy(s, alpha[j] - dot(s, vector_copy(Y, j), vector(D)) / curvature[j], vector_copy(S, j), vector(D));
+    }
+    return dot(s, vector(G), vector(D));
+}
+
+/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that GAMMA then is. */
+static double find_steepest(step_t *s) {
+    *s->scalar[PAIRS] = 0;
+    *s->scalar[GAMMA] = 1;
+    const double slope = find_direction(s);
+    if (slope > -1e270 && slope < -1e-270)
+        return slope;
+    *s->scalar[GAMMA] = unit_of(norm_max(s, vector(G)));
+    return find_direction(s);
+}
+
+/* p <- x + t d */
+static void go(step_t *s, double t) {
+    copy(s, vector(X), vector(PARAMETERS));
+    axpy(s, t, vector(D), vector(PARAMETERS));
+}
+
+/* A gradient that is not finite is not held: another one may be. */
+static optim_status done(step_t *s) {
+    s->held_loss = *s->scalar[F];
+    s->held_norm = norm_2(s, vector(G));
+    s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
+    return OPTIM_OK;
+}
+
+/* d in units of -g, while no pair is held. */
+static double length_unit(const step_t *s) {
+    return *s->scalar[PAIRS] > 0 ? 1 : *s->scalar[GAMMA];
+}
+
+/* Line 3. */
+static double first_trial(step_t *s) {
+    const double *o = s->option, lr = o[LR] / length_unit(s);
+    const bool torch = (int)o[FIRST_TRIAL] == TORCH;
+    if (*s->scalar[PAIRS] > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
+        return lr;
+    if ((int)o[LINE_SEARCH] == ARMIJO)
+        return lr / norm_2(s, vector(G));
+    const double norm = norm_1(s, vector(G));
+    return lr / (torch ? fmax(norm, 1) : norm);
+}
+
+/* Line 4: whether so small a slope ends the step. */
+static bool is_converged(const step_t *s, double slope, double trial) {
+    const double *o = s->option;
+    if (!(slope < 0) || !(slope / length_unit(s) <= -o[TOLERANCE_CHANGE]))
+        return true;
+    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
+}
+
+static line_search_t *search_of(const step_t *s) {
+    return (line_search_t *)(void *)s->scalar[SEARCH];
+}
+
+static void start_search(step_t *s, double slope, double trial) {
+    const double *o = s->option;
+    line_search_t *search = search_of(s);
+    *search = (line_search_t){.c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = o[MAX_LS]};
+    search->largest = norm_max(s, vector(D));
+    line_search_start(search, *s->scalar[F], slope, trial);
+}
+
+/* What the search says to the evaluation that arrived. */
+static search_answer_t judge(step_t *s) {
+    search_low_t low;
+    const double slope = dot(s, vector(GRADIENT), vector(D));
+    const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
+                                       ? line_search_armijo(search_of(s), s->loss, slope, &low)
+                                       : line_search_wolfe(search_of(s), s->loss, slope, &low);
+    if (low != LOW_STAYS) {
+        *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];
+        copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
+    }
+    return answer;
+}
+
+/* The low point is the next x. */
+static void accept(step_t *s) {
+    *s->scalar[STEP] = search_of(s)->t;
+    *s->scalar[F] = *s->scalar[F_LOW];
+    go(s, search_of(s)->t);
+    keep_pair(s);
+}
+
+/* Lines 1 and 2: takes the gradient, and returns the slope along d. */
+static double find_slope(step_t *s) {
+    if (!s->holds_gradient) {
+        const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
+        *s->scalar[F] = s->loss;
+        copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
+        if (pair_is_due)
+            keep_pair(s);
+    }
+    const double slope = *s->scalar[PAIRS] > 0 ? find_direction(s) : 0;
+    return slope >= 0 ? find_steepest(s) : slope;
+}
+
+static optim_status advance(step_t *s) {
+    double slope = 0, trial;
+    search_answer_t answer = SEARCH_FAILED;
+    bool again = false; /* along -g, without pairs */
+    STEP_BEGIN(s);
+    slope = find_slope(s);
+    do {
+        *s->scalar[STEP] = 0;
+        trial = first_trial(s);
+        if (is_converged(s, slope, trial))
+            return done(s);
+        copy(s, vector(PARAMETERS), vector(X));
+        if ((int)s->option[LINE_SEARCH] == NONE) {
+            *s->scalar[STEP] = trial;
+            go(s, trial);
+            return OPTIM_OK;
+        }
+        start_search(s, slope, trial);
+        do { /* lines 3 to 5 */
+            go(s, search_of(s)->t);
+            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+            answer = judge(s);
+        } while (answer == SEARCH_EVALUATE);
+        again = (answer == SEARCH_FAILED || search_of(s)->t == 0) && *s->scalar[PAIRS] > 0;
+        if (again) {
+            copy(s, vector(X), vector(PARAMETERS));
+            slope = find_steepest(s);
+        }
+    } while (again);
+    if (answer == SEARCH_FAILED)
+        return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
+    accept(s);
+    return done(s);
+    STEP_END(s);
+}
+
+const method_t METHOD(lbfgs) = {
+    .name = "lbfgs",
+    .purpose = "limited-memory BFGS with a strong Wolfe or Armijo line search",
+    .citation = "Nocedal, Wright: Numerical Optimization, 2006, algorithms 7.4 and 7.5",
+    .evaluations = "1 gradient with loss for each trial of the search; the first step 1 more; line_search=none: 1",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS | REQUESTS | SEARCHES,
+    .scalars = sizeof(algebra_scalars_t),
+    .check = check,
+    .prepare = algebra_prepare,
+    .advance = advance,
+    .kernels = {ALGEBRA_KERNELS},
+};

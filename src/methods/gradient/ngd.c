@@ -1,0 +1,100 @@
+/*
+ * ngd: normalized gradient descent.
+ *
+ * Nesterov, "Minimization methods for nonsmooth convex and quasiconvex functions", 1984; Hazan, Levy, Shalev-Shwartz,
+ * "Beyond Convexity: Stochastic Quasi-Convex Optimization", 2015, arXiv:1507.02030; Tyurin, "From Logistic Regression
+ * to the Perceptron Algorithm: Exploring Gradient Descent with Large Step Sizes", 2024 (Normalized LR+GD).
+ *
+ *     1. lr_k = lr (2 / (k + 2))^lr_power,   k = 0, 1, ...
+ *     2. p <- (1 - lr_k weight_decay) p
+ *     3. p <- p - lr_k g / (s + eps),   s = |g| over all tensors (norm), over each tensor (layer), or |loss| (loss)
+ *
+ * Where s + eps is 0, line 3 does nothing. Normalized LR+GD divides by the mean misclassification weight of the data, a
+ * number that only the caller knows: hand it over in place of the loss, with normalize=loss. No state.
+ */
+
+#include <tgmath.h>
+
+#include "blocks/normalized.h"
+#include "engine/method.h"
+
+enum { LR, NORMALIZE, EPS, LR_POWER, WEIGHT_DECAY };
+enum { NORM, LAYER, LOSS };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.01, "[0,inf)", "length of a step"},
+    [NORMALIZE] = {"normalize", NORM, "norm|layer|loss", "divide by the whole norm, each tensor's own, or the loss"},
+    [EPS] = {"eps", 0, "[0,inf)", "added to the divisor"},
+    [LR_POWER] = {"lr_power", 0, "[0,inf)", "exponent of the decay of lr"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
+    {0},
+};
+
+enum { S };
+static const state_t STATE[] = {
+    [S] = {"s", "what the step divides by", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double lr, shrink, s, eps;
+    bool by_tensor;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, lr = power(o[LR], o[LR_POWER], group->t - 1);
+    *(scalars_t *)scalars = (scalars_t){
+        .lr = lr,
+        .shrink = 1 - lr * o[WEIGHT_DECAY],
+        .s = *group->scalar[S],
+        .eps = o[EPS],
+        .by_tensor = (int)group->step->option[NORMALIZE] == LAYER,
+    };
+}
+
+static void squares(const tile_t *t) {
+    const real *restrict g = t->g;
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i)
+        square[i] = (double)g[i] * (double)g[i];
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const double s = k->by_tensor ? sqrt(t->tensor_sum[0]) : k->s;
+    const real lr = (real)k->lr, shrink = (real)k->shrink, divisor = (real)(s + k->eps);
+    real *restrict p = t->p;
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = shrink * p[i] - lr * quotient(g[i], divisor);
+}
+
+enum { SQUARES, UPDATE };
+
+static optim_status advance(step_t *s) {
+    if ((int)s->option[NORMALIZE] == LOSS)
+        *s->scalar[S] = fabs(s->loss);
+    else
+        *s->scalar[S] = sqrt(step_reduce(s, SQUARES, 1)[0]);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+static bool reads_loss(const double *option) {
+    return (int)option[NORMALIZE] == LOSS;
+}
+
+const method_t METHOD(ngd) = {
+    .name = "ngd",
+    .purpose = "normalized gradient descent: steps of given length along the gradient",
+    .citation = "Nesterov: Minimization methods for nonsmooth convex and quasiconvex functions, 1984; Hazan, Levy, "
+                "Shalev-Shwartz: Beyond Convexity: Stochastic Quasi-Convex Optimization, 2015, arXiv:1507.02030",
+    .evaluations = "1 gradient; the loss, which only normalize=loss reads",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS,
+    .reads_loss = reads_loss,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+};

@@ -1,0 +1,72 @@
+/*
+ * random_scaling_sgdm: SGD with momentum, its whole displacement scaled by an exponential random number.
+ *
+ * Zhang, Cutkosky, "Random Scaling and Momentum for Non-smooth Non-convex Optimization", 2024, arXiv:2405.09742.
+ *
+ *     1. m = beta1 m + (1 - beta1) g
+ *     2. s ~ Exp(1), one number a step for all tensors and groups
+ *     3. p = p - s lr (m + weight_decay p)
+ *
+ * draws=quasi: s = -ln(1 - u_t), u_t the fractional part of t times the golden ratio; draws=mean: s = 1.
+ * State: m, 4 bytes a parameter in f32.
+ */
+#include "blocks/draws.h"
+#include "engine/method.h"
+
+enum { LR, BETA1, WEIGHT_DECAY, DRAWS };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.1, "[0,inf)", "step size"},
+    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the momentum"},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, inside the scaled displacement"},
+    [DRAWS] = {"draws", DRAWS_RANDOM, "random|quasi|mean", "random, a deterministic sequence, or no scaling"},
+    {0},
+};
+
+enum { M, S };
+static const state_t STATE[] = {
+    [M] = {"m", "momentum", LIKE_PARAM, FIRST_MOMENT},
+    [S] = {"s", "the step's random number", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, step, weight_decay;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){o[BETA1], *group->scalar[S] * o[LR], o[WEIGHT_DECAY]};
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), step = (real)k->step,
+               decay = (real)k->weight_decay;
+    real *restrict p = t->p, *restrict m = t->state[M];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        p[i] -= step * (m[i] + decay * p[i]);
+    }
+}
+
+static optim_status advance(step_t *s) {
+    *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
+    step_update(s, 0);
+    return OPTIM_OK;
+}
+
+const method_t METHOD(random_scaling_sgdm) = {
+    .name = "random_scaling_sgdm",
+    .purpose = "SGD with momentum, its displacement scaled by an exponential random number",
+    .citation =
+        "Zhang, Cutkosky: Random Scaling and Momentum for Non-smooth Non-convex Optimization, 2024, arXiv:2405.09742",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = CUTS_EXACTLY,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {update},
+};

@@ -1,0 +1,138 @@
+/*
+ * dadapt_adam: Adam whose step size is a growing estimate d of the distance to the solution.
+ *
+ * Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, arXiv:2301.07733. q = sqrt(beta2).
+ *
+ *     1. decoupled = 0: g <- g + weight_decay x
+ *     2. dlr = d lr;   bias_correction: dlr = d lr sqrt(1 - beta2^t) / (1 - beta1^t)
+ *     3. acc = dlr sum g s / (sqrt(v) + eps),  v and s of the last step
+ *     4. m <- beta1 m + dlr (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2;   s <- q s + dlr (1 - q) g
+ *     5. num <- q num + (1 - q) acc;   d_hat = num / ((1 - q) |s|_1);   d <- max(d, min(d_hat, d growth_rate))
+ *     6. decoupled = 1: x <- x - weight_decay dlr x,  dlr of line 2
+ *     7. x <- x - m / (sqrt(v) + eps)      (eps_in_root = 1, here and in 3: adam_family.h, c2 = 1 without bias_correction)
+ *
+ * One d for all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays.
+ * Two passes. State: m, v, s, 12 bytes a parameter in f32; d, num, t in double.
+ */
+#include "blocks/adam_family.h"
+#include "blocks/coupled.h"
+
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION, D0, GROWTH_RATE };
+static const option_t OPTIONS[] = {
+    [LR] = COUPLED_LR_ROW,
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "correct the step for averages that began at zero"},
+    [D0] = D0_ROW,
+    [GROWTH_RATE] = GROWTH_RATE_ROW,
+    {0},
+};
+
+enum { M, V, S, D, NUM, T, SHARED };
+static const state_t STATE[] = {
+    [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
+    [V] = V_ROW,
+    [S] = {"s", "average of the scaled gradients", LIKE_PARAM, KEPT},
+    [D] = D_ROW,
+    [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
+    [T] = {"t", "steps that moved", PER_METHOD, KEPT},
+    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, q, l2;
+    double dlr, shrink;
+    eps_t eps;
+    bool stays;
+} scalars_t;
+
+/* Line 2 without d. */
+static double rate(const double *o, double t) {
+    return o[BIAS_CORRECTION] == 0 ? o[LR] : o[LR] * sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
+}
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, t = *group->scalar[T] + 1, dlr = *group->scalar[D] * rate(o, t);
+    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], t);
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .q = sqrt(o[BETA2]),
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .l2 = decay.l2,
+        .dlr = dlr,
+        .shrink = decay.shrink,
+        .stays = coupled_stays(group, LR, SHARED),
+    };
+}
+
+static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
+    const scalars_t *k = t->scalars;
+    const weights_t beta2 = weights(k->beta2);
+    const eps_t eps = k->eps;
+    const real beta1 = (real)k->beta1, take_m = (real)(k->dlr * (1 - k->beta1)), l2 = (real)k->l2, q = (real)k->q,
+               take_s = (real)(k->dlr * (1 - k->q)), dlr = (real)k->dlr;
+    real *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
+    const real *restrict x = t->p, *restrict g = t->g;
+    double *restrict acc = t->term[0], *restrict norm = t->term[1];
+    if (k->stays) {
+        coupled_no_terms(t, 2);
+        return;
+    }
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * x[i];
+        acc[i] = (double)(dlr * gi) * (double)quotient(s[i], damped_root(v[i], 1, eps));
+        m[i] = settled(beta1 * m[i] + take_m * gi);
+        v[i] = ema(v[i], gi * gi, beta2);
+        s[i] = settled(q * s[i] + take_s * gi);
+        norm[i] = (double)fabs(s[i]);
+    }
+}
+
+static void move(const tile_t *t) { /* lines 6 and 7 */
+    const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
+    const real shrink = (real)k->shrink;
+    real *restrict x = t->p;
+    const real *restrict m = t->state[M], *restrict v = t->state[V];
+    for (size_t i = 0; !k->stays && i < t->n; ++i)
+        x[i] = shrink * x[i] - quotient(m[i], damped_root(v[i], 1, eps));
+}
+
+enum { MOMENTS, MOVE };
+
+static optim_status advance(step_t *s) {
+    const double *o = s->option, q = sqrt(o[BETA2]);
+    double *d = s->scalar[D], *num = s->scalar[NUM];
+    const optim_status status = coupled_check(s, LR, SHARED);
+    if (status != OPTIM_OK)
+        return status;
+    const double *sums = step_reduce(s, MOMENTS, 2), acc = sums[0], norm = sums[1];
+    *num = q * *num + (1 - q) * acc;
+    if (norm == 0)
+        return OPTIM_OK;
+    step_update(s, MOVE); /* with dlr as it was */
+    *d = raised(*d, *num / ((1 - q) * norm), o[GROWTH_RATE]);
+    *s->scalar[T] += 1;
+    return OPTIM_OK;
+}
+
+const method_t METHOD(dadapt_adam) = {
+    .name = "dadapt_adam",
+    .purpose = "learning-rate-free Adam: the step size grows with an estimate of the distance to the solution",
+    .citation = "Defazio, Mishchenko: Learning-Rate-Free Learning by D-Adaptation, 2023, arXiv:2301.07733",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[MOMENTS] = moments, [MOVE] = move},
+};

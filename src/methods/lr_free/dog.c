@@ -1,0 +1,160 @@
+/*
+ * dog, ldog: distance over gradients.
+ *
+ * Ivgi, Hinder, Carmon, "DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule", 2023,
+ * arXiv:2302.12022.
+ *
+ *     1. g <- g + weight_decay x
+ *     2. first step: x_0 = x, rbar = reps_rel (1 + |x_0|), G = eps + |g|^2
+ *        then:       rbar <- max(rbar, |x - x_0|), G <- G + |g|^2
+ *     3. eta = lr rbar / sqrt(G);   init_eta > 0: rbar = 0 and eta = init_eta until x has moved
+ *     4. x <- x - eta g
+ *
+ * G = 0: no step. dog has one pair rbar, G for all groups, ldog one for every tensor, with the tensor's own norms. The
+ * published results are those of the average that the wrapper poly_avg keeps.
+ * Two passes. State: x_0, 4 bytes a parameter in f32; rbar and G in double.
+ */
+#include <tgmath.h>
+
+#include "blocks/coupled.h"
+
+enum { LR, REPS_REL, EPS, WEIGHT_DECAY, INIT_ETA };
+#define COMMON_OPTIONS                                                                                                 \
+    [REPS_REL] = {"reps_rel", 1e-6, "(0,inf)", "first movement relative to 1 + |x_0|"},                                \
+    [EPS] = {"eps", 1e-8, "[0,inf)", "added once to the sum of squared norms"},                                        \
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},                                  \
+    [INIT_ETA] = {"init_eta", 0, "[0,inf)", "step size until x has moved; 0: from reps_rel", .zero_apart = true}
+static const option_t DOG_OPTIONS[] = {[LR] = COUPLED_LR_ROW, COMMON_OPTIONS, {0}};
+static const option_t LDOG_OPTIONS[] = {
+    [LR] = {"lr", 1, "[0,inf)", "factor on the step size: leave at 1"},
+    COMMON_OPTIONS,
+    {0},
+};
+
+enum { X0, RBAR, G, SHARED };
+#define COMMON_STATES(shape)                                                                                           \
+    [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},                                         \
+    [RBAR] = {"rbar", "largest distance from x_0; -1 before the first step", shape, KEPT, .initial = -1},              \
+    [G] = {"G", "eps and the sum of squared gradient norms", shape, KEPT}
+static const state_t DOG_STATE[] = {COMMON_STATES(PER_METHOD), [SHARED] = SHARED_LR_ROW, {0}};
+static const state_t LDOG_STATE[] = {COMMON_STATES(PER_TENSOR), {0}};
+
+typedef struct scalars {
+    double lr, init_eta, weight_decay;
+    double rbar, G; /* of dog */
+    bool stays;
+} scalars_t;
+
+static scalars_t scalars_of(const double *o) {
+    return (scalars_t){.lr = o[LR], .init_eta = o[INIT_ETA], .weight_decay = o[WEIGHT_DECAY]};
+}
+
+static void prepare_dog(const group_t *group, void *scalars) {
+    scalars_t *k = scalars;
+    *k = scalars_of(group->option);
+    k->rbar = *group->scalar[RBAR];
+    k->G = *group->scalar[G];
+    k->stays = coupled_stays(group, LR, SHARED);
+}
+
+static void prepare_ldog(const group_t *group, void *scalars) {
+    *(scalars_t *)scalars = scalars_of(group->option);
+}
+
+/* Squares for |g| and, in the first step, |x_0|, later |x - x_0|. */
+static void distances(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const double *own = t->state[RBAR];
+    const bool first = (own == NULL ? k->rbar : *own) < 0;
+    const real decay = (real)k->weight_decay;
+    const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
+    double *restrict gradient = t->term[0], *restrict distance = t->term[1];
+    if (k->stays) {
+        coupled_no_terms(t, 2);
+        return;
+    }
+    for (size_t i = 0; i < t->n; ++i) {
+        const double gi = (double)(g[i] + decay * x[i]), from_x0 = (double)(first ? x[i] : x[i] - x0[i]);
+        gradient[i] = gi * gi;
+        distance[i] = from_x0 * from_x0;
+    }
+}
+
+/* Line 2. */
+static void follow(double *rbar, double *total, const double *sum, const double *o) {
+    const bool first = *rbar < 0;
+    if (first)
+        *rbar = o[INIT_ETA] > 0 ? 0 : o[REPS_REL] * (1 + sqrt(sum[1]));
+    else
+        *rbar = fmax(*rbar, sqrt(sum[1]));
+    *total = (first ? o[EPS] : *total) + sum[0];
+}
+
+/* Line 3. */
+static double step_size(const scalars_t *k, double rbar, double total) {
+    if (rbar == 0 && k->init_eta > 0)
+        return k->init_eta;
+    return total > 0 ? k->lr * rbar / sqrt(total) : 0;
+}
+
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const double *own_rbar = t->state[RBAR], *own_total = t->state[G];
+    const real eta = (real)(own_rbar == NULL ? step_size(k, k->rbar, k->G) : step_size(k, *own_rbar, *own_total)),
+               decay = (real)k->weight_decay;
+    real *restrict x = t->p;
+    const real *restrict g = t->g;
+    for (size_t i = 0; !k->stays && i < t->n; ++i)
+        x[i] -= eta * (g[i] + decay * x[i]);
+}
+
+enum { DISTANCES, UPDATE };
+
+static optim_status advance_dog(step_t *s) {
+    const optim_status status = coupled_check(s, LR, SHARED);
+    if (status != OPTIM_OK)
+        return status;
+    follow(s->scalar[RBAR], s->scalar[G], step_reduce(s, DISTANCES, 2), s->option);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+static optim_status advance_ldog(step_t *s) {
+    (void)step_reduce(s, DISTANCES, 2);
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        if (step_tensor(s, n) != NULL)
+            follow(step_tensor_scalar(s, n, RBAR), step_tensor_scalar(s, n, G), step_tensor_sum(s, n),
+                   step_tensor_option(s, n));
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+#define CITATION                                                                                                       \
+    "Ivgi, Hinder, Carmon: DoG is SGD's Best Friend: A Parameter-Free Dynamic Step Size Schedule, 2023, "              \
+    "arXiv:2302.12022"
+
+const method_t METHOD(dog) = {
+    .name = "dog",
+    .purpose = "learning-rate-free SGD: distance travelled over the root of summed squared gradient norms",
+    .citation = CITATION,
+    .evaluations = "1 gradient",
+    .options = DOG_OPTIONS,
+    .states = DOG_STATE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_dog,
+    .advance = advance_dog,
+    .kernels = {[DISTANCES] = distances, [UPDATE] = update},
+};
+
+const method_t METHOD(ldog) = {
+    .name = "ldog",
+    .purpose = "dog with distances, gradient norms and a step size for every tensor by itself",
+    .citation = CITATION,
+    .evaluations = "1 gradient",
+    .options = LDOG_OPTIONS,
+    .states = LDOG_STATE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_ldog,
+    .advance = advance_ldog,
+    .kernels = {[DISTANCES] = distances, [UPDATE] = update},
+};

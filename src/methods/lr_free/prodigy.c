@@ -1,0 +1,181 @@
+/*
+ * prodigy: Adam whose step size is an estimate d of the distance to the solution that grows faster than D-adaptation's.
+ *
+ * Mishchenko, Defazio, "Prodigy: An Expeditiously Adaptive Parameter-Free Learner", 2023, arXiv:2306.06101, Adam form.
+ *
+ *     1. decoupled = 0: g <- g + weight_decay x
+ *     2. dlr = d lr;   bias_correction: dlr = d lr sqrt(1 - beta2^t) / (1 - beta1^t)
+ *        num <- beta3 num + (d / d0) dlr <g, x_0 - x>
+ *     3. m <- beta1 m + d (1 - beta1) g;   v <- beta2 v + d^2 (1 - beta2) g^2
+ *     4. s <- beta3 s + (d / d0) dlr g  (safeguard_warmup: d in the place of dlr)
+ *     5. d_hat = d_coef num / |s|_1;   d = d0: d' = max(d, d_hat), else d' = d;   d_max <- max(d_max, d_hat)
+ *        d_new = min(d_max, d' growth_rate)
+ *     6. decoupled = 1: x <- x - weight_decay dlr x
+ *     7. x <- x - dlr m / (sqrt(v) + d_new eps);   d <- d_new   (eps_in_root = 1: adam_family.h, with d_new^2 eps)
+ *
+ * x_0 and s keep elements 0, p, 2p, ... of each tensor, p = slice_p, and the sums of 2 and |s|_1 run over those. One d
+ * for all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays. With beta1 =
+ * 0 public code multiplies g by the new d; here and in the paper m = d g. Without the factor d / d0 s would underflow.
+ * Two passes. State: m, v and 1 / slice_p of x_0, s: 16 bytes a parameter in f32 with slice_p = 1; d, d_max, num, t in
+ * double.
+ */
+#include "base/memory.h"
+#include "blocks/adam_family.h"
+#include "blocks/coupled.h"
+
+enum { LR, BETA1, BETA2, BETA3, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION };
+enum { SAFEGUARD_WARMUP = BIAS_CORRECTION + 1, D0, D_COEF, GROWTH_RATE, SLICE_P };
+static const option_t OPTIONS[] = {
+    [LR] = COUPLED_LR_ROW,
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [BETA3] = {"beta3", 0, "[0,1)", "decay of num and s; 0: the root of beta2", .zero_apart = true},
+    [EPS] = {"eps", 1e-8, "[0,inf)", "times d, added to the root"},
+    [EPS_IN_ROOT] = {"eps_in_root", 0, "0|1", "add eps d^2 inside the root (1) or eps d to the root (0)"},
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(1),
+    [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "correct the step for averages that began at zero"},
+    [SAFEGUARD_WARMUP] = {"safeguard_warmup", 0, "0|1", "leave lr out of s: for long warmups"},
+    [D0] = {"d0", 1e-6, "(0,inf)", "first estimate of the distance"},
+    [D_COEF] = {"d_coef", 1, "(0,inf)", "factor on the estimate, 0.5 to 2"},
+    [GROWTH_RATE] = GROWTH_RATE_ROW,
+    [SLICE_P] = {"slice_p", 1, "integer [1,inf)", "estimate from every so-many-th element; 11 saves memory"},
+    {0},
+};
+
+enum { M, V, X0, S, D, D_MAX, NUM, T, DLR, SHARED };
+static const state_t STATE[] = {
+    [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
+    [V] = V_ROW,
+    [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .every = "slice_p", .from_param = true},
+    [S] = {"s", "average of the scaled gradients", LIKE_PARAM, KEPT, .every = "slice_p"},
+    [D] = D_ROW,
+    [D_MAX] = {"d_max", "largest estimate", PER_METHOD, KEPT, .initial_option = "d0"},
+    [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
+    [T] = {"t", "steps that moved", PER_METHOD, KEPT},
+    [DLR] = {"dlr", "d of before line 5 times the rate", PER_METHOD, WITHIN_STEP},
+    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct scalars {
+    double beta1, beta2, beta3, l2, shrink;
+    eps_t eps;
+    double d, dlr, take; /* s <- beta3 s + take g */
+    size_t slice_p;
+    bool stays;
+} scalars_t;
+
+static double beta3(const double *o) {
+    return o[BETA3] > 0 ? o[BETA3] : sqrt(o[BETA2]);
+}
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, d = *group->scalar[D], dlr = *group->scalar[DLR];
+    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], *group->scalar[T]); /* as MOVE needs it */
+    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
+    const bool in_root = o[EPS_IN_ROOT] != 0;
+    *(scalars_t *)scalars = (scalars_t){
+        .beta1 = o[BETA1],
+        .beta2 = o[BETA2],
+        .beta3 = beta3(o),
+        .eps = in_root ? eps_of(d * d * o[EPS], true, c2) : eps_of(d * o[EPS], false, c2),
+        .l2 = decay.l2,
+        .shrink = decay.shrink,
+        .d = d,
+        .dlr = dlr,
+        .take = d / o[D0] * (o[SAFEGUARD_WARMUP] != 0 ? d : dlr),
+        .slice_p = size_of_number(o[SLICE_P]),
+        .stays = coupled_stays(group, LR, SHARED),
+    };
+}
+
+static void moments(const tile_t *t) { /* lines 1 and 3 */
+    const scalars_t *k = t->scalars;
+    const real beta1 = (real)k->beta1, take_m = (real)(k->d * (1 - k->beta1)), beta2 = (real)k->beta2,
+               take_v = (real)(k->d * k->d * (1 - k->beta2)), l2 = (real)k->l2;
+    real *restrict m = t->state[M], *restrict v = t->state[V];
+    const real *restrict x = t->p, *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = g[i] + l2 * x[i];
+        m[i] = settled(beta1 * m[i] + take_m * gi);
+        v[i] = settled(beta2 * v[i] + take_v * gi * gi);
+    }
+}
+
+/* Lines 2 and 4: <g, x_0 - x> and |s| of the elements i of the tile whose position in the tensor is j slice_p. */
+static inline void kept(const tile_t *t, const size_t slice_p) {
+    const scalars_t *k = t->scalars;
+    const real beta = (real)k->beta3, take = (real)k->take, l2 = (real)k->l2;
+    real *restrict s = t->state[S];
+    const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
+    double *restrict product = t->term[0], *restrict norm = t->term[1];
+    const size_t first = t->offset / slice_p + (t->offset % slice_p != 0);
+    for (size_t i = first * slice_p - t->offset, j = first; i < t->n; i += slice_p, ++j) {
+        const real gi = g[i] + l2 * x[i];
+        product[i] = (double)gi * (double)(x0[j] - x[i]);
+        s[j] = settled(beta * s[j] + take * gi);
+        norm[i] = (double)fabs(s[j]);
+    }
+}
+
+static void estimate(const tile_t *t) { /* lines 1 to 4 */
+    const scalars_t *k = t->scalars;
+    if (k->stays || k->slice_p > 1)
+        coupled_no_terms(t, 2);
+    if (k->stays)
+        return;
+    if (k->slice_p <= 1)
+        kept(t, 1);
+    else
+        kept(t, k->slice_p);
+    moments(t);
+}
+
+static void move(const tile_t *t) { /* lines 6 and 7 */
+    const scalars_t *k = t->scalars;
+    const eps_t eps = k->eps;
+    const real dlr = (real)k->dlr, shrink = (real)k->shrink;
+    real *restrict x = t->p;
+    const real *restrict m = t->state[M], *restrict v = t->state[V];
+    for (size_t i = 0; !k->stays && i < t->n; ++i)
+        x[i] = shrink * x[i] - dlr * quotient(m[i], damped_root(v[i], 1, eps));
+}
+
+enum { ESTIMATE, MOVE };
+
+static optim_status advance(step_t *s) {
+    const double *o = s->option, t = *s->scalar[T] + 1;
+    double *d = s->scalar[D], *d_max = s->scalar[D_MAX], *num = s->scalar[NUM], *dlr = s->scalar[DLR];
+    const optim_status status = coupled_check(s, LR, SHARED);
+    if (status != OPTIM_OK)
+        return status;
+    *dlr = *d * *s->scalar[SHARED];
+    if (o[BIAS_CORRECTION] != 0)
+        *dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
+    const double *sums = step_reduce(s, ESTIMATE, 2), norm = sums[1];
+    *num = beta3(o) * *num + *d / o[D0] * *dlr * sums[0];
+    if (norm == 0)
+        return OPTIM_OK;
+    const double d_hat = o[D_COEF] * *num / norm;
+    const double least = *d == o[D0] ? fmax(*d, d_hat) : *d;
+    *d_max = fmax(*d_max, d_hat);
+    *d = fmin(*d_max, least * o[GROWTH_RATE]);
+    *s->scalar[T] = t;
+    step_update(s, MOVE);
+    return OPTIM_OK;
+}
+
+const method_t METHOD(prodigy) = {
+    .name = "prodigy",
+    .purpose = "learning-rate-free Adam: a faster estimate of the distance to the solution than D-adaptation's",
+    .citation =
+        "Mishchenko, Defazio: Prodigy: An Expeditiously Adaptive Parameter-Free Learner, 2023, arXiv:2306.06101",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[ESTIMATE] = estimate, [MOVE] = move},
+};

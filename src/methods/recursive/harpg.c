@@ -1,0 +1,127 @@
+/*
+ * harpg: Hessian-aided recursive momentum, normalized or not.
+ *
+ * Fatkhullin, Barakat, Kireeva, He, "Stochastic Policy Gradient Methods: Improved Sample Complexity for
+ * Fisher-non-degenerate Policies", 2023, arXiv:2302.01734, (N)-HARPG; Tran, Cutkosky, "Better SGD using Second-order
+ * Momentum", 2022, arXiv:2103.03265.
+ *
+ *     1. lr_k = lr (2 / (k + 2))^lr_power,   e_k = min(1, eta (2 / (k + 2))^eta_power),   k = 0, 1, ...
+ *     2. g at x_k;   k > 0: then Hv at u x_k + (1 - u) x_{k-1} with v = x_k - x_{k-1},  u ~ U[0, 1),  and back to x_k
+ *     3. d <- g at k = 0,   d <- (1 - e_k) (d + Hv) + e_k g later
+ *     4. x_{k+1} = x_k - lr_k d / |d|,  the norm over all tensors (no movement where d = 0);   normalize = 0: x_k - lr_k d
+ *
+ * u is one number a step; draws=quasi: the fractional part of k times the golden ratio; draws=mean: 1/2. In policy
+ * gradients the estimator of Hv has a score-function term, which belongs to the caller's product.
+ * State: d, x_{k-1}; within a step x_k, g, v, Hv: 24 bytes a parameter in f32.
+ */
+#include "blocks/draws.h"
+#include "blocks/normalized.h"
+#include "engine/method.h"
+
+enum { LR, ETA, NORMALIZE, LR_POWER, ETA_POWER, DRAWS };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.1, "[0,inf)", "length of the first step"},
+    [ETA] = {"eta", 1, "(0,1]", "weight of the newest gradient"},
+    [NORMALIZE] = {"normalize", 1, "0|1", "0: plain steps along the estimate"},
+    [LR_POWER] = {"lr_power", 1, "[0,inf)", "exponent of the decay of lr; 0.5 with normalize=0"},
+    [ETA_POWER] = {"eta_power", 1, "[0,inf)", "exponent of the decay of eta"},
+    [DRAWS] = {"draws", DRAWS_RANDOM, "random|quasi|mean", "where between the last two points the product is taken"},
+    {0},
+};
+
+enum { D, X_PREV, X, GRADIENT, V, HV, U, NORM };
+static const state_t STATE[] = {
+    [D] = {"d", "recursive estimate of the gradient", LIKE_PARAM, FIRST_MOMENT},
+    [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT, .from_param = true},
+    [X] = {"x", "the point, while the product is taken", LIKE_PARAM, RESTORE_POINT},
+    [GRADIENT] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
+    [V] = {"v", "the last displacement", LIKE_PARAM, DIRECTION},
+    [HV] = {"Hv", "the product", LIKE_PARAM, PRODUCT},
+    [U] = {"u", "the step's random number", PER_METHOD, WITHIN_STEP},
+    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double lr, e, divisor, u;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, k = group->t - 1;
+    *(scalars_t *)scalars = (scalars_t){
+        .lr = power(o[LR], o[LR_POWER], k),
+        .e = power_weight(o[ETA], o[ETA_POWER], k),
+        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] : 1,
+        .u = *group->scalar[U],
+    };
+}
+
+/* Line 2: to a point between the last two. */
+static void leave(const tile_t *t) {
+    const double between = ((const scalars_t *)t->scalars)->u;
+    const real u = (real)between, one_u = (real)(1 - between);
+    real *restrict p = t->p, *restrict x = t->state[X], *restrict kept = t->state[GRADIENT], *restrict v = t->state[V];
+    const real *restrict g = t->g, *restrict x_prev = t->state[X_PREV];
+    for (size_t i = 0; i < t->n; ++i) {
+        x[i] = p[i];
+        kept[i] = g[i];
+        v[i] = p[i] - x_prev[i];
+        p[i] = u * p[i] + one_u * x_prev[i];
+    }
+}
+
+/* Line 3; at k = 0 there is no product, and its weight is 0. */
+static void recurse(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real e = (real)k->e, one_e = (real)(1 - k->e);
+    real *restrict d = t->state[D];
+    const real *restrict g = t->state[GRADIENT], *restrict hv = t->state[HV];
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i) {
+        d[i] = settled(one_e * (d[i] + hv[i]) + e * g[i]);
+        square[i] = (double)d[i] * (double)d[i];
+    }
+}
+
+/* Line 4. */
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real lr = (real)k->lr, divisor = (real)k->divisor;
+    real *restrict p = t->p, *restrict x_prev = t->state[X_PREV];
+    const real *restrict x = t->state[X], *restrict d = t->state[D];
+    for (size_t i = 0; i < t->n; ++i) {
+        x_prev[i] = x[i];
+        p[i] = x[i] - lr * quotient(d[i], divisor);
+    }
+}
+
+enum { LEAVE, RECURSE, UPDATE };
+
+static optim_status advance(step_t *s) {
+    const double k = s->t - 1;
+    STEP_BEGIN(s);
+    *s->scalar[U] = k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1;
+    step_update(s, LEAVE);
+    if (k > 0)
+        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+    *s->scalar[NORM] = direction_norm(s, RECURSE, s->option[NORMALIZE] != 0);
+    step_update(s, UPDATE);
+    STEP_END(s);
+}
+
+const method_t METHOD(harpg) = {
+    .name = "harpg",
+    .purpose = "recursive momentum carried along by Hessian-vector products",
+    .citation =
+        "Fatkhullin et al.: Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate "
+        "Policies, 2023, arXiv:2302.01734; Tran, Cutkosky: Better SGD using Second-order Momentum, 2022, "
+        "arXiv:2103.03265",
+    .evaluations = "1 gradient, 1 Hessian-vector product (the first step: none)",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = REQUESTS | REQUESTS_PRODUCTS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[LEAVE] = leave, [RECURSE] = recurse, [UPDATE] = update},
+};

@@ -1,0 +1,125 @@
+/*
+ * igt: implicit gradient transport: momentum whose gradients are taken where old ones stay valid.
+ *
+ * Arnold, Manzagol, Babanezhad, Mitliagkas, Le Roux, "Reducing the Variance in Online Optimization by Transporting Past
+ * Gradients", 2019, arXiv:1906.03532; normalized: Cutkosky, Mehta, "Momentum Improves Normalized SGD", 2020,
+ * arXiv:2002.03305; N-PG-IGT: Fatkhullin, Barakat, Kireeva, He, "Stochastic Policy Gradient Methods: Improved Sample
+ * Complexity for Fisher-non-degenerate Policies", 2023, arXiv:2302.01734.
+ *
+ *     1. lr_k = lr (2 / (k + 2))^lr_power,   e_0 = 1,  e_k = min(1, eta (2 / (k + 2))^eta_power),   k = 0, 1, ...
+ *     2. d <- (1 - e_k) d + e_k g,  g taken at the parameters
+ *     3. x_new = x - lr_k d / (|d| + eps),  the norm over all tensors;   normalize = 0: x_new = x - lr_k d
+ *     4. p <- x_new + (1 - e_{k+1}) / e_{k+1} (x_new - x),   x <- x_new
+ *
+ *     tail_fraction > 0 (exponential anytime tail average):  c = 1 / tail_fraction,  s = k + 1,
+ *     e_k = 1 - c (s - 1) / (1 + c (s - 1)) (1 - sqrt((1 - c) / (s (s - 1))) / c)
+ *
+ * Line 4 takes the weight of the step to come, which makes d the gradient at x on every quadratic; the authors of
+ * N-PG-IGT take e_k there. Where |d| + eps is 0, x stays. Output: x. State: x, d, 8 bytes a parameter in f32.
+ */
+#include <string.h>
+#include <tgmath.h>
+
+#include "blocks/normalized.h"
+#include "engine/method.h"
+
+enum { LR, ETA, NORMALIZE, EPS, LR_POWER, ETA_POWER, TAIL_FRACTION };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.01, "[0,inf)", "length of a step"},
+    [ETA] = {"eta", 0.1, "(0,1]", "weight of the newest gradient"},
+    [NORMALIZE] = {"normalize", 1, "0|1", "0: plain steps along the average"},
+    [EPS] = {"eps", 0, "[0,inf)", "added to the norm"},
+    [LR_POWER] = {"lr_power", 0, "[0,inf)", "exponent of the decay of lr"},
+    [ETA_POWER] = {"eta_power", 0, "[0,inf)", "exponent of the decay of eta"},
+    [TAIL_FRACTION] = {"tail_fraction", 0, "[0,inf)", "1 or more: weights of a tail average in place of eta; 0: off",
+                       .zero_apart = true},
+    {0},
+};
+
+static const char *check(const double *option) {
+    const double tail = option[TAIL_FRACTION];
+    return tail > 0 && tail < 1 ? "tail_fraction must be 0 (off) or at least 1" : NULL;
+}
+
+enum { X, D, NORM };
+static const state_t STATE[] = {
+    [X] = {"x", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
+    [D] = {"d", "average of the transported gradients", LIKE_PARAM, FIRST_MOMENT},
+    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double lr, e, divisor, transport; /* transport = (1 - e_{k+1}) / e_{k+1} */
+} scalars_t;
+
+static double weight(const double *o, double k) {
+    if (o[TAIL_FRACTION] == 0 || k == 0)
+        return power_weight(o[ETA], o[ETA_POWER], k);
+    const double c = 1 / o[TAIL_FRACTION], s = k + 1;
+    return 1 - c * (s - 1) / (1 + c * (s - 1)) * (1 - sqrt((1 - c) / (s * (s - 1))) / c);
+}
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, k = group->t - 1, next = weight(o, k + 1);
+    *(scalars_t *)scalars = (scalars_t){
+        .lr = power(o[LR], o[LR_POWER], k),
+        .e = weight(o, k),
+        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] + o[EPS] : 1,
+        .transport = (1 - next) / next,
+    };
+}
+
+/* Line 2, and the squares for the norm. */
+static void average(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real e = (real)k->e, one_e = (real)(1 - k->e);
+    real *restrict d = t->state[D];
+    const real *restrict g = t->g;
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i) {
+        d[i] = settled(one_e * d[i] + e * g[i]);
+        square[i] = (double)d[i] * (double)d[i];
+    }
+}
+
+/* Lines 3 and 4. */
+static void update(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const real lr = (real)k->lr, divisor = (real)k->divisor, transport = (real)k->transport;
+    real *restrict p = t->p, *restrict x = t->state[X];
+    const real *restrict d = t->state[D];
+    for (size_t i = 0; i < t->n; ++i) {
+        const real x_new = x[i] - lr * quotient(d[i], divisor);
+        p[i] = x_new + transport * (x_new - x[i]);
+        x[i] = x_new;
+    }
+}
+
+enum { AVERAGE, UPDATE };
+
+static optim_status advance(step_t *s) {
+    *s->scalar[NORM] = direction_norm(s, AVERAGE, s->option[NORMALIZE] != 0);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+static void output(const tile_t *t) {
+    memcpy(t->out, t->state[X], t->n * sizeof(real));
+}
+
+const method_t METHOD(igt) = {
+    .name = "igt",
+    .purpose = "momentum with implicit gradient transport: exact on quadratics",
+    .citation = "Arnold et al.: Reducing the Variance in Online Optimization by Transporting Past Gradients, 2019, "
+                "arXiv:1906.03532; Cutkosky, Mehta: Momentum Improves Normalized SGD, 2020, arXiv:2002.03305",
+    .evaluations = "1 gradient",
+    .options = OPTIONS,
+    .states = STATE,
+    .scalars = sizeof(scalars_t),
+    .check = check,
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[AVERAGE] = average, [UPDATE] = update},
+    .output = output,
+};

@@ -1,0 +1,94 @@
+/*
+ * alr_hb: heavy ball with the Polyak step size.
+ *
+ * Wang, Johansson, Zhang, "Generalized Polyak Step Size for First Order Optimization with Momentum", 2023,
+ * arXiv:2305.12939, ALR-HB.
+ *
+ *     1. s = x - x_prev   (0 at t = 1)
+ *     2. eta = (gap_scale (f - f_star) + momentum <g, s>) / |g|^2  [+ 1 / (2 smoothness)];   eta <- max(eta, 0)
+ *        eta = 0 where g = 0;   lr_max > 0: eta <- min(eta, lr_max)
+ *     3. x_prev = x;   x <- x - eta g + momentum s
+ *
+ * eta minimizes the bound on |x_{t+1} - x*|^2 that convexity gives; the form above is derived from that, and the
+ * clip at 0 is ours. Two passes. State: x_prev, 4 bytes a parameter in f32.
+ */
+#include "blocks/finite.h"
+
+enum { MOMENTUM, F_STAR, GAP_SCALE, SMOOTHNESS, LR_MAX };
+static const option_t OPTIONS[] = {
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the last displacement"},
+    [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},
+    [GAP_SCALE] = {"gap_scale", 1, "(0,inf)", "factor on f - f_star; 2: the paper's second form, exact on quadratics"},
+    [SMOOTHNESS] = {"smoothness", 0, "[0,inf)", "L if it is known: adds 1 / (2 L) to the step size",
+                    .zero_apart = true},
+    [LR_MAX] = {"lr_max", 0, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},
+    {0},
+};
+
+enum { X_PREV, ETA };
+static const state_t STATE[] = {
+    [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT, .from_param = true},
+    [ETA] = {"eta", "step size", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double eta, momentum;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    *(scalars_t *)scalars = (scalars_t){*group->scalar[ETA], group->option[MOMENTUM]};
+}
+
+static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
+    const real *restrict x = t->p, *restrict g = t->g, *restrict x_prev = t->state[X_PREV];
+    double *restrict along = t->term[0], *restrict square = t->term[1];
+    for (size_t i = 0; i < t->n; ++i) {
+        along[i] = (double)g[i] * (double)(x[i] - x_prev[i]);
+        square[i] = (double)g[i] * (double)g[i];
+    }
+}
+
+static void update(const tile_t *t) { /* line 3 */
+    const scalars_t *k = t->scalars;
+    const real eta = (real)k->eta, momentum = (real)k->momentum;
+    real *restrict x = t->p, *restrict x_prev = t->state[X_PREV];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real s = x[i] - x_prev[i];
+        x_prev[i] = x[i];
+        x[i] += momentum * s - eta * g[i];
+    }
+}
+
+enum { PRODUCTS, UPDATE };
+
+static optim_status advance(step_t *s) {
+    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, 2);
+    double *eta = s->scalar[ETA];
+    if (!all_finite(s->loss, sum, 2))
+        return step_reject(s);
+    *eta = (o[GAP_SCALE] * (s->loss - o[F_STAR]) + o[MOMENTUM] * sum[0]) / sum[1];
+    if (o[SMOOTHNESS] > 0)
+        *eta += 1 / (2 * o[SMOOTHNESS]);
+    *eta = sum[1] > 0 ? fmax(*eta, 0) : 0;
+    if (o[LR_MAX] > 0)
+        *eta = fmin(*eta, o[LR_MAX]);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+const method_t METHOD(alr_hb) = {
+    .name = "alr_hb",
+    .purpose = "heavy ball with the Polyak step size",
+    .citation = "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, "
+                "2023, arXiv:2305.12939",
+    .evaluations = "1 gradient with the loss",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[PRODUCTS] = products, [UPDATE] = update},
+};

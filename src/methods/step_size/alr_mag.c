@@ -1,0 +1,111 @@
+/*
+ * alr_mag, alr_smag: Polyak step sizes along a moving sum of gradients.
+ *
+ * Wang, Johansson, Zhang, "Generalized Polyak Step Size for First Order Optimization with Momentum", 2023,
+ * arXiv:2305.12939: ALR-MAG, and ALR-SMAG, which bounds the step size.
+ *
+ *     1. d <- momentum d + g
+ *     2. eta = max(f - f_star, 0) / (c |d|^2);   lr_max > 0: eta <- min(eta, lr_max);   eta = 0 where d = 0
+ *     3. x <- (1 - weight_decay eta) x - eta d
+ *
+ * d starts at 0. The two differ in the default of lr_max. Two passes. State: d, 4 bytes a parameter in f32.
+ */
+#include "blocks/finite.h"
+
+enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
+#define ROWS(bound)                                                                                                    \
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the sum of earlier gradients"},                                 \
+    [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},                     \
+    [C] = {"c", 1, "(0,inf)", "divides the step size"},                                                                \
+    [LR_MAX] = {"lr_max", bound, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},                    \
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"}
+static const option_t MAG_OPTIONS[] = {ROWS(0), {0}};
+static const option_t SMAG_OPTIONS[] = {ROWS(0.1), {0}};
+
+enum { D, ETA };
+static const state_t STATE[] = {
+    [D] = {"d", "moving sum of gradients", LIKE_PARAM, FIRST_MOMENT},
+    [ETA] = {"eta", "step size", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct scalars {
+    double momentum, eta, shrink;
+} scalars_t;
+
+static void prepare(const group_t *group, void *scalars) {
+    const double *o = group->option, eta = *group->scalar[ETA];
+    *(scalars_t *)scalars = (scalars_t){o[MOMENTUM], eta, 1 - o[WEIGHT_DECAY] * eta};
+}
+
+static inline real line_1(real d, real g, real momentum) {
+    return settled(momentum * d + g);
+}
+
+/* Squares of the d to come: it is written when the sum is known to be finite. */
+static void squares(const tile_t *t) {
+    const real momentum = (real)((const scalars_t *)t->scalars)->momentum;
+    const real *restrict g = t->g, *restrict d = t->state[D];
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i) {
+        const double next = (double)line_1(d[i], g[i], momentum);
+        square[i] = next * next;
+    }
+}
+
+static void update(const tile_t *t) { /* lines 1 and 3 */
+    const scalars_t *k = t->scalars;
+    const real momentum = (real)k->momentum, eta = (real)k->eta, shrink = (real)k->shrink;
+    real *restrict x = t->p, *restrict d = t->state[D];
+    const real *restrict g = t->g;
+    for (size_t i = 0; i < t->n; ++i) {
+        d[i] = line_1(d[i], g[i], momentum);
+        x[i] = shrink * x[i] - eta * d[i];
+    }
+}
+
+enum { SQUARES, UPDATE };
+
+static optim_status advance(step_t *s) {
+    const double *o = s->option, *square = step_reduce(s, SQUARES, 1);
+    double *eta = s->scalar[ETA];
+    if (!all_finite(s->loss, square, 1))
+        return step_reject(s);
+    *eta = *square > 0 ? fmax(s->loss - o[F_STAR], 0) / (o[C] * *square) : 0;
+    if (o[LR_MAX] > 0)
+        *eta = fmin(*eta, o[LR_MAX]);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+#define CITATION                                                                                                       \
+    "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, 2023, "          \
+    "arXiv:2305.12939"
+
+const method_t METHOD(alr_mag) = {
+    .name = "alr_mag",
+    .purpose = "Polyak step size along a moving sum of gradients",
+    .citation = CITATION,
+    .evaluations = "1 gradient with the loss",
+    .options = MAG_OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+};
+
+const method_t METHOD(alr_smag) = {
+    .name = "alr_smag",
+    .purpose = "bounded Polyak step size along a moving sum of gradients, for stochastic losses",
+    .citation = CITATION,
+    .evaluations = "1 gradient with the loss",
+    .options = SMAG_OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+};

@@ -1,0 +1,204 @@
+/*
+ * momo, momo_adam: step sizes from a model of the loss built on momentum.
+ *
+ * Schaipp, Ohana, Eickenberg, Defazio, Gower, "MoMo: Momentum Models for Adaptive Learning Rates", 2023,
+ * arXiv:2305.07583, algorithms 1 and 2; the estimate of the lower bound is that of its section 4.
+ *
+ *     1. fbar <- beta1 fbar + (1 - beta1) f,   gamma <- beta1 gamma + (1 - beta1) <g, x>
+ *        d <- beta1 d + (1 - beta1) g;   momo_adam: m and v as Adam;   A = 1 + lr weight_decay
+ *     2. momo: p = <d, x>, q = |d|^2;   momo_adam: p = <m, x>, q = sum m^2 / D,   D = sqrt(v / (1 - beta2^t)) + eps
+ *     3. use_fstar: cap = A (fbar - gamma) + p;   cap < A rho lb: lb <- max(cap / (2 A rho), lb_0)
+ *     4. tau = min(lr / rho, max(A (fbar - rho lb - gamma) + p, 0) / q)   (0 where q = 0)
+ *     5. use_fstar: lb <- max((fbar + p - gamma - tau q / 2) / rho, lb_0)
+ *     6. x <- (x - tau d) / A;   momo_adam: x <- (x - tau m / D) / A, decoupled: x <- (1 - lr weight_decay) x - tau m / D
+ *
+ * rho = 1 - beta1^t for averages that began at 0: momo_adam, and momo with bias_correction; otherwise rho = 1 and they
+ * begin with f, <g, x> and g of the first step. lb_0 is the option lb. fbar and gamma are doubles: their difference
+ * cancels. Two passes. State: d (m, v), 4 (8) bytes a parameter in f32. eps_in_root = 1: adam_family.h.
+ */
+#include "blocks/adam_family.h"
+#include "blocks/coupled.h"
+#include "blocks/finite.h"
+
+enum { LR, BETA1, WEIGHT_DECAY, LB, USE_FSTAR, BIAS_CORRECTION, BETA2 = BIAS_CORRECTION, EPS, EPS_IN_ROOT, DECOUPLED };
+#define COMMON_ROWS(rate)                                                                                              \
+    [LR] = {"lr", rate, "[0,inf)", "largest step size; 0 in some groups: they stay"}, [BETA1] = BETA1_ROW(0.9),        \
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [LB] = {"lb", 0, "(-inf,inf)", "lower bound of the loss"},                   \
+    [USE_FSTAR] = {"use_fstar", 0, "0|1", "estimate a better lower bound on the way"}
+static const option_t MOMO_OPTIONS[] = {
+    COMMON_ROWS(1),
+    [BIAS_CORRECTION] = {"bias_correction", 0, "0|1", "1: averages begin at 0 and are corrected"},
+    {0},
+};
+static const option_t ADAM_OPTIONS[] = {
+    COMMON_ROWS(1e-2),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
+    [DECOUPLED] = {"decoupled", 0, "0|1", "multiply before the step (1) or decay in the proximal way (0)"},
+    {0},
+};
+
+enum { FBAR, GAMMA, LOWER, TAU, SHARED, M, D = M, V };
+#define NUMBER_ROWS                                                                                                    \
+    [FBAR] = {"fbar", "average of the loss", PER_METHOD, KEPT},                                                        \
+    [GAMMA] = {"gamma", "average of <g, x>", PER_METHOD, KEPT},                                                        \
+    [LOWER] = {"lb", "use_fstar: estimate of the lower bound", PER_METHOD, KEPT, .initial_option = "lb"},              \
+    [TAU] = {"tau", "step size", PER_METHOD, WITHIN_STEP}, [SHARED] = SHARED_LR_ROW
+static const state_t MOMO_STATE[] = {
+    NUMBER_ROWS, [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT}, {0}};
+static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
+
+typedef struct scalars {
+    double beta1, beta2, inverse_root_c2, tau, shrink, inverse_a;
+    eps_t eps;
+    bool stays;
+} scalars_t;
+
+static void prepare_momo(const group_t *group, void *scalars) {
+    const double *o = group->option;
+    *(scalars_t *)scalars = (scalars_t){.beta1 = group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1],
+                                        .tau = *group->scalar[TAU],
+                                        .inverse_a = 1 / (1 + o[LR] * o[WEIGHT_DECAY]),
+                                        .stays = coupled_stays(group, LR, SHARED)};
+}
+
+static void prepare_adam(const group_t *group, void *scalars) {
+    const double *o = group->option, decay = o[LR] * o[WEIGHT_DECAY];
+    const double c2 = correction(o[BETA2], group->t);
+    *(scalars_t *)scalars = (scalars_t){.beta1 = o[BETA1],
+                                        .beta2 = o[BETA2],
+                                        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+                                        .inverse_root_c2 = 1 / sqrt(c2),
+                                        .tau = *group->scalar[TAU],
+                                        .shrink = o[DECOUPLED] != 0 ? 1 - decay : 1,
+                                        .inverse_a = o[DECOUPLED] != 0 ? 1 : 1 / (1 + decay),
+                                        .stays = coupled_stays(group, LR, SHARED)};
+}
+
+/* ---- Sums <g, x>, p, q of the averages to come, which are written when the sums are known to be finite ---- */
+
+static inline void put_terms(const tile_t *t, size_t i, real x, real g, double m, double direction) {
+    t->term[0][i] = (double)g * (double)x;
+    t->term[1][i] = m * (double)x;
+    t->term[2][i] = m * direction;
+}
+
+static void momo_sums(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1);
+    const real *restrict x = t->p, *restrict g = t->g, *restrict d = t->state[D];
+    if (coupled_skips(t, k->stays, 3))
+        return;
+    for (size_t i = 0; i < t->n; ++i) {
+        const double next = (double)ema(d[i], g[i], beta1);
+        put_terms(t, i, x[i], g[i], next, next);
+    }
+}
+
+static void adam_sums(const tile_t *t) {
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const eps_t eps = k->eps;
+    const real inverse_root_c2 = (real)k->inverse_root_c2;
+    const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
+    if (coupled_skips(t, k->stays, 3))
+        return;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real next = ema(m[i], g[i], beta1), second = ema(v[i], g[i] * g[i], beta2);
+        put_terms(t, i, x[i], g[i], (double)next, (double)quotient(next, damped_root(second, inverse_root_c2, eps)));
+    }
+}
+
+static void momo_update(const tile_t *t) { /* line 6 */
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1);
+    const real tau = (real)k->tau, inverse_a = (real)k->inverse_a;
+    real *restrict x = t->p, *restrict d = t->state[D];
+    const real *restrict g = t->g;
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
+        d[i] = ema(d[i], g[i], beta1);
+        x[i] = (x[i] - tau * d[i]) * inverse_a;
+    }
+}
+
+static void adam_update(const tile_t *t) { /* line 6 */
+    const scalars_t *k = t->scalars;
+    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
+    const eps_t eps = k->eps;
+    const real inverse_root_c2 = (real)k->inverse_root_c2, tau = (real)k->tau, shrink = (real)k->shrink,
+               inverse_a = (real)k->inverse_a;
+    real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
+    const real *restrict g = t->g;
+    for (size_t i = 0; !k->stays && i < t->n; ++i) {
+        m[i] = ema(m[i], g[i], beta1);
+        v[i] = ema(v[i], g[i] * g[i], beta2);
+        x[i] = (shrink * x[i] - tau * quotient(m[i], damped_root(v[i], inverse_root_c2, eps))) * inverse_a;
+    }
+}
+
+enum { SUMS, UPDATE };
+
+/* Lines 1 to 5. */
+static optim_status model(step_t *s, double beta1, double rho) {
+    if (coupled_check(s, LR, SHARED) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    const double *o = s->option, lr = *s->scalar[SHARED], *sum = step_reduce(s, SUMS, 3), p = sum[1], q = sum[2];
+    double *fbar = s->scalar[FBAR], *gamma = s->scalar[GAMMA], *lb = s->scalar[LOWER], *tau = s->scalar[TAU];
+    if (!all_finite(s->loss, sum, 3))
+        return step_reject(s);
+    const double a = 1 + lr * o[WEIGHT_DECAY];
+    *fbar = beta1 * *fbar + (1 - beta1) * s->loss;
+    *gamma = beta1 * *gamma + (1 - beta1) * sum[0];
+    const double cap = a * (*fbar - *gamma) + p;
+    if (o[USE_FSTAR] == 0)
+        *lb = o[LB];
+    else if (cap < a * rho * *lb)
+        *lb = fmax(cap / (2 * a * rho), o[LB]);
+    *tau = q > 0 ? fmin(lr / rho, fmax(cap - a * rho * *lb, 0) / q) : 0;
+    if (o[USE_FSTAR] != 0)
+        *lb = fmax((*fbar + p - *gamma - *tau * q / 2) / rho, o[LB]);
+    step_update(s, UPDATE);
+    return OPTIM_OK;
+}
+
+static optim_status advance_momo(step_t *s) {
+    const double beta1 = s->option[BETA1];
+    const bool corrects = s->option[BIAS_CORRECTION] != 0;
+    return model(s, s->t == 1 && !corrects ? 0 : beta1, corrects ? correction(beta1, s->t) : 1);
+}
+
+static optim_status advance_adam(step_t *s) {
+    const double beta1 = s->option[BETA1];
+    return model(s, beta1, correction(beta1, s->t));
+}
+
+#define CITATION "Schaipp et al.: MoMo: Momentum Models for Adaptive Learning Rates, 2023, arXiv:2305.07583"
+
+const method_t METHOD(momo) = {
+    .name = "momo",
+    .purpose = "SGD with momentum, step size from a model of the loss",
+    .citation = CITATION,
+    .evaluations = "1 gradient with the loss",
+    .options = MOMO_OPTIONS,
+    .states = MOMO_STATE,
+    .flags = READS_LOSS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_momo,
+    .advance = advance_momo,
+    .kernels = {[SUMS] = momo_sums, [UPDATE] = momo_update},
+};
+
+const method_t METHOD(momo_adam) = {
+    .name = "momo_adam",
+    .purpose = "Adam, step size from a model of the loss",
+    .citation = CITATION,
+    .evaluations = "1 gradient with the loss",
+    .options = ADAM_OPTIONS,
+    .states = ADAM_STATE,
+    .flags = READS_LOSS,
+    .scalars = sizeof(scalars_t),
+    .prepare = prepare_adam,
+    .advance = advance_adam,
+    .kernels = {[SUMS] = adam_sums, [UPDATE] = adam_update},
+};

@@ -1,0 +1,219 @@
+/* Rules without an optimizer: what they refuse, and how the batch grows. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "kernels/primitives.h"
+#include "optim/advice.h"
+
+/* ---- The bound ---- */
+
+static void test_bound_errors(void **state) {
+    (void)state;
+    const double rate[] = {1, 0.5}, negative[] = {1, -1}, nothing[] = {0, 0}, infinite[] = {1, (double)INFINITY};
+    optim_bound bound = {.size = sizeof bound};
+    CHECK_OK(optim_schedule_bound(rate, NULL, 2, 1, &bound));
+    CHECK_REFUSED(optim_schedule_bound(NULL, NULL, 2, 1, &bound), OPTIM_ERR_NULL, "rate");
+    CHECK_REFUSED(optim_schedule_bound(rate, NULL, 2, 1, NULL), OPTIM_ERR_NULL, "bound");
+    CHECK_REFUSED(optim_schedule_bound(rate, NULL, 2, 0, &bound), OPTIM_ERR_ARGUMENT, "distance");
+    CHECK_REFUSED(optim_schedule_bound(rate, NULL, 2, (double)NAN, &bound), OPTIM_ERR_ARGUMENT, "distance");
+    CHECK_REFUSED(optim_schedule_bound(negative, NULL, 2, 1, &bound), OPTIM_ERR_ARGUMENT, "step 1");
+    CHECK_REFUSED(optim_schedule_bound(rate, infinite, 2, 1, &bound), OPTIM_ERR_ARGUMENT, "step 1");
+    CHECK_REFUSED(optim_schedule_bound(nothing, NULL, 2, 1, &bound), OPTIM_ERR_ARGUMENT, "moves");
+    CHECK_REFUSED(optim_schedule_bound(rate, nothing, 2, 1, &bound), OPTIM_ERR_ARGUMENT, "moves");
+    CHECK_REFUSED(optim_schedule_bound(rate, NULL, 0, 1, &bound), OPTIM_ERR_ARGUMENT, "moves");
+    bound.size = 3;
+    CHECK_REFUSED(optim_schedule_bound(rate, NULL, 2, 1, &bound), OPTIM_ERR_ARGUMENT, "size");
+}
+
+/* Two steps by hand: A = D^2 / (2 S), B = sum eta^2 G^2 / (2 S), C with k = 1 alone. */
+static void test_bound_by_hand(void **state) {
+    (void)state;
+    const double rate[] = {2, 1}, norm[] = {3, 2}, with_zeros[] = {2, 1, 0, 0};
+    optim_bound bound = {.size = sizeof bound}, longer = {.size = sizeof longer};
+    CHECK_OK(optim_schedule_bound(rate, norm, 2, 2, &bound));
+    CHECK_CLOSE(bound.distance, 4.0 / 6, 1e-15);
+    CHECK_CLOSE(bound.gradients, 40.0 / 6, 1e-15);
+    CHECK_CLOSE(bound.last_iterate, 0.5 * (2.0 / 1) * (40.0 / 3), 1e-15);
+    CHECK_OK(optim_schedule_bound(with_zeros, NULL, 4, 2, &longer));
+    CHECK_OK(optim_schedule_bound(rate, NULL, 2, 2, &bound));
+    assert_true(longer.bound == bound.bound);
+}
+
+/* ---- Functions ---- */
+
+static void test_functions(void **state) {
+    (void)state;
+    optim_power_line line = {.size = sizeof line};
+    double square, trace, sums[2] = {0, 0};
+    const float x[] = {0, 1, 3};
+    assert_true(optim_lr_linear(0.1, 32, 64) == 0.2 && optim_lr_sqrt(0.1, 16, 64) == 0.2);
+    assert_true(isnan(optim_lr_linear(0.1, 0, 64)) && isnan(optim_lr_sqrt(0.1, 16, -1)));
+    assert_true(optim_lr_surge(0.1, 64, 64) == 0.1 && isnan(optim_lr_surge(0.1, 0, 64)));
+    CHECK_CLOSE(optim_lr_surge(0.1, 64, 16), optim_lr_surge(0.1, 64, 256), 1e-15);
+    CHECK_CLOSE(optim_lr_surge(1, 1e12, 4) / optim_lr_surge(1, 1e12, 1), 2, 1e-9); /* far below: the square root */
+    CHECK_OK(optim_noise_scale(1, 2, 1, 4, &square, &trace));
+    assert_true(trace < 0); /* reported, not clipped */
+    CHECK_REFUSED(optim_noise_scale(1, 2, 4, 4, &square, &trace), OPTIM_ERR_ARGUMENT, "big_batch");
+    CHECK_REFUSED(optim_noise_scale(1, 2, 0, 4, &square, &trace), OPTIM_ERR_ARGUMENT, "small_batch");
+    CHECK_REFUSED(optim_noise_scale(1, 2, 1, 4, NULL, &trace), OPTIM_ERR_NULL, "gradient_square");
+    CHECK_REFUSED(optim_noise_scale(1, 2, 1, 4, &square, NULL), OPTIM_ERR_NULL, "trace");
+    CHECK_REFUSED(optim_power_lines(0, 1, 1, 1, &line), OPTIM_ERR_ARGUMENT, "parameters");
+    CHECK_REFUSED(optim_power_lines(1, -1, 1, 1, &line), OPTIM_ERR_ARGUMENT, "tokens");
+    CHECK_REFUSED(optim_power_lines(1, 1, 0, 1, &line), OPTIM_ERR_ARGUMENT, "batch");
+    CHECK_REFUSED(optim_power_lines(1, 1, 1, (double)NAN, &line), OPTIM_ERR_ARGUMENT, "lr");
+    CHECK_REFUSED(optim_power_lines(1, 1, 1, 1, NULL), OPTIM_ERR_NULL, "line");
+    CHECK_OK(optim_lr_from_iterates(OPTIM_F32, 1, x, x + 1, x + 2, sums));
+    CHECK_OK(optim_lr_from_iterates(OPTIM_F32, 1, x, x + 1, x + 2, sums)); /* adds */
+    assert_true(sums[0] == 2 && sums[1] == 2);
+    CHECK_OK(optim_lr_from_iterates(OPTIM_F32, 0, NULL, NULL, NULL, sums));
+    CHECK_REFUSED(optim_lr_from_iterates(9, 1, x, x, x, sums), OPTIM_ERR_ARGUMENT, "9");
+    CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, NULL, x, x, sums), OPTIM_ERR_NULL, "x0");
+    CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, x, NULL, x, sums), OPTIM_ERR_NULL, "x1");
+    CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, x, x, NULL, sums), OPTIM_ERR_NULL, "x2");
+    CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, x, x, x, NULL), OPTIM_ERR_NULL, "sums");
+}
+
+/* ---- The batch ---- */
+
+static const int64_t COUNTS[] = {2, 0, 3};
+
+static optim_batch_t *batch_new(const char *options) {
+    optim_batch_t *batch;
+    CHECK_OK(optim_batch_create(&batch, options, OPTIM_F64, 3, COUNTS));
+    return batch;
+}
+
+static void add(optim_batch_t *batch, const double g[5]) {
+    CHECK_OK(optim_batch_add(batch, (const void *[]){g, NULL, g + 2}));
+}
+
+static void test_batch_errors(void **state) {
+    (void)state;
+    optim_batch_t *batch = (optim_batch_t *)&state;
+    const double g[5] = {1, 2, 3, 4, 5};
+    double asked;
+    int64_t size = 42;
+    CHECK_REFUSED(optim_batch_create(&batch, "no_such=1", OPTIM_F64, 3, COUNTS), OPTIM_ERR_OPTION, "no_such");
+    assert_null(batch);
+    CHECK_REFUSED(optim_batch_create(&batch, NULL, OPTIM_F64, 3, COUNTS), OPTIM_ERR_VALUE, "max");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4,size=5", OPTIM_F64, 3, COUNTS), OPTIM_ERR_VALUE, "max");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4,eta=0", OPTIM_F64, 3, COUNTS), OPTIM_ERR_VALUE, "eta");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4,test=no", OPTIM_F64, 3, COUNTS), OPTIM_ERR_VALUE, "test");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4,max=5", OPTIM_F64, 3, COUNTS), OPTIM_ERR_DUPLICATE, "max");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4", 7, 3, COUNTS), OPTIM_ERR_ARGUMENT, "7");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4", OPTIM_F64, 0, COUNTS), OPTIM_ERR_ARGUMENT, "0");
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4", OPTIM_F64, 3, NULL), OPTIM_ERR_NULL, "counts");
+    CHECK_STATUS(optim_batch_create(NULL, "max=4", OPTIM_F64, 3, COUNTS), OPTIM_ERR_NULL);
+    CHECK_REFUSED(optim_batch_create(&batch, "max=4", OPTIM_F64, 1, (int64_t[]){-1}), OPTIM_ERR_SHAPE, "-1");
+    CHECK_STATUS(optim_batch_create(&batch, "max=4", OPTIM_F64, 1, (int64_t[]){INT64_MAX}), OPTIM_ERR_SIZE);
+    CHECK_STATUS(optim_batch_create(&batch, "max=4,test=augmented,gradients=1e15", OPTIM_F64, 1, (int64_t[]){1 << 20}),
+                 OPTIM_ERR_SIZE);
+    /* more than there is, or than an address can tell */
+    CHECK_STATUS(optim_batch_create(&batch, "max=4", OPTIM_F64, 1, (int64_t[]){(int64_t)1 << 44}),
+                 sizeof(size_t) < sizeof(int64_t) ? OPTIM_ERR_SIZE : OPTIM_ERR_NOMEM);
+    assert_null(batch);
+    batch = batch_new("max=100,test=inner_product,gradients=2");
+    CHECK_STATUS(optim_batch_add(NULL, (const void *[]){g, NULL, g}), OPTIM_ERR_NULL);
+    CHECK_REFUSED(optim_batch_add(batch, NULL), OPTIM_ERR_NULL, "gradients");
+    CHECK_REFUSED(optim_batch_add(batch, (const void *[]){g, NULL, NULL}), OPTIM_ERR_NULL, "gradients");
+    add(batch, g);
+    CHECK_REFUSED(optim_batch_next(batch, &size), OPTIM_ERR_ORDER, "1");
+    CHECK_REFUSED(optim_batch_test(batch, "norm", &asked), OPTIM_ERR_ORDER, "1");
+    add(batch, g);
+    CHECK_REFUSED(optim_batch_add(batch, (const void *[]){g, NULL, g}), OPTIM_ERR_ORDER, "2");
+    CHECK_REFUSED(optim_batch_test(batch, "no_such", &asked), OPTIM_ERR_VALUE, "no_such");
+    CHECK_REFUSED(optim_batch_test(batch, NULL, &asked), OPTIM_ERR_NULL, "test");
+    CHECK_REFUSED(optim_batch_test(batch, "norm", NULL), OPTIM_ERR_NULL, "size");
+    CHECK_STATUS(optim_batch_test(NULL, "norm", &asked), OPTIM_ERR_NULL);
+    CHECK_REFUSED(optim_batch_next(batch, NULL), OPTIM_ERR_NULL, "size");
+    CHECK_STATUS(optim_batch_next(NULL, &size), OPTIM_ERR_NULL);
+    assert_int_equal(size, 42);
+    CHECK_OK(optim_batch_next(batch, &size)); /* no variance: the window's two samples */
+    assert_int_equal(size, 2);
+    optim_batch_destroy(batch);
+    batch = batch_new("max=4,test=norm");
+    add(batch, g);
+    add(batch, g);
+    CHECK_REFUSED(optim_batch_test(batch, "augmented", &asked), OPTIM_ERR_MISMATCH, "augmented");
+    optim_batch_destroy(batch);
+    optim_batch_destroy(NULL);
+}
+
+static void test_batch_grows(void **state) {
+    (void)state;
+    const double a[5] = {1, 0, 0, 0, 0}, b[5] = {3, 0, 0, 0, 0}, zero[5] = {0}, up[5] = {1}, down[5] = {-1};
+    const double nan[5] = {0, (double)NAN, 0, 0, 0};
+    int64_t size;
+    optim_batch_t *batch = batch_new("max=60,eta=0.2,size=4"); /* var 2, mean 2: 2 / (0.04 4) = 12.5 */
+    add(batch, a);
+    add(batch, b);
+    CHECK_OK(optim_batch_next(batch, &size));
+    assert_int_equal(size, 13);
+    add(batch, b);
+    add(batch, b);
+    CHECK_OK(optim_batch_next(batch, &size)); /* asks for nothing; it never shrinks */
+    assert_int_equal(size, 13);
+    for (int i = 0; i < 20; ++i)
+        add(batch, b);
+    CHECK_OK(optim_batch_next(batch, &size)); /* the samples there were */
+    assert_int_equal(size, 20);
+    add(batch, a);
+    add(batch, nan);
+    CHECK_STATUS(optim_batch_next(batch, &size), OPTIM_ERR_NONFINITE);
+    add(batch, b);
+    add(batch, b);
+    CHECK_OK(optim_batch_next(batch, &size));
+    assert_int_equal(size, 20);
+    add(batch, up);
+    add(batch, down); /* mean 0 */
+    CHECK_OK(optim_batch_next(batch, &size));
+    assert_int_equal(size, 60);
+    optim_batch_destroy(batch);
+
+    batch = batch_new("max=1000,eta=0.2,microbatch=8,test=coordinate"); /* a sample's variance is 8 times a mean's */
+    add(batch, a);
+    add(batch, b);
+    CHECK_OK(optim_batch_next(batch, &size));
+    assert_int_equal(size, 100);
+    add(batch, zero);
+    add(batch, zero);
+    CHECK_OK(optim_batch_next(batch, &size));
+    assert_int_equal(size, 1000);
+    optim_batch_destroy(batch);
+}
+
+/* Gradients parallel to the mean have no orthogonal part; those of any dtype count by their values. */
+static void test_batch_directions(void **state) {
+    (void)state;
+    const float a[5] = {1, -1, 2, 0, 0}, b[5] = {2, -2, 4, 0, 0};
+    uint16_t short_a[5], short_b[5];
+    primitives_base.store_f32(OPTIM_BF16, 5, a, short_a);
+    primitives_base.store_f32(OPTIM_BF16, 5, b, short_b);
+    const void *const gradients[2][2][3] = {{{a, NULL, a + 2}, {b, NULL, b + 2}},
+                                            {{short_a, NULL, short_a + 2}, {short_b, NULL, short_b + 2}}};
+    const optim_dtype dtypes[] = {OPTIM_F32, OPTIM_BF16};
+    for (int i = 0; i < 2; ++i) {
+        optim_batch_t *batch;
+        double orthogonal, inner, augmented;
+        CHECK_OK(optim_batch_create(&batch, "max=1000,test=augmented,theta=0.1,nu=0.001", dtypes[i], 3, COUNTS));
+        CHECK_OK(optim_batch_add(batch, gradients[i][0]));
+        CHECK_OK(optim_batch_add(batch, gradients[i][1]));
+        CHECK_OK(optim_batch_test(batch, "orthogonality", &orthogonal));
+        CHECK_OK(optim_batch_test(batch, "inner_product", &inner));
+        CHECK_OK(optim_batch_test(batch, "augmented", &augmented));
+        CHECK_AT_MOST(orthogonal, 1);
+        assert_true(inner == 23 && augmented == 23); /* (9^2 / 2) / 13.5^2 / 0.01 = 22.2 */
+        optim_batch_destroy(batch);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bound_errors), cmocka_unit_test(test_bound_by_hand),
+        cmocka_unit_test(test_functions),    cmocka_unit_test(test_batch_errors),
+        cmocka_unit_test(test_batch_grows),  cmocka_unit_test(test_batch_directions),
+    };
+    return cmocka_run_group_tests_name("advice", tests, NULL, NULL);
+}
