@@ -45,6 +45,7 @@ typedef struct slot {
 typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
+    int role;     /* of a method's group: 1 + position in its roles; 0: not said */
 } values_t;
 
 /* One method or wrapper at work in a handle. */
@@ -58,12 +59,15 @@ typedef struct layer {
     int groups;       /* how many it covers */
     values_t *values; /* by group; base == NULL: this layer does not cover the group */
 
-    int line; /* see step_t */
+    int line;            /* see step_t */
     bool called;         /* in this step */
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
     double held_loss, held_norm;
     int next_sample;
+
+    input_view_t *inputs; /* [owner][row of the input table] */
+    size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
     size_t states;          /* rows of the state table */
@@ -73,9 +77,9 @@ typedef struct layer {
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
     size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
-    double **scalar;  /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
-    double *sums;     /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums; /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
+    double **scalar;       /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
+    double *sums;          /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums;      /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
 } layer_t;
 
 static inline const double *layer_option(const layer_t *layer, int group) {
@@ -84,6 +88,12 @@ static inline const double *layer_option(const layer_t *layer, int group) {
 static inline bool layer_covers(const layer_t *layer, int group) {
     return layer_option(layer, group) != NULL;
 }
+
+/* Who has inputs: the method, then the tensors. */
+enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
+
+/* NULL: absent. */
+const input_view_t *layer_input(const layer_t *layer, size_t owner, int row);
 
 typedef struct tile_ref {
     size_t tensor, offset;
@@ -129,6 +139,9 @@ typedef struct engine {
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
 
+    /* the caller's problem, 0: not told */
+    int64_t components, equalities, inequalities;
+
     /* the plan */
     bool planned;
     tile_ref_t *tiles;
@@ -143,10 +156,13 @@ typedef struct engine {
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes;
     quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
+    double *constraint, *weights;   /* [constraints] */
+    double *asked_weights;          /* as the caller sees them */
+    int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* cohorts, settled between steps; see cohorts_settle */
-    bool unsettled; /* a gradient has come or gone, or counts of steps have changed */
+    bool unsettled;      /* a gradient has come or gone, or counts of steps have changed */
     int64_t uncollected; /* steps that cohorts have counted and their tensors not yet: 0 while unsettled */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
@@ -154,11 +170,18 @@ typedef struct engine {
 
     /* the step under way */
     queue_t updates, filters;
-    int sample, next_line; /* of the request just made */
-    bool rejected;          /* by step_reject */
+    request_t request; /* just made */
+    int next_line;
+    uint64_t gradient_roles; /* of the gradient that arrived last: mask of those it is of, 0: all */
+    bool rejected;           /* by step_reject */
 
     uint64_t walks; /* over memory, in all: a step of an element-wise method is one */
 } engine_t;
+
+/* What the gradient that a step begins with should be made of, unless the step before says otherwise. */
+static inline int method_first_sample(const method_t *method) {
+    return method->flags & BEGINS_FULL ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
+}
 
 /* The method that a group runs. */
 static inline layer_t *engine_owner(const engine_t *engine, int group) {
@@ -175,13 +198,22 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
+static inline bool role_is_among(uint64_t roles, int role) {
+    return roles == 0 || (roles >> role & 1) != 0;
+}
+
+/* Whether kernels see the tensor's gradient: its method reads it, and what arrived last was asked of its role. */
+static inline bool engine_reads_gradient(const engine_t *engine, const tensor_t *tensor) {
+    return !tensor->by_values && role_is_among(engine->gradient_roles, tensor->role);
+}
+
 /* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is
    `own`. */
 static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
-    return tensor->steps + (tensor->grad == NULL ? 0 : engine->uncollected);
+    return tensor->steps + (tensor_is_frozen(tensor) ? 0 : engine->uncollected);
 }
 static inline double *tensor_number(const engine_t *engine, const tensor_t *tensor, size_t k, double *own) {
-    const bool in_cohort = tensor->grad != NULL && engine->uncollected > 0;
+    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
     return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
 }
 
@@ -207,6 +239,9 @@ double method_option(const method_t *method, const char *name, const double *opt
 /* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
 size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
+/* The same, times what `each` says of the problem. */
+size_t layer_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const double *option);
+size_t engine_constraints(const engine_t *engine);
 /* Whether that is one for every element. */
 bool state_is_by_element(const state_t *state);
 /* Whether one of its numbers may be `value`; see state_t.whole. */

@@ -103,7 +103,7 @@ static void reset_numbers(const engine_t *engine, layer_t *layer) {
         for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
             const state_t *state = &layer->method->states[k];
             double *scalar = layer->scalar[(size_t)g * layer->states + k];
-            for (size_t c = 0; scalar != NULL && c < state_copies(layer->method, state, layer_option(layer, g)); ++c)
+            for (size_t c = 0; scalar != NULL && c < layer_copies(engine, layer, state, layer_option(layer, g)); ++c)
                 scalar[c] = state_initial(layer, state, g);
         }
 }
@@ -124,7 +124,7 @@ void plan_initialise(engine_t *engine, bool fresh) {
         layer_t *layer = engine->layers[l];
         layer->line = 0;
         layer->moved = layer->holds_gradient = false;
-        layer->next_sample = OPTIM_SAMPLE_FRESH;
+        layer->next_sample = method_first_sample(layer->method);
         reset_numbers(engine, layer);
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             reset_own_numbers(layer, &engine->tensors[i]);

@@ -31,6 +31,11 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
+    const size_t constraints = engine_constraints(engine);
+    engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
+    engine->weights = block_take(block, constraints, sizeof *engine->weights);
+    engine->asked_weights = block_take(block, constraints, sizeof *engine->asked_weights);
+    engine->order = block_take(block, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
     engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
@@ -119,12 +124,12 @@ static double *numbers_place(const engine_t *engine, layer_t *layer) {
         double *shared = next;
         layer->cohort_numbers += state->shape == PER_COHORT;
         if (state->shape == PER_METHOD)
-            next += state_copies(layer->method, state, layer_option(layer, layer->first_group));
+            next += layer_copies(engine, layer, state, layer_option(layer, layer->first_group));
         for (int g = 0; g < engine->group_count; ++g) {
             double **scalar = &layer->scalar[(size_t)g * layer->states + k];
             *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
             if (state_is_by_group(state) && layer_covers(layer, g))
-                next += state_copies(layer->method, state, layer_option(layer, g));
+                next += layer_copies(engine, layer, state, layer_option(layer, g));
         }
     }
     for (size_t i = 0; layer->cohort_numbers > 0 && i < engine->tensor_count; ++i)

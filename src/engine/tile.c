@@ -28,6 +28,9 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
         widened += slot->copies;
     }
     t->scalars = scalars == NULL ? NULL : scalars + t->tensor->cohort * METHOD_SCALARS;
+    t->input = INPUT_OWNER_TENSORS + tensor < layer->input_owners
+                   ? layer->inputs + (INPUT_OWNER_TENSORS + tensor) * layer->input_rows
+                   : NULL;
     t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
     t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }
@@ -95,6 +98,12 @@ void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kerne
 }
 
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
+    if (!engine_reads_gradient(engine, t->tensor)) {
+        t->g = room; /* a method of values does not look at it */
+        if (!t->tensor->by_values)
+            memset(room, 0, t->n * tensor_real(t->tensor));
+        return;
+    }
     void *grad = tile_gradient(t);
     t->g = grad;
     if (engine->filters.count > 0 || !t->tensor->plain_grad) {

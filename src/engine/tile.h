@@ -12,7 +12,7 @@ static inline char *tile_gradient(const tile_t *t) {
 
 /* Whether the layer's kernels run on this tensor: it covers it, and the tensor is not frozen. */
 static inline bool layer_takes(const layer_t *layer, const tensor_t *tensor) {
-    return tensor->grad != NULL && layer_covers(layer, tensor->group);
+    return !tensor_is_frozen(tensor) && layer_covers(layer, tensor->group);
 }
 
 /* Points the tile at one layer's states, scalars and sums; states kept in a shorter form are widened into `room`. */

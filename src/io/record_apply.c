@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "io/complaints.h"
 #include "io/record.h"
+#include "optimizer/problem.h"
 
 static bool read_number(const jsontree_t *json, double *value) {
     const char *text = jsontree_text(json);
@@ -74,14 +75,29 @@ static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *l
     return OPTIM_OK;
 }
 
+/* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
+static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
+    const layer_t *layer = opt->engine.layers[l];
+    const char *there = record_text(group_at(record, l, record->from[group]), "role");
+    const char *here = role_name(layer, group);
+    if (!layer->is_method || *there == 0 || (here != NULL && strcmp(here, there) == 0))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_CHECKPOINT,
+                     "%s does not fit this optimizer: parameters of \"%s\" in group %d have the role \"%.40s\" there",
+                     record->source, layer->name, group, there);
+}
+
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
     for (int l = 0; l < opt->engine.layer_count; ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
+            optim_status status = check_role(record, opt, l, g);
+            if (status != OPTIM_OK)
+                return status;
             const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
             layer_t *layer = opt->engine.layers[l];
-            optim_status status = apply_group(record, opt, layer, g, options);
+            status = apply_group(record, opt, layer, g, options);
             if (status != OPTIM_OK)
                 return status;
             status = layer_check(layer, g);
@@ -94,11 +110,11 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 /* ---- Numbers ---- */
 
 /* One state's numbers, for `at`, out of `object`. */
-static void read_state(const layer_t *layer, size_t k, int group, const jsontree_t *object, double *at,
-                       assignment_t *list, size_t *count, complaints_t *complaints) {
+static void read_state(const engine_t *engine, const layer_t *layer, size_t k, int group, const jsontree_t *object,
+                       double *at, assignment_t *list, size_t *count, complaints_t *complaints) {
     const state_t *state = &layer->method->states[k];
     const jsontree_t *values = jsontree_get(object, state->name);
-    const size_t copies = state_copies(layer->method, state, layer_option(layer, group));
+    const size_t copies = layer_copies(engine, layer, state, layer_option(layer, group));
     if (jsontree_items(values) != copies) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", layer->name, state->name,
                  jsontree_items(values), copies);
@@ -139,7 +155,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
         if (record->stateless[tensor->id])
             list[(*count)++] = (assignment_t){at, state_initial(layer, state, tensor->group)};
         else
-            read_state(layer, k, tensor->group,
+            read_state(&opt->engine, layer, k, tensor->group,
                        jsontree_get(own, state->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], state->name),
@@ -156,11 +172,11 @@ static void read_layer(const record_t *record, const optim_t *opt, int l, assign
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"),
+            read_state(&opt->engine, layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"),
                        number_of(layer, layer->first_group, k), list, count, complaints);
         for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
             if (record->from[g] >= 0 && layer_covers(layer, g))
-                read_state(layer, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                read_state(&opt->engine, layer, k, g, numbers_of_group(record, l, record->from[g], state->name),
                            number_of(layer, g, k), list, count, complaints);
         }
     }

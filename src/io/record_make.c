@@ -9,6 +9,7 @@
 #include "io/jsontext.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "optimizer/problem.h"
 
 /* NaN keeps its sign: later steps hand it on. */
 static void write_numbers(jsontext_t *record, const char *key, const double *value, size_t count) {
@@ -28,7 +29,7 @@ static void write_states(jsontext_t *record, const optim_t *opt, const layer_t *
         const state_t *state = &layer->method->states[k];
         if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
             write_numbers(record, state->name, layer->scalar[(size_t)group * layer->states + k],
-                          state_copies(layer->method, state, layer_option(layer, group)));
+                          layer_copies(&opt->engine, layer, state, layer_option(layer, group)));
     }
     jsontext_close(record, '}');
 }
@@ -59,6 +60,8 @@ static void write_group(jsontext_t *record, const optim_t *opt, const layer_t *l
     (void)snprintf(key, sizeof key, "%d", group);
     jsontext_open(record, key, '{');
     write_options(record, layer, group);
+    if (role_name(layer, group) != NULL)
+        jsontext_string(record, "role", role_name(layer, group));
     write_states(record, opt, layer, true, group);
     jsontext_close(record, '}');
 }

@@ -14,7 +14,7 @@ layer_t *layer_create(const registry_method_t *entry, int level, int groups, boo
     layer->typed = entry->level[level];
     layer->method = entry->level[0].precision[PRECISION_F64];
     layer->is_method = is_method;
-    layer->next_sample = OPTIM_SAMPLE_FRESH; /* before the first step too, as a checkpoint says it */
+    layer->next_sample = method_first_sample(layer->method); /* before the first step too, as a checkpoint says it */
     layer->per_group = is_method || (layer->method->flags & BY_GROUP);
     layer->values = calloc((size_t)groups, sizeof *layer->values);
     if (layer->values == NULL) {
@@ -30,6 +30,7 @@ void layer_destroy(layer_t *layer, int groups) {
     for (int g = 0; g < groups; ++g)
         layer_uncover(layer, g);
     free(layer->values);
+    free(layer->inputs);
     free(layer);
 }
 
@@ -50,7 +51,7 @@ bool layer_cover(layer_t *layer, int group, const values_t *from) {
     for (size_t i = 0; i < count; ++i)
         base[i] = from == NULL ? layer->method->options[i].initial : from->base[i];
     memcpy(base + count, base, count * sizeof *base);
-    layer->values[group] = (values_t){base, base + count};
+    layer->values[group] = (values_t){.base = base, .now = base + count};
     ++layer->groups;
     if (group < layer->first_group || layer->values[layer->first_group].base == NULL)
         layer->first_group = group;

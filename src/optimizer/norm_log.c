@@ -28,9 +28,9 @@ static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
     const engine_t *engine = &opt->engine;
     const tensor_t *tensor = &engine->tensors[tile->tensor];
     const bool accumulated = accumulation_exists(opt);
-    const optim_dtype dtype = !accumulated                                  ? tensor->grad_dtype
+    const optim_dtype dtype = !accumulated                                ? tensor->grad_dtype
                               : tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64
-                                                                            : OPTIM_F32;
+                                                                          : OPTIM_F32;
     const size_t size = dtype_size(dtype);
     const int norm = opt->norm_log.norm;
     const char *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
@@ -49,7 +49,7 @@ static void sum_part(const engine_t *engine, int part, void *context) {
     const optim_t *opt = context;
     for (size_t i = engine->part[part]; i < engine->part[part + 1]; ++i)
         engine->partial[i * METHOD_SUMS] =
-            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(opt, &engine->tiles[i]);
+            !tensor_has_gradient(&engine->tensors[engine->tiles[i].tensor]) ? 0 : tile_sum(opt, &engine->tiles[i]);
 }
 
 void norm_log_begin(optim_t *opt) {

@@ -40,6 +40,13 @@ typedef struct buffers {
     bool zeroes;  /* with zero_grad=1 */
 } buffers_t;
 
+/* To the open request. */
+typedef struct answers {
+    double *losses; /* of components, as methods see them */
+    size_t losses_capacity;
+    bool complete; /* losses or values of constraints have been handed over */
+} answers_t;
+
 struct optim {
     engine_t engine;
     names_t names; /* of parameters */
@@ -50,6 +57,7 @@ struct optim {
     optim_status open; /* the request, or 0 */
     int waiting;       /* layer that made it */
     int64_t evaluation;
+    answers_t answers;
 
     int64_t steps, skipped;
     double loss;
@@ -129,6 +137,10 @@ void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 /* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);
 void schedules_restart(optim_t *opt);
+
+/* ---- create.c ---- */
+/* An optimizer that runs a method, registered or not. Errors: VALUE, OPTION, DUPLICATE, NOMEM. */
+optim_status handle_create(optim_t **out, const registry_method_t *entry, const char *options);
 
 /* ---- Guards shared by the API ---- */
 optim_status refuse_null(const void *pointer, const char *name);

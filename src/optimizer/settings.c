@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "engine/sizes.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 /* ---- Finding ---- */
 
@@ -155,6 +156,12 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
         return status;
     while ((more = option_next(&options, &piece)) > 0) {
         setting_t setting;
+        if (piece.key_length == 4 && memcmp(piece.key, "role", 4) == 0) {
+            status = role_read(opt, group, piece.value, piece.value_length);
+            if (status != OPTIM_OK)
+                return status;
+            continue;
+        }
         if (skip != NULL && piece.key_length == strlen(skip) && memcmp(piece.key, skip, piece.key_length) == 0)
             continue;
         status = setting_find(opt, group, piece.key, piece.key_length, &setting);
@@ -203,7 +210,7 @@ static bool changes_states(const engine_t *engine, const layer_t *layer, int gro
             if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
                 !state_is_taken(state, tensor))
                 continue;
-            const bool exists = state->exists(tensor, option) && state_copies(layer->method, state, option) > 0;
+            const bool exists = state->exists(tensor, option) && layer_copies(engine, layer, state, option) > 0;
             if (exists != (layer->slot[i * layer->states + k].at != NULL))
                 return true;
         }
@@ -307,7 +314,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
             const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
-                state_copies(layer->method, &state[k], layer_option(layer, group)) != 1)
+                layer_copies(&opt->engine, layer, &state[k], layer_option(layer, group)) != 1)
                 continue;
             *value = opt->engine.planned ? *layer->scalar[(size_t)group * layer->states + k]
                                          : state_initial(layer, &state[k], group);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 step_t step_make(optim_t *opt, layer_t *layer) {
     engine_t *engine = &opt->engine;
@@ -23,7 +24,7 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .holds_gradient = layer->holds_gradient,
         .held_loss = layer->held_loss,
         .held_norm = layer->held_norm,
-        .next_sample = OPTIM_SAMPLE_FRESH,
+        .next_sample = method_first_sample(layer->method),
         .first = !layer->called,
         .evaluation = opt->evaluation,
         .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
@@ -32,6 +33,12 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .reads_loss = opt->reads_loss,
         .searches = engine->layers[0]->method->flags & SEARCHES,
         .seed = engine->seed,
+        .components = engine->components,
+        .losses = opt->answers.losses,
+        .equalities = engine->equalities,
+        .inequalities = engine->inequalities,
+        .constraint = engine->constraint,
+        .weights = engine->weights,
         .engine = engine,
         .layer = layer,
     };
@@ -103,6 +110,7 @@ optim_status step_ready(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     schedules_apply(opt);
+    roles_settle(opt);
     opt->reads_loss = any_reads_loss(engine);
     return OPTIM_OK;
 }
@@ -122,6 +130,7 @@ static optim_status begin(optim_t *opt) {
             memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
     }
     norm_log_begin(opt);
+    constraints_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
 }
@@ -206,7 +215,7 @@ static optim_status name_nonfinite(const optim_t *opt) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
         const size_t size = dtype_size(tensor->grad_dtype);
-        for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
+        for (size_t offset = 0; tensor_has_gradient(tensor) && offset < tensor->count; offset += PIECE) {
             const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
             opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
             for (size_t j = 0; j < n; ++j)
@@ -241,21 +250,28 @@ static optim_status fail(optim_t *opt, optim_status status) {
 }
 
 optim_status refuse_missing_loss(const optim_t *opt) {
-    if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !opt->reads_loss)
+    if (opt->has_loss || !answer_needs_loss(opt))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
                      opt->engine.layers[0]->name);
 }
 
-/* A frozen parameter has no part in the direction. */
-static void clear_frozen_directions(const optim_t *opt) {
-    const layer_t *layer = opt->engine.layers[opt->waiting];
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; opt->engine.tensors[i].grad == NULL && k < layer->states; ++k) {
-            const slot_t *slot = &layer->slot[i * layer->states + k];
-            if (layer->method->states[k].role == DIRECTION && slot->at != NULL)
-                memset(slot->at, 0, slot->bytes);
-        }
+static void clear_direction(const layer_t *layer, size_t tensor) {
+    for (size_t k = 0; k < layer->states; ++k) {
+        const slot_t *slot = &layer->slot[tensor * layer->states + k];
+        if (layer->method->states[k].role == DIRECTION && slot->at != NULL)
+            memset(slot->at, 0, slot->bytes);
+    }
+}
+
+/* A frozen parameter has no part in the direction, nor has one whose role the request leaves out. */
+static void clear_directions(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor_is_frozen(tensor) || !role_is_among(engine->request.roles, tensor->role))
+            clear_direction(engine->layers[opt->waiting], i);
+    }
 }
 
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
@@ -267,7 +283,7 @@ static bool take_products(const optim_t *opt) {
         for (size_t k = 0; k < layer->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             void *product = layer->slot[i * layer->states + k].at;
-            if (layer->method->states[k].role != PRODUCT || product == NULL || tensor->grad == NULL)
+            if (layer->method->states[k].role != PRODUCT || product == NULL || tensor_is_frozen(tensor))
                 continue;
             const bool wide = tensor_precision(tensor) == PRECISION_F64;
             for (size_t j = 0; j < tensor->count; ++j) {
@@ -286,7 +302,7 @@ static bool take_products(const optim_t *opt) {
 /* The layer at which what has been evaluated arrives. */
 static int arrival(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
-    if (opt->open == OPTIM_OK && engine->layers[0]->holds_gradient)
+    if (opt->open == OPTIM_OK && begins_without_gradient(opt))
         return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
     if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
         return engine->layer_count - 1;
@@ -314,21 +330,26 @@ optim_status step_take(optim_t *opt, bool given) {
         opt->loss = accumulation_loss(opt);
         opt->has_loss = true;
     }
-    if (opt->open != OPTIM_OK || !opt->engine.layers[0]->holds_gradient)
-        status = refuse_missing_loss(opt);
+    status = refuse_missing_answer(opt);
+    if (status == OPTIM_OK)
+        status = inputs_check(opt);
     if (status != OPTIM_OK)
         return status;
-    if (arrives)
+    if (arrives) {
         opt->engine.filters.count = 0;
-    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !take_products(opt);
+        opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
+    }
+    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP ? !take_products(opt) : !answers_are_finite(opt);
     status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
     accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
-    opt->has_loss = false;
+    opt->has_loss = opt->answers.complete = false;
     if (status < 0)
         return fail(opt, status);
     if (status == OPTIM_EVAL_HVP)
-        clear_frozen_directions(opt);
+        clear_directions(opt);
+    if (status == OPTIM_EVAL_GRAD)
+        constraints_ask(opt);
     if (status > 0)
         ++opt->evaluation;
     else
@@ -380,14 +401,14 @@ optim_status optim_reset(optim_t *opt) {
     if (!opt->engine.planned)
         return OPTIM_OK;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        if (opt->engine.tensors[i].grad == NULL && opt->engine.tensors[i].has_states)
+        if (tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]);
     plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 
 int optim_wants_gradient(const optim_t *opt) {
-    return opt != NULL && opt->open == OPTIM_OK && !opt->engine.layers[0]->holds_gradient;
+    return opt != NULL && opt->open == OPTIM_OK && !begins_without_gradient(opt);
 }
 
 int64_t optim_steps(const optim_t *opt) {
