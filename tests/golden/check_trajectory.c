@@ -35,8 +35,8 @@ void run_step(run_t *run, int step) {
         status = optim_step(run->opt);
     }
     if (status != OPTIM_OK)
-        fail_file("%s, step %d ended with %d (%s): %s", element_name(run->dtype), step, status,
-                  optim_strerror(status), optim_error());
+        fail_file("%s, step %d ended with %d (%s): %s", element_name(run->dtype), step, status, optim_strerror(status),
+                  optim_error());
 }
 
 /* ---- Comparing ---- */

@@ -68,8 +68,8 @@ double *problem_offer(problem_t *p, const char *name, size_t rows, size_t column
 
 static const problem_kind_t *find_kind(const char *name) {
     static const problem_kind_t *const TABLES[] = {
-        PROBLEMS_OF_SUMS,      PROBLEMS_WITH_CONSTRAINTS, PROBLEMS_OF_TWO_LEVELS, PROBLEMS_OF_OPERATORS,
-        PROBLEMS_OF_DATA,      PROBLEMS_OF_NETWORKS,      PROBLEMS_OF_VALUES,
+        PROBLEMS_OF_SUMS, PROBLEMS_WITH_CONSTRAINTS, PROBLEMS_OF_TWO_LEVELS, PROBLEMS_OF_OPERATORS,
+        PROBLEMS_OF_DATA, PROBLEMS_OF_NETWORKS,      PROBLEMS_OF_VALUES,
     };
     for (size_t t = 0; t < sizeof TABLES / sizeof *TABLES; ++t)
         for (const problem_kind_t *kind = TABLES[t]; kind->name != NULL; ++kind)

@@ -27,8 +27,7 @@ typedef struct problem_kind {
     void (*product)(const problem_t *p, int objective, size_t i, const double *x, const double *v, double *hv);
     void (*constrain)(const problem_t *p, size_t i, const double *x, double *c);
     void (*constraint_gradient)(const problem_t *p, size_t i, const double *x, const double *weights, double *g);
-    void (*constraint_product)(const problem_t *p, const double *x, const double *weights, const double *v,
-                               double *hv);
+    void (*constraint_product)(const problem_t *p, const double *x, const double *weights, const double *v, double *hv);
     void (*refresh)(problem_t *p, int step, const double *x); /* the inputs of this step, counted from 1 */
 } problem_kind_t;
 

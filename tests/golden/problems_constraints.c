@@ -68,8 +68,8 @@ static void constraint_product(const problem_t *p, const double *x, const double
 }
 
 const problem_kind_t PROBLEMS_WITH_CONSTRAINTS[] = {
-    {"lincon", open_lincon, quad_value, quad_gradient, quad_product, constrain, constraint_gradient,
-     constraint_product, NULL},
+    {"lincon", open_lincon, quad_value, quad_gradient, quad_product, constrain, constraint_gradient, constraint_product,
+     NULL},
     {"quadcon", open_quadcon, quad_value, quad_gradient, quad_product, constrain, constraint_gradient,
      constraint_product, NULL},
     {0},

@@ -45,9 +45,8 @@ static double quad_value(const problem_t *p, int objective, size_t component, co
     double sum = 0;
     for (size_t i = 0; i < p->size[1]; ++i) {
         const double distance = y[i] - cos(0.5 * (double)i);
-        sum += objective == UPPER
-                   ? 0.5 * distance * distance
-                   : 0.5 * quad_h(i) * y[i] * y[i] - y[i] * (quad_bx(p, i, x) + sin((double)i + 1));
+        sum += objective == UPPER ? 0.5 * distance * distance
+                                  : 0.5 * quad_h(i) * y[i] * y[i] - y[i] * (quad_bx(p, i, x) + sin((double)i + 1));
     }
     for (size_t j = 0; j < p->size[0] && objective == UPPER; ++j)
         sum += 0.5 * p->rho * x[j] * x[j];

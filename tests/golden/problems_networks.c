@@ -65,7 +65,7 @@ static void open_net(problem_t *p) {
     open_any(p);
     if (p->tensors != 3 || p->sizes[1] == 0)
         fail_file("relunet wants three parameters, W, b and V");
-    p->n = p->sizes[1];             /* h */
+    p->n = p->sizes[1];               /* h */
     p->m = p->sizes[2] / p->sizes[1]; /* outputs */
 }
 

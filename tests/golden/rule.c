@@ -53,9 +53,8 @@ static void read_best(void *file, golden_line_t *line) {
 }
 
 static const golden_directive_t LINES[] = {
-    {"case", read_text},       {"source", read_text}, {"rule", read_rule}, {"loss", read_loss},
-    {"workers", read_workers}, {"job", read_job},     {"done", read_done}, {"best", read_best},
-    {NULL, NULL},
+    {"case", read_text}, {"source", read_text}, {"rule", read_rule}, {"loss", read_loss}, {"workers", read_workers},
+    {"job", read_job},   {"done", read_done},   {"best", read_best}, {NULL, NULL},
 };
 
 void check_rule(golden_line_t *line) {

@@ -22,13 +22,13 @@ typedef struct run {
     int params;
     run_param_t param[TENSORS]; /* by the handle's ids */
 
-    int variables;           /* parameters that hold what the problem is a function of, ... */
-    int variable[TENSORS];   /* ... in its order */
-    size_t d, rows;          /* variables, in all or of each particle; particles */
-    double *x, *g, *v, *hv;  /* rows times d */
+    int variables;          /* parameters that hold what the problem is a function of, ... */
+    int variable[TENSORS];  /* ... in its order */
+    size_t d, rows;         /* variables, in all or of each particle; particles */
+    double *x, *g, *v, *hv; /* rows times d */
     double *constraints;
     size_t next_evaluation;
-    int evaluation;          /* of the present step */
+    int evaluation; /* of the present step */
 
     int64_t values, gradients, component_gradients; /* evaluations that were asked for */
 } run_t;

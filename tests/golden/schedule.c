@@ -88,9 +88,17 @@ static void read_table(void *file, golden_line_t *line) {
 }
 
 static const golden_directive_t LINES[] = {
-    {"case", read_text},       {"source", read_text},       {"schedule", read_schedule}, {"child", read_child},
-    {"base_lr", read_base},    {"rtol", read_tolerance},    {"lr", read_rate},           {"momentum", read_momentum},
-    {"metric", read_metric},   {"table", read_table},       {NULL, NULL},
+    {"case", read_text},
+    {"source", read_text},
+    {"schedule", read_schedule},
+    {"child", read_child},
+    {"base_lr", read_base},
+    {"rtol", read_tolerance},
+    {"lr", read_rate},
+    {"momentum", read_momentum},
+    {"metric", read_metric},
+    {"table", read_table},
+    {NULL, NULL},
 };
 
 /* ---- Running ---- */
@@ -164,8 +172,7 @@ void check_schedule(golden_line_t *line) {
     for (int i = 0; i < f.children; ++i)
         require_schedule(f.child[i]);
     *parameter = 1;
-    expect_ok(optim_create(&opt, "sgd",
-                           file_text("lr=%.17g%s", f.base, f.momentum.count > 0 ? ",momentum=0.5" : "")),
+    expect_ok(optim_create(&opt, "sgd", file_text("lr=%.17g%s", f.base, f.momentum.count > 0 ? ",momentum=0.5" : "")),
               "optim_create");
     file_owns(opt);
     expect_ok(optim_add_param(opt, 0, "p", OPTIM_F64, 1, (int64_t[]){1}, parameter, parameter + 1), "optim_add_param");

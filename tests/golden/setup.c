@@ -13,9 +13,9 @@ typedef struct tensor_of {
 
 /* Copies and multipliers that a method may keep as states of its own: then the file's values are handed in as inputs. */
 static const tensor_of_t STARTS[] = {
-    {"admm", "z"},     {"admm", "u"},   {"cvar", "alpha"},         {"exact_al", "lam"},
-    {"mdmm", "lam"},   {"f2sa", "z"},   {"f3sa", "z"},             {"penalty_bilevel", "z"},
-    {"bo_rep", "z"},   {"rarts", "w"},  {"lv_hba", "theta"},
+    {"admm", "z"},   {"admm", "u"},  {"cvar", "alpha"},   {"exact_al", "lam"},
+    {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
+    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
 };
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
@@ -83,8 +83,8 @@ static bool is_zero(const tensor_t *tensor) {
 
 /* A method that has no such input must at least begin where the file does, at 0. */
 static void add_start(run_t *run, const tensor_t *tensor, bool required) {
-    const optim_status status = optim_set_input(run->opt, -1, tensor->name, OPTIM_F64, tensor->ndim, tensor->dims,
-                                                tensor->start);
+    const optim_status status =
+        optim_set_input(run->opt, -1, tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
     if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
         return;
     expect_ok(status, file_text("optim_set_input of %s", tensor->name));
@@ -168,7 +168,8 @@ static void open_problem(run_t *run) {
     size_t *sizes = file_memory(TENSORS, sizeof *sizes);
     for (int i = 0; i < f->params; ++i)
         sizes[i] = f->param[i].count;
-    run->problem = problem_open(name, f->problem != NULL ? f->problem_options : f->options, f->method, f->params, sizes);
+    run->problem =
+        problem_open(name, f->problem != NULL ? f->problem_options : f->options, f->method, f->params, sizes);
     if (run->problem == NULL) {
         if (f->problem != NULL)
             fail_file("no problem is called \"%s\"", name);

@@ -31,8 +31,8 @@ static void check_file(const char *path) {
         const char *name;
         void (*check)(golden_line_t *line);
     } FORMATS[] = {
-        {"gradopt-golden", check_golden}, {"gradopt-solver", check_solver}, {"gradopt-schedule", check_schedule},
-        {"gradopt-value", check_values},  {"gradopt-maps", check_maps},     {"gradopt-rule", check_rule},
+        {"gradopt-golden", check_golden},  {"gradopt-solver", check_solver}, {"gradopt-schedule", check_schedule},
+        {"gradopt-value", check_values},   {"gradopt-maps", check_maps},     {"gradopt-rule", check_rule},
         {"gradopt-sgc", check_stragglers},
     };
     golden_line_t line = golden_open(path);

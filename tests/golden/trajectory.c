@@ -177,17 +177,20 @@ static void read_want(void *reading, golden_line_t *line) {
 /* ---- The file ---- */
 
 static const golden_directive_t GOLDEN[] = {
-    {"case", read_case},       {"source", read_source}, {"algorithm", read_method}, {"options", read_options},
-    {"oracle", read_problem},  {"rtol", read_tolerance}, {"steps", read_steps},     {"wrap", read_wrap},
-    {"schedule", read_schedule}, {"param", read_param}, {"init", read_init},        {"eval", read_eval},
-    {"grad", read_grad},       {"step", read_step},     {"want", read_want},        {NULL, NULL},
+    {"case", read_case},         {"source", read_source},  {"algorithm", read_method}, {"options", read_options},
+    {"oracle", read_problem},    {"rtol", read_tolerance}, {"steps", read_steps},      {"wrap", read_wrap},
+    {"schedule", read_schedule}, {"param", read_param},    {"init", read_init},        {"eval", read_eval},
+    {"grad", read_grad},         {"step", read_step},      {"want", read_want},        {NULL, NULL},
 };
 
 static const golden_directive_t SOLVER[] = {
-    {"case", read_case},   {"source", read_source},   {"method", read_method}, {"options", read_options},
-    {"rng", read_seed},    {"problem", read_problem}, {"rtol", read_tolerance}, {"steps", read_steps},
-    {"param", read_param}, {"init", read_init},       {"output", read_output}, {"step", read_step},
-    {"want", read_want},   {NULL, NULL},
+    {"case", read_case},      {"source", read_source},
+    {"method", read_method},  {"options", read_options},
+    {"rng", read_seed},       {"problem", read_problem},
+    {"rtol", read_tolerance}, {"steps", read_steps},
+    {"param", read_param},    {"init", read_init},
+    {"output", read_output},  {"step", read_step},
+    {"want", read_want},      {NULL, NULL},
 };
 
 static void finish(trajectory_t *f, golden_line_t *line) {

@@ -4,7 +4,7 @@
 
 #include "formats.h"
 #include "loss_fit.h"
-#include "optim/optim.h"
+#include "optim/advice.h"
 #include "verdict.h"
 
 enum { ARRAYS = 8, VALUES = 16 };
@@ -103,7 +103,8 @@ static void call_schedule_bound(value_file_t *f) {
     optim_bound bound = {.size = sizeof bound};
     for (size_t i = 0; i < steps; ++i)
         norm[i] = argument(f, "G");
-    expect_ok(optim_schedule_bound(array(f, "eta", steps), norm, steps, argument(f, "D"), &bound), "optim_schedule_bound");
+    expect_ok(optim_schedule_bound(array(f, "eta", steps), norm, steps, argument(f, "D"), &bound),
+              "optim_schedule_bound");
     compare(f, "distance_term", bound.distance);
     compare(f, "gradient_term", bound.gradients);
     compare(f, "last_iterate_term", bound.last_iterate);
@@ -121,7 +122,8 @@ static void call_surge_lr(value_file_t *f) {
 static void call_noise_scale(value_file_t *f) {
     double square, trace;
     expect_ok(optim_noise_scale(argument(f, "g2_small"), argument(f, "g2_big"), argument(f, "b_small"),
-                               argument(f, "b_big"), &square, &trace), "optim_noise_scale");
+                                argument(f, "b_big"), &square, &trace),
+              "optim_noise_scale");
     compare(f, "g2", square);
     compare(f, "trace", trace);
     compare(f, "noise_scale", trace / square);
@@ -129,7 +131,8 @@ static void call_noise_scale(value_file_t *f) {
 
 static void call_power_lines(value_file_t *f) {
     optim_power_line line = {.size = sizeof line};
-    expect_ok(optim_power_lines(argument(f, "N"), argument(f, "D"), argument(f, "B"), argument(f, "lr"), &line), "optim_power_lines");
+    expect_ok(optim_power_lines(argument(f, "N"), argument(f, "D"), argument(f, "B"), argument(f, "lr"), &line),
+              "optim_power_lines");
     compare(f, "timescale", line.timescale);
     compare(f, "weight_decay", line.weight_decay);
     compare(f, "batch_optimal", line.optimal_batch);
@@ -138,7 +141,8 @@ static void call_power_lines(value_file_t *f) {
 
 static void call_lr_from_iterates(value_file_t *f) {
     double sums[2] = {0, 0};
-    expect_ok(optim_lr_from_iterates(OPTIM_F64, 3, array(f, "x0", 3), array(f, "x1", 3), array(f, "x2", 3), sums), "optim_lr_from_iterates");
+    expect_ok(optim_lr_from_iterates(OPTIM_F64, 3, array(f, "x0", 3), array(f, "x1", 3), array(f, "x2", 3), sums),
+              "optim_lr_from_iterates");
     compare(f, "lr", argument(f, "lr") * sums[0] / sums[1]);
 }
 
@@ -148,7 +152,7 @@ static void call_batch_size_tests(value_file_t *f) {
     const size_t n = (size_t)argument(f, "n"), d = (size_t)argument(f, "d");
     const double *sample = array(f, "per_sample", n * d);
     char *options = file_text("test=augmented,max=100000,gradients=%zu,eta=%.17g,theta=%.17g,nu=%.17g", n,
-                               argument(f, "eta"), argument(f, "theta"), argument(f, "nu"));
+                              argument(f, "eta"), argument(f, "theta"), argument(f, "nu"));
     optim_batch_t *batch;
     expect_ok(optim_batch_create(&batch, options, OPTIM_F64, 2, (int64_t[]){2, (int64_t)d - 2}), "optim_batch_create");
     for (size_t i = 0; i < n; ++i)
