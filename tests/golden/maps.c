@@ -60,8 +60,8 @@ static void read_map(void *file, golden_line_t *line) {
     const char *options = golden_word_or_empty(line), *rest = without_step(options);
     c->line = line->number;
     c->text = *rest == '\0' ? c->name : file_text("%s(%s)", c->name, rest);
-    if (!golden_option(options, "step", &c->step))
-        golden_bad(line, "step= is missing");
+    c->step = 1;
+    (void)golden_option(options, "step", &c->step);
 }
 
 static void read_out(void *file, golden_line_t *line) {
