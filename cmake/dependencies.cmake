@@ -1,8 +1,9 @@
-# gradopt_dependencies: a BLAS, OpenMP where there is one, xxHash (checksums of checkpoints, a header alone), threads, m.
+# gradopt_dependencies: a BLAS, LAPACK and OpenMP where there is one, xxHash (checksums of checkpoints, a header alone), threads, m.
 # GRADOPT_HAS_OPENMP: whether that is used. GRADOPT_STATIC_LIBS: all as linker flags, for those who link the installed
 # libgradopt.a.
 include(CheckCCompilerFlag)
 include(cmake/blas.cmake)
+include(cmake/lapack.cmake)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
@@ -25,7 +26,7 @@ endif()
 add_library(gradopt_dependencies INTERFACE)
 target_include_directories(gradopt_dependencies INTERFACE "${PROJECT_SOURCE_DIR}/src/kernels/cblas")
 target_include_directories(gradopt_dependencies SYSTEM INTERFACE "${XXHASH_INCLUDE_DIR}")
-target_link_libraries(gradopt_dependencies INTERFACE ${BLAS_LIBRARIES} Threads::Threads m)
+target_link_libraries(gradopt_dependencies INTERFACE ${GRADOPT_LAPACK_LIBRARIES} ${BLAS_LIBRARIES} Threads::Threads m)
 target_link_options(gradopt_dependencies INTERFACE ${BLAS_LINKER_FLAGS})
 if(GRADOPT_BLAS_INTEGER EQUAL 8)
     target_compile_definitions(gradopt_dependencies INTERFACE BLAS_64_BITS)
@@ -40,7 +41,7 @@ else()
 endif()
 
 set(GRADOPT_STATIC_LIBS ${openmp_flags})
-foreach(library IN LISTS BLAS_LIBRARIES)
+foreach(library IN LISTS GRADOPT_LAPACK_LIBRARIES BLAS_LIBRARIES)
     if(IS_ABSOLUTE "${library}")
         cmake_path(GET library PARENT_PATH folder)
         cmake_path(GET library FILENAME name)

@@ -27,6 +27,7 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "curvature": "from Hessian-vector products or pairs of gradients",
     "matrix": "updates of whole matrices",
     "compact": "small states",
+    "finite_sum": "variance reduction for finite sums",
     "games": "games and monotone operators",
     "wrappers": "around any method",
     "schedules": "on any option of any group",

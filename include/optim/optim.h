@@ -91,7 +91,8 @@ enum {
 
     /* resources */
     OPTIM_ERR_NOMEM = -40,
-    OPTIM_ERR_SIZE = -41, /* sizes that overflow */
+    OPTIM_ERR_SIZE = -41,    /* sizes that overflow */
+    OPTIM_ERR_MISSING = -42, /* something that the library can be built with, and was built without */
 
     /* checkpoints */
     OPTIM_ERR_IO = -50,        /* a file cannot be opened, read, written, flushed or renamed */

@@ -71,6 +71,7 @@ const char *optim_strerror(optim_status status) {
         {OPTIM_ERR_LINE_SEARCH, "the line search found no acceptable step"},
         {OPTIM_ERR_NOMEM, "out of memory"},
         {OPTIM_ERR_SIZE, "a size overflows"},
+        {OPTIM_ERR_MISSING, "the library was built without what this needs"},
         {OPTIM_ERR_IO, "a file cannot be read or written"},
         {OPTIM_ERR_FORMAT, "not a checkpoint, or a damaged one"},
         {OPTIM_ERR_CHECKPOINT, "a checkpoint of another optimizer"},

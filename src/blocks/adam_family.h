@@ -73,18 +73,18 @@ static inline real ema(real a, real x, weights_t beta) {
 
 /* What is added to the second moment inside the root, and to the root; one of the two is 0. */
 typedef struct eps {
-    double inside, outside;
+    real inside, outside;
 } eps_t;
 
 /* v / c2 + eps = (v + c2 eps) / c2 */
 static inline eps_t eps_of(double eps, bool in_root, double c2) {
-    return in_root ? (eps_t){c2 * eps, 0} : (eps_t){0, eps};
+    return in_root ? (eps_t){(real)(c2 * eps), 0} : (eps_t){0, (real)eps};
 }
 
 /* The divisor: sqrt(h) / sqrt(c2) + eps for (A); (B) passes 1 for the factor. The condition is the same for a whole
  * loop, of which gcc makes two, so that eps beside the root costs no more than it did. */
 static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
-    return sqrt(eps.inside != 0 ? h + (real)eps.inside : h) * inverse_root_c2 + (real)eps.outside;
+    return sqrt(eps.inside != 0 ? h + eps.inside : h) * inverse_root_c2 + eps.outside;
 }
 
 /* ---- The rectifier of Liu et al. 2020 (radam), algorithm 2 ---- */

@@ -34,14 +34,14 @@ enum { ALGEBRA_ROW, ALGEBRA_NUMBERS = 5 };
     [ALGEBRA_ROW] = {"operands", "of the vector operation under way", PER_METHOD, WITHIN_STEP,                         \
                      .numbers = ALGEBRA_NUMBERS}
 
-typedef struct algebra_scalars {
+typedef struct algebra_constants {
     vector_t to, from;
     double factor;
-} algebra_scalars_t;
+} algebra_constants_t;
 
-static void algebra_prepare(const group_t *group, void *scalars) {
+static void algebra_prepare(const group_t *group, void *constants) {
     const double *o = group->scalar[ALGEBRA_ROW];
-    *(algebra_scalars_t *)scalars = (algebra_scalars_t){{(int)o[0], (size_t)o[1]}, {(int)o[2], (size_t)o[3]}, o[4]};
+    *(algebra_constants_t *)constants = (algebra_constants_t){{(int)o[0], (size_t)o[1]}, {(int)o[2], (size_t)o[3]}, o[4]};
 }
 
 /* ---- Kernels ---- */
@@ -52,25 +52,25 @@ static real *algebra_at(const tile_t *t, vector_t v) {
 }
 
 static void algebra_copy(const tile_t *t) {
-    const algebra_scalars_t *k = t->scalars;
+    const algebra_constants_t *k = t->constants;
     memcpy(algebra_at(t, k->to), algebra_at(t, k->from), t->n * sizeof(real));
 }
 static void algebra_scale(const tile_t *t) {
-    const algebra_scalars_t *k = t->scalars;
+    const algebra_constants_t *k = t->constants;
     blas_scal(t->n, k->factor, algebra_at(t, k->to));
 }
 static void algebra_axpy(const tile_t *t) {
-    const algebra_scalars_t *k = t->scalars;
+    const algebra_constants_t *k = t->constants;
     blas_axpy(t->n, k->factor, algebra_at(t, k->from), algebra_at(t, k->to));
 }
 static void algebra_multiply(const tile_t *t) {
-    const algebra_scalars_t *k = t->scalars;
+    const algebra_constants_t *k = t->constants;
     const real *a = algebra_at(t, k->to), *b = algebra_at(t, k->from);
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = (k->factor * (double)a[i]) * (k->factor * (double)b[i]);
 }
 static void algebra_modulus(const tile_t *t) {
-    const real *a = algebra_at(t, ((const algebra_scalars_t *)t->scalars)->to);
+    const real *a = algebra_at(t, ((const algebra_constants_t *)t->constants)->to);
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = (double)fabs(a[i]);
 }
@@ -87,25 +87,25 @@ static void algebra_operands(step_t *s, vector_t to, vector_t from, double facto
 /* y <- x */
 static inline void copy(step_t *s, vector_t x, vector_t y) {
     algebra_operands(s, y, x, 0);
-    step_update(s, ALGEBRA_COPY);
+    step_update(s, ALGEBRA_COPY, NULL);
 }
 
 /* y <- a y */
 static inline void scale(step_t *s, double a, vector_t y) {
     algebra_operands(s, y, y, a);
-    step_update(s, ALGEBRA_SCALE);
+    step_update(s, ALGEBRA_SCALE, NULL);
 }
 
 /* y <- y + a x */
 static inline void axpy(step_t *s, double a, vector_t x, vector_t y) {
     algebra_operands(s, y, x, a);
-    step_update(s, ALGEBRA_AXPY);
+    step_update(s, ALGEBRA_AXPY, NULL);
 }
 
 /* (a x)'(a y) */
 static inline double dot_scaled(step_t *s, double a, vector_t x, vector_t y) {
     algebra_operands(s, x, y, a);
-    return step_reduce(s, ALGEBRA_MULTIPLY, 1)[0];
+    return step_reduce(s, ALGEBRA_MULTIPLY, NULL, 1)[0];
 }
 
 /* x'y */
@@ -116,11 +116,11 @@ static inline double dot(step_t *s, vector_t x, vector_t y) {
 /* |x|_1, and the largest |x_i| */
 static inline double norm_1(step_t *s, vector_t x) {
     algebra_operands(s, x, x, 0);
-    return step_reduce(s, ALGEBRA_MODULUS, 1)[0];
+    return step_reduce(s, ALGEBRA_MODULUS, NULL, 1)[0];
 }
 static inline double norm_max(step_t *s, vector_t x) {
     algebra_operands(s, x, x, 0);
-    return step_reduce_max(s, ALGEBRA_MODULUS, 1)[0];
+    return step_reduce_max(s, ALGEBRA_MODULUS, NULL, 1)[0];
 }
 
 /* The power of two that brings x near 1; 1 where that is no question. */

@@ -64,7 +64,7 @@ static inline double clip_square(const clip_t *clip, const double *sums) {
 
 /* Runs the kernel that calls clip_squares, and keeps the norm. */
 static inline void clip_measure(step_t *s, int kernel, int norm) {
-    *s->scalar[norm] = sqrt(step_reduce(s, kernel, 2)[0]);
+    *s->scalar[norm] = sqrt(step_reduce(s, kernel, NULL, 2)[0]);
 }
 
 /* Whether any group clips by a norm. */

@@ -19,8 +19,8 @@ static inline double power_weight(double eta, double p, double k) {
 /* Runs the kernel that writes a direction d and its squares; returns |d| over everything, if it is needed. */
 static inline double direction_norm(step_t *s, int kernel, bool needed) {
     if (needed)
-        return sqrt(step_reduce(s, kernel, 1)[0]);
-    step_update(s, kernel);
+        return sqrt(step_reduce(s, kernel, NULL, 1)[0]);
+    step_update(s, kernel, NULL);
     return 0;
 }
 

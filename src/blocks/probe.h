@@ -47,7 +47,7 @@ static inline void probe_draw(const tile_t *t, const probe_t *probe, real *restr
 /* Moves on to the next probe, which `kernel` draws: the direction of the next product. */
 static inline void probe_next(step_t *s, double kind, double *number, int kernel) {
     *number = (int)kind == WALSH ? *number + 1 : (double)step_draws(s, step_element_count(s));
-    step_update(s, kernel);
+    step_update(s, kernel, NULL);
 }
 
 #endif

@@ -21,20 +21,20 @@ static const option_t PROX_OPTIONS[] = {
 };
 
 /* As prepare leaves it, and as the kernels use it. */
-typedef struct prox_scalars {
+typedef struct prox_constants {
     double lr, reg;
-} prox_scalars_t;
+} prox_constants_t;
 typedef struct prox {
     real lr, pull, divisor; /* lr, lr reg, 1 + lr reg */
 } prox_t;
 
-static inline prox_scalars_t prox_update_of(const double *option) {
-    return (prox_scalars_t){option[LR], option[REG]};
+static inline prox_constants_t prox_update_of(const double *option) {
+    return (prox_constants_t){option[LR], option[REG]};
 }
-static inline prox_scalars_t prox_trial_of(const double *option) {
-    return (prox_scalars_t){option[LR_EXTRA] > 0 ? option[LR_EXTRA] : option[LR], option[REG]};
+static inline prox_constants_t prox_trial_of(const double *option) {
+    return (prox_constants_t){option[LR_EXTRA] > 0 ? option[LR_EXTRA] : option[LR], option[REG]};
 }
-static inline prox_t prox_of(prox_scalars_t k) {
+static inline prox_t prox_of(prox_constants_t k) {
     return (prox_t){(real)k.lr, (real)(k.lr * k.reg), (real)(1 + k.lr * k.reg)};
 }
 
@@ -77,7 +77,7 @@ static void prox_outside(const tile_t *t) {
 
 /* Whether the step must be refused: `kernel` is prox_outside's number. */
 static inline bool prox_starts_outside(step_t *s, int kernel) {
-    return step_is_a_first(s) && (int)s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, 1)[0] > 0;
+    return step_is_a_first(s) && (int)s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, NULL, 1)[0] > 0;
 }
 static const char PROX_OUTSIDE[] = "mirror=entropic needs positive parameters: start inside the simplex";
 

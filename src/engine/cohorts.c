@@ -8,20 +8,20 @@
 
 static const char SORTING[] = "sorting the parameters by the steps that they have taken";
 
-/* Bytes of the scalars of so many cohorts: room for every entry of both queues and one more each. */
-static size_t scalars_bytes(size_t count) {
-    return count * 2 * (QUEUE_LENGTH + 1) * METHOD_SCALARS;
+/* Bytes of the constants of so many cohorts: room for every entry of both queues and one more each. */
+static size_t constants_bytes(const engine_t *engine, size_t count) {
+    return count * 2 * (QUEUE_LENGTH + 1) * (size_t)engine->precision_count * engine->constants_bytes;
 }
 
-size_t cohorts_bytes(size_t count) {
-    return count * sizeof(cohort_t) + scalars_bytes(count);
+size_t cohorts_bytes(const engine_t *engine, size_t count) {
+    return count * sizeof(cohort_t) + constants_bytes(engine, count);
 }
 
 void cohorts_free(engine_t *engine) {
     free(engine->cohorts);
-    free(engine->scalars);
+    free(engine->constants);
     engine->cohorts = NULL;
-    engine->scalars = NULL;
+    engine->constants = NULL;
     engine->cohort_count = engine->cohort_room = 0;
 }
 
@@ -30,15 +30,15 @@ static optim_status make_room(engine_t *engine, size_t count) {
     if (count <= engine->cohort_room)
         return OPTIM_OK;
     cohort_t *cohorts = malloc(count * sizeof *cohorts);
-    char *scalars = memory_aligned(scalars_bytes(count));
-    if (cohorts == NULL || scalars == NULL) {
+    char *constants = memory_aligned(constants_bytes(engine, count));
+    if (cohorts == NULL || constants == NULL) {
         free(cohorts);
-        free(scalars);
+        free(constants);
         return error_nomem(SORTING);
     }
     cohorts_free(engine);
     engine->cohorts = cohorts;
-    engine->scalars = scalars;
+    engine->constants = constants;
     engine->cohort_room = count;
     return OPTIM_OK;
 }
@@ -54,6 +54,8 @@ static int by_cohort(const void *left, const void *right) {
         return frozen_a ? 1 : -1;
     if (a->steps != b->steps)
         return a->steps > b->steps ? -1 : 1;
+    if (a->cohort_bytes > 0)
+        return memcmp(a->cohort_memory, b->cohort_memory, a->cohort_bytes);
     return a->number_count == 0 ? 0 : memcmp(a->numbers, b->numbers, a->number_count * sizeof *a->numbers);
 }
 
@@ -67,10 +69,15 @@ static bool begins(const tensor_t *last, const tensor_t *tensor) {
 
 /* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
 static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
     *cohort = (cohort_t){.group = tensor->group, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
+    cohort->memory = tensor->cohort_memory;
+    if (first_of_group && tensor->cohort_bytes > 0) {
+        cohort->memory = owner->cohort_memory[tensor->group];
+        memcpy(cohort->memory, tensor->cohort_memory, tensor->cohort_bytes);
+    }
     for (size_t k = 0; k < owner->states; ++k) {
         cohort->scalar[k] = scalar[k];
         if (owner->method->states[k].shape != PER_COHORT)
@@ -121,8 +128,11 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
 
 /* What has become of a cohort's numbers is its tensors' own. */
 static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
+    const void *memory = engine->cohorts[tensor->cohort].memory;
+    if (memory != tensor->cohort_memory)
+        memcpy(tensor->cohort_memory, memory, tensor->cohort_bytes);
     for (size_t k = 0; k < owner->states; ++k)
         if (owner->method->states[k].shape == PER_COHORT)
             *own++ = *scalar[k];
@@ -134,7 +144,7 @@ void cohorts_collect(engine_t *engine) {
         if (tensor_is_frozen(tensor))
             continue;
         tensor->steps += engine->uncollected;
-        if (tensor->number_count > 0)
+        if (tensor->number_count > 0 || tensor->cohort_bytes > 0)
             take_numbers(engine, tensor);
     }
     engine->uncollected = 0;

@@ -1,5 +1,5 @@
 /*
- * The engine: tensors, layers of methods, the plan of tiles, and the passes over them. It knows nothing of names,
+ * The engine: tensors, stations of methods, the plan of tiles, and the passes over them. It knows nothing of names,
  * handles or requests' answers.
  */
 #ifndef ENGINE_ENGINE_H
@@ -41,7 +41,7 @@ typedef struct slot {
     bool by_element, nonnegative, keep_sign;
 } slot_t;
 
-/* Option values of one layer for one group. */
+/* Option values of one station for one group. */
 typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
@@ -49,15 +49,15 @@ typedef struct values {
 } values_t;
 
 /* One method or wrapper at work in a handle. */
-typedef struct layer {
+typedef struct station {
     const char *name;
-    method_level_t typed;
-    const method_t *method; /* the copy whose tables and serial functions are used */
-    bool per_group;         /* option values by group (methods, the engine's own layers); else group 0's serve all */
+    method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
+    const method_t *method;     /* the copy whose tables and serial functions are used */
+    bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method;
     int first_group;  /* it covers */
     int groups;       /* how many it covers */
-    values_t *values; /* by group; base == NULL: this layer does not cover the group */
+    values_t *values; /* by group; base == NULL: this station does not cover the group */
 
     int line;            /* see step_t */
     bool called;         /* in this step */
@@ -78,22 +78,27 @@ typedef struct layer {
     size_t number_count;
     size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
     double **scalar;       /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
-    double *sums;          /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums;      /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
-} layer_t;
+    char *memory;          /* the method's structs in one block; see memory.c */
+    char *memory_backup;   /* ... and as they were when the step began (REQUESTS only) */
+    size_t memory_bytes;
+    void **group_memory, **cohort_memory; /* by group: where the structs are, the latter of the group's first cohort */
+    void **tensor_memory;                 /* by tensor */
+    double *sums;                         /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums;                     /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
+} station_t;
 
-static inline const double *layer_option(const layer_t *layer, int group) {
-    return layer->values[layer->per_group ? group : 0].now;
+static inline const double *station_option(const station_t *station, int group) {
+    return station->values[station->per_group ? group : 0].now;
 }
-static inline bool layer_covers(const layer_t *layer, int group) {
-    return layer_option(layer, group) != NULL;
+static inline bool station_covers(const station_t *station, int group) {
+    return station_option(station, group) != NULL;
 }
 
 /* Who has inputs: the method, then the tensors. */
 enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
 
 /* NULL: absent. */
-const input_view_t *layer_input(const layer_t *layer, size_t owner, int row);
+const input_view_t *station_input(const station_t *station, size_t owner, int row);
 
 typedef struct tile_ref {
     size_t tensor, offset;
@@ -110,29 +115,31 @@ typedef struct cohort {
     bool moves; /* it has a tensor with a gradient */
     int64_t steps;
     double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
+    void *memory;
 } cohort_t;
 
 enum { QUEUE_LENGTH = 16 };
 
-/* A kernel waiting to be run on every tile of its layer; its scalars stand in engine_t.scalars. */
-typedef struct queued {
-    const layer_t *layer; /* NULL: projection onto the boxes */
+/* A kernel to be run on the tiles of its station, with what it takes. */
+typedef struct call {
+    const station_t *station; /* NULL: projection onto the boxes */
     int kernel;
-    char *scalars; /* [cohort][METHOD_SCALARS] */
-} queued_t;
+    const char *constants; /* [cohort][precision], engine_t.constants_bytes each */
+    const void *arguments;
+} call_t;
 
 typedef struct queue {
-    queued_t entry[QUEUE_LENGTH];
+    call_t entry[QUEUE_LENGTH];
     int count;
 } queue_t;
 
 typedef struct engine {
     tensor_t *tensors;
     size_t tensor_count, tensor_capacity, element_count, row_count;
-    layer_t **layers; /* innermost first: methods, then wrappers */
-    int layer_count, layer_capacity, method_count;
+    station_t **stations; /* innermost first: methods, then wrappers */
+    int station_count, station_capacity, method_count;
     int group_count;
-    layer_t *storage;      /* the engine's layer whose states are master copies and carries */
+    station_t *storage;    /* the engine's station whose states are master copies and carries */
     uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
@@ -166,7 +173,11 @@ typedef struct engine {
     int64_t uncollected; /* steps that cohorts have counted and their tensors not yet: 0 while unsettled */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
-    char *scalars; /* [2 queues][QUEUE_LENGTH + 1][cohort_room][METHOD_SCALARS] */
+    char *constants;                /* [2 queues][QUEUE_LENGTH + 1][cohort_room][precision_count][constants_bytes] */
+    size_t constants_bytes;         /* most that a station's prepare fills */
+    char *arguments;                /* [2 queues][QUEUE_LENGTH + 1][arguments_bytes] */
+    size_t arguments_bytes;         /* most that a station's kernel takes */
+    int precision_count, precision; /* of the handle's tensors: 1, and that one, or 2 where there are both */
 
     /* the step under way */
     queue_t updates, filters;
@@ -184,11 +195,11 @@ static inline int method_first_sample(const method_t *method) {
 }
 
 /* The method that a group runs. */
-static inline layer_t *engine_owner(const engine_t *engine, int group) {
+static inline station_t *engine_owner(const engine_t *engine, int group) {
     int l = 0;
-    while (!layer_covers(engine->layers[l], group))
+    while (!station_covers(engine->stations[l], group))
         ++l;
-    return engine->layers[l];
+    return engine->stations[l];
 }
 
 static inline int tensor_precision(const tensor_t *tensor) {
@@ -217,12 +228,24 @@ static inline double *tensor_number(const engine_t *engine, const tensor_t *tens
     return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
 }
 
+/* What the tensor remembers with its cohort. */
+static inline void *tensor_cohort_memory(const engine_t *engine, const tensor_t *tensor) {
+    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
+    return in_cohort ? engine->cohorts[tensor->cohort].memory : tensor->cohort_memory;
+}
+
+/* What prepare filled for this tensor. */
+static inline const char *tensor_constants(const engine_t *engine, const tensor_t *tensor, const char *constants) {
+    const size_t both = (size_t)engine->precision_count, precision = (size_t)tensor_precision(tensor);
+    return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
+}
+
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
 }
 
-/* Whether every group has a number of this state: see layer_t.scalar. */
+/* Whether every group has a number of this state: see station_t.scalar. */
 static inline bool state_is_by_group(const state_t *state) {
     return state->shape == PER_GROUP || state->shape == PER_COHORT;
 }
@@ -240,8 +263,9 @@ double method_option(const method_t *method, const char *name, const double *opt
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
 size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
 /* The same, times what `each` says of the problem. */
-size_t layer_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const double *option);
+size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option);
 size_t engine_constraints(const engine_t *engine);
+size_t engine_each(const engine_t *engine, state_each_t each);
 /* Whether that is one for every element. */
 bool state_is_by_element(const state_t *state);
 /* Whether one of its numbers may be `value`; see state_t.whole. */
@@ -252,7 +276,7 @@ size_t state_stride(const method_t *method, const state_t *state, const double *
 /* ---- plan.c ---- */
 
 /* The value that a state begins with: by options as they were set, not as a schedule moves them. */
-double state_initial(const layer_t *layer, const state_t *state, int group);
+double state_initial(const station_t *station, const state_t *state, int group);
 
 /* Bytes that are taken, or that plan_build would take: nothing for states of tensors without a gradient. Errors:
    SIZE. */
@@ -284,18 +308,44 @@ void cohorts_count_step(engine_t *engine);
 void cohorts_collect(engine_t *engine);
 void cohorts_free(engine_t *engine);
 /* Bytes that so many take. */
-size_t cohorts_bytes(size_t count);
+size_t cohorts_bytes(const engine_t *engine, size_t count);
 
 /* ---- step.c ---- */
 
 /* Queues the projection onto the boxes. */
 void step_project(engine_t *engine);
 
-/* Fills the scalars of every cohort and returns them: [cohort][METHOD_SCALARS], valid until the next call. */
-char *step_prepare(step_t *s);
+/* The call of a kernel that is not queued: valid until the next one. */
+call_t step_call(step_t *s, int kernel, const void *arguments);
 
-/* Between steps: those of one tensor, as after the last step that it took. */
-void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_SCALARS]);
+/* Between steps: the constants of one tensor, as after the last step that it took; valid until the next call. */
+const char *step_prepare_output(step_t *s, const tensor_t *tensor);
+
+/* ---- memory.c: the structs of a method's memory ---- */
+
+/* The values of a field under these options: 0 if it has no meaning under them. */
+size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option);
+/* Value `i` of a field of this struct; and sets it. */
+double field_get(const field_t *field, const void *memory, size_t i);
+void field_set(const field_t *field, void *memory, size_t i, double value);
+/* Where its first value is. */
+void *field_address(const field_t *field, const void *memory);
+/* Whether it lives from step to step. */
+bool field_is_kept(const field_t *field);
+/* What it begins with: by options as they were set. */
+double field_initial(const station_t *station, const field_t *field, int group);
+/* Whether it may be `value`. */
+bool field_admits(const method_t *method, const field_t *field, const double *option, double value);
+/* The struct that the field is a member of: of the method, this group, or this tensor (or its cohort, as collected). */
+void *field_memory(const station_t *station, const field_t *field, int group, const tensor_t *tensor);
+/* Bytes of a station's structs; of them those that live between steps. */
+size_t memory_bytes(const engine_t *engine, const station_t *station);
+size_t memory_kept_bytes(const engine_t *engine, const station_t *station);
+/* Points everything into the station's block, and sets all to initial values. */
+void memory_place(engine_t *engine, station_t *station);
+void memory_initialise(engine_t *engine, station_t *station);
+/* The tensor's share, to what a tensor begins with. */
+void memory_initialise_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor);
 
 /* ---- pass.c ---- */
 
@@ -319,15 +369,16 @@ typedef enum reduction {
 } reduction_t;
 
 /* Runs what is queued and then a kernel whose terms are reduced. */
-void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, int kernel, char *scalars, int terms);
+void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, int terms);
 
-/* Runs what is queued, then the kernel on every whole tensor of the layer. */
-void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars);
+/* Runs what is queued, then the kernel on every whole tensor of the station. */
+void pass_tensors(engine_t *engine, const call_t *call);
 
-/* Writes the output of this layer (it has one) for tensor `i`, with its scalars, to `out`, in the parameter's dtype. */
-void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out);
+/* Writes the output of this station (it has one) for tensor `i`, with its constants, to `out`, in the parameter's
+ * dtype. */
+void pass_output(const engine_t *engine, const station_t *station, size_t i, const char *constants, void *out);
 
-/* Parameters back from the layer's RESTORE_POINT, if it has one. */
-void pass_restore(engine_t *engine, const layer_t *layer);
+/* Parameters back from the station's RESTORE_POINT, if it has one. */
+void pass_restore(engine_t *engine, const station_t *station);
 
 #endif

@@ -14,19 +14,20 @@ static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
             ((float *)to)[i] = (float)value;
 }
 
-double state_initial(const layer_t *layer, const state_t *state, int group) {
-    const int from = state->shape == PER_METHOD ? layer->first_group : group; /* as advance reads options */
-    const double *option = layer->values[layer->per_group ? from : 0].base;
-    return state->initial_option == NULL ? state->initial : method_option(layer->method, state->initial_option, option);
+double state_initial(const station_t *station, const state_t *state, int group) {
+    const int from = state->shape == PER_METHOD ? station->first_group : group; /* as advance reads options */
+    const double *option = station->values[station->per_group ? from : 0].base;
+    return state->initial_option == NULL ? state->initial
+                                         : method_option(station->method, state->initial_option, option);
 }
 
 /* The tile's share of one state; fresh memory is zero already. */
-static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, const tile_t *t, bool fresh,
+static void reset_state(const engine_t *engine, const station_t *station, size_t k, const tile_t *t, bool fresh,
                         void *room) {
-    const state_t *state = &layer->method->states[k];
-    const slot_t *slot = &layer->slot[t->tensor->id * layer->states + k];
+    const state_t *state = &station->method->states[k];
+    const slot_t *slot = &station->slot[t->tensor->id * station->states + k];
     const size_t real = tensor_real(t->tensor);
-    const double initial = slot->at == NULL ? 0 : state_initial(layer, state, t->tensor->group);
+    const double initial = slot->at == NULL ? 0 : state_initial(station, state, t->tensor->group);
     if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
         return;
     for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c) {
@@ -43,11 +44,11 @@ static void reset_state(const engine_t *engine, const layer_t *layer, size_t k, 
 
 /* The tile's share of all states; of them only those that a tensor gets with its first gradient if it `thaws`. */
 static void reset_tile(const engine_t *engine, const tile_t *t, bool fresh, bool thaws, void *room) {
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        for (size_t k = 0; k < layer->states; ++k)
-            if (state_is_by_element(&layer->method->states[k]) && !(thaws && layer->method->states[k].of_frozen))
-                reset_state(engine, layer, k, t, fresh, room);
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        for (size_t k = 0; k < station->states; ++k)
+            if (state_is_by_element(&station->method->states[k]) && !(thaws && station->method->states[k].of_frozen))
+                reset_state(engine, station, k, t, fresh, room);
     }
 }
 
@@ -70,20 +71,20 @@ static void read_some(const engine_t *engine, const tensor_t *tensor, size_t rea
 }
 
 /* Numbers, and states whose size is not that of the parameter. */
-static void reset_rest(const engine_t *engine, layer_t *layer, const tensor_t *tensor) {
-    const double *option = layer_option(layer, tensor->group);
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
-        const slot_t *slot = &layer->slot[tensor->id * layer->states + k];
-        const double initial = slot->at == NULL ? 0 : state_initial(layer, state, tensor->group);
+static void reset_rest(const engine_t *engine, station_t *station, const tensor_t *tensor) {
+    const double *option = station_option(station, tensor->group);
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
+        const slot_t *slot = &station->slot[tensor->id * station->states + k];
+        const double initial = slot->at == NULL ? 0 : state_initial(station, state, tensor->group);
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
             if (state->shape == PER_TENSOR)
                 ((double *)slot->at)[c] = initial;
             else if (state->shape == LIKE_PARAM && !state_is_by_element(state)) {
-                const size_t reals = state_reals(layer->method, state, tensor, option);
+                const size_t reals = state_reals(station->method, state, tensor, option);
                 char *to = (char *)slot->at + c * slot->bytes;
                 if (state->from_param)
-                    read_some(engine, tensor, reals, state_stride(layer->method, state, option), to);
+                    read_some(engine, tensor, reals, state_stride(station->method, state, option), to);
                 else
                     fill(tensor, to, reals, initial);
             }
@@ -91,27 +92,31 @@ static void reset_rest(const engine_t *engine, layer_t *layer, const tensor_t *t
 }
 
 /* The PER_COHORT numbers of one tensor. */
-static void reset_own_numbers(const layer_t *layer, const tensor_t *tensor) {
+static void reset_own_numbers(const station_t *station, const tensor_t *tensor) {
     double *next = tensor->numbers;
-    for (size_t k = 0; layer->cohort_numbers > 0 && layer_covers(layer, tensor->group) && k < layer->states; ++k)
-        if (layer->method->states[k].shape == PER_COHORT)
-            *next++ = state_initial(layer, &layer->method->states[k], tensor->group);
+    for (size_t k = 0; station->cohort_numbers > 0 && station_covers(station, tensor->group) && k < station->states;
+         ++k)
+        if (station->method->states[k].shape == PER_COHORT)
+            *next++ = state_initial(station, &station->method->states[k], tensor->group);
 }
 
-static void reset_numbers(const engine_t *engine, layer_t *layer) {
+static void reset_numbers(const engine_t *engine, station_t *station) {
     for (int g = 0; g < engine->group_count; ++g)
-        for (size_t k = 0; layer_covers(layer, g) && k < layer->states; ++k) {
-            const state_t *state = &layer->method->states[k];
-            double *scalar = layer->scalar[(size_t)g * layer->states + k];
-            for (size_t c = 0; scalar != NULL && c < layer_copies(engine, layer, state, layer_option(layer, g)); ++c)
-                scalar[c] = state_initial(layer, state, g);
+        for (size_t k = 0; station_covers(station, g) && k < station->states; ++k) {
+            const state_t *state = &station->method->states[k];
+            double *scalar = station->scalar[(size_t)g * station->states + k];
+            for (size_t c = 0; scalar != NULL && c < station_copies(engine, station, state, station_option(station, g));
+                 ++c)
+                scalar[c] = state_initial(station, state, g);
         }
 }
 
 void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
     part_scratch_t *scratch = (void *)engine->part_scratch;
-    for (int l = 0; l < engine->layer_count; ++l)
-        reset_rest(engine, engine->layers[l], tensor);
+    for (int l = 0; l < engine->station_count; ++l)
+        memory_initialise_tensor(engine, engine->stations[l], tensor);
+    for (int l = 0; l < engine->station_count; ++l)
+        reset_rest(engine, engine->stations[l], tensor);
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         const size_t left = tensor->count - offset;
         const tile_t t = {.n = left < tensor->tile ? left : tensor->tile, .tensor = tensor, .offset = offset};
@@ -120,17 +125,19 @@ void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
 }
 
 void plan_initialise(engine_t *engine, bool fresh) {
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        layer->line = 0;
-        layer->moved = layer->holds_gradient = false;
-        layer->next_sample = method_first_sample(layer->method);
-        reset_numbers(engine, layer);
+    for (int l = 0; l < engine->station_count; ++l) {
+        station_t *station = engine->stations[l];
+        station->line = 0;
+        station->moved = station->holds_gradient = false;
+        station->next_sample = method_first_sample(station->method);
+        reset_numbers(engine, station);
+        memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {
-            reset_own_numbers(layer, &engine->tensors[i]);
-            reset_rest(engine, layer, &engine->tensors[i]);
+            reset_own_numbers(station, &engine->tensors[i]);
+            reset_rest(engine, station, &engine->tensors[i]);
         }
-        memset(layer->sums, 0, (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
+        memset(station->sums, 0,
+               (engine->tensor_count + (size_t)engine->group_count + 1) * METHOD_SUMS * sizeof(double));
     }
     engine_parallel(engine, reset_part, &fresh);
     for (size_t i = 0; i < engine->tensor_count; ++i)

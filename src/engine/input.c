@@ -23,17 +23,17 @@ const float *input_floats(const input_view_t *input, size_t first, size_t n, flo
     return room;
 }
 
-const input_view_t *layer_input(const layer_t *layer, size_t owner, int row) {
-    if (owner >= layer->input_owners)
+const input_view_t *station_input(const station_t *station, size_t owner, int row) {
+    if (owner >= station->input_owners)
         return NULL;
-    const input_view_t *input = &layer->inputs[owner * layer->input_rows + (size_t)row];
+    const input_view_t *input = &station->inputs[owner * station->input_rows + (size_t)row];
     return input->data == NULL ? NULL : input;
 }
 
 const input_view_t *step_input(const step_t *s, int row) {
-    return layer_input(s->layer, INPUT_OWNER_METHOD, row);
+    return station_input(s->station, INPUT_OWNER_METHOD, row);
 }
 
 const input_view_t *step_tensor_input(const step_t *s, size_t tensor, int row) {
-    return layer_input(s->layer, INPUT_OWNER_TENSORS + tensor, row);
+    return station_input(s->station, INPUT_OWNER_TENSORS + tensor, row);
 }

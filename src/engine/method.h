@@ -1,9 +1,16 @@
 /*
  * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
  *
- * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels are
- * taken from the copy that suits the tensor, everything serial (prepare, advance, finish, check) from one copy and
- * works in double whatever the precision.
+ * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels and
+ * prepare are taken from the copy that suits the tensor; advance, finish and check from the one for double.
+ *
+ * Numbers reach a kernel on two ways, which both end in a struct that it uses as it stands:
+ *
+ *     options, memory --prepare--> constants_t   t->constants   by group and step, in `real`: a decay, a step size
+ *     advance --step_update(s, MOVE, &(move_t){...})--> move_t   t->arguments   by call, in double: a trial step
+ *
+ * What a method remembers besides arrays is a struct, too: of the method (s->memory), a group, a cohort, a tensor. Its
+ * table of fields names the members that live from step to step; the others are free between steps.
  */
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
@@ -26,7 +33,6 @@ enum {
     METHOD_KERNELS = 20,    /* kernels of a descriptor */
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
-    METHOD_SCALARS = 256,   /* bytes of what prepare fills */
     METHOD_ROLES = 8,       /* roles of a method */
     TENSOR_DIMS = 64,       /* dimensions; more is an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
@@ -59,6 +65,8 @@ typedef struct tensor {
     void *arena;     /* that memory, if it was not the plan's */
     double *numbers; /* the PER_COHORT numbers of its method, likewise; see tensor_number */
     size_t number_count;
+    void *cohort_memory; /* what its method remembers of it and its cohort, as cohorts_collect left it */
+    size_t cohort_bytes;
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
     const void *lower, *upper;
@@ -102,16 +110,18 @@ const float *input_floats(const input_view_t *input, size_t first, size_t n, flo
 typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
-    void *g;  /* real[n]: the gradient as this layer shall see it; only filters write it */
+    void *g;  /* real[n]: the gradient as this station shall see it; only filters write it */
     /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size
      * than the parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
-    const void *scalars; /* what prepare filled for this tensor's group */
+    const void *constants; /* what prepare filled for this tensor's group */
+    const void *arguments; /* what advance handed over with the kernel, or NULL */
+    const void *memory;    /* the tensor's own, of this method: see method_t.tensor_memory */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
-    const double *tensor_sum;  /* this layer's last reduction, over this tensor alone */
-    const double *row_sum;     /* this layer's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
+    const double *tensor_sum;  /* this station's last reduction, over this tensor alone */
+    const double *row_sum;     /* this station's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
     double *term[METHOD_SUMS]; /* double[n] each: what a reduction shall sum, written by its kernel */
     void *moment;              /* for a moment_kernel: a state that the inner method declares as first moment */
     void *work;                /* whole-tensor kernels: real[workspace()] */
@@ -194,6 +204,46 @@ typedef struct input {
     bool optional;
 } input_t;
 
+/* ---- Memory: what a method remembers beside arrays ---- */
+
+/* What there is one struct of. */
+typedef enum memory_of {
+    OF_METHOD, /* step_t.memory, group_t.memory */
+    OF_GROUP,  /* group_t.group_memory */
+    OF_COHORT, /* group_t.cohort_memory: of the tensors of a group that have taken the same steps; of methods */
+    OF_TENSOR  /* tile_t.memory, step_tensor_memory */
+} memory_of_t;
+
+typedef enum field_type {
+    FIELD_NUMBER,  /* double */
+    FIELD_INTEGER, /* int64_t: 0 or more */
+    FIELD_ARRAY,   /* double[]: of a fixed length */
+    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each` say */
+} field_type_t;
+
+/* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
+typedef struct field {
+    const char *name, *doc;
+    memory_of_t of;
+    field_type_t type;
+    size_t offset, size;
+    double initial;
+    const char *initial_option; /* or the value of this option */
+    const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
+    const char *copies;         /* FIELD_LIST: the option that gives its length */
+    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
+    const char *most;           /* an integer: no more than this option */
+    bool whole;                 /* an integer, though it is kept as a double */
+    bool within_step;           /* a list that is free between steps */
+    bool step_factor;           /* the step size is lr times this: see group_step_size */
+} field_t;
+
+/* FIELD(OF_METHOD, memory_t, d): where the member is, and what. */
+#define FIELD_OFFSET_TYPE(type, member)                                                                                \
+    _Generic(&((type *)0)->member, double *: FIELD_NUMBER, int64_t *: FIELD_INTEGER, double **: FIELD_LIST,            \
+             default: FIELD_ARRAY)
+#define FIELD(of, type, member) of, FIELD_OFFSET_TYPE(type, member), offsetof(type, member), sizeof(((type *)0)->member)
+
 typedef struct step step_t;
 
 /* A group as prepare sees it: tensors of one group that have taken equally many steps. */
@@ -201,7 +251,8 @@ typedef struct group {
     const double *option;  /* by row of the option table, schedules applied */
     double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
     double *const *scalar; /* by row of the state table: PER_COHORT, PER_GROUP and PER_METHOD numbers */
-    const double *sum;     /* this layer's last reduction, over this group */
+    void *memory, *group_memory, *cohort_memory;
+    const double *sum; /* this station's last reduction, over this group */
     const step_t *step;
     int index; /* among the groups of the handle */
 } group_t;
@@ -225,7 +276,7 @@ enum { /* method_t.flags */
        SEARCHES = 256,
        /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
        OWN_STORAGE = 512,
-       /* a layer of the engine whose options each group has for itself */
+       /* a station of the engine whose options each group has for itself */
        BY_GROUP = 1024,
        /* an element's update depends on that element alone, to rounding: short states are possible */
        BY_ELEMENT = 2048,
@@ -250,7 +301,9 @@ typedef struct method {
     const input_t *inputs;
     const char *const *roles; /* of its groups, ending with NULL; NULL: it knows none */
     int flags;
-    size_t scalars; /* sizeof what prepare fills */
+    size_t constants; /* sizeof what prepare fills */
+    const field_t *fields;
+    size_t memory, group_memory, cohort_memory, tensor_memory; /* sizeof the structs; 0: none */
 
     /* A sentence on what is wrong with this combination of options, or NULL. */
     const char *(*check)(const double *option);
@@ -265,13 +318,14 @@ typedef struct method {
     /* Reals that whole-tensor kernels need for this tensor. */
     size_t (*workspace)(const tensor_t *tensor, const double *option);
 
-    /* Per group and step, in double: what the kernels need. Pure: it may run several times a step. */
-    void (*prepare)(const group_t *group, void *scalars);
+    /* Per group and step: what the kernels need, in their precision. Pure: it may run several times a step. */
+    void (*prepare)(const group_t *group, void *constants);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * layer is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
-     * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), numbers, and states that live
-     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0), for methods; nothing, for wrappers.
+     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
+     * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that live
+     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
+     * wrappers.
      */
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */
@@ -284,7 +338,8 @@ typedef struct method {
     /* Of a wrapper, if not 0: the kernel that undoes what advance did to the parameters, should the inner step fail. */
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
-    kernel_t *output; /* writes t->out: the evaluation point, where it is not the parameters */
+    size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
+    kernel_t *output;                 /* writes t->out: the evaluation point, where it is not the parameters */
 } method_t;
 
 /* ---- Services of a step ---- */
@@ -297,16 +352,17 @@ struct step {
     double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
     int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
-    const double *option;  /* of the layer's first group */
+    const double *option;  /* of the station's first group */
     double *const *scalar; /* by row of the state table: PER_METHOD numbers */
-    int groups;            /* of this layer; of a wrapper all */
+    void *memory;          /* the method's struct */
+    int groups;            /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
-    bool first;                  /* this layer is called for the first time in this step */
+    bool first;                  /* this station is called for the first time in this step */
     int64_t evaluation;          /* of this step, that arrives: 1 is the one before it, or held from the step before */
-    bool wrapped;                /* wrappers lie between the engine's outer layers and its inner one */
-    bool check_finite;           /* a layer further in shall look whether the gradient is finite */
+    bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
+    bool check_finite;           /* a station further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
     bool reads_loss, searches;   /* what the flags of the methods say */
@@ -317,41 +373,41 @@ struct step {
     const double *constraint;         /* the answer to OPTIM_EVAL_CONSTRAINTS: c_j(x), by constraint */
     double *weights; /* w_j, by constraint: gradients are of loss + sum_j w_j c_j; 0 when a step begins */
     struct engine *engine;
-    struct layer *layer;
+    struct station *station;
 };
 
-/* Runs kernel number `kernel` on every tile; together with what is queued before and after it, in one pass. */
-void step_update(step_t *s, int kernel);
+/* Below, `arguments` is the struct that the kernel takes (method_t.arguments says how large it is), copied by the call;
+ * NULL where it takes none. */
 
-/* Keeps applying the kernel to the gradient that layers further in see, until the next gradient arrives. */
-void step_filter(step_t *s, int kernel);
+/* Runs kernel number `kernel` on every tile; together with what is queued before and after it, in one pass. */
+void step_update(step_t *s, int kernel, const void *arguments);
+
+/* Keeps applying the kernel to the gradient that stations further in see, until the next gradient arrives. */
+void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
- * sums over all of this layer's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
- * layer's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
+ * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
  * on threads. */
-const double *step_reduce(step_t *s, int kernel, int count);
+const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
 /* Of the last such reduction: the `count` sums over the tensors of one role. */
 void step_role_sums(const step_t *s, int role, int count, double *sums);
 
 /* The same with the largest term (>= 0) in place of the sum. */
-const double *step_reduce_max(step_t *s, int kernel, int count);
+const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count);
 
-/* The same for one term, summed over the rows of every tensor: see tile_row_sum. */
-void step_reduce_rows(step_t *s, int kernel);
-
-/* The same for METHOD_ROW_SUMS terms: see tile_row_sums. */
-void step_reduce_row_pairs(step_t *s, int kernel);
+/* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
+void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
 /* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
  * other; BLAS may thread. */
-void step_tensors(step_t *s, int kernel);
+void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
 
-/* Group `i` of this layer, 0 <= i < s->groups. */
+/* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
 
 /* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen.
@@ -374,6 +430,7 @@ const tensor_t *step_tensor(const step_t *s, size_t tensor);
 double step_tensor_clock(const step_t *s, size_t tensor);
 const double *step_tensor_option(const step_t *s, size_t tensor);
 double *step_tensor_scalar(step_t *s, size_t tensor, int state);
+void *step_tensor_memory(step_t *s, size_t tensor);
 const double *step_tensor_sum(const step_t *s, size_t tensor);
 
 /* What a step asks for: an evaluation at the parameters as the queue leaves them. */
@@ -393,9 +450,9 @@ typedef struct request {
  * a loop, returns the request and goes on behind itself when the answer is there.
  *
  *     STEP_BEGIN(s);
- *     step_update(s, LEAVE);
+ *     step_update(s, LEAVE, NULL);
  *     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
- *     step_update(s, COME_BACK);
+ *     step_update(s, COME_BACK, NULL);
  *     STEP_END(s);
  *
  * What lives across an ask is a state or a number, loop counters among them; no local variable is, unless it is set
@@ -463,10 +520,10 @@ static inline const real *tile_input(const tile_t *t, int row, real *room) {
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
 typedef struct decay {
-    double l2, shrink;
+    real l2, shrink;
 } decay_t;
 static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
-    return (decay_t){decoupled ? 0 : weight_decay, decoupled ? 1 - lr * weight_decay : 1};
+    return (decay_t){decoupled ? 0 : (real)weight_decay, decoupled ? (real)(1 - lr * weight_decay) : 1};
 }
 
 /* Name of a descriptor: one for each precision and instruction-set level. */

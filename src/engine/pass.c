@@ -1,6 +1,6 @@
 /*
  * Passes over the tiles. A pass opens each tile once (widening it if need be), runs on it every kernel that is queued,
- * and closes it, so that whatever several layers do to a tile costs one walk over memory.
+ * and closes it, so that whatever several stations do to a tile costs one walk over memory.
  */
 #include <math.h>
 #include <stdint.h>
@@ -12,10 +12,9 @@
 
 typedef struct pass {
     engine_t *engine;
-    const layer_t *reduce_layer; /* NULL: no reduction */
+    const call_t *reduce; /* NULL: no reduction */
     reduction_t reduction;
-    int reduce_kernel, terms;
-    char *reduce_scalars;
+    int terms;
     bool writes, includes_frozen;
     pass_end_t end;
 } pass_t;
@@ -77,8 +76,8 @@ static void prefetch(const char *next, size_t bytes) {
 #endif
 }
 
-static bool keeps_elements(const layer_t *layer, const slot_t *slot) {
-    for (size_t k = 0; k < layer->states; ++k)
+static bool keeps_elements(const station_t *station, const slot_t *slot) {
+    for (size_t k = 0; k < station->states; ++k)
         if (slot[k].by_element)
             return true;
     return false;
@@ -87,10 +86,11 @@ static bool keeps_elements(const layer_t *layer, const slot_t *slot) {
 /* Runs the kernel on the tile in pieces short enough that their terms stay in the first-level cache. */
 static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
     const primitives_t *primitives = pass->engine->primitives;
-    kernel_t *kernel = pass->reduce_layer->typed.precision[tensor_precision(t->tensor)]->kernels[pass->reduce_kernel];
+    const station_t *station = pass->reduce->station;
+    kernel_t *kernel = station->typed.precision[tensor_precision(t->tensor)]->kernels[pass->reduce->kernel];
     const size_t real = tensor_real(t->tensor), n = t->n;
-    const slot_t *slot = pass->reduce_layer->slot + t->tensor->id * pass->reduce_layer->states;
-    const bool one_stream = !keeps_elements(pass->reduce_layer, slot);
+    const slot_t *slot = station->slot + t->tensor->id * station->states;
+    const bool one_stream = !keeps_elements(station, slot);
     memset(partial, 0, METHOD_SUMS * sizeof *partial);
     for (size_t i = 0; i < n; i += PIECE_ELEMENTS) {
         t->n = n - i < PIECE_ELEMENTS ? n - i : PIECE_ELEMENTS;
@@ -105,7 +105,7 @@ static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
         t->offset += t->n;
         t->p = (char *)t->p + t->n * real;
         t->g = (char *)t->g + t->n * real;
-        for (size_t k = 0; k < pass->reduce_layer->states; ++k)
+        for (size_t k = 0; k < station->states; ++k)
             if (slot[k].by_element && t->state[k] != NULL)
                 t->state[k] = (char *)t->state[k] + t->n * real;
     }
@@ -120,7 +120,7 @@ static void reduce_tile(const pass_t *pass, tile_t *t, double *partial) {
 static void sum_tile_rows(const pass_t *pass, const tile_t *t, size_t tile) {
     enum { BEGINS = 0, ENDS = METHOD_ROW_SUMS };
     double *edge = pass->engine->edge + tile * 2 * METHOD_ROW_SUMS;
-    double *sums = pass->reduce_layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
+    double *sums = pass->reduce->station->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
     memset(edge, 0, (size_t)2 * METHOD_ROW_SUMS * sizeof *edge);
     for (size_t i = 0, end; i < t->n; i = end) {
         end = tile_row_end(t, i);
@@ -146,11 +146,11 @@ static void join(const pass_t *pass, double *whole, const double *part) {
 static void combine(const pass_t *pass) {
     const engine_t *engine = pass->engine;
     const size_t tensors = engine->tensor_count, groups = (size_t)engine->group_count;
-    double *sums = pass->reduce_layer->sums;
+    double *sums = pass->reduce->station->sums;
     memset(sums, 0, (tensors + groups + 1) * METHOD_SUMS * sizeof *sums);
     for (size_t tile = 0; tile < engine->tile_count; ++tile) {
         const size_t tensor = engine->tiles[tile].tensor;
-        if (layer_takes(pass->reduce_layer, &engine->tensors[tensor]))
+        if (station_takes(pass->reduce->station, &engine->tensors[tensor]))
             join(pass, sums + tensor * METHOD_SUMS, engine->partial + tile * METHOD_SUMS);
     }
     for (size_t i = 0; i < tensors; ++i) {
@@ -164,10 +164,10 @@ static void combine_rows(const pass_t *pass) {
     for (size_t tile = 0; tile < engine->tile_count; ++tile) {
         const tile_ref_t *ref = &engine->tiles[tile];
         const tensor_t *tensor = &engine->tensors[ref->tensor];
-        if (!layer_takes(pass->reduce_layer, tensor))
+        if (!station_takes(pass->reduce->station, tensor))
             continue;
         const double *edge = engine->edge + tile * 2 * METHOD_ROW_SUMS;
-        double *sums = pass->reduce_layer->row_sums + tensor->first_row * METHOD_ROW_SUMS;
+        double *sums = pass->reduce->station->row_sums + tensor->first_row * METHOD_ROW_SUMS;
         const size_t end = ref->offset + ref->n, last = (end - 1) / tensor->row;
         for (int j = 0; j < pass->terms; ++j) {
             if (ref->offset % tensor->row != 0)
@@ -183,14 +183,14 @@ static void combine_rows(const pass_t *pass) {
 static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
     const engine_t *engine = pass->engine;
     for (int i = 0; i < engine->updates.count; ++i) {
-        const queued_t *update = &engine->updates.entry[i];
+        const call_t *update = &engine->updates.entry[i];
         const bool frozen = tensor_is_frozen(t->tensor);
-        if (update->layer == NULL && !frozen)
+        if (update->station == NULL && !frozen)
             project_tile(engine, t, scratch->term);
-        if (update->layer == NULL || (frozen && !(update->layer->method->flags & INCLUDES_FROZEN)))
+        if (update->station == NULL || (frozen && !(update->station->method->flags & INCLUDES_FROZEN)))
             continue;
-        if (layer_covers(update->layer, t->tensor->group))
-            tile_run(engine, t, update->layer, update->kernel, update->scalars, scratch);
+        if (station_covers(update->station, t->tensor->group))
+            tile_run(engine, t, update, scratch);
     }
 }
 
@@ -206,7 +206,7 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     t.tensor = tensor;
     t.offset = ref->offset;
     t.work = t.out = t.g = NULL;
-    const bool rows = pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS;
+    const bool rows = pass->reduce != NULL && pass->reduction == REDUCE_ROWS;
     t.term[0] = scratch->term;
     for (int j = 1; j < METHOD_SUMS; ++j)
         t.term[j] = rows && j < METHOD_ROW_SUMS ? scratch->row_term[j - 1] : scratch->more_terms[j - 1];
@@ -214,15 +214,15 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     if (!frozen)
         tile_open_gradient(engine, &t, scratch->g, scratch);
     run_queue(pass, &t, scratch);
-    if (pass->reduce_layer != NULL && layer_takes(pass->reduce_layer, tensor)) {
+    if (pass->reduce != NULL && station_takes(pass->reduce->station, tensor)) {
         if (pass->reduction == REDUCE_ROWS) {
-            tile_run(engine, &t, pass->reduce_layer, pass->reduce_kernel, pass->reduce_scalars, scratch);
+            tile_run(engine, &t, pass->reduce, scratch);
             sum_tile_rows(pass, &t, tile);
         } else {
-            tile_bind(engine, &t, pass->reduce_layer, pass->reduce_scalars, scratch);
+            tile_bind(engine, &t, pass->reduce, scratch);
             reduce_tile(pass, &t, engine->partial + tile * METHOD_SUMS);
-            if (pass->reduce_layer->any_short)
-                tile_unbind(engine, &t, pass->reduce_layer, scratch);
+            if (pass->reduce->station->any_short)
+                tile_unbind(engine, &t, pass->reduce->station, scratch);
         }
     }
     if (!frozen)
@@ -253,17 +253,17 @@ static void run(pass_t *pass) {
     engine_t *engine = pass->engine;
     pass->writes = pass->end.project || pass->end.round;
     for (int i = 0; i < engine->updates.count; ++i) {
-        const layer_t *layer = engine->updates.entry[i].layer;
-        const bool only_looks = layer != NULL && (layer->method->flags & INCLUDES_FROZEN);
+        const station_t *station = engine->updates.entry[i].station;
+        const bool only_looks = station != NULL && (station->method->flags & INCLUDES_FROZEN);
         pass->includes_frozen |= only_looks;
         pass->writes |= !only_looks;
     }
     engine_parallel(engine, run_part, pass);
     ++engine->walks;
     engine->updates.count = 0;
-    if (pass->reduce_layer != NULL && pass->reduction == REDUCE_ROWS)
+    if (pass->reduce != NULL && pass->reduction == REDUCE_ROWS)
         combine_rows(pass);
-    else if (pass->reduce_layer != NULL)
+    else if (pass->reduce != NULL)
         combine(pass);
 }
 
@@ -275,12 +275,7 @@ void pass_flush(engine_t *engine, const pass_end_t *end) {
         run(&pass);
 }
 
-void pass_reduce(engine_t *engine, const layer_t *layer, reduction_t reduction, int kernel, char *scalars, int terms) {
-    pass_t pass = {.engine = engine,
-                   .reduce_layer = layer,
-                   .reduction = reduction,
-                   .reduce_kernel = kernel,
-                   .terms = terms,
-                   .reduce_scalars = scalars};
+void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, int terms) {
+    pass_t pass = {.engine = engine, .reduce = call, .reduction = reduction, .terms = terms};
     run(&pass);
 }

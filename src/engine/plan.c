@@ -22,12 +22,41 @@ static void *block_take(block_t *block, size_t count, size_t size) {
     return piece;
 }
 
+/* Of one kernel of any station. */
+static size_t most_arguments(const engine_t *engine) {
+    size_t most = 0;
+    for (int l = 0; l < engine->station_count; ++l)
+        for (int k = 0; k < METHOD_KERNELS; ++k) {
+            const size_t bytes = size_aligned(engine->stations[l]->method->arguments[k]);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
+/* Of one station's prepare, for one precision; and which precisions there are. */
+static void measure_constants(engine_t *engine) {
+    bool has[PRECISIONS] = {false, false};
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        has[tensor_precision(&engine->tensors[i])] = true;
+    engine->precision_count = has[PRECISION_F32] && has[PRECISION_F64] ? PRECISIONS : 1;
+    engine->precision = has[PRECISION_F64] ? PRECISION_F64 : PRECISION_F32;
+    engine->constants_bytes = 0;
+    for (int l = 0; l < engine->station_count; ++l) {
+        enum { WIDEST = 16 };
+        const size_t bytes = (engine->stations[l]->method->constants + WIDEST - 1) / WIDEST * WIDEST;
+        engine->constants_bytes = bytes > engine->constants_bytes ? bytes : engine->constants_bytes;
+    }
+}
+
 /* Everything but the states, in one block; the same walk measures and assigns. */
 static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *block) {
     const size_t groups = (size_t)engine->group_count, tensors = engine->tensor_count;
+    measure_constants(engine);
     engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
     engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
     engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
+    engine->arguments_bytes = most_arguments(engine);
+    engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
@@ -39,18 +68,26 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        const bool backs_up = layer->method->flags & REQUESTS;
-        layer->states = state_count(layer->method);
-        layer->number_count = layer_numbers(engine, layer, false);
-        layer->numbers = block_take(block, layer->number_count, sizeof *layer->numbers);
-        layer->numbers_backup = block_take(block, backs_up ? layer->number_count : 0, sizeof *layer->numbers);
-        layer->slot = block_take(block, tensors * layer->states, sizeof *layer->slot);
-        layer->scalar = block_take(block, groups * layer->states, sizeof *layer->scalar);
-        layer->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *layer->sums);
-        layer->row_sums =
-            block_take(block, layer->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
+    for (int l = 0; l < engine->station_count; ++l) {
+        station_t *station = engine->stations[l];
+        const bool backs_up = station->method->flags & REQUESTS;
+        station->states = state_count(station->method);
+        station->number_count = station_numbers(engine, station, false);
+        station->numbers = block_take(block, station->number_count, sizeof *station->numbers);
+        station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
+        station->slot = block_take(block, tensors * station->states, sizeof *station->slot);
+        station->scalar = block_take(block, groups * station->states, sizeof *station->scalar);
+        station->memory_bytes = memory_bytes(engine, station);
+        station->memory = block_take(block, station->memory_bytes, 1);
+        station->memory_backup = block_take(block, backs_up ? station->memory_bytes : 0, 1);
+        station->group_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->cohort_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->tensor_memory = block_take(block, station->memory_bytes > 0 ? tensors : 0, sizeof(void *));
+        if (station->memory_bytes == 0)
+            station->group_memory = station->cohort_memory = station->tensor_memory = NULL;
+        station->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *station->sums);
+        station->row_sums =
+            block_take(block, station->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
     }
 }
 
@@ -73,8 +110,8 @@ static size_t share_bytes(int parts, size_t bytes) {
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
-        *scratch_bytes =
-            engine->scratch_bytes + cohorts_bytes(engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
+        *scratch_bytes = engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) +
+                         share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -85,11 +122,12 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     size_t numbers = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
-    for (int l = 0; l < engine->layer_count; ++l)
-        numbers += layer_numbers(engine, engine->layers[l], true) * sizeof(double);
+    for (int l = 0; l < engine->station_count; ++l)
+        numbers += station_numbers(engine, engine->stations[l], true) * sizeof(double) +
+                   memory_kept_bytes(engine, engine->stations[l]);
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
-                     cohorts_bytes((size_t)engine->group_count) +
+                     cohorts_bytes(&measured, (size_t)engine->group_count) +
                      share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
@@ -115,64 +153,64 @@ static void tiles_cut(engine_t *engine) {
     engine->row_count = row;
 }
 
-/* Points the layer's numbers but the PER_TENSOR ones into its block; returns what is left of it. */
-static double *numbers_place(const engine_t *engine, layer_t *layer) {
-    double *next = layer->numbers;
-    layer->cohort_numbers = 0;
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
+/* Points the station's numbers but the PER_TENSOR ones into its block; returns what is left of it. */
+static double *numbers_place(const engine_t *engine, station_t *station) {
+    double *next = station->numbers;
+    station->cohort_numbers = 0;
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
         double *shared = next;
-        layer->cohort_numbers += state->shape == PER_COHORT;
+        station->cohort_numbers += state->shape == PER_COHORT;
         if (state->shape == PER_METHOD)
-            next += layer_copies(engine, layer, state, layer_option(layer, layer->first_group));
+            next += station_copies(engine, station, state, station_option(station, station->first_group));
         for (int g = 0; g < engine->group_count; ++g) {
-            double **scalar = &layer->scalar[(size_t)g * layer->states + k];
+            double **scalar = &station->scalar[(size_t)g * station->states + k];
             *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
-            if (state_is_by_group(state) && layer_covers(layer, g))
-                next += layer_copies(engine, layer, state, layer_option(layer, g));
+            if (state_is_by_group(state) && station_covers(station, g))
+                next += station_copies(engine, station, state, station_option(station, g));
         }
     }
-    for (size_t i = 0; layer->cohort_numbers > 0 && i < engine->tensor_count; ++i)
-        if (layer_covers(layer, engine->tensors[i].group)) {
+    for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
+        if (station_covers(station, engine->tensors[i].group)) {
             engine->tensors[i].numbers = next;
-            engine->tensors[i].number_count = layer->cohort_numbers;
-            next += layer->cohort_numbers;
+            engine->tensors[i].number_count = station->cohort_numbers;
+            next += station->cohort_numbers;
         }
     return next;
 }
 
 /* One state of one tensor that is taken. */
-static void state_place(const engine_t *engine, layer_t *layer, size_t k, const tensor_t *tensor, block_t *arena) {
-    const state_t *state = &layer->method->states[k];
-    const size_t copies = tensor_copies(engine, layer, state, tensor);
-    slot_t *slot = &layer->slot[tensor->id * layer->states + k];
+static void state_place(const engine_t *engine, station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
+    const state_t *state = &station->method->states[k];
+    const size_t copies = tensor_copies(engine, station, state, tensor);
+    slot_t *slot = &station->slot[tensor->id * station->states + k];
     if (copies == 0)
         return;
     slot->copies = (uint32_t)copies;
-    slot->bytes = state_bytes(engine, layer, state, tensor);
-    slot->form = (uint8_t)storage_form(engine, layer, state, tensor);
+    slot->bytes = state_bytes(engine, station, state, tensor);
+    slot->form = (uint8_t)storage_form(engine, station, state, tensor);
     slot->keep_sign = storage_keeps_sign(engine, tensor);
     arena->used += state_skew(tensor, k);
     slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
-    layer->any_short |= slot->form != STORED_REAL;
+    station->any_short |= slot->form != STORED_REAL;
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
-static void layer_place(engine_t *engine, layer_t *layer, block_t *arena) {
-    double *next = numbers_place(engine, layer);
-    layer->any_short = false;
-    for (size_t k = 0; k < layer->states; ++k)
+static void station_place(engine_t *engine, station_t *station, block_t *arena) {
+    double *next = numbers_place(engine, station);
+    station->any_short = false;
+    for (size_t k = 0; k < station->states; ++k)
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
-            const state_t *state = &layer->method->states[k];
-            slot_t *slot = &layer->slot[i * layer->states + k];
+            const state_t *state = &station->method->states[k];
+            slot_t *slot = &station->slot[i * station->states + k];
             *slot = (slot_t){.by_element = state_is_by_element(state), .nonnegative = state->nonnegative};
             if (state->shape == PER_TENSOR) {
-                slot->copies = (uint32_t)tensor_copies(engine, layer, state, tensor);
+                slot->copies = (uint32_t)tensor_copies(engine, station, state, tensor);
                 slot->at = slot->copies == 0 ? NULL : next;
                 next += slot->copies;
             } else if (state->shape == LIKE_PARAM && state_is_taken(state, tensor))
-                state_place(engine, layer, k, tensor, arena);
+                state_place(engine, station, k, tensor, arena);
         }
 }
 
@@ -185,12 +223,12 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
     if (arena.base == NULL)
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state for parameter \"%s\"", bytes,
                          tensor->name);
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        for (size_t k = 0; k < layer->states; ++k) {
-            const state_t *state = &layer->method->states[k];
+    for (int l = 0; l < engine->station_count; ++l) {
+        station_t *station = engine->stations[l];
+        for (size_t k = 0; k < station->states; ++k) {
+            const state_t *state = &station->method->states[k];
             if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
-                state_place(engine, layer, k, tensor, &arena);
+                state_place(engine, station, k, tensor, &arena);
         }
     }
     tensor->has_states = true;
@@ -209,11 +247,11 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
     engine->scratch_bytes += kept; /* what the plan took is not given back ... */
     if (tensor->arena != NULL)
         engine->scratch_bytes -= memory_zeroed_size(bytes); /* ... its own is */
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        for (size_t k = 0; k < layer->states; ++k) {
-            const state_t *state = &layer->method->states[k];
-            slot_t *slot = &layer->slot[tensor->id * layer->states + k];
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        for (size_t k = 0; k < station->states; ++k) {
+            const state_t *state = &station->method->states[k];
+            slot_t *slot = &station->slot[tensor->id * station->states + k];
             if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
                 *slot = (slot_t){.by_element = slot->by_element, .nonnegative = slot->nonnegative};
         }
@@ -274,8 +312,8 @@ optim_status plan_build(engine_t *engine) {
     block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
-    for (int l = 0; l < engine->layer_count; ++l)
-        layer_place(engine, engine->layers[l], &states);
+    for (int l = 0; l < engine->station_count; ++l)
+        station_place(engine, engine->stations[l], &states);
     engine->part_bytes = part_bytes(&needs);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
@@ -288,8 +326,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes =
-        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes((size_t)engine->group_count);
+    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
+                            cohorts_bytes(engine, (size_t)engine->group_count);
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);
@@ -316,6 +354,8 @@ void plan_free(engine_t *engine) {
         engine->tensors[i].arena = NULL;
         engine->tensors[i].numbers = NULL;
         engine->tensors[i].number_count = 0;
+        engine->tensors[i].cohort_memory = NULL;
+        engine->tensors[i].cohort_bytes = 0;
         engine->tensors[i].steps = 0;
     }
     engine->uncollected = 0;

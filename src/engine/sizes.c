@@ -23,7 +23,7 @@ size_t engine_constraints(const engine_t *engine) {
     return (size_t)engine->equalities + (size_t)engine->inequalities;
 }
 
-static size_t engine_each(const engine_t *engine, state_each_t each) {
+size_t engine_each(const engine_t *engine, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
         return (size_t)engine->components;
@@ -36,22 +36,22 @@ static size_t engine_each(const engine_t *engine, state_each_t each) {
     }
 }
 
-size_t layer_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const double *option) {
-    return state_copies(layer->method, state, option) * engine_each(engine, state->each);
+size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option) {
+    return state_copies(station->method, state, option) * engine_each(engine, state->each);
 }
 
 static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor);
 
-size_t tensor_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
-    const double *option = layer_option(layer, tensor->group);
+size_t tensor_copies(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
+    const double *option = station_option(station, tensor->group);
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
-    return state->per_moment ? tensor_moments(engine, tensor) : layer_copies(engine, layer, state, option);
+    return state->per_moment ? tensor_moments(engine, tensor) : station_copies(engine, station, state, option);
 }
 
 /* First moments that the tensor's method keeps. */
 static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     size_t count = 0;
     for (const state_t *state = owner->method->states; state != NULL && state->name != NULL; ++state)
         if (state->role == FIRST_MOMENT && state->count == NULL)
@@ -79,9 +79,9 @@ size_t state_reals(const method_t *method, const state_t *state, const tensor_t 
     return state->count == NULL ? tensor->count / stride + (tensor->count % stride != 0) : state->count(tensor, option);
 }
 
-size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
-    const size_t reals = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
-    return storage_bytes(storage_form(engine, layer, state, tensor), tensor, reals);
+size_t state_bytes(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
+    const size_t reals = state_reals(station->method, state, tensor, station_option(station, tensor->group));
+    return storage_bytes(storage_form(engine, station, state, tensor), tensor, reals);
 }
 
 size_t state_count(const method_t *method) {
@@ -97,80 +97,81 @@ size_t state_skew(const tensor_t *tensor, size_t state) {
 }
 
 /* Adds to *total the bytes of `state` for this tensor, each copy on its own cache lines; false: overflow. */
-static bool state_add_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
-                            size_t *total) {
-    size_t bytes = state_bytes(engine, layer, state, tensor);
-    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(engine, layer, state, tensor), &bytes) &&
+static bool state_add_bytes(const engine_t *engine, const station_t *station, const state_t *state,
+                            const tensor_t *tensor, size_t *total) {
+    size_t bytes = state_bytes(engine, station, state, tensor);
+    return bytes != SIZE_MAX && size_multiply(bytes, tensor_copies(engine, station, state, tensor), &bytes) &&
            size_add(*total, bytes, total) && *total < PTRDIFF_MAX;
 }
 
-size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_only) {
+size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only) {
     size_t count = 0;
-    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         if (kept_only && !state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            count += layer_copies(engine, layer, state, layer_option(layer, layer->first_group));
+            count += station_copies(engine, station, state, station_option(station, station->first_group));
         const bool by_tensor = state->shape == PER_TENSOR || state->shape == PER_COHORT;
         for (int g = 0; state_is_by_group(state) && g < engine->group_count; ++g)
-            count += layer_covers(layer, g) ? layer_copies(engine, layer, state, layer_option(layer, g)) : 0;
+            count +=
+                station_covers(station, g) ? station_copies(engine, station, state, station_option(station, g)) : 0;
         for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i)
-            count += tensor_copies(engine, layer, state, &engine->tensors[i]);
+            count += tensor_copies(engine, station, state, &engine->tensors[i]);
     }
     return count;
 }
 
 /* Adds the bytes of one state, and of the few lines before it: see the bound above. False: overflow. */
-static bool state_add(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor,
+static bool state_add(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor,
                       size_t *bytes, size_t *kept) {
-    *bytes += state_skew(tensor, (size_t)(state - layer->method->states));
-    return state_add_bytes(engine, layer, state, tensor, bytes) &&
-           (!state_is_kept(state) || state_add_bytes(engine, layer, state, tensor, kept));
+    *bytes += state_skew(tensor, (size_t)(state - station->method->states));
+    return state_add_bytes(engine, station, state, tensor, bytes) &&
+           (!state_is_kept(state) || state_add_bytes(engine, station, state, tensor, kept));
 }
 
-static optim_status too_large(const layer_t *layer, const tensor_t *tensor) {
+static optim_status too_large(const station_t *station, const tensor_t *tensor) {
     return error_set(OPTIM_ERR_SIZE, "the state of \"%s\" for parameter \"%s\" is larger than memory can be",
-                     layer->name, tensor->name);
+                     station->name, tensor->name);
 }
 
 optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size_t *bytes, size_t *kept) {
     *bytes = *kept = 0;
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
-            if (state->shape == LIKE_PARAM && layer_covers(layer, tensor->group) && !state_is_taken(state, tensor) &&
-                !state_add(engine, layer, state, tensor, bytes, kept))
-                return too_large(layer, tensor);
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
+            if (state->shape == LIKE_PARAM && station_covers(station, tensor->group) &&
+                !state_is_taken(state, tensor) && !state_add(engine, station, state, tensor, bytes, kept))
+                return too_large(station, tensor);
     }
     return OPTIM_OK;
 }
 
 /* What kernels need is there for frozen tensors too: they may thaw. */
-static bool needs_of_states(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
+static bool needs_of_states(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     size_t widened = 0;
-    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         if (state->shape != LIKE_PARAM)
             continue;
-        const stored_t form = storage_form(engine, layer, state, tensor);
-        widened += form == STORED_REAL ? 0 : tensor_copies(engine, layer, state, tensor);
+        const stored_t form = storage_form(engine, station, state, tensor);
+        widened += form == STORED_REAL ? 0 : tensor_copies(engine, station, state, tensor);
         needs->has_codes |= form == STORED_INT8;
-        if (state_is_taken(state, tensor) && !state_add(engine, layer, state, tensor, &needs->arena, &needs->kept))
+        if (state_is_taken(state, tensor) && !state_add(engine, station, state, tensor, &needs->arena, &needs->kept))
             return false;
     }
-    widened += layer->method->moment_kernel != 0 ? 1 : 0;
+    widened += station->method->moment_kernel != 0 ? 1 : 0;
     needs->widened = widened > needs->widened ? widened : needs->widened;
     return true;
 }
 
-static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const tensor_t *tensor, needs_t *needs) {
-    const double *option = layer_option(layer, tensor->group);
+static bool needs_of_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
+    const double *option = station_option(station, tensor->group);
     if (option == NULL)
         return true;
-    if (!needs_of_states(engine, layer, tensor, needs))
+    if (!needs_of_states(engine, station, tensor, needs))
         return false;
-    if (tensor_is_whole(tensor, layer->method)) {
+    if (tensor_is_whole(tensor, station->method)) {
         const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
-        const size_t reals = layer->method->workspace == NULL ? 0 : layer->method->workspace(tensor, option);
+        const size_t reals = station->method->workspace == NULL ? 0 : station->method->workspace(tensor, option);
         size_t work;
         if (!size_multiply(reals, tensor_real(tensor), &work))
             return false;
@@ -181,12 +182,12 @@ static bool needs_of_tensor(const engine_t *engine, const layer_t *layer, const 
 }
 
 static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
-            if (layer_option(layer, tensor->group) != NULL &&
-                storage_form(engine, layer, state, tensor) != STORED_REAL &&
-                tensor_copies(engine, layer, state, tensor) > 0)
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
+            if (station_option(station, tensor->group) != NULL &&
+                storage_form(engine, station, state, tensor) != STORED_REAL &&
+                tensor_copies(engine, station, state, tensor) > 0)
                 return true;
     }
     return false;
@@ -210,33 +211,37 @@ static void tensors_measure(const engine_t *engine) {
 }
 
 /* That what goes by components or constraints can be counted, in a plan whose own sums are not checked one by one. */
-static optim_status check_problem(const engine_t *engine, const layer_t *layer) {
+static optim_status check_problem(const engine_t *engine, const station_t *station) {
     const size_t most = PTRDIFF_MAX / (METHOD_STATES * METHOD_STATES * sizeof(double));
-    if (((layer->method->flags & NEEDS_COMPONENTS) && (size_t)engine->components > most) ||
+    if (((station->method->flags & NEEDS_COMPONENTS) && (size_t)engine->components > most) ||
         engine_constraints(engine) > most)
         return error_set(OPTIM_ERR_SIZE, "\"%s\": there are more components or constraints than memory can hold",
-                         layer->name);
-    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state)
+                         station->name);
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
         if (state->each != EACH_ONCE && engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
             return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
-                             layer->name, state->name);
+                             station->name, state->name);
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+        if (engine_each(engine, field->each) > most)
+            return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
+                             station->name, field->name);
     return OPTIM_OK;
 }
 
 optim_status needs_of(const engine_t *engine, needs_t *needs) {
     *needs = (needs_t){0};
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const optim_status status = check_problem(engine, engine->layers[l]);
+    for (int l = 0; l < engine->station_count; ++l) {
+        const optim_status status = check_problem(engine, engine->stations[l]);
         if (status != OPTIM_OK)
             return status;
-        needs->orders = needs->orders || (engine->layers[l]->method->flags & NEEDS_COMPONENTS);
+        needs->orders = needs->orders || (engine->stations[l]->method->flags & NEEDS_COMPONENTS);
     }
     tensors_measure(engine);
-    for (int l = 0; l < engine->layer_count; ++l) {
-        needs->sums_rows = needs->sums_rows || (engine->layers[l]->method->flags & SUMS_ROWS);
+    for (int l = 0; l < engine->station_count; ++l) {
+        needs->sums_rows = needs->sums_rows || (engine->stations[l]->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
-            if (!needs_of_tensor(engine, engine->layers[l], &engine->tensors[i], needs))
-                return too_large(engine->layers[l], &engine->tensors[i]);
+            if (!needs_of_tensor(engine, engine->stations[l], &engine->tensors[i], needs))
+                return too_large(engine->stations[l], &engine->tensors[i]);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -19,8 +19,8 @@ optim_status needs_of(const engine_t *engine, needs_t *needs);
 /* Rows of a method's state table. */
 size_t state_count(const method_t *method);
 /* Copies of this state that this tensor has, and bytes of one. */
-size_t tensor_copies(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
-size_t state_bytes(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
+size_t tensor_copies(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
+size_t state_bytes(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 /* Whether memory is taken for it: not for a tensor that never had a gradient, but for what averages keep of it and for
  * what OPTIM_EVAL_HVP hands out. */
 static inline bool state_is_taken(const state_t *state, const tensor_t *tensor) {
@@ -32,7 +32,7 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
 /* Bytes before row `state` of a table: states of long tensors begin at different places of a page, because streams at
  * the same place get in each other's way. */
 size_t state_skew(const tensor_t *tensor, size_t state);
-/* A layer's numbers: all, or those that live between steps. */
-size_t layer_numbers(const engine_t *engine, const layer_t *layer, bool kept_only);
+/* A station's numbers: all, or those that live between steps. */
+size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only);
 
 #endif

@@ -5,35 +5,49 @@
 #include "engine/tile.h"
 
 double group_lr(const group_t *group) {
-    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    const station_t *owner = engine_owner(group->step->engine, group->index);
     const int lr = option_find(owner->method->options, "lr", 2);
-    return lr < 0 ? 1 : layer_option(owner, group->index)[lr];
+    return lr < 0 ? 1 : station_option(owner, group->index)[lr];
 }
 
 double group_step_size(const group_t *group) {
-    const layer_t *owner = engine_owner(group->step->engine, group->index);
+    const station_t *owner = engine_owner(group->step->engine, group->index);
     double size = group_lr(group);
     for (size_t k = 0; k < owner->states; ++k) {
         const double *number = owner->scalar[(size_t)group->index * owner->states + k];
         if (number != NULL && strcmp(owner->method->states[k].name, "d") == 0)
             size *= *number;
     }
+    for (const field_t *field = owner->method->fields; field != NULL && field->name != NULL; ++field)
+        if (field->step_factor)
+            size *= field_get(field, field_memory(owner, field, group->index, NULL), 0);
     return size;
 }
 
-/* The group with number `index` of the handle, or a cohort of it. */
-static group_t group_of(step_t *s, int index, double t, double *const *scalar) {
+/* The group with number `index` of the handle, or a cohort of it that remembers `memory`. */
+static group_t group_of(step_t *s, int index, double t, double *const *scalar, void *memory) {
+    const station_t *station = s->station;
     const size_t sums = s->engine->tensor_count + (size_t)index;
-    return (group_t){.option = layer_option(s->layer, index),
+    return (group_t){.option = station_option(station, index),
                      .t = t,
                      .scalar = scalar,
-                     .sum = s->layer->sums + sums * METHOD_SUMS,
+                     .memory = station->memory,
+                     .group_memory = station->group_memory == NULL ? NULL : station->group_memory[index],
+                     .cohort_memory = memory,
+                     .sum = station->sums + sums * METHOD_SUMS,
                      .step = s,
                      .index = index};
 }
 
-static double *const *scalar_of(const layer_t *layer, int group) {
-    return layer->scalar + (size_t)group * layer->states;
+static double *const *scalar_of(const station_t *station, int group) {
+    return station->scalar + (size_t)group * station->states;
+}
+
+/* The group as a whole: what it remembers as a cohort is its first cohort's. */
+static group_t whole_group(step_t *s, int index) {
+    const station_t *station = s->station;
+    return group_of(s, index, s->t, scalar_of(station, index),
+                    station->cohort_memory == NULL ? NULL : station->cohort_memory[index]);
 }
 
 size_t step_cohort_count(const step_t *s) {
@@ -42,126 +56,149 @@ size_t step_cohort_count(const step_t *s) {
 
 bool step_cohort(step_t *s, size_t i, group_t *cohort) {
     const cohort_t *c = &s->engine->cohorts[i];
-    const bool is_ours = layer_covers(s->layer, c->group) && c->moves;
+    const bool is_ours = station_covers(s->station, c->group) && c->moves;
     if (is_ours)
-        *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar);
+        *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar, c->memory);
     return is_ours;
 }
 
 bool step_is_a_first(const step_t *s) {
     for (size_t i = 0; i < s->engine->cohort_count; ++i) {
         const cohort_t *c = &s->engine->cohorts[i];
-        if (c->steps == 0 && c->moves && layer_covers(s->layer, c->group))
+        if (c->steps == 0 && c->moves && station_covers(s->station, c->group))
             return true;
     }
     return false;
 }
 
 group_t step_group(step_t *s, int i) {
-    int group = s->layer->first_group;
+    int group = s->station->first_group;
     while (i > 0) {
         ++group;
-        i -= layer_covers(s->layer, group);
+        i -= station_covers(s->station, group);
     }
-    return group_of(s, group, s->t, scalar_of(s->layer, group));
+    return whole_group(s, group);
 }
 
-/* Fills the scalars of every cohort of the layer. Wrappers go by the handle's count: theirs is one state for all
+/* Fills what the tensors of a cohort share, in each precision that there is. */
+static void prepare_cohort(const step_t *s, const group_t *group, char *constants) {
+    const engine_t *engine = s->engine;
+    const int first = engine->precision_count > 1 ? PRECISION_F32 : engine->precision;
+    for (int i = 0; i < engine->precision_count; ++i)
+        s->station->base.precision[first + i]->prepare(group, constants + (size_t)i * engine->constants_bytes);
+}
+
+/* Fills the constants of every cohort of the station. Wrappers go by the handle's count: theirs is one state for all
    tensors. */
-static void prepare(step_t *s, char *scalars) {
-    const layer_t *layer = s->layer;
-    if (layer->method->prepare == NULL)
+static void prepare(step_t *s, char *constants) {
+    const station_t *station = s->station;
+    const engine_t *engine = s->engine;
+    const size_t each = (size_t)engine->precision_count * engine->constants_bytes;
+    if (station->method->prepare == NULL)
         return;
-    for (size_t c = 0; c < s->engine->cohort_count; ++c) {
-        const int g = s->engine->cohorts[c].group;
+    for (size_t c = 0; c < engine->cohort_count; ++c) {
+        const int g = engine->cohorts[c].group;
         group_t group;
-        if (!layer->is_method && layer_covers(layer, g))
-            group = group_of(s, g, s->t, scalar_of(layer, g));
-        else if (!layer->is_method || !step_cohort(s, c, &group))
+        if (!station->is_method && station_covers(station, g))
+            group = whole_group(s, g);
+        else if (!station->is_method || !step_cohort(s, c, &group))
             continue;
-        layer->method->prepare(&group, scalars + c * METHOD_SCALARS);
+        prepare_cohort(s, &group, constants + c * each);
     }
 }
 
-/* Room for the scalars of entry `i` of a queue; the last one of each queue serves reductions and whole tensors. */
-static char *scalars_of(engine_t *engine, const queue_t *queue, int i) {
-    const size_t entry = (size_t)i + (queue == &engine->filters ? QUEUE_LENGTH + 1 : 0);
-    return engine->scalars + entry * engine->cohort_room * METHOD_SCALARS;
+/* Entry `i` of a queue has room of its own for constants and arguments; the last of each is not queued. */
+static size_t room_of(const engine_t *engine, const queue_t *queue, int i) {
+    return (size_t)i + (queue == &engine->filters ? QUEUE_LENGTH + 1 : 0);
 }
 
-static void enqueue(step_t *s, queue_t *queue, int kernel) {
-    queued_t *entry = &queue->entry[queue->count];
-    *entry = (queued_t){s->layer, kernel, scalars_of(s->engine, queue, queue->count)};
-    prepare(s, entry->scalars);
+static char *constants_of(const engine_t *engine, size_t room) {
+    return engine->constants + room * engine->cohort_room * (size_t)engine->precision_count * engine->constants_bytes;
+}
+
+/* The call, with what it takes in entry `i`'s room. */
+static call_t make_call(step_t *s, const queue_t *queue, int i, int kernel, const void *arguments) {
+    const engine_t *engine = s->engine;
+    const size_t room = room_of(engine, queue, i);
+    char *constants = constants_of(engine, room), *copy = engine->arguments + room * engine->arguments_bytes;
+    prepare(s, constants);
+    if (arguments != NULL)
+        memcpy(copy, arguments, s->station->method->arguments[kernel]);
+    return (call_t){s->station, kernel, constants, arguments == NULL ? NULL : copy};
+}
+
+call_t step_call(step_t *s, int kernel, const void *arguments) {
+    return make_call(s, &s->engine->updates, QUEUE_LENGTH, kernel, arguments);
+}
+
+static void enqueue(step_t *s, queue_t *queue, int kernel, const void *arguments) {
+    queue->entry[queue->count] = make_call(s, queue, queue->count, kernel, arguments);
     ++queue->count;
 }
 
-void step_update(step_t *s, int kernel) {
+void step_update(step_t *s, int kernel, const void *arguments) {
     if (s->engine->updates.count == QUEUE_LENGTH)
         pass_flush(s->engine, NULL);
-    enqueue(s, &s->engine->updates, kernel);
+    enqueue(s, &s->engine->updates, kernel, arguments);
 }
 
 void step_project(engine_t *engine) {
     if (engine->updates.count == QUEUE_LENGTH)
         pass_flush(engine, NULL);
-    engine->updates.entry[engine->updates.count++] = (queued_t){0};
+    engine->updates.entry[engine->updates.count++] = (call_t){0};
 }
 
-void step_filter(step_t *s, int kernel) {
-    enqueue(s, &s->engine->filters, kernel); /* a layer filters once an arrival: optim_wrap bounds their number */
+void step_filter(step_t *s, int kernel, const void *arguments) {
+    /* a station filters once an arrival: optim_wrap bounds their number */
+    enqueue(s, &s->engine->filters, kernel, arguments);
 }
 
-char *step_prepare(step_t *s) {
-    char *scalars = scalars_of(s->engine, &s->engine->updates, QUEUE_LENGTH);
-    prepare(s, scalars);
-    return scalars;
-}
-
-void step_prepare_output(step_t *s, const tensor_t *tensor, char scalars[METHOD_SCALARS]) {
-    const layer_t *layer = s->layer;
+const char *step_prepare_output(step_t *s, const tensor_t *tensor) {
+    const station_t *station = s->station;
+    const engine_t *engine = s->engine;
+    char *constants = constants_of(engine, room_of(engine, &engine->filters, QUEUE_LENGTH));
     double *scalar[METHOD_STATES], *own = tensor->numbers;
-    for (size_t k = 0; k < layer->states; ++k)
-        scalar[k] = layer->method->states[k].shape == PER_COHORT ? tensor_number(s->engine, tensor, k, own++)
-                                                                 : scalar_of(layer, tensor->group)[k];
-    const double t = layer->is_method ? (double)tensor_steps(s->engine, tensor) : s->t;
-    const group_t group = group_of(s, tensor->group, t, scalar);
-    if (layer->method->prepare != NULL)
-        layer->method->prepare(&group, scalars);
+    for (size_t k = 0; k < station->states; ++k)
+        scalar[k] = station->method->states[k].shape == PER_COHORT ? tensor_number(engine, tensor, k, own++)
+                                                                   : scalar_of(station, tensor->group)[k];
+    const double t = station->is_method ? (double)tensor_steps(engine, tensor) : s->t;
+    const group_t group = group_of(s, tensor->group, t, scalar, tensor_cohort_memory(engine, tensor));
+    if (station->method->prepare != NULL)
+        station->base.precision[tensor_precision(tensor)]->prepare(&group, constants);
+    return constants;
 }
 
-static const double *reduce(step_t *s, reduction_t reduction, int kernel, int count) {
-    engine_t *engine = s->engine;
-    pass_reduce(engine, s->layer, reduction, kernel, step_prepare(s), count);
-    return s->layer->sums + (engine->tensor_count + (size_t)engine->group_count) * METHOD_SUMS;
+static const double *reduce(step_t *s, reduction_t reduction, int kernel, const void *arguments, int count) {
+    const engine_t *engine = s->engine;
+    const call_t call = step_call(s, kernel, arguments);
+    pass_reduce(s->engine, &call, reduction, count);
+    return s->station->sums + (engine->tensor_count + (size_t)engine->group_count) * METHOD_SUMS;
 }
 
-const double *step_reduce(step_t *s, int kernel, int count) {
-    return reduce(s, REDUCE_SUM, kernel, count);
+const double *step_reduce(step_t *s, int kernel, const void *arguments, int count) {
+    return reduce(s, REDUCE_SUM, kernel, arguments, count);
 }
 
 void step_role_sums(const step_t *s, int role, int count, double *sums) {
     const engine_t *engine = s->engine;
     memset(sums, 0, (size_t)count * sizeof *sums);
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (int j = 0; engine->tensors[i].role == role && layer_takes(s->layer, &engine->tensors[i]) && j < count; ++j)
-            sums[j] += s->layer->sums[i * METHOD_SUMS + (size_t)j];
+        for (int j = 0; engine->tensors[i].role == role && station_takes(s->station, &engine->tensors[i]) && j < count;
+             ++j)
+            sums[j] += s->station->sums[i * METHOD_SUMS + (size_t)j];
 }
 
-const double *step_reduce_max(step_t *s, int kernel, int count) {
-    return reduce(s, REDUCE_MAX, kernel, count);
+const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count) {
+    return reduce(s, REDUCE_MAX, kernel, arguments, count);
 }
 
-void step_reduce_rows(step_t *s, int kernel) {
-    (void)reduce(s, REDUCE_ROWS, kernel, 1);
+void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count) {
+    (void)reduce(s, REDUCE_ROWS, kernel, arguments, count);
 }
 
-void step_reduce_row_pairs(step_t *s, int kernel) {
-    (void)reduce(s, REDUCE_ROWS, kernel, METHOD_ROW_SUMS);
-}
-
-void step_tensors(step_t *s, int kernel) {
-    pass_tensors(s->engine, s->layer, kernel, step_prepare(s));
+void step_tensors(step_t *s, int kernel, const void *arguments) {
+    const call_t call = step_call(s, kernel, arguments);
+    pass_tensors(s->engine, &call);
 }
 
 size_t step_element_count(const step_t *s) {
@@ -174,7 +211,7 @@ size_t step_tensor_count(const step_t *s) {
 
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
-    return layer_takes(s->layer, found) ? found : NULL;
+    return station_takes(s->station, found) ? found : NULL;
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {
@@ -182,15 +219,19 @@ double step_tensor_clock(const step_t *s, size_t tensor) {
 }
 
 const double *step_tensor_option(const step_t *s, size_t tensor) {
-    return layer_option(s->layer, s->engine->tensors[tensor].group);
+    return station_option(s->station, s->engine->tensors[tensor].group);
 }
 
 double *step_tensor_scalar(step_t *s, size_t tensor, int state) {
-    return s->layer->slot[tensor * s->layer->states + (size_t)state].at;
+    return s->station->slot[tensor * s->station->states + (size_t)state].at;
+}
+
+void *step_tensor_memory(step_t *s, size_t tensor) {
+    return s->station->tensor_memory[tensor];
 }
 
 const double *step_tensor_sum(const step_t *s, size_t tensor) {
-    return s->layer->sums + tensor * METHOD_SUMS;
+    return s->station->sums + tensor * METHOD_SUMS;
 }
 
 optim_status step_ask(step_t *s, request_t request, int line) {
@@ -201,7 +242,7 @@ optim_status step_ask(step_t *s, request_t request, int line) {
 }
 
 optim_status step_fail(step_t *s, optim_status status, const char *sentence) {
-    return error_set(status, "%s: %s", s->layer->name, sentence);
+    return error_set(status, "%s: %s", s->station->name, sentence);
 }
 
 optim_status step_reject(step_t *s) {

@@ -10,12 +10,12 @@
 
 /* ---- Forms ---- */
 
-static double option_by_name(const layer_t *layer, const tensor_t *tensor, const char *name) {
-    return layer_option(layer, tensor->group)[option_find(layer->method->options, name, strlen(name))];
+static double option_by_name(const station_t *station, const tensor_t *tensor, const char *name) {
+    return station_option(station, tensor->group)[option_find(station->method->options, name, strlen(name))];
 }
 
 static const double *engine_option(const engine_t *engine, const tensor_t *tensor) {
-    return layer_option(engine->storage, tensor->group);
+    return station_option(engine->storage, tensor->group);
 }
 
 bool storage_may_be_short(const method_t *method) {
@@ -23,33 +23,33 @@ bool storage_may_be_short(const method_t *method) {
 }
 
 /* States that may be kept shorter: not points, not sums. */
-static bool may_be_short(const layer_t *layer, const state_t *state) {
-    return layer->is_method && storage_may_be_short(layer->method) && state_is_by_element(state) &&
+static bool may_be_short(const station_t *station, const state_t *state) {
+    return station->is_method && storage_may_be_short(station->method) && state_is_by_element(state) &&
            !state->from_param && !state->exact && (state->role == KEPT || state->role == FIRST_MOMENT);
 }
 
-stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor) {
+stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
     static const stored_t FORMS[] = {
         [STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16, [STATE_INT8] = STORED_INT8};
     const double *option = engine_option(engine, tensor);
     if (state->as_param)
         return STORED_PARAM;
-    if (!may_be_short(layer, state))
+    if (!may_be_short(station, state))
         return STORED_REAL;
-    if (layer->method->flags & OWN_STORAGE)
-        return (double)tensor->count >= option_by_name(layer, tensor, "min_8bit_size") ? STORED_INT8 : STORED_REAL;
+    if (station->method->flags & OWN_STORAGE)
+        return (double)tensor->count >= option_by_name(station, tensor, "min_8bit_size") ? STORED_INT8 : STORED_REAL;
     return (double)tensor->count >= option[STATE_MIN] ? FORMS[(int)option[STATE_DTYPE]] : STORED_REAL;
 }
 
 size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     if (owner->method->flags & OWN_STORAGE)
         return size_of_number(option_by_name(owner, tensor, "block_size"));
     return size_of_number(engine_option(engine, tensor)[STATE_BLOCK]);
 }
 
 bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = engine_owner(engine, tensor->group);
     return (owner->method->flags & OWN_STORAGE) && option_by_name(owner, tensor, "keep_sign") != 0;
 }
 

@@ -17,7 +17,7 @@ typedef enum stored {
 bool storage_may_be_short(const method_t *method);
 
 /* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
-stored_t storage_form(const engine_t *engine, const layer_t *layer, const state_t *state, const tensor_t *tensor);
+stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 size_t storage_block(const engine_t *engine, const tensor_t *tensor);
 bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor);
 

@@ -12,12 +12,13 @@ static void *bind_state(const engine_t *engine, const tile_t *t, const slot_t *s
     return room;
 }
 
-void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const char *scalars, part_scratch_t *room) {
+void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room) {
+    const station_t *station = call->station;
     const size_t tensor = t->tensor->id;
-    const slot_t *slot = layer->slot + tensor * layer->states;
+    const slot_t *slot = station->slot + tensor * station->states;
     size_t widened = 0;
     t->stride = t->tensor->stride;
-    for (size_t k = 0; k < layer->states; ++k, ++slot) {
+    for (size_t k = 0; k < station->states; ++k, ++slot) {
         t->state[k] =
             slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
         if (slot->form == STORED_REAL)
@@ -27,12 +28,14 @@ void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const ch
             (void)bind_state(engine, t, slot, c, room->state[widened + c]);
         widened += slot->copies;
     }
-    t->scalars = scalars == NULL ? NULL : scalars + t->tensor->cohort * METHOD_SCALARS;
-    t->input = INPUT_OWNER_TENSORS + tensor < layer->input_owners
-                   ? layer->inputs + (INPUT_OWNER_TENSORS + tensor) * layer->input_rows
+    t->constants = call->constants == NULL ? NULL : tensor_constants(engine, t->tensor, call->constants);
+    t->arguments = call->arguments;
+    t->memory = station->tensor_memory == NULL ? NULL : station->tensor_memory[tensor];
+    t->input = INPUT_OWNER_TENSORS + tensor < station->input_owners
+                   ? station->inputs + (INPUT_OWNER_TENSORS + tensor) * station->input_rows
                    : NULL;
-    t->tensor_sum = layer->sums + tensor * METHOD_SUMS;
-    t->row_sum = layer->row_sums == NULL ? NULL : layer->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
+    t->tensor_sum = station->sums + tensor * METHOD_SUMS;
+    t->row_sum = station->row_sums == NULL ? NULL : station->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }
 
 /*
@@ -48,35 +51,35 @@ static bool was_only_read(const engine_t *engine, const tile_t *t, const slot_t 
     return memcmp(spare, reals, t->n * tensor_real(t->tensor)) == 0;
 }
 
-void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room) {
-    const bool asks = layer->method->flags & REQUESTS;
-    const slot_t *slot = layer->slot + t->tensor->id * layer->states;
+void tile_unbind(const engine_t *engine, const tile_t *t, const station_t *station, part_scratch_t *room) {
+    const bool asks = station->method->flags & REQUESTS;
+    const slot_t *slot = station->slot + t->tensor->id * station->states;
     size_t widened = 0;
-    for (size_t k = 0; k < layer->states; ++k, ++slot)
+    for (size_t k = 0; k < station->states; ++k, ++slot)
         for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c, ++widened)
             if (!asks || !was_only_read(engine, t, slot, c, room->state[widened], room->spare))
                 storage_store(engine, slot, c, t, room->state[widened]);
 }
 
 /* The wrapper's states with a copy for each first moment, at the copy for this one. */
-static void bind_per_moment(const tile_t *t, const layer_t *layer, size_t moment, void **state) {
-    const slot_t *slot = layer->slot + t->tensor->id * layer->states;
-    for (size_t k = 0; k < layer->states; ++k)
-        if (layer->method->states[k].per_moment && slot[k].at != NULL)
+static void bind_per_moment(const tile_t *t, const station_t *station, size_t moment, void **state) {
+    const slot_t *slot = station->slot + t->tensor->id * station->states;
+    for (size_t k = 0; k < station->states; ++k)
+        if (station->method->states[k].per_moment && slot[k].at != NULL)
             state[k] = (char *)slot[k].at + moment * slot[k].bytes + t->offset * tensor_real(t->tensor);
 }
 
 /* Runs the kernel once for each first moment that the inner method keeps. */
-static void run_moments(const engine_t *engine, tile_t *t, const layer_t *layer, kernel_t *kernel,
+static void run_moments(const engine_t *engine, tile_t *t, const station_t *station, kernel_t *kernel,
                         part_scratch_t *room) {
-    const layer_t *owner = engine_owner(engine, t->tensor->group);
+    const station_t *owner = engine_owner(engine, t->tensor->group);
     size_t moment = 0;
     for (size_t k = 0; k < owner->states; ++k) {
         const slot_t *slot = &owner->slot[t->tensor->id * owner->states + k];
         if (owner->method->states[k].role != FIRST_MOMENT || slot->at == NULL || !slot->by_element)
             continue;
         for (size_t c = 0; c < slot->copies; ++c, ++moment) {
-            bind_per_moment(t, layer, moment, t->state);
+            bind_per_moment(t, station, moment, t->state);
             t->moment = bind_state(engine, t, slot, c, room->state[0]);
             kernel(t);
             if (slot->form != STORED_REAL)
@@ -85,16 +88,16 @@ static void run_moments(const engine_t *engine, tile_t *t, const layer_t *layer,
     }
 }
 
-void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
-              part_scratch_t *room) {
-    tile_bind(engine, t, layer, scalars, room);
-    kernel_t *run = layer->typed.precision[tensor_precision(t->tensor)]->kernels[kernel];
-    if (kernel != 0 && kernel == layer->method->moment_kernel)
-        run_moments(engine, t, layer, run, room);
+void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room) {
+    const station_t *station = call->station;
+    tile_bind(engine, t, call, room);
+    kernel_t *run = station->typed.precision[tensor_precision(t->tensor)]->kernels[call->kernel];
+    if (call->kernel != 0 && call->kernel == station->method->moment_kernel)
+        run_moments(engine, t, station, run, room);
     else
         run(t);
-    if (layer->any_short)
-        tile_unbind(engine, t, layer, room);
+    if (station->any_short)
+        tile_unbind(engine, t, station, room);
 }
 
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
@@ -111,8 +114,8 @@ void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scra
         storage_read(engine, t->tensor, t->tensor->grad_dtype, t->n, grad, room);
     }
     for (int i = 0; i < engine->filters.count; ++i) {
-        const queued_t *filter = &engine->filters.entry[i];
-        if (layer_covers(filter->layer, t->tensor->group))
-            tile_run(engine, t, filter->layer, filter->kernel, filter->scalars, scratch);
+        const call_t *filter = &engine->filters.entry[i];
+        if (station_covers(filter->station, t->tensor->group))
+            tile_run(engine, t, filter, scratch);
     }
 }

@@ -1,4 +1,4 @@
-/* One tile at work: its gradient, its layer's states, and the kernel that runs on it. */
+/* One tile at work: its gradient, its station's states, and the kernel that runs on it. */
 #ifndef ENGINE_TILE_H
 #define ENGINE_TILE_H
 
@@ -10,20 +10,20 @@ static inline char *tile_gradient(const tile_t *t) {
     return (char *)t->tensor->grad + t->offset * dtype_size(t->tensor->grad_dtype);
 }
 
-/* Whether the layer's kernels run on this tensor: it covers it, and the tensor is not frozen. */
-static inline bool layer_takes(const layer_t *layer, const tensor_t *tensor) {
-    return !tensor_is_frozen(tensor) && layer_covers(layer, tensor->group);
+/* Whether the station's kernels run on this tensor: it covers it, and the tensor is not frozen. */
+static inline bool station_takes(const station_t *station, const tensor_t *tensor) {
+    return !tensor_is_frozen(tensor) && station_covers(station, tensor->group);
 }
 
-/* Points the tile at one layer's states, scalars and sums; states kept in a shorter form are widened into `room`. */
-void tile_bind(const engine_t *engine, tile_t *t, const layer_t *layer, const char *scalars, part_scratch_t *room);
+/* Points the tile at what the call's kernel sees: its station's states and sums, constants, arguments; states kept in a
+ * shorter form are widened into `room`. */
+void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room);
 
 /* Puts widened states back into their form, after a kernel that may have changed them. */
-void tile_unbind(const engine_t *engine, const tile_t *t, const layer_t *layer, part_scratch_t *room);
+void tile_unbind(const engine_t *engine, const tile_t *t, const station_t *station, part_scratch_t *room);
 
 /* Binds, runs the kernel, unbinds. */
-void tile_run(const engine_t *engine, tile_t *t, const layer_t *layer, int kernel, const char *scalars,
-              part_scratch_t *room);
+void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratch_t *room);
 
 /* The gradient of the tile as the filters leave it; copied into `room` where it must not be changed in place. */
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch);

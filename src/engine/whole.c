@@ -55,43 +55,44 @@ static void open_whole_gradient(const engine_t *engine, tile_t *t) {
     }
 }
 
-void pass_tensors(engine_t *engine, const layer_t *layer, int kernel, char *scalars) {
+void pass_tensors(engine_t *engine, const call_t *call) {
+    const station_t *station = call->station;
     pass_flush(engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tile_t t = {.n = engine->tensors[i].count, .tensor = &engine->tensors[i], .work = engine->work};
-        if (!layer_takes(layer, &engine->tensors[i]) || !tensor_is_whole(&engine->tensors[i], layer->method) ||
+        if (!station_takes(station, &engine->tensors[i]) || !tensor_is_whole(&engine->tensors[i], station->method) ||
             t.n == 0)
             continue;
         open_whole_parameter(engine, &t);
         open_whole_gradient(engine, &t);
-        tile_run(engine, &t, layer, kernel, scalars, first_scratch(engine));
+        tile_run(engine, &t, call, first_scratch(engine));
         close_whole_parameter(engine, &t);
     }
 }
 
 /* ---- Output and restoring ---- */
 
-void pass_output(const engine_t *engine, const layer_t *layer, size_t i, const char *scalars, void *out) {
+void pass_output(const engine_t *engine, const station_t *station, size_t i, const char *constants, void *out) {
     part_scratch_t *scratch = first_scratch(engine);
     const tile_t whole = {.tensor = &engine->tensors[i]};
     for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
         tile_t t = piece_of(&whole, offset);
         t.out = scratch->g;
         storage_open_parameters(engine, &t, scratch->p);
-        tile_bind(engine, &t, layer, NULL, scratch);
-        t.scalars = scalars;
-        layer->typed.precision[tensor_precision(t.tensor)]->output(&t);
+        tile_bind(engine, &t, &(call_t){.station = station}, scratch);
+        t.constants = constants;
+        station->typed.precision[tensor_precision(t.tensor)]->output(&t);
         storage_write(engine, t.tensor, t.tensor->dtype, t.n, t.out,
                       (char *)out + offset * dtype_size(t.tensor->dtype));
     }
 }
 
-void pass_restore(engine_t *engine, const layer_t *layer) {
+void pass_restore(engine_t *engine, const station_t *station) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+        for (size_t k = 0; k < station->states; ++k) {
             const tile_t whole = {.tensor = &engine->tensors[i]};
-            const char *saved = layer->slot[i * layer->states + k].at;
-            if (layer->method->states[k].role != RESTORE_POINT || !layer_takes(layer, &engine->tensors[i]) ||
+            const char *saved = station->slot[i * station->states + k].at;
+            if (station->method->states[k].role != RESTORE_POINT || !station_takes(station, &engine->tensors[i]) ||
                 saved == NULL)
                 continue;
             for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {

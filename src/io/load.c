@@ -18,7 +18,7 @@ typedef struct load {
     source_t *source;
     safetensors_t file;
     record_t record;
-    double **options; /* as they were, by layer and group */
+    double **options; /* as they were, by station and group */
     bool made_plan;
     bool *took_states; /* by parameter, where the plan was there before */
     pieces_t pieces;
@@ -35,20 +35,20 @@ typedef struct load {
 static optim_status keep_options(load_t *load) {
     const engine_t *engine = &load->opt->engine;
     const size_t groups = (size_t)engine->group_count;
-    load->options = calloc((size_t)engine->layer_count * groups + 1, sizeof *load->options);
+    load->options = calloc((size_t)engine->station_count * groups + 1, sizeof *load->options);
     if (load->options == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < engine->layer_count; ++l)
+    for (int l = 0; l < engine->station_count; ++l)
         for (size_t g = 0; g < groups; ++g) {
-            const layer_t *layer = engine->layers[l];
-            const size_t bytes = 2 * option_count(layer->method->options) * sizeof(double);
+            const station_t *station = engine->stations[l];
+            const size_t bytes = 2 * option_count(station->method->options) * sizeof(double);
             double **kept = &load->options[(size_t)l * groups + g];
-            if (layer->values[g].base == NULL)
+            if (station->values[g].base == NULL)
                 continue;
             *kept = malloc(bytes + sizeof(double));
             if (*kept == NULL)
                 return error_nomem("loading a checkpoint");
-            memcpy(*kept, layer->values[g].base, bytes); /* base and now lie one after the other */
+            memcpy(*kept, station->values[g].base, bytes); /* base and now lie one after the other */
         }
     return OPTIM_OK;
 }
@@ -56,12 +56,12 @@ static optim_status keep_options(load_t *load) {
 static void free_options(load_t *load, bool back) {
     const engine_t *engine = &load->opt->engine;
     const size_t groups = (size_t)engine->group_count;
-    for (int l = 0; load->options != NULL && l < engine->layer_count; ++l)
+    for (int l = 0; load->options != NULL && l < engine->station_count; ++l)
         for (size_t g = 0; g < groups; ++g) {
-            const layer_t *layer = engine->layers[l];
+            const station_t *station = engine->stations[l];
             double *kept = load->options[(size_t)l * groups + g];
             if (back && kept != NULL)
-                memcpy(layer->values[g].base, kept, 2 * option_count(layer->method->options) * sizeof(double));
+                memcpy(station->values[g].base, kept, 2 * option_count(station->method->options) * sizeof(double));
             free(kept);
         }
     free(load->options);
@@ -119,10 +119,13 @@ static optim_status match_pieces(load_t *load) {
 
 /* Numbers that something is counted with. */
 static optim_status check_numbers(const load_t *load, const piece_t *piece, const char *numbers) {
-    for (size_t i = 0; piece->layer != NULL && i < piece->bytes / sizeof(double); ++i) {
+    for (size_t i = 0; piece->station != NULL && i < piece->bytes / sizeof(double); ++i) {
         double value;
         memcpy(&value, numbers + i * sizeof value, sizeof value);
-        if (!state_admits(piece->layer->method, piece->state, layer_option(piece->layer, piece->group), value))
+        const method_t *method = piece->station->method;
+        const double *option = station_option(piece->station, piece->group);
+        if (piece->field == NULL ? !state_admits(method, piece->state, option, value)
+                                 : !field_admits(method, piece->field, option, value))
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
                              load->source->name, piece->name, value);
     }
@@ -243,6 +246,13 @@ static optim_status stage(load_t *load) {
     return status == OPTIM_OK && planned ? read_pieces(load) : status;
 }
 
+static void assign(const assignment_t *assignment) {
+    if (assignment->at != NULL)
+        *assignment->at = assignment->value;
+    else
+        field_set(assignment->field, assignment->memory, assignment->i, assignment->value);
+}
+
 /* Cannot fail. */
 static void commit(load_t *load) {
     optim_t *opt = load->opt;
@@ -252,7 +262,7 @@ static void commit(load_t *load) {
         if (load->record.stateless[i] && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]); /* its states begin when it takes its first step */
     for (size_t i = 0; i < load->number_count; ++i)
-        *load->numbers[i].at = load->numbers[i].value;
+        assign(&load->numbers[i]);
     place_arrays(load);
     schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
     record_apply_counters(&load->record, opt);

@@ -56,46 +56,78 @@ static const char *dtype_name(stored_t form, const tensor_t *tensor) {
 }
 
 /* Codes of 8-bit states are followed, in every copy, by a scale for each block. */
-static optim_status add_scales(pieces_t *pieces, const tensor_t *tensor, const layer_t *layer, const state_t *state,
+static optim_status add_scales(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
                                const slot_t *slot) {
     const size_t real = tensor_real(tensor);
     const size_t blocks = tensor->count / tensor->block + (tensor->count % tensor->block != 0);
     char *at = slot->at == NULL ? NULL : (char *)slot->at + size_aligned(tensor->count);
-    return add(pieces, (piece_t){joined(tensor->name, layer->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
+    return add(pieces, (piece_t){joined(tensor->name, station->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
                                  NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
 }
 
-static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const layer_t *layer, size_t k) {
-    const state_t *state = &layer->method->states[k];
-    const slot_t *slot = &layer->slot[tensor->id * layer->states + k];
-    char *name = joined(tensor->name, layer->name, state->name, "");
+static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const station_t *station, size_t k) {
+    const state_t *state = &station->method->states[k];
+    const slot_t *slot = &station->slot[tensor->id * station->states + k];
+    char *name = joined(tensor->name, station->name, state->name, "");
     if (state->shape == PER_TENSOR)
         return add(pieces, (piece_t){name, "F64", NULL, slot->copies, slot->at, 1, slot->copies * sizeof(double), 0,
-                                     layer, state, tensor->group});
+                                     station, state, NULL, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
-    const size_t elements = state_reals(layer->method, state, tensor, layer_option(layer, tensor->group));
+    const size_t elements = state_reals(station->method, state, tensor, station_option(station, tensor->group));
     optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
                                                 slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && slot->form == STORED_INT8)
-        status = add_scales(pieces, tensor, layer, state, slot);
+        status = add_scales(pieces, tensor, station, state, slot);
     return status;
 }
 
-static optim_status add_layer(pieces_t *pieces, const optim_t *opt, const layer_t *layer, const bool *stateless) {
+/* A kept number, or several, of one tensor. */
+static optim_status add_field(pieces_t *pieces, const engine_t *engine, const tensor_t *tensor,
+                              const station_t *station, const field_t *field) {
+    const size_t count = field_count(engine, station->method, field, station_option(station, tensor->group));
+    char *name = joined(tensor->name, station->name, field->name, "");
+    return add(pieces, (piece_t){.name = name,
+                                 .dtype = "F64",
+                                 .elements = count,
+                                 .at = field_address(field, station->tensor_memory[tensor->id]),
+                                 .copies = 1,
+                                 .bytes = count * sizeof(double),
+                                 .station = station,
+                                 .field = field,
+                                 .group = tensor->group});
+}
+
+static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
             const tensor_t *tensor = &opt->engine.tensors[i];
-            const state_t *state = &layer->method->states[k];
-            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR,
-                       left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
-            if (!by_tensor || !state_is_kept(state) || layer->slot[i * layer->states + k].copies == 0 ||
-                (left_out && !state->of_frozen))
+            const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (field->of != OF_TENSOR || left_out || !field_is_kept(field) ||
+                !station_covers(station, tensor->group) ||
+                field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) == 0)
                 continue;
-            const optim_status status = add_state(pieces, tensor, layer, k);
+            const optim_status status = add_field(pieces, &opt->engine, tensor, station, field);
             if (status != OPTIM_OK)
                 return status;
         }
     return OPTIM_OK;
+}
+
+static optim_status add_station(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        for (size_t k = 0; k < station->states; ++k) {
+            const tensor_t *tensor = &opt->engine.tensors[i];
+            const state_t *state = &station->method->states[k];
+            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR,
+                       left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (!by_tensor || !state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
+                (left_out && !state->of_frozen))
+                continue;
+            const optim_status status = add_state(pieces, tensor, station, k);
+            if (status != OPTIM_OK)
+                return status;
+        }
+    return add_fields(pieces, opt, station, stateless);
 }
 
 static int by_width(const void *a, const void *b) {
@@ -107,8 +139,8 @@ static int by_width(const void *a, const void *b) {
 optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
     *pieces = (pieces_t){0};
     optim_status status = OPTIM_OK;
-    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        status = add_layer(pieces, opt, opt->engine.layers[l], stateless);
+    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        status = add_station(pieces, opt, opt->engine.stations[l], stateless);
     if (status != OPTIM_OK)
         pieces_free(pieces);
     else if (pieces->count > 0)

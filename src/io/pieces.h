@@ -14,8 +14,9 @@ typedef struct piece {
     size_t elements;      /* of a copy */
     char *at;
     size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const layer_t *layer;         /* of numbers, NULL otherwise: what they may be is for the state's row to say */
+    const station_t *station;     /* of numbers, NULL otherwise: what they may be is for the state's row to say */
     const state_t *state;
+    const field_t *field;
     int group;
 } piece_t;
 

@@ -172,17 +172,17 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
     return OPTIM_OK;
 }
 
-/* ---- Layers ---- */
+/* ---- Stations ---- */
 
 static void check_wrappers(const record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *wrappers = jsontree_get(record->json, "wrappers");
     size_t next = 0;
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        if (!layer_is_wrapper(opt, l))
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        if (!station_is_wrapper(opt, l))
             continue;
         const char *there = jsontree_text(jsontree_at(wrappers, next++));
-        if (there == NULL || strcmp(there, opt->engine.layers[l]->name) != 0)
-            complain(complaints, "wrapper %zu is \"%s\" here and \"%.40s\" there", next, opt->engine.layers[l]->name,
+        if (there == NULL || strcmp(there, opt->engine.stations[l]->name) != 0)
+            complain(complaints, "wrapper %zu is \"%s\" here and \"%.40s\" there", next, opt->engine.stations[l]->name,
                      there == NULL ? "none" : there);
     }
     for (; next < jsontree_items(wrappers); ++next)
@@ -190,32 +190,32 @@ static void check_wrappers(const record_t *record, const optim_t *opt, complaint
                  jsontree_text(jsontree_at(wrappers, next)) == NULL ? "" : jsontree_text(jsontree_at(wrappers, next)));
 }
 
-/* Number `ordinal` of the record's layers with that name. */
-static const jsontree_t *find_layer(const record_t *record, const char *name, int ordinal) {
-    const jsontree_t *layers = jsontree_get(record->json, "layers");
-    for (size_t i = 0; i < jsontree_items(layers); ++i)
-        if (strcmp(record_text(jsontree_at(layers, i), "name"), name) == 0 && ordinal-- == 0)
-            return jsontree_at(layers, i);
+/* Number `ordinal` of the record's stations with that name. */
+static const jsontree_t *find_station(const record_t *record, const char *name, int ordinal) {
+    const jsontree_t *stations = jsontree_get(record->json, "layers");
+    for (size_t i = 0; i < jsontree_items(stations); ++i)
+        if (strcmp(record_text(jsontree_at(stations, i), "name"), name) == 0 && ordinal-- == 0)
+            return jsontree_at(stations, i);
     return NULL;
 }
 
-static bool is_younger(const optim_t *opt, const layer_t *layer) {
-    return layer == handle_engine_layer(opt, REGISTRY_ENGINE_GROUP_CLIP);
+static bool is_younger(const optim_t *opt, const station_t *station) {
+    return station == handle_engine_station(opt, REGISTRY_ENGINE_GROUP_CLIP);
 }
 
-const char *record_layer_name(const optim_t *opt, const layer_t *layer) {
-    return is_younger(opt, layer) ? "engine.group_clip" : layer->name;
+const char *record_station_name(const optim_t *opt, const station_t *station) {
+    return is_younger(opt, station) ? "engine.group_clip" : station->name;
 }
 
-/* A layer's own numbers and names; NULL for one that is younger than the record. */
-static void match_layers(record_t *record, const optim_t *opt, complaints_t *complaints) {
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        const char *name = record_layer_name(opt, opt->engine.layers[l]);
+/* A station's own numbers and names; NULL for one that is younger than the record. */
+static void match_stations(record_t *record, const optim_t *opt, complaints_t *complaints) {
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        const char *name = record_station_name(opt, opt->engine.stations[l]);
         int ordinal = 0;
         for (int before = 0; before < l; ++before)
-            ordinal += strcmp(record_layer_name(opt, opt->engine.layers[before]), name) == 0;
-        record->layer[l] = find_layer(record, name, ordinal);
-        if (record->layer[l] == NULL && !is_younger(opt, opt->engine.layers[l]))
+            ordinal += strcmp(record_station_name(opt, opt->engine.stations[before]), name) == 0;
+        record->station[l] = find_station(record, name, ordinal);
+        if (record->station[l] == NULL && !is_younger(opt, opt->engine.stations[l]))
             complain(complaints, "it knows nothing of \"%s\"", name);
     }
 }
@@ -230,12 +230,12 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     record->json = jsontree_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
-    record->layer = calloc((size_t)opt->engine.layer_count, sizeof *record->layer);
+    record->station = calloc((size_t)opt->engine.station_count, sizeof *record->station);
     record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
     record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
     optim_status status = OPTIM_OK;
-    if (no_memory || record->from == NULL || record->exact == NULL || record->layer == NULL || record->steps == NULL ||
-        record->stateless == NULL)
+    if (no_memory || record->from == NULL || record->exact == NULL || record->station == NULL ||
+        record->steps == NULL || record->stateless == NULL)
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = check_form(record);
@@ -250,7 +250,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
         status = match_groups(record, opt, &complaints);
     }
     if (status == OPTIM_OK && complaints.count == 0)
-        match_layers(record, opt, &complaints);
+        match_stations(record, opt, &complaints);
     if (status == OPTIM_OK)
         status = complaints_end(&complaints, record->source);
     if (status != OPTIM_OK)
@@ -262,7 +262,7 @@ void record_free(record_t *record) {
     jsontree_free(record->json);
     free(record->from);
     free(record->exact);
-    free(record->layer);
+    free(record->station);
     free(record->steps);
     free(record->stateless);
     *record = (record_t){0};

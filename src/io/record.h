@@ -31,21 +31,21 @@ optim_status record_make(jsontext_t *record, const optim_t *opt);
 /* Which part of a record is for which part of a handle. */
 typedef struct record {
     jsontree_t *json;
-    const char *source;       /* for errors */
-    int *from;                /* by group of the handle: the record's group that has its parameters, or -1 */
-    bool *exact;              /* and whether it has no others: then its options and schedules are taken too */
-    const jsontree_t **layer; /* by layer of the handle */
-    int64_t *steps;           /* by parameter: its own count ... */
-    bool *stateless;          /* ... and whether it had no states when the handle had */
+    const char *source;         /* for errors */
+    int *from;                  /* by group of the handle: the record's group that has its parameters, or -1 */
+    bool *exact;                /* and whether it has no others: then its options and schedules are taken too */
+    const jsontree_t **station; /* by station of the handle */
+    int64_t *steps;             /* by parameter: its own count ... */
+    bool *stateless;            /* ... and whether it had no states when the handle had */
 } record_t;
 
 /* Reads the text and finds the parts. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
-/* What a layer is called in a record: the engine's that came after format 1 has a name of its own, the others are told
- * apart by their order. */
-const char *record_layer_name(const optim_t *opt, const layer_t *layer);
+/* What a station is called in a record: the engine's that came after format 1 has a name of its own, the others are
+ * told apart by their order. */
+const char *record_station_name(const optim_t *opt, const station_t *station);
 
 /* The text under `key`, "" if there is none. */
 const char *record_text(const jsontree_t *object, const char *key);
@@ -60,21 +60,24 @@ const char *record_sum(const record_t *record, const char *name);
  * CHECKPOINT, OPTION, VALUE. */
 optim_status record_apply_options(const record_t *record, optim_t *opt);
 
-/* A number of a layer, and what it shall be. */
+/* A number of a station, and what it shall be. */
 typedef struct assignment {
-    double *at;
+    double *at;           /* NULL: value `i` of a field of this struct */
+    const field_t *field;
+    void *memory;
+    size_t i;
     double value;
 } assignment_t;
 
-/* The numbers of a planned handle's layers, not yet assigned. Errors: CHECKPOINT, NOMEM. */
+/* The numbers of a planned handle's stations, not yet assigned. Errors: CHECKPOINT, NOMEM. */
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count);
 
 /* Makes the schedules of the groups whose options are taken; on an error those made so far are in the list. Errors:
    CHECKPOINT, those of optim_set_schedule. */
 optim_status record_schedules(const record_t *record, const optim_t *opt, scheduled_t **made, size_t *count);
 
-/* Counters, those of the parameters too, and what layers hold from step to step. Cannot fail: record_read has looked at
-   them. */
+/* Counters, those of the parameters too, and what stations hold from step to step. Cannot fail: record_read has looked
+   at them. */
 void record_apply_counters(const record_t *record, optim_t *opt);
 
 #endif

@@ -22,73 +22,73 @@ static bool read_number(const jsontree_t *json, double *value) {
     return number_parse(text, strlen(text), value);
 }
 
-/* An option, or a schedule of one, that the layer refuses: the sentence says that it is the checkpoint's. */
-static optim_status refused(const record_t *record, const char *what, const layer_t *layer, int group,
+/* An option, or a schedule of one, that the station refuses: the sentence says that it is the checkpoint's. */
+static optim_status refused(const record_t *record, const char *what, const station_t *station, int group,
                             optim_status status) {
     char of_group[32] = "";
-    if (layer->per_group)
+    if (station->per_group)
         (void)snprintf(of_group, sizeof of_group, " in group %d", group);
     if (status != OPTIM_ERR_NOMEM)
-        error_lead("%s does not fit this optimizer: its %s of \"%s\"%s", record->source, what, layer->name, of_group);
+        error_lead("%s does not fit this optimizer: its %s of \"%s\"%s", record->source, what, station->name, of_group);
     return status;
 }
 
 /* ---- Options ---- */
 
-/* What layer `l` of the record says of its group `from`, or NULL. */
+/* What station `l` of the record says of its group `from`, or NULL. */
 static const jsontree_t *group_at(const record_t *record, int l, int from) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", from);
-    return from < 0 ? NULL : jsontree_get(jsontree_get(record->layer[l], "groups"), key);
+    return from < 0 ? NULL : jsontree_get(jsontree_get(record->station[l], "groups"), key);
 }
 
-/* Where the options of this group of the layer come from, or NULL: what the whole handle shares has group 0. */
+/* Where the options of this group of the station come from, or NULL: what the whole handle shares has group 0. */
 static const jsontree_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
-    const layer_t *layer = opt->engine.layers[l];
-    if (layer->values[group].base == NULL || (layer->per_group && !record->exact[group]))
+    const station_t *station = opt->engine.stations[l];
+    if (station->values[group].base == NULL || (station->per_group && !record->exact[group]))
         return NULL;
-    return jsontree_get(group_at(record, l, layer->per_group ? record->from[group] : 0), "options");
+    return jsontree_get(group_at(record, l, station->per_group ? record->from[group] : 0), "options");
 }
 
-static optim_status apply_group(const record_t *record, optim_t *opt, layer_t *layer, int group,
+static optim_status apply_group(const record_t *record, optim_t *opt, station_t *station, int group,
                                 const jsontree_t *options) {
-    const option_t *table = layer->method->options;
+    const option_t *table = station->method->options;
     for (size_t member = 0; member < jsontree_members(options); ++member) {
         const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
         const int i = option_find(table, key, strlen(key));
         if (i < 0 || text == NULL)
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
-                             record->source, layer->name, key);
+                             record->source, station->name, key);
         double number;
         const optim_status status = option_parse(&table[i], text, strlen(text), &number);
         if (status != OPTIM_OK)
-            return refused(record, "options", layer, group, status);
-        double *base = &layer->values[group].base[i];
+            return refused(record, "options", station, group, status);
+        double *base = &station->values[group].base[i];
         if (opt->engine.planned && record_is_planned(record) &&
-            option_decides_memory(layer, table[i].name, *base, number))
+            option_decides_memory(station, table[i].name, *base, number))
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
                              "that is taken already; load it before the first step",
                              record->source, key, text);
-        layer->values[group].now[i] = *base = number;
+        station->values[group].now[i] = *base = number;
     }
     return OPTIM_OK;
 }
 
 /* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
 static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
-    const layer_t *layer = opt->engine.layers[l];
+    const station_t *station = opt->engine.stations[l];
     const char *there = record_text(group_at(record, l, record->from[group]), "role");
-    const char *here = role_name(layer, group);
-    if (!layer->is_method || *there == 0 || (here != NULL && strcmp(here, there) == 0))
+    const char *here = role_name(station, group);
+    if (!station->is_method || *there == 0 || (here != NULL && strcmp(here, there) == 0))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_CHECKPOINT,
                      "%s does not fit this optimizer: parameters of \"%s\" in group %d have the role \"%.40s\" there",
-                     record->source, layer->name, group, there);
+                     record->source, station->name, group, there);
 }
 
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
-    for (int l = 0; l < opt->engine.layer_count; ++l)
+    for (int l = 0; l < opt->engine.station_count; ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
             optim_status status = check_role(record, opt, l, g);
             if (status != OPTIM_OK)
@@ -96,13 +96,13 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
             const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
-            layer_t *layer = opt->engine.layers[l];
-            status = apply_group(record, opt, layer, g, options);
+            station_t *station = opt->engine.stations[l];
+            status = apply_group(record, opt, station, g, options);
             if (status != OPTIM_OK)
                 return status;
-            status = layer_check(layer, g);
+            status = station_check(station, g);
             if (status != OPTIM_OK)
-                return refused(record, "options", layer, g, status);
+                return refused(record, "options", station, g, status);
         }
     return OPTIM_OK;
 }
@@ -110,52 +110,87 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 /* ---- Numbers ---- */
 
 /* One state's numbers, for `at`, out of `object`. */
-static void read_state(const engine_t *engine, const layer_t *layer, size_t k, int group, const jsontree_t *object,
+static void read_state(const engine_t *engine, const station_t *station, size_t k, int group, const jsontree_t *object,
                        double *at, assignment_t *list, size_t *count, complaints_t *complaints) {
-    const state_t *state = &layer->method->states[k];
+    const state_t *state = &station->method->states[k];
     const jsontree_t *values = jsontree_get(object, state->name);
-    const size_t copies = layer_copies(engine, layer, state, layer_option(layer, group));
+    const size_t copies = station_copies(engine, station, state, station_option(station, group));
     if (jsontree_items(values) != copies) {
-        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", layer->name, state->name,
+        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, state->name,
                  jsontree_items(values), copies);
         return;
     }
     for (size_t i = 0; i < copies; ++i) {
         assignment_t *assignment = &list[(*count)++];
-        assignment->at = at + i;
+        *assignment = (assignment_t){.at = at + i};
         if (!read_number(jsontree_at(values, i), &assignment->value))
-            complain(complaints, "\"%s.%s\" is not a number there", layer->name, state->name);
-        else if (!state_admits(layer->method, state, layer_option(layer, group), assignment->value))
-            complain(complaints, "\"%s.%s\" cannot be %g", layer->name, state->name, assignment->value);
+            complain(complaints, "\"%s.%s\" is not a number there", station->name, state->name);
+        else if (!state_admits(station->method, state, station_option(station, group), assignment->value))
+            complain(complaints, "\"%s.%s\" cannot be %g", station->name, state->name, assignment->value);
     }
 }
 
-static double *number_of(const layer_t *layer, int group, size_t k) {
-    return layer->scalar[(size_t)group * layer->states + k];
+/* One field's values, for the struct `memory`, out of `object`. */
+static void read_field(const engine_t *engine, const station_t *station, const field_t *field, int group,
+                       const jsontree_t *object, void *memory, assignment_t *list, size_t *count,
+                       complaints_t *complaints) {
+    const jsontree_t *values = jsontree_get(object, field->name);
+    const double *option = station_option(station, group);
+    const size_t length = field_count(engine, station->method, field, option);
+    if (jsontree_items(values) != length) {
+        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, field->name,
+                 jsontree_items(values), length);
+        return;
+    }
+    for (size_t i = 0; i < length; ++i) {
+        assignment_t *assignment = &list[(*count)++];
+        *assignment = (assignment_t){.field = field, .memory = memory, .i = i};
+        if (!read_number(jsontree_at(values, i), &assignment->value))
+            complain(complaints, "\"%s.%s\" is not a number there", station->name, field->name);
+        else if (!field_admits(station->method, field, option, assignment->value))
+            complain(complaints, "\"%s.%s\" cannot be %g", station->name, field->name, assignment->value);
+    }
+}
+
+static double *number_of(const station_t *station, int group, size_t k) {
+    return station->scalar[(size_t)group * station->states + k];
 }
 
 /* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for
    all. */
 static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *state) {
     const jsontree_t *of_group = jsontree_get(group_at(record, l, from), "numbers");
-    return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->layer[l], "numbers");
+    return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->station[l], "numbers");
 }
 
 /* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
 static void read_own_numbers(const record_t *record, const optim_t *opt, int l, const tensor_t *tensor,
                              assignment_t *list, size_t *count, complaints_t *complaints) {
-    const layer_t *layer = opt->engine.layers[l];
+    const station_t *station = opt->engine.stations[l];
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
     double *at = tensor->numbers;
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        if (field->of != OF_COHORT)
+            continue;
+        if (record->stateless[tensor->id])
+            list[(*count)++] = (assignment_t){
+                .field = field, .memory = tensor->cohort_memory, .value = field_initial(station, field, tensor->group)};
+        else
+            read_field(&opt->engine, station, field, tensor->group,
+                       jsontree_get(own, field->name) != NULL
+                           ? own
+                           : numbers_of_group(record, l, record->from[tensor->group], field->name),
+                       tensor->cohort_memory, list, count, complaints);
+    }
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
         if (state->shape != PER_COHORT)
             continue;
         if (record->stateless[tensor->id])
-            list[(*count)++] = (assignment_t){at, state_initial(layer, state, tensor->group)};
+            list[(*count)++] = (assignment_t){.at = at, .value = state_initial(station, state, tensor->group)};
         else
-            read_state(&opt->engine, layer, k, tensor->group,
+            read_state(&opt->engine, station, k, tensor->group,
                        jsontree_get(own, state->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], state->name),
@@ -164,48 +199,58 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
     }
 }
 
-static void read_layer(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
-                       complaints_t *complaints) {
-    const layer_t *layer = opt->engine.layers[l];
-    for (size_t k = 0; k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
+static void read_station(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
+                         complaints_t *complaints) {
+    const station_t *station = opt->engine.stations[l];
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(&opt->engine, layer, k, layer->first_group, jsontree_get(record->layer[l], "numbers"),
-                       number_of(layer, layer->first_group, k), list, count, complaints);
+            read_state(&opt->engine, station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
+                       number_of(station, station->first_group, k), list, count, complaints);
         for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
-            if (record->from[g] >= 0 && layer_covers(layer, g))
-                read_state(&opt->engine, layer, k, g, numbers_of_group(record, l, record->from[g], state->name),
-                           number_of(layer, g, k), list, count, complaints);
+            if (record->from[g] >= 0 && station_covers(station, g))
+                read_state(&opt->engine, station, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                           number_of(station, g, k), list, count, complaints);
         }
     }
-    for (size_t i = 0; layer->cohort_numbers > 0 && i < opt->engine.tensor_count; ++i)
-        if (layer_covers(layer, opt->engine.tensors[i].group))
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        if (field_is_kept(field) && field->of == OF_METHOD)
+            read_field(&opt->engine, station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
+                       station->memory, list, count, complaints);
+        for (int g = 0; (field->of == OF_GROUP || field->of == OF_COHORT) && g < opt->engine.group_count; ++g)
+            if (record->from[g] >= 0 && station_covers(station, g))
+                read_field(&opt->engine, station, field, g, numbers_of_group(record, l, record->from[g], field->name),
+                           field_memory(station, field, g, NULL), list, count, complaints);
+    }
+    const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;
+    for (size_t i = 0; has_cohorts && i < opt->engine.tensor_count; ++i)
+        if (station_covers(station, opt->engine.tensors[i].group))
             read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
 }
 
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
     size_t most = 1;
     complaints_t complaints = {.used = 0};
-    for (int l = 0; l < opt->engine.layer_count; ++l)
-        most += opt->engine.layers[l]->number_count;
+    for (int l = 0; l < opt->engine.station_count; ++l)
+        most += opt->engine.stations[l]->number_count + opt->engine.stations[l]->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < opt->engine.layer_count; ++l)
-        read_layer(record, opt, l, *list, count, &complaints);
+    for (int l = 0; l < opt->engine.station_count; ++l)
+        read_station(record, opt, l, *list, count, &complaints);
     return complaints_end(&complaints, record->source);
 }
 
 /* ---- Schedules ---- */
 
-/* The layer of the handle that the record's layer number `index` is. */
-static int layer_at(const record_t *record, const optim_t *opt, int64_t index) {
+/* The station of the handle that the record's station number `index` is. */
+static int station_at(const record_t *record, const optim_t *opt, int64_t index) {
     const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
-    for (int l = 0; wanted != NULL && l < opt->engine.layer_count; ++l)
-        if (record->layer[l] == wanted)
+    for (int l = 0; wanted != NULL && l < opt->engine.station_count; ++l)
+        if (record->station[l] == wanted)
             return l;
     return -1;
 }
@@ -233,35 +278,35 @@ static optim_status read_schedule_state(const record_t *record, const jsontree_t
 
 static optim_status make_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json, int l, int group,
                                   scheduled_t *made) {
-    layer_t *layer = opt->engine.layers[l];
+    station_t *station = opt->engine.stations[l];
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
                *options = record_text(json, "options");
-    const int i = option_find(layer->method->options, option, strlen(option));
-    if (i < 0 || option_is_text(&layer->method->options[i]))
+    const int i = option_find(station->method->options, option, strlen(option));
+    if (i < 0 || option_is_text(&station->method->options[i]))
         return error_set(OPTIM_ERR_CHECKPOINT,
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
-                         layer->name, option);
-    const setting_t setting = {layer, i};
+                         station->name, option);
+    const setting_t setting = {station, i};
     char what[64];
-    (void)snprintf(what, sizeof what, "schedule for \"%s\"", layer->method->options[i].name);
+    (void)snprintf(what, sizeof what, "schedule for \"%s\"", station->method->options[i].name);
     optim_status status = scheduled_make(&setting, group, name, options, made);
     if (status != OPTIM_OK)
-        return refused(record, what, layer, group, status);
+        return refused(record, what, station, group, status);
     status = read_schedule_state(record, json, made);
     if (status != OPTIM_OK || (status = scheduled_check(made)) == OPTIM_OK)
         return status;
     schedule_destroy(made->run);
-    return refused(record, what, layer, group, status);
+    return refused(record, what, station, group, status);
 }
 
 /* An option follows one schedule. */
 static optim_status refuse_second(const record_t *record, const scheduled_t *made, size_t count) {
     const scheduled_t *last = &made[count];
     for (size_t i = 0; i < count; ++i)
-        if (made[i].layer == last->layer && made[i].option == last->option && made[i].group == last->group)
+        if (made[i].station == last->station && made[i].option == last->option && made[i].group == last->group)
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it has two schedules for the option \"%s\" of \"%s\"",
-                             record->source, last->layer->method->options[last->option].name, last->layer->name);
+                             record->source, last->station->method->options[last->option].name, last->station->name);
     return OPTIM_OK;
 }
 
@@ -279,13 +324,13 @@ static int *receivers(const record_t *record, const optim_t *opt, size_t groups)
 /* Makes the schedule that the record describes, if some group takes it over. */
 static optim_status take_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json,
                                   const int *receiver, size_t groups, scheduled_t *made, size_t *count) {
-    const int l = layer_at(record, opt, jsontree_integer(jsontree_get(json, "layer")));
+    const int l = station_at(record, opt, jsontree_integer(jsontree_get(json, "layer")));
     const int64_t from = jsontree_integer(jsontree_get(json, "group"));
     if (l < 0 || from < 0 || (uint64_t)from >= groups)
         return OPTIM_OK;
-    const layer_t *layer = opt->engine.layers[l];
-    const int group = layer->per_group ? receiver[from] : 0;
-    if (group < 0 || layer->values[group].base == NULL)
+    const station_t *station = opt->engine.stations[l];
+    const int group = station->per_group ? receiver[from] : 0;
+    if (group < 0 || station->values[group].base == NULL)
         return OPTIM_OK;
     const optim_status status = make_schedule(record, opt, json, l, group, &made[*count]);
     return status == OPTIM_OK ? refuse_second(record, made, (*count)++) : status;
@@ -323,14 +368,14 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        layer_t *layer = opt->engine.layers[l];
-        if (record->layer[l] == NULL)
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        station_t *station = opt->engine.stations[l];
+        if (record->station[l] == NULL)
             continue;
-        const jsontree_t *held = jsontree_get(record->layer[l], "held");
-        layer->holds_gradient = read_number(jsontree_at(held, 0), &layer->held_loss) &&
-                                read_number(jsontree_at(held, 1), &layer->held_norm);
-        const int64_t sample = jsontree_integer(jsontree_get(record->layer[l], "sample"));
-        layer->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_MODEL ? (int)sample : OPTIM_SAMPLE_FRESH;
+        const jsontree_t *held = jsontree_get(record->station[l], "held");
+        station->holds_gradient = read_number(jsontree_at(held, 0), &station->held_loss) &&
+                                  read_number(jsontree_at(held, 1), &station->held_norm);
+        const int64_t sample = jsontree_integer(jsontree_get(record->station[l], "sample"));
+        station->next_sample = sample >= 0 && sample <= OPTIM_SAMPLE_MODEL ? (int)sample : OPTIM_SAMPLE_FRESH;
     }
 }

@@ -12,74 +12,99 @@
 #include "optimizer/problem.h"
 
 /* NaN keeps its sign: later steps hand it on. */
+static void write_value(jsontext_t *record, double value) {
+    char text[NUMBER_TEXT];
+    number_text(value, text);
+    jsontext_string(record, NULL, isnan(value) && signbit(value) ? "-nan" : text);
+}
+
 static void write_numbers(jsontext_t *record, const char *key, const double *value, size_t count) {
     jsontext_open(record, key, '[');
-    for (size_t i = 0; i < count; ++i) {
-        char text[NUMBER_TEXT];
-        number_text(value[i], text);
-        jsontext_string(record, NULL, isnan(value[i]) && signbit(value[i]) ? "-nan" : text);
-    }
+    for (size_t i = 0; i < count; ++i)
+        write_value(record, value[i]);
+    jsontext_close(record, ']');
+}
+
+/* Whether a table goes on with this row. */
+static bool field_is_row(const field_t *field) {
+    return field != NULL && field->name != NULL;
+}
+
+static void write_field(jsontext_t *record, const optim_t *opt, const station_t *station, const field_t *field,
+                        int group, const void *memory) {
+    const size_t count = field_count(&opt->engine, station->method, field, station_option(station, group));
+    jsontext_open(record, field->name, '[');
+    for (size_t i = 0; i < count; ++i)
+        write_value(record, field_get(field, memory, i));
     jsontext_close(record, ']');
 }
 
 /* The kept numbers of the method, or of a group; before there is any memory, none. */
-static void write_states(jsontext_t *record, const optim_t *opt, const layer_t *layer, bool by_group, int group) {
+static void write_states(jsontext_t *record, const optim_t *opt, const station_t *station, bool by_group, int group) {
     jsontext_open(record, "numbers", '{');
-    for (size_t k = 0; opt->engine.planned && k < layer->states; ++k) {
-        const state_t *state = &layer->method->states[k];
+    for (size_t k = 0; opt->engine.planned && k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
         if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
-            write_numbers(record, state->name, layer->scalar[(size_t)group * layer->states + k],
-                          layer_copies(&opt->engine, layer, state, layer_option(layer, group)));
+            write_numbers(record, state->name, station->scalar[(size_t)group * station->states + k],
+                          station_copies(&opt->engine, station, state, station_option(station, group)));
+    }
+    for (const field_t *field = station->method->fields; opt->engine.planned && field_is_row(field); ++field) {
+        const bool is_of_group = field->of == OF_GROUP || field->of == OF_COHORT;
+        if (field_is_kept(field) && (by_group ? is_of_group : field->of == OF_METHOD))
+            write_field(record, opt, station, field, group, field_memory(station, field, group, NULL));
     }
     jsontext_close(record, '}');
 }
 
-static void write_options(jsontext_t *record, const layer_t *layer, int group) {
-    const option_t *table = layer->method->options;
-    const bool shared = layer->values[group].base == NULL; /* they stand under group 0 */
+static void write_options(jsontext_t *record, const station_t *station, int group) {
+    const option_t *table = station->method->options;
+    const bool shared = station->values[group].base == NULL; /* they stand under group 0 */
     jsontext_open(record, "options", '{');
     for (size_t i = 0; !shared && table[i].name != NULL; ++i) {
         char text[OPTION_TEXT];
-        option_text(&table[i], layer->values[group].base[i], text);
+        option_text(&table[i], station->values[group].base[i], text);
         jsontext_string(record, table[i].name, text);
     }
     jsontext_close(record, '}');
 }
 
-/* Whether a group has something of its own in the layer: options, or numbers where the options are shared. */
-static bool has_group(const layer_t *layer, int group) {
-    bool has = layer->values[group].base != NULL;
-    const state_t *state = layer->method->states; /* its table, which is there before any memory is */
-    for (; !has && layer_covers(layer, group) && state != NULL && state->name != NULL; ++state)
+/* Whether a group has something of its own in the station: options, or numbers where the options are shared. */
+static bool has_group(const station_t *station, int group) {
+    bool has = station->values[group].base != NULL;
+    const state_t *state = station->method->states; /* its table, which is there before any memory is */
+    for (; !has && station_covers(station, group) && state != NULL && state->name != NULL; ++state)
         has = state_is_by_group(state) && state_is_kept(state);
+    for (const field_t *field = station->method->fields; !has && station_covers(station, group) && field_is_row(field);
+         ++field)
+        has = field->of == OF_GROUP || field->of == OF_COHORT;
     return has;
 }
 
-static void write_group(jsontext_t *record, const optim_t *opt, const layer_t *layer, int group) {
+static void write_group(jsontext_t *record, const optim_t *opt, const station_t *station, int group) {
     char key[16];
     (void)snprintf(key, sizeof key, "%d", group);
     jsontext_open(record, key, '{');
-    write_options(record, layer, group);
-    if (role_name(layer, group) != NULL)
-        jsontext_string(record, "role", role_name(layer, group));
-    write_states(record, opt, layer, true, group);
+    write_options(record, station, group);
+    if (role_name(station, group) != NULL)
+        jsontext_string(record, "role", role_name(station, group));
+    write_states(record, opt, station, true, group);
     jsontext_close(record, '}');
 }
 
-static void write_layer(jsontext_t *record, const optim_t *opt, const layer_t *layer) {
+static void write_station(jsontext_t *record, const optim_t *opt, const station_t *station) {
     jsontext_open(record, NULL, '{');
-    jsontext_string(record, "name", record_layer_name(opt, layer));
-    jsontext_integer(record, "sample", layer->next_sample);
-    if (layer->holds_gradient)
-        write_numbers(record, "held", (double[]){layer->held_loss, layer->held_norm}, 2);
+    jsontext_string(record, "name", record_station_name(opt, station));
+    jsontext_integer(record, "sample", station->next_sample);
+    if (station->holds_gradient)
+        write_numbers(record, "held", (double[]){station->held_loss, station->held_norm}, 2);
     else {
         jsontext_word(record, "held", "null");
     }
-    write_states(record, opt, layer, false, layer->first_group);
+    write_states(record, opt, station, false, station->first_group);
     jsontext_open(record, "groups", '{');
     for (int g = 0; g < opt->engine.group_count; ++g)
-        if (has_group(layer, g))
-            write_group(record, opt, layer, g);
+        if (has_group(station, g))
+            write_group(record, opt, station, g);
     jsontext_close(record, '}');
     jsontext_close(record, '}');
 }
@@ -93,7 +118,7 @@ static bool differs(const void *own, const void *of_group) {
 
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
 static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const station_t *owner = engine_owner(&opt->engine, tensor->group);
     double *own = tensor->numbers;
     bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
     if (!opt->engine.planned)
@@ -102,11 +127,13 @@ static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
         if (owner->method->states[k].shape == PER_COHORT)
             same = !differs(tensor_number(&opt->engine, tensor, k, own++),
                             owner->scalar[(size_t)tensor->group * owner->states + k]);
-    return same;
+    return same &&
+           (tensor->cohort_bytes == 0 || memcmp(tensor_cohort_memory(&opt->engine, tensor),
+                                                owner->cohort_memory[tensor->group], tensor->cohort_bytes) == 0);
 }
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
-    const layer_t *owner = engine_owner(&opt->engine, tensor->group);
+    const station_t *owner = engine_owner(&opt->engine, tensor->group);
     double *own = tensor->numbers;
     jsontext_open(record, "numbers", '{');
     for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {
@@ -116,6 +143,15 @@ static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tens
         const double *number = tensor_number(&opt->engine, tensor, k, own++);
         if (state_is_kept(state) && differs(number, owner->scalar[(size_t)tensor->group * owner->states + k]))
             write_numbers(record, state->name, number, 1);
+    }
+    for (const field_t *field = owner->method->fields; field_is_row(field); ++field) {
+        if (field->of != OF_COHORT)
+            continue;
+        const void *own_memory = tensor_cohort_memory(&opt->engine, tensor);
+        const double value = field_get(field, own_memory, 0),
+                     of_group = field_get(field, owner->cohort_memory[tensor->group], 0);
+        if (differs(&value, &of_group))
+            write_field(record, opt, owner, field, tensor->group, own_memory);
     }
     jsontext_close(record, '}');
 }
@@ -157,13 +193,13 @@ static void write_schedule_state(jsontext_t *record, const schedule_run_t *run) 
 }
 
 static void write_schedule(jsontext_t *record, const optim_t *opt, const scheduled_t *scheduled) {
-    int layer = 0;
-    while (opt->engine.layers[layer] != scheduled->layer)
-        ++layer;
+    int station = 0;
+    while (opt->engine.stations[station] != scheduled->station)
+        ++station;
     jsontext_open(record, NULL, '{');
-    jsontext_integer(record, "layer", layer);
+    jsontext_integer(record, "layer", station);
     jsontext_integer(record, "group", scheduled->group);
-    jsontext_string(record, "option", scheduled->layer->method->options[scheduled->option].name);
+    jsontext_string(record, "option", scheduled->station->method->options[scheduled->option].name);
     jsontext_string(record, "name", scheduled->run->schedule->name);
     jsontext_string(record, "options", scheduled->run->text);
     write_schedule_state(record, scheduled->run);
@@ -190,13 +226,13 @@ static void write_parts(jsontext_t *record, const optim_t *opt) {
         jsontext_string(record, NULL, engine_owner(engine, g)->name);
     jsontext_close(record, ']');
     jsontext_open(record, "wrappers", '[');
-    for (int l = engine->method_count; l < engine->layer_count; ++l)
-        if (layer_is_wrapper(opt, l))
-            jsontext_string(record, NULL, engine->layers[l]->name);
+    for (int l = engine->method_count; l < engine->station_count; ++l)
+        if (station_is_wrapper(opt, l))
+            jsontext_string(record, NULL, engine->stations[l]->name);
     jsontext_close(record, ']');
     jsontext_open(record, "layers", '[');
-    for (int l = 0; l < engine->layer_count; ++l)
-        write_layer(record, opt, engine->layers[l]);
+    for (int l = 0; l < engine->station_count; ++l)
+        write_station(record, opt, engine->stations[l]);
     jsontext_close(record, ']');
     jsontext_open(record, "schedules", '[');
     for (size_t i = 0; i < opt->scheduled_count; ++i)

@@ -5,12 +5,12 @@
 #include "optimizer/optimizer.h"
 
 static double *number(const optim_t *opt, enum accumulate_state which) {
-    return handle_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE)->scalar[which];
+    return handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE)->scalar[which];
 }
 
 /* As it was set: memory does not follow schedules. */
 bool accumulation_has_memory(const optim_t *opt) {
-    return handle_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE)->values[0].base[ACCUMULATE] != 0;
+    return handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE)->values[0].base[ACCUMULATE] != 0;
 }
 
 /* A count without memory for the sum can come from a damaged checkpoint only. */
@@ -19,8 +19,8 @@ bool accumulation_exists(const optim_t *opt) {
 }
 
 const void *accumulation_sum(const optim_t *opt, size_t tensor) {
-    const layer_t *layer = handle_engine_layer(opt, REGISTRY_ENGINE_ACCUMULATE);
-    return layer->slot[tensor * layer->states + ACCUMULATE_SUM].at;
+    const station_t *station = handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE);
+    return station->slot[tensor * station->states + ACCUMULATE_SUM].at;
 }
 
 double accumulation_mean(const optim_t *opt, double sum) {
@@ -43,9 +43,9 @@ static optim_status check_call(const optim_t *opt) {
     if (!accumulation_has_memory(opt))
         return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
                                           "accumulate=1");
-    if (opt->engine.layers[0]->method->flags & VALUES_ONLY)
+    if (opt->engine.stations[0]->method->flags & VALUES_ONLY)
         return error_set(OPTIM_ERR_MISMATCH, "\"%s\" reads no gradient that could be accumulated",
-                         opt->engine.layers[0]->name);
+                         opt->engine.stations[0]->name);
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
         return error_set(OPTIM_ERR_OPEN, "the open request asks for no gradient that could be accumulated");
     return OPTIM_OK;
@@ -62,7 +62,7 @@ optim_status optim_accumulate(optim_t *opt) {
     opt->engine.filters.count = 0;
     opt->accumulation = ACCUMULATION_ADDS;
     opt->loss = opt->has_loss ? opt->loss : 0;
-    const int outermost = opt->engine.layer_count - 1;
+    const int outermost = opt->engine.station_count - 1;
     status = step_deliver(opt, outermost, outermost - (REGISTRY_ENGINE_COUNT - 1 - REGISTRY_ENGINE_ACCUMULATE));
     pass_flush(&opt->engine, &(pass_end_t){.zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0});
     opt->engine.filters.count = 0;

@@ -6,7 +6,7 @@
 #include "optimizer/problem.h"
 
 bool begins_without_gradient(const optim_t *opt) {
-    const layer_t *method = opt->engine.layers[0];
+    const station_t *method = opt->engine.stations[0];
     return method->holds_gradient || (method->method->flags & VALUES_ONLY);
 }
 
@@ -26,12 +26,12 @@ optim_status refuse_missing_answer(const optim_t *opt) {
         return error_set(OPTIM_ERR_LOSS,
                          "\"%s\" reads the losses of components: hand them over with optim_set_losses "
                          "before optim_step",
-                         opt->engine.layers[opt->waiting]->name);
+                         opt->engine.stations[opt->waiting]->name);
     if (opt->open == OPTIM_EVAL_CONSTRAINTS && !opt->answers.complete)
         return error_set(OPTIM_ERR_ORDER,
                          "\"%s\" reads the values of the constraints: fill what "
                          "optim_constraint_values points to before optim_step",
-                         opt->engine.layers[opt->waiting]->name);
+                         opt->engine.stations[opt->waiting]->name);
     return refuse_missing_loss(opt);
 }
 
@@ -44,7 +44,7 @@ static bool all_finite(const double *value, size_t count) {
 
 bool answers_are_finite(const optim_t *opt) {
     if ((int)handle_option_value(opt, NONFINITE) == NONFINITE_PROPAGATE ||
-        (opt->engine.layers[opt->waiting]->method->flags & SEARCHES))
+        (opt->engine.stations[opt->waiting]->method->flags & SEARCHES))
         return true;
     if (opt->open == OPTIM_EVAL_LOSSES)
         return all_finite(opt->answers.losses, (size_t)opt->engine.request.count);

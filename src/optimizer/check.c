@@ -6,8 +6,8 @@
 static optim_status check_storage(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     for (int g = 0; g < engine->group_count; ++g) {
-        const layer_t *owner = engine_owner(engine, g);
-        const bool full = (int)layer_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
+        const station_t *owner = engine_owner(engine, g);
+        const bool full = (int)station_option(engine->storage, g)[STATE_DTYPE] == STATE_FULL;
         if (!full && !storage_may_be_short(owner->method))
             return error_set(OPTIM_ERR_MISMATCH,
                              "state_dtype is for element-wise methods; \"%s\" is none: leave it at full in group %d",
@@ -16,14 +16,14 @@ static optim_status check_storage(const optim_t *opt) {
     return OPTIM_OK;
 }
 
-static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
-    for (size_t i = 0; layer->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
+static optim_status check_shapes(const optim_t *opt, const station_t *station) {
+    for (size_t i = 0; station->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        if (!layer_covers(layer, tensor->group))
+        if (!station_covers(station, tensor->group))
             continue;
-        const char *wrong = layer->method->refuses(tensor, layer_option(layer, tensor->group));
+        const char *wrong = station->method->refuses(tensor, station_option(station, tensor->group));
         if (wrong != NULL)
-            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", layer->name, tensor->name,
+            return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", station->name, tensor->name,
                              wrong);
     }
     return OPTIM_OK;
@@ -32,52 +32,53 @@ static optim_status check_shapes(const optim_t *opt, const layer_t *layer) {
 /* A wrapper whose inner step begins elsewhere hands on one gradient, and nothing outside it may move the parameters. */
 static optim_status check_nesting(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
-    for (int w = engine->method_count; w < engine->layer_count; ++w) {
-        const layer_t *wrapper = engine->layers[w];
-        for (int l = 0; (wrapper->method->flags & STEPS_ELSEWHERE) && l < engine->layer_count; ++l) {
-            const layer_t *layer = engine->layers[l];
-            const int flags = layer->method->flags;
+    for (int w = engine->method_count; w < engine->station_count; ++w) {
+        const station_t *wrapper = engine->stations[w];
+        for (int l = 0; (wrapper->method->flags & STEPS_ELSEWHERE) && l < engine->station_count; ++l) {
+            const station_t *station = engine->stations[l];
+            const int flags = station->method->flags;
             if (l < w && (flags & (REQUESTS | REQUESTS_PRODUCTS)))
                 return error_set(
                     OPTIM_ERR_MISMATCH,
                     "\"%s\" hands one gradient to what it wraps, and \"%s\" asks for further evaluations%s",
-                    wrapper->name, layer->name, layer->is_method ? "" : ": wrap it outside");
-            if (l > w && layer->method->finish != NULL && !(flags & INCLUDES_FROZEN))
+                    wrapper->name, station->name, station->is_method ? "" : ": wrap it outside");
+            if (l > w && station->method->finish != NULL && !(flags & INCLUDES_FROZEN))
                 return error_set(OPTIM_ERR_MISMATCH,
                                  "\"%s\" sets the parameters anew in every step, so that \"%s\" cannot move them "
                                  "afterwards: wrap it inside",
-                                 wrapper->name, layer->name);
+                                 wrapper->name, station->name);
         }
     }
     return OPTIM_OK;
 }
 
 /* What must have been said about the problem. */
-static optim_status check_problem(const optim_t *opt, const layer_t *layer) {
-    const int flags = layer->method->flags;
+static optim_status check_problem(const optim_t *opt, const station_t *station) {
+    const int flags = station->method->flags;
     if ((flags & NEEDS_COMPONENTS) && opt->engine.components == 0)
         return error_set(OPTIM_ERR_ORDER,
                          "\"%s\" works on the components of a finite sum: say how many there are with "
                          "optim_set_components",
-                         layer->name);
+                         station->name);
     if ((flags & NEEDS_CONSTRAINTS) && engine_constraints(&opt->engine) == 0)
         return error_set(OPTIM_ERR_ORDER,
-                         "\"%s\" works on constraints: say how many there are with optim_set_constraints", layer->name);
+                         "\"%s\" works on constraints: say how many there are with optim_set_constraints",
+                         station->name);
     return OPTIM_OK;
 }
 
 /* A method of values alone begins a step without a gradient: nothing around it sees one. */
-static optim_status check_values_only(const optim_t *opt, const layer_t *layer) {
+static optim_status check_values_only(const optim_t *opt, const station_t *station) {
     const engine_t *engine = &opt->engine;
-    for (int l = 0; (layer->method->flags & VALUES_ONLY) && l < engine->layer_count; ++l) {
-        const layer_t *other = engine->layers[l];
+    for (int l = 0; (station->method->flags & VALUES_ONLY) && l < engine->station_count; ++l) {
+        const station_t *other = engine->stations[l];
         if (other->is_method && !(other->method->flags & VALUES_ONLY))
             return error_set(OPTIM_ERR_MISMATCH,
                              "\"%s\" reads no gradients and cannot share a handle with \"%s\": use one handle each",
-                             layer->name, other->name);
-        if (layer_is_wrapper(opt, l) && other->method->advance != NULL)
+                             station->name, other->name);
+        if (station_is_wrapper(opt, l) && other->method->advance != NULL)
             return error_set(OPTIM_ERR_MISMATCH, "\"%s\" acts on gradients, and \"%s\" reads none", other->name,
-                             layer->name);
+                             station->name);
     }
     return OPTIM_OK;
 }
@@ -87,18 +88,18 @@ optim_status check_plan(const optim_t *opt) {
     optim_status status = check_nesting(opt);
     if (status != OPTIM_OK)
         return status;
-    for (int l = 0; l < engine->layer_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        if (layer->is_method && engine->method_count > 1 && (layer->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        if (station->is_method && engine->method_count > 1 && (station->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
             return error_set(OPTIM_ERR_MISMATCH,
                              "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
                              "use one handle each",
-                             layer->name, engine->layers[l == 0 ? 1 : 0]->name);
-        status = check_problem(opt, layer);
+                             station->name, engine->stations[l == 0 ? 1 : 0]->name);
+        status = check_problem(opt, station);
         if (status == OPTIM_OK)
-            status = check_values_only(opt, layer);
+            status = check_values_only(opt, station);
         if (status == OPTIM_OK)
-            status = check_shapes(opt, layer);
+            status = check_shapes(opt, station);
         if (status != OPTIM_OK)
             return status;
     }

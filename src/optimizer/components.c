@@ -14,8 +14,8 @@
 static bool memory_depends(const optim_t *opt) {
     if (!opt->engine.planned)
         return false;
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        const method_t *method = opt->engine.layers[l]->method;
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        const method_t *method = opt->engine.stations[l]->method;
         for (size_t k = 0; k < state_count(method); ++k)
             if (method->states[k].each == EACH_COMPONENT)
                 return true;

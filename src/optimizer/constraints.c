@@ -42,7 +42,7 @@ optim_status optim_constraint_weights(const optim_t *opt, const double **weights
     if (status == OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
         status = error_set(OPTIM_ERR_CLOSED, "no gradient is asked for that could take constraints in");
     if (status == OPTIM_OK)
-        *weights = opt->engine.asked_weights;
+        *weights = engine_constraints(&opt->engine) > 0 ? opt->engine.asked_weights : NULL;
     return status;
 }
 

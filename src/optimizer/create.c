@@ -39,28 +39,28 @@ optim_status refuse_param(const optim_t *opt, int param) {
 
 /* ---- Handle ---- */
 
-static bool add_engine_layers(optim_t *opt) {
+static bool add_engine_stations(optim_t *opt) {
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        layer_t *layer = layer_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false);
-        if (layer == NULL || !layer_cover(layer, 0, NULL) ||
-            !handle_insert_layer(opt, layer, opt->engine.layer_count)) {
-            layer_destroy(layer, 1);
+        station_t *station = station_create(&REGISTRY_ENGINE[i], opt->engine.level, 1, false);
+        if (station == NULL || !station_cover(station, 0, NULL) ||
+            !handle_insert_station(opt, station, opt->engine.station_count)) {
+            station_destroy(station, 1);
             return false;
         }
         if (i == REGISTRY_ENGINE_STORAGE)
-            opt->engine.storage = layer;
+            opt->engine.storage = station;
     }
     return true;
 }
 
 /* `groups`: those it has room for. */
-static bool add_method(optim_t *opt, const registry_method_t *entry, int groups, layer_t **added) {
-    layer_t *layer = layer_create(entry, opt->engine.level, groups, true);
-    if (layer == NULL || !handle_insert_layer(opt, layer, opt->engine.method_count)) {
-        layer_destroy(layer, groups);
+static bool add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
+    station_t *station = station_create(entry, opt->engine.level, groups, true);
+    if (station == NULL || !handle_insert_station(opt, station, opt->engine.method_count)) {
+        station_destroy(station, groups);
         return false;
     }
-    *added = layer;
+    *added = station;
     return true;
 }
 
@@ -73,7 +73,7 @@ static int default_threads(void) {
 }
 
 static optim_status create(optim_t *opt, const registry_method_t *entry, const char *options) {
-    layer_t *method;
+    station_t *method;
     const optim_status status = engine_check_level();
     if (status != OPTIM_OK)
         return status;
@@ -81,7 +81,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.threads = default_threads();
     opt->engine.group_count = 1;
-    if (!add_engine_layers(opt) || !add_method(opt, entry, 1, &method) || !layer_cover(method, 0, NULL))
+    if (!add_engine_stations(opt) || !add_method(opt, entry, 1, &method) || !station_cover(method, 0, NULL))
         return error_nomem("creating an optimizer");
     return settings_read(opt, 0, options, NULL);
 }
@@ -118,8 +118,8 @@ void optim_destroy(optim_t *opt) {
     plan_free(engine);
     for (size_t i = 0; i < opt->scheduled_count; ++i)
         schedule_destroy(opt->scheduled[i].run);
-    for (int l = 0; l < engine->layer_count; ++l)
-        layer_destroy(engine->layers[l], engine->group_count);
+    for (int l = 0; l < engine->station_count; ++l)
+        station_destroy(engine->stations[l], engine->group_count);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         free(engine->tensors[i].name);
         free(engine->tensors[i].dims);
@@ -129,21 +129,21 @@ void optim_destroy(optim_t *opt) {
     free(opt->answers.losses);
     free(opt->swapped);
     free(opt->buffers.sorted);
-    free(engine->layers);
+    free(engine->stations);
     free(engine->tensors);
     free(opt);
 }
 
 /* ---- Groups ---- */
 
-/* The method that "algorithm=NAME" calls for: an existing layer or a new one; without it the one of group 0. */
-static optim_status group_method(optim_t *opt, const char *options, layer_t **layer, bool *is_new, bool *named) {
+/* The method that "algorithm=NAME" calls for: an existing station or a new one; without it the one of group 0. */
+static optim_status group_method(optim_t *opt, const char *options, station_t **station, bool *is_new, bool *named) {
     option_piece_t piece;
     int more;
     *is_new = *named = false;
     for (int l = 0; l < opt->engine.method_count; ++l)
-        if (layer_covers(opt->engine.layers[l], 0))
-            *layer = opt->engine.layers[l];
+        if (station_covers(opt->engine.stations[l], 0))
+            *station = opt->engine.stations[l];
     while ((more = option_next(&options, &piece)) > 0) {
         if (piece.key_length != 9 || memcmp(piece.key, "algorithm", 9) != 0)
             continue;
@@ -152,36 +152,36 @@ static optim_status group_method(optim_t *opt, const char *options, layer_t **la
             return OPTIM_ERR_NAME;
         *named = true;
         for (int l = 0; l < opt->engine.method_count; ++l)
-            if (strcmp(opt->engine.layers[l]->name, entry->name) == 0) {
-                *layer = opt->engine.layers[l];
+            if (strcmp(opt->engine.stations[l]->name, entry->name) == 0) {
+                *station = opt->engine.stations[l];
                 return OPTIM_OK;
             }
-        if (!add_method(opt, entry, opt->engine.group_count + 1, layer))
+        if (!add_method(opt, entry, opt->engine.group_count + 1, station))
             return error_nomem("adding a group");
         *is_new = true;
     }
     return more;
 }
 
-static void remove_method(optim_t *opt, layer_t *layer) {
+static void remove_method(optim_t *opt, station_t *station) {
     engine_t *engine = &opt->engine;
     int l = 0;
-    while (engine->layers[l] != layer)
+    while (engine->stations[l] != station)
         ++l;
-    for (; l + 1 < engine->layer_count; ++l)
-        engine->layers[l] = engine->layers[l + 1];
-    --engine->layer_count;
+    for (; l + 1 < engine->station_count; ++l)
+        engine->stations[l] = engine->stations[l + 1];
+    --engine->station_count;
     --engine->method_count;
-    layer_destroy(layer, engine->group_count);
+    station_destroy(station, engine->group_count);
 }
 
-/* Covers the new group by its method and by the engine's layers that go by group. */
-static optim_status fill_group(optim_t *opt, int group, layer_t *layer, bool named, const char *options) {
-    if (!layer_cover(layer, group, named ? NULL : &layer->values[0]))
+/* Covers the new group by its method and by the engine's stations that go by group. */
+static optim_status fill_group(optim_t *opt, int group, station_t *station, bool named, const char *options) {
+    if (!station_cover(station, group, named ? NULL : &station->values[0]))
         return error_nomem("adding a group");
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        layer_t *engine = handle_engine_layer(opt, i);
-        if (engine->per_group && !layer_cover(engine, group, &engine->values[0]))
+        station_t *engine = handle_engine_station(opt, i);
+        if (engine->per_group && !station_cover(engine, group, &engine->values[0]))
             return error_nomem("adding a group");
     }
     return settings_read(opt, group, options, "algorithm");
@@ -195,26 +195,26 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
         return status;
     engine_t *engine = &opt->engine;
     const int id = engine->group_count;
-    layer_t *layer = NULL;
+    station_t *station = NULL;
     bool is_new = false, named = false;
     if (id == INT_MAX)
         return error_set(OPTIM_ERR_SIZE, "there are too many groups");
-    for (int l = 0; l < engine->layer_count; ++l)
-        if (!layer_add_group(engine->layers[l], id))
+    for (int l = 0; l < engine->station_count; ++l)
+        if (!station_add_group(engine->stations[l], id))
             return error_nomem("adding a group");
-    status = group_method(opt, options, &layer, &is_new, &named);
-    if (status == OPTIM_OK && layer != NULL) {
+    status = group_method(opt, options, &station, &is_new, &named);
+    if (status == OPTIM_OK && station != NULL) {
         ++engine->group_count;
-        status = fill_group(opt, id, layer, named, options);
+        status = fill_group(opt, id, station, named, options);
         engine->group_count -= status != OPTIM_OK;
     }
     if (status != OPTIM_OK) {
-        if (layer != NULL)
-            layer_uncover(layer, id);
+        if (station != NULL)
+            station_uncover(station, id);
         for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-            layer_uncover(handle_engine_layer(opt, i), id);
+            station_uncover(handle_engine_station(opt, i), id);
         if (is_new)
-            remove_method(opt, layer);
+            remove_method(opt, station);
         return status;
     }
     if (group != NULL)
@@ -224,33 +224,34 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
 
 /* ---- Wrappers ---- */
 
-static layer_t *find_wrapper(const optim_t *opt, const char *name) {
-    for (int l = opt->engine.method_count; l < opt->engine.layer_count; ++l)
-        if (strcmp(opt->engine.layers[l]->name, name) == 0)
-            return opt->engine.layers[l];
+static station_t *find_wrapper(const optim_t *opt, const char *name) {
+    for (int l = opt->engine.method_count; l < opt->engine.station_count; ++l)
+        if (strcmp(opt->engine.stations[l]->name, name) == 0)
+            return opt->engine.stations[l];
     return NULL;
 }
 
 /* Reads the wrapper's own options only. */
-static optim_status read_wrapper_options(layer_t *layer, const char *options) {
+static optim_status read_wrapper_options(station_t *station, const char *options) {
     option_piece_t piece;
     optim_status status = option_check_unique(options);
     int more;
     if (status != OPTIM_OK)
         return status;
     while ((more = option_next(&options, &piece)) > 0) {
-        const int i = option_find(layer->method->options, piece.key, piece.key_length);
+        const int i = option_find(station->method->options, piece.key, piece.key_length);
         if (i < 0) {
             char owner[80];
-            (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", layer->name);
-            return option_refuse(layer->method->options, owner, piece.key, piece.key_length);
+            (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", station->name);
+            return option_refuse(station->method->options, owner, piece.key, piece.key_length);
         }
-        status = option_parse(&layer->method->options[i], piece.value, piece.value_length, &layer->values[0].base[i]);
+        status =
+            option_parse(&station->method->options[i], piece.value, piece.value_length, &station->values[0].base[i]);
         if (status != OPTIM_OK)
             return status;
-        layer->values[0].now[i] = layer->values[0].base[i];
+        station->values[0].now[i] = station->values[0].base[i];
     }
-    return more < 0 ? more : layer_check(layer, 0);
+    return more < 0 ? more : station_check(station, 0);
 }
 
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) {
@@ -266,19 +267,19 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         return OPTIM_ERR_NAME;
     if (find_wrapper(opt, wrapper) != NULL)
         return error_set(OPTIM_ERR_DUPLICATE, "wrapper \"%s\" is there already; each can be used once", wrapper);
-    const int outside = opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
+    const int outside = opt->engine.station_count - REGISTRY_ENGINE_OUTER;
     const int wrappers = outside - opt->engine.method_count - REGISTRY_ENGINE_INNER;
     if (wrappers >= QUEUE_LENGTH - 5) /* the engine's own filters */
         return error_set(OPTIM_ERR_MISMATCH, "there are too many wrappers; \"%s\" cannot be added", wrapper);
-    layer_t *layer = layer_create(entry, opt->engine.level, opt->engine.group_count, false);
-    if (layer == NULL || !layer_cover(layer, 0, NULL))
+    station_t *station = station_create(entry, opt->engine.level, opt->engine.group_count, false);
+    if (station == NULL || !station_cover(station, 0, NULL))
         status = error_nomem("wrapping");
     else
-        status = read_wrapper_options(layer, options);
-    if (status == OPTIM_OK && !handle_insert_layer(opt, layer, outside))
+        status = read_wrapper_options(station, options);
+    if (status == OPTIM_OK && !handle_insert_station(opt, station, outside))
         status = error_nomem("wrapping");
     if (status != OPTIM_OK)
-        layer_destroy(layer, opt->engine.group_count);
+        station_destroy(station, opt->engine.group_count);
     return status;
 }
 

@@ -30,6 +30,7 @@ typedef struct entry {
     const char *name, *family, *purpose, *citation, *evaluations;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const state_t *states;
+    const field_t *fields;
     const method_t *method; /* NULL: a schedule, or the engine */
 } entry_t;
 
@@ -46,6 +47,7 @@ static entry_t entry_of_method(const registry_method_t *found) {
                      .evaluations = method->evaluations,
                      .options = {method->options},
                      .states = method->states,
+                     .fields = method->fields,
                      .method = method};
 }
 
@@ -103,11 +105,26 @@ static size_t count_options(const entry_t *entry) {
     return count;
 }
 
-static size_t count_states(const entry_t *entry) {
+static size_t count_arrays(const entry_t *entry) {
     size_t count = 0;
     while (entry->states != NULL && entry->states[count].name != NULL)
         ++count;
     return count;
+}
+
+/* Kept field number `i`, or NULL. */
+static const field_t *find_field(const entry_t *entry, size_t i) {
+    for (const field_t *field = entry->fields; field != NULL && field->name != NULL; ++field)
+        if (field_is_kept(field) && i-- == 0)
+            return field;
+    return NULL;
+}
+
+static size_t count_states(const entry_t *entry) {
+    size_t fields = 0;
+    while (find_field(entry, fields) != NULL)
+        ++fields;
+    return count_arrays(entry) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -208,6 +225,17 @@ static double default_bytes(const method_t *method, const state_t *state) {
                : 0;
 }
 
+static optim_state_info describe_field(const field_t *field) {
+    static const char *const SHAPES[] = {
+        [OF_METHOD] = "method", [OF_GROUP] = "group", [OF_COHORT] = "tensor", [OF_TENSOR] = "tensor"};
+    return (optim_state_info){
+        .name = field->name,
+        .meaning = field->doc,
+        .shape = SHAPES[field->of],
+        .condition = or_empty(field->when != NULL ? field->when : field->copies),
+    };
+}
+
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
                                          [PER_TENSOR] = "tensor",
@@ -220,9 +248,13 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         status = find_entry(kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
-    if (entry.states == NULL || i >= count_states(&entry))
+    if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
+    if (i >= count_arrays(&entry)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - count_arrays(&entry)));
+        return abi_write(state, &number, sizeof number, "optim_state_info");
+    }
     const state_t *found = &entry.states[i];
     const optim_state_info ours = {
         .name = found->name,

@@ -59,10 +59,10 @@ typedef struct fault {
     const char *what, *detail; /* NULL: there is none */
 } fault_t;
 
-/* The layer's own check, with the option at this value. */
+/* The station's own check, with the option at this value. */
 static const char *wrong_combination(const search_t *search, double value) {
-    const method_t *method = search->scheduled->layer->method;
-    double *base = search->scheduled->layer->values[search->scheduled->group].base, before = base[search->option];
+    const method_t *method = search->scheduled->station->method;
+    double *base = search->scheduled->station->values[search->scheduled->group].base, before = base[search->option];
     base[search->option] = value;
     const char *wrong = method->check == NULL ? NULL : method->check(base);
     base[search->option] = before;
@@ -70,7 +70,7 @@ static const char *wrong_combination(const search_t *search, double value) {
 }
 
 static fault_t fault_of(const search_t *search, double value) {
-    const option_t *option = &search->scheduled->layer->method->options[search->option];
+    const option_t *option = &search->scheduled->station->method->options[search->option];
     if (search->any)
         return (fault_t){value >= search->below && value <= search->above ? NULL : "", ""};
     if (!option_holds(option, value) && !(value == 0 && option->pauses))
@@ -114,9 +114,9 @@ static void say_farthest(search_t search, extremes_t extremes, double at, double
 }
 
 static optim_status check_option(const scheduled_t *scheduled, int option, schedule_value_t *of) {
-    const option_t *row = &scheduled->layer->method->options[option];
+    const option_t *row = &scheduled->station->method->options[option];
     const schedule_run_t *run = scheduled->run;
-    const double base = scheduled->layer->values[scheduled->group].base[option];
+    const double base = scheduled->station->values[scheduled->group].base[option];
     const extremes_t extremes = schedule_extremes(run, of, base, 0, HUGE_VAL);
     search_t search = {scheduled, option, of, base, .below = -HUGE_VAL, .above = HUGE_VAL, .looks = LOOKS};
     double at;
@@ -141,14 +141,14 @@ static optim_status check_option(const scheduled_t *scheduled, int option, sched
 }
 
 optim_status scheduled_check(const scheduled_t *scheduled) {
-    const layer_t *layer = scheduled->layer;
-    const double *base = layer->values[scheduled->group].base;
+    const station_t *station = scheduled->station;
+    const double *base = station->values[scheduled->group].base;
     const schedule_t *at;
     const char *wrong;
     optim_status status = OPTIM_OK;
     if (schedule_refuses(scheduled->run, base[scheduled->option], &at, &wrong))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
-                         layer->method->options[scheduled->option].name, base[scheduled->option], at->name, wrong);
+                         station->method->options[scheduled->option].name, base[scheduled->option], at->name, wrong);
     if (!scheduled_is_off(scheduled))
         status = check_option(scheduled, scheduled->option, schedule_value);
     if (status == OPTIM_OK && scheduled->momentum >= 0 && base[scheduled->momentum] >= 0)
@@ -156,11 +156,11 @@ optim_status scheduled_check(const scheduled_t *scheduled) {
     return status;
 }
 
-optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group) {
+optim_status schedules_check(const optim_t *opt, const station_t *station, int group) {
     optim_status status = OPTIM_OK;
     for (size_t i = 0; status == OPTIM_OK && i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        if (scheduled->layer == layer && (scheduled->group == group || !layer->per_group))
+        if (scheduled->station == station && (scheduled->group == group || !station->per_group))
             status = scheduled_check(scheduled);
     }
     return status;

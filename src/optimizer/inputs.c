@@ -16,9 +16,9 @@ static size_t row_count(const method_t *method) {
     return count;
 }
 
-/* Whether the layer may have inputs of this parameter, or for -1 of its own. */
-static bool may_have(const optim_t *opt, const layer_t *layer, int param) {
-    return layer->method->inputs != NULL && (param < 0 || layer_covers(layer, opt->engine.tensors[param].group));
+/* Whether the station may have inputs of this parameter, or for -1 of its own. */
+static bool may_have(const optim_t *opt, const station_t *station, int param) {
+    return station->method->inputs != NULL && (param < 0 || station_covers(station, opt->engine.tensors[param].group));
 }
 
 static bool is_in_place(const input_t *input, int param) {
@@ -28,16 +28,17 @@ static bool is_in_place(const input_t *input, int param) {
 /* ---- Finding ---- */
 
 typedef struct found {
-    layer_t *layer;
+    station_t *station;
     size_t row;
 } found_t;
 
 static bool find(const optim_t *opt, int param, const char *name, found_t *found) {
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        layer_t *layer = opt->engine.layers[l];
-        for (size_t row = 0; may_have(opt, layer, param) && row < row_count(layer->method); ++row)
-            if (is_in_place(&layer->method->inputs[row], param) && strcmp(layer->method->inputs[row].name, name) == 0) {
-                *found = (found_t){layer, row};
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        station_t *station = opt->engine.stations[l];
+        for (size_t row = 0; may_have(opt, station, param) && row < row_count(station->method); ++row)
+            if (is_in_place(&station->method->inputs[row], param) &&
+                strcmp(station->method->inputs[row].name, name) == 0) {
+                *found = (found_t){station, row};
                 return true;
             }
     }
@@ -46,11 +47,11 @@ static bool find(const optim_t *opt, int param, const char *name, found_t *found
 
 static optim_status refuse_unknown(const optim_t *opt, int param, const char *name) {
     list_t list = {.used = 0};
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        const layer_t *layer = opt->engine.layers[l];
-        for (size_t row = 0; may_have(opt, layer, param) && row < row_count(layer->method); ++row)
-            if (is_in_place(&layer->method->inputs[row], param))
-                list_add(&list, layer->method->inputs[row].name);
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        const station_t *station = opt->engine.stations[l];
+        for (size_t row = 0; may_have(opt, station, param) && row < row_count(station->method); ++row)
+            if (is_in_place(&station->method->inputs[row], param))
+                list_add(&list, station->method->inputs[row].name);
     }
     const char *names = list_end(&list, "the method's page");
     if (param < 0)
@@ -93,21 +94,21 @@ static optim_status view_make(const optim_t *opt, const input_t *input, optim_dt
     return status;
 }
 
-/* Room in the layer for the inputs of so many owners. */
-static bool reserve(layer_t *layer, size_t owners) {
+/* Room in the station for the inputs of so many owners. */
+static bool reserve(station_t *station, size_t owners) {
     size_t bytes;
-    if (owners <= layer->input_owners)
+    if (owners <= station->input_owners)
         return true;
-    layer->input_rows = row_count(layer->method);
-    if (!size_multiply(owners, layer->input_rows * sizeof *layer->inputs, &bytes))
+    station->input_rows = row_count(station->method);
+    if (!size_multiply(owners, station->input_rows * sizeof *station->inputs, &bytes))
         return false;
-    input_view_t *grown = realloc(layer->inputs, bytes);
+    input_view_t *grown = realloc(station->inputs, bytes);
     if (grown == NULL)
         return false;
-    memset(grown + layer->input_owners * layer->input_rows, 0,
-           (owners - layer->input_owners) * layer->input_rows * sizeof *grown);
-    layer->inputs = grown;
-    layer->input_owners = owners;
+    memset(grown + station->input_owners * station->input_rows, 0,
+           (owners - station->input_owners) * station->input_rows * sizeof *grown);
+    station->inputs = grown;
+    station->input_owners = owners;
     return true;
 }
 
@@ -125,58 +126,59 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
     if (status != OPTIM_OK)
         return status;
     if (data != NULL)
-        status = view_make(opt, &found.layer->method->inputs[found.row], dtype, ndim, dims, data, &view);
+        status = view_make(opt, &found.station->method->inputs[found.row], dtype, ndim, dims, data, &view);
     if (status != OPTIM_OK)
         return status;
     const size_t owner = param < 0 ? INPUT_OWNER_METHOD : INPUT_OWNER_TENSORS + (size_t)param;
     const size_t owners = INPUT_OWNER_TENSORS + (param < 0 ? 0 : opt->engine.tensor_count);
-    if (!reserve(found.layer, owners))
+    if (!reserve(found.station, owners))
         return error_nomem("taking an input");
-    found.layer->inputs[owner * found.layer->input_rows + found.row] = view;
+    found.station->inputs[owner * found.station->input_rows + found.row] = view;
     return OPTIM_OK;
 }
 
 /* ---- Before a step goes on ---- */
 
-static optim_status refuse_missing(const layer_t *layer, const input_t *input, const tensor_t *tensor) {
+static optim_status refuse_missing(const station_t *station, const input_t *input, const tensor_t *tensor) {
     if (tensor == NULL)
         return error_set(OPTIM_ERR_ORDER, "\"%s\" reads the input \"%s\" (%s): hand it over with optim_set_input",
-                         layer->name, input->name, input->doc);
+                         station->name, input->name, input->doc);
     return error_set(OPTIM_ERR_ORDER,
                      "\"%s\" reads the input \"%s\" (%s) of parameter \"%s\": hand it over with optim_set_input",
-                     layer->name, input->name, input->doc, tensor->name);
+                     station->name, input->name, input->doc, tensor->name);
 }
 
-/* One row of one layer. */
-static optim_status check_row(const optim_t *opt, const layer_t *layer, int row) {
-    const input_t *input = &layer->method->inputs[row];
+/* One row of one station. */
+static optim_status check_row(const optim_t *opt, const station_t *station, int row) {
+    const input_t *input = &station->method->inputs[row];
     if (input->optional)
         return OPTIM_OK;
     if (input->place == INPUT_OF_METHOD)
-        return layer_input(layer, INPUT_OWNER_METHOD, row) != NULL ? OPTIM_OK : refuse_missing(layer, input, NULL);
+        return station_input(station, INPUT_OWNER_METHOD, row) != NULL ? OPTIM_OK
+                                                                       : refuse_missing(station, input, NULL);
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        if (!tensor_is_frozen(tensor) && layer_covers(layer, tensor->group) && tensor->count > 0 &&
-            layer_input(layer, INPUT_OWNER_TENSORS + i, row) == NULL)
-            return refuse_missing(layer, input, tensor);
+        if (!tensor_is_frozen(tensor) && station_covers(station, tensor->group) && tensor->count > 0 &&
+            station_input(station, INPUT_OWNER_TENSORS + i, row) == NULL)
+            return refuse_missing(station, input, tensor);
     }
     return OPTIM_OK;
 }
 
 optim_status inputs_check(optim_t *opt) {
-    for (int l = 0; l < opt->engine.layer_count; ++l) {
-        layer_t *layer = opt->engine.layers[l];
-        for (size_t row = 0; row < row_count(layer->method); ++row) {
-            const optim_status status = check_row(opt, layer, (int)row);
+    for (int l = 0; l < opt->engine.station_count; ++l) {
+        station_t *station = opt->engine.stations[l];
+        for (size_t row = 0; row < row_count(station->method); ++row) {
+            const optim_status status = check_row(opt, station, (int)row);
             if (status != OPTIM_OK)
                 return status;
         }
-        if (layer->method->refuses_inputs == NULL)
+        if (station->method->refuses_inputs == NULL)
             continue;
-        const step_t s = step_make(opt, layer);
-        const char *wrong = layer->method->refuses_inputs(&s);
+        const step_t s = step_make(opt, station);
+        const char *wrong = station->method->refuses_inputs(&s);
         if (wrong != NULL)
-            return error_set(OPTIM_ERR_SHAPE, "\"%s\": %s", layer->name, wrong);
+            return error_set(OPTIM_ERR_SHAPE, "\"%s\": %s", station->name, wrong);
     }
     return OPTIM_OK;
 }

@@ -181,13 +181,13 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const bool reads_none = run->opt->engine.layers[0]->method->flags & VALUES_ONLY;
+    const bool reads_none = run->opt->engine.stations[0]->method->flags & VALUES_ONLY;
     const optim_request first = {.size = sizeof first,
                                  .kind = reads_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
                                  .needs_loss = 1,
                                  .component = -1,
                                  .evaluation = 1};
-    const layer_t *method = run->opt->engine.layers[0];
+    const station_t *method = run->opt->engine.stations[0];
     const bool held = method->holds_gradient;
     const int answer = held ? 0 : evaluate(run, &first);
     if (answer != 0) {
@@ -260,7 +260,7 @@ static optim_status loop(run_t *run) {
 /* ---- The call ---- */
 
 /* What one method or wrapper needs answered. */
-static optim_status check_callbacks_of(const run_t *run, const layer_t *layer) {
+static optim_status check_callbacks_of(const run_t *run, const station_t *station) {
     const optim_problem *problem = &run->problem;
     const struct {
         int flag;
@@ -273,26 +273,26 @@ static optim_status check_callbacks_of(const run_t *run, const layer_t *layer) {
         {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
     };
     for (size_t i = 0; i < sizeof need / sizeof *need; ++i)
-        if ((layer->method->flags & need[i].flag) && !need[i].is_there)
-            return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", layer->name, need[i].what,
-                             need[i].name);
+        if ((station->method->flags & need[i].flag) && !need[i].is_there)
+            return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", station->name,
+                             need[i].what, need[i].name);
     return OPTIM_OK;
 }
 
 static optim_status check_callbacks(const run_t *run) {
     const optim_t *opt = run->opt;
-    const bool reads_none = opt->engine.layers[0]->method->flags & VALUES_ONLY;
+    const bool reads_none = opt->engine.stations[0]->method->flags & VALUES_ONLY;
     optim_status status = OPTIM_OK;
     if (run->problem.gradient == NULL && !reads_none)
         status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (run->problem.gradient == NULL && run->problem.loss == NULL && reads_none)
         status = error_set(OPTIM_ERR_NULL, "problem.loss must not be NULL: \"%s\" reads values alone",
-                           opt->engine.layers[0]->name);
+                           opt->engine.stations[0]->name);
     if (status == OPTIM_OK && reads_none && run->stop.gradient_norm > 0)
         status = error_set(OPTIM_ERR_VALUE, "stop.gradient_norm asks for gradients, and \"%s\" reads none",
-                           opt->engine.layers[0]->name);
-    for (int l = 0; status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        status = check_callbacks_of(run, opt->engine.layers[l]);
+                           opt->engine.stations[0]->name);
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        status = check_callbacks_of(run, opt->engine.stations[l]);
     return status;
 }
 
@@ -300,8 +300,8 @@ static optim_status check_callbacks(const run_t *run) {
 static optim_status losses_make(run_t *run) {
     const engine_t *engine = &run->opt->engine;
     bool asks = false;
-    for (int l = 0; l < engine->layer_count; ++l)
-        asks |= (engine->layers[l]->method->flags & COMPONENT_LOSSES) != 0;
+    for (int l = 0; l < engine->station_count; ++l)
+        asks |= (engine->stations[l]->method->flags & COMPONENT_LOSSES) != 0;
     if (!asks)
         return OPTIM_OK;
     run->losses = calloc((size_t)engine->components + 1, sizeof *run->losses);
@@ -339,7 +339,7 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
  * they begin is in their boxes, as after a step. */
 static void begin(optim_t *opt) {
     for (int l = 0; l < opt->engine.method_count; ++l)
-        opt->engine.layers[l]->holds_gradient = false;
+        opt->engine.stations[l]->holds_gradient = false;
     if (opt->has_bounds)
         pass_flush(&opt->engine, &(pass_end_t){.project = true});
 }

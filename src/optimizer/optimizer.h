@@ -1,4 +1,4 @@
-/* The handle: an engine, its layers, the request that is open, and the schedules. */
+/* The handle: an engine, its stations, the request that is open, and the schedules. */
 #ifndef OPTIMIZER_OPTIMIZER_H
 #define OPTIMIZER_OPTIMIZER_H
 
@@ -8,11 +8,11 @@
 #include "optimizer/registry.h"
 #include "optimizer/schedule.h"
 
-/* Option `option` of `layer`, for `group`, follows a schedule. */
+/* Option `option` of `station`, for `group`, follows a schedule. */
 typedef struct scheduled {
-    layer_t *layer;
+    station_t *station;
     int group, option;
-    int momentum; /* another option of the layer that the schedule drives besides, unless that has a schedule; or -1 */
+    int momentum; /* another option of the station that the schedule drives besides, unless that has a schedule; or -1 */
     schedule_run_t *run;
 } scheduled_t;
 
@@ -55,7 +55,7 @@ struct optim {
 
     /* the step under way */
     optim_status open; /* the request, or 0 */
-    int waiting;       /* layer that made it */
+    int waiting;       /* station that made it */
     int64_t evaluation;
     answers_t answers;
 
@@ -72,43 +72,44 @@ struct optim {
     saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
 };
 
-/* ---- layers.c ---- */
-layer_t *layer_create(const registry_method_t *entry, int level, int groups, bool is_method);
-void layer_destroy(layer_t *layer, int groups);
-bool layer_add_group(layer_t *layer, int groups); /* room for one more; not yet covered */
-/* The layer covers `group`, with the values of `from` (NULL: defaults). */
-bool layer_cover(layer_t *layer, int group, const values_t *from);
-void layer_uncover(layer_t *layer, int group);
-bool handle_insert_layer(optim_t *opt, layer_t *layer, int position);
+/* ---- stations.c ---- */
+station_t *station_create(const registry_method_t *entry, int level, int groups, bool is_method);
+void station_destroy(station_t *station, int groups);
+bool station_add_group(station_t *station, int groups); /* room for one more; not yet covered */
+/* The station covers `group`, with the values of `from` (NULL: defaults). */
+bool station_cover(station_t *station, int group, const values_t *from);
+void station_uncover(station_t *station, int group);
+bool handle_insert_station(optim_t *opt, station_t *station, int position);
 
-/* Whether layer `l` was put there by optim_wrap. */
-static inline bool layer_is_wrapper(const optim_t *opt, int l) {
-    return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER && l < opt->engine.layer_count - REGISTRY_ENGINE_OUTER;
+/* Whether station `l` was put there by optim_wrap. */
+static inline bool station_is_wrapper(const optim_t *opt, int l) {
+    return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER &&
+           l < opt->engine.station_count - REGISTRY_ENGINE_OUTER;
 }
 
-/* Engine layers by their REGISTRY_ENGINE_ number. */
-layer_t *handle_engine_layer(const optim_t *opt, int which);
+/* Engine stations by their REGISTRY_ENGINE_ number. */
+station_t *handle_engine_station(const optim_t *opt, int which);
 /* Options of the handle that the core itself reads. */
 double handle_option_value(const optim_t *opt, enum handle_option option);
 
 /* ---- settings.c ---- */
 typedef struct setting {
-    layer_t *layer;
+    station_t *station;
     int option;
 } setting_t;
-/* Which layer's option `key` means for `group`; error OPTION names the key and what there is. */
+/* Which station's option `key` means for `group`; error OPTION names the key and what there is. */
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
 /* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
 /* Whether this change may call for other states than those that memory was taken for. */
-bool option_decides_memory(const layer_t *layer, const char *option, double before, double after);
+bool option_decides_memory(const station_t *station, const char *option, double before, double after);
 /* The same for an option that is a number. */
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
 /* Where an option's values for `group` stand. */
 values_t *setting_values(const setting_t *setting, int group);
-/* The layer's own check of a combination of options. */
-optim_status layer_check(const layer_t *layer, int group);
+/* The station's own check of a combination of options. */
+optim_status station_check(const station_t *station, int group);
 /* What a call that changes an option of `group` (-1: all) checks before anything changes; the groups that it means. */
 optim_status settings_check_call(const optim_t *opt, int group, const char *key, const char *doing);
 int settings_first_group(int group);
@@ -124,10 +125,10 @@ bool scheduled_is_off(const scheduled_t *scheduled);
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
 /* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum
- * that it drives besides, too), and that the ends agree with the layer's other options; of all schedules on the layer's
+ * that it drives besides, too), and that the ends agree with the station's other options; of all schedules on the station's
  * options for `group`. Errors: VALUE. */
 optim_status scheduled_check(const scheduled_t *scheduled);
-optim_status schedules_check(const optim_t *opt, const layer_t *layer, int group);
+optim_status schedules_check(const optim_t *opt, const station_t *station, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
@@ -160,8 +161,8 @@ optim_status buffers_check(optim_t *opt);
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
 
 /* ---- step.c ---- */
-/* The step that a layer is given. */
-step_t step_make(optim_t *opt, layer_t *layer);
+/* The step that a station is given. */
+step_t step_make(optim_t *opt, station_t *station);
 /* -1 if group 0 maximizes: methods minimize. */
 double loss_sign(const optim_t *opt);
 /* Undoes the open step. */
@@ -171,7 +172,7 @@ optim_status step_take(optim_t *opt, bool given);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
 optim_status step_ready(optim_t *opt);
 optim_status refuse_missing_loss(const optim_t *opt);
-/* Hands a gradient from layer `from` inwards to layer `to`, until one waits. */
+/* Hands a gradient from station `from` inwards to station `to`, until one waits. */
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- accumulate.c ---- */

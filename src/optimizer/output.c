@@ -6,32 +6,30 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-/* The outermost layer that has an answer of its own, for this tensor; NULL: the parameters. */
-static layer_t *output_layer(const optim_t *opt, const tensor_t *tensor) {
+/* The outermost station that has an answer of its own, for this tensor; NULL: the parameters. */
+static station_t *output_station(const optim_t *opt, const tensor_t *tensor) {
     if (opt->steps == 0 || opt->swapped != NULL)
         return NULL;
-    for (int l = opt->engine.layer_count - 1; l >= 0; --l) {
-        layer_t *layer = opt->engine.layers[l];
-        const bool knows_it = tensor_steps(&opt->engine, tensor) > 0 || (layer->method->flags & INCLUDES_FROZEN);
-        if (layer->method->output != NULL && layer_covers(layer, tensor->group) && knows_it)
-            return layer;
+    for (int l = opt->engine.station_count - 1; l >= 0; --l) {
+        station_t *station = opt->engine.stations[l];
+        const bool knows_it = tensor_steps(&opt->engine, tensor) > 0 || (station->method->flags & INCLUDES_FROZEN);
+        if (station->method->output != NULL && station_covers(station, tensor->group) && knows_it)
+            return station;
     }
     return NULL;
 }
 
 static void write_output(const optim_t *opt, size_t i, void *values) {
     const tensor_t *tensor = &opt->engine.tensors[i];
-    layer_t *layer = output_layer(opt, tensor);
-    if (layer == NULL) {
+    station_t *station = output_station(opt, tensor);
+    if (station == NULL) {
         if (tensor->count > 0)
             memcpy(values, tensor->data, tensor->count * dtype_size(tensor->dtype));
         return;
     }
-    step_t s = step_make((optim_t *)(uintptr_t)opt, layer); /* prepare reads it, nothing writes */
+    step_t s = step_make((optim_t *)(uintptr_t)opt, station); /* prepare reads it, nothing writes */
     s.t = (double)opt->steps;
-    _Alignas(double) char scalars[METHOD_SCALARS];
-    step_prepare_output(&s, tensor, scalars);
-    pass_output(&opt->engine, layer, i, scalars, values);
+    pass_output(&opt->engine, station, i, step_prepare_output(&s, tensor), values);
 }
 
 optim_status optim_output(const optim_t *opt, int param, void *values) {

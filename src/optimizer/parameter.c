@@ -96,7 +96,7 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
     tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
     tensor.id = opt->engine.tensor_count;
     if (status == OPTIM_OK) {
-        const layer_t *owner = engine_owner(&opt->engine, group);
+        const station_t *owner = engine_owner(&opt->engine, group);
         tensor.by_values = owner->method->flags & VALUES_ONLY;
         tensor.role = owner->values[group].role > 0 ? owner->values[group].role - 1 : 0;
     }

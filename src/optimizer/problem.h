@@ -31,7 +31,7 @@ void constraints_ask(optim_t *opt);
 /* Reads the value of "role" for a group. Errors: OPTION, VALUE. */
 optim_status role_read(optim_t *opt, int group, const char *text, size_t length);
 /* The role's name, or NULL for the first one. */
-const char *role_name(const layer_t *layer, int group);
+const char *role_name(const station_t *station, int group);
 /* Gives tensors the roles that an option `split` says, where no group names one. */
 void roles_settle(optim_t *opt);
 

@@ -1,4 +1,4 @@
-/* The registry as the layers below it see it: every entry of registry.def, by name and by number. */
+/* The registry as the floors below it see it: every entry of registry.def, by name and by number. */
 #ifndef OPTIMIZER_REGISTRY_H
 #define OPTIMIZER_REGISTRY_H
 
@@ -19,7 +19,7 @@ extern const size_t REGISTRY_WRAPPER_COUNT;
 extern const schedule_t *const REGISTRY_SCHEDULES[];
 extern const size_t REGISTRY_SCHEDULE_COUNT;
 
-/* The layers that carry the engine's own options, innermost first. */
+/* The stations that carry the engine's own options, innermost first. */
 enum {
     REGISTRY_ENGINE_CLIP,
     REGISTRY_ENGINE_GROUP_CLIP,

@@ -9,7 +9,7 @@
 
 /* For the gradient that the next step begins with. */
 static int next_sample(const optim_t *opt) {
-    return opt->engine.layers[0]->next_sample;
+    return opt->engine.stations[0]->next_sample;
 }
 
 optim_status optim_request_info(const optim_t *opt, optim_request *request) {
@@ -32,7 +32,7 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
     return abi_write(request, &info, sizeof info, "optim_request");
 }
 
-/* The state of the waiting layer with this role, for one parameter. */
+/* The state of the waiting station with this role, for one parameter. */
 static optim_status find_product_state(const optim_t *opt, int param, state_role_t role, void **found) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
@@ -41,10 +41,10 @@ static optim_status find_product_state(const optim_t *opt, int param, state_role
         return status;
     if (opt->open != OPTIM_EVAL_HVP)
         return error_set(OPTIM_ERR_CLOSED, "no Hessian-vector product is asked for");
-    const layer_t *layer = opt->engine.layers[opt->waiting];
-    for (size_t k = 0; k < layer->states; ++k)
-        if (layer->method->states[k].role == role)
-            *found = layer->slot[(size_t)param * layer->states + k].at;
+    const station_t *station = opt->engine.stations[opt->waiting];
+    for (size_t k = 0; k < station->states; ++k)
+        if (station->method->states[k].role == role)
+            *found = station->slot[(size_t)param * station->states + k].at;
     return OPTIM_OK;
 }
 

@@ -17,7 +17,7 @@ static optim_status refuse_role(const method_t *method, const char *text, size_t
 }
 
 optim_status role_read(optim_t *opt, int group, const char *text, size_t length) {
-    layer_t *owner = engine_owner(&opt->engine, group);
+    station_t *owner = engine_owner(&opt->engine, group);
     const method_t *method = owner->method;
     if (method->roles == NULL)
         return error_set(OPTIM_ERR_OPTION, "\"%s\" tells no roles of parameters apart: leave \"role\" out",
@@ -30,31 +30,31 @@ optim_status role_read(optim_t *opt, int group, const char *text, size_t length)
     return refuse_role(method, text, length);
 }
 
-const char *role_name(const layer_t *layer, int group) {
-    const int role = layer->values[group].role;
-    return role <= 1 ? NULL : layer->method->roles[role - 1];
+const char *role_name(const station_t *station, int group) {
+    const int role = station->values[group].role;
+    return role <= 1 ? NULL : station->method->roles[role - 1];
 }
 
-static bool any_is_named(const layer_t *layer, int groups) {
+static bool any_is_named(const station_t *station, int groups) {
     for (int g = 0; g < groups; ++g)
-        if (layer->values[g].role > 0)
+        if (station->values[g].role > 0)
             return true;
     return false;
 }
 
 /* Where no group names a role: so many parameters, in order of declaration, have the first, the others the second. */
-static void split(engine_t *engine, const layer_t *layer, size_t first) {
+static void split(engine_t *engine, const station_t *station, size_t first) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        if (layer_covers(layer, engine->tensors[i].group))
+        if (station_covers(station, engine->tensors[i].group))
             engine->tensors[i].role = i < first ? 0 : 1;
 }
 
 void roles_settle(optim_t *opt) {
     engine_t *engine = &opt->engine;
     for (int l = 0; l < engine->method_count; ++l) {
-        const layer_t *layer = engine->layers[l];
-        const int row = layer->method->roles == NULL ? -1 : option_find(layer->method->options, "split", 5);
-        if (row >= 0 && !any_is_named(layer, engine->group_count))
-            split(engine, layer, size_of_number(layer_option(layer, layer->first_group)[row]));
+        const station_t *station = engine->stations[l];
+        const int row = station->method->roles == NULL ? -1 : option_find(station->method->options, "split", 5);
+        if (row >= 0 && !any_is_named(station, engine->group_count))
+            split(engine, station, size_of_number(station_option(station, station->first_group)[row]));
     }
 }

@@ -13,8 +13,8 @@
 static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *setting, int group) {
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        if (scheduled->layer == setting->layer && scheduled->option == setting->option &&
-            (scheduled->group == group || !setting->layer->per_group))
+        if (scheduled->station == setting->station && scheduled->option == setting->option &&
+            (scheduled->group == group || !setting->station->per_group))
             return scheduled;
     }
     return NULL;
@@ -24,16 +24,17 @@ static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *se
 static const scheduled_t *companion_find(const optim_t *opt, const setting_t *setting, int group) {
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        if (scheduled->layer == setting->layer && scheduled->momentum == setting->option && scheduled->group == group)
+        if (scheduled->station == setting->station && scheduled->momentum == setting->option &&
+            scheduled->group == group)
             return scheduled;
     }
     return NULL;
 }
 
 /* The number of the state that hangs on an option, or -1. */
-static int hanging_state(const layer_t *layer, int option) {
-    const char *name = layer->method->options[option].name;
-    const state_t *states = layer->method->states;
+static int hanging_state(const station_t *station, int option) {
+    const char *name = station->method->options[option].name;
+    const state_t *states = station->method->states;
     for (int k = 0; states != NULL && states[k].name != NULL; ++k)
         if (states[k].when != NULL && strcmp(states[k].when, name) == 0)
             return k;
@@ -42,13 +43,13 @@ static int hanging_state(const layer_t *layer, int option) {
 
 /* There is no memory for it. */
 bool scheduled_is_off(const scheduled_t *scheduled) {
-    return scheduled->layer->values[scheduled->group].base[scheduled->option] == 0 &&
-           hanging_state(scheduled->layer, scheduled->option) >= 0;
+    return scheduled->station->values[scheduled->group].base[scheduled->option] == 0 &&
+           hanging_state(scheduled->station, scheduled->option) >= 0;
 }
 
 /* Reports may take a bound to 0: it becomes small, not none. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    const option_t *option = &scheduled->layer->method->options[scheduled->option];
+    const option_t *option = &scheduled->station->method->options[scheduled->option];
     const double value = scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
     return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
@@ -56,12 +57,12 @@ static double own_value(const scheduled_t *scheduled, double base, double t) {
 /* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked
  * in every step. */
 static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
-    const layer_t *layer = scheduled->layer;
-    const int state = hanging_state(layer, scheduled->momentum);
+    const station_t *station = scheduled->station;
+    const int state = hanging_state(station, scheduled->momentum);
     for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
         if (opt->engine.tensors[i].group == scheduled->group && opt->engine.tensors[i].count > 0 &&
             opt->engine.tensors[i].has_states)
-            return layer->slot[i * layer->states + (size_t)state].at == NULL;
+            return station->slot[i * station->states + (size_t)state].at == NULL;
     return false;
 }
 
@@ -73,7 +74,7 @@ static double companion_value(const optim_t *opt, const scheduled_t *scheduled, 
 
 void schedules_switch_on(const scheduled_t *scheduled, size_t count) {
     for (size_t i = 0; i < count; ++i) {
-        const values_t *values = &scheduled[i].layer->values[scheduled[i].group];
+        const values_t *values = &scheduled[i].station->values[scheduled[i].group];
         const int momentum = scheduled[i].momentum;
         if (momentum >= 0 && values->base[momentum] == 0)
             values->now[momentum] = 1; /* not 0: that is all the plan asks */
@@ -99,14 +100,14 @@ void schedules_apply(optim_t *opt) {
     const double t = (double)opt->steps;
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        const values_t *values = &scheduled->layer->values[scheduled->group];
+        const values_t *values = &scheduled->station->values[scheduled->group];
         const int momentum = scheduled->momentum;
         if (momentum >= 0)
             values->now[momentum] = companion_value(opt, scheduled, values->base[momentum], t);
     }
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        const values_t *values = &scheduled->layer->values[scheduled->group];
+        const values_t *values = &scheduled->station->values[scheduled->group];
         values->now[scheduled->option] = own_value(scheduled, values->base[scheduled->option], t);
     }
 }
@@ -121,7 +122,7 @@ void schedules_restart(optim_t *opt) {
 /* The last one takes its place. */
 static void detach(optim_t *opt, size_t i) {
     const scheduled_t *scheduled = &opt->scheduled[i];
-    const values_t *values = &scheduled->layer->values[scheduled->group];
+    const values_t *values = &scheduled->station->values[scheduled->group];
     values->now[scheduled->option] = values->base[scheduled->option];
     if (scheduled->momentum >= 0)
         values->now[scheduled->momentum] = values->base[scheduled->momentum];
@@ -137,8 +138,8 @@ static void remove_schedule(optim_t *opt, const setting_t *setting, int group) {
 
 /* What a schedule on lr may drive besides, or -1. */
 static int companion_of(const setting_t *setting) {
-    const option_t *options = setting->layer->method->options;
-    if (!setting->layer->is_method || strcmp(options[setting->option].name, "lr") != 0)
+    const option_t *options = setting->station->method->options;
+    if (!setting->station->is_method || strcmp(options[setting->option].name, "lr") != 0)
         return -1;
     const int momentum = option_find(options, "momentum", 8);
     return momentum >= 0 ? momentum : option_find(options, "beta1", 5);
@@ -146,11 +147,11 @@ static int companion_of(const setting_t *setting) {
 
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made) {
-    const option_t *option = &setting->layer->method->options[setting->option];
+    const option_t *option = &setting->station->method->options[setting->option];
     if (option_is_keyword(option) || strncmp(option->range, "integer", 7) == 0)
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" takes %s and cannot follow a schedule", option->name,
                          option->range);
-    *made = (scheduled_t){setting->layer, setting->layer->per_group ? group : 0, setting->option, -1, NULL};
+    *made = (scheduled_t){setting->station, setting->station->per_group ? group : 0, setting->option, -1, NULL};
     const char *text = options == NULL ? "" : options;
     const optim_status status = schedule_create(&made->run, name, strlen(name), text, strlen(text),
                                                 setting_values(setting, group)->base[setting->option]);
@@ -169,7 +170,7 @@ bool schedules_reserve(optim_t *opt, size_t more) {
 
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count) {
     for (size_t i = opt->scheduled_count; i-- > 0;)
-        if (!opt->scheduled[i].layer->per_group || groups[opt->scheduled[i].group])
+        if (!opt->scheduled[i].station->per_group || groups[opt->scheduled[i].group])
             detach(opt, i);
     for (size_t i = 0; i < count; ++i)
         opt->scheduled[opt->scheduled_count++] = made[i];
@@ -190,7 +191,7 @@ static optim_status attach(optim_t *opt, int first, int last, const char *key, c
             status = scheduled_check(&made[i]);
     }
     for (size_t i = 0; made != NULL && i < groups; ++i) {
-        const setting_t setting = {made[i].layer, made[i].option};
+        const setting_t setting = {made[i].station, made[i].option};
         if (status != OPTIM_OK) {
             schedule_destroy(made[i].run);
             continue;
@@ -226,7 +227,7 @@ optim_status optim_report(optim_t *opt, double metric) {
         status = error_set(OPTIM_ERR_ORDER, "a metric is reported after a step; none has been completed");
     for (size_t i = 0; status == OPTIM_OK && i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
-        const double base = scheduled->layer->values[scheduled->group].base[scheduled->option];
+        const double base = scheduled->station->values[scheduled->group].base[scheduled->option];
         schedule_report(scheduled->run, base, (double)(opt->steps - 1), metric);
     }
     return status;

@@ -1,4 +1,4 @@
-/* Options: which layer a key belongs to, setting and reading. */
+/* Options: which station a key belongs to, setting and reading. */
 #include <stdio.h>
 #include <string.h>
 
@@ -9,30 +9,30 @@
 
 /* ---- Finding ---- */
 
-static bool option_in(const layer_t *layer, const char *key, size_t length, setting_t *setting) {
-    const int option = option_find(layer->method->options, key, length);
+static bool option_in(const station_t *station, const char *key, size_t length, setting_t *setting) {
+    const int option = option_find(station->method->options, key, length);
     if (option >= 0)
-        *setting = (setting_t){(layer_t *)(uintptr_t)layer, option};
+        *setting = (setting_t){(station_t *)(uintptr_t)station, option};
     return option >= 0;
 }
 
-/* The layers in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
-static const layer_t *lookup_layer(const optim_t *opt, int group, int position) {
+/* The stations in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out. */
+static const station_t *lookup_station(const optim_t *opt, int group, int position) {
     const engine_t *engine = &opt->engine;
     if (position == 0)
         for (int l = 0; l < engine->method_count; ++l)
-            if (layer_covers(engine->layers[l], group))
-                return engine->layers[l];
+            if (station_covers(engine->stations[l], group))
+                return engine->stations[l];
     if (position <= REGISTRY_ENGINE_COUNT)
-        return handle_engine_layer(opt, position - 1);
+        return handle_engine_station(opt, position - 1);
     const int wrapper = engine->method_count + REGISTRY_ENGINE_INNER + position - REGISTRY_ENGINE_COUNT - 1;
-    return wrapper < engine->layer_count - REGISTRY_ENGINE_OUTER ? engine->layers[wrapper] : NULL;
+    return wrapper < engine->station_count - REGISTRY_ENGINE_OUTER ? engine->stations[wrapper] : NULL;
 }
 
-/* A key, "beta1", or with the name of its layer, "adamw.beta1". */
+/* A key, "beta1", or with the name of its station, "adamw.beta1". */
 typedef struct key {
-    const char *layer, *option; /* parts of the text; layer: NULL, or with a length */
-    size_t layer_length, option_length;
+    const char *station, *option; /* parts of the text; station: NULL, or with a length */
+    size_t station_length, option_length;
 } key_t;
 
 static key_t key_read(const char *text, size_t length) {
@@ -41,10 +41,10 @@ static key_t key_read(const char *text, size_t length) {
     return (key_t){dot == NULL ? NULL : text, text + prefix, dot == NULL ? 0 : prefix - 1, length - prefix};
 }
 
-/* Whether the key looks into the layer: it names it, or none. */
-static bool key_covers(const key_t *key, const layer_t *layer) {
-    return key->layer == NULL ||
-           (strlen(layer->name) == key->layer_length && memcmp(layer->name, key->layer, key->layer_length) == 0);
+/* Whether the key looks into the station: it names it, or none. */
+static bool key_covers(const key_t *key, const station_t *station) {
+    return key->station == NULL || (strlen(station->name) == key->station_length &&
+                                    memcmp(station->name, key->station, key->station_length) == 0);
 }
 
 /* An option of the whole handle, said of a group other than 0, is that group's own if there is one: clip_norm of group
@@ -52,18 +52,19 @@ static bool key_covers(const key_t *key, const layer_t *layer) {
 static void setting_of_group(const optim_t *opt, setting_t *setting) {
     char own[64];
     setting_t found;
-    (void)snprintf(own, sizeof own, "group_%s", setting->layer->method->options[setting->option].name);
+    (void)snprintf(own, sizeof own, "group_%s", setting->station->method->options[setting->option].name);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        if (handle_engine_layer(opt, i)->per_group && option_in(handle_engine_layer(opt, i), own, strlen(own), &found))
+        if (handle_engine_station(opt, i)->per_group &&
+            option_in(handle_engine_station(opt, i), own, strlen(own), &found))
             *setting = found;
 }
 
 static bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     const key_t key = key_read(text, length);
-    const layer_t *layer;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        if (key_covers(&key, layer) && option_in(layer, key.option, key.option_length, setting)) {
-            if (group > 0 && key.layer == NULL && !layer->per_group)
+    const station_t *station;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i)
+        if (key_covers(&key, station) && option_in(station, key.option, key.option_length, setting)) {
+            if (group > 0 && key.station == NULL && !station->per_group)
                 setting_of_group(opt, setting);
             return true;
         }
@@ -75,43 +76,43 @@ static int shown(size_t length) {
     return length > MOST ? MOST : (int)length;
 }
 
-/* The error for a key without a layer: the nearest options of all layers, and what the method and the engine have. */
+/* The error for a key without a station: the nearest options of all stations, and what the method and the engine have. */
 static optim_status refuse_option(const optim_t *opt, int group, const char *text, size_t length) {
     nearest_t nearest = nearest_begin(text, length);
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
-    const layer_t *layer, *method = lookup_layer(opt, group, 0);
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i)
-        option_offer(layer->method->options, &nearest);
+    const station_t *station, *method = lookup_station(opt, group, 0);
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i)
+        option_offer(station->method->options, &nearest);
     nearest_text(&nearest, question);
     option_list(method->method->options, &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        option_list(handle_engine_layer(opt, i)->method->options, &engine);
+        option_list(handle_engine_station(opt, i)->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),
                      list_end(&engine, "optim_describe_option"));
 }
 
-/* For a key with a layer: what that has, or which layers there are. */
-static optim_status refuse_layer_option(const optim_t *opt, int group, const char *text, size_t length) {
+/* For a key with a station: what that has, or which stations there are. */
+static optim_status refuse_station_option(const optim_t *opt, int group, const char *text, size_t length) {
     const key_t key = key_read(text, length);
     nearest_t options = nearest_begin(key.option, key.option_length);
-    nearest_t layers = nearest_begin(key.layer, key.layer_length);
+    nearest_t stations = nearest_begin(key.station, key.station_length);
     list_t has = {.used = 0}, names = {.used = 0};
     char question[NEAREST_TEXT];
-    const layer_t *layer, *named = NULL;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
-        if (i <= 1 || i > REGISTRY_ENGINE_COUNT) { /* the engine is several layers of one name */
-            nearest_offer(&layers, layer->name, strlen(layer->name));
-            list_add(&names, layer->name);
+    const station_t *station, *named = NULL;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i) {
+        if (i <= 1 || i > REGISTRY_ENGINE_COUNT) { /* the engine is several stations of one name */
+            nearest_offer(&stations, station->name, strlen(station->name));
+            list_add(&names, station->name);
         }
-        if (!key_covers(&key, layer))
+        if (!key_covers(&key, station))
             continue;
-        named = layer;
-        option_offer(layer->method->options, &options);
-        option_list(layer->method->options, &has);
+        named = station;
+        option_offer(station->method->options, &options);
+        option_list(station->method->options, &has);
     }
-    nearest_text(named == NULL ? &layers : &options, question);
+    nearest_text(named == NULL ? &stations : &options, question);
     if (named == NULL)
         return error_set(OPTIM_ERR_OPTION,
                          "option \"%.*s\" names a method or wrapper that is not there%s; there are: %s", shown(length),
@@ -122,7 +123,7 @@ static optim_status refuse_layer_option(const optim_t *opt, int group, const cha
 
 static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
-                                            : refuse_layer_option(opt, group, key, length);
+                                            : refuse_station_option(opt, group, key, length);
 }
 
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting) {
@@ -132,20 +133,20 @@ optim_status setting_find(const optim_t *opt, int group, const char *key, size_t
 /* ---- Setting ---- */
 
 values_t *setting_values(const setting_t *setting, int group) {
-    return &setting->layer->values[setting->layer->per_group ? group : 0];
+    return &setting->station->values[setting->station->per_group ? group : 0];
 }
 
-optim_status layer_check(const layer_t *layer, int group) {
-    const double *option = layer->values[layer->per_group ? group : 0].base;
-    const char *wrong = layer->method->check == NULL ? NULL : layer->method->check(option);
-    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", layer->name, wrong);
+optim_status station_check(const station_t *station, int group) {
+    const double *option = station->values[station->per_group ? group : 0].base;
+    const char *wrong = station->method->check == NULL ? NULL : station->method->check(option);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", station->name, wrong);
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
-    if (setting->layer->per_group || group <= 0)
+    if (setting->station->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
-                     setting->layer->method->options[setting->option].name, group);
+                     setting->station->method->options[setting->option].name, group);
 }
 
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip) {
@@ -169,23 +170,23 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
             status = refuse_handle_option(&setting, group);
         if (status != OPTIM_OK)
             return status;
-        const option_t *option = &setting.layer->method->options[setting.option];
+        const option_t *option = &setting.station->method->options[setting.option];
         values_t *values = setting_values(&setting, group);
         status = option_parse(option, piece.value, piece.value_length, &values->base[setting.option]);
         if (status != OPTIM_OK)
             return status;
         values->now[setting.option] = values->base[setting.option];
     }
-    for (int l = 0; more == 0 && status == OPTIM_OK && l < opt->engine.layer_count; ++l)
-        if (layer_covers(opt->engine.layers[l], group))
-            status = layer_check(opt->engine.layers[l], group);
+    for (int l = 0; more == 0 && status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        if (station_covers(opt->engine.stations[l], group))
+            status = station_check(opt->engine.stations[l], group);
     return more < 0 ? more : status;
 }
 
-bool option_decides_memory(const layer_t *layer, const char *option, double before, double after) {
+bool option_decides_memory(const station_t *station, const char *option, double before, double after) {
     static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
                                         "state_min", "block_size",  "min_8bit_size"};
-    for (const state_t *state = layer->method->states; state != NULL && state->name != NULL; ++state) {
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
         if (state->when != NULL && strcmp(state->when, option) == 0 && by_value)
             return true;
@@ -194,6 +195,10 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
         if (state->every != NULL && strcmp(state->every, option) == 0 && before != after)
             return true;
     }
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+        if ((field->when != NULL && strcmp(field->when, option) == 0 && (before != 0) != (after != 0)) ||
+            (field->copies != NULL && strcmp(field->copies, option) == 0 && before != after))
+            return true;
     for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
         if (strcmp(FORMS[i], option) == 0 && before != after)
             return true;
@@ -202,16 +207,16 @@ bool option_decides_memory(const layer_t *layer, const char *option, double befo
 }
 
 /* The same for what a state table decides tensor by tensor, with the group's options as they would be. */
-static bool changes_states(const engine_t *engine, const layer_t *layer, int group, const double *option) {
+static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+        for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &engine->tensors[i];
-            const state_t *state = &layer->method->states[k];
+            const state_t *state = &station->method->states[k];
             if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
                 !state_is_taken(state, tensor))
                 continue;
-            const bool exists = state->exists(tensor, option) && layer_copies(engine, layer, state, option) > 0;
-            if (exists != (layer->slot[i * layer->states + k].at != NULL))
+            const bool exists = state->exists(tensor, option) && station_copies(engine, station, state, option) > 0;
+            if (exists != (station->slot[i * station->states + k].at != NULL))
                 return true;
         }
     return false;
@@ -219,21 +224,21 @@ static bool changes_states(const engine_t *engine, const layer_t *layer, int gro
 
 /* Whether the value could be set: its range, its combination with the others, memory. */
 static optim_status check_value(const optim_t *opt, int group, const setting_t *setting, double value) {
-    const option_t *option = &setting->layer->method->options[setting->option];
+    const option_t *option = &setting->station->method->options[setting->option];
     double *base = &setting_values(setting, group)->base[setting->option];
     const double before = *base;
     optim_status status = option_check(option, value);
     if (status != OPTIM_OK)
         return status;
     *base = value;
-    status = layer_check(setting->layer, group);
+    status = station_check(setting->station, group);
     if (status == OPTIM_OK)
-        status = schedules_check(opt, setting->layer, group);
-    const bool other_states = opt->engine.planned &&
-                              changes_states(&opt->engine, setting->layer, group, setting_values(setting, group)->base);
+        status = schedules_check(opt, setting->station, group);
+    const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->station, group,
+                                                                    setting_values(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned &&
-        (other_states || option_decides_memory(setting->layer, option->name, before, value)))
+        (other_states || option_decides_memory(setting->station, option->name, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;
@@ -253,14 +258,14 @@ int settings_last_group(const optim_t *opt, int group, const char *key) {
     setting_t setting;
     if (group >= 0)
         return group;
-    const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.layer->per_group;
+    const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.station->per_group;
     return shared ? 0 : opt->engine.group_count - 1;
 }
 
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
     if (!setting_lookup(opt, group, key, strlen(key), setting))
         return refuse_unknown(opt, group, key, strlen(key));
-    if (option_is_text(&setting->layer->method->options[setting->option]))
+    if (option_is_text(&setting->station->method->options[setting->option]))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
     return OPTIM_OK;
 }
@@ -302,22 +307,30 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
     return status;
 }
 
-/* A single number that a layer keeps, by its name in the state table. */
+/* A single number that a station keeps, by its name in the state table. */
 static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
     const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
     const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
-    const layer_t *layer;
-    for (int i = 0; (layer = lookup_layer(opt, group, i)) != NULL; ++i) {
-        const state_t *state = layer->method->states;
-        if (dot != NULL && (strlen(layer->name) != prefix || memcmp(layer->name, key, prefix) != 0))
+    const station_t *station;
+    for (int i = 0; (station = lookup_station(opt, group, i)) != NULL; ++i) {
+        const state_t *state = station->method->states;
+        if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
             const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
-                layer_copies(&opt->engine, layer, &state[k], layer_option(layer, group)) != 1)
+                station_copies(&opt->engine, station, &state[k], station_option(station, group)) != 1)
                 continue;
-            *value = opt->engine.planned ? *layer->scalar[(size_t)group * layer->states + k]
-                                         : state_initial(layer, &state[k], group);
+            *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
+                                         : state_initial(station, &state[k], group);
+            return true;
+        }
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
+                field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
+                                         : field_initial(station, field, group);
             return true;
         }
     }

@@ -1,7 +1,7 @@
 /*
- * The life of a step. A gradient that arrives goes through the layers from the outermost to the methods; a layer that
+ * The life of a step. A gradient that arrives goes through the stations from the outermost to the methods; a station that
  * wants another evaluation returns a request and goes on where it asked when the answer has gone through
- * the layers outside it. When the methods are done, the layers finish from the inside out, and what is still queued is
+ * the stations outside it. When the methods are done, the stations finish from the inside out, and what is still queued is
  * run in one last pass.
  */
 #include <math.h>
@@ -12,26 +12,27 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
-step_t step_make(optim_t *opt, layer_t *layer) {
+step_t step_make(optim_t *opt, station_t *station) {
     engine_t *engine = &opt->engine;
     return (step_t){
         .t = (double)(opt->steps + 1),
-        .line = layer->line,
+        .line = station->line,
         .loss = opt->loss,
-        .option = layer_option(layer, layer->first_group),
-        .scalar = layer->scalar + (size_t)layer->first_group * layer->states,
-        .groups = layer->per_group ? layer->groups : engine->group_count,
-        .holds_gradient = layer->holds_gradient,
-        .held_loss = layer->held_loss,
-        .held_norm = layer->held_norm,
-        .next_sample = method_first_sample(layer->method),
-        .first = !layer->called,
+        .option = station_option(station, station->first_group),
+        .scalar = station->scalar + (size_t)station->first_group * station->states,
+        .memory = station->memory,
+        .groups = station->per_group ? station->groups : engine->group_count,
+        .holds_gradient = station->holds_gradient,
+        .held_loss = station->held_loss,
+        .held_norm = station->held_norm,
+        .next_sample = method_first_sample(station->method),
+        .first = !station->called,
         .evaluation = opt->evaluation,
-        .wrapped = engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT,
+        .wrapped = engine->station_count > engine->method_count + REGISTRY_ENGINE_COUNT,
         .accumulation = opt->accumulation,
         .accumulation_factor = opt->accumulation == ACCUMULATION_MEAN ? accumulation_mean(opt, 1) : 0,
         .reads_loss = opt->reads_loss,
-        .searches = engine->layers[0]->method->flags & SEARCHES,
+        .searches = engine->stations[0]->method->flags & SEARCHES,
         .seed = engine->seed,
         .components = engine->components,
         .losses = opt->answers.losses,
@@ -40,49 +41,61 @@ step_t step_make(optim_t *opt, layer_t *layer) {
         .constraint = engine->constraint,
         .weights = engine->weights,
         .engine = engine,
-        .layer = layer,
+        .station = station,
     };
 }
 
-static bool layer_reads_loss(const layer_t *layer) {
-    const method_t *method = layer->method;
+static bool station_reads_loss(const station_t *station) {
+    const method_t *method = station->method;
     return (method->flags & READS_LOSS) &&
-           (method->reads_loss == NULL || method->reads_loss(layer_option(layer, layer->first_group)));
+           (method->reads_loss == NULL || method->reads_loss(station_option(station, station->first_group)));
 }
 
 static bool any_reads_loss(const engine_t *engine) {
-    for (int l = 0; l < engine->layer_count; ++l)
-        if (layer_reads_loss(engine->layers[l]))
+    for (int l = 0; l < engine->station_count; ++l)
+        if (station_reads_loss(engine->stations[l]))
             return true;
     return false;
 }
 
 /* ---- Undoing ---- */
 
-/* Layers that moved the parameters for an evaluation put them back, the outermost (which moved them last) first. */
-static void undo_layers(optim_t *opt) {
+/* Stations that ask have their memory back as it was when the step began. */
+static void keep_memory(const station_t *station) {
+    memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);
+    if (station->memory_bytes > 0)
+        memcpy(station->memory_backup, station->memory, station->memory_bytes);
+}
+static void restore_memory(const station_t *station) {
+    memcpy(station->numbers, station->numbers_backup, station->number_count * sizeof *station->numbers);
+    if (station->memory_bytes > 0)
+        memcpy(station->memory, station->memory_backup, station->memory_bytes);
+}
+
+/* Stations that moved the parameters for an evaluation put them back, the outermost (which moved them last) first. */
+static void undo_stations(optim_t *opt) {
     engine_t *engine = &opt->engine;
     engine->updates.count = engine->filters.count = 0;
-    for (int l = engine->layer_count - 1; l >= 0; --l) {
-        layer_t *layer = engine->layers[l];
-        if (layer->moved)
-            pass_restore(engine, layer);
-        if (layer->called && layer->method->undo_kernel != 0) {
-            step_t s = step_make(opt, layer);
-            step_update(&s, layer->method->undo_kernel);
+    for (int l = engine->station_count - 1; l >= 0; --l) {
+        station_t *station = engine->stations[l];
+        if (station->moved)
+            pass_restore(engine, station);
+        if (station->called && station->method->undo_kernel != 0) {
+            step_t s = step_make(opt, station);
+            step_update(&s, station->method->undo_kernel, NULL);
             pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
         }
-        layer->called = false;
-        if (layer->method->flags & REQUESTS)
-            memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);
-        layer->line = 0;
-        layer->moved = false;
+        station->called = false;
+        if (station->method->flags & REQUESTS)
+            restore_memory(station);
+        station->line = 0;
+        station->moved = false;
     }
     engine->draws = engine->draws_backup;
 }
 
 void step_undo(optim_t *opt) {
-    undo_layers(opt);
+    undo_stations(opt);
     accumulation_clear(opt);
     opt->open = OPTIM_OK;
     opt->has_loss = false;
@@ -123,11 +136,11 @@ static optim_status begin(optim_t *opt) {
     engine->seed = (uint64_t)handle_option_value(opt, SEED);
     engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        layer->called = false;
-        if (layer->method->flags & REQUESTS)
-            memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);
+    for (int l = 0; l < engine->station_count; ++l) {
+        station_t *station = engine->stations[l];
+        station->called = false;
+        if (station->method->flags & REQUESTS)
+            keep_memory(station);
     }
     norm_log_begin(opt);
     constraints_begin(opt);
@@ -135,27 +148,27 @@ static optim_status begin(optim_t *opt) {
     return OPTIM_OK;
 }
 
-/* Calls one layer; keeps what it says about itself. */
+/* Calls one station; keeps what it says about itself. */
 static optim_status advance(optim_t *opt, int l, bool *check_finite) {
-    layer_t *layer = opt->engine.layers[l];
-    if (layer->method->advance == NULL && !layer->is_method)
+    station_t *station = opt->engine.stations[l];
+    if (station->method->advance == NULL && !station->is_method)
         return OPTIM_OK;
-    step_t s = step_make(opt, layer);
+    step_t s = step_make(opt, station);
     s.check_finite = *check_finite;
     optim_status status = OPTIM_OK;
-    if (layer->method->advance != NULL)
-        status = layer->method->advance(&s);
+    if (station->method->advance != NULL)
+        status = station->method->advance(&s);
     else
-        step_update(&s, 0);
+        step_update(&s, 0, NULL);
     opt->loss = s.loss;
     *check_finite = s.check_finite;
-    layer->line = status > 0 ? opt->engine.next_line : 0;
-    layer->moved |= status > 0;
-    layer->called = true;
-    layer->holds_gradient = s.holds_gradient;
-    layer->held_loss = s.held_loss;
-    layer->held_norm = s.held_norm;
-    layer->next_sample = s.next_sample;
+    station->line = status > 0 ? opt->engine.next_line : 0;
+    station->moved |= status > 0;
+    station->called = true;
+    station->holds_gradient = s.holds_gradient;
+    station->held_loss = s.held_loss;
+    station->held_norm = s.held_norm;
+    station->next_sample = s.next_sample;
     return status;
 }
 
@@ -173,7 +186,7 @@ optim_status step_deliver(optim_t *opt, int from, int to) {
 
 static bool any_rounds_masters(const engine_t *engine) {
     for (int g = 0; g < engine->group_count; ++g) {
-        const double *option = layer_option(engine->storage, g);
+        const double *option = station_option(engine->storage, g);
         if ((int)option[MASTER] == MASTER_F32 && (int)option[ROUNDING] == ROUND_STOCHASTIC)
             return true;
     }
@@ -183,20 +196,20 @@ static bool any_rounds_masters(const engine_t *engine) {
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
     bool moved = opt->has_bounds;
-    if (opt->has_bounds && engine->layer_count > engine->method_count + REGISTRY_ENGINE_COUNT)
+    if (opt->has_bounds && engine->station_count > engine->method_count + REGISTRY_ENGINE_COUNT)
         step_project(engine); /* what wrappers average or keep lies in the box too */
-    for (int l = 0; l < engine->layer_count; ++l) {
-        layer_t *layer = engine->layers[l];
-        layer->moved = false;
-        if (layer->method->finish == NULL)
+    for (int l = 0; l < engine->station_count; ++l) {
+        station_t *station = engine->stations[l];
+        station->moved = false;
+        if (station->method->finish == NULL)
             continue;
-        step_t s = step_make(opt, layer);
-        layer->method->finish(&s);
-        moved |= !(layer->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
+        step_t s = step_make(opt, station);
+        station->method->finish(&s);
+        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
     }
     if (moved)
         for (int l = 0; l < engine->method_count; ++l)
-            engine->layers[l]->holds_gradient = false;
+            engine->stations[l]->holds_gradient = false;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
     const pass_end_t end = {.project = opt->has_bounds,
                             .zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0,
@@ -240,8 +253,8 @@ static optim_status fail(optim_t *opt, optim_status status) {
     if (!rejected)
         return status;
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        step_t s = step_make(opt, handle_engine_layer(opt, i));
-        skips |= s.layer->method->rejected != NULL && s.layer->method->rejected(&s);
+        step_t s = step_make(opt, handle_engine_station(opt, i));
+        skips |= s.station->method->rejected != NULL && s.station->method->rejected(&s);
     }
     if (!skips)
         return name_nonfinite(opt);
@@ -253,13 +266,13 @@ optim_status refuse_missing_loss(const optim_t *opt) {
     if (opt->has_loss || !answer_needs_loss(opt))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
-                     opt->engine.layers[0]->name);
+                     opt->engine.stations[0]->name);
 }
 
-static void clear_direction(const layer_t *layer, size_t tensor) {
-    for (size_t k = 0; k < layer->states; ++k) {
-        const slot_t *slot = &layer->slot[tensor * layer->states + k];
-        if (layer->method->states[k].role == DIRECTION && slot->at != NULL)
+static void clear_direction(const station_t *station, size_t tensor) {
+    for (size_t k = 0; k < station->states; ++k) {
+        const slot_t *slot = &station->slot[tensor * station->states + k];
+        if (station->method->states[k].role == DIRECTION && slot->at != NULL)
             memset(slot->at, 0, slot->bytes);
     }
 }
@@ -270,20 +283,20 @@ static void clear_directions(const optim_t *opt) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         if (tensor_is_frozen(tensor) || !role_is_among(engine->request.roles, tensor->role))
-            clear_direction(engine->layers[opt->waiting], i);
+            clear_direction(engine->stations[opt->waiting], i);
     }
 }
 
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
    cares. */
 static bool take_products(const optim_t *opt) {
-    const layer_t *layer = opt->engine.layers[opt->waiting];
+    const station_t *station = opt->engine.stations[opt->waiting];
     const bool look = (int)handle_option_value(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
     for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; k < layer->states; ++k) {
+        for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
-            void *product = layer->slot[i * layer->states + k].at;
-            if (layer->method->states[k].role != PRODUCT || product == NULL || tensor_is_frozen(tensor))
+            void *product = station->slot[i * station->states + k].at;
+            if (station->method->states[k].role != PRODUCT || product == NULL || tensor_is_frozen(tensor))
                 continue;
             const bool wide = tensor_precision(tensor) == PRECISION_F64;
             for (size_t j = 0; j < tensor->count; ++j) {
@@ -299,13 +312,13 @@ static bool take_products(const optim_t *opt) {
     return true;
 }
 
-/* The layer at which what has been evaluated arrives. */
+/* The station at which what has been evaluated arrives. */
 static int arrival(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     if (opt->open == OPTIM_OK && begins_without_gradient(opt))
         return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
     if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
-        return engine->layer_count - 1;
+        return engine->station_count - 1;
     return opt->waiting;
 }
 
@@ -322,7 +335,7 @@ optim_status step_take(optim_t *opt, bool given) {
     if (status != OPTIM_OK)
         return status;
     const int from = arrival(opt);
-    const bool arrives = from == opt->engine.layer_count - 1;
+    const bool arrives = from == opt->engine.station_count - 1;
     if (arrives && !given && (status = refuse_used_up(opt)) != OPTIM_OK)
         return status;
     opt->accumulation = arrives && accumulation_exists(opt) ? ACCUMULATION_MEAN : ACCUMULATION_NONE;
@@ -362,8 +375,8 @@ optim_status optim_step(optim_t *opt) {
 }
 
 double loss_sign(const optim_t *opt) {
-    const layer_t *scale = handle_engine_layer(opt, REGISTRY_ENGINE_SCALE);
-    return layer_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;
+    const station_t *scale = handle_engine_station(opt, REGISTRY_ENGINE_SCALE);
+    return station_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;
 }
 
 optim_status optim_set_loss(optim_t *opt, double loss) {

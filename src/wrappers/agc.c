@@ -19,13 +19,13 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double clipping, eps, grad_eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[CLIPPING], o[EPS], o[GRAD_EPS]};
+    *(constants_t *)constants = (constants_t){o[CLIPPING], o[EPS], o[GRAD_EPS]};
 }
 
 static void squares(const tile_t *t) {
@@ -42,7 +42,7 @@ static inline double at_least(double norm, double least) {
 }
 
 static void clip(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     real *g = t->g;
     for (size_t i = 0; i < t->n;) {
         const double *sum = tile_row_sums(t, i);
@@ -56,8 +56,8 @@ static void clip(const tile_t *t) {
 enum { SQUARES, CLIP };
 
 static optim_status advance(step_t *s) {
-    step_reduce_row_pairs(s, SQUARES);
-    step_filter(s, CLIP);
+    step_reduce_rows(s, SQUARES, NULL, METHOD_ROW_SUMS);
+    step_filter(s, CLIP, NULL);
     return OPTIM_OK;
 }
 
@@ -69,7 +69,7 @@ const method_t METHOD(agc) = {
     .evaluations = "none of its own",
     .options = OPTIONS,
     .flags = SUMS_ROWS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [CLIP] = clip},

@@ -34,21 +34,21 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double take;    /* 1 - d */
     double weights; /* that the average carries: the evaluation point divides by them */
     bool empty;     /* nothing is averaged yet: the past counts as 0 */
     bool answers;   /* the average does; if not, the parameters */
-} scalars_t;
+} constants_t;
 
 static double decay(const double *option, double n) {
     return option[WARMUP] != 0 ? fmin(option[DECAY], (1 + n) / (10 + n)) : option[DECAY];
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, n = *group->scalar[COUNT], weights = 1 - *group->scalar[PROD];
     const bool corrects = o[BIAS_CORRECTION] != 0, begins = !corrects && group->t <= o[START];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .take = begins ? 1 : 1 - decay(o, n),
         .weights = corrects ? weights : 1,
         .empty = begins || (corrects && n == 0),
@@ -57,7 +57,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void average(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real take = (real)k->take, past = k->empty ? 0 : 1;
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
@@ -71,16 +71,16 @@ static void finish(step_t *s) {
     const double *o = s->option, since = s->t - o[START];
     double *n = s->scalar[COUNT], *prod = s->scalar[PROD];
     if (since == 0 && o[BIAS_CORRECTION] == 0)
-        step_update(s, 0); /* the beginning */
+        step_update(s, 0, NULL); /* the beginning */
     if (since <= 0 || fmod(since, o[PERIOD]) != 0)
         return;
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     *prod *= decay(o, *n);
     *n += 1;
 }
 
 static void output(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real weights = (real)k->weights;
     const real *avg = t->state[AVG], *p = t->p;
     real *out = t->out;
@@ -96,7 +96,7 @@ const method_t METHOD(ema) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = INCLUDES_FROZEN,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .finish = finish,
     .kernels = {average},

@@ -16,12 +16,12 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     int least_dimensions;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->least_dimensions = group->option[CONV_ONLY] != 0 ? 4 : 2;
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->least_dimensions = group->option[CONV_ONLY] != 0 ? 4 : 2;
 }
 
 static void elements(const tile_t *t) {
@@ -32,7 +32,7 @@ static void elements(const tile_t *t) {
 
 static void centralize(const tile_t *t) {
     real *g = t->g;
-    if (t->tensor->ndim < ((const scalars_t *)t->scalars)->least_dimensions)
+    if (t->tensor->ndim < ((const constants_t *)t->constants)->least_dimensions)
         return;
     for (size_t i = 0; i < t->n;) {
         const real mean = (real)(tile_row_sum(t, i) / (double)t->tensor->row);
@@ -44,8 +44,8 @@ static void centralize(const tile_t *t) {
 enum { ELEMENTS, CENTRALIZE };
 
 static optim_status advance(step_t *s) {
-    step_reduce_rows(s, ELEMENTS);
-    step_filter(s, CENTRALIZE);
+    step_reduce_rows(s, ELEMENTS, NULL, 1);
+    step_filter(s, CENTRALIZE, NULL);
     return OPTIM_OK;
 }
 
@@ -57,7 +57,7 @@ const method_t METHOD(gc) = {
     .evaluations = "none of its own",
     .options = OPTIONS,
     .flags = SUMS_ROWS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[ELEMENTS] = elements, [CENTRALIZE] = centralize},

@@ -41,19 +41,19 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     radius_t radius;
     double alpha, k;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     double rho = o[RHO];
     if (o[LR_MAX] > 0) {
         const double share = (group_lr(group) - o[LR_MIN]) / (o[LR_MAX] - o[LR_MIN]);
         rho = o[RHO_MIN] + (o[RHO] - o[RHO_MIN]) * fmin(fmax(share, 0), 1);
     }
-    *(scalars_t *)scalars = (scalars_t){radius_of(group, rho, o[ADAPTIVE] != 0), o[ALPHA], *group->scalar[K]};
+    *(constants_t *)constants = (constants_t){radius_of(group, rho, o[ADAPTIVE] != 0), o[ALPHA], *group->scalar[K]};
 }
 
 static void keep_gradient(const tile_t *t) {
@@ -71,8 +71,8 @@ static void products(const tile_t *t) {
 }
 
 static void decompose(const tile_t *t) {
-    const scalars_t *scalars = t->scalars;
-    const real alpha = (real)scalars->alpha, k = (real)scalars->k;
+    const constants_t *constants = t->constants;
+    const real alpha = (real)constants->alpha, k = (real)constants->k;
     const real *restrict g = t->state[G];
     real *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -83,15 +83,15 @@ enum { KEEP_GRADIENT = SAM_KERNEL_COUNT, PRODUCTS, DECOMPOSE };
 
 /* Line 3. */
 static void take_apart(step_t *s) {
-    const double *sum = step_reduce(s, PRODUCTS, 3), eps = s->option[EPS];
+    const double *sum = step_reduce(s, PRODUCTS, NULL, 3), eps = s->option[EPS];
     const double g = sqrt(sum[0]) + eps, h = sqrt(sum[1]) + eps, cosine = g > 0 && h > 0 ? sum[2] / g / h : 0;
     *s->scalar[K] = h > 0 ? cosine * sqrt(sum[0]) / h : 0;
-    step_filter(s, DECOMPOSE);
+    step_filter(s, DECOMPOSE, NULL);
 }
 
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
-    step_update(s, KEEP_GRADIENT);
+    step_update(s, KEEP_GRADIENT, NULL);
     leave(s);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
     come_back(s);
@@ -107,7 +107,7 @@ const method_t METHOD(gsam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

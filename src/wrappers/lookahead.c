@@ -36,23 +36,23 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double alpha;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->alpha = group->option[ALPHA];
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->alpha = group->option[ALPHA];
 }
 
 static void pull(const tile_t *t) {
-    const real alpha = (real)((const scalars_t *)t->scalars)->alpha;
+    const real alpha = (real)((const constants_t *)t->constants)->alpha;
     real *restrict p = t->p, *restrict slow = t->state[SLOW];
     for (size_t i = 0; i < t->n; ++i)
         p[i] = slow[i] += alpha * (p[i] - slow[i]);
 }
 
 static void pull_moment(const tile_t *t) {
-    const double weight = ((const scalars_t *)t->scalars)->alpha;
+    const double weight = ((const constants_t *)t->constants)->alpha;
     const real alpha = (real)weight, one_alpha = (real)(1 - weight);
     real *restrict moment = t->moment, *restrict slow_m = t->state[SLOW_M];
     if (slow_m == NULL) {
@@ -68,9 +68,9 @@ enum { PULL, PULL_MOMENT };
 static void finish(step_t *s) {
     if (fmod(s->t, s->option[K]) != 0)
         return;
-    step_update(s, PULL);
+    step_update(s, PULL, NULL);
     if ((int)s->option[PULLBACK] != KEEP)
-        step_update(s, PULL_MOMENT);
+        step_update(s, PULL_MOMENT, NULL);
 }
 
 static void output(const tile_t *t) {
@@ -84,7 +84,7 @@ const method_t METHOD(lookahead) = {
     .evaluations = "none of its own",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .finish = finish,
     .moment_kernel = PULL_MOMENT,

@@ -25,17 +25,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double c;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double gamma = group->option[GAMMA];
-    ((scalars_t *)scalars)->c = (gamma + 1) / (gamma + group->t);
+    ((constants_t *)constants)->c = (gamma + 1) / (gamma + group->t);
 }
 
 static void average(const tile_t *t) {
-    const double weight = ((const scalars_t *)t->scalars)->c;
+    const double weight = ((const constants_t *)t->constants)->c;
     const real c = (real)weight, one_c = (real)(1 - weight);
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
@@ -44,7 +44,7 @@ static void average(const tile_t *t) {
 }
 
 static void finish(step_t *s) {
-    step_update(s, 0);
+    step_update(s, 0, NULL);
 }
 
 static void output(const tile_t *t) {
@@ -59,7 +59,7 @@ const method_t METHOD(poly_avg) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = INCLUDES_FROZEN,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .finish = finish,
     .kernels = {average},

@@ -29,12 +29,12 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double s;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->s = *group->scalar[S];
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->s = *group->scalar[S];
 }
 
 static void keep(const tile_t *t) {
@@ -42,7 +42,7 @@ static void keep(const tile_t *t) {
 }
 
 static void scale(const tile_t *t) {
-    const real s = (real)((const scalars_t *)t->scalars)->s;
+    const real s = (real)((const constants_t *)t->constants)->s;
     real *restrict p = t->p;
     const real *restrict old = t->state[P_OLD];
     for (size_t i = 0; i < t->n; ++i)
@@ -55,7 +55,7 @@ enum { KEEP, SCALE };
 static optim_status advance(step_t *s) {
     const bool begins = s->first || *s->scalar[STARTED] != s->t;
     if (begins && (int)s->option[DRAWS] != DRAWS_MEAN)
-        step_update(s, KEEP);
+        step_update(s, KEEP, NULL);
     *s->scalar[STARTED] = s->t;
     return OPTIM_OK;
 }
@@ -64,7 +64,7 @@ static void finish(step_t *s) {
     if ((int)s->option[DRAWS] == DRAWS_MEAN)
         return;
     *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
-    step_update(s, SCALE);
+    step_update(s, SCALE, NULL);
 }
 
 const method_t METHOD(random_scaling) = {
@@ -76,7 +76,7 @@ const method_t METHOD(random_scaling) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .finish = finish,

@@ -18,12 +18,12 @@ static const option_t SAM_OPTIONS[] = {SAM_ROWS(0.05, 0), [ADAPTIVE] = ADAPTIVE_
 static const option_t ASAM_OPTIONS[] = {SAM_ROWS(0.5, 0.01), {0}};
 static const state_t STATE[] = {SAM_STATES, {0}};
 
-static void prepare_sam(const group_t *group, void *scalars) {
-    *(radius_t *)scalars = radius_of(group, group->option[RHO], group->option[ADAPTIVE] != 0);
+static void prepare_sam(const group_t *group, void *constants) {
+    *(radius_t *)constants = radius_of(group, group->option[RHO], group->option[ADAPTIVE] != 0);
 }
 
-static void prepare_asam(const group_t *group, void *scalars) {
-    *(radius_t *)scalars = radius_of(group, group->option[RHO], true);
+static void prepare_asam(const group_t *group, void *constants) {
+    *(radius_t *)constants = radius_of(group, group->option[RHO], true);
 }
 
 static optim_status advance(step_t *s) {
@@ -43,7 +43,7 @@ const method_t METHOD(sam) = {
     .options = SAM_OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
-    .scalars = sizeof(radius_t),
+    .constants = sizeof(radius_t),
     .prepare = prepare_sam,
     .advance = advance,
     .kernels = {SAM_KERNELS},
@@ -58,7 +58,7 @@ const method_t METHOD(asam) = {
     .options = ASAM_OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
-    .scalars = sizeof(radius_t),
+    .constants = sizeof(radius_t),
     .prepare = prepare_asam,
     .advance = advance,
     .kernels = {SAM_KERNELS},

@@ -39,10 +39,10 @@ static inline real scaling(real p, real eta, bool adaptive) {
     return adaptive ? fabs(p) + eta : 1;
 }
 
-/* ---- Kernels; scalars begin with a radius_t ---- */
+/* ---- Kernels; constants begin with a radius_t ---- */
 
 static void squares(const tile_t *t) {
-    const radius_t *k = t->scalars;
+    const radius_t *k = t->constants;
     const real eta = (real)k->eta;
     const real *restrict p = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -52,7 +52,7 @@ static void squares(const tile_t *t) {
 }
 
 static void perturb(const tile_t *t) {
-    const radius_t *k = t->scalars;
+    const radius_t *k = t->constants;
     const real factor = (real)k->factor, eta = (real)k->eta;
     real *restrict p = t->p, *restrict kept = t->state[P];
     const real *restrict g = t->g;
@@ -74,14 +74,14 @@ enum { SQUARES, PERTURB, RESTORE, SAM_KERNEL_COUNT };
 
 /* Line 1: to p + e. */
 static void leave(step_t *s) {
-    const double denominator = sqrt(step_reduce(s, SQUARES, 1)[0]) + s->option[EPS];
+    const double denominator = sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) + s->option[EPS];
     *s->scalar[LOSS] = s->loss;
     *s->scalar[INVERSE] = denominator > 0 ? 1 / denominator : 0;
-    step_update(s, PERTURB);
+    step_update(s, PERTURB, NULL);
 }
 
 static void come_back(step_t *s) {
-    step_update(s, RESTORE);
+    step_update(s, RESTORE, NULL);
     s->loss = *s->scalar[LOSS];
 }
 

@@ -35,13 +35,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double b, c, decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .b = *group->scalar[B],
         .c = *group->scalar[C],
         .decay = group_step_size(group) * o[WEIGHT_DECAY_AT_Y],
@@ -49,7 +49,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void begin(const tile_t *t) {
-    const real decay = (real)((const scalars_t *)t->scalars)->decay;
+    const real decay = (real)((const constants_t *)t->constants)->decay;
     real *restrict p = t->p;
     const real *restrict z = t->state[Z];
     for (size_t i = 0; i < t->n; ++i)
@@ -61,7 +61,7 @@ static inline real interpolate(real z, real x, real b) {
 }
 
 static void average(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real b = (real)k->b, c = (real)k->c, one_c = (real)(1 - k->c);
     real *restrict p = t->p, *restrict z = t->state[Z], *restrict x = t->state[X];
     for (size_t i = 0; i < t->n; ++i) {
@@ -73,7 +73,7 @@ static void average(const tile_t *t) {
 
 /* The inner step failed: y again. */
 static void undo(const tile_t *t) {
-    const real b = (real)((const scalars_t *)t->scalars)->b;
+    const real b = (real)((const constants_t *)t->constants)->b;
     real *restrict p = t->p;
     const real *restrict z = t->state[Z], *restrict x = t->state[X];
     for (size_t i = 0; i < t->n; ++i)
@@ -87,7 +87,7 @@ static void output(const tile_t *t) {
 enum { BEGIN, AVERAGE, UNDO };
 
 static optim_status advance(step_t *s) {
-    step_update(s, BEGIN);
+    step_update(s, BEGIN, NULL);
     return OPTIM_OK;
 }
 
@@ -102,7 +102,7 @@ static void finish(step_t *s) {
         *group.scalar[C] = *sum > 0 ? w / *sum : 0;
     }
     *s->scalar[B] = s->option[MOMENTUM];
-    step_update(s, AVERAGE);
+    step_update(s, AVERAGE, NULL);
 }
 
 const method_t METHOD(schedule_free) = {
@@ -113,7 +113,7 @@ const method_t METHOD(schedule_free) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = STEPS_ELSEWHERE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .finish = finish,

@@ -26,16 +26,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double n;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->n = *group->scalar[COUNT];
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->n = *group->scalar[COUNT];
 }
 
 static void collect(const tile_t *t) {
-    const double n = ((const scalars_t *)t->scalars)->n;
+    const double n = ((const constants_t *)t->constants)->n;
     const real take = (real)(1 / n), past = n > 1; /* the first one is taken exactly */
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
@@ -50,11 +50,11 @@ static void finish(step_t *s) {
     if (since <= 0 || fmod(since, s->option[PERIOD]) != 0)
         return;
     *s->scalar[COUNT] += 1;
-    step_update(s, 0);
+    step_update(s, 0, NULL);
 }
 
 static void output(const tile_t *t) {
-    const bool empty = ((const scalars_t *)t->scalars)->n == 0;
+    const bool empty = ((const constants_t *)t->constants)->n == 0;
     const real *avg = t->state[AVG], *p = t->p;
     real *out = t->out;
     for (size_t i = 0; i < t->n; ++i)
@@ -70,7 +70,7 @@ const method_t METHOD(swa) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = INCLUDES_FROZEN,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .finish = finish,
     .kernels = {collect},

@@ -151,6 +151,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_ERR_LINE_SEARCH, -32),
         VALUE(OPTIM_ERR_NOMEM, -40),
         VALUE(OPTIM_ERR_SIZE, -41),
+        VALUE(OPTIM_ERR_MISSING, -42),
         VALUE(OPTIM_ERR_IO, -50),
         VALUE(OPTIM_ERR_FORMAT, -51),
         VALUE(OPTIM_ERR_CHECKPOINT, -52),

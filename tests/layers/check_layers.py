@@ -6,8 +6,8 @@ import pathlib
 import re
 import sys
 
-CORE = ["base", "kernels", "engine", "optimizer"]  # each may include those before it
-SERVICES = ["base", "kernels", "engine"]
+CORE = ["base", "kernels", "linear", "engine", "optimizer"]  # each may include those before it
+SERVICES = ["base", "kernels", "linear", "engine"]
 WRITTEN_WITH = SERVICES + ["blocks"]  # what the entries of the registry are written with
 BELOW = {
     **{layer: CORE[:i] for i, layer in enumerate(CORE)},

@@ -1,7 +1,7 @@
 """Deliberate faults of one line: file, line as it is, line as it becomes, tests that may notice.
 
 A line is given without its indentation and stands in its file exactly once. Tests are written as their files under
-tests/, without "test_" and ".c"; * takes all that match. FAULTS keeps the order of the layers.
+tests/, without "test_" and ".c"; * takes all that match. FAULTS keeps the order of the floors.
 """
 
 FAULTS = [
@@ -98,16 +98,16 @@ FAULTS = [
 
     # ---- optimizer ----
     ("src/optimizer/step.c",
-     "for (int l = engine->layer_count - 1; l >= 0; --l) {",
-     "for (int l = 0; l < engine->layer_count; ++l) {",
+     "for (int l = engine->station_count - 1; l >= 0; --l) {",
+     "for (int l = 0; l < engine->station_count; ++l) {",
      "property/cancel"),
     ("src/optimizer/step.c",
      "engine->draws = engine->draws_backup;",
      "engine->draws_backup = engine->draws;",
      "property/cancel"),
     ("src/optimizer/step.c",
-     "memcpy(layer->numbers, layer->numbers_backup, layer->number_count * sizeof *layer->numbers);",
-     "memcpy(layer->numbers_backup, layer->numbers, layer->number_count * sizeof *layer->numbers);",
+     "memcpy(station->numbers, station->numbers_backup, station->number_count * sizeof *station->numbers);",
+     "memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);",
      "property/cancel"),
     ("src/optimizer/step.c",
      "++opt->skipped;",

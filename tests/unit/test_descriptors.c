@@ -27,12 +27,35 @@ static void check_states(const method_t *method) {
         fail_msg("%s: %d rows of states, of %d at most", method->name, rows, METHOD_STATES);
 }
 
+/* Every field lies in its struct, and the options that it names exist. */
+static void check_fields(const method_t *method) {
+    const size_t size[] = {[OF_METHOD] = method->memory,
+                           [OF_GROUP] = method->group_memory,
+                           [OF_COHORT] = method->cohort_memory,
+                           [OF_TENSOR] = method->tensor_memory};
+    for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field) {
+        const char *const options[] = {field->when, field->copies, field->initial_option, field->most};
+        if (field->offset + field->size > size[field->of])
+            fail_msg("%s: field \"%s\" lies outside its struct", method->name, field->name);
+        if ((field->type == FIELD_LIST) != (field->copies != NULL || field->each != EACH_ONCE))
+            fail_msg("%s: \"%s\": a list has a length that an option or the problem says", method->name, field->name);
+        if (field->of == OF_COHORT && (field->type != FIELD_NUMBER || field->when != NULL))
+            fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, field->name);
+        if (field->of == OF_GROUP && field->type == FIELD_LIST)
+            fail_msg("%s: \"%s\" of a group is a list", method->name, field->name);
+        if (field->of == OF_TENSOR && field->type == FIELD_INTEGER)
+            fail_msg("%s: \"%s\" of a tensor is saved as a double: say .whole", method->name, field->name);
+        for (size_t i = 0; i < sizeof options / sizeof *options; ++i)
+            if (options[i] != NULL && option_find(method->options, options[i], strlen(options[i])) < 0)
+                fail_msg("%s: \"%s\" names no option \"%s\"", method->name, field->name, options[i]);
+    }
+}
+
 static void check_method(const method_t *method) {
     check_states(method);
-    if ((method->prepare != NULL) != (method->scalars > 0))
-        fail_msg("%s: prepare and .scalars belong together", method->name);
-    if (method->scalars > METHOD_SCALARS)
-        fail_msg("%s: prepare fills %zu bytes, of %d at most", method->name, method->scalars, METHOD_SCALARS);
+    check_fields(method);
+    if ((method->prepare != NULL) != (method->constants > 0))
+        fail_msg("%s: prepare and .constants belong together", method->name);
     for (const option_t *option = method->options; option != NULL && option->name != NULL; ++option)
         if (option_check(option, option->initial) != OPTIM_OK)
             fail_msg("%s: the default of \"%s\" is not allowed", method->name, option->name);

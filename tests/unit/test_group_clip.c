@@ -123,7 +123,7 @@ static void short_names_of_a_group(void **state) {
 }
 
 /* Of the mean, unscaled; with one method for each group. */
-static void with_other_layers(void **state) {
+static void with_other_stations(void **state) {
     (void)state;
     scene_t s;
     open_scene(&s, "sgd", "lr=1,accumulate=1,loss_scale=4,grad_scale=0.5", "group_clip_norm=1");
@@ -219,7 +219,7 @@ int main(void) {
         cmocka_unit_test(values_by_group),
         cmocka_unit_test(the_whole_after_the_groups),
         cmocka_unit_test(short_names_of_a_group),
-        cmocka_unit_test(with_other_layers),
+        cmocka_unit_test(with_other_stations),
         cmocka_unit_test(what_is_not_finite),
         cmocka_unit_test(follows_a_schedule),
         cmocka_unit_test(checkpoints_keep_them),

@@ -190,7 +190,7 @@ static void a_bound_never_ends(void **state) {
     optim_destroy(s.opt);
 }
 
-/* The layer's own check, at the ends. */
+/* The station's own check, at the ends. */
 static void combinations(void **state) {
     (void)state;
     static const attempt_t ALL[] = {

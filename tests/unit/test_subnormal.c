@@ -37,13 +37,14 @@ static bool is_subnormal(optim_dtype dtype, const char *reals, size_t i) {
 }
 
 static void check_states(const optim_t *opt, optim_dtype dtype, const char *algorithm, int step) {
-    const layer_t *layer = opt->engine.layers[0];
-    for (size_t k = 0; k < layer->states; ++k)
-        for (size_t c = 0; layer->slot[k].by_element && layer->slot[k].at != NULL && c < layer->slot[k].copies; ++c)
+    const station_t *station = opt->engine.stations[0];
+    for (size_t k = 0; k < station->states; ++k)
+        for (size_t c = 0; station->slot[k].by_element && station->slot[k].at != NULL && c < station->slot[k].copies;
+             ++c)
             for (size_t i = 0; i < N; ++i)
-                if (is_subnormal(dtype, (char *)layer->slot[k].at + c * layer->slot[k].bytes, i))
+                if (is_subnormal(dtype, (char *)station->slot[k].at + c * station->slot[k].bytes, i))
                     fail_msg("%s, dtype %d, step %d: %s[%zu] is subnormal", algorithm, dtype, step,
-                             layer->method->states[k].name, i);
+                             station->method->states[k].name, i);
 }
 
 static void run(const char *algorithm, optim_dtype dtype) {

@@ -169,7 +169,7 @@ static void test_batch_options(void **state) {
     check_proposes("size");
 }
 
-/* A number that a layer keeps is no unknown option: reading it leaves no sentence behind. */
+/* A number that a station keeps is no unknown option: reading it leaves no sentence behind. */
 static void test_numbers_are_known(void **state) {
     (void)state;
     handle_t s;

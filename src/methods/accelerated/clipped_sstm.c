@@ -61,15 +61,15 @@ static weights_t weights_now(const group_t *group) {
     return (weights_t){*group->scalar[ALPHA], *group->scalar[A_BEFORE], *group->scalar[A_AFTER]};
 }
 
-typedef struct scalars {
+typedef struct constants {
     weights_t now, next;
     clip_t clip;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const weights_t now = weights_now(group);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .now = now,
         .next = weights_of(o, group->t, now.after),
         .clip = {(int)o[CLIP_TYPE], o[CLIP] / now.alpha, *group->scalar[NORM]},
@@ -77,7 +77,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void squares(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     clip_squares(t, &k->clip, 0);
 }
 
@@ -91,7 +91,7 @@ static real share_of_step(weights_t w) {
 
 /* Lines 4 and 5, and line 3 of the next step. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real alpha = (real)k->now.alpha, y_share = share_before(k->now), z_share = share_of_step(k->now),
                y_next = share_before(k->next), z_next = share_of_step(k->next), limit = (real)clip_limit(&k->clip),
                factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
@@ -109,7 +109,7 @@ enum { SQUARES, UPDATE };
 static optim_status advance(step_t *s) {
     if (clip_needs_norms(s, CLIP_TYPE))
         clip_measure(s, SQUARES, NORM);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     group_t cohort;
     for (size_t i = 0; i < step_cohort_count(s); ++i) {
         if (!step_cohort(s, i, &cohort))
@@ -136,7 +136,7 @@ const method_t METHOD(clipped_sstm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -29,20 +29,20 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double step, rho;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .step = o[LR] / (1 + o[LR] * o[SPLIT]),
         .rho = o[MOMENTUM] < 0 ? k / (k + 3) : o[MOMENTUM],
     };
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real step = (real)k->step, rho = (real)k->rho;
     real *restrict y = t->p, *restrict x = t->state[X];
     const real *restrict g = t->g;
@@ -67,7 +67,7 @@ const method_t METHOD(fista_split) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
     .output = output,

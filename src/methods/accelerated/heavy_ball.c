@@ -37,9 +37,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, momentum, weight_decay;
-} scalars_t;
+} constants_t;
 
 /* Line 1. */
 static double rate(const double *o, double k) {
@@ -49,13 +49,13 @@ static double rate(const double *o, double k) {
     return o[LR] / pow(o[DECAY], fmin(floor(k / length), o[STAGES] - 1));
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){rate(o, group->t - 1), o[MOMENTUM], o[WEIGHT_DECAY]};
+    *(constants_t *)constants = (constants_t){rate(o, group->t - 1), o[MOMENTUM], o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, momentum = (real)k->momentum, decay = (real)k->weight_decay;
     real *restrict p = t->p, *restrict v = t->state[V];
     const real *restrict g = t->g;
@@ -75,7 +75,7 @@ const method_t METHOD(heavy_ball) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

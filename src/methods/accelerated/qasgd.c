@@ -36,41 +36,46 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { Z, X, G1, F1, SLOPE, WEIGHT, LO, HI, BISECTIONS };
+enum { Z, X, G1 };
 static const state_t STATE[] = {
     [Z] = {"z", "the sequence of long steps", LIKE_PARAM, KEPT, .from_param = true},
     [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT, .when = "line_search"},
     [G1] = {"g1", "the gradient at x", LIKE_PARAM, WITHIN_STEP, .when = "line_search"},
-    [F1] = {"f1", "the loss at x", PER_METHOD, WITHIN_STEP},
-    [SLOPE] = {"slope", "<g1, x - z>", PER_METHOD, WITHIN_STEP},
-    [WEIGHT] = {"a", "weight of x in the trial point", PER_METHOD, WITHIN_STEP},
-    [LO] = {"lo", "lower end of the bracket", PER_METHOD, WITHIN_STEP},
-    [HI] = {"hi", "upper end of the bracket", PER_METHOD, WITHIN_STEP},
-    [BISECTIONS] = {"bisections", "made in this step", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
-typedef struct scalars {
-    double step, tau, a;
-} scalars_t;
+/* Of the search in a step. */
+typedef struct memory {
+    double f1, slope; /* at x: the loss, and <g1, x - z> */
+    double a, lo, hi; /* weight of x in the trial point, and its bracket */
+    int64_t bisections;
+} memory_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, k = group->step->t - 1;
-    *(scalars_t *)scalars = (scalars_t){
-        .step = o[LR] * (2 * k + 3) / o[QUASAR],
-        .tau = (k + 1) / (k + 3),
-        .a = *group->scalar[WEIGHT],
+typedef struct constants {
+    real step, tau, one_tau;
+} constants_t;
+
+typedef struct visit {
+    double a;
+} visit_t;
+
+static void prepare(const group_t *group, void *constants) {
+    const double *o = group->option, k = (o[LINE_SEARCH] != 0 ? group->step->t : group->t) - 1;
+    const double tau = (k + 1) / (k + 3);
+    *(constants_t *)constants = (constants_t){
+        .step = (real)(o[LR] * (2 * k + 3) / o[QUASAR]),
+        .tau = (real)tau,
+        .one_tau = (real)(1 - tau),
     };
 }
 
 static void follow(const tile_t *t) { /* lines 1 and 2 */
-    const scalars_t *k = t->scalars;
-    const real step = (real)k->step, tau = (real)k->tau, one_tau = (real)(1 - k->tau);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        z[i] -= step * g[i];
-        p[i] = tau * p[i] + one_tau * z[i];
+        z[i] -= k.step * g[i];
+        p[i] = k.tau * p[i] + k.one_tau * z[i];
     }
 }
 
@@ -89,7 +94,7 @@ static void leave(const tile_t *t) { /* line a: |xz|^2, <g1, xz>, |x|^2 */
 }
 
 static void visit(const tile_t *t) { /* to a x + (1 - a) z */
-    const double weight = ((const scalars_t *)t->scalars)->a;
+    const double weight = ((const visit_t *)t->arguments)->a;
     const real a = (real)weight, one_a = (real)(1 - weight);
     real *restrict p = t->p;
     const real *restrict x = t->state[X], *restrict z = t->state[Z];
@@ -104,7 +109,7 @@ static void slope_here(const tile_t *t) { /* <g, xz> of the gradient that arrive
 }
 
 static void take_here(const tile_t *t) { /* line 3 at the point that was just evaluated  */
-    const real step = (real)((const scalars_t *)t->scalars)->step;
+    const real step = ((const constants_t *)t->constants)->step;
     real *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -112,7 +117,7 @@ static void take_here(const tile_t *t) { /* line 3 at the point that was just ev
 }
 
 static void take_x(const tile_t *t) { /* ... and at x */
-    const real step = (real)((const scalars_t *)t->scalars)->step;
+    const real step = ((const constants_t *)t->constants)->step;
     real *restrict z = t->state[Z];
     const real *restrict g1 = t->state[G1];
     memcpy(t->p, t->state[X], t->n * sizeof(real));
@@ -123,13 +128,13 @@ static void take_x(const tile_t *t) { /* ... and at x */
 enum { FOLLOW, LEAVE, VISIT, SLOPE_HERE, TAKE_HERE, TAKE_X };
 
 static optim_status take(step_t *s, int kernel) {
-    step_update(s, kernel);
+    step_update(s, kernel, NULL);
     return OPTIM_OK;
 }
 
 static void try(step_t *s, double a) {
-    *s->scalar[WEIGHT] = a;
-    step_update(s, VISIT);
+    ((memory_t *)s->memory)->a = a;
+    step_update(s, VISIT, &(visit_t){a});
 }
 
 static double cost(const step_t *s) {
@@ -137,30 +142,33 @@ static double cost(const step_t *s) {
 }
 
 static bool good(step_t *s) {
-    const double a = *s->scalar[WEIGHT], c = cost(s), slope = step_reduce(s, SLOPE_HERE, 1)[0];
-    return c * s->loss + a * slope <= c * *s->scalar[F1] + s->option[TOL];
+    const memory_t *m = s->memory;
+    const double c = cost(s), slope = step_reduce(s, SLOPE_HERE, NULL, 1)[0];
+    return c * s->loss + m->a * slope <= c * m->f1 + s->option[TOL];
 }
 
 /* Line a; whether x and z are one point to rounding. */
 static bool leaves_nothing_to_search(step_t *s) {
-    const double *sum = step_reduce(s, LEAVE, 3);
-    *s->scalar[F1] = s->loss;
-    *s->scalar[SLOPE] = sum[1];
+    const double *sum = step_reduce(s, LEAVE, NULL, 3);
+    memory_t *m = s->memory;
+    m->f1 = s->loss;
+    m->slope = sum[1];
     return sqrt(sum[0]) <= DBL_EPSILON * sqrt(sum[2]);
 }
 
 /* To the middle of the bracket, unless it is as short as numbers allow. */
 static bool bisects(step_t *s) {
-    const double lo = *s->scalar[LO], hi = *s->scalar[HI], middle = (lo + hi) / 2;
-    const bool there = middle > lo && middle < hi;
+    const memory_t *m = s->memory;
+    const double middle = (m->lo + m->hi) / 2;
+    const bool there = middle > m->lo && middle < m->hi;
     if (there)
         try(s, middle);
     return there;
 }
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, *f1 = s->scalar[F1], k = s->t - 1;
-    double *lo = s->scalar[LO], *hi = s->scalar[HI], *bisections = s->scalar[BISECTIONS];
+    const double *o = s->option, k = s->t - 1;
+    memory_t *m = s->memory;
     STEP_BEGIN(s);
     if (o[LINE_SEARCH] == 0)
         return take(s, FOLLOW);
@@ -170,22 +178,23 @@ static optim_status advance(step_t *s) {
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
     if (good(s))
         return take(s, TAKE_HERE);
-    if (*s->scalar[SLOPE] < o[TOL])
+    if (m->slope < o[TOL])
         return take(s, TAKE_X);
     try(s, 0);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-    if (s->loss < *f1 + o[TOL] / cost(s))
+    if (s->loss < m->f1 + o[TOL] / cost(s))
         return take(s, TAKE_HERE);
-    *lo = *bisections = 0;
-    *hi = 1;
+    m->lo = 0;
+    m->bisections = 0;
+    m->hi = 1;
     while (bisects(s)) {
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-        *bisections += 1;
-        if (good(s) || *bisections == o[MAX_BISECT])
+        ++m->bisections;
+        if (good(s) || (double)m->bisections == o[MAX_BISECT])
             break;
-        *(s->loss <= *f1 ? hi : lo) = *s->scalar[WEIGHT];
+        *(s->loss <= m->f1 ? &m->hi : &m->lo) = m->a;
     }
-    step_update(s, TAKE_HERE);
+    step_update(s, TAKE_HERE, NULL);
     STEP_END(s);
 }
 
@@ -205,8 +214,10 @@ const method_t METHOD(qasgd) = {
     .states = STATE,
     .flags = READS_LOSS | REQUESTS,
     .reads_loss = reads_loss,
-    .scalars = sizeof(scalars_t),
+    .memory = sizeof(memory_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {follow, leave, visit, slope_here, take_here, take_x},
+    .arguments = {[VISIT] = sizeof(visit_t)},
 };

@@ -51,11 +51,11 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, next_gamma;
     double momentum;           /* estimating: of line 3 */
     double beta, reach, alpha; /* growth: beta, gamma_k lr, alpha_{k+1} */
-} scalars_t;
+} constants_t;
 
 /* Root of alpha^2 + lr (gamma - mu) alpha - lr gamma = 0. */
 static double root(double lr, double mu, double gamma) {
@@ -63,39 +63,39 @@ static double root(double lr, double mu, double gamma) {
     return (-b + sqrt(b * b + 4 * lr * gamma)) / 2;
 }
 
-static scalars_t estimating(const double *o, double gamma) {
+static constants_t estimating(const double *o, double gamma) {
     const double lr = o[LR], mu = o[MU];
     if (lr == 0) /* a schedule may begin there */
-        return (scalars_t){.next_gamma = gamma};
+        return (constants_t){.next_gamma = gamma};
     if (gamma == 0)
         gamma = o[GAMMA0] > 0 ? o[GAMMA0] : mu > 0 ? mu : 1 / lr;
     const double alpha = root(lr, mu, gamma), next_gamma = (1 - alpha) * gamma + alpha * mu;
     const double momentum = alpha * (1 - alpha) / (alpha * alpha + root(lr, mu, next_gamma));
-    return (scalars_t){.lr = lr, .next_gamma = next_gamma, .momentum = momentum};
+    return (constants_t){.lr = lr, .next_gamma = next_gamma, .momentum = momentum};
 }
 
 static double next_multiplier(double rho, double gamma) {
     return (1 / rho + sqrt(1 / (rho * rho) + 4 * gamma * gamma)) / 2;
 }
 
-static scalars_t growth(const double *o, double last_gamma) {
+static constants_t growth(const double *o, double last_gamma) {
     const double lr = o[LR], mu = o[MU], rho = o[RHO];
     if (mu > 0) {
         const double s = sqrt(mu * lr / rho);
-        return (scalars_t){.lr = lr, .beta = 1 - s, .reach = sqrt(lr / (mu * rho)), .alpha = s / (1 + s)};
+        return (constants_t){.lr = lr, .beta = 1 - s, .reach = sqrt(lr / (mu * rho)), .alpha = s / (1 + s)};
     }
     const double gamma = next_multiplier(rho, last_gamma), next = next_multiplier(rho, gamma);
-    return (scalars_t){lr, gamma, .beta = 1, .reach = gamma * lr, .alpha = next / (next + rho * gamma * gamma)};
+    return (constants_t){lr, gamma, .beta = 1, .reach = gamma * lr, .alpha = next / (next + rho * gamma * gamma)};
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, gamma = *group->scalar[GAMMA];
-    *(scalars_t *)scalars = (int)o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
+    *(constants_t *)constants = (int)o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
 }
 
 /* Lines 1 and 3. */
 static void update_estimating(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, momentum = (real)k->momentum;
     real *restrict y = t->p, *restrict w = t->state[W];
     const real *restrict g = t->g;
@@ -108,7 +108,7 @@ static void update_estimating(const tile_t *t) {
 
 /* Lines 4 and 5. */
 static void update_growth(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, beta = (real)k->beta, one_beta = (real)(1 - k->beta), reach = (real)k->reach,
                alpha = (real)k->alpha, one_alpha = (real)(1 - k->alpha);
     real *restrict zeta = t->p, *restrict w = t->state[W], *restrict v = t->state[V];
@@ -128,10 +128,10 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     group_t cohort;
     for (size_t i = 0; i < step_cohort_count(s); ++i) {
-        scalars_t k;
+        constants_t k;
         if (!step_cohort(s, i, &cohort))
             continue;
         prepare(&cohort, &k);
@@ -154,7 +154,7 @@ const method_t METHOD(sagd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

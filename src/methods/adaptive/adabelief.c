@@ -48,16 +48,16 @@ static const char *check(const double *option) {
                                 : check_rectifier(option[BETA2], option[DEGENERATED_TO_SGD] != 0);
 }
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, eps, outer_eps, inverse_root_c2;
     rectified_t step;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare_adabelief(const group_t *group, void *scalars) {
+static void prepare_adabelief(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
     const bool rectify = o[RECTIFY] != 0, degenerate = o[DEGENERATED_TO_SGD] != 0;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = o[EPS],
@@ -68,15 +68,15 @@ static void prepare_adabelief(const group_t *group, void *scalars) {
     };
 }
 
-static void prepare_adamomentum(const group_t *group, void *scalars) {
-    scalars_t *k = scalars;
+static void prepare_adamomentum(const group_t *group, void *constants) {
+    constants_t *k = constants;
     prepare_adabelief(group, k);
     if (group->option[RECTIFY] == 0)
         k->outer_eps = 0;
 }
 
 static inline void update_with(const tile_t *t, const bool of_momentum, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const real eps = (real)k->eps, outer_eps = (real)k->outer_eps, inverse_root_c2 = (real)k->inverse_root_c2,
                adaptive = (real)k->step.adaptive, plain = (real)k->step.plain, l2 = (real)k->decay.l2,
@@ -117,7 +117,7 @@ const method_t METHOD(adabelief) = {
     .options = ADABELIEF_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare_adabelief,
     .kernels = {update_adabelief},
@@ -131,7 +131,7 @@ const method_t METHOD(adamomentum) = {
     .options = ADAMOMENTUM_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare_adamomentum,
     .kernels = {update_adamomentum},

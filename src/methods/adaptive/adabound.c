@@ -55,18 +55,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, lower, upper, scale;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
     const double f = o[FINAL] * o[LR] / *group->scalar[LR_0];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -79,7 +79,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void update_with(const tile_t *t, const bool amsbound) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real step = (real)k->step, lower = (real)k->lower, upper = (real)k->upper, scale = (real)k->scale,
@@ -114,7 +114,7 @@ const method_t METHOD(adabound) = {
     .options = ADABOUND_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };
@@ -127,7 +127,7 @@ const method_t METHOD(amsbound) = {
     .options = AMSBOUND_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -32,21 +32,21 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, rho, l2, shrink;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         o[LR], o[RHO], decay.l2, decay.shrink, eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
     };
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, rho = (real)k->rho, one_rho = (real)(1 - k->rho), l2 = (real)k->l2,
                shrink = (real)k->shrink;
@@ -69,7 +69,7 @@ const method_t METHOD(adadelta) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

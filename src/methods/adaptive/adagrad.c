@@ -32,15 +32,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double step, l2, shrink;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .step = o[LR] / (1 + (group->t - 1) * o[LR_DECAY]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
         .l2 = decay.l2,
@@ -49,7 +49,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real step = (real)k->step, l2 = (real)k->l2, shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict sum = t->state[SUM];
@@ -70,7 +70,7 @@ const method_t METHOD(adagrad) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

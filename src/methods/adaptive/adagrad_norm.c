@@ -32,14 +32,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, b2, l2, shrink;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .b2 = *group->scalar[B2],
         .l2 = decay.l2,
@@ -48,7 +48,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void squares(const tile_t *t) {
-    const real l2 = (real)((const scalars_t *)t->scalars)->l2;
+    const real l2 = (real)((const constants_t *)t->constants)->l2;
     const real *restrict g = t->g, *restrict p = t->p;
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
@@ -58,7 +58,7 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double *own = t->state[B2_TENSOR], b2 = own == NULL ? k->b2 : *own;
     const real step = (real)(b2 > 0 ? k->lr / sqrt(b2) : 0), l2 = (real)k->l2, shrink = (real)k->shrink;
     real *restrict p = t->p;
@@ -74,7 +74,7 @@ static void accumulate(double *b2, double b0, double square) {
 }
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, 1);
+    (void)step_reduce(s, SQUARES, NULL, 1);
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         accumulate(group.scalar[B2], group.option[B0], group.sum[0]);
@@ -84,7 +84,7 @@ static optim_status advance(step_t *s) {
         if (b2 != NULL)
             accumulate(b2, step_tensor_option(s, n)[B0], step_tensor_sum(s, n)[0]);
     }
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -96,7 +96,7 @@ const method_t METHOD(adagrad_norm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -35,15 +35,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta2, slope, most; /* b = min(1 - slope v, most) */
     decay_t decay;
-} scalars_t;
+} constants_t;
 
 /* Where the mean is 0, b = 1 and lr = 0 leave all as it is. */
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, mean = *group->scalar[MEAN];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = mean == 0 ? 0 : o[LR],
         .beta2 = o[BETA2],
         .slope = mean == 0 ? 0 : o[BETA0] / mean,
@@ -53,7 +53,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void second_moment(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta2 = weights(k->beta2);
     const real l2 = (real)k->decay.l2;
     real *restrict v = t->state[V];
@@ -68,7 +68,7 @@ static void second_moment(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, slope = (real)k->slope, most = (real)k->most, l2 = (real)k->decay.l2,
                shrink = (real)k->decay.shrink;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict prod = t->state[PROD];
@@ -85,12 +85,12 @@ static void update(const tile_t *t) {
 enum { SECOND_MOMENT, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SECOND_MOMENT, 2);
+    (void)step_reduce(s, SECOND_MOMENT, NULL, 2);
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         *group.scalar[MEAN] = group.sum[1] > 0 ? group.sum[0] / group.sum[1] : 0;
     }
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -102,7 +102,7 @@ const method_t METHOD(adai) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SECOND_MOMENT] = second_moment, [UPDATE] = update},

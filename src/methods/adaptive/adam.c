@@ -26,49 +26,46 @@ static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
 enum { M, V, VMAX };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
-typedef struct scalars {
-    double beta1, beta2, step, inverse_root_c2;
+typedef struct constants {
+    weights_t beta1, beta2;
+    real step, inverse_root_c2;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare_decay(const group_t *group, bool decoupled, scalars_t *k) {
+static void prepare_decay(const group_t *group, bool decoupled, constants_t *k) {
     const double *o = group->option;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c2 = correct ? correction(o[BETA2], group->t) : 1;
-    *k = (scalars_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+    *k = (constants_t){
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(correct ? o[LR] / correction(o[BETA1], group->t) : o[LR]),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = correct ? o[LR] / correction(o[BETA1], group->t) : o[LR],
-        .inverse_root_c2 = 1 / sqrt(c2),
         .decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]),
     };
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
-    prepare_decay(group, group->option[DECOUPLED] != 0, scalars);
+static void prepare_adam(const group_t *group, void *constants) {
+    prepare_decay(group, group->option[DECOUPLED] != 0, constants);
 }
 
-static void prepare_adamw(const group_t *group, void *scalars) {
-    prepare_decay(group, true, scalars);
+static void prepare_adamw(const group_t *group, void *constants) {
+    prepare_decay(group, true, constants);
 }
 
 static inline void update_with(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(h, inverse_root_c2, eps));
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
     }
 }
 
@@ -87,7 +84,7 @@ const method_t METHOD(adam) = {
     .options = ADAM_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .kernels = {update},
 };
@@ -100,7 +97,7 @@ const method_t METHOD(adamw) = {
     .options = ADAMW_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adamw,
     .kernels = {update},
 };

@@ -52,15 +52,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, inverse_root_c2, shrink;
     eps_t eps;
     bool mean, begins;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -101,7 +101,7 @@ static void insert(step_t *s, size_t n, double r) {
 
 /* Line 2. */
 static void begin(const tile_t *t) {
-    const real shrink = (real)((const scalars_t *)t->scalars)->shrink;
+    const real shrink = (real)((const constants_t *)t->constants)->shrink;
     real *restrict p = t->p, *restrict entry = t->state[BUFFER];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -113,7 +113,7 @@ static void begin(const tile_t *t) {
 /* The mean or sum of the buffer. */
 static void aggregate(const tile_t *t, real *restrict sum) {
     const size_t entries = (size_t) * (const double *)t->state[AVERAGED];
-    const real share = (real)(((const scalars_t *)t->scalars)->mean && entries > 0 ? 1 / (double)entries : 1);
+    const real share = (real)(((const constants_t *)t->constants)->mean && entries > 0 ? 1 / (double)entries : 1);
     memset(sum, 0, t->n * sizeof *sum);
     for (size_t j = 0; j < entries; ++j) {
         const real *restrict entry = (const real *)t->state[BUFFER] + j * t->stride;
@@ -124,7 +124,7 @@ static void aggregate(const tile_t *t, real *restrict sum) {
 
 /* Lines 1, 3, 5 and 7; a comes in as the aggregate. */
 static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
                one_beta2 = (real)(1 - k->beta2), lr_c1 = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
@@ -156,7 +156,7 @@ static void go_on(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const bool begins = ((const scalars_t *)t->scalars)->begins;
+    const bool begins = ((const constants_t *)t->constants)->begins;
     if (begins)
         begin(t);
     for (size_t first = 0; !begins && first < t->n; first += CHUNK_ELEMENTS) {
@@ -169,13 +169,13 @@ enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
     double norms = 0;
-    (void)step_reduce(s, SQUARES, 1);
+    (void)step_reduce(s, SQUARES, NULL, 1);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         norms += sqrt(step_tensor_sum(s, n)[0]);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             insert(s, n, step_tensor_option(s, n)[SYNCED] != 0 ? norms : sqrt(step_tensor_sum(s, n)[0]));
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -187,7 +187,7 @@ const method_t METHOD(adam_cm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -36,15 +36,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, beta3, step;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = o[BETA3],
@@ -55,7 +55,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
     const eps_t eps = k->eps;
     const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
@@ -80,7 +80,7 @@ const method_t METHOD(adamod) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

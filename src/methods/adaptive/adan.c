@@ -38,17 +38,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, beta3, inverse_root_c3;
     eps_t eps;
     double of_m, of_d;    /* the factors in front of m and d */
     double before, after; /* lines 3 and 5 */
     double has_prev;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t, decay = o[LR] * o[WEIGHT_DECAY], c3 = correction(o[BETA3], t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -64,7 +64,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, of_m = (real)k->of_m, of_d = (real)k->of_d, inverse_root_c3 = (real)k->inverse_root_c3,
@@ -93,7 +93,7 @@ const method_t METHOD(adan) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -39,11 +39,11 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, beta3, inverse_root_c2, shrink;
     eps_t eps;
     double of_m1, of_m2; /* the factors in front of m1 and m2 */
-} scalars_t;
+} constants_t;
 
 static double half_life(double beta) {
     return log(0.5) / log(beta + 1e-8) - 1;
@@ -55,10 +55,10 @@ static double warm_beta3(const double *o, double t) {
     return t < o[BETA3_WARMUP] ? pow(0.5, 1 / ((1 - x) * half_life(o[BETA1]) + x * half_life(o[BETA3]) + 1)) : o[BETA3];
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     const double c2 = correction(o[BETA2], t), a = t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -72,7 +72,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void update_with(const tile_t *t, const bool average) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, of_m1 = (real)k->of_m1, of_m2 = (real)k->of_m2,
@@ -103,7 +103,7 @@ const method_t METHOD(ademamix) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -33,15 +33,15 @@ static const option_t OPTIONS[] = {
 enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, eps, c;
     decay_t decay;
     bool begins;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -53,7 +53,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void begin(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real l2 = (real)k->decay.l2;
     real *restrict v = t->state[V];
     const real *restrict p = t->p, *restrict g = t->g;
@@ -64,7 +64,7 @@ static void begin(const tile_t *t) {
 }
 
 static void go_on(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const real lr = (real)k->lr, eps = (real)k->eps, c = (real)k->c, l2 = (real)k->decay.l2,
                shrink = (real)k->decay.shrink;
@@ -79,7 +79,7 @@ static void go_on(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    if (((const scalars_t *)t->scalars)->begins)
+    if (((const constants_t *)t->constants)->begins)
         begin(t);
     else
         go_on(t);
@@ -94,7 +94,7 @@ const method_t METHOD(adopt) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -41,17 +41,17 @@ static const char *check(const double *option) {
     return option[BIAS_CORRECTION] != 0 && option[BETA1_DECAY] != 1 ? "bias_correction=1 needs beta1_decay=1" : NULL;
 }
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, inverse_root_c2;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     const double c1 = o[BIAS_CORRECTION] != 0 ? correction(o[BETA1], t) : 1;
     const double c2 = o[BIAS_CORRECTION] != 0 ? correction(o[BETA2], t) : 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1] * pow(o[BETA1_DECAY], t - 1),
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -62,7 +62,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
@@ -87,7 +87,7 @@ const method_t METHOD(amsgrad) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

@@ -61,18 +61,19 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, step, shrink;
     double start, keep, add; /* B <- start B,  after = keep B + add S */
     double scalar_square;    /* r if scalar */
     eps_t eps;
+    double eps_inside; /* of the scalar's root, in double */
     bool delay;
     clip_t clip;
-} scalars_t;
+} constants_t;
 
-static void prepare_adagrad(const group_t *group, void *scalars) {
+static void prepare_adagrad(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .step = o[LR],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
@@ -81,14 +82,15 @@ static void prepare_adagrad(const group_t *group, void *scalars) {
         .add = o[ETA],
         .scalar_square = *group->scalar[B_SCALAR],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
+        .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] : 0,
         .delay = o[DELAY] != 0,
         .clip = {(int)o[CLIP_TYPE], o[CLIP], *group->scalar[NORM]},
     };
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
+static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option;
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     prepare_adagrad(group, k);
     k->keep = o[BETA2];
     k->add = (1 - o[BETA2]) * o[ETA];
@@ -98,20 +100,21 @@ static void prepare_adam(const group_t *group, void *scalars) {
         const double c2 = 1 - pow(o[BETA2], group->t);
         k->step *= sqrt(c2) / (1 - pow(o[BETA1], group->t));
         k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
+        k->eps_inside *= c2;
     }
 }
 
 static void squares(const tile_t *t) {
-    clip_squares(t, &((const scalars_t *)t->scalars)->clip, 0);
+    clip_squares(t, &((const constants_t *)t->constants)->clip, 0);
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const bool delay = k->delay, scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, shrink = (real)k->shrink,
                start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
-               scalar_root = (real)sqrt(k->scalar_square + eps.inside) + (real)eps.outside,
+               scalar_root = (real)sqrt(k->scalar_square + k->eps_inside) + eps.outside,
                limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
@@ -143,8 +146,8 @@ static double clipped_square(step_t *s) {
     return sum;
 }
 
-static optim_status advance(step_t *s, void prepare(const group_t *group, void *scalars)) {
-    scalars_t k;
+static optim_status advance(step_t *s, void prepare(const group_t *group, void *constants)) {
+    constants_t k;
     bool scalar = false;
     for (int i = 0; i < s->groups; ++i)
         scalar = scalar || step_group(s, i).option[SCALAR] != 0;
@@ -156,7 +159,7 @@ static optim_status advance(step_t *s, void prepare(const group_t *group, void *
     const double after = k.keep * *b + k.add * square;
     if (!k.delay)
         *b = after;
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     *b = after;
     return OPTIM_OK;
 }
@@ -179,7 +182,7 @@ const method_t METHOD(clip_adagrad) = {
     .evaluations = "1 gradient",
     .options = ADAGRAD_OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check_adagrad,
     .prepare = prepare_adagrad,
     .advance = advance_adagrad,
@@ -193,7 +196,7 @@ const method_t METHOD(clip_adam) = {
     .evaluations = "1 gradient",
     .options = ADAM_OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance_adam,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

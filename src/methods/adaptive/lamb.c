@@ -53,18 +53,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, take, beta2, inverse_c1, inverse_root_c2, weight_decay;
     double min_norm, max_norm, ratio_max;
     eps_t eps;
     bool exclude_1d;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c2 = correct ? 1 - pow(o[BETA2], group->t) : 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .take = o[GRAD_AVERAGING] != 0 ? 1 - o[BETA1] : 1,
@@ -81,7 +81,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static bool excluded(const tile_t *t) {
-    return ((const scalars_t *)t->scalars)->exclude_1d && t->tensor->ndim <= 1;
+    return ((const constants_t *)t->constants)->exclude_1d && t->tensor->ndim <= 1;
 }
 
 /* Line 2. */
@@ -91,7 +91,7 @@ static inline real direction(real m, real v, real p, real inverse_c1, real inver
 
 /* Line 1, and the squares for the two norms of line 3. */
 static void moments(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, take = (real)k->take, beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2),
                inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
@@ -110,7 +110,7 @@ static void moments(const tile_t *t) {
 
 /* Line 3. */
 static double trust_ratio(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double norm = sqrt(t->tensor_sum[0]), u = sqrt(t->tensor_sum[1]);
     const double w = fmin(fmax(norm, k->min_norm), k->max_norm);
     return excluded(t) ? 1 : fmin(w > 0 && u > 0 ? w / u : 1, k->ratio_max);
@@ -118,7 +118,7 @@ static double trust_ratio(const tile_t *t) {
 
 /* Line 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real inverse_c1 = (real)k->inverse_c1, inverse_root_c2 = (real)k->inverse_root_c2,
                decay = excluded(t) ? 0 : (real)k->weight_decay, step = (real)(k->lr * trust_ratio(t));
@@ -131,8 +131,8 @@ static void update(const tile_t *t) {
 enum { MOMENTS, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, MOMENTS, 2);
-    step_update(s, UPDATE);
+    (void)step_reduce(s, MOMENTS, NULL, 2);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -144,7 +144,7 @@ const method_t METHOD(lamb) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[MOMENTS] = moments, [UPDATE] = update},

@@ -35,15 +35,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double inner_lr, outer_lr, momentum, decay, trust_coefficient, eps;
     bool nesterov, exclude_1d;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool inside = o[LR_IN_MOMENTUM] != 0;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .inner_lr = inside ? o[LR] : 1,
         .outer_lr = inside ? 1 : o[LR],
         .momentum = o[MOMENTUM],
@@ -66,14 +66,14 @@ static void squares(const tile_t *t) {
 
 /* Line 1. */
 static double trust_ratio(const tile_t *t, double decay) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double p = sqrt(t->tensor_sum[0]), g = sqrt(t->tensor_sum[1]);
     return p > 0 && g > 0 ? k->trust_coefficient * p / (g + decay * p + k->eps) : 1;
 }
 
 /* Lines 2 to 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const bool excluded = k->exclude_1d && t->tensor->ndim <= 1;
     const double ratio = excluded ? 1 : trust_ratio(t, k->decay);
     const real rate = (real)(k->inner_lr * ratio), decay = excluded ? 0 : (real)k->decay, momentum = (real)k->momentum,
@@ -90,8 +90,8 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, 2);
-    step_update(s, UPDATE);
+    (void)step_reduce(s, SQUARES, NULL, 2);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -102,7 +102,7 @@ const method_t METHOD(lars) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

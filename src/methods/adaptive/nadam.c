@@ -27,53 +27,55 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, PROD };
-static const state_t STATE[] = {
-    [M] = M_ROW,
-    [V] = V_ROW,
-    [PROD] = {"prod", "product of all mu", PER_COHORT, KEPT, .initial = 1},
+enum { M, V };
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
+
+typedef struct cohort_memory {
+    double prod;
+} cohort_memory_t;
+static const field_t FIELDS[] = {
+    {"prod", "product of all mu", FIELD(OF_COHORT, cohort_memory_t, prod), .initial = 1},
     {0},
 };
 
-typedef struct scalars {
-    double lr, beta1, beta2, inverse_root_c2;
-    double of_g, of_m; /* the factors in front of g and m */
+typedef struct constants {
+    weights_t beta1, beta2;
+    real lr, inverse_root_c2;
+    real of_g, of_m; /* the factors in front of g and m */
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
 static double mu(const double *o, double t) {
     return o[BETA1] * (1 - 0.5 * pow(0.96, t * o[MOMENTUM_DECAY]));
 }
 
-static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, prod = *group->scalar[PROD], next = mu(o, group->t + 1);
+static void prepare(const group_t *group, void *constants) {
+    const double *o = group->option, next = mu(o, group->t + 1);
+    const double prod = ((const cohort_memory_t *)group->cohort_memory)->prod;
     const double c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+    *(constants_t *)constants = (constants_t){
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .lr = (real)o[LR],
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .of_g = (real)((1 - mu(o, group->t)) / (1 - prod)),
+        .of_m = (real)(next / (1 - prod * next)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .of_g = (1 - mu(o, group->t)) / (1 - prod),
-        .of_m = next / (1 - prod * next),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, inverse_root_c2 = (real)k->inverse_root_c2, of_g = (real)k->of_g, of_m = (real)k->of_m,
-               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - lr * quotient(of_g * gi + of_m * m[i], damped_root(v[i], inverse_root_c2, eps));
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        const real root = damped_root(v[i], k.inverse_root_c2, k.eps);
+        p[i] = k.decay.shrink * p[i] - k.lr * quotient(k.of_g * gi + k.of_m * m[i], root);
     }
 }
 
@@ -81,8 +83,8 @@ static optim_status advance(step_t *s) {
     group_t cohort;
     for (size_t i = 0; i < step_cohort_count(s); ++i)
         if (step_cohort(s, i, &cohort))
-            *cohort.scalar[PROD] *= mu(cohort.option, cohort.t);
-    step_update(s, 0);
+            ((cohort_memory_t *)cohort.cohort_memory)->prod *= mu(cohort.option, cohort.t);
+    step_update(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -93,8 +95,10 @@ const method_t METHOD(nadam) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

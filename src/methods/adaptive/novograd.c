@@ -30,23 +30,39 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, VMAX };
+enum { M };
 static const state_t STATE[] = {
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
-    [V] = {"v", "running mean of the squared norm", PER_TENSOR, KEPT, .nonnegative = true},
-    [VMAX] = {"vmax", "running maximum of v", PER_TENSOR, KEPT, .when = "amsgrad", .nonnegative = true},
     {0},
 };
 
-typedef struct scalars {
-    double lr, beta1, take, decay;
-    eps_t eps;
-} scalars_t;
+typedef struct tensor_memory {
+    double v, vmax;
+} tensor_memory_t;
+static const field_t FIELDS[] = {
+    {"v", "running mean of the squared norm", FIELD(OF_TENSOR, tensor_memory_t, v)},
+    {"vmax", "running maximum of v", FIELD(OF_TENSOR, tensor_memory_t, vmax), .when = "amsgrad"},
+    {0},
+};
 
-static void prepare(const group_t *group, void *scalars) {
+typedef struct constants {
+    real lr, beta1, decay;
+    double take, eps_inside, eps_outside; /* the divisor is one number a tensor, in double */
+    bool amsgrad;
+} constants_t;
+
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const double take = o[GRAD_AVERAGING] != 0 ? 1 - o[BETA1] : 1;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[BETA1], take, o[WEIGHT_DECAY], eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1)};
+    *(constants_t *)constants = (constants_t){
+        .lr = (real)o[LR],
+        .beta1 = (real)o[BETA1],
+        .decay = (real)(take * o[WEIGHT_DECAY]),
+        .take = take,
+        .amsgrad = o[AMSGRAD] != 0,
+        .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] : 0,
+        .eps_outside = o[EPS_IN_ROOT] != 0 ? 0 : o[EPS],
+    };
 }
 
 static void squares(const tile_t *t) {
@@ -58,35 +74,33 @@ static void squares(const tile_t *t) {
 /* Line 1. */
 static void second_moment(step_t *s, size_t tensor) {
     const double beta2 = step_tensor_option(s, tensor)[BETA2], square = step_tensor_sum(s, tensor)[0];
-    double *v = step_tensor_scalar(s, tensor, V), *vmax = step_tensor_scalar(s, tensor, VMAX);
-    *v = step_tensor_clock(s, tensor) == 1 ? square : beta2 * *v + (1 - beta2) * square;
-    if (vmax != NULL)
-        *vmax = fmax(*vmax, *v);
+    tensor_memory_t *m = step_tensor_memory(s, tensor);
+    m->v = step_tensor_clock(s, tensor) == 1 ? square : beta2 * m->v + (1 - beta2) * square;
+    m->vmax = fmax(m->vmax, m->v);
 }
 
 /* Lines 2 to 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const double *h = t->state[VMAX] == NULL ? t->state[V] : t->state[VMAX],
-                 root = sqrt(*h + k->eps.inside) + k->eps.outside;
-    const real lr = (real)k->lr, beta1 = (real)k->beta1, scale = (real)(root > 0 ? k->take / root : 0),
-               decay = (real)(k->take * k->decay);
+    const constants_t k = *(const constants_t *)t->constants;
+    const tensor_memory_t *memory = t->memory;
+    const double root = sqrt((k.amsgrad ? memory->vmax : memory->v) + k.eps_inside) + k.eps_outside;
+    const real scale = (real)(root > 0 ? k.take / root : 0);
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + (scale * g[i] + decay * p[i]));
-        p[i] -= lr * m[i];
+        m[i] = settled(k.beta1 * m[i] + (scale * g[i] + k.decay * p[i]));
+        p[i] -= k.lr * m[i];
     }
 }
 
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, 1);
+    (void)step_reduce(s, SQUARES, NULL, 1);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             second_moment(s, n);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -98,7 +112,9 @@ const method_t METHOD(novograd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .fields = FIELDS,
+    .tensor_memory = sizeof(tensor_memory_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

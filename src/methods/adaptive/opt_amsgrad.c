@@ -56,22 +56,22 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, eta, decay;
     eps_t eps;
     double of_g;          /* m' = of_g g + sum weight[j] y_j, */
     const double *weight; /* j < weights */
     size_t weights, memory, differences, newest, column;
     bool thaws; /* the tensor has no past that others have */
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t, everyone = group->step->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? 1 - pow(o[BETA1], t) : 1, c2 = correct ? 1 - pow(o[BETA2], t) : 1;
     const size_t differences = extrapolation_differences(o[MEMORY], everyone);
     const bool extrapolates = (int)o[PREDICTION] == EXTRAPOLATION && differences >= 2;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -94,7 +94,7 @@ static real *past(const tile_t *t, size_t j) {
 
 /* A tensor that thaws has seen its first gradient all the time: its differences are 0. */
 static void begin_history(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real decay = (real)k->decay;
     const real *restrict g = t->g, *restrict p = t->p;
     for (size_t j = 0; k->thaws && j < k->memory; ++j)
@@ -104,7 +104,7 @@ static void begin_history(const tile_t *t) {
 
 /* Products of the newest difference with METHOD_SUMS columns of U, from `column` on. */
 static void multiply(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real decay = (real)k->decay;
     const real *restrict g = t->g, *restrict p = t->p, *restrict before = past(t, k->newest);
     for (size_t c = 0, j = k->column; c < METHOD_SUMS && j < k->differences; ++c, ++j) {
@@ -118,7 +118,7 @@ static void multiply(const tile_t *t) {
 
 /* m' into `next`; then the gradient takes its place in the ring. */
 static void predict(const tile_t *t, real *restrict next) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real decay = (real)k->decay, of_g = (real)k->of_g;
     const real *restrict g = t->g, *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
@@ -137,7 +137,7 @@ static void predict(const tile_t *t, real *restrict next) {
 
 /* Lines 2 to 5. */
 static inline void step(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), eta = (real)k->eta, decay = (real)k->decay;
@@ -177,7 +177,7 @@ static void update_gram(step_t *s) {
     for (size_t first = 0; first < count; first += METHOD_SUMS) {
         const size_t terms = count - first < METHOD_SUMS ? count - first : METHOD_SUMS;
         *s->scalar[COLUMN] = (double)first;
-        const double *sum = step_reduce(s, MULTIPLY, (int)terms);
+        const double *sum = step_reduce(s, MULTIPLY, NULL, (int)terms);
         for (size_t c = 0; c < terms; ++c)
             extrapolation_put(s->scalar[GRAM], row, first + c, sum[c]);
     }
@@ -202,11 +202,11 @@ static optim_status advance(step_t *s) {
                          "prediction and memory must be the same everywhere and from the start on");
     if ((int)o[PREDICTION] == EXTRAPOLATION) {
         if (s->t > 1 && step_is_a_first(s))
-            step_update(s, BEGIN_HISTORY);
+            step_update(s, BEGIN_HISTORY, NULL);
         update_gram(s);
         extrapolation_weights(o[MEMORY], s->t, s->scalar[GRAM], o[DAMPING], s->scalar[WEIGHT]);
     }
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -218,7 +218,7 @@ const method_t METHOD(opt_amsgrad) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[BEGIN_HISTORY] = begin_history, [MULTIPLY] = multiply, [UPDATE] = update},

@@ -31,15 +31,15 @@ static const option_t OPTIONS[] = {
 enum { M, V, VMAX };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, power;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -51,7 +51,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* For power = 1/2, the default, the power is a square root. */
 static inline void update_with(const tile_t *t, const bool amsgrad, const bool half) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real step = (real)k->step, power = (real)k->power, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
@@ -68,7 +68,7 @@ static inline void update_with(const tile_t *t, const bool amsgrad, const bool h
 }
 
 static void update(const tile_t *t) {
-    const bool amsgrad = t->state[VMAX] != NULL, half = ((const scalars_t *)t->scalars)->power == 0.5;
+    const bool amsgrad = t->state[VMAX] != NULL, half = ((const constants_t *)t->constants)->power == 0.5;
     if (amsgrad && half)
         update_with(t, true, true);
     else if (amsgrad)
@@ -88,7 +88,7 @@ const method_t METHOD(padam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -29,16 +29,16 @@ static const option_t OPTIONS[] = {
 enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2;
     double of_g, of_m, of_square, of_v; /* the factors in front of g, m, g^2 and v */
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -52,7 +52,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, of_g = (real)k->of_g, of_m = (real)k->of_m, of_square = (real)k->of_square,
@@ -76,7 +76,7 @@ const method_t METHOD(qhadam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -37,18 +37,18 @@ static const char *check(const double *option) {
     return check_rectifier(option[BETA2], option[DEGENERATED_TO_SGD] != 0);
 }
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2;
     eps_t eps;
     rectified_t step;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const rectified_t step = rectified(o[LR], o[BETA1], o[BETA2], group->t, o[DEGENERATED_TO_SGD] != 0);
     const bool stays = step.adaptive == 0 && step.plain == 0;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, correction(o[BETA2], group->t)),
@@ -58,7 +58,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real adaptive = (real)k->step.adaptive, plain = (real)k->step.plain, l2 = (real)k->decay.l2,
@@ -81,7 +81,7 @@ const method_t METHOD(radam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

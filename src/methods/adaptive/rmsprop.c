@@ -40,15 +40,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, alpha, momentum, l2, shrink;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .alpha = o[ALPHA],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
@@ -59,7 +59,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void step(const tile_t *t, const bool centered, const bool with_momentum) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real lr = (real)k->lr, alpha = (real)k->alpha, one_alpha = (real)(1 - k->alpha), momentum = (real)k->momentum,
                l2 = (real)k->l2, shrink = (real)k->shrink;
@@ -102,7 +102,7 @@ const method_t METHOD(rmsprop) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

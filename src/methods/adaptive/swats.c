@@ -36,33 +36,40 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, VMAX, LAM, LAMBDA, LR_SWITCH };
-static const state_t STATE[] = {
-    [M] = M_ROW,
-    [V] = V_ROW,
-    [VMAX] = VMAX_ROW,
-    [LAM] = {"lam", "average of the ratio", PER_METHOD, KEPT},
-    [LAMBDA] = {"Lambda", "rate of SGD; 0 before the switch", PER_METHOD, KEPT},
-    [LR_SWITCH] = {"lr_switch", "lr at the switch", PER_GROUP, KEPT},
+enum { M, V, VMAX };
+static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
+
+typedef struct memory {
+    double lam, rate;
+} memory_t;
+typedef struct group_memory {
+    double lr_switch;
+} group_memory_t;
+static const field_t FIELDS[] = {
+    {"lam", "average of the ratio", FIELD(OF_METHOD, memory_t, lam)},
+    {"Lambda", "rate of SGD; 0 before the switch", FIELD(OF_METHOD, memory_t, rate)},
+    {"lr_switch", "lr at the switch", FIELD(OF_GROUP, group_memory_t, lr_switch)},
     {0},
 };
 
-typedef struct scalars {
-    double beta1, beta2, l2;
+typedef struct constants {
+    weights_t beta1, beta2;
+    real l2;
     eps_t eps;
-    double adam, sgd; /* factors in front of m in either phase */
-} scalars_t;
+    real adam, sgd; /* factors in front of m in either phase */
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    const double *o = group->option, lr_switch = *group->scalar[LR_SWITCH];
+static void prepare(const group_t *group, void *constants) {
+    const memory_t *memory = group->memory;
+    const double *o = group->option, lr_switch = ((const group_memory_t *)group->group_memory)->lr_switch;
     const double c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+    *(constants_t *)constants = (constants_t){
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .l2 = (real)o[WEIGHT_DECAY],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .l2 = o[WEIGHT_DECAY],
-        .adam = o[LR] * sqrt(c2) / correction(o[BETA1], group->t),
-        .sgd = lr_switch > 0 ? (1 - o[BETA1]) * *group->scalar[LAMBDA] * o[LR] / lr_switch : 0,
+        .adam = (real)(o[LR] * sqrt(c2) / correction(o[BETA1], group->t)),
+        .sgd = (real)(lr_switch > 0 ? (1 - o[BETA1]) * memory->rate * o[LR] / lr_switch : 0),
     };
 }
 
@@ -75,20 +82,17 @@ static inline real adam_step(real m, real h, real adam, eps_t eps) {
 
 /* Lines 1 to 3, and terms for <d, d> and -<d, g>. */
 static inline void moments_with(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real adam = (real)k->adam, l2 = (real)k->l2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict p = t->p, *restrict g = t->g;
     double *restrict dd = t->term[0], *restrict dg = t->term[1];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        const double d = (double)adam_step(m[i], h, adam, eps);
+        const double d = (double)adam_step(m[i], h, k.adam, k.eps);
         dd[i] = d * d;
         dg[i] = d * (double)gi;
     }
@@ -102,13 +106,11 @@ static void moments(const tile_t *t) {
 }
 
 static void adam(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const eps_t eps = k->eps;
-    const real adam = (real)k->adam;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict m = t->state[M], *restrict h = t->state[t->state[VMAX] == NULL ? V : VMAX];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] -= adam_step(m[i], h[i], adam, eps);
+        p[i] -= adam_step(m[i], h[i], k.adam, k.eps);
 }
 
 static void forget(const tile_t *t) {
@@ -118,13 +120,12 @@ static void forget(const tile_t *t) {
 /* ---- SGD ---- */
 
 static void sgd(const tile_t *t) {
-    const scalars_t *k = t->scalars;
-    const real beta1 = (real)k->beta1, sgd = (real)k->sgd, l2 = (real)k->l2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + g[i] + l2 * p[i]);
-        p[i] -= sgd * m[i];
+        m[i] = settled(k.beta1.keep * m[i] + g[i] + k.l2 * p[i]);
+        p[i] -= k.sgd * m[i];
     }
 }
 
@@ -132,31 +133,31 @@ enum { MOMENTS, ADAM, FORGET, SGD };
 
 /* Line 5; true: the switch. */
 static bool decide(step_t *s, double dd, double dg) {
-    double *lam = s->scalar[LAM];
+    memory_t *memory = s->memory;
     const double beta2 = s->option[BETA2], ratio = dd / dg;
     if (dg == 0)
         return false;
-    *lam = beta2 * *lam + (1 - beta2) * ratio;
-    const double rate = *lam / correction(beta2, s->t);
-    if (s->t == 1 || !(*lam > 0) || !(fabs(rate - ratio) < s->option[SWITCH_TOL]))
+    memory->lam = beta2 * memory->lam + (1 - beta2) * ratio;
+    const double rate = memory->lam / correction(beta2, s->t);
+    if (s->t == 1 || !(memory->lam > 0) || !(fabs(rate - ratio) < s->option[SWITCH_TOL]))
         return false;
-    *s->scalar[LAMBDA] = rate;
+    memory->rate = rate;
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
-        *group.scalar[LR_SWITCH] = group.option[LR];
+        ((group_memory_t *)group.group_memory)->lr_switch = group.option[LR];
     }
     return true;
 }
 
 static optim_status advance(step_t *s) {
-    if (*s->scalar[LAMBDA] > 0) {
-        step_update(s, SGD);
+    if (((const memory_t *)s->memory)->rate > 0) {
+        step_update(s, SGD, NULL);
         return OPTIM_OK;
     }
-    const double *sum = step_reduce(s, MOMENTS, 2);
-    step_update(s, ADAM);
+    const double *sum = step_reduce(s, MOMENTS, NULL, 2);
+    step_update(s, ADAM, NULL);
     if (decide(s, sum[0], sum[1]))
-        step_update(s, FORGET);
+        step_update(s, FORGET, NULL);
     return OPTIM_OK;
 }
 
@@ -168,7 +169,10 @@ const method_t METHOD(swats) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
+    .group_memory = sizeof(group_memory_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[MOMENTS] = moments, [ADAM] = adam, [FORGET] = forget, [SGD] = sgd},

@@ -36,17 +36,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step;
     eps_t eps;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? correction(o[BETA1], group->t) : 1, c2 = correct ? correction(o[BETA2], group->t) : 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -56,7 +56,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const eps_t eps = k->eps;
     const real one_beta2 = (real)(1 - k->beta2), step = (real)k->step, l2 = (real)k->decay.l2,
@@ -79,7 +79,7 @@ const method_t METHOD(yogi) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -33,14 +33,14 @@ static const option_t OPTIONS[] = {
 enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, inverse_root_c2, shrink;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -51,7 +51,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real step = (real)k->step, shrink = (real)k->shrink, inverse_root_c2 = (real)k->inverse_root_c2;
@@ -72,7 +72,7 @@ const method_t METHOD(adam8bit) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = BY_ELEMENT | OWN_STORAGE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

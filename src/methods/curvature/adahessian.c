@@ -52,16 +52,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, step, inverse_root_c2, power, shrink;
     double keep, take; /* d <- keep d + take z (.) Hz */
     eps_t eps;
     probe_t probe;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, samples = o[N_SAMPLES], c2 = correction(o[BETA2], *group->scalar[UPDATES]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .step = o[LR],
@@ -73,7 +73,7 @@ static void prepare(const group_t *group, void *scalars) {
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
     };
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     k->step /= correction(o[BETA1], group->t);
     if (*group->scalar[UPDATES] == 0) { /* it has thawed and waits for its first diagonal */
         k->step = 0;
@@ -86,11 +86,11 @@ static void keep(const tile_t *t) {
 }
 
 static void draw(const tile_t *t) {
-    probe_draw(t, &((const scalars_t *)t->scalars)->probe, t->state[Z]);
+    probe_draw(t, &((const constants_t *)t->constants)->probe, t->state[Z]);
 }
 
 static void collect(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real keep = (real)k->keep, take = (real)k->take;
     real *restrict d = t->state[ESTIMATE];
     const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
@@ -119,7 +119,7 @@ static void average_kernels(const tile_t *t) {
 }
 
 static void diagonal(const tile_t *t) { /* line 2 */
-    const weights_t beta2 = weights(((const scalars_t *)t->scalars)->beta2);
+    const weights_t beta2 = weights(((const constants_t *)t->constants)->beta2);
     real *restrict v = t->state[V];
     const real *restrict d = t->state[ESTIMATE];
     for (size_t i = 0; i < t->n; ++i)
@@ -127,7 +127,7 @@ static void diagonal(const tile_t *t) { /* line 2 */
 }
 
 static inline void update_with(const tile_t *t, const real *restrict g, const bool plain) { /* lines 3 and 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const eps_t inside = {k->eps.inside, 0};
     const real eps = (real)k->eps.outside, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
@@ -142,7 +142,7 @@ static inline void update_with(const tile_t *t, const real *restrict g, const bo
 }
 
 static inline void update_by(const tile_t *t, const real *g) {
-    if (((const scalars_t *)t->scalars)->power == 1)
+    if (((const constants_t *)t->constants)->power == 1)
         update_with(t, g, true);
     else
         update_with(t, g, false);
@@ -170,20 +170,20 @@ static optim_status advance(step_t *s) {
     double *left = s->scalar[LEFT];
     STEP_BEGIN(s);
     if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE);
+        step_update(s, UPDATE, NULL);
         return OPTIM_OK;
     }
-    step_update(s, KEEP);
+    step_update(s, KEEP, NULL);
     for (*left = o[N_SAMPLES]; *left > 0; --*left) {
         probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, COLLECT);
+        step_update(s, COLLECT, NULL);
     }
     if (o[SPATIAL_AVERAGE] != 0)
-        step_tensors(s, AVERAGE_KERNELS);
+        step_tensors(s, AVERAGE_KERNELS, NULL);
     count_update(s);
-    step_update(s, DIAGONAL);
-    step_update(s, UPDATE_BY_KEPT);
+    step_update(s, DIAGONAL, NULL);
+    step_update(s, UPDATE_BY_KEPT, NULL);
     STEP_END(s);
 }
 
@@ -196,7 +196,7 @@ const method_t METHOD(adahessian) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS | WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .takes_whole = has_kernels,
     .prepare = prepare,
     .advance = advance,

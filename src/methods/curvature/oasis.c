@@ -49,22 +49,22 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
     probe_t probe;
     bool stays, first;
-} scalars_t;
+} constants_t;
 
 /* Products in this step. */
 static double samples_of(const step_t *s, const double *option) {
     return s->t == 1 ? option[INIT_SAMPLES] : 1;
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool first = group->t == 1;
     const double samples = samples_of(group->step, o), left = *group->scalar[LEFT];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .eta = *group->scalar[ETA],
         .alpha = o[ALPHA],
         .keep = !first            ? o[BETA2]
@@ -84,7 +84,7 @@ static void keep(const tile_t *t) { /* the gradient that arrived, and its point 
 }
 
 static void visit(const tile_t *t) { /* line 1: to x_prev */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     if (!k->stays && !k->first)
         memcpy(t->p, t->state[X_PREV], t->n * sizeof(real));
 }
@@ -95,7 +95,7 @@ static void come_back(const tile_t *t) { /* what arrived is the gradient there *
 }
 
 static void draw(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     if (k->stays)
         memset(t->state[Z], 0, t->n * sizeof(real)); /* as a parameter without gradient */
     else
@@ -103,7 +103,7 @@ static void draw(const tile_t *t) {
 }
 
 static void diagonal(const tile_t *t) { /* line 2 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real keep = (real)k->keep, take = (real)k->take;
     real *restrict d = t->state[D];
     const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
@@ -116,7 +116,7 @@ static inline real scaling(real d, real alpha) { /* line 3 */
 }
 
 static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real alpha = (real)k->alpha;
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
                          *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
@@ -131,7 +131,7 @@ static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
 }
 
 static void update(const tile_t *t) { /* line 5 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real eta = (real)k->eta, alpha = (real)k->alpha;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV], *restrict g_prev = t->state[G_PREV];
     const real *restrict g = t->state[G_NOW], *restrict d = t->state[D];
@@ -146,7 +146,7 @@ enum { KEEP, VISIT, COME_BACK, DRAW, DIAGONAL, NORMS, UPDATE };
 
 /* Line 4. */
 static void adapt(step_t *s) {
-    const double *sum = step_reduce(s, NORMS, 2);
+    const double *sum = step_reduce(s, NORMS, NULL, 2);
     double *eta = s->scalar[ETA], *theta = s->scalar[THETA];
     const double second = sum[1] > 0 ? sqrt(sum[0]) / (2 * sqrt(sum[1])) : HUGE_VAL;
     const double wanted = fmin(sqrt(1 + *theta) * *eta, second), eta_new = isfinite(wanted) ? wanted : *eta;
@@ -163,20 +163,20 @@ static optim_status advance(step_t *s) {
         return status;
     if (s->t == 1)
         *s->scalar[ETA] = *s->scalar[SHARED];
-    step_update(s, KEEP);
+    step_update(s, KEEP, NULL);
     if (o[SAME_BATCH] != 0 && s->t > 1) {
-        step_update(s, VISIT);
+        step_update(s, VISIT, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, COME_BACK);
+        step_update(s, COME_BACK, NULL);
     }
     for (*left = samples_of(s, o); *left > 0; --*left) {
         probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, DIAGONAL);
+        step_update(s, DIAGONAL, NULL);
     }
     if (s->t > 1 && o[ADAPTIVE] != 0)
         adapt(s);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     STEP_END(s);
 }
 
@@ -191,7 +191,7 @@ const method_t METHOD(oasis) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {keep, visit, come_back, draw, diagonal, norms, update},

@@ -49,14 +49,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, rho, eps, shrink, batch_size;
     probe_t probe;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
@@ -73,13 +73,13 @@ static void keep(const tile_t *t) {
 }
 
 static void draw(const tile_t *t) {
-    probe_draw(t, &((const scalars_t *)t->scalars)->probe, t->state[Z]);
+    probe_draw(t, &((const constants_t *)t->constants)->probe, t->state[Z]);
 }
 
 /* ---- Line 1 ---- */
 
 static void hutchinson(const tile_t *t) {
-    const weights_t beta2 = weights(((const scalars_t *)t->scalars)->beta2);
+    const weights_t beta2 = weights(((const constants_t *)t->constants)->beta2);
     real *restrict h = t->state[H];
     const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
     for (size_t i = 0; i < t->n; ++i)
@@ -87,7 +87,7 @@ static void hutchinson(const tile_t *t) {
 }
 
 static void gauss_newton(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta2 = weights(k->beta2);
     const real batch_size = (real)k->batch_size;
     real *restrict h = t->state[H];
@@ -97,7 +97,7 @@ static void gauss_newton(const tile_t *t) {
 }
 
 static inline void update_by(const tile_t *t, const real *restrict g) { /* lines 2 and 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const real lr = (real)k->lr, rho = (real)k->rho, eps = (real)k->eps, shrink = (real)k->shrink;
     real *restrict x = t->p, *restrict m = t->state[M];
@@ -123,19 +123,19 @@ static optim_status advance(step_t *s) {
     const double *o = s->option;
     STEP_BEGIN(s);
     if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE);
+        step_update(s, UPDATE, NULL);
         return OPTIM_OK;
     }
-    step_update(s, KEEP);
+    step_update(s, KEEP, NULL);
     if ((int)o[ESTIMATOR] == HUTCHINSON) {
         probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, HUTCHINSON_UPDATE);
+        step_update(s, HUTCHINSON_UPDATE, NULL);
     } else {
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_MODEL);
-        step_update(s, GAUSS_NEWTON_UPDATE);
+        step_update(s, GAUSS_NEWTON_UPDATE, NULL);
     }
-    step_update(s, UPDATE_BY_KEPT);
+    step_update(s, UPDATE_BY_KEPT, NULL);
     STEP_END(s);
 }
 
@@ -148,7 +148,7 @@ const method_t METHOD(sophia) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {keep, draw, hutchinson, gauss_newton, update, update_by_kept},

@@ -23,28 +23,30 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { REF, X, MU, G, SUM, ITERATION, COMPONENT };
+enum { REF, X, MU, G, SUM };
 static const state_t STATE[] = {
     [REF] = {"ref", "the reference point: where the step began", LIKE_PARAM, RESTORE_POINT},
     [X] = {"x", "the iterate while the parameters are the reference", LIKE_PARAM, WITHIN_STEP},
     [MU] = {"mu", "the gradient of a full pass at the reference", LIKE_PARAM, WITHIN_STEP},
     [G] = {"g", "the component's gradient at the iterate", LIKE_PARAM, WITHIN_STEP},
     [SUM] = {"sum", "of the iterates", LIKE_PARAM, WITHIN_STEP, .when = "option"},
-    [ITERATION] = {"iteration", "of the step", PER_METHOD, WITHIN_STEP},
-    [COMPONENT] = {"component", "of the iteration", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
-typedef struct scalars {
-    double lr, iterations;
-} scalars_t;
+typedef struct memory { /* within a step */
+    int64_t k, i;       /* iteration, component */
+} memory_t;
 
-static double iterations(const step_t *s) {
-    return s->option[M] > 0 ? s->option[M] : 2 * (double)s->components;
+typedef struct constants {
+    real lr, iterations;
+} constants_t;
+
+static int64_t iterations(const step_t *s) {
+    return s->option[M] > 0 ? (int64_t)s->option[M] : 2 * s->components;
 }
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){group->option[LR], iterations(group->step)};
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){(real)group->option[LR], (real)iterations(group->step)};
 }
 
 /* Line 1. */
@@ -64,7 +66,7 @@ static void go_to_reference(const tile_t *t) {
 
 /* Line 2, with the gradient at the reference. */
 static void move(const tile_t *t) {
-    const real lr = (real)((const scalars_t *)t->scalars)->lr;
+    const real lr = ((const constants_t *)t->constants)->lr;
     const real *restrict x = t->state[X], *restrict g = t->state[G], *restrict g_ref = t->g,
                          *restrict mu = t->state[MU];
     real *restrict p = t->p, *restrict sum = t->state[SUM];
@@ -76,7 +78,7 @@ static void move(const tile_t *t) {
 
 /* Line 3. */
 static void average(const tile_t *t) {
-    const real count = (real)((const scalars_t *)t->scalars)->iterations;
+    const real count = ((const constants_t *)t->constants)->iterations;
     const real *restrict sum = t->state[SUM];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
@@ -86,18 +88,18 @@ static void average(const tile_t *t) {
 enum { BEGIN, GO_TO_REFERENCE, MOVE, AVERAGE };
 
 static optim_status advance(step_t *s) {
-    double *iteration = s->scalar[ITERATION], *component = s->scalar[COMPONENT];
+    memory_t *m = s->memory;
     STEP_BEGIN(s);
-    step_update(s, BEGIN);
-    for (*iteration = 0; *iteration < iterations(s); ++*iteration) {
-        *component = (double)step_index(s, s->components);
-        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = (int64_t)*component, .count = 1);
-        step_update(s, GO_TO_REFERENCE);
-        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = (int64_t)*component, .count = 1);
-        step_update(s, MOVE);
+    step_update(s, BEGIN, NULL);
+    for (m->k = 0; m->k < iterations(s); ++m->k) {
+        m->i = step_index(s, s->components);
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->i, .count = 1);
+        step_update(s, GO_TO_REFERENCE, NULL);
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->i, .count = 1);
+        step_update(s, MOVE, NULL);
     }
     if (s->option[OPTION] != 0)
-        step_update(s, AVERAGE);
+        step_update(s, AVERAGE, NULL);
     STEP_END(s);
 }
 
@@ -110,7 +112,8 @@ const method_t METHOD(svrg) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | BY_ELEMENT | NEEDS_COMPONENTS | COMPONENT_GRADIENTS | BEGINS_FULL,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
+    .memory = sizeof(memory_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {begin, go_to_reference, move, average},

@@ -51,14 +51,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, la;
     bool first;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double k = group->t - 1, *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
+    *(constants_t *)constants = (constants_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
 }
 
 static void copy(const tile_t *t, void *to, const void *from) {
@@ -70,7 +70,7 @@ static void save(const tile_t *t) {
 }
 
 static void halpern(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, la = (real)k->la, one_la = (real)(1 - k->la);
     real *restrict p = t->p;
     const real *restrict g = t->g, *restrict z0 = t->state[Z0];
@@ -80,7 +80,7 @@ static void halpern(const tile_t *t) {
 
 /* Either half of eag. */
 static void eag(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, la = (real)k->la;
     real *restrict p = t->p;
     const real *restrict g = t->g, *restrict z0 = t->state[Z0], *restrict z = t->state[Z];
@@ -97,7 +97,7 @@ static void visit(const tile_t *t) {
 
 /* vr: back, and the estimate is corrected by g - h; that of a tensor that has just thawed begins at g. */
 static void correct(const tile_t *t) {
-    const bool first = ((const scalars_t *)t->scalars)->first;
+    const bool first = ((const constants_t *)t->constants)->first;
     real *restrict est = t->state[EST];
     const real *restrict g = t->state[G], *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -110,7 +110,7 @@ static void refresh(const tile_t *t) {
 }
 
 static void follow(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, la = (real)k->la, one_la = (real)(1 - k->la);
     real *restrict p = t->p, *restrict z_prev = t->state[Z_PREV];
     const real *restrict z0 = t->state[Z0], *restrict est = t->state[EST];
@@ -134,12 +134,12 @@ static optim_status advance_vr(step_t *s) {
     double *refresh = s->scalar[REFRESH];
     STEP_BEGIN(s);
     if (*refresh == 0) {
-        step_update(s, VISIT);
+        step_update(s, VISIT, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, CORRECT);
+        step_update(s, CORRECT, NULL);
     } else
-        step_update(s, REFRESH_ESTIMATE);
-    step_update(s, FOLLOW);
+        step_update(s, REFRESH_ESTIMATE, NULL);
+    step_update(s, FOLLOW, NULL);
     *refresh = refreshes_next(s);
     s->next_sample = *refresh != 0 ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
     STEP_END(s);
@@ -147,10 +147,10 @@ static optim_status advance_vr(step_t *s) {
 
 static optim_status advance_eag(step_t *s) {
     STEP_BEGIN(s);
-    step_update(s, SAVE);
-    step_update(s, EAG_HALF);
+    step_update(s, SAVE, NULL);
+    step_update(s, EAG_HALF, NULL);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
-    step_update(s, EAG_HALF);
+    step_update(s, EAG_HALF, NULL);
     STEP_END(s);
 }
 
@@ -159,7 +159,7 @@ static optim_status advance(step_t *s) {
         return advance_vr(s);
     if ((int)s->option[SCHEME] == EAG)
         return advance_eag(s);
-    step_update(s, HALPERN_STEP);
+    step_update(s, HALPERN_STEP, NULL);
     return OPTIM_OK;
 }
 
@@ -175,7 +175,7 @@ const method_t METHOD(anchored_gradient) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {save, halpern, eag, visit, correct, refresh, follow},

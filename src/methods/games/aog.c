@@ -27,18 +27,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double update, query;           /* lr of line 1 (0 at t = 1, where x stays) and of line 2 */
     double update_pull, query_pull; /* 1 / t, 1 / (t + 1) */
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double lr = group->option[LR], t = group->t;
-    *(scalars_t *)scalars = (scalars_t){t == 1 ? 0 : lr, lr, 1 / t, 1 / (t + 1)};
+    *(constants_t *)constants = (constants_t){t == 1 ? 0 : lr, lr, 1 / t, 1 / (t + 1)};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr_x = (real)k->update, lr_p = (real)k->query, pull_x = (real)k->update_pull,
                pull_p = (real)k->query_pull;
     real *restrict p = t->p, *restrict x = t->state[X];
@@ -61,7 +61,7 @@ const method_t METHOD(aog) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
     .output = output,

@@ -49,20 +49,20 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
-    algebra_scalars_t algebra; /* first: the kernels of algebra.h read it */
+typedef struct constants {
+    algebra_constants_t algebra; /* first: the kernels of algebra.h read it */
     double lr;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    scalars_t *k = scalars;
+static void prepare(const group_t *group, void *constants) {
+    constants_t *k = constants;
     algebra_prepare(group, &k->algebra);
     k->lr = group->option[LR];
 }
 
 /* The x-part or the y-part of a vector: the other becomes 0. */
 static void keep_part(const tile_t *t, bool x) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     if ((t->tensor->role == 0) != x)
         memset(algebra_at(t, k->algebra.to), 0, t->n * sizeof(real));
 }
@@ -74,14 +74,14 @@ static void keep_y(const tile_t *t) {
 }
 
 static void go(const tile_t *t) {
-    blas_axpy(t->n, -((const scalars_t *)t->scalars)->lr, t->state[D], t->p);
+    blas_axpy(t->n, -((const constants_t *)t->constants)->lr, t->state[D], t->p);
 }
 
 enum { KEEP_X = ALGEBRA_KERNEL_COUNT, KEEP_Y, GO };
 
 static void keep(step_t *s, int kernel, int row) {
     algebra_operands(s, vector(row), vector(row), 0);
-    step_update(s, kernel);
+    step_update(s, kernel, NULL);
 }
 
 /* The direction of the next product: the x-part or the y-part of a vector. */
@@ -136,7 +136,7 @@ static void complete(step_t *s) {
     axpy(s, s->option[ALPHA], vector(HV), vector(D));
     if (s->option[OPTIMISTIC] != 0)
         copy(s, vector(Z), vector(PARAMETERS));
-    step_update(s, GO);
+    step_update(s, GO, NULL);
 }
 
 static optim_status advance(step_t *s) {
@@ -177,7 +177,7 @@ const method_t METHOD(cgo) = {
     .states = STATE,
     .roles = ROLES,
     .flags = REQUESTS | REQUESTS_PRODUCTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {ALGEBRA_KERNELS, keep_x, keep_y, go},

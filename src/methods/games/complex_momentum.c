@@ -53,15 +53,15 @@ static const state_t ADAM_STATES[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta_re, beta_im, lr_re, lr_im;
     double beta2, inverse_root_c2;
     eps_t eps;
-} scalars_t;
+} constants_t;
 
-static scalars_t prepare_common(const group_t *group, double lr_arg) {
+static constants_t prepare_common(const group_t *group, double lr_arg) {
     const double *o = group->option;
-    return (scalars_t){
+    return (constants_t){
         .beta_re = o[BETA_MAG] * cos(o[BETA_ARG]),
         .beta_im = o[BETA_MAG] * sin(o[BETA_ARG]),
         .lr_re = o[LR] * cos(lr_arg),
@@ -69,13 +69,13 @@ static scalars_t prepare_common(const group_t *group, double lr_arg) {
     };
 }
 
-static void prepare_momentum(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = prepare_common(group, group->option[LR_ARG]);
+static void prepare_momentum(const group_t *group, void *constants) {
+    *(constants_t *)constants = prepare_common(group, group->option[LR_ARG]);
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
+static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     *k = prepare_common(group, 0);
     k->beta2 = o[BETA2];
     k->inverse_root_c2 = 1 / sqrt(c2);
@@ -84,7 +84,7 @@ static void prepare_adam(const group_t *group, void *scalars) {
 
 /* Lines 1 and 2; `keep` = 0 moves the parameters alone. */
 static inline void step(const tile_t *t, const real *g, const bool adam, const bool keep) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta_re = (real)k->beta_re, beta_im = (real)k->beta_im, lr_re = (real)k->lr_re, lr_im = (real)k->lr_im,
                beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2;
@@ -145,10 +145,10 @@ enum { BEGIN, COMPLETE };
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     if (s->option[ALTERNATING] != 0) {
-        step_update(s, BEGIN);
+        step_update(s, BEGIN, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
     }
-    step_update(s, COMPLETE);
+    step_update(s, COMPLETE, NULL);
     STEP_END(s);
 }
 
@@ -161,7 +161,7 @@ const method_t METHOD(complex_momentum) = {
     .states = MOMENTUM_STATES,
     .roles = ROLES,
     .flags = REQUESTS | BY_ELEMENT,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_momentum,
     .advance = advance,
     .kernels = {[BEGIN] = begin_momentum, [COMPLETE] = complete_momentum},
@@ -176,7 +176,7 @@ const method_t METHOD(complex_adam) = {
     .states = ADAM_STATES,
     .roles = ROLES,
     .flags = REQUESTS | BY_ELEMENT,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance,
     .kernels = {[BEGIN] = begin_adam, [COMPLETE] = complete_adam},

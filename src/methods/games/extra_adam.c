@@ -41,18 +41,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, weight_decay;
     struct {
         eps_t eps;
         double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
     } half[2];
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    scalars_t *k = scalars;
-    *k = (scalars_t){.beta1 = o[BETA1], .beta2 = o[BETA2], .weight_decay = o[WEIGHT_DECAY]};
+    constants_t *k = constants;
+    *k = (constants_t){.beta1 = o[BETA1], .beta2 = o[BETA2], .weight_decay = o[WEIGHT_DECAY]};
     for (int second = 0; second < 2; ++second) {
         const double s = 2 * group->t - 1 + second, c2 = 1 - pow(o[BETA2], s);
         k->half[second].eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
@@ -71,7 +71,7 @@ static inline moments_t average(moments_t s, real g, real beta1, real one_beta1,
 
 /* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
 static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->half[second].eps;
     const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
                one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, step = (real)k->half[second].step;
@@ -117,9 +117,9 @@ enum { TRIAL, UPDATE };
 
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
-    step_update(s, TRIAL);
+    step_update(s, TRIAL, NULL);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     STEP_END(s);
 }
 
@@ -132,7 +132,7 @@ const method_t METHOD(extra_adam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[TRIAL] = trial, [UPDATE] = update},

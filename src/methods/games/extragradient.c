@@ -23,13 +23,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
-    prox_scalars_t trial, update; /* lines 1 and 2 */
-} scalars_t;
+typedef struct constants {
+    prox_constants_t trial, update; /* lines 1 and 2 */
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){prox_trial_of(o), prox_update_of(o)};
+    *(constants_t *)constants = (constants_t){prox_trial_of(o), prox_update_of(o)};
 }
 
 static void save(const tile_t *t) {
@@ -48,10 +48,10 @@ static void entropic(const tile_t *t, prox_t k) {
 }
 
 static prox_t trial_of(const tile_t *t) {
-    return prox_of(((const scalars_t *)t->scalars)->trial);
+    return prox_of(((const constants_t *)t->constants)->trial);
 }
 static prox_t update_of(const tile_t *t) {
-    return prox_of(((const scalars_t *)t->scalars)->update);
+    return prox_of(((const constants_t *)t->constants)->update);
 }
 static void trial_euclidean(const tile_t *t) {
     euclidean(t, trial_of(t));
@@ -70,16 +70,16 @@ enum { SAVE, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC,
 
 static void prox(step_t *s, int by_element, int by_row) {
     if ((int)s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, by_row);
+        step_tensors(s, by_row, NULL);
     else
-        step_update(s, by_element);
+        step_update(s, by_element, NULL);
 }
 
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
-    step_update(s, SAVE);
+    step_update(s, SAVE, NULL);
     prox(s, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
     prox(s, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC);
@@ -95,7 +95,7 @@ const method_t METHOD(extragradient) = {
     .options = PROX_OPTIONS,
     .states = STATE,
     .flags = REQUESTS | WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {save, trial_euclidean, trial_entropic, update_euclidean, update_entropic, prox_outside},

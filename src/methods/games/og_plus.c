@@ -50,13 +50,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double eta[PLAYERS], gamma[PLAYERS];
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, tau = group->t + 1;
-    scalars_t *k = scalars;
+    constants_t *k = constants;
     for (int player = 0; player < PLAYERS; ++player) {
         const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
         k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
@@ -67,7 +67,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Squares for line 3. */
 static void squares(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real eta = (real)k->eta[t->tensor->role];
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
     double *restrict seen = t->term[0], *restrict moved = t->term[1];
@@ -80,7 +80,7 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const int player = t->tensor->role;
     const real eta = (real)k->eta[player], gamma = (real)k->gamma[player];
     real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[S];
@@ -112,8 +112,8 @@ static void accumulate(step_t *s) {
 static optim_status advance(step_t *s) {
     const bool adaptive = s->option[ADAPTIVE] != 0;
     if (adaptive)
-        (void)step_reduce(s, SQUARES, 2);
-    step_update(s, UPDATE); /* with G and D as they were */
+        (void)step_reduce(s, SQUARES, NULL, 2);
+    step_update(s, UPDATE, NULL); /* with G and D as they were */
     if (adaptive)
         accumulate(s);
     return OPTIM_OK;
@@ -133,7 +133,7 @@ const method_t METHOD(og_plus) = {
     .options = OPTIONS,
     .states = STATE,
     .roles = ROLES,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

@@ -37,16 +37,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, weight_decay;
     eps_t eps;
     double inverse_c1, inverse_root_c2; /* 1 / c1, 1 / sqrt(c2) */
     double now, past;                   /* lr (1 + optimism), lr optimism */
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
@@ -59,7 +59,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void step(const tile_t *t, const bool amsgrad) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, inverse_c1 = (real)k->inverse_c1,
@@ -95,7 +95,7 @@ const method_t METHOD(optimistic_adam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -28,18 +28,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double now, past; /* lr (alpha + beta), lr beta */
     bool first;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR] * (o[ALPHA] + o[BETA]), o[LR] * o[BETA], group->t == 1};
+    *(constants_t *)constants = (constants_t){o[LR] * (o[ALPHA] + o[BETA]), o[LR] * o[BETA], group->t == 1};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real now = (real)k->now, past = (real)k->past;
     const bool first = k->first;
     real *restrict p = t->p, *restrict g_prev = t->state[G_PREV];
@@ -61,7 +61,7 @@ const method_t METHOD(optimistic_gd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -24,17 +24,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
-    prox_scalars_t update, trial;
-} scalars_t;
+typedef struct constants {
+    prox_constants_t update, trial;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){prox_update_of(o), prox_trial_of(o)};
+    *(constants_t *)constants = (constants_t){prox_update_of(o), prox_trial_of(o)};
 }
 
 static void euclidean(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const prox_t update = prox_of(k->update), trial = prox_of(k->trial);
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g, *anchor = t->state[ANCHOR];
@@ -45,7 +45,7 @@ static void euclidean(const tile_t *t) {
 }
 
 static void entropic(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     prox_entropic(prox_of(k->update), t, t->state[Z], t->state[ANCHOR], t->state[Z]);
     prox_entropic(prox_of(k->trial), t, t->state[Z], t->state[ANCHOR], t->p);
 }
@@ -56,9 +56,9 @@ static optim_status advance(step_t *s) {
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
     if ((int)s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, UPDATE_ENTROPIC);
+        step_tensors(s, UPDATE_ENTROPIC, NULL);
     else
-        step_update(s, UPDATE_EUCLIDEAN);
+        step_update(s, UPDATE_EUCLIDEAN, NULL);
     return OPTIM_OK;
 }
 
@@ -77,7 +77,7 @@ const method_t METHOD(past_extragradient) = {
     .options = PROX_OPTIONS,
     .states = STATE,
     .flags = WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {euclidean, entropic, prox_outside},

@@ -26,16 +26,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->lr = group->option[LR];
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->lr = group->option[LR];
 }
 
 static void update(const tile_t *t) {
-    const real lr = (real)((const scalars_t *)t->scalars)->lr;
+    const real lr = (real)((const constants_t *)t->constants)->lr;
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -57,7 +57,7 @@ const method_t METHOD(reflected_gradient) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
     .output = output,

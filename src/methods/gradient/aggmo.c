@@ -32,15 +32,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double step, agg_base, l2, shrink;
     size_t num_betas;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .step = o[LR] / o[NUM_BETAS],
         .agg_base = o[AGG_BASE],
         .l2 = decay.l2,
@@ -62,7 +62,7 @@ static inline void accumulate(const tile_t *t, size_t i, size_t n, real beta, re
 /* In runs whose sum stays in the first-level cache from buffer to buffer. */
 static void update(const tile_t *t) {
     enum { RUN = 256 };
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real step = (real)k->step, shrink = (real)k->shrink;
     real *restrict p = t->p, *v = t->state[V], sum[RUN];
     for (size_t i = 0; i < t->n; i += RUN) {
@@ -86,7 +86,7 @@ const method_t METHOD(aggmo) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

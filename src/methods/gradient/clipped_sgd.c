@@ -33,14 +33,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, momentum, decay;
     clip_t clip;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .momentum = o[MOMENTUM],
         .decay = o[WEIGHT_DECAY],
@@ -49,12 +49,12 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void squares(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     clip_squares(t, &k->clip, k->decay);
 }
 
 static inline void step(const tile_t *t, const bool with_momentum) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, momentum = (real)k->momentum, decay = (real)k->decay,
                limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict buf = t->state[BUF];
@@ -79,7 +79,7 @@ enum { SQUARES, UPDATE };
 static optim_status advance(step_t *s) {
     if (clip_needs_norms(s, CLIP_TYPE))
         clip_measure(s, SQUARES, NORM);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -92,7 +92,7 @@ const method_t METHOD(clipped_sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -28,17 +28,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, shrink;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[BETA1], o[BETA2], 1 - o[LR] * o[WEIGHT_DECAY]};
+    *(constants_t *)constants = (constants_t){o[LR], o[BETA1], o[BETA2], 1 - o[LR] * o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m = t->state[M];
@@ -58,7 +58,7 @@ const method_t METHOD(lion) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -45,21 +45,21 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, beta2, shrink, exponent, e, frac;
     int kappa;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         o[LR], o[BETA1], o[BETA2], 1 - o[LR] * o[WEIGHT_DECAY], o[KAPPA_P], o[KAPPA_E], o[KAPPA_FRAC], (int)o[KAPPA],
     };
 }
 
 /* Line 2. */
 static inline real direction(const tile_t *t, size_t i) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real *m = t->state[M], *g = t->g;
     return (real)k->beta1 * m[i] + (real)(1 - k->beta1) * g[i];
 }
@@ -75,7 +75,7 @@ static void magnitudes(const tile_t *t) {
 }
 
 static void powers(const tile_t *t) {
-    const double exponent = ((const scalars_t *)t->scalars)->exponent;
+    const double exponent = ((const constants_t *)t->constants)->exponent;
     const real largest = (real)number(t, BOUND);
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = pow((double)quotient(fabs(direction(t, i)), largest), exponent);
@@ -93,7 +93,7 @@ static inline uint64_t magnitude_bits(real c) {
 
 /* Byte by byte from the top; in the end `left` of the elements that equal the k-th largest are among the k. */
 static void find_bound(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     size_t left = (size_t)ceil(k->frac * (double)t->n), end = 0;
     uint64_t found = 0;
     if (k->kappa != TOPK)
@@ -117,7 +117,7 @@ static void find_bound(const tile_t *t) {
 /* ---- Lines 1 to 4 ---- */
 
 static inline void step(const tile_t *t, const int kappa) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double sum = t->tensor_sum[0];
     const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink, e = (real)k->e,
@@ -148,7 +148,7 @@ static void update(const tile_t *t) {
     case kappa:                                                                                                        \
         step(t, kappa);                                                                                                \
         return
-    switch (((const scalars_t *)t->scalars)->kappa) {
+    switch (((const constants_t *)t->constants)->kappa) {
         LOOP(L1);
         LOOP(LP);
         LOOP(L1_THRESHOLD);
@@ -172,15 +172,15 @@ static bool any_group(step_t *s, int kappa) {
 
 static optim_status advance(step_t *s) {
     if (any_group(s, LP)) {
-        (void)step_reduce_max(s, MAGNITUDES, 1);
+        (void)step_reduce_max(s, MAGNITUDES, NULL, 1);
         for (size_t n = 0; n < step_tensor_count(s); ++n)
             if (step_tensor(s, n) != NULL)
                 *step_tensor_scalar(s, n, BOUND) = step_tensor_sum(s, n)[0];
-        (void)step_reduce(s, POWERS, 1);
+        (void)step_reduce(s, POWERS, NULL, 1);
     }
     if (any_group(s, TOPK))
-        step_tensors(s, FIND_BOUND);
-    step_update(s, UPDATE);
+        step_tensors(s, FIND_BOUND, NULL);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -193,7 +193,7 @@ const method_t METHOD(lion_k) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[MAGNITUDES] = magnitudes, [POWERS] = powers, [FIND_BOUND] = find_bound, [UPDATE] = update},

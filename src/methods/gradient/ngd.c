@@ -35,14 +35,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, shrink, s, eps;
     bool by_tensor;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, lr = power(o[LR], o[LR_POWER], group->t - 1);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = lr,
         .shrink = 1 - lr * o[WEIGHT_DECAY],
         .s = *group->scalar[S],
@@ -59,7 +59,7 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double s = k->by_tensor ? sqrt(t->tensor_sum[0]) : k->s;
     const real lr = (real)k->lr, shrink = (real)k->shrink, divisor = (real)(s + k->eps);
     real *restrict p = t->p;
@@ -74,8 +74,8 @@ static optim_status advance(step_t *s) {
     if ((int)s->option[NORMALIZE] == LOSS)
         *s->scalar[S] = fabs(s->loss);
     else
-        *s->scalar[S] = sqrt(step_reduce(s, SQUARES, 1)[0]);
-    step_update(s, UPDATE);
+        *s->scalar[S] = sqrt(step_reduce(s, SQUARES, NULL, 1)[0]);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -93,7 +93,7 @@ const method_t METHOD(ngd) = {
     .states = STATE,
     .flags = READS_LOSS,
     .reads_loss = reads_loss,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

@@ -33,13 +33,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, e, divisor;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = power(o[LR], o[LR_POWER], k),
         .e = power_weight(o[ETA], o[ETA_POWER], k),
         .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] + o[EPS] : 1,
@@ -48,7 +48,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Line 2, and the squares for the norm. */
 static void average(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real e = (real)k->e, one_e = (real)(1 - k->e);
     real *restrict d = t->state[D];
     const real *restrict g = t->g;
@@ -61,7 +61,7 @@ static void average(const tile_t *t) {
 
 /* Line 3. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, divisor = (real)k->divisor;
     real *restrict p = t->p;
     const real *restrict d = t->state[D];
@@ -73,7 +73,7 @@ enum { AVERAGE, UPDATE };
 
 static optim_status advance(step_t *s) {
     *s->scalar[NORM] = direction_norm(s, AVERAGE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -84,7 +84,7 @@ const method_t METHOD(nsgdm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[AVERAGE] = average, [UPDATE] = update},

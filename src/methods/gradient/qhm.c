@@ -29,18 +29,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, momentum, nu, l2, shrink;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[MOMENTUM], o[NU], decay.l2, decay.shrink};
+    *(constants_t *)constants = (constants_t){o[LR], o[MOMENTUM], o[NU], decay.l2, decay.shrink};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, momentum = (real)k->momentum, one_momentum = (real)(1 - k->momentum), nu = (real)k->nu,
                one_nu = (real)(1 - k->nu), l2 = (real)k->l2, shrink = (real)k->shrink;
     real *restrict p = t->p, *restrict m = t->state[M];
@@ -60,7 +60,7 @@ const method_t METHOD(qhm) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

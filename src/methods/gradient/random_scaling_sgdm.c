@@ -29,17 +29,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, step, weight_decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[BETA1], *group->scalar[S] * o[LR], o[WEIGHT_DECAY]};
+    *(constants_t *)constants = (constants_t){o[BETA1], *group->scalar[S] * o[LR], o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), step = (real)k->step,
                decay = (real)k->weight_decay;
     real *restrict p = t->p, *restrict m = t->state[M];
@@ -52,7 +52,7 @@ static void update(const tile_t *t) {
 
 static optim_status advance(step_t *s) {
     *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -65,7 +65,7 @@ const method_t METHOD(random_scaling_sgdm) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

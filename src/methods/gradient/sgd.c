@@ -39,16 +39,16 @@ static const char *check(const double *option) {
     return option[NESTEROV] != 0 && !sound ? "nesterov=1 needs momentum > 0 and dampening = 0" : NULL;
 }
 
-typedef struct scalars {
+typedef struct constants {
     double lr, l2, shrink; /* shrink = 1 - lr weight_decay */
     double keep, take;     /* buf <- keep buf + take g */
     double ahead;          /* momentum if nesterov, else 0 */
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .l2 = decay.l2,
         .shrink = decay.shrink,
@@ -59,7 +59,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 /* Lines 2 to 4 in one loop: three BLAS calls would walk the tile three times. */
-static inline void with_momentum(size_t n, const scalars_t *k, const real *restrict g, real *restrict buf,
+static inline void with_momentum(size_t n, const constants_t *k, const real *restrict g, real *restrict buf,
                                  real *restrict p, const bool nesterov) {
     const real lr = (real)k->lr, keep = (real)k->keep, take = (real)k->take, ahead = (real)k->ahead;
     for (size_t i = 0; i < n; ++i) {
@@ -70,7 +70,7 @@ static inline void with_momentum(size_t n, const scalars_t *k, const real *restr
 
 /* Lines 2 to 4, and decoupled decay. */
 static void step(const tile_t *t, const real *g) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     real *p = t->p, *buf = t->state[BUF];
     if (k->shrink != 1)
         blas_scal(t->n, k->shrink, p);
@@ -85,7 +85,7 @@ static void step(const tile_t *t, const real *g) {
 }
 
 static void update(const tile_t *t) {
-    const double l2 = ((const scalars_t *)t->scalars)->l2;
+    const double l2 = ((const constants_t *)t->constants)->l2;
     if (l2 == 0) {
         step(t, t->g);
         return;
@@ -109,7 +109,7 @@ const method_t METHOD(sgd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = BY_ELEMENT,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

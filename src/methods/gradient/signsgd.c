@@ -31,26 +31,26 @@ static const state_t SIGNUM_STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, l2, shrink, momentum;
-} scalars_t;
+} constants_t;
 
-static void prepare_momentum(const group_t *group, double momentum, scalars_t *k) {
+static void prepare_momentum(const group_t *group, double momentum, constants_t *k) {
     const double *o = group->option;
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *k = (scalars_t){o[LR], decay.l2, decay.shrink, momentum};
+    *k = (constants_t){o[LR], decay.l2, decay.shrink, momentum};
 }
 
-static void prepare_signsgd(const group_t *group, void *scalars) {
-    prepare_momentum(group, 0, scalars);
+static void prepare_signsgd(const group_t *group, void *constants) {
+    prepare_momentum(group, 0, constants);
 }
 
-static void prepare_signum(const group_t *group, void *scalars) {
-    prepare_momentum(group, group->option[MOMENTUM], scalars);
+static void prepare_signum(const group_t *group, void *constants) {
+    prepare_momentum(group, group->option[MOMENTUM], constants);
 }
 
 static void update_signsgd(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, l2 = (real)k->l2, shrink = (real)k->shrink;
     real *restrict p = t->p;
     const real *restrict g = t->g;
@@ -59,7 +59,7 @@ static void update_signsgd(const tile_t *t) {
 }
 
 static void update_signum(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, l2 = (real)k->l2, shrink = (real)k->shrink, momentum = (real)k->momentum,
                one_momentum = (real)(1 - k->momentum);
     real *restrict p = t->p, *restrict m = t->state[M];
@@ -80,7 +80,7 @@ const method_t METHOD(signsgd) = {
     .evaluations = "1 gradient",
     .options = SIGNSGD_OPTIONS,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_signsgd,
     .kernels = {update_signsgd},
 };
@@ -93,7 +93,7 @@ const method_t METHOD(signum) = {
     .options = SIGNUM_OPTIONS,
     .states = SIGNUM_STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_signum,
     .kernels = {update_signum},
 };

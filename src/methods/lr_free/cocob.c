@@ -33,17 +33,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, weight_decay, alpha;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){o[LR], o[WEIGHT_DECAY], o[ALPHA]};
+    *(constants_t *)constants = (constants_t){o[LR], o[WEIGHT_DECAY], o[ALPHA]};
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, decay = (real)k->weight_decay, alpha = (real)k->alpha;
     real *restrict x = t->p, *restrict largest = t->state[L], *restrict theta = t->state[THETA],
                    *restrict sum = t->state[G], *restrict reward = t->state[R];
@@ -68,7 +68,7 @@ const method_t METHOD(cocob) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -40,15 +40,15 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double dlr, momentum, weight_decay;
     eps_t eps;
     bool stays;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .dlr = *group->scalar[D] * o[LR],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
         .momentum = o[MOMENTUM],
@@ -58,7 +58,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void sum(const tile_t *t) { /* lines 1 and 2: g^2 / D, s^2 / D, |s| */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real dlr = (real)k->dlr, decay = (real)k->weight_decay;
     real *restrict s = t->state[S], *restrict a = t->state[A];
@@ -81,7 +81,7 @@ static void sum(const tile_t *t) { /* lines 1 and 2: g^2 / D, s^2 / D, |s| */
 }
 
 static void move(const tile_t *t) { /* line 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real momentum = (real)k->momentum, rest = (real)(1 - k->momentum);
     real *restrict x = t->p;
@@ -97,12 +97,12 @@ static optim_status advance(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *sums = step_reduce(s, SUM, 3), dlr = *d * *s->scalar[SHARED], norm = sums[2];
+    const double *sums = step_reduce(s, SUM, NULL, 3), dlr = *d * *s->scalar[SHARED], norm = sums[2];
     *gsq += dlr * dlr * sums[0];
     if (norm == 0)
         return OPTIM_OK;
     *d = raised(*d, (sums[1] - *gsq) / norm, s->option[GROWTH_RATE]);
-    step_update(s, MOVE);
+    step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
 
@@ -113,7 +113,7 @@ const method_t METHOD(dadapt_adagrad) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SUM] = sum, [MOVE] = move},

@@ -44,23 +44,23 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, q, l2;
     double dlr, shrink;
     eps_t eps;
     bool stays;
-} scalars_t;
+} constants_t;
 
 /* Line 2 without d. */
 static double rate(const double *o, double t) {
     return o[BIAS_CORRECTION] == 0 ? o[LR] : o[LR] * sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = *group->scalar[T] + 1, dlr = *group->scalar[D] * rate(o, t);
     const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], t);
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .q = sqrt(o[BETA2]),
@@ -73,7 +73,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, take_m = (real)(k->dlr * (1 - k->beta1)), l2 = (real)k->l2, q = (real)k->q,
@@ -97,7 +97,7 @@ static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
 }
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real shrink = (real)k->shrink;
     real *restrict x = t->p;
@@ -114,11 +114,11 @@ static optim_status advance(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *sums = step_reduce(s, MOMENTS, 2), acc = sums[0], norm = sums[1];
+    const double *sums = step_reduce(s, MOMENTS, NULL, 2), acc = sums[0], norm = sums[1];
     *num = q * *num + (1 - q) * acc;
     if (norm == 0)
         return OPTIM_OK;
-    step_update(s, MOVE); /* with dlr as it was */
+    step_update(s, MOVE, NULL); /* with dlr as it was */
     *d = raised(*d, *num / ((1 - q) * norm), o[GROWTH_RATE]);
     *s->scalar[T] += 1;
     return OPTIM_OK;
@@ -131,7 +131,7 @@ const method_t METHOD(dadapt_adam) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[MOMENTS] = moments, [MOVE] = move},

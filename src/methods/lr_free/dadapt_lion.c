@@ -34,14 +34,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, q, dlr, weight_decay;
     bool stays;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .q = sqrt(o[BETA2]),
@@ -56,7 +56,7 @@ static inline real direction(real m, real g, weights_t beta1) {
 }
 
 static void sum(const tile_t *t) { /* line 1 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const real q = (real)k->q, take = (real)((1 - k->q) * k->dlr);
     real *restrict s = t->state[S];
@@ -75,7 +75,7 @@ static void sum(const tile_t *t) { /* line 1 */
 }
 
 static void move(const tile_t *t) { /* line 2 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const real dlr = (real)k->dlr, shrink = (real)(1 - k->dlr * k->weight_decay), beta2 = (real)k->beta2,
                take = (real)((1 - k->beta2) * k->dlr);
@@ -95,11 +95,11 @@ static optim_status advance(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *sums = step_reduce(s, SUM, 2), acc = *d * *s->scalar[SHARED] * sums[0], norm = sums[1];
+    const double *sums = step_reduce(s, SUM, NULL, 2), acc = *d * *s->scalar[SHARED] * sums[0], norm = sums[1];
     *num = q * *num + (1 - q) * acc;
     if (norm == 0)
         return OPTIM_OK;
-    step_update(s, MOVE); /* with d as it was */
+    step_update(s, MOVE, NULL); /* with d as it was */
     *d = raised(*d, *num / ((1 - q) * norm), HUGE_VAL);
     return OPTIM_OK;
 }
@@ -111,7 +111,7 @@ const method_t METHOD(dadapt_lion) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SUM] = sum, [MOVE] = move},

@@ -36,14 +36,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double dlr, momentum, weight_decay;
     bool stays;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, g0 = *group->scalar[G0];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .dlr = g0 > 0 ? *group->scalar[D] * o[LR] / g0 : 0,
         .momentum = o[MOMENTUM],
         .weight_decay = o[WEIGHT_DECAY],
@@ -52,7 +52,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void square(const tile_t *t) { /* |g|^2 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real decay = (real)k->weight_decay;
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict term = t->term[0];
@@ -67,7 +67,7 @@ static void square(const tile_t *t) { /* |g|^2 */
 }
 
 static void sum(const tile_t *t) { /* line 2: <g, s> with the old s, |s|^2 with the new one */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real dlr = (real)k->dlr, decay = (real)k->weight_decay;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
@@ -85,7 +85,7 @@ static void sum(const tile_t *t) { /* line 2: <g, s> with the old s, |s|^2 with 
 }
 
 static void move(const tile_t *t) { /* line 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real momentum = (real)k->momentum, rest = (real)(1 - k->momentum);
     real *restrict x = t->p;
     const real *restrict x0 = t->state[X0], *restrict s = t->state[S];
@@ -101,15 +101,15 @@ static optim_status advance(step_t *s) {
     if (status != OPTIM_OK)
         return status;
     if (*g0 == 0)
-        *g0 = sqrt(step_reduce(s, SQUARE, 1)[0]);
+        *g0 = sqrt(step_reduce(s, SQUARE, NULL, 1)[0]);
     if (*g0 == 0)
         return OPTIM_OK;
-    const double *sums = step_reduce(s, SUM, 2), norm = sqrt(sums[1]);
+    const double *sums = step_reduce(s, SUM, NULL, 2), norm = sqrt(sums[1]);
     *num += *d * *s->scalar[SHARED] / *g0 * sums[0];
     if (norm == 0)
         return OPTIM_OK;
     *d = raised(*d, 2 * *num / norm, s->option[GROWTH_RATE]);
-    step_update(s, MOVE);
+    step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
 
@@ -120,7 +120,7 @@ const method_t METHOD(dadapt_sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARE] = square, [SUM] = sum, [MOVE] = move},

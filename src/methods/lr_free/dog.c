@@ -39,31 +39,31 @@ enum { X0, RBAR, G, SHARED };
 static const state_t DOG_STATE[] = {COMMON_STATES(PER_METHOD), [SHARED] = SHARED_LR_ROW, {0}};
 static const state_t LDOG_STATE[] = {COMMON_STATES(PER_TENSOR), {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double lr, init_eta, weight_decay;
     double rbar, G; /* of dog */
     bool stays;
-} scalars_t;
+} constants_t;
 
-static scalars_t scalars_of(const double *o) {
-    return (scalars_t){.lr = o[LR], .init_eta = o[INIT_ETA], .weight_decay = o[WEIGHT_DECAY]};
+static constants_t constants_of(const double *o) {
+    return (constants_t){.lr = o[LR], .init_eta = o[INIT_ETA], .weight_decay = o[WEIGHT_DECAY]};
 }
 
-static void prepare_dog(const group_t *group, void *scalars) {
-    scalars_t *k = scalars;
-    *k = scalars_of(group->option);
+static void prepare_dog(const group_t *group, void *constants) {
+    constants_t *k = constants;
+    *k = constants_of(group->option);
     k->rbar = *group->scalar[RBAR];
     k->G = *group->scalar[G];
     k->stays = coupled_stays(group, LR, SHARED);
 }
 
-static void prepare_ldog(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = scalars_of(group->option);
+static void prepare_ldog(const group_t *group, void *constants) {
+    *(constants_t *)constants = constants_of(group->option);
 }
 
 /* Squares for |g| and, in the first step, |x_0|, later |x - x_0|. */
 static void distances(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double *own = t->state[RBAR];
     const bool first = (own == NULL ? k->rbar : *own) < 0;
     const real decay = (real)k->weight_decay;
@@ -91,14 +91,14 @@ static void follow(double *rbar, double *total, const double *sum, const double 
 }
 
 /* Line 3. */
-static double step_size(const scalars_t *k, double rbar, double total) {
+static double step_size(const constants_t *k, double rbar, double total) {
     if (rbar == 0 && k->init_eta > 0)
         return k->init_eta;
     return total > 0 ? k->lr * rbar / sqrt(total) : 0;
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const double *own_rbar = t->state[RBAR], *own_total = t->state[G];
     const real eta = (real)(own_rbar == NULL ? step_size(k, k->rbar, k->G) : step_size(k, *own_rbar, *own_total)),
                decay = (real)k->weight_decay;
@@ -114,18 +114,18 @@ static optim_status advance_dog(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    follow(s->scalar[RBAR], s->scalar[G], step_reduce(s, DISTANCES, 2), s->option);
-    step_update(s, UPDATE);
+    follow(s->scalar[RBAR], s->scalar[G], step_reduce(s, DISTANCES, NULL, 2), s->option);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
 static optim_status advance_ldog(step_t *s) {
-    (void)step_reduce(s, DISTANCES, 2);
+    (void)step_reduce(s, DISTANCES, NULL, 2);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             follow(step_tensor_scalar(s, n, RBAR), step_tensor_scalar(s, n, G), step_tensor_sum(s, n),
                    step_tensor_option(s, n));
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -140,7 +140,7 @@ const method_t METHOD(dog) = {
     .evaluations = "1 gradient",
     .options = DOG_OPTIONS,
     .states = DOG_STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_dog,
     .advance = advance_dog,
     .kernels = {[DISTANCES] = distances, [UPDATE] = update},
@@ -153,7 +153,7 @@ const method_t METHOD(ldog) = {
     .evaluations = "1 gradient",
     .options = LDOG_OPTIONS,
     .states = LDOG_STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_ldog,
     .advance = advance_ldog,
     .kernels = {[DISTANCES] = distances, [UPDATE] = update},

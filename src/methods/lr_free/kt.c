@@ -56,11 +56,11 @@ static const state_t CKT_STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, weight_decay;
     double bet; /* kt: W / (t + 1) */
     bool stays;
-} scalars_t;
+} constants_t;
 
 static inline real outcome(real x, real g, real lr, real weight_decay) {
     return lr * (g + weight_decay * x);
@@ -68,16 +68,16 @@ static inline real outcome(real x, real g, real lr, real weight_decay) {
 
 /* ---- kt ---- */
 
-static void prepare_kt(const group_t *group, void *scalars) {
+static void prepare_kt(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){.lr = o[LR],
+    *(constants_t *)constants = (constants_t){.lr = o[LR],
                                         .weight_decay = o[WEIGHT_DECAY],
                                         .bet = *group->scalar[W] / (group->step->t + 1),
                                         .stays = coupled_stays(group, LR, SHARED)};
 }
 
 static void loss_kt(const tile_t *t) { /* <c, x - x_0> */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, decay = (real)k->weight_decay;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
     double *restrict term = t->term[0];
@@ -90,7 +90,7 @@ static void loss_kt(const tile_t *t) { /* <c, x - x_0> */
 }
 
 static void update_kt(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, decay = (real)k->weight_decay, bet = (real)k->bet;
     real *restrict x = t->p, *restrict theta = t->state[THETA];
     const real *restrict g = t->g, *restrict x0 = t->state[X0];
@@ -106,8 +106,8 @@ static optim_status advance_kt(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    *s->scalar[W] -= step_reduce(s, LOOK, 1)[0];
-    step_update(s, UPDATE);
+    *s->scalar[W] -= step_reduce(s, LOOK, NULL, 1)[0];
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -118,7 +118,7 @@ const method_t METHOD(kt) = {
     .evaluations = "1 gradient",
     .options = KT_OPTIONS,
     .states = KT_STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_kt,
     .advance = advance_kt,
     .kernels = {[LOOK] = loss_kt, [UPDATE] = update_kt},
@@ -126,8 +126,8 @@ const method_t METHOD(kt) = {
 
 /* ---- ckt ---- */
 
-static void prepare_ckt(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){.lr = group->option[LR], .weight_decay = group->option[WEIGHT_DECAY]};
+static void prepare_ckt(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){.lr = group->option[LR], .weight_decay = group->option[WEIGHT_DECAY]};
 }
 
 typedef struct coin {
@@ -143,7 +143,7 @@ static inline coin_t toss(coin_t s, real x0, real c) {
 }
 
 static void look_ckt(const tile_t *t) { /* 1 where x would not be finite */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, decay = (real)k->weight_decay;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0], *restrict theta = t->state[THETA],
                          *restrict wealth = t->state[W], *restrict count = t->state[COUNT];
@@ -157,7 +157,7 @@ static void look_ckt(const tile_t *t) { /* 1 where x would not be finite */
 }
 
 static void update_ckt(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, decay = (real)k->weight_decay;
     real *restrict x = t->p, *restrict theta = t->state[THETA], *restrict wealth = t->state[W],
                    *restrict count = t->state[COUNT];
@@ -173,10 +173,10 @@ static void update_ckt(const tile_t *t) {
 }
 
 static optim_status advance_ckt(step_t *s) {
-    if (step_reduce(s, LOOK, 1)[0] > 0)
+    if (step_reduce(s, LOOK, NULL, 1)[0] > 0)
         return step_fail(s, OPTIM_ERR_NONFINITE,
                          "a parameter would not be finite, and the step was undone: lower lr until |lr g| <= 1");
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -188,7 +188,7 @@ const method_t METHOD(ckt) = {
     .options = CKT_OPTIONS,
     .states = CKT_STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_ckt,
     .advance = advance_ckt,
     .kernels = {[LOOK] = look_ckt, [UPDATE] = update_ckt},

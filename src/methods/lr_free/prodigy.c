@@ -58,24 +58,24 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, beta3, l2, shrink;
     eps_t eps;
     double d, dlr, take; /* s <- beta3 s + take g */
     size_t slice_p;
     bool stays;
-} scalars_t;
+} constants_t;
 
 static double beta3(const double *o) {
     return o[BETA3] > 0 ? o[BETA3] : sqrt(o[BETA2]);
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, d = *group->scalar[D], dlr = *group->scalar[DLR];
     const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], *group->scalar[T]); /* as MOVE needs it */
     const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
     const bool in_root = o[EPS_IN_ROOT] != 0;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .beta1 = o[BETA1],
         .beta2 = o[BETA2],
         .beta3 = beta3(o),
@@ -91,7 +91,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static void moments(const tile_t *t) { /* lines 1 and 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real beta1 = (real)k->beta1, take_m = (real)(k->d * (1 - k->beta1)), beta2 = (real)k->beta2,
                take_v = (real)(k->d * k->d * (1 - k->beta2)), l2 = (real)k->l2;
     real *restrict m = t->state[M], *restrict v = t->state[V];
@@ -105,7 +105,7 @@ static void moments(const tile_t *t) { /* lines 1 and 3 */
 
 /* Lines 2 and 4: <g, x_0 - x> and |s| of the elements i of the tile whose position in the tensor is j slice_p. */
 static inline void kept(const tile_t *t, const size_t slice_p) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real beta = (real)k->beta3, take = (real)k->take, l2 = (real)k->l2;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
@@ -120,7 +120,7 @@ static inline void kept(const tile_t *t, const size_t slice_p) {
 }
 
 static void estimate(const tile_t *t) { /* lines 1 to 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     if (k->stays || k->slice_p > 1)
         coupled_no_terms(t, 2);
     if (k->stays)
@@ -133,7 +133,7 @@ static void estimate(const tile_t *t) { /* lines 1 to 4 */
 }
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real dlr = (real)k->dlr, shrink = (real)k->shrink;
     real *restrict x = t->p;
@@ -153,7 +153,7 @@ static optim_status advance(step_t *s) {
     *dlr = *d * *s->scalar[SHARED];
     if (o[BIAS_CORRECTION] != 0)
         *dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
-    const double *sums = step_reduce(s, ESTIMATE, 2), norm = sums[1];
+    const double *sums = step_reduce(s, ESTIMATE, NULL, 2), norm = sums[1];
     *num = beta3(o) * *num + *d / o[D0] * *dlr * sums[0];
     if (norm == 0)
         return OPTIM_OK;
@@ -162,7 +162,7 @@ static optim_status advance(step_t *s) {
     *d_max = fmax(*d_max, d_hat);
     *d = fmin(*d_max, least * o[GROWTH_RATE]);
     *s->scalar[T] = t;
-    step_update(s, MOVE);
+    step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
 
@@ -174,7 +174,7 @@ const method_t METHOD(prodigy) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[ESTIMATE] = estimate, [MOVE] = move},

@@ -57,12 +57,12 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double b_before, b, beta2, mu, c;
     eps_t eps;
     double inverse_root_c2, step, decay; /* lr_t / (1 - mu^t), lr_t weight_decay */
     bool at_z;
-} scalars_t;
+} constants_t;
 
 static double weight(const group_t *group) {
     const double *o = group->option;
@@ -73,9 +73,9 @@ static double rate(const group_t *group) {
     return warmed_up(group->option[LR], group->option[WARMUP_STEPS], group->t);
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, lr = rate(group), c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .b_before = *group->scalar[B],
         .b = o[BETA1],
         .beta2 = o[BETA2],
@@ -90,7 +90,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void update_with(const tile_t *t, const bool inner, const bool kept) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta2 = weights(k->beta2), mu = weights(k->mu);
     const eps_t eps = k->eps;
     const real b = (real)k->b, c = (real)k->c, inverse_root_c2 = (real)k->inverse_root_c2, step = (real)k->step,
@@ -131,7 +131,7 @@ static optim_status advance(step_t *s) {
             *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
             *cohort.scalar[W] += weight(&cohort);
         }
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     for (size_t i = 0; i < step_cohort_count(s); ++i)
         if (step_cohort(s, i, &cohort))
             *cohort.scalar[B] = cohort.option[BETA1];
@@ -139,7 +139,7 @@ static optim_status advance(step_t *s) {
 }
 
 static void output(const tile_t *t) {
-    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const scalars_t *)t->scalars)->b_before);
+    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const constants_t *)t->constants)->b_before);
 }
 
 const method_t METHOD(schedulefree_adamw) = {
@@ -150,7 +150,7 @@ const method_t METHOD(schedulefree_adamw) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

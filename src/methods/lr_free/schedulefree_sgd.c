@@ -36,9 +36,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, b_before, b, weight_decay, c;
-} scalars_t;
+} constants_t;
 
 static double weight(const group_t *group) {
     const double *o = group->option;
@@ -49,8 +49,8 @@ static double rate(const group_t *group) {
     return warmed_up(group->option[LR], group->option[WARMUP_STEPS], group->t);
 }
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){
         .lr = rate(group),
         .b_before = *group->scalar[B],
         .b = group->option[MOMENTUM],
@@ -60,7 +60,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void update_with(const tile_t *t, const bool kept) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, b = (real)k->b, decay = (real)k->weight_decay, c = (real)k->c,
                inverse_b = (real)(1 / k->b_before);
     real *restrict y = t->p, *restrict x = t->state[X], *restrict z = t->state[Z];
@@ -89,7 +89,7 @@ static optim_status advance(step_t *s) {
             *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
             *cohort.scalar[W] += weight(&cohort);
         }
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     for (size_t i = 0; i < step_cohort_count(s); ++i)
         if (step_cohort(s, i, &cohort))
             *cohort.scalar[B] = cohort.option[MOMENTUM];
@@ -97,7 +97,7 @@ static optim_status advance(step_t *s) {
 }
 
 static void output(const tile_t *t) {
-    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const scalars_t *)t->scalars)->b_before);
+    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const constants_t *)t->constants)->b_before);
 }
 
 const method_t METHOD(schedulefree_sgd) = {
@@ -108,7 +108,7 @@ const method_t METHOD(schedulefree_sgd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

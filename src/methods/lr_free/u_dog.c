@@ -47,20 +47,20 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double first, second; /* factors in front of m and g */
     double share;         /* R / (W + R): of the new point in a mean with A */
     bool stays;
-} scalars_t;
+} constants_t;
 
 static double factor(double lr, double eps, double *const *scalar) {
     const double root = sqrt(*scalar[Q] + *scalar[BIG_M] + eps);
     return root > 0 ? lr * *scalar[R] / root : 0;
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double r = *group->scalar[R], w = *group->scalar[W];
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .first = *group->scalar[STEP],
         .second = factor(group->option[LR], group->option[EPS], group->scalar),
         .share = r / (w + r),
@@ -75,7 +75,7 @@ static inline real towards(real from, real to, real share) {
 static void norms(const tile_t *t) { /* |m|^2 and, for the start, |x_0|^2 */
     const real *restrict z = t->p, *restrict g = t->g;
     double *restrict gradient = t->term[0], *restrict point = t->term[1];
-    if (((const scalars_t *)t->scalars)->stays) {
+    if (((const constants_t *)t->constants)->stays) {
         coupled_no_terms(t, 2);
         return;
     }
@@ -86,7 +86,7 @@ static void norms(const tile_t *t) { /* |m|^2 and, for the start, |x_0|^2 */
 }
 
 static void trial(const tile_t *t) { /* lines 3 and 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real first = (real)k->first, share = (real)k->share;
     real *restrict p = t->p, *restrict m = t->state[GRAD], *restrict z = t->state[Z];
     const real *restrict g = t->g, *restrict y = t->state[Y], *restrict a = t->state[A];
@@ -99,7 +99,7 @@ static void trial(const tile_t *t) { /* lines 3 and 4 */
 static void difference(const tile_t *t) { /* |g - m|^2 */
     const real *restrict g = t->g, *restrict m = t->state[GRAD];
     double *restrict term = t->term[0];
-    if (((const scalars_t *)t->scalars)->stays) {
+    if (((const constants_t *)t->constants)->stays) {
         coupled_no_terms(t, 1);
         return;
     }
@@ -110,7 +110,7 @@ static void difference(const tile_t *t) { /* |g - m|^2 */
 }
 
 static void carry(const tile_t *t) { /* lines 6 and 7: |x+ - x_0|^2, |y - x_0|^2 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real first = (real)k->first, second = (real)k->second, share = (real)k->share;
     real *restrict y = t->state[Y], *restrict a = t->state[A];
     const real *restrict g = t->g, *restrict m = t->state[GRAD], *restrict x0 = t->state[X0];
@@ -131,7 +131,7 @@ static void carry(const tile_t *t) { /* lines 6 and 7: |x+ - x_0|^2, |y - x_0|^2
 }
 
 static void settle(const tile_t *t) { /* line 8 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real share = (real)k->share;
     real *restrict p = t->p;
     const real *restrict y = t->state[Y], *restrict a = t->state[A], *restrict z = t->state[Z];
@@ -144,25 +144,25 @@ enum { NORMS, TRIAL, DIFFERENCE, CARRY, SETTLE };
 /* Lines 1 to 4. */
 static void first_half(step_t *s) {
     double *rbar = s->scalar[RBAR], *r = s->scalar[R], *big_m = s->scalar[BIG_M];
-    const double *sums = step_reduce(s, NORMS, 2);
+    const double *sums = step_reduce(s, NORMS, NULL, 2);
     if (s->t == 1)
         *rbar = *r = s->option[REPS_REL] * (1 + sqrt(sums[1]));
     const double alpha = *r / *rbar;
     *big_m = fmax(*big_m, alpha * alpha * sums[0]);
     *s->scalar[STEP] = factor(*s->scalar[SHARED], s->option[EPS], s->scalar);
-    step_update(s, TRIAL);
+    step_update(s, TRIAL, NULL);
 }
 
 /* Lines 5 to 8. */
 static void second_half(step_t *s) {
     double *rbar = s->scalar[RBAR], *r = s->scalar[R];
     const double alpha = *r / *rbar;
-    *s->scalar[Q] += alpha * alpha * step_reduce(s, DIFFERENCE, 1)[0];
-    const double *sums = step_reduce(s, CARRY, 2);
+    *s->scalar[Q] += alpha * alpha * step_reduce(s, DIFFERENCE, NULL, 1)[0];
+    const double *sums = step_reduce(s, CARRY, NULL, 2);
     *s->scalar[W] += *r;
     *rbar = fmax(*rbar, sqrt(fmax(sums[0], sums[1])));
     *r += *rbar;
-    step_update(s, SETTLE);
+    step_update(s, SETTLE, NULL);
 }
 
 static optim_status advance(step_t *s) {
@@ -189,7 +189,7 @@ const method_t METHOD(u_dog) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {norms, trial, difference, carry, settle},

@@ -59,17 +59,17 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, shrink, momentum;
     double ns_eps, beta1, beta2, aux_step, aux_shrink, inverse_root_c2;
     eps_t eps;
     int ns_steps, scale;
     bool nesterov;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .momentum = o[MOMENTUM],
@@ -89,7 +89,7 @@ static void prepare(const group_t *group, void *scalars) {
 /* ---- Vectors ---- */
 
 static void adamw(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps;
     const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
                one_beta2 = (real)(1 - k->beta2), step = (real)k->aux_step, shrink = (real)k->aux_shrink,
@@ -114,7 +114,7 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
 
 /* Lines 1 and 2, with X = U or its transpose; returns the squared norm. */
 static double momentum(const tile_t *t, bool transpose, real *x) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const real mu = (real)k->momentum, one_mu = (real)(1 - k->momentum);
     real *restrict b = t->state[B];
@@ -166,7 +166,7 @@ static real *newton_schulz(size_t r, size_t c, int iterations, real *x, real *ne
     return x;
 }
 
-static double scale_of(const scalars_t *k, double rows, double columns) {
+static double scale_of(const constants_t *k, double rows, double columns) {
     switch (k->scale) {
     case ORIGINAL:
         return sqrt(fmax(1, rows / columns));
@@ -178,7 +178,7 @@ static double scale_of(const scalars_t *k, double rows, double columns) {
 }
 
 static void orthogonalise(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const bool transpose = rows > columns;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
@@ -194,8 +194,8 @@ static void orthogonalise(const tile_t *t) {
 enum { ADAMW, ORTHOGONALISE };
 
 static optim_status advance(step_t *s) {
-    step_tensors(s, ORTHOGONALISE);
-    step_update(s, ADAMW);
+    step_tensors(s, ORTHOGONALISE, NULL);
+    step_update(s, ADAMW, NULL);
     return OPTIM_OK;
 }
 
@@ -214,7 +214,7 @@ const method_t METHOD(muon) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = WHOLE_TENSORS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .refuses = refuses,
     .takes_whole = is_matrix,
     .workspace = workspace,

@@ -42,14 +42,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, beta1, one_nu, share, ahead;
     size_t cluster;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .beta1 = o[BETA1],
         .one_nu = 1 - o[NU],
@@ -68,7 +68,7 @@ static inline real estimate(real *m, real *mbar, real g, real beta1, real one_be
 }
 
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), one_nu = (real)k->one_nu,
                share = (real)k->share, ahead = (real)k->ahead;
     real *restrict p = t->p, *restrict m = (real *)t->state[M] + k->cluster * t->stride,
@@ -97,7 +97,7 @@ const method_t METHOD(discover) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

@@ -42,13 +42,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, e, divisor, u;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = power(o[LR], o[LR_POWER], k),
         .e = power_weight(o[ETA], o[ETA_POWER], k),
         .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] : 1,
@@ -58,7 +58,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Line 2: to a point between the last two. */
 static void leave(const tile_t *t) {
-    const double between = ((const scalars_t *)t->scalars)->u;
+    const double between = ((const constants_t *)t->constants)->u;
     const real u = (real)between, one_u = (real)(1 - between);
     real *restrict p = t->p, *restrict x = t->state[X], *restrict kept = t->state[GRADIENT], *restrict v = t->state[V];
     const real *restrict g = t->g, *restrict x_prev = t->state[X_PREV];
@@ -72,7 +72,7 @@ static void leave(const tile_t *t) {
 
 /* Line 3; at k = 0 there is no product, and its weight is 0. */
 static void recurse(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real e = (real)k->e, one_e = (real)(1 - k->e);
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict hv = t->state[HV];
@@ -85,7 +85,7 @@ static void recurse(const tile_t *t) {
 
 /* Line 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, divisor = (real)k->divisor;
     real *restrict p = t->p, *restrict x_prev = t->state[X_PREV];
     const real *restrict x = t->state[X], *restrict d = t->state[D];
@@ -101,11 +101,11 @@ static optim_status advance(step_t *s) {
     const double k = s->t - 1;
     STEP_BEGIN(s);
     *s->scalar[U] = k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1;
-    step_update(s, LEAVE);
+    step_update(s, LEAVE, NULL);
     if (k > 0)
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
     *s->scalar[NORM] = direction_norm(s, RECURSE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     STEP_END(s);
 }
 
@@ -120,7 +120,7 @@ const method_t METHOD(harpg) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS | REQUESTS_PRODUCTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[LEAVE] = leave, [RECURSE] = recurse, [UPDATE] = update},

@@ -49,9 +49,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, e, divisor, transport; /* transport = (1 - e_{k+1}) / e_{k+1} */
-} scalars_t;
+} constants_t;
 
 static double weight(const double *o, double k) {
     if (o[TAIL_FRACTION] == 0 || k == 0)
@@ -60,9 +60,9 @@ static double weight(const double *o, double k) {
     return 1 - c * (s - 1) / (1 + c * (s - 1)) * (1 - sqrt((1 - c) / (s * (s - 1))) / c);
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1, next = weight(o, k + 1);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = power(o[LR], o[LR_POWER], k),
         .e = weight(o, k),
         .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] + o[EPS] : 1,
@@ -72,7 +72,7 @@ static void prepare(const group_t *group, void *scalars) {
 
 /* Line 2, and the squares for the norm. */
 static void average(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real e = (real)k->e, one_e = (real)(1 - k->e);
     real *restrict d = t->state[D];
     const real *restrict g = t->g;
@@ -85,7 +85,7 @@ static void average(const tile_t *t) {
 
 /* Lines 3 and 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, divisor = (real)k->divisor, transport = (real)k->transport;
     real *restrict p = t->p, *restrict x = t->state[X];
     const real *restrict d = t->state[D];
@@ -100,7 +100,7 @@ enum { AVERAGE, UPDATE };
 
 static optim_status advance(step_t *s) {
     *s->scalar[NORM] = direction_norm(s, AVERAGE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -116,7 +116,7 @@ const method_t METHOD(igt) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

@@ -43,9 +43,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, one_a, divisor;
-} scalars_t;
+} constants_t;
 
 /* The cube root of a positive number, by Newton's method: those of C libraries differ in the last bit. */
 static double cube_root(double x) {
@@ -65,10 +65,10 @@ static double step_size(const group_t *group) {
     return o[ADAPTIVE] != 0 ? o[LR] / cube_root(o[W] + *group->scalar[SUM]) : power(o[LR], o[LR_POWER], group->t - 1);
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const double a = o[ADAPTIVE] != 0 ? *group->scalar[A] : power_weight(o[ETA], o[ETA_POWER], group->t - 1);
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = step_size(group),
         .one_a = 1 - a,
         .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] : 1,
@@ -88,7 +88,7 @@ static void leave(const tile_t *t) {
 
 /* ... and line 2: what arrived is the gradient there. The squares for both norms. */
 static void recurse(const tile_t *t) {
-    const real one_a = (real)((const scalars_t *)t->scalars)->one_a;
+    const real one_a = (real)((const constants_t *)t->constants)->one_a;
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict h = t->g;
     double *restrict gradient = t->term[0], *restrict estimate = t->term[1];
@@ -101,7 +101,7 @@ static void recurse(const tile_t *t) {
 
 /* Line 4. */
 static void update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real lr = (real)k->lr, divisor = (real)k->divisor;
     real *restrict p = t->p, *restrict x_prev = t->state[X_PREV];
     const real *restrict x = t->state[X], *restrict d = t->state[D];
@@ -115,10 +115,10 @@ enum { LEAVE, RECURSE, UPDATE };
 
 /* Lines 2 to 4; the first step has no other gradient than its own. */
 static void recursion(step_t *s) {
-    const double *sum = step_reduce(s, RECURSE, 2);
+    const double *sum = step_reduce(s, RECURSE, NULL, 2);
     *s->scalar[SUM] += sum[0];
     *s->scalar[NORM] = sqrt(sum[1]);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     group_t cohort;
     for (size_t i = 0; i < step_cohort_count(s); ++i) {
         if (!step_cohort(s, i, &cohort))
@@ -130,7 +130,7 @@ static void recursion(step_t *s) {
 
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
-    step_update(s, LEAVE);
+    step_update(s, LEAVE, NULL);
     if (s->t > 1)
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
     recursion(s);
@@ -145,7 +145,7 @@ const method_t METHOD(storm) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[LEAVE] = leave, [RECURSE] = recurse, [UPDATE] = update},

@@ -31,14 +31,14 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, s, momentum;
     decay_t decay;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .lr = o[LR],
         .s = sqrt(group->step->loss + o[C]),
         .momentum = o[MOMENTUM],
@@ -47,7 +47,7 @@ static void prepare(const group_t *group, void *scalars) {
 }
 
 static inline void update_with(const tile_t *t, const bool momentum) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real least = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
     const real lr2 = (real)(2 * k->lr), s = (real)k->s, half = (real)(0.5 / k->s), beta = (real)k->momentum,
                l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
@@ -74,7 +74,7 @@ static optim_status advance(step_t *s) {
     for (int i = 0; i < s->groups; ++i)
         if (!(s->loss + step_group(s, i).option[C] > 0))
             return step_fail(s, OPTIM_ERR_DOMAIN, "the loss plus c is not positive: raise c");
-    step_update(s, 0);
+    step_update(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -86,7 +86,7 @@ const method_t METHOD(aegd) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

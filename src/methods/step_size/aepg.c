@@ -32,15 +32,15 @@ static bool guards_domain(const double *option) {
     return (int)option[METRIC] == ENTROPY || (option[STRICT] != 0 && (int)option[METRIC] != IDENTITY);
 }
 
-typedef struct scalars {
+typedef struct constants {
     double half, step; /* 1/(2S); 2 lr r */
     int metric;
     bool guarded;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .half = 0.5 / sqrt(group->step->loss + o[C]),
         .step = 2 * o[LR] * *group->scalar[R],
         .metric = (int)o[METRIC],
@@ -58,13 +58,13 @@ static inline real direction(real x, real v, int metric, real mean) {
 /* Metric 3: <x, v> / sum x. */
 static real mean_of(const tile_t *t) {
     const double *sum = t->tensor_sum;
-    const int metric = ((const scalars_t *)t->scalars)->metric;
+    const int metric = ((const constants_t *)t->constants)->metric;
     return metric == SIMPLEX && sum[SUM_X] != 0 ? (real)(sum[XV] / sum[SUM_X]) : 0;
 }
 
 /* <v, A^{-1} v> without the mean, and what the mean is made of. */
 static void products(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real half = (real)k->half;
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict vw = t->term[VW], *restrict xv = t->term[XV], *restrict sum_x = t->term[SUM_X];
@@ -76,12 +76,12 @@ static void products(const tile_t *t) {
     }
 }
 
-static inline real moved(real x, real g, const scalars_t *k, real mean) { /* line 2 */
+static inline real moved(real x, real g, const constants_t *k, real mean) { /* line 2 */
     return x - (real)k->step * direction(x, g * (real)k->half, k->metric, mean);
 }
 
 static void look(const tile_t *t) { /* whether the step leaves x > 0 */
-    const scalars_t k = *(const scalars_t *)t->scalars;
+    const constants_t k = *(const constants_t *)t->constants;
     const real half = (real)k.half, mean = mean_of(t);
     const real *restrict x = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -92,7 +92,7 @@ static void look(const tile_t *t) { /* whether the step leaves x > 0 */
 }
 
 static void update(const tile_t *t) {
-    const scalars_t k = *(const scalars_t *)t->scalars;
+    const constants_t k = *(const constants_t *)t->constants;
     const real mean = mean_of(t);
     real *restrict x = t->p;
     const real *restrict g = t->g;
@@ -129,17 +129,17 @@ static optim_status advance(step_t *s) {
         return step_reject(s);
     if (!(s->loss + o[C] > 0))
         return step_fail(s, OPTIM_ERR_DOMAIN, "the loss plus c is not positive: raise c");
-    if (!all_finite(s->loss, step_reduce(s, PRODUCTS, 3), 3))
+    if (!all_finite(s->loss, step_reduce(s, PRODUCTS, NULL, 3), 3))
         return step_reject(s);
     const double dissipated = dissipation(s);
     if (dissipated < 0)
         return step_fail(s, OPTIM_ERR_DOMAIN, "outside x > 0 the metric is no longer positive: lower lr");
     *s->scalar[R] = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipated);
-    if (any_guarded(s) && step_reduce(s, LOOK, 3)[VW] > 0) {
+    if (any_guarded(s) && step_reduce(s, LOOK, NULL, 3)[VW] > 0) {
         *s->scalar[R] = before;
         return step_fail(s, OPTIM_ERR_DOMAIN, "the step leaves x > 0: lower lr");
     }
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -152,7 +152,7 @@ const method_t METHOD(aepg) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[PRODUCTS] = products, [LOOK] = look, [UPDATE] = update},

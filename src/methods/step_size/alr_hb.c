@@ -32,12 +32,12 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double eta, momentum;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){*group->scalar[ETA], group->option[MOMENTUM]};
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){*group->scalar[ETA], group->option[MOMENTUM]};
 }
 
 static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
@@ -50,7 +50,7 @@ static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
 }
 
 static void update(const tile_t *t) { /* line 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real eta = (real)k->eta, momentum = (real)k->momentum;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV];
     const real *restrict g = t->g;
@@ -64,7 +64,7 @@ static void update(const tile_t *t) { /* line 3 */
 enum { PRODUCTS, UPDATE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, 2);
+    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 2);
     double *eta = s->scalar[ETA];
     if (!all_finite(s->loss, sum, 2))
         return step_reject(s);
@@ -74,7 +74,7 @@ static optim_status advance(step_t *s) {
     *eta = sum[1] > 0 ? fmax(*eta, 0) : 0;
     if (o[LR_MAX] > 0)
         *eta = fmin(*eta, o[LR_MAX]);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -87,7 +87,7 @@ const method_t METHOD(alr_hb) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[PRODUCTS] = products, [UPDATE] = update},

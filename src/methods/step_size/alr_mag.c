@@ -29,13 +29,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double momentum, eta, shrink;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, eta = *group->scalar[ETA];
-    *(scalars_t *)scalars = (scalars_t){o[MOMENTUM], eta, 1 - o[WEIGHT_DECAY] * eta};
+    *(constants_t *)constants = (constants_t){o[MOMENTUM], eta, 1 - o[WEIGHT_DECAY] * eta};
 }
 
 static inline real line_1(real d, real g, real momentum) {
@@ -44,7 +44,7 @@ static inline real line_1(real d, real g, real momentum) {
 
 /* Squares of the d to come: it is written when the sum is known to be finite. */
 static void squares(const tile_t *t) {
-    const real momentum = (real)((const scalars_t *)t->scalars)->momentum;
+    const real momentum = (real)((const constants_t *)t->constants)->momentum;
     const real *restrict g = t->g, *restrict d = t->state[D];
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
@@ -54,7 +54,7 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) { /* lines 1 and 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real momentum = (real)k->momentum, eta = (real)k->eta, shrink = (real)k->shrink;
     real *restrict x = t->p, *restrict d = t->state[D];
     const real *restrict g = t->g;
@@ -67,14 +67,14 @@ static void update(const tile_t *t) { /* lines 1 and 3 */
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, *square = step_reduce(s, SQUARES, 1);
+    const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1);
     double *eta = s->scalar[ETA];
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
     *eta = *square > 0 ? fmax(s->loss - o[F_STAR], 0) / (o[C] * *square) : 0;
     if (o[LR_MAX] > 0)
         *eta = fmin(*eta, o[LR_MAX]);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -90,7 +90,7 @@ const method_t METHOD(alr_mag) = {
     .options = MAG_OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
@@ -104,7 +104,7 @@ const method_t METHOD(alr_smag) = {
     .options = SMAG_OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

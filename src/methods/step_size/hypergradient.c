@@ -60,18 +60,18 @@ static const state_t SGD_STATE[] = {
 };
 static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double alpha, l2;
     bool stays;
     double keep, take, ahead;               /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
     double beta1, beta2, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
     eps_t eps, eps_prev;
-} scalars_t;
+} constants_t;
 
-static void prepare_sgd(const group_t *group, void *scalars) {
+static void prepare_sgd(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool plain = o[MOMENTUM] == 0 || group->t == 1;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .alpha = *group->scalar[ALPHA],
         .l2 = o[WEIGHT_DECAY],
         .stays = coupled_stays(group, LR, SHARED),
@@ -81,10 +81,10 @@ static void prepare_sgd(const group_t *group, void *scalars) {
     };
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
+static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t, c2 = correction(o[BETA2], t), c2_prev = correction(o[BETA2], t - 1);
     const bool in_root = o[EPS_IN_ROOT] != 0;
-    *(scalars_t *)scalars = (scalars_t){
+    *(constants_t *)constants = (constants_t){
         .alpha = *group->scalar[ALPHA],
         .l2 = o[WEIGHT_DECAY],
         .stays = coupled_stays(group, LR, SHARED),
@@ -105,16 +105,16 @@ static inline void put_terms(const tile_t *t, size_t i, double g, double u) {
 }
 
 static void sgd_products(const tile_t *t) {
-    const real l2 = (real)((const scalars_t *)t->scalars)->l2;
+    const real l2 = (real)((const constants_t *)t->constants)->l2;
     const real *restrict x = t->p, *restrict g = t->g, *restrict u = t->state[U_PREV];
-    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 3))
+    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i)
         put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)u[i]);
 }
 
 static void adam_products(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const eps_t eps = k->eps_prev;
     const real l2 = (real)k->l2, scale = (real)k->scale_prev;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
@@ -125,7 +125,7 @@ static void adam_products(const tile_t *t) {
 }
 
 static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real alpha = (real)k->alpha, l2 = (real)k->l2, keep = (real)k->keep, take = (real)k->take;
     const bool nesterov = t->state[BUF] != NULL;
     const real ahead = nesterov ? (real)k->ahead : 1, own = nesterov ? 1 : 0;
@@ -140,7 +140,7 @@ static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
 }
 
 static void adam_update(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real l2 = (real)k->l2, step = (real)(k->alpha * k->scale);
@@ -160,7 +160,7 @@ static optim_status advance(step_t *s) { /* line 2 */
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, 3), h = sum[0];
+    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 3), h = sum[0];
     double *alpha = s->scalar[ALPHA];
     if (!all_finite(0, sum, 3))
         return step_reject(s);
@@ -169,7 +169,7 @@ static optim_status advance(step_t *s) { /* line 2 */
     const double lengths = sqrt(sum[1]) * sqrt(sum[2]), cosine = lengths > 0 ? h / lengths : 0;
     *alpha = o[MULTIPLICATIVE] != 0 ? *alpha * (1 + o[HYPER_LR] * cosine) : *alpha + o[HYPER_LR] * h;
     *alpha = fmin(fmax(*alpha, o[LR_MIN]), o[LR_MAX]);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -182,7 +182,7 @@ const method_t METHOD(sgd_hd) = {
     .evaluations = "1 gradient",
     .options = SGD_OPTIONS,
     .states = SGD_STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check_sgd,
     .prepare = prepare_sgd,
     .advance = advance,
@@ -196,7 +196,7 @@ const method_t METHOD(adam_hd) = {
     .evaluations = "1 gradient",
     .options = ADAM_OPTIONS,
     .states = ADAM_STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .check = check_adam,
     .prepare = prepare_adam,
     .advance = advance,

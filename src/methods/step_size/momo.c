@@ -49,24 +49,24 @@ static const state_t MOMO_STATE[] = {
     NUMBER_ROWS, [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT}, {0}};
 static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct scalars {
+typedef struct constants {
     double beta1, beta2, inverse_root_c2, tau, shrink, inverse_a;
     eps_t eps;
     bool stays;
-} scalars_t;
+} constants_t;
 
-static void prepare_momo(const group_t *group, void *scalars) {
+static void prepare_momo(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){.beta1 = group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1],
+    *(constants_t *)constants = (constants_t){.beta1 = group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1],
                                         .tau = *group->scalar[TAU],
                                         .inverse_a = 1 / (1 + o[LR] * o[WEIGHT_DECAY]),
                                         .stays = coupled_stays(group, LR, SHARED)};
 }
 
-static void prepare_adam(const group_t *group, void *scalars) {
+static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option, decay = o[LR] * o[WEIGHT_DECAY];
     const double c2 = correction(o[BETA2], group->t);
-    *(scalars_t *)scalars = (scalars_t){.beta1 = o[BETA1],
+    *(constants_t *)constants = (constants_t){.beta1 = o[BETA1],
                                         .beta2 = o[BETA2],
                                         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
                                         .inverse_root_c2 = 1 / sqrt(c2),
@@ -85,7 +85,7 @@ static inline void put_terms(const tile_t *t, size_t i, real x, real g, double m
 }
 
 static void momo_sums(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const real *restrict x = t->p, *restrict g = t->g, *restrict d = t->state[D];
     if (coupled_skips(t, k->stays, 3))
@@ -97,7 +97,7 @@ static void momo_sums(const tile_t *t) {
 }
 
 static void adam_sums(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real inverse_root_c2 = (real)k->inverse_root_c2;
@@ -111,7 +111,7 @@ static void adam_sums(const tile_t *t) {
 }
 
 static void momo_update(const tile_t *t) { /* line 6 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1);
     const real tau = (real)k->tau, inverse_a = (real)k->inverse_a;
     real *restrict x = t->p, *restrict d = t->state[D];
@@ -123,7 +123,7 @@ static void momo_update(const tile_t *t) { /* line 6 */
 }
 
 static void adam_update(const tile_t *t) { /* line 6 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
     const eps_t eps = k->eps;
     const real inverse_root_c2 = (real)k->inverse_root_c2, tau = (real)k->tau, shrink = (real)k->shrink,
@@ -143,7 +143,7 @@ enum { SUMS, UPDATE };
 static optim_status model(step_t *s, double beta1, double rho) {
     if (coupled_check(s, LR, SHARED) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *o = s->option, lr = *s->scalar[SHARED], *sum = step_reduce(s, SUMS, 3), p = sum[1], q = sum[2];
+    const double *o = s->option, lr = *s->scalar[SHARED], *sum = step_reduce(s, SUMS, NULL, 3), p = sum[1], q = sum[2];
     double *fbar = s->scalar[FBAR], *gamma = s->scalar[GAMMA], *lb = s->scalar[LOWER], *tau = s->scalar[TAU];
     if (!all_finite(s->loss, sum, 3))
         return step_reject(s);
@@ -158,7 +158,7 @@ static optim_status model(step_t *s, double beta1, double rho) {
     *tau = q > 0 ? fmin(lr / rho, fmax(cap - a * rho * *lb, 0) / q) : 0;
     if (o[USE_FSTAR] != 0)
         *lb = fmax((*fbar + p - *gamma - *tau * q / 2) / rho, o[LB]);
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -183,7 +183,7 @@ const method_t METHOD(momo) = {
     .options = MOMO_OPTIONS,
     .states = MOMO_STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_momo,
     .advance = advance_momo,
     .kernels = {[SUMS] = momo_sums, [UPDATE] = momo_update},
@@ -197,7 +197,7 @@ const method_t METHOD(momo_adam) = {
     .options = ADAM_OPTIONS,
     .states = ADAM_STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance_adam,
     .kernels = {[SUMS] = adam_sums, [UPDATE] = adam_update},

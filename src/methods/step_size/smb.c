@@ -51,18 +51,18 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double lr, eta;
     bool pending; /* gamma is what is pending */
-} scalars_t;
+} constants_t;
 
 static double rate(const double *option, double *const *scalar) {
     return option[AUTOSCHEDULE] != 0 ? *scalar[RATE] : option[LR];
 }
 
-static void prepare(const group_t *group, void *scalars) {
+static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(scalars_t *)scalars = (scalars_t){rate(o, group->scalar), o[ETA], *group->scalar[WAITS] != 0};
+    *(constants_t *)constants = (constants_t){rate(o, group->scalar), o[ETA], *group->scalar[WAITS] != 0};
 }
 
 static void squares(const tile_t *t) {
@@ -73,7 +73,7 @@ static void squares(const tile_t *t) {
 }
 
 static void try(const tile_t *t) { /* line 1 */
-    const real lr = (real)((const scalars_t *)t->scalars)->lr;
+    const real lr = (real)((const constants_t *)t->constants)->lr;
     real *restrict x = t->p, *restrict kept = t->state[X], *restrict kept_g = t->state[G];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -89,13 +89,13 @@ static void give_up(const tile_t *t) { /* line 3 */
 }
 
 static const real *gamma_of(const tile_t *t) {
-    return t->state[((const scalars_t *)t->scalars)->pending ? PENDING : G];
+    return t->state[((const constants_t *)t->constants)->pending ? PENDING : G];
 }
 
 enum { SS, YY, GG, YS, YV, SV, MODEL_SUMS }; /* V: gamma */
 
 static void products(const tile_t *t) {
-    const real lr = (real)((const scalars_t *)t->scalars)->lr;
+    const real lr = (real)((const constants_t *)t->constants)->lr;
     const real *g_t = t->g, *g = t->state[G], *gamma = gamma_of(t);
     for (size_t i = 0; i < t->n; ++i) {
         const double s = (double)(-lr * g[i]), y = (double)(g_t[i] - g[i]), v = (double)gamma[i];
@@ -124,7 +124,7 @@ static model_t model_of(const double *sum, double eta) { /* line 4 */
 }
 
 static void build(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const model_t model = model_of(t->tensor_sum, k->eta);
     const real lr = (real)k->lr, c_s = (real)model.s, c_g = (real)model.gamma, c_y = (real)model.y;
     const real *x = t->state[X], *g_t = t->g, *g = t->state[G], *gamma = gamma_of(t);
@@ -152,7 +152,7 @@ static void count(const step_t *s, bool built) { /* line 5 */
 static optim_status leave(step_t *s) {
     double *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED];
     *s->scalar[F] = s->loss;
-    *square = step_reduce(s, SQUARES, 1)[0];
+    *square = step_reduce(s, SQUARES, NULL, 1)[0];
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
     *hoped = 0;
@@ -160,7 +160,7 @@ static optim_status leave(step_t *s) {
         const group_t group = step_group(s, i);
         *hoped += rate(group.option, s->scalar) * group.sum[0];
     }
-    step_update(s, TRY);
+    step_update(s, TRY, NULL);
     return OPTIM_OK;
 }
 
@@ -170,12 +170,12 @@ static optim_status judge(step_t *s) {
     double *waits = s->scalar[WAITS];
     const bool failed = s->loss > *f - o[C] * *hoped && *square > 0;
     const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
-    if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, MODEL_SUMS), MODEL_SUMS)))
+    if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, NULL, MODEL_SUMS), MODEL_SUMS)))
         return step_reject(s);
     if (builds)
-        step_update(s, BUILD);
+        step_update(s, BUILD, NULL);
     else if (failed)
-        step_update(s, GIVE_UP);
+        step_update(s, GIVE_UP, NULL);
     *waits = o[INDEPENDENT] != 0 && failed && !builds;
     count(s, builds);
     return OPTIM_OK;
@@ -200,7 +200,7 @@ const method_t METHOD(smb) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS | REQUESTS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [TRY] = try, [GIVE_UP] = give_up, [PRODUCTS] = products, [BUILD] = build},

@@ -35,26 +35,26 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double eta;
     bool stays;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){*group->scalar[ETA], coupled_stays(group, LR, SHARED)};
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){*group->scalar[ETA], coupled_stays(group, LR, SHARED)};
 }
 
 static void squares(const tile_t *t) {
     const real *restrict g = t->g;
     double *restrict square = t->term[0];
-    if (coupled_skips(t, ((const scalars_t *)t->scalars)->stays, 1))
+    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 1))
         return;
     for (size_t i = 0; i < t->n; ++i)
         square[i] = (double)g[i] * (double)g[i];
 }
 
 static void update(const tile_t *t) { /* line 3 */
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real eta = (real)k->eta;
     real *restrict x = t->p;
     const real *restrict g = t->g;
@@ -68,7 +68,7 @@ static optim_status advance(step_t *s) {
     const optim_status status = coupled_check(s, LR, SHARED);
     if (status != OPTIM_OK)
         return status;
-    const double *o = s->option, *square = step_reduce(s, SQUARES, 1), gap = s->loss - o[F_STAR];
+    const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1), gap = s->loss - o[F_STAR];
     double *eta = s->scalar[ETA];
     if (*eta == 0) /* the first group stays */
         *eta = *s->scalar[SHARED];
@@ -80,7 +80,7 @@ static optim_status advance(step_t *s) {
     if (o[SMOOTH] != 0)
         wanted = fmin(wanted, pow(o[GAMMA], 1 / o[N_BATCHES]) * *eta);
     *eta = o[LR_MAX] > 0 ? fmin(wanted, o[LR_MAX]) : wanted;
-    step_update(s, UPDATE);
+    step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
 
@@ -93,7 +93,7 @@ const method_t METHOD(sps) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},

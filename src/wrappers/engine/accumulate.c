@@ -1,6 +1,6 @@
 /*
- * The engine's third layer from outside: the sum that optim_accumulate adds gradients to, and their mean in place of
- * the bound gradients when the step is taken. What is added has been scaled by the layers outside.
+ * The engine's third station from outside: the sum that optim_accumulate adds gradients to, and their mean in place of
+ * the bound gradients when the step is taken. What is added has been scaled by the stations outside.
  *
  *     optim_accumulate:  g <- g min(1, accumulate_clip / |g|),   sum <- sum + g,   count <- count + 1
  *     optim_step, if count > 0:  g <- sum / count,  or scale sum after optim_accumulate_scale
@@ -27,13 +27,13 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double factor, on_sum;
     bool begins;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){
         .factor = *group->scalar[FACTOR],
         .on_sum = group->step->accumulation_factor,
         .begins = *group->scalar[ACCUMULATE_COUNT] == 0,
@@ -49,7 +49,7 @@ static void squares(const tile_t *t) {
 /* A frozen tensor has no gradient, and no sum if it never had one; otherwise its sum begins at 0 too, for it may
    thaw. */
 static void add(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real factor = (real)k->factor;
     real *restrict sum = t->state[SUM];
     const real *restrict g = t->g;
@@ -62,7 +62,7 @@ static void add(const tile_t *t) {
 }
 
 static void mean(const tile_t *t) {
-    const real factor = (real)((const scalars_t *)t->scalars)->on_sum;
+    const real factor = (real)((const constants_t *)t->constants)->on_sum;
     const real *restrict sum = t->state[SUM];
     real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -73,13 +73,13 @@ enum { SQUARES, ADD, MEAN };
 
 static optim_status advance(step_t *s) {
     if (s->accumulation == ACCUMULATION_MEAN)
-        step_filter(s, MEAN);
+        step_filter(s, MEAN, NULL);
     if (s->accumulation != ACCUMULATION_ADDS)
         return OPTIM_OK;
     const double bound = s->option[ACCUMULATE_CLIP];
-    const double norm = bound > 0 ? sqrt(step_reduce(s, SQUARES, 1)[0]) : 0;
+    const double norm = bound > 0 ? sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) : 0;
     *s->scalar[FACTOR] = norm > bound ? bound / norm : 1;
-    step_update(s, ADD);
+    step_update(s, ADD, NULL);
     *s->scalar[ACCUMULATE_COUNT] += 1;
     *s->scalar[ACCUMULATE_LOSS] += s->loss;
     return OPTIM_OK;
@@ -91,7 +91,7 @@ const method_t METHOD(accumulate) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = INCLUDES_FROZEN,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [ADD] = add, [MEAN] = mean},

@@ -1,5 +1,5 @@
 /*
- * The engine's two innermost layers: what the method receives. First the bounds that each group has for itself, on the
+ * The engine's two innermost stations: what the method receives. First the bounds that each group has for itself, on the
  * norm of its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all
  * tensors; values are clipped after norms.
  *
@@ -11,12 +11,12 @@
 
 #include "engine/method.h"
 
-typedef struct scalars {
+typedef struct constants {
     double factor, limit;
-} scalars_t;
+} constants_t;
 
 static void clip(const tile_t *t) {
-    const scalars_t *k = t->scalars;
+    const constants_t *k = t->constants;
     const real factor = (real)k->factor, limit = (real)k->limit;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -53,7 +53,7 @@ static double limit_of(double clip_value) {
 
 /* A sum of squares that is finite says that the gradient is; large doubles overflow when squared. */
 static bool is_finite(step_t *s, bool summed, double sum) {
-    return (summed && isfinite(sum)) || !isnan(step_reduce(s, NONFINITE, 1)[0]);
+    return (summed && isfinite(sum)) || !isnan(step_reduce(s, NONFINITE, NULL, 1)[0]);
 }
 
 /* ---- Of the handle ---- */
@@ -71,19 +71,19 @@ static const state_t STATE[] = {
     {0},
 };
 
-static void prepare(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){*group->scalar[FACTOR], limit_of(group->option[CLIP_VALUE])};
+static void prepare(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){*group->scalar[FACTOR], limit_of(group->option[CLIP_VALUE])};
 }
 
 static optim_status advance(step_t *s) {
     const bool bounded = s->option[CLIP_NORM] > 0;
-    const double sum = bounded ? step_reduce(s, SQUARES, 1)[0] : 0;
+    const double sum = bounded ? step_reduce(s, SQUARES, NULL, 1)[0] : 0;
     if (s->check_finite && !is_finite(s, bounded, sum))
         return step_reject(s);
     double *factor = s->scalar[FACTOR];
     *factor = norm_factor(s->option[CLIP_NORM], sum);
     if (*factor != 1 || s->option[CLIP_VALUE] > 0)
-        step_filter(s, CLIP);
+        step_filter(s, CLIP, NULL);
     return OPTIM_OK;
 }
 
@@ -92,7 +92,7 @@ const method_t METHOD(clip) = {
     .purpose = "bounds on the gradient",
     .options = OPTIONS,
     .states = STATE,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[CLIP] = clip, [SQUARES] = squares, [NONFINITE] = nonfinite},
@@ -114,8 +114,8 @@ static const state_t GROUP_STATE[] = {
     {0},
 };
 
-static void prepare_group(const group_t *group, void *scalars) {
-    *(scalars_t *)scalars = (scalars_t){*group->scalar[FACTOR], limit_of(group->option[GROUP_CLIP_VALUE])};
+static void prepare_group(const group_t *group, void *constants) {
+    *(constants_t *)constants = (constants_t){*group->scalar[FACTOR], limit_of(group->option[GROUP_CLIP_VALUE])};
 }
 
 static optim_status advance_groups(step_t *s) {
@@ -127,7 +127,7 @@ static optim_status advance_groups(step_t *s) {
     }
     if (!norms && !clips)
         return OPTIM_OK;
-    const double sum = norms ? step_reduce(s, SQUARES, 1)[0] : 0;
+    const double sum = norms ? step_reduce(s, SQUARES, NULL, 1)[0] : 0;
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         *group.scalar[FACTOR] = norms ? norm_factor(group.option[GROUP_CLIP_NORM], *group.sum) : 1;
@@ -137,7 +137,7 @@ static optim_status advance_groups(step_t *s) {
         return step_reject(s);
     s->check_finite = false; /* an infinity that is clipped would not be seen further in */
     if (clips)
-        step_filter(s, CLIP);
+        step_filter(s, CLIP, NULL);
     return OPTIM_OK;
 }
 
@@ -147,7 +147,7 @@ const method_t METHOD(group_clip) = {
     .options = GROUP_OPTIONS,
     .states = GROUP_STATE,
     .flags = BY_GROUP,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare_group,
     .advance = advance_groups,
     .kernels = {[CLIP] = clip, [SQUARES] = squares, [NONFINITE] = nonfinite},

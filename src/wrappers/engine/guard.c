@@ -1,7 +1,7 @@
 /*
- * The engine's layer just outside the wrappers: options of the whole handle, and the look at what arrives when
+ * The engine's station just outside the wrappers: options of the whole handle, and the look at what arrives when
  * nonfinite= or a loss scale asks for it.
- * Without wrappers in between the look is left to the engine's inner layer, which may be summing the gradient anyway.
+ * Without wrappers in between the look is left to the engine's inner station, which may be summing the gradient anyway.
  */
 #include <math.h>
 
@@ -32,7 +32,7 @@ static optim_status advance(step_t *s) {
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);
     s->check_finite = !s->wrapped;
-    return s->wrapped && isnan(step_reduce(s, 0, 1)[0]) ? step_reject(s) : OPTIM_OK;
+    return s->wrapped && isnan(step_reduce(s, 0, NULL, 1)[0]) ? step_reject(s) : OPTIM_OK;
 }
 
 const method_t METHOD(guard) = {

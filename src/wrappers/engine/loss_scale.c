@@ -1,5 +1,5 @@
 /*
- * The engine's outermost layer: gradients of a loss that the caller has multiplied by a scale, so that 16-bit gradients
+ * The engine's outermost station: gradients of a loss that the caller has multiplied by a scale, so that 16-bit gradients
  * do not fall below their range (Micikevicius et al., "Mixed Precision Training", 2018, arXiv:1710.03740). The scale is
  * looked for: too large a one shows as a gradient that is not finite.
  *
@@ -29,16 +29,16 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double inverse;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->inverse = 1 / *group->scalar[SCALE];
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->inverse = 1 / *group->scalar[SCALE];
 }
 
 static void unscale(const tile_t *t) {
-    const real inverse = (real)((const scalars_t *)t->scalars)->inverse;
+    const real inverse = (real)((const constants_t *)t->constants)->inverse;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] *= inverse;
@@ -51,7 +51,7 @@ static optim_status advance(step_t *s) {
         *s->scalar[SCALE] = s->option[LOSS_SCALE];
     s->check_finite = true;
     if (s->accumulation != ACCUMULATION_MEAN)
-        step_filter(s, 0);
+        step_filter(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -80,7 +80,7 @@ const method_t METHOD(loss_scale) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = INCLUDES_FROZEN,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .rejected = rejected,

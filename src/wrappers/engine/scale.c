@@ -1,5 +1,5 @@
 /*
- * The engine's last layer but one: direction and scale of every gradient that arrives.
+ * The engine's last station but one: direction and scale of every gradient that arrives.
  *
  *     g <- -g if maximize,  g <- grad_scale g
  */
@@ -12,17 +12,17 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-typedef struct scalars {
+typedef struct constants {
     double factor;
-} scalars_t;
+} constants_t;
 
-static void prepare(const group_t *group, void *scalars) {
-    ((scalars_t *)scalars)->factor =
+static void prepare(const group_t *group, void *constants) {
+    ((constants_t *)constants)->factor =
         group->option[MAXIMIZE] != 0 ? -group->option[GRAD_SCALE] : group->option[GRAD_SCALE];
 }
 
 static void scale(const tile_t *t) {
-    const real factor = (real)((const scalars_t *)t->scalars)->factor;
+    const real factor = (real)((const constants_t *)t->constants)->factor;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] *= factor;
@@ -35,7 +35,7 @@ static optim_status advance(step_t *s) {
         scales |= group.option[MAXIMIZE] != 0 || group.option[GRAD_SCALE] != 1;
     }
     if (scales && s->accumulation != ACCUMULATION_MEAN)
-        step_filter(s, 0);
+        step_filter(s, 0, NULL);
     return OPTIM_OK;
 }
 
@@ -44,7 +44,7 @@ const method_t METHOD(scale) = {
     .purpose = "direction and scale of the gradient",
     .options = OPTIONS,
     .flags = BY_GROUP,
-    .scalars = sizeof(scalars_t),
+    .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {scale},

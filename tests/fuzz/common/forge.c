@@ -242,7 +242,7 @@ static void edit_length(forge_t *forge, bytes_t *bytes) {
                         : (uint64_t)INTEGERS[bytes_below(bytes, sizeof INTEGERS / sizeof *INTEGERS)];
 }
 
-/* A number that a layer keeps: what kernels may count with. */
+/* A number that a station keeps: what kernels may count with. */
 static void edit_number(forge_t *forge, bytes_t *bytes) {
     tree_t *layers = tree_get(forge->record, "layers");
     tree_t *layer = tree_at(layers, bytes_below(bytes, tree_items(layers)));
