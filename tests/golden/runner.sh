@@ -39,6 +39,36 @@ printf 'format gradopt-maps 1\ncase m\nrtol 1e-10\ninput 2 1 2\nmap nosuchmap k=
 printf 'format gradopt-solver 1\ncase s\nmethod nosuchmethod\noptions\nrtol 1e-10\nsteps 1\n' >"$work/solver.golden"
 printf 'param x 1 2\ninit x 1 2\noutput x 1 2\nstep 1\nwant x 1 2\nend\n' >>"$work/solver.golden"
 
+# solver NAME LINE: a file of a method that exists: two particles on quad, a state, a number, counts; LINE is its last want.
+solver() {
+    cat >"$work/$1.golden" <<END
+format gradopt-solver 1
+case $1
+method adam
+options lr=0.01
+problem quad d=2
+rtol 1e-7
+steps 1
+param x 2 2 2
+init x 0 0 1 1
+output x 2 2 2
+output m 2 2 2
+output lr 1 1
+output evals 1 3
+step 1
+want x -0.01 -0.01 0.99 0.99
+want m 0.05 0.02727272727272727 0.15 0.22727272727272727
+want lr 0.01
+$2
+end
+END
+}
+
+solver solver_right 'want evals 0 1 0'
+solver solver_counts 'want evals 0 2 0'
+solver solver_state 'want m 0.05 0.02727272727272727 0.15 0.25'
+solver solver_unknown 'want y 1'
+
 expect 0 '^ok .*right.golden$' "$work/right.golden"
 expect 0 '^1 passed, 0 failed, 0 not run$' "$work/right.golden"
 expect 1 '^FAILED .*wrong.golden: f64, 1 threads, step 3: .*\[0\] is .*, not 12345.5: .* times the tolerance' \
@@ -53,5 +83,10 @@ expect 1 '^FAILED .*: line.golden:[0-9]+: the format has no line "stride"$' "$wo
 expect 1 '^FAILED .*: cut.golden:[0-9]+: the file has no line "end"$' "$work/cut.golden"
 expect 1 '^FAILED .*: few.golden:[0-9]+: not behind a step that is made$' "$work/few.golden"
 expect 1 '^FAILED .*nosuchfile: it cannot be opened$' "$work/nosuchfile"
-expect 1 '^1 passed, 5 failed, 4 not run$' "$work"
+expect 0 '^ok ' "$work/solver_right.golden"
+expect 1 '^FAILED .*: step 1: 0 values, 1 gradients and 0 gradients of components were asked for, not 0, 2 and 0$' \
+    "$work/solver_counts.golden"
+expect 1 '^FAILED .*: f64, 1 threads, step 1: m\[3\] is 0.227.*, not 0.25: ' "$work/solver_state.golden"
+expect 1 '^FAILED .*: solver_unknown.golden:18: there is no "y"$' "$work/solver_unknown.golden"
+expect 1 '^2 passed, 8 failed, 4 not run$' "$work"
 echo "every verdict is right"
