@@ -543,6 +543,8 @@ typedef struct optim_description {
     int needs, can;          /* with default options */
     size_t options, states;  /* how many to ask for below */
     const char *family;      /* of an algorithm "gradient", "adaptive", ...; else "wrappers", "schedules", "engine" */
+    const char *roles;       /* that its groups may have: "x|y", or "" */
+    size_t inputs;           /* how many to ask for below */
 } optim_description;
 
 enum { /* optim_option.kind */
@@ -572,14 +574,24 @@ typedef struct optim_state_info {
     const char *name;
     const char *meaning;
     const char *shape;          /* "parameter", "tensor" (a number each), "group", "method", "schedule" */
-    const char *condition;      /* option that switches it on, or gives the number of copies; "" if always there */
+    const char *condition;      /* option that switches it on, or gives the number of copies ("components",
+                                   "constraints": the problem does); "" if always there */
     double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
 } optim_state_info;
 
-/* Description of entry `name` of `kind`; then of its i-th option and state. Errors: NULL, ARGUMENT, NAME. */
+typedef struct optim_input_info {
+    size_t size; /* sizeof(optim_input_info) */
+    const char *name;
+    const char *meaning;
+    int of_parameter; /* 1: one for every parameter; 0: the method's own (parameter -1) */
+    int optional;     /* 1: steps do without */
+} optim_input_info;
+
+/* Description of entry `name` of `kind`; then of its i-th option, state and input. Errors: NULL, ARGUMENT, NAME. */
 optim_status optim_describe(int kind, const char *name, optim_description *description);
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option);
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state);
+optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input);
 
 /* ---- Checkpoints ---- */
 

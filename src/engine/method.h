@@ -299,7 +299,7 @@ typedef struct method {
     const option_t *options;
     const state_t *states;
     const input_t *inputs;
-    const char *const *roles; /* of its groups, ending with NULL; NULL: it knows none */
+    const char *roles; /* of its groups, "x|y"; NULL: it knows none */
     int flags;
     size_t constants; /* sizeof what prepare fills */
     const field_t *fields;

@@ -79,8 +79,8 @@ static optim_status apply_group(const record_t *record, optim_t *opt, station_t 
 static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
     const station_t *station = opt->engine.stations[l];
     const char *there = record_text(group_at(record, l, record->from[group]), "role");
-    const char *here = role_name(station, group);
-    if (!station->is_method || *there == 0 || (here != NULL && strcmp(here, there) == 0))
+    char here[ROLE_TEXT];
+    if (!station->is_method || *there == 0 || (role_name(station, group, here) && strcmp(here, there) == 0))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_CHECKPOINT,
                      "%s does not fit this optimizer: parameters of \"%s\" in group %d have the role \"%.40s\" there",

@@ -81,12 +81,12 @@ static bool has_group(const station_t *station, int group) {
 }
 
 static void write_group(jsontext_t *record, const optim_t *opt, const station_t *station, int group) {
-    char key[16];
+    char key[16], role[ROLE_TEXT];
     (void)snprintf(key, sizeof key, "%d", group);
     jsontext_open(record, key, '{');
     write_options(record, station, group);
-    if (role_name(station, group) != NULL)
-        jsontext_string(record, "role", role_name(station, group));
+    if (role_name(station, group, role))
+        jsontext_string(record, "role", role);
     write_states(record, opt, station, true, group);
     jsontext_close(record, '}');
 }

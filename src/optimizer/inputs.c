@@ -9,7 +9,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
-static size_t row_count(const method_t *method) {
+size_t input_count(const method_t *method) {
     size_t count = 0;
     while (method->inputs != NULL && method->inputs[count].name != NULL)
         ++count;
@@ -35,7 +35,7 @@ typedef struct found {
 static bool find(const optim_t *opt, int param, const char *name, found_t *found) {
     for (int l = 0; l < opt->engine.station_count; ++l) {
         station_t *station = opt->engine.stations[l];
-        for (size_t row = 0; may_have(opt, station, param) && row < row_count(station->method); ++row)
+        for (size_t row = 0; may_have(opt, station, param) && row < input_count(station->method); ++row)
             if (is_in_place(&station->method->inputs[row], param) &&
                 strcmp(station->method->inputs[row].name, name) == 0) {
                 *found = (found_t){station, row};
@@ -49,7 +49,7 @@ static optim_status refuse_unknown(const optim_t *opt, int param, const char *na
     list_t list = {.used = 0};
     for (int l = 0; l < opt->engine.station_count; ++l) {
         const station_t *station = opt->engine.stations[l];
-        for (size_t row = 0; may_have(opt, station, param) && row < row_count(station->method); ++row)
+        for (size_t row = 0; may_have(opt, station, param) && row < input_count(station->method); ++row)
             if (is_in_place(&station->method->inputs[row], param))
                 list_add(&list, station->method->inputs[row].name);
     }
@@ -99,7 +99,7 @@ static bool reserve(station_t *station, size_t owners) {
     size_t bytes;
     if (owners <= station->input_owners)
         return true;
-    station->input_rows = row_count(station->method);
+    station->input_rows = input_count(station->method);
     if (!size_multiply(owners, station->input_rows * sizeof *station->inputs, &bytes))
         return false;
     input_view_t *grown = realloc(station->inputs, bytes);
@@ -168,7 +168,7 @@ static optim_status check_row(const optim_t *opt, const station_t *station, int 
 optim_status inputs_check(optim_t *opt) {
     for (int l = 0; l < opt->engine.station_count; ++l) {
         station_t *station = opt->engine.stations[l];
-        for (size_t row = 0; row < row_count(station->method); ++row) {
+        for (size_t row = 0; row < input_count(station->method); ++row) {
             const optim_status status = check_row(opt, station, (int)row);
             if (status != OPTIM_OK)
                 return status;

@@ -30,12 +30,15 @@ void constraints_ask(optim_t *opt);
 /* ---- roles.c ---- */
 /* Reads the value of "role" for a group. Errors: OPTION, VALUE. */
 optim_status role_read(optim_t *opt, int group, const char *text, size_t length);
-/* The role's name, or NULL for the first one. */
-const char *role_name(const station_t *station, int group);
+/* The role's name; false for the first one. */
+enum { ROLE_TEXT = 32 };
+bool role_name(const station_t *station, int group, char name[ROLE_TEXT]);
 /* Gives tensors the roles that an option `split` says, where no group names one. */
 void roles_settle(optim_t *opt);
 
 /* ---- inputs.c ---- */
+/* Rows of a method's input table. */
+size_t input_count(const method_t *method);
 /* Whether the required inputs are there and suit. Errors: ORDER, SHAPE. */
 optim_status inputs_check(optim_t *opt);
 

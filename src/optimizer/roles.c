@@ -1,38 +1,48 @@
 /* What a group's parameters are to a method that tells several kinds of them apart. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/words.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
-static optim_status refuse_role(const method_t *method, const char *text, size_t length) {
-    enum { SHOWN = 60 };
-    list_t list = {.used = 0};
-    for (int i = 0; method->roles[i] != NULL; ++i)
-        list_add(&list, method->roles[i]);
-    return error_set(OPTIM_ERR_VALUE, "\"%s\" has no role \"%.*s\"; it has: %s", method->name,
-                     (int)(length > SHOWN ? SHOWN : length), text, list_end(&list, "its page"));
+/* Position of a word among those of "x|y", or -1. */
+static int role_find(const char *roles, const char *text, size_t length) {
+    for (int i = 0;; ++i) {
+        const size_t word = strcspn(roles, "|");
+        if (word == length && memcmp(roles, text, length) == 0)
+            return i;
+        if (roles[word] == '\0')
+            return -1;
+        roles += word + 1;
+    }
 }
 
 optim_status role_read(optim_t *opt, int group, const char *text, size_t length) {
+    enum { SHOWN = 60 };
     station_t *owner = engine_owner(&opt->engine, group);
     const method_t *method = owner->method;
     if (method->roles == NULL)
         return error_set(OPTIM_ERR_OPTION, "\"%s\" tells no roles of parameters apart: leave \"role\" out",
                          method->name);
-    for (int i = 0; method->roles[i] != NULL; ++i)
-        if (strlen(method->roles[i]) == length && memcmp(method->roles[i], text, length) == 0) {
-            owner->values[group].role = i + 1;
-            return OPTIM_OK;
-        }
-    return refuse_role(method, text, length);
+    const int role = role_find(method->roles, text, length);
+    if (role < 0)
+        return error_set(OPTIM_ERR_VALUE, "\"%s\" has no role \"%.*s\"; it has: %s", method->name,
+                         (int)(length > SHOWN ? SHOWN : length), text, method->roles);
+    owner->values[group].role = role + 1;
+    return OPTIM_OK;
 }
 
-const char *role_name(const station_t *station, int group) {
-    const int role = station->values[group].role;
-    return role <= 1 ? NULL : station->method->roles[role - 1];
+bool role_name(const station_t *station, int group, char name[ROLE_TEXT]) {
+    const int role = station->values[group].role - 1;
+    const char *word = station->method->roles;
+    if (role < 1)
+        return false;
+    for (int i = 0; i < role; ++i)
+        word += strcspn(word, "|") + 1;
+    (void)snprintf(name, ROLE_TEXT, "%.*s", (int)strcspn(word, "|"), word);
+    return true;
 }
 
 static bool any_is_named(const station_t *station, int groups) {

@@ -14,7 +14,6 @@ static const int64_t TWO = D;
  * then p -= H (0, g_y) everywhere, and the sums of g by role are kept.
  */
 enum { V, HV };
-static const char *const ROLES[] = {"x", "y", NULL};
 static const option_t NO_OPTIONS[] = {{0}};
 static const state_t STATES[] = {
     [V] = {"v", "direction", LIKE_PARAM, DIRECTION},
@@ -55,7 +54,7 @@ static const method_t LEVELS = {
     .name = "levels",
     .options = NO_OPTIONS,
     .states = STATES,
-    .roles = ROLES,
+    .roles = "x|y",
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .flags = REQUESTS | REQUESTS_PRODUCTS,
@@ -123,7 +122,7 @@ static void test_requests(void **state) {
 static void test_wrong_roles(void **state) {
     (void)state;
     optim_t *opt;
-    CHECK_REFUSED(own_create(&opt, &LEVELS, "role=z"), OPTIM_ERR_VALUE, "\"z\"; it has: x, y");
+    CHECK_REFUSED(own_create(&opt, &LEVELS, "role=z"), OPTIM_ERR_VALUE, "\"z\"; it has: x|y");
     CHECK_REFUSED(own_create(&opt, &LEVELS, "role=x,role=y"), OPTIM_ERR_DUPLICATE, "role");
     CHECK_REFUSED(optim_create(&opt, "sgd", "role=x"), OPTIM_ERR_OPTION, "\"sgd\" tells no roles");
     CHECK_OK(optim_create(&opt, "cgo", "role=y"));

@@ -26,7 +26,7 @@ static const option_t OPTIONS[] = {
 enum { REF, X, MU, G, SUM };
 static const state_t STATE[] = {
     [REF] = {"ref", "the reference point: where the step began", LIKE_PARAM, RESTORE_POINT},
-    [X] = {"x", "the iterate while the parameters are the reference", LIKE_PARAM, WITHIN_STEP},
+    [X] = {"x", "the iterate, in the precision of states", LIKE_PARAM, WITHIN_STEP},
     [MU] = {"mu", "the gradient of a full pass at the reference", LIKE_PARAM, WITHIN_STEP},
     [G] = {"g", "the component's gradient at the iterate", LIKE_PARAM, WITHIN_STEP},
     [SUM] = {"sum", "of the iterates", LIKE_PARAM, WITHIN_STEP, .when = "option"},
@@ -52,6 +52,7 @@ static void prepare(const group_t *group, void *constants) {
 /* Line 1. */
 static void begin(const tile_t *t) {
     memcpy(t->state[REF], t->p, t->n * sizeof(real));
+    memcpy(t->state[X], t->p, t->n * sizeof(real));
     memcpy(t->state[MU], t->g, t->n * sizeof(real));
     if (t->state[SUM] != NULL)
         memset(t->state[SUM], 0, t->n * sizeof(real));
@@ -60,20 +61,20 @@ static void begin(const tile_t *t) {
 /* The gradient at the iterate is there: on to the reference. */
 static void go_to_reference(const tile_t *t) {
     memcpy(t->state[G], t->g, t->n * sizeof(real));
-    memcpy(t->state[X], t->p, t->n * sizeof(real));
     memcpy(t->p, t->state[REF], t->n * sizeof(real));
 }
 
 /* Line 2, with the gradient at the reference. */
 static void move(const tile_t *t) {
     const real lr = ((const constants_t *)t->constants)->lr;
-    const real *restrict x = t->state[X], *restrict g = t->state[G], *restrict g_ref = t->g,
-                         *restrict mu = t->state[MU];
-    real *restrict p = t->p, *restrict sum = t->state[SUM];
-    for (size_t i = 0; i < t->n; ++i)
-        p[i] = x[i] - lr * (g[i] - g_ref[i] + mu[i]);
+    const real *restrict g = t->state[G], *restrict g_ref = t->g, *restrict mu = t->state[MU];
+    real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[SUM];
+    for (size_t i = 0; i < t->n; ++i) {
+        x[i] -= lr * (g[i] - g_ref[i] + mu[i]);
+        p[i] = x[i];
+    }
     for (size_t i = 0; sum != NULL && i < t->n; ++i)
-        sum[i] += p[i];
+        sum[i] += x[i];
 }
 
 /* Line 3. */

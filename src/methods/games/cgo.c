@@ -21,7 +21,6 @@
 #include "blocks/algebra.h"
 
 enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
-static const char *const ROLES[] = {"x", "y", NULL};
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.05, "[0,inf)", "step size"},
     [ALPHA] = {"alpha", 1, "[0,inf)", "weight of the interaction; 0: simultaneous descent"},
@@ -175,7 +174,7 @@ const method_t METHOD(cgo) = {
     .evaluations = "1 gradient, 2 Hessian-vector products and 2 for each iteration of CG; optimistic=1: all twice",
     .options = OPTIONS,
     .states = STATE,
-    .roles = ROLES,
+    .roles = "x|y",
     .flags = REQUESTS | REQUESTS_PRODUCTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,

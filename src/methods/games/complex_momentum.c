@@ -19,7 +19,6 @@
 #include "blocks/adam_family.h"
 
 enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
-static const char *const ROLES[] = {"x", "y", NULL};
 #define COMMON_OPTIONS(rate)                                                                                           \
     [LR] = {"lr", rate, "(0,inf)", "step size", .pauses = true},                                                       \
     [BETA_MAG] = {"beta_mag", 0.9, "[0,1)", "magnitude of the momentum coefficient"},                                  \
@@ -159,7 +158,7 @@ const method_t METHOD(complex_momentum) = {
     .evaluations = "1 gradient; alternating=1: 2",
     .options = MOMENTUM_OPTIONS,
     .states = MOMENTUM_STATES,
-    .roles = ROLES,
+    .roles = "x|y",
     .flags = REQUESTS | BY_ELEMENT,
     .constants = sizeof(constants_t),
     .prepare = prepare_momentum,
@@ -174,7 +173,7 @@ const method_t METHOD(complex_adam) = {
     .evaluations = "1 gradient; alternating=1: 2",
     .options = ADAM_OPTIONS,
     .states = ADAM_STATES,
-    .roles = ROLES,
+    .roles = "x|y",
     .flags = REQUESTS | BY_ELEMENT,
     .constants = sizeof(constants_t),
     .prepare = prepare_adam,

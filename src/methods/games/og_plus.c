@@ -21,7 +21,6 @@
 #include "engine/method.h"
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
-static const char *const ROLES[] = {"x", "y", NULL};
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "(0,inf)", "eta: step of the update", .pauses = true},
     [LR_EXTRA] = {"lr_extra", 0.2, "(0,inf)", "gamma: the optimistic step, at least lr"},
@@ -132,7 +131,7 @@ const method_t METHOD(og_plus) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
-    .roles = ROLES,
+    .roles = "x|y",
     .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
