@@ -177,6 +177,9 @@ static void check_minima(const char *unused) {
     near(problem_value(open_named("rastrigin", "d=3", 0, NULL), &all, half), 0, 1e-15, "rastrigin at its minimum");
     near(problem_value(open_named("phase", "n=12,d=4", 0, NULL), &all, solution), 0, 1e-15, "phase at its solution");
     near(problem_value(open_named("onemax", "d=8,p=0.0,scale=2.0,hash=7", 0, NULL), &all, bits), -4, 0, "four ones");
+    const double bumped[] = {0, 1, 0, 0, 1, 0, 0, 0}; /* a reference run of evolution found it */
+    near(problem_value(open_named("onemax", "d=8,p=0.2,scale=2.0,hash=7", 0, NULL), &all, bumped), -7.472422673455362,
+         1e-15, "two ones and a bump");
     const problem_t *clients = open_named("clients", "clients=3,d=2,sigma=0.0", 0, NULL);
     for (size_t i = 0; i < 2; ++i) { /* sum h t / sum h, h = 1 + (i + 2 c) mod 5 */
         const double h[] = {1 + (double)i, 3 + (double)i, i == 0 ? 5 : 1};
