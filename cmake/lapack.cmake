@@ -80,8 +80,9 @@ if(GRADOPT_LAPACK AND NOT GRADOPT_LAPACK_${blas} STREQUAL "NONE")
         message(STATUS "LAPACK: ${GRADOPT_LAPACK_LIBRARIES}")
     endif()
 elseif(GRADOPT_LAPACK AND NOT GRADOPT_LAPACK STREQUAL "AUTO")
-    message(FATAL_ERROR "GRADOPT_LAPACK is ${GRADOPT_LAPACK}, and neither the BLAS that was found (${BLAS_LIBRARIES}) nor a\
- liblapack has LAPACK for its integers of ${GRADOPT_BLAS_INTEGER} bytes. In Debian libopenblas-dev has both; ${blas_advice}.")
+    message(FATAL_ERROR "GRADOPT_LAPACK is ${GRADOPT_LAPACK}, and neither the BLAS that was found (${BLAS_LIBRARIES}) nor\
+ a liblapack has LAPACK for its integers of ${GRADOPT_BLAS_INTEGER} bytes. In Debian libopenblas-dev has both;\
+ ${blas_advice}.")
 else()
     message(STATUS "LAPACK: not used; methods that need it say so")
 endif()

@@ -226,8 +226,8 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
  * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent
- * twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
+ * MISMATCH, DUPLICATE (memory lent twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -414,7 +414,8 @@ optim_status optim_swap_output(optim_t *opt);
 /* ---- Memory ---- */
 
 /* Bytes of state (kept between steps) and of scratch (workspace) that this handle will take in its first step, or has
- * taken. Either pointer may be NULL. Errors: NULL, SHAPE, MISMATCH, SIZE, NOMEM. */
+ * taken. Either pointer may be NULL. Errors: NULL, ORDER (the method needs the number of components or constraints),
+ * SHAPE, MISMATCH, SIZE, NOMEM. */
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes);
 
 /* ---- The library owns the loop ---- */
@@ -496,12 +497,13 @@ typedef struct optim_result {
 } optim_result;
 
 /*
- * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
+ * Runs steps until a criterion holds, answering requests through `problem`, as a caller of optim_step would.
  * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output
- * other than the parameters, that stays available through optim_output. Parameters that begin outside their box are put
- * into it. The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are
- * evaluated anew. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that nobody reads), OPEN,
- * SWAPPED, and those of optim_step.
+ * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
+ * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
+ * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds after
+ * a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that
+ * nobody reads), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 

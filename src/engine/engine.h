@@ -48,16 +48,17 @@ typedef struct values {
     int role;     /* of a method's group: 1 + position in its roles; 0: not said */
 } values_t;
 
-/* One method or wrapper at work in a handle. */
+/* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
 typedef struct station {
-    const char *name;
+    const char *name;           /* to users; the engine's own are all "engine", and told apart by their method's name */
     method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
     const method_t *method;     /* the copy whose tables and serial functions are used */
     bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
-    bool is_method;
-    int first_group;  /* it covers */
-    int groups;       /* how many it covers */
-    values_t *values; /* by group; base == NULL: this station does not cover the group */
+    bool is_method, is_wrapper; /* neither: the engine's own */
+    struct engine *engine;      /* in which it works */
+    int first_group;            /* it covers */
+    int groups;                 /* how many it covers */
+    values_t *values;           /* by group; base == NULL: this station does not cover the group */
 
     int line;            /* see step_t */
     bool called;         /* in this step */
@@ -136,10 +137,10 @@ typedef struct queue {
 typedef struct engine {
     tensor_t *tensors;
     size_t tensor_count, tensor_capacity, element_count, row_count;
-    station_t **stations; /* innermost first: methods, then wrappers */
+    station_t **stations; /* the chain, innermost first: methods, then wrappers, in the order of optimizer/chain.c */
     int station_count, station_capacity, method_count;
     int group_count;
-    station_t *storage;    /* the engine's station whose states are master copies and carries */
+    station_t *storage;    /* its options say how states are kept; its own states are master copies and carries */
     uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
@@ -202,6 +203,14 @@ static inline station_t *engine_owner(const engine_t *engine, int group) {
     return engine->stations[l];
 }
 
+/* All that has options and states: the stations of the chain, then storage. */
+static inline int engine_keepers(const engine_t *engine) {
+    return engine->station_count + 1;
+}
+static inline station_t *engine_keeper(const engine_t *engine, int i) {
+    return i < engine->station_count ? engine->stations[i] : engine->storage;
+}
+
 static inline int tensor_precision(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
 }
@@ -256,6 +265,9 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
 }
 
 /* ---- sizes.c ---- */
+
+/* Rows of a state table, which may be NULL. */
+size_t state_count(const state_t *states);
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);

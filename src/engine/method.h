@@ -322,9 +322,9 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *constants);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
-     * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that live
-     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
+     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until
+     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that
+     * live within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
      * wrappers.
      */
     optim_status (*advance)(step_t *s);

@@ -68,10 +68,10 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         const bool backs_up = station->method->flags & REQUESTS;
-        station->states = state_count(station->method);
+        station->states = state_count(station->method->states);
         station->number_count = station_numbers(engine, station, false);
         station->numbers = block_take(block, station->number_count, sizeof *station->numbers);
         station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
@@ -122,9 +122,9 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     size_t numbers = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
-    for (int l = 0; l < engine->station_count; ++l)
-        numbers += station_numbers(engine, engine->stations[l], true) * sizeof(double) +
-                   memory_kept_bytes(engine, engine->stations[l]);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double) +
+                   memory_kept_bytes(engine, engine_keeper(engine, l));
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
                      cohorts_bytes(&measured, (size_t)engine->group_count) +
@@ -223,8 +223,8 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
     if (arena.base == NULL)
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state for parameter \"%s\"", bytes,
                          tensor->name);
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
@@ -247,8 +247,8 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
     engine->scratch_bytes += kept; /* what the plan took is not given back ... */
     if (tensor->arena != NULL)
         engine->scratch_bytes -= memory_zeroed_size(bytes); /* ... its own is */
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
@@ -312,8 +312,8 @@ optim_status plan_build(engine_t *engine) {
     block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
-    for (int l = 0; l < engine->station_count; ++l)
-        station_place(engine, engine->stations[l], &states);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        station_place(engine, engine_keeper(engine, l), &states);
     engine->part_bytes = part_bytes(&needs);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);

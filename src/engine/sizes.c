@@ -84,9 +84,9 @@ size_t state_bytes(const engine_t *engine, const station_t *station, const state
     return storage_bytes(storage_form(engine, station, state, tensor), tensor, reals);
 }
 
-size_t state_count(const method_t *method) {
+size_t state_count(const state_t *states) {
     size_t count = 0;
-    while (method->states != NULL && method->states[count].name != NULL)
+    while (states != NULL && states[count].name != NULL)
         ++count;
     return count;
 }
@@ -136,8 +136,8 @@ static optim_status too_large(const station_t *station, const tensor_t *tensor) 
 
 optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size_t *bytes, size_t *kept) {
     *bytes = *kept = 0;
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
             if (state->shape == LIKE_PARAM && station_covers(station, tensor->group) &&
                 !state_is_taken(state, tensor) && !state_add(engine, station, state, tensor, bytes, kept))
@@ -182,8 +182,8 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
 }
 
 static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
             if (station_option(station, tensor->group) != NULL &&
                 storage_form(engine, station, state, tensor) != STORED_REAL &&
@@ -237,11 +237,11 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         needs->orders = needs->orders || (engine->stations[l]->method->flags & NEEDS_COMPONENTS);
     }
     tensors_measure(engine);
-    for (int l = 0; l < engine->station_count; ++l) {
-        needs->sums_rows = needs->sums_rows || (engine->stations[l]->method->flags & SUMS_ROWS);
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        needs->sums_rows = needs->sums_rows || (engine_keeper(engine, l)->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
-            if (!needs_of_tensor(engine, engine->stations[l], &engine->tensors[i], needs))
-                return too_large(engine->stations[l], &engine->tensors[i]);
+            if (!needs_of_tensor(engine, engine_keeper(engine, l), &engine->tensors[i], needs))
+                return too_large(engine_keeper(engine, l), &engine->tensors[i]);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -139,8 +139,8 @@ static int by_width(const void *a, const void *b) {
 optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
     *pieces = (pieces_t){0};
     optim_status status = OPTIM_OK;
-    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.station_count; ++l)
-        status = add_station(pieces, opt, opt->engine.stations[l], stateless);
+    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
+        status = add_station(pieces, opt, engine_keeper(&opt->engine, l), stateless);
     if (status != OPTIM_OK)
         pieces_free(pieces);
     else if (pieces->count > 0)

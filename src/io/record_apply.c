@@ -44,7 +44,7 @@ static const jsontree_t *group_at(const record_t *record, int l, int from) {
 
 /* Where the options of this group of the station come from, or NULL: what the whole handle shares has group 0. */
 static const jsontree_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     if (station->values[group].base == NULL || (station->per_group && !record->exact[group]))
         return NULL;
     return jsontree_get(group_at(record, l, station->per_group ? record->from[group] : 0), "options");
@@ -88,7 +88,7 @@ static optim_status check_role(const record_t *record, const optim_t *opt, int l
 }
 
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
-    for (int l = 0; l < opt->engine.station_count; ++l)
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
             optim_status status = check_role(record, opt, l, g);
             if (status != OPTIM_OK)
@@ -96,7 +96,7 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
             const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
-            station_t *station = opt->engine.stations[l];
+            station_t *station = record_listed(opt, l);
             status = apply_group(record, opt, station, g, options);
             if (status != OPTIM_OK)
                 return status;
@@ -166,7 +166,7 @@ static const jsontree_t *numbers_of_group(const record_t *record, int l, int fro
 /* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
 static void read_own_numbers(const record_t *record, const optim_t *opt, int l, const tensor_t *tensor,
                              assignment_t *list, size_t *count, complaints_t *complaints) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
     double *at = tensor->numbers;
@@ -201,7 +201,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
 
 static void read_station(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
                          complaints_t *complaints) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     for (size_t k = 0; k < station->states; ++k) {
         const state_t *state = &station->method->states[k];
         if (!state_is_kept(state))
@@ -233,13 +233,13 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
     size_t most = 1;
     complaints_t complaints = {.used = 0};
-    for (int l = 0; l < opt->engine.station_count; ++l)
-        most += opt->engine.stations[l]->number_count + opt->engine.stations[l]->memory_bytes / sizeof(double);
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
+        most += record_listed(opt, l)->number_count + record_listed(opt, l)->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < opt->engine.station_count; ++l)
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
         read_station(record, opt, l, *list, count, &complaints);
     return complaints_end(&complaints, record->source);
 }
@@ -249,7 +249,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 /* The station of the handle that the record's station number `index` is. */
 static int station_at(const record_t *record, const optim_t *opt, int64_t index) {
     const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
-    for (int l = 0; wanted != NULL && l < opt->engine.station_count; ++l)
+    for (int l = 0; wanted != NULL && l < engine_keepers(&opt->engine); ++l)
         if (record->station[l] == wanted)
             return l;
     return -1;
@@ -278,7 +278,7 @@ static optim_status read_schedule_state(const record_t *record, const jsontree_t
 
 static optim_status make_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json, int l, int group,
                                   scheduled_t *made) {
-    station_t *station = opt->engine.stations[l];
+    station_t *station = record_listed(opt, l);
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
                *options = record_text(json, "options");
     const int i = option_find(station->method->options, option, strlen(option));
@@ -328,7 +328,7 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
     const int64_t from = jsontree_integer(jsontree_get(json, "group"));
     if (l < 0 || from < 0 || (uint64_t)from >= groups)
         return OPTIM_OK;
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     const int group = station->per_group ? receiver[from] : 0;
     if (group < 0 || station->values[group].base == NULL)
         return OPTIM_OK;
@@ -368,8 +368,8 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
-    for (int l = 0; l < opt->engine.station_count; ++l) {
-        station_t *station = opt->engine.stations[l];
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l) {
+        station_t *station = record_listed(opt, l);
         if (record->station[l] == NULL)
             continue;
         const jsontree_t *held = jsontree_get(record->station[l], "held");

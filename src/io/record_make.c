@@ -94,6 +94,8 @@ static void write_group(jsontext_t *record, const optim_t *opt, const station_t 
 static void write_station(jsontext_t *record, const optim_t *opt, const station_t *station) {
     jsontext_open(record, NULL, '{');
     jsontext_string(record, "name", record_station_name(opt, station));
+    if (!station->is_method && !station->is_wrapper)
+        jsontext_string(record, "station", station->method->name);
     jsontext_integer(record, "sample", station->next_sample);
     if (station->holds_gradient)
         write_numbers(record, "held", (double[]){station->held_loss, station->held_norm}, 2);
@@ -194,7 +196,7 @@ static void write_schedule_state(jsontext_t *record, const schedule_run_t *run) 
 
 static void write_schedule(jsontext_t *record, const optim_t *opt, const scheduled_t *scheduled) {
     int station = 0;
-    while (opt->engine.stations[station] != scheduled->station)
+    while (record_listed(opt, station) != scheduled->station)
         ++station;
     jsontext_open(record, NULL, '{');
     jsontext_integer(record, "layer", station);
@@ -226,13 +228,13 @@ static void write_parts(jsontext_t *record, const optim_t *opt) {
         jsontext_string(record, NULL, engine_owner(engine, g)->name);
     jsontext_close(record, ']');
     jsontext_open(record, "wrappers", '[');
-    for (int l = engine->method_count; l < engine->station_count; ++l)
-        if (station_is_wrapper(opt, l))
-            jsontext_string(record, NULL, engine->stations[l]->name);
+    const station_t *station;
+    for (int i = 0; (station = chain_wrapper(opt, i)) != NULL; ++i)
+        jsontext_string(record, NULL, station->name);
     jsontext_close(record, ']');
     jsontext_open(record, "layers", '[');
-    for (int l = 0; l < engine->station_count; ++l)
-        write_station(record, opt, engine->stations[l]);
+    for (int l = 0; (station = record_listed(opt, l)) != NULL; ++l)
+        write_station(record, opt, station);
     jsontext_close(record, ']');
     jsontext_open(record, "schedules", '[');
     for (size_t i = 0; i < opt->scheduled_count; ++i)

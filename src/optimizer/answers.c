@@ -6,7 +6,7 @@
 #include "optimizer/problem.h"
 
 bool begins_without_gradient(const optim_t *opt) {
-    const station_t *method = opt->engine.stations[0];
+    const station_t *method = chain_method(opt);
     return method->holds_gradient || (method->method->flags & VALUES_ONLY);
 }
 

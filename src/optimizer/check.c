@@ -76,7 +76,7 @@ static optim_status check_values_only(const optim_t *opt, const station_t *stati
             return error_set(OPTIM_ERR_MISMATCH,
                              "\"%s\" reads no gradients and cannot share a handle with \"%s\": use one handle each",
                              station->name, other->name);
-        if (station_is_wrapper(opt, l) && other->method->advance != NULL)
+        if (other->is_wrapper && other->method->advance != NULL)
             return error_set(OPTIM_ERR_MISMATCH, "\"%s\" acts on gradients, and \"%s\" reads none", other->name,
                              station->name);
     }

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/sizes.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
@@ -16,10 +15,12 @@ static bool memory_depends(const optim_t *opt) {
         return false;
     for (int l = 0; l < opt->engine.station_count; ++l) {
         const method_t *method = opt->engine.stations[l]->method;
-        for (size_t k = 0; k < state_count(method); ++k)
-            if (method->states[k].each == EACH_COMPONENT)
-                return true;
-        if (method->flags & NEEDS_COMPONENTS)
+        bool depends = method->flags & NEEDS_COMPONENTS;
+        for (const state_t *state = method->states; state != NULL && state->name != NULL; ++state)
+            depends |= state->each == EACH_COMPONENT;
+        for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field)
+            depends |= field->each == EACH_COMPONENT;
+        if (depends)
             return true;
     }
     return false;

@@ -106,13 +106,6 @@ static size_t count_options(const entry_t *entry) {
     return count;
 }
 
-static size_t count_arrays(const entry_t *entry) {
-    size_t count = 0;
-    while (entry->states != NULL && entry->states[count].name != NULL)
-        ++count;
-    return count;
-}
-
 /* Kept field number `i`, or NULL. */
 static const field_t *find_field(const entry_t *entry, size_t i) {
     for (const field_t *field = entry->fields; field != NULL && field->name != NULL; ++field)
@@ -125,7 +118,7 @@ static size_t count_states(const entry_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return count_arrays(entry) + fields;
+    return state_count(entry->states) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -264,8 +257,8 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
-    if (i >= count_arrays(&entry)) {
-        const optim_state_info number = describe_field(find_field(&entry, i - count_arrays(&entry)));
+    if (i >= state_count(entry.states)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.states)));
         return abi_write(state, &number, sizeof number, "optim_state_info");
     }
     const state_t *found = &entry.states[i];

@@ -10,9 +10,8 @@ optim_status optim_freeze(optim_t *opt, int param, int frozen) {
         status = error_set(OPTIM_ERR_ARGUMENT, "a parameter cannot be frozen %d; valid: 0, 1", frozen);
     if (status == OPTIM_OK)
         status = refuse_open(opt, "freezing a parameter");
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED,
-                           "a parameter cannot be frozen while the output is swapped in: optim_swap_output first");
+    if (status == OPTIM_OK)
+        status = refuse_swapped(opt, "freezing a parameter");
     if (status != OPTIM_OK || opt->engine.tensors[param].frozen == (frozen != 0))
         return status;
     tensor_t *tensor = &opt->engine.tensors[param];

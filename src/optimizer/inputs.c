@@ -80,13 +80,12 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
 static optim_status view_make(const optim_t *opt, const input_t *input, optim_dtype dtype, int ndim,
                               const int64_t *dims, const void *data, input_view_t *view) {
     *view = (input_view_t){.data = data, .dtype = dtype, .ndim = ndim, .primitives = opt->engine.primitives};
-    if (dtype < OPTIM_F32 || dtype > OPTIM_F16)
-        return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16",
-                         dtype);
-    if (ndim < 0 || ndim > INPUT_DIMS)
-        return error_set(OPTIM_ERR_SHAPE, "input \"%s\" cannot have %d dimensions; valid: 0 to %d", input->name, ndim,
-                         INPUT_DIMS);
-    optim_status status = ndim > 0 ? refuse_null(dims, "dims") : OPTIM_OK;
+    optim_status status = refuse_dtype(dtype);
+    if (status == OPTIM_OK && (ndim < 0 || ndim > INPUT_DIMS))
+        status = error_set(OPTIM_ERR_SHAPE, "input \"%s\" cannot have %d dimensions; valid: 0 to %d", input->name, ndim,
+                           INPUT_DIMS);
+    if (status == OPTIM_OK && ndim > 0)
+        status = refuse_null(dims, "dims");
     if (status == OPTIM_OK)
         status = count_elements(input->name, ndim, dims, &view->count);
     if (status == OPTIM_OK && ndim > 0)

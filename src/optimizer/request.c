@@ -9,7 +9,7 @@
 
 /* For the gradient that the next step begins with. */
 static int next_sample(const optim_t *opt) {
-    return opt->engine.stations[0]->next_sample;
+    return chain_method(opt)->next_sample;
 }
 
 optim_status optim_request_info(const optim_t *opt, optim_request *request) {

@@ -246,7 +246,7 @@ static void test_freeze_errors(void **state) {
     CHECK_REFUSED(optim_freeze(opt, 0, 1), OPTIM_ERR_OPEN, "freezing");
     CHECK_OK(optim_step(opt));
     CHECK_OK(optim_swap_output(opt));
-    CHECK_REFUSED(optim_freeze(opt, 0, 1), OPTIM_ERR_SWAPPED, "frozen");
+    CHECK_REFUSED(optim_freeze(opt, 0, 1), OPTIM_ERR_SWAPPED, "freezing");
     CHECK_OK(optim_swap_output(opt));
     optim_destroy(opt);
 }
