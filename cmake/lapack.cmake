@@ -1,5 +1,5 @@
-# LAPACK for what src/linear does: that of the BLAS itself, as OpenBLAS and MKL have it, or else a liblapack with integers
-# of the same size. Sets GRADOPT_HAS_LAPACK, GRADOPT_LAPACK_LIBRARIES (empty if BLAS has it) and
+# LAPACK for what src/linear does: that of the BLAS itself, as OpenBLAS and MKL have it, or else a liblapack with
+# integers of the same size. Sets GRADOPT_HAS_LAPACK, GRADOPT_LAPACK_LIBRARIES (empty if BLAS has it) and
 # GRADOPT_NO_LAPACK_SOURCE, the file of src/linear that is not compiled.
 set(GRADOPT_LAPACK AUTO CACHE STRING "Methods that need LAPACK: ON, OFF, or AUTO, if there is one")
 set_property(CACHE GRADOPT_LAPACK PROPERTY STRINGS AUTO ON OFF)
@@ -21,6 +21,28 @@ function(gradopt_try_lapack result)
     endif()
     unset(links CACHE)
     unset(said CACHE)
+endfunction()
+
+# gradopt_static_fortran(FLAGS VARIABLE): what a program with -static needs behind these flags, because LAPACK is
+# Fortran: nothing, or Fortran's run time, where it is here; nothing, too, where no such program can be linked.
+function(gradopt_static_fortran flags variable)
+    set(folder "${PROJECT_BINARY_DIR}/CMakeFiles/gradopt_static")
+    set(probe "${PROJECT_SOURCE_DIR}/cmake/lapack_integer.c")
+    string(MAKE_C_IDENTIFIER "GRADOPT_STATIC_FORTRAN_${flags}" known)
+    foreach(behind IN ITEMS " " "-lgfortran" "-lgfortran -lquadmath")
+        if(NOT DEFINED ${known})
+            separate_arguments(libraries UNIX_COMMAND "${behind}")
+            try_compile(links "${folder}" "${probe}" LINK_OPTIONS -static LINK_LIBRARIES ${flags} ${libraries} -lm)
+            if(links)
+                set(${known} "${libraries}" CACHE INTERNAL "")
+            endif()
+            unset(links CACHE)
+        endif()
+    endforeach()
+    if(NOT DEFINED ${known})
+        set(${known} "" CACHE INTERNAL "")
+    endif()
+    set(${variable} ${${known}} PARENT_SCOPE)
 endfunction()
 
 # What is known of one choice of libraries is kept in the cache under its name.
@@ -58,8 +80,9 @@ if(GRADOPT_LAPACK AND NOT GRADOPT_LAPACK_${blas} STREQUAL "NONE")
         message(STATUS "LAPACK: ${GRADOPT_LAPACK_LIBRARIES}")
     endif()
 elseif(GRADOPT_LAPACK AND NOT GRADOPT_LAPACK STREQUAL "AUTO")
-    message(FATAL_ERROR "GRADOPT_LAPACK is ${GRADOPT_LAPACK}, and neither the BLAS that was found (${BLAS_LIBRARIES}) nor a\
- liblapack has LAPACK for its integers of ${GRADOPT_BLAS_INTEGER} bytes. In Debian libopenblas-dev has both; ${blas_advice}.")
+    message(FATAL_ERROR "GRADOPT_LAPACK is ${GRADOPT_LAPACK}, and neither the BLAS that was found (${BLAS_LIBRARIES}) nor\
+ a liblapack has LAPACK for its integers of ${GRADOPT_BLAS_INTEGER} bytes. In Debian libopenblas-dev has both;\
+ ${blas_advice}.")
 else()
     message(STATUS "LAPACK: not used; methods that need it say so")
 endif()

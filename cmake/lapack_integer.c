@@ -1,6 +1,7 @@
 /*
- * Returns the bytes of the integers that LAPACK takes: 4 or 8. The order of the matrix is 1 to a LAPACK of 32 bits, which
- * factors it; to others it is negative, or on big-endian machines more than the leading dimension, and they complain.
+ * Returns the bytes of the integers that LAPACK takes: 4 or 8. The order of the matrix is 1 to a LAPACK of 32 bits,
+ * which factors it; to others it is negative, or on big-endian machines more than the leading dimension, and they
+ * complain.
  * All routines that src/linear calls must be there.
  */
 #include <stddef.h>

@@ -40,6 +40,10 @@ void error_lead(const char *format, ...) {
     error_text("%s: %s", lead, sentence);
 }
 
+optim_status refuse_null(const void *pointer, const char *name) {
+    return pointer != NULL ? OPTIM_OK : error_set(OPTIM_ERR_NULL, "argument \"%s\" must not be NULL", name);
+}
+
 const char *optim_error(void) {
     return last;
 }

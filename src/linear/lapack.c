@@ -1,6 +1,6 @@
 /*
- * LAPACK is column-major: what it sees is the transpose of each matrix. The lower triangle is the upper one to it, Q R is
- * L Q, and the two sides of singular vectors change places.
+ * LAPACK is column-major: what it sees is the transpose of each matrix. The lower triangle is the upper one to it, Q R
+ * is L Q, and the two sides of singular vectors change places.
  *
  * Fortran takes everything by address, and behind the arguments the lengths of those that are text, which a LAPACK that
  * does not want them does not notice.

@@ -1,7 +1,7 @@
 /*
- * LAPACK's routines by value, for the row-major matrices of linear.h. lapack.c calls them; no_lapack.c is compiled in its
- * place where there is none. Sizes are not 0 and fit into LAPACK's integers. An int is LAPACK's `info` (0: done; > 0: the
- * matrix, or an iteration, failed) or NO_LAPACK. Doubles of workspace are what the routine runs fastest with.
+ * LAPACK's routines by value, for the row-major matrices of linear.h. lapack.c calls them; no_lapack.c is compiled in
+ * its place where there is none. Sizes are not 0 and fit into LAPACK's integers. An int is LAPACK's `info` (0: done;
+ * > 0: the matrix, or an iteration, failed) or NO_LAPACK. Doubles of workspace are what the routine runs fastest with.
  */
 #ifndef LINEAR_LAPACK_H
 #define LINEAR_LAPACK_H

@@ -1,6 +1,6 @@
 /*
- * The largest singular values by iteration on a subspace (Halko, Martinsson, Tropp, "Finding structure with randomness",
- * 2011, algorithm 4.4), of b = count + SPARE columns:
+ * The largest singular values by iteration on a subspace (Halko, Martinsson, Tropp, "Finding structure with
+ * randomness", 2011, algorithm 4.4), of b = count + SPARE columns:
  *
  *     Q = orthonormal(A V),  Z = A' Q = V diag(s) P',  U = Q P
  *
@@ -37,7 +37,8 @@ static size_t arrays(size_t rows, size_t columns, size_t width) {
 
 size_t linear_leading_room(size_t rows, size_t columns, size_t count) {
     const size_t width = width_of(rows, columns, count);
-    const size_t qr = linear_qr_room(rows, width), svd = linear_svd_room(columns, width);
+    const size_t product_rows = columns;
+    const size_t qr = linear_qr_room(rows, width), svd = linear_svd_room(product_rows, width);
     size_t bytes;
     if (!linear_holds((double)rows) || !linear_holds((double)columns) ||
         !size_add(linear_room(arrays(rows, columns, width), 0), qr > svd ? qr : svd, &bytes))

@@ -2,10 +2,10 @@
  * Small dense linear algebra in double, for methods on whole matrices: factorizations, eigenvalues, singular values,
  * roots. Through LAPACK, which OpenBLAS carries; where there is none, linear_available() is false.
  *
- * Matrices are row-major without gaps. Of a symmetric matrix the lower triangle is read. A size of 0 is an empty matrix,
- * with which every function succeeds. Nothing is allocated: a function that needs memory takes `room`, aligned as a
- * double is, of as many bytes as its ..._room function says; that is SIZE_MAX for a size that LAPACK's integers do not
- * hold. Bits depend on the numbers, on BLAS and its kernels, and, where BLAS lets them, on its threads.
+ * Matrices are row-major without gaps. Of a symmetric matrix the lower triangle is read. A size of 0 is an empty
+ * matrix, with which every function succeeds. Nothing is allocated: a function that needs memory takes `room`, aligned
+ * as a double is, of as many bytes as its ..._room function says; that is SIZE_MAX for a size that LAPACK's integers do
+ * not hold. Bits depend on the numbers, on BLAS and its kernels, and, where BLAS lets them, on its threads.
  */
 #ifndef LINEAR_LINEAR_H
 #define LINEAR_LINEAR_H

@@ -1,12 +1,12 @@
 /*
- * A^(-1/p) by the coupled Newton iteration: Guo, Higham, "A Schur-Newton method for the matrix p-th root and its inverse",
- * 2006; Iannazzo, "On the Newton method for the matrix p-th root", 2006.
+ * A^(-1/p) by the coupled Newton iteration: Guo, Higham, "A Schur-Newton method for the matrix p-th root and its
+ * inverse", 2006; Iannazzo, "On the Newton method for the matrix p-th root", 2006.
  *
  *     z = (p + 1) / (2 |A|_inf),  X <- z^(1/p) I,  M <- z A
  *     until M = I:  T = ((p + 1) I - M) / p,  X <- X T,  M <- T^p M
  *
- * The eigenvalues of z A lie in (0, (p + 1) / 2], from where each goes to 1: the small ones grow at least twofold a round,
- * and near 1 the distance is squared.
+ * The eigenvalues of z A lie in (0, (p + 1) / 2], from where each goes to 1: the small ones grow at least twofold a
+ * round, and near 1 the distance is squared.
  */
 #include <float.h>
 #include <math.h>

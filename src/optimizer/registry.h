@@ -33,7 +33,7 @@ extern const size_t REGISTRY_MAP_COUNT;
 extern const registry_compressor_t REGISTRY_COMPRESSORS[];
 extern const size_t REGISTRY_COMPRESSOR_COUNT;
 
-/* The stations that carry the engine's own options, innermost first. */
+/* What carries the engine's own options, in the order in which they are listed. */
 enum {
     REGISTRY_ENGINE_CLIP,
     REGISTRY_ENGINE_GROUP_CLIP,
@@ -42,9 +42,7 @@ enum {
     REGISTRY_ENGINE_ACCUMULATE,
     REGISTRY_ENGINE_SCALE,
     REGISTRY_ENGINE_LOSS_SCALE,
-    REGISTRY_ENGINE_COUNT,
-    REGISTRY_ENGINE_INNER = REGISTRY_ENGINE_STORAGE, /* the first so many lie just outside the methods ... */
-    REGISTRY_ENGINE_OUTER = REGISTRY_ENGINE_COUNT - REGISTRY_ENGINE_INNER /* ... and the others outside the wrappers */
+    REGISTRY_ENGINE_COUNT
 };
 extern const registry_method_t REGISTRY_ENGINE[];
 

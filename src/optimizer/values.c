@@ -1,192 +1,137 @@
-#include "optimizer/values.h"
-
-#include <stdio.h>
+/* The values of options: setting, reading, looking ahead. */
 #include <string.h>
 
 #include "base/error.h"
-#include "optimizer/registry.h"
+#include "engine/sizes.h"
+#include "optimizer/optimizer.h"
 
-static bool is_entry(const option_t *option) {
-    return option_kind(option) == OPTIM_KIND_ENTRY;
+/* ---- Setting ---- */
+
+/* What option_decides_memory asks, for what a state table decides tensor by tensor: with the group's options as they
+ * would be. */
+static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        for (size_t k = 0; k < station->states; ++k) {
+            const tensor_t *tensor = &engine->tensors[i];
+            const state_t *state = &station->method->states[k];
+            if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
+                !state_is_taken(state, tensor))
+                continue;
+            const bool exists = state->exists(tensor, option) && station_copies(engine, station, state, option) > 0;
+            if (exists != (station->slot[i * station->states + k].at != NULL))
+                return true;
+        }
+    return false;
 }
 
-const entry_t *values_entry(const option_t *table, const double *option, size_t row) {
-    return !is_entry(&table[row]) || option[row] < 0 ? NULL : registry_choice(table[row].range, (size_t)option[row]);
+/* Whether the value could be set: its range, its combination with the others, memory. */
+static optim_status check_value(optim_t *opt, int group, const setting_t *setting, double value) {
+    const option_t *option = setting_row(setting, group);
+    double *base = &setting_values(setting, group)->base[setting->option];
+    const double before = *base;
+    optim_status status = option_check(option, value);
+    if (status != OPTIM_OK)
+        return status;
+    *base = value;
+    status = station_check(setting->station, group);
+    if (status == OPTIM_OK)
+        status = schedules_check(opt, setting->station, group);
+    const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->station, group,
+                                                                    setting_values(setting, group)->base);
+    *base = before;
+    if (status == OPTIM_OK && opt->engine.planned &&
+        (other_states || option_decides_memory(setting->station, group, setting->option, before, value)))
+        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
+                           option->name);
+    return status;
 }
 
-const option_t *values_row(const option_t *table, const double *option, size_t i) {
-    if (i < option_count(table))
-        return &table[i];
-    const size_t row = option_outer(table, i);
-    const entry_t *entry = values_entry(table, option, row);
-    const size_t own = i - option_inner(table, row);
-    return entry != NULL && own < option_count(entry->options) ? &entry->options[own] : NULL;
-}
-
-void values_name(const option_t *table, const double *option, size_t i, char name[VALUE_NAME]) {
-    const bool inner = i >= option_count(table);
-    (void)snprintf(name, VALUE_NAME, "%s%s%s", inner ? table[option_outer(table, i)].name : "", inner ? "." : "",
-                   values_row(table, option, i)->name);
-}
-
-/* Option key[0..length) of the entry that option `row` names, or -1. */
-static int find_in_entry(const option_t *table, const double *option, size_t row, const char *key, size_t length) {
-    const entry_t *entry = values_entry(table, option, row);
-    const int own = entry == NULL ? -1 : option_find(entry->options, key, length);
-    return own < 0 ? -1 : (int)option_inner(table, row) + own;
-}
-
-int values_find(const option_t *table, const double *option, const char *key, size_t length) {
-    const char *dot = memchr(key, '.', length);
-    if (dot == NULL)
-        return option_find(table, key, length);
-    const size_t outer = (size_t)(dot - key);
-    const int row = option_find(table, key, outer);
-    return row < 0 ? -1 : find_in_entry(table, option, (size_t)row, dot + 1, length - outer - 1);
-}
-
-int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count) {
-    int found = -1;
-    *count = 0;
-    for (size_t row = 0; table[row].name != NULL; ++row) {
-        const int i = find_in_entry(table, option, row, key, length);
-        found = i >= 0 ? i : found;
-        *count += i >= 0;
+optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
+    setting_t setting;
+    optim_status status = settings_check_call(opt, group, key, "setting an option");
+    if (status != OPTIM_OK)
+        return status;
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
+        status = setting_find_number(opt, g, key, &setting);
+        if (status == OPTIM_OK)
+            status = check_value(opt, g, &setting, value);
     }
-    return found;
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
+        (void)setting_find_number(opt, g, key, &setting);
+        setting_values(&setting, g)->base[setting.option] = value;
+        if (!scheduled_drives(opt, &setting, g))
+            setting_values(&setting, g)->now[setting.option] = value;
+    }
+    return status;
 }
 
 /* ---- Reading ---- */
 
-typedef struct reader {
-    const option_t *table;
-    const char *owner;
-    double *option;
-    bool entries; /* these are read first: the other keys may be options of theirs */
-} reader_t;
-
-/* A key of the table, or one that it does not know but a single entry in it. */
-static int find_key(const reader_t *reader, const option_piece_t *piece) {
-    size_t count;
-    int i = values_find(reader->table, reader->option, piece->key, piece->key_length);
-    if (i < 0)
-        i = values_find_inner(reader->table, reader->option, piece->key, piece->key_length, &count);
-    return i;
-}
-
-static optim_status take(void *context, const option_piece_t *piece) {
-    const reader_t *reader = context;
-    const int own = option_find(reader->table, piece->key, piece->key_length);
-    if (reader->entries != (own >= 0 && is_entry(&reader->table[own])))
-        return OPTIM_OK;
-    const int i = find_key(reader, piece);
-    if (i < 0)
-        return option_refuse(reader->table, reader->owner, piece->key, piece->key_length);
-    return values_parse(reader->table, reader->option, (size_t)i, piece->value, piece->value_length);
-}
-
-optim_status values_read(const option_t *table, const char *owner, double *option, const char *text) {
-    reader_t reader = {table, owner, option, true};
-    const optim_status status = option_read(text, take, &reader);
-    reader.entries = false;
-    return status == OPTIM_OK ? option_read(text, take, &reader) : status;
-}
-
-/* The entry's options, of which none is an entry, from text[0..length) that something else may follow. */
-static optim_status read_entry_options(const char *kind, const entry_t *entry, double *option, const char *text,
-                                       size_t length) {
-    enum { MOST = 400 };
-    char owner[VALUE_NAME], copy[MOST];
-    (void)snprintf(owner, sizeof owner, "%s \"%s\"", kind, entry->name);
-    if (length >= sizeof copy)
-        return error_set(OPTIM_ERR_VALUE, "the options of %s are longer than %d characters", owner, MOST - 1);
-    memcpy(copy, text, length);
-    copy[length] = '\0';
-    return values_read(entry->options, owner, option, copy);
-}
-
-static void set_entry(const option_t *table, double *option, size_t row, int position) {
-    double *inner = option + option_inner(table, row);
-    memset(inner, 0, OPTION_ROOM * sizeof *inner);
-    option[row] = position;
-    const entry_t *entry = values_entry(table, option, row);
-    for (size_t i = 0; entry != NULL && entry->options[i].name != NULL; ++i)
-        inner[i] = entry->options[i].initial;
-}
-
-static bool may_be_none(const option_t *row) {
-    return strcmp(row->choice, "none") == 0;
-}
-
-static optim_status parse_entry(const option_t *table, double *option, size_t row, const char *text, size_t length) {
-    option_piece_t part;
-    if (length == 4 && memcmp(text, "none", 4) == 0 && may_be_none(&table[row])) {
-        set_entry(table, option, row, -1);
-        return OPTIM_OK;
-    }
-    if (!option_split_entry(text, length, &part))
-        return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not of the form name(options)", table[row].name,
-                         (int)(length > 100 ? 100 : length), text);
-    const int position = registry_find_choice(table[row].range, part.key, part.key_length);
-    if (position < 0)
-        return OPTIM_ERR_NAME;
-    set_entry(table, option, row, position);
-    return read_entry_options(table[row].range, values_entry(table, option, row), option + option_inner(table, row),
-                              part.value, part.value_length);
-}
-
-optim_status values_parse(const option_t *table, double *option, size_t i, const char *text, size_t length) {
-    const option_t *row = values_row(table, option, i);
-    return is_entry(row) ? parse_entry(table, option, i, text, length) : option_parse(row, text, length, &option[i]);
-}
-
-void values_text(const option_t *table, const double *option, size_t i, char text[OPTION_TEXT]) {
-    const option_t *row = values_row(table, option, i);
-    if (!is_entry(row)) {
-        option_text(row, option[i], text);
-        return;
-    }
-    const entry_t *entry = values_entry(table, option, i);
-    (void)snprintf(text, OPTION_TEXT, "%s", entry == NULL ? "none" : entry->name);
-}
-
-void values_default(const option_t *table, double *option) {
-    for (size_t i = 0; table[i].name != NULL; ++i) {
-        option[i] = table[i].initial;
-        if (is_entry(&table[i]))
-            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us */
-    }
-}
-
-const char *values_refuse(const option_t *table, const double *option, const char **owner) {
-    for (size_t row = 0; table[row].name != NULL; ++row) {
-        const entry_t *entry = values_entry(table, option, row);
-        const double *inner = option + option_inner(table, row);
-        const char *wrong = entry == NULL ? NULL : registry_refuse_choice(table[row].range, (size_t)option[row], inner);
-        if (wrong != NULL) {
-            *owner = entry->name;
-            return wrong;
+/* A single number that a station keeps, by its name in the state table. */
+static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
+    const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+    const station_t *station;
+    for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
+        const state_t *state = station->method->states;
+        if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
+            continue;
+        for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
+            const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
+            if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
+                station_copies(&opt->engine, station, &state[k], station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
+                                         : state_initial(station, &state[k], group);
+            return true;
+        }
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
+                field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
+                                         : field_initial(station, field, group);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
-/* ---- Names ---- */
-
-void values_offer(const option_t *table, const double *option, nearest_t *nearest) {
-    option_offer(table, nearest);
-    for (size_t row = 0; table[row].name != NULL; ++row) {
-        const entry_t *entry = values_entry(table, option, row);
-        if (entry != NULL)
-            option_offer(entry->options, nearest);
-    }
+/* What optim_get and optim_schedule_values check. */
+static optim_status check_read(const optim_t *opt, int group, const char *key) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(key, "key");
+    return status == OPTIM_OK ? refuse_group(opt, group) : status;
 }
 
-void values_list(const option_t *table, const double *option, list_t *list) {
-    char name[VALUE_NAME];
-    for (size_t i = 0; i < option_values(table); ++i)
-        if (values_row(table, option, i) != NULL) {
-            values_name(table, option, i, name);
-            list_add(list, name);
-        }
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+    setting_t setting;
+    const int first = settings_first_group(group);
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK)
+        status = refuse_null(value, "value");
+    if (status != OPTIM_OK)
+        return status;
+    if (!setting_lookup(opt, first, key, strlen(key), &setting) && read_number(opt, first, key, value))
+        return OPTIM_OK;
+    status = setting_find_number(opt, first, key, &setting);
+    if (status == OPTIM_OK)
+        *value = scheduled_value(opt, &setting, first, (double)opt->steps);
+    return status;
+}
+
+optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
+                                   double *values) {
+    setting_t setting;
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK)
+        status = setting_find_number(opt, settings_first_group(group), key, &setting);
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(values, "values");
+    if (status == OPTIM_OK && first < 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "the first step cannot be %lld; steps count from 0", (long long)first);
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        values[i] = scheduled_value(opt, &setting, settings_first_group(group), (double)first + (double)i);
+    return status;
 }
