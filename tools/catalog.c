@@ -28,9 +28,11 @@ static const kind_t KINDS[] = {
     {"methods", "method", OPTIM_ALGORITHM, optim_algorithm_count, optim_algorithm_name},
     {"wrappers", "wrapper", OPTIM_WRAPPER, optim_wrapper_count, optim_wrapper_name},
     {"schedules", "schedule", OPTIM_SCHEDULE, optim_schedule_count, optim_schedule_name},
+    {"maps", "map", OPTIM_MAP, optim_map_count, optim_map_name},
+    {"compressors", "compressor", OPTIM_COMPRESSOR, optim_compressor_count, optim_compressor_name},
     {"engine", "engine", OPTIM_ENGINE, engine_count, engine_name}, /* described, not listed */
 };
-enum { LISTED = 3, DESCRIBED = 4 };
+enum { LISTED = 5, DESCRIBED = 6 };
 
 /* ---- list ---- */
 
