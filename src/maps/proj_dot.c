@@ -75,6 +75,7 @@ static void project(size_t n, real *a, real *b, real *z) {
     const product_t f = product_of(n, a, b, (double)*z);
     const bool at_one = f.pp == 0 && 1 - f.mm / 16 - f.z <= 0, at_minus_one = f.mm == 0 && f.pp / 16 - 1 - f.z >= 0;
     const double t = at_one ? 1 : at_minus_one ? -1 : find_root(&f);
+    double product = 0; /* z - t, but for what t near 1 or -1 has lost */
     for (size_t i = 0; i < n; ++i) {
         double p = ((double)a[i] + (double)b[i]) / (1 - t), m = ((double)a[i] - (double)b[i]) / (1 + t);
         if (at_one)
@@ -83,8 +84,9 @@ static void project(size_t n, real *a, real *b, real *z) {
             m = i == 0 ? sqrt(f.pp / 4 - 4 * (f.z + 1)) : 0;
         a[i] = (real)((p + m) / 2);
         b[i] = (real)((p - m) / 2);
+        product += (double)a[i] * (double)b[i];
     }
-    *z = (real)(f.z - t);
+    *z = (real)product;
 }
 
 static void apply(const map_call_t *m, size_t n, void *data) {
