@@ -33,13 +33,19 @@ typedef struct engine_processor {
 int engine_level_of(engine_processor_t processor);
 const primitives_t *engine_primitives(int level);
 
-/* Where a state of a tensor is. */
+/* What a tensor has of one row of a state table: filled by slots_fill, placed by the plan. */
 typedef struct slot {
-    void *at;     /* NULL: absent */
-    size_t bytes; /* of one copy */
-    uint32_t copies;
-    uint8_t form; /* stored_t */
-    bool by_element, nonnegative, keep_sign;
+    void *at;        /* NULL: absent, or not taken yet */
+    void *undo;      /* a second place as large, for `undone` states */
+    size_t bytes;    /* of one copy, whole cache lines */
+    size_t elements; /* of one copy */
+    uint32_t copies; /* 0: absent */
+    uint8_t form;    /* stored_t */
+    bool by_element; /* an element for each of the tensor's, so that tiles see their part */
+    bool widened;    /* kernels see it as reals, which it is not stored as */
+    bool nonnegative, keep_sign;
+    bool kept;       /* lives from step to step */
+    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
@@ -47,6 +53,8 @@ typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
     int role;     /* of a method's group: 1 + position in its roles; 0: not said */
+    struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
+    int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
 } values_t;
 
 /* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
@@ -75,6 +83,7 @@ typedef struct station {
     size_t states;          /* rows of the state table */
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */
+    bool undoes;            /* some state is `undone` */
     double *numbers;        /* all numbers in one block: PER_METHOD, PER_GROUP, PER_COHORT, PER_TENSOR ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
@@ -96,6 +105,11 @@ static inline bool station_covers(const station_t *station, int group) {
     return station_option(station, group) != NULL;
 }
 
+/* Whether the tensor is the station's: a method's own, or in a group that a wrapper covers. */
+static inline bool station_has(const station_t *station, const tensor_t *tensor) {
+    return station->is_method ? tensor->owner == station : station_covers(station, tensor->group);
+}
+
 /* Who has inputs: the method, then the tensors. */
 enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
 
@@ -114,6 +128,7 @@ typedef struct tile_ref {
  */
 typedef struct cohort {
     int group;
+    const station_t *owner;
     bool moves; /* it has a tensor with a gradient */
     int64_t steps;
     double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
@@ -170,6 +185,7 @@ typedef struct engine {
     quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
     double *constraint, *weights;   /* [constraints] */
     double *asked_weights;          /* as the caller sees them */
+    size_t *axes;                   /* what the slots' `axis` point to */
     int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
@@ -199,10 +215,10 @@ static inline int method_first_sample(const method_t *method) {
     return method->flags & BEGINS_FULL ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
 }
 
-/* The method that a group runs. */
+/* The method that a group runs; who takes what it refuses is not it. */
 static inline station_t *engine_owner(const engine_t *engine, int group) {
     int l = 0;
-    while (!station_covers(engine->stations[l], group))
+    while (!station_covers(engine->stations[l], group) || engine->stations[l]->values[group].primary != NULL)
         ++l;
     return engine->stations[l];
 }
@@ -253,6 +269,11 @@ static inline const char *tensor_constants(const engine_t *engine, const tensor_
     return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
 }
 
+/* Whether it is an array, not numbers. */
+static inline bool state_is_array(const state_t *state) {
+    return state->shape == LIKE_PARAM || state->shape == SHAPED || state->shape == PER_AXIS;
+}
+
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
@@ -268,26 +289,38 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
     return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
 }
 
-/* ---- sizes.c ---- */
+/* ---- slots.c ---- */
 
 /* Rows of a state table, which may be NULL. */
 size_t state_count(const state_t *states);
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);
-/* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
+/* Copies of this state under these options: 0 if it does not exist; the same, times what `each` says of the problem. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
-size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
-/* The same, times what `each` says of the problem. */
 size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option);
 size_t engine_constraints(const engine_t *engine);
 size_t engine_each(const engine_t *engine, state_each_t each);
-/* Whether that is one for every element. */
+/* Whether it has a real for every element. */
 bool state_is_by_element(const state_t *state);
 /* Whether one of its numbers may be `value`; see state_t.whole. */
 bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
+/* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */
+int state_dims(const state_t *state, const tensor_t *tensor, const double *option, int axis, int64_t *dims);
+
+/* Bytes of one axis of a PER_AXIS state. */
+size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const double *option, int axis);
+
+/*
+ * How large each state of a tensor is under these options of its group, in which form and how many copies: the one
+ * answer, for whoever measures, places, saves or compares. slots[station's rows]; `at` is NULL. False: overflow.
+ */
+bool slots_fill(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option,
+                slot_t *slots);
+/* Whether the tensor would have other states under these options than it has. */
+bool slots_differ(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option);
 
 /* ---- plan.c ---- */
 
@@ -323,6 +356,8 @@ void cohorts_count_step(engine_t *engine);
 /* Every tensor gets what its cohort has counted, and its numbers: before a gradient comes or goes. */
 void cohorts_collect(engine_t *engine);
 void cohorts_free(engine_t *engine);
+/* One for every group and every method in it. */
+size_t cohorts_least(const engine_t *engine);
 /* Bytes that so many take. */
 size_t cohorts_bytes(const engine_t *engine, size_t count);
 

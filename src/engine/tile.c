@@ -18,13 +18,14 @@ void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scrat
     const slot_t *slot = station->slot + tensor * station->states;
     size_t widened = 0;
     t->stride = t->tensor->stride;
+    t->slot = slot;
     for (size_t k = 0; k < station->states; ++k, ++slot) {
         t->state[k] =
             slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
-        if (slot->form == STORED_REAL)
+        if (!slot->widened)
             continue;
         t->stride = sizeof *room->state / tensor_real(t->tensor);
-        for (size_t c = 1; c < slot->copies; ++c)
+        for (size_t c = 1; slot->at != NULL && c < slot->copies; ++c)
             (void)bind_state(engine, t, slot, c, room->state[widened + c]);
         widened += slot->copies;
     }
@@ -56,7 +57,7 @@ void tile_unbind(const engine_t *engine, const tile_t *t, const station_t *stati
     const slot_t *slot = station->slot + t->tensor->id * station->states;
     size_t widened = 0;
     for (size_t k = 0; k < station->states; ++k, ++slot)
-        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c, ++widened)
+        for (size_t c = 0; slot->widened && c < slot->copies; ++c, ++widened)
             if (!asks || !was_only_read(engine, t, slot, c, room->state[widened], room->spare))
                 storage_store(engine, slot, c, t, room->state[widened]);
 }
@@ -72,7 +73,7 @@ static void bind_per_moment(const tile_t *t, const station_t *station, size_t mo
 /* Runs the kernel once for each first moment that the inner method keeps. */
 static void run_moments(const engine_t *engine, tile_t *t, const station_t *station, kernel_t *kernel,
                         part_scratch_t *room) {
-    const station_t *owner = engine_owner(engine, t->tensor->group);
+    const station_t *owner = t->tensor->owner;
     size_t moment = 0;
     for (size_t k = 0; k < owner->states; ++k) {
         const slot_t *slot = &owner->slot[t->tensor->id * owner->states + k];
@@ -115,7 +116,7 @@ void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scra
     }
     for (int i = 0; i < engine->filters.count; ++i) {
         const call_t *filter = &engine->filters.entry[i];
-        if (station_covers(filter->station, t->tensor->group))
+        if (station_has(filter->station, t->tensor))
             tile_run(engine, t, filter, scratch);
     }
 }

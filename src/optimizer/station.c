@@ -77,5 +77,6 @@ void station_value_name(const station_t *station, int group, int i, char name[VA
 void station_uncover(station_t *station, int group) {
     station->groups -= station->values[group].base != NULL;
     free(station->values[group].base);
+    free(station->values[group].from);
     station->values[group] = (values_t){0};
 }
