@@ -27,11 +27,13 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "curvature": "from Hessian-vector products or pairs of gradients",
     "matrix": "updates of whole matrices",
     "compact": "small states",
+    "finite_sum": "variance reduction for finite sums",
     "games": "games and monotone operators",
     "wrappers": "around any method",
     "schedules": "on any option of any group",
 }
-NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products"}
+NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products",
+         16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs"}
 CAN = {1: "cutting a tensor changes no bit", 2: "may share a handle with other algorithms", 4: "has an output of its own"}
 
 
@@ -43,10 +45,11 @@ def struct(name, *fields):
 
 TEXT, INT, SIZE, REAL = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_double
 description = struct("Description", ("name", TEXT), ("purpose", TEXT), ("citation", TEXT), ("evaluations", TEXT),
-                     ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE), ("family", TEXT))
+                     ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE), ("family", TEXT), ("roles", TEXT), ("inputs", SIZE))
 option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL), ("kind", INT), ("lowest", REAL),
                 ("highest", REAL), ("lowest_open", INT), ("highest_open", INT))
 state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("condition", TEXT), ("bytes", REAL))
+input_info = struct("Input", ("name", TEXT), ("meaning", TEXT), ("of_parameter", INT), ("optional", INT))
 
 
 class Registry:
@@ -105,6 +108,13 @@ def states_table(registry, kind, name, count):
                    r.meaning.decode()] for r in rows])
 
 
+def inputs_table(registry, kind, name, count):
+    rows = registry.rows("optim_describe_input", input_info, kind, name, count)
+    return table(["input", "of", "needed", "meaning"],
+                 [[f"`{r.name.decode()}`", "every parameter" if r.of_parameter else "the method",
+                   "no" if r.optional else "yes", r.meaning.decode()] for r in rows])
+
+
 def words(bits, meanings):
     return ", ".join(text for bit, text in meanings.items() if bits & bit)
 
@@ -119,6 +129,11 @@ def head(registry, kind, name):
         lines += [*options_table(registry, kind, name, about.options), ""]
     if about.states:
         lines += [*states_table(registry, kind, name, about.states), ""]
+    if about.inputs:
+        lines += [*inputs_table(registry, kind, name, about.inputs), ""]
+    if about.roles:
+        roles = ", ".join(f"`role={role}`" for role in about.roles.decode().split("|"))
+        lines += [prose(f"Roles of groups, the first unless said otherwise: {roles}."), ""]
     if kind in (0, 1):
         lines += [prose("Bytes are those of f32 parameters with default options. "
                         f"Evaluations in a step: {about.evaluations.decode()}."), ""]

@@ -105,7 +105,7 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
         for (size_t k = 0; station_covers(station, g) && k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             double *scalar = station->scalar[(size_t)g * station->states + k];
-            for (size_t c = 0; scalar != NULL && c < state_copies(station->method, state, station_option(station, g));
+            for (size_t c = 0; scalar != NULL && c < station_copies(engine, station, state, station_option(station, g));
                  ++c)
                 scalar[c] = state_initial(station, state, g);
         }
@@ -129,7 +129,7 @@ void plan_initialise(engine_t *engine, bool fresh) {
         station_t *station = engine_keeper(engine, l);
         station->line = 0;
         station->moved = station->holds_gradient = false;
-        station->next_sample = OPTIM_SAMPLE_FRESH;
+        station->next_sample = method_first_sample(station->method);
         reset_numbers(engine, station);
         memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {

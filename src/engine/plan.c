@@ -60,6 +60,11 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
+    const size_t constraints = engine_constraints(engine);
+    engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
+    engine->weights = block_take(block, constraints, sizeof *engine->weights);
+    engine->asked_weights = block_take(block, constraints, sizeof *engine->asked_weights);
+    engine->order = block_take(block, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
     engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
@@ -105,8 +110,8 @@ static size_t share_bytes(int parts, size_t bytes) {
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
-        *scratch_bytes =
-            engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
+        *scratch_bytes = engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) +
+                         share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -157,12 +162,12 @@ static double *numbers_place(const engine_t *engine, station_t *station) {
         double *shared = next;
         station->cohort_numbers += state->shape == PER_COHORT;
         if (state->shape == PER_METHOD)
-            next += state_copies(station->method, state, station_option(station, station->first_group));
+            next += station_copies(engine, station, state, station_option(station, station->first_group));
         for (int g = 0; g < engine->group_count; ++g) {
             double **scalar = &station->scalar[(size_t)g * station->states + k];
             *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
             if (state_is_by_group(state) && station_covers(station, g))
-                next += state_copies(station->method, state, station_option(station, g));
+                next += station_copies(engine, station, state, station_option(station, g));
         }
     }
     for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
@@ -321,8 +326,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes =
-        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, (size_t)engine->group_count);
+    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
+                            cohorts_bytes(engine, (size_t)engine->group_count);
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);

@@ -10,6 +10,7 @@ typedef struct needs {
     size_t elements, tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
     bool sums_rows, has_codes;
+    bool orders; /* a method draws places of components */
 } needs_t;
 
 /* Measures everything, and the tiles of every tensor. Errors: SIZE. */

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "io/complaints.h"
 #include "io/record.h"
+#include "optimizer/problem.h"
 
 static bool read_number(const jsontree_t *json, double *value) {
     const char *text = jsontree_text(json);
@@ -74,14 +75,29 @@ static optim_status apply_group(const record_t *record, optim_t *opt, station_t 
     return OPTIM_OK;
 }
 
+/* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
+static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
+    const station_t *station = opt->engine.stations[l];
+    const char *there = record_text(group_at(record, l, record->from[group]), "role");
+    char here[ROLE_TEXT];
+    if (!station->is_method || *there == 0 || (role_name(station, group, here) && strcmp(here, there) == 0))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_CHECKPOINT,
+                     "%s does not fit this optimizer: parameters of \"%s\" in group %d have the role \"%.40s\" there",
+                     record->source, station->name, group, there);
+}
+
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
     for (int l = 0; l < engine_keepers(&opt->engine); ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
+            optim_status status = check_role(record, opt, l, g);
+            if (status != OPTIM_OK)
+                return status;
             const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
             station_t *station = record_listed(opt, l);
-            optim_status status = apply_group(record, opt, station, g, options);
+            status = apply_group(record, opt, station, g, options);
             if (status != OPTIM_OK)
                 return status;
             status = station_check(station, g);
@@ -94,11 +110,11 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 /* ---- Numbers ---- */
 
 /* One state's numbers, for `at`, out of `object`. */
-static void read_state(const station_t *station, size_t k, int group, const jsontree_t *object, double *at,
-                       assignment_t *list, size_t *count, complaints_t *complaints) {
+static void read_state(const engine_t *engine, const station_t *station, size_t k, int group, const jsontree_t *object,
+                       double *at, assignment_t *list, size_t *count, complaints_t *complaints) {
     const state_t *state = &station->method->states[k];
     const jsontree_t *values = jsontree_get(object, state->name);
-    const size_t copies = state_copies(station->method, state, station_option(station, group));
+    const size_t copies = station_copies(engine, station, state, station_option(station, group));
     if (jsontree_items(values) != copies) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, state->name,
                  jsontree_items(values), copies);
@@ -115,11 +131,12 @@ static void read_state(const station_t *station, size_t k, int group, const json
 }
 
 /* One field's values, for the struct `memory`, out of `object`. */
-static void read_field(const station_t *station, const field_t *field, int group, const jsontree_t *object,
-                       void *memory, assignment_t *list, size_t *count, complaints_t *complaints) {
+static void read_field(const engine_t *engine, const station_t *station, const field_t *field, int group,
+                       const jsontree_t *object, void *memory, assignment_t *list, size_t *count,
+                       complaints_t *complaints) {
     const jsontree_t *values = jsontree_get(object, field->name);
     const double *option = station_option(station, group);
-    const size_t length = field_count(station->method, field, option);
+    const size_t length = field_count(engine, station->method, field, option);
     if (jsontree_items(values) != length) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, field->name,
                  jsontree_items(values), length);
@@ -160,7 +177,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
             list[(*count)++] = (assignment_t){
                 .field = field, .memory = tensor->cohort_memory, .value = field_initial(station, field, tensor->group)};
         else
-            read_field(station, field, tensor->group,
+            read_field(&opt->engine, station, field, tensor->group,
                        jsontree_get(own, field->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], field->name),
@@ -173,7 +190,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
         if (record->stateless[tensor->id])
             list[(*count)++] = (assignment_t){.at = at, .value = state_initial(station, state, tensor->group)};
         else
-            read_state(station, k, tensor->group,
+            read_state(&opt->engine, station, k, tensor->group,
                        jsontree_get(own, state->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], state->name),
@@ -190,21 +207,21 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
+            read_state(&opt->engine, station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
                        number_of(station, station->first_group, k), list, count, complaints);
         for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
             if (record->from[g] >= 0 && station_covers(station, g))
-                read_state(station, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                read_state(&opt->engine, station, k, g, numbers_of_group(record, l, record->from[g], state->name),
                            number_of(station, g, k), list, count, complaints);
         }
     }
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
         if (field_is_kept(field) && field->of == OF_METHOD)
-            read_field(station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
+            read_field(&opt->engine, station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
                        station->memory, list, count, complaints);
         for (int g = 0; (field->of == OF_GROUP || field->of == OF_COHORT) && g < opt->engine.group_count; ++g)
             if (record->from[g] >= 0 && station_covers(station, g))
-                read_field(station, field, g, numbers_of_group(record, l, record->from[g], field->name),
+                read_field(&opt->engine, station, field, g, numbers_of_group(record, l, record->from[g], field->name),
                            field_memory(station, field, g, NULL), list, count, complaints);
     }
     const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;

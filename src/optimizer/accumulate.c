@@ -11,6 +11,9 @@ static optim_status check_call(const optim_t *opt) {
     if (!accumulation_has_memory(opt))
         return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
                                           "accumulate=1");
+    if (chain_method(opt)->method->flags & VALUES_ONLY)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" reads no gradient that could be accumulated",
+                         chain_method(opt)->name);
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
         return error_set(OPTIM_ERR_OPEN, "the open request asks for no gradient that could be accumulated");
     return OPTIM_OK;

@@ -19,6 +19,18 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     return settings_read(opt, 0, options, NULL);
 }
 
+optim_status handle_create(optim_t **out, const registry_method_t *entry, const char *options) {
+    optim_t *opt = calloc(1, sizeof *opt);
+    if (opt == NULL)
+        return error_nomem("creating an optimizer");
+    const optim_status status = create(opt, entry, options);
+    if (status != OPTIM_OK)
+        optim_destroy(opt);
+    else
+        *out = opt;
+    return status;
+}
+
 optim_status optim_create(optim_t **out, const char *algorithm, const char *options) {
     optim_status status = refuse_null(out, "out");
     if (status != OPTIM_OK)
@@ -28,17 +40,7 @@ optim_status optim_create(optim_t **out, const char *algorithm, const char *opti
     if (status != OPTIM_OK)
         return status;
     const registry_method_t *entry = registry_find_method(algorithm, strlen(algorithm));
-    if (entry == NULL)
-        return OPTIM_ERR_NAME;
-    optim_t *opt = calloc(1, sizeof *opt);
-    if (opt == NULL)
-        return error_nomem("creating an optimizer");
-    status = create(opt, entry, options);
-    if (status != OPTIM_OK)
-        optim_destroy(opt);
-    else
-        *out = opt;
-    return status;
+    return entry == NULL ? OPTIM_ERR_NAME : handle_create(out, entry, options);
 }
 
 void optim_destroy(optim_t *opt) {
@@ -57,6 +59,7 @@ void optim_destroy(optim_t *opt) {
     }
     free(opt->scheduled);
     free(opt->names.slot);
+    free(opt->answers.losses);
     free(opt->swapped);
     free(opt->buffers.sorted);
     free(engine->tensors);

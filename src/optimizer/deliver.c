@@ -1,9 +1,10 @@
 /* A gradient on its way through the chain, from the station at which it arrives inwards. */
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 int step_arrival(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
-    if (opt->open == OPTIM_OK && chain_method(opt)->holds_gradient)
+    if (opt->open == OPTIM_OK && begins_without_gradient(opt))
         return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
     if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
         return engine->station_count - 1;

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 size_t optim_algorithm_count(void) {
     return REGISTRY_METHOD_COUNT;
@@ -142,7 +143,10 @@ static bool reads_loss(const method_t *method) {
 
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
-    return OPTIM_NEEDS_GRADIENT | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
+    return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
+           (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
 }
 
@@ -168,6 +172,8 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
+        .roles = entry.method == NULL ? "" : or_empty(entry.method->roles),
+        .inputs = entry.method == NULL ? 0 : input_count(entry.method),
         .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
@@ -215,6 +221,16 @@ static double default_bytes(const method_t *method, const state_t *state) {
                : 0;
 }
 
+/* The option, or what of the problem, that decides whether a state exists or how many copies there are. */
+static const char *condition_of(const char *when, const char *copies, state_each_t each) {
+    static const char *const EACH[] = {[EACH_ONCE] = "",
+                                       [EACH_COMPONENT] = "components",
+                                       [EACH_CONSTRAINT] = "constraints",
+                                       [EACH_INEQUALITY] = "inequalities"};
+    const char *option = when != NULL ? when : copies;
+    return option != NULL ? option : EACH[each];
+}
+
 static optim_state_info describe_field(const field_t *field) {
     static const char *const SHAPES[] = {
         [OF_METHOD] = "method", [OF_GROUP] = "group", [OF_COHORT] = "tensor", [OF_TENSOR] = "tensor"};
@@ -222,7 +238,7 @@ static optim_state_info describe_field(const field_t *field) {
         .name = field->name,
         .meaning = field->doc,
         .shape = SHAPES[field->of],
-        .condition = or_empty(field->when != NULL ? field->when : field->copies),
+        .condition = condition_of(field->when, field->copies, field->each),
     };
 }
 
@@ -250,8 +266,27 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .name = found->name,
         .meaning = found->doc,
         .shape = entry.method == NULL ? "schedule" : SHAPES[found->shape],
-        .condition = or_empty(found->when != NULL ? found->when : found->copies),
+        .condition = condition_of(found->when, found->copies, found->each),
         .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
+}
+
+optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input) {
+    entry_t entry;
+    optim_status status = refuse_null(input, "input");
+    if (status == OPTIM_OK)
+        status = find_entry(kind, name, &entry);
+    if (status != OPTIM_OK)
+        return status;
+    const size_t count = entry.method == NULL ? 0 : input_count(entry.method);
+    if (i >= count)
+        return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu inputs, counted from 0; there is no %zu", entry.name,
+                         count, i);
+    const input_t *found = &entry.method->inputs[i];
+    const optim_input_info ours = {.name = found->name,
+                                   .meaning = found->doc,
+                                   .of_parameter = found->place == INPUT_OF_PARAMETER,
+                                   .optional = found->optional};
+    return abi_write(input, &ours, sizeof ours, "optim_input_info");
 }

@@ -23,6 +23,7 @@ typedef struct run {
     int64_t stalled;  /* steps in a row after which a held gradient is what it was */
     double last_norm; /* of that gradient */
     void **best;      /* copies of the parameters at the lowest loss, or NULL */
+    double *losses;   /* room for those of all components, or NULL */
     bool interrupted; /* a callback returned non-zero */
 } run_t;
 
@@ -72,16 +73,39 @@ static void best_copy(const run_t *run, bool back) {
 
 /* ---- Evaluations ---- */
 
+static int evaluate_losses(run_t *run, const optim_request *request) {
+    const int answer = run->problem.losses(run->problem.user, request, run->losses);
+    if (answer == 0)
+        (void)optim_set_losses(run->opt, run->losses, (size_t)request->count);
+    return answer;
+}
+
+static int evaluate_constraints(run_t *run, const optim_request *request) {
+    double *values = NULL;
+    (void)optim_constraint_values(run->opt, &values);
+    return run->problem.constraints(run->problem.user, request, values);
+}
+
 /* Calls the caller; 0, or what it returned. */
 static int evaluate(run_t *run, const optim_request *request) {
     double loss = NAN;
     const optim_problem *problem = &run->problem;
     int answer;
     ++run->result.evaluations;
-    if (request->kind == OPTIM_EVAL_HVP)
+    switch (request->kind) {
+    case OPTIM_EVAL_HVP:
         return problem->product(problem->user, request, run->opt);
+    case OPTIM_EVAL_LOSSES:
+        return evaluate_losses(run, request);
+    case OPTIM_EVAL_CONSTRAINTS:
+        return evaluate_constraints(run, request);
+    default:
+        break;
+    }
     if (request->kind == OPTIM_EVAL_LOSS && problem->loss != NULL)
         answer = problem->loss(problem->user, request, &loss);
+    else if (request->count > 0)
+        answer = problem->component(problem->user, request, &loss);
     else
         answer = problem->gradient(problem->user, request, &loss);
     if (answer == 0)
@@ -102,7 +126,7 @@ static double sum_of_squares(const optim_t *opt, double scale, double *largest) 
     double piece[READ_ELEMENTS], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const size_t count = tensor->grad == NULL ? 0 : tensor->count;
+        const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
         for (size_t offset = 0, n;
              (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
              offset += n)
@@ -160,8 +184,12 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const optim_request first = {
-        .size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
+    const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
+    const optim_request first = {.size = sizeof first,
+                                 .kind = reads_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
+                                 .needs_loss = 1,
+                                 .component = -1,
+                                 .evaluation = 1};
     double held_loss, held_norm;
     const bool held = step_holds_gradient(run->opt, &held_loss, &held_norm);
     const int answer = held ? 0 : evaluate(run, &first);
@@ -233,6 +261,55 @@ static optim_status loop(run_t *run) {
 
 /* ---- The call ---- */
 
+/* What one method or wrapper needs answered. */
+static optim_status check_callbacks_of(const run_t *run, const station_t *station) {
+    const optim_problem *problem = &run->problem;
+    const struct {
+        int flag;
+        bool is_there;
+        const char *what, *name;
+    } need[] = {
+        {REQUESTS_PRODUCTS, problem->product != NULL, "Hessian-vector products", "product"},
+        {COMPONENT_GRADIENTS, problem->component != NULL, "gradients of components", "component"},
+        {COMPONENT_LOSSES, problem->losses != NULL, "losses of components", "losses"},
+        {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
+    };
+    for (size_t i = 0; i < sizeof need / sizeof *need; ++i)
+        if ((station->method->flags & need[i].flag) && !need[i].is_there)
+            return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", station->name,
+                             need[i].what, need[i].name);
+    return OPTIM_OK;
+}
+
+static optim_status check_callbacks(const run_t *run) {
+    const optim_t *opt = run->opt;
+    const bool reads_none = chain_method(opt)->method->flags & VALUES_ONLY;
+    optim_status status = OPTIM_OK;
+    if (run->problem.gradient == NULL && !reads_none)
+        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
+    if (run->problem.gradient == NULL && run->problem.loss == NULL && reads_none)
+        status = error_set(OPTIM_ERR_NULL, "problem.loss must not be NULL: \"%s\" reads values alone",
+                           chain_method(opt)->name);
+    if (status == OPTIM_OK && reads_none && run->stop.gradient_norm > 0)
+        status = error_set(OPTIM_ERR_VALUE, "stop.gradient_norm asks for gradients, and \"%s\" reads none",
+                           chain_method(opt)->name);
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        status = check_callbacks_of(run, opt->engine.stations[l]);
+    return status;
+}
+
+/* Room for the answers to OPTIM_EVAL_LOSSES: for those of all components. */
+static optim_status losses_make(run_t *run) {
+    const engine_t *engine = &run->opt->engine;
+    bool asks = false;
+    for (int l = 0; l < engine->station_count; ++l)
+        asks |= (engine->stations[l]->method->flags & COMPONENT_LOSSES) != 0;
+    if (!asks)
+        return OPTIM_OK;
+    run->losses = calloc((size_t)engine->components + 1, sizeof *run->losses);
+    return run->losses == NULL ? error_nomem("taking losses of components") : OPTIM_OK;
+}
+
 static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop,
                                const optim_result *result) {
     const optim_t *opt = run->opt;
@@ -247,14 +324,10 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
         status = abi_read(stop, &run->stop, sizeof run->stop, "optim_stop");
     if (status == OPTIM_OK && result != NULL)
         status = abi_read(result, &run->result, sizeof run->result, "optim_result");
-    if (status == OPTIM_OK && run->problem.gradient == NULL)
-        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (status == OPTIM_OK)
         status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "minimizing");
-    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
-        if ((opt->engine.stations[l]->method->flags & REQUESTS_PRODUCTS) && run->problem.product == NULL)
-            status = error_set(OPTIM_ERR_NULL, "\"%s\" needs Hessian-vector products: problem.product must not be NULL",
-                               opt->engine.stations[l]->name);
+    if (status == OPTIM_OK)
+        status = check_callbacks(run);
     const optim_stop *s = &run->stop;
     if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
         !(s->loss_change > 0) && !s->has_loss_target)
@@ -268,8 +341,11 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     if (status == OPTIM_OK && run.stop.keep_best)
         status = best_make(&run);
     if (status == OPTIM_OK)
+        status = losses_make(&run);
+    if (status == OPTIM_OK)
         status = step_ready(opt); /* before the first callback, which can then add nothing to the handle any more */
     if (status != OPTIM_OK) {
+        free(run.losses);
         best_free(&run);
         return status;
     }
@@ -282,6 +358,7 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
         best_copy(&run, true);
         run.result.loss = run.result.best_loss;
     }
+    free(run.losses);
     best_free(&run);
     run.result.seconds = now() - run.started;
     if (result != NULL)

@@ -18,7 +18,7 @@ optim_status nonfinite_name(const optim_t *opt) {
     double piece[READ_ELEMENTS];
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const size_t count = tensor->grad == NULL ? 0 : tensor->count;
+        const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
         for (size_t offset = 0, n;
              (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
              offset += n)

@@ -46,7 +46,7 @@ static void sum_part(const engine_t *engine, int part, void *context) {
     const optim_t *opt = context;
     for (size_t i = engine->part[part]; i < engine->part[part + 1]; ++i)
         engine->partial[i * METHOD_SUMS] =
-            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(opt, &engine->tiles[i]);
+            !tensor_has_gradient(&engine->tensors[engine->tiles[i].tensor]) ? 0 : tile_sum(opt, &engine->tiles[i]);
 }
 
 void norm_log_begin(optim_t *opt) {

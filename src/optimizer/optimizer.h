@@ -40,6 +40,13 @@ typedef struct buffers {
     bool zeroes;  /* with zero_grad=1 */
 } buffers_t;
 
+/* To the open request. */
+typedef struct answers {
+    double *losses; /* of components, as methods see them */
+    size_t losses_capacity;
+    bool complete; /* losses or values of constraints have been handed over */
+} answers_t;
+
 struct optim {
     engine_t engine;
     /* the engine's own, by REGISTRY_ENGINE_...: stations of the chain, and storage */
@@ -52,6 +59,7 @@ struct optim {
     optim_status open; /* the request, or 0 */
     int waiting;       /* station that made it */
     int64_t evaluation;
+    answers_t answers;
 
     int64_t steps, skipped;
     double loss;
@@ -178,6 +186,10 @@ void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 void schedules_apply(optim_t *opt);
 void schedules_restart(optim_t *opt);
 
+/* ---- create.c ---- */
+/* An optimizer that runs a method, registered or not. Errors: VALUE, OPTION, DUPLICATE, NOMEM. */
+optim_status handle_create(optim_t **out, const registry_method_t *entry, const char *options);
+
 /* ---- check.c ---- */
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
 optim_status check_plan(const optim_t *opt);
@@ -208,8 +220,8 @@ void step_keep(optim_t *opt);
 void step_undo(optim_t *opt);
 
 /* ---- products.c ---- */
-/* A frozen parameter has no part in the direction. */
-void products_clear_frozen(const optim_t *opt);
+/* A frozen parameter has no part in the direction, nor has one whose role the request leaves out. */
+void products_clear(const optim_t *opt);
 /* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
  * cares. */
 bool products_take(optim_t *opt);

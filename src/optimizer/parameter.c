@@ -86,6 +86,11 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
     status = check_new(opt, group, name, dtype, ndim, dims);
     tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
     tensor.id = opt->engine.tensor_count;
+    if (status == OPTIM_OK) {
+        const station_t *owner = engine_owner(&opt->engine, group);
+        tensor.by_values = owner->method->flags & VALUES_ONLY;
+        tensor.role = owner->values[group].role > 0 ? owner->values[group].role - 1 : 0;
+    }
     if (status == OPTIM_OK)
         status = count_elements(name, ndim, dims, &tensor.count, &tensor.row);
     if (status == OPTIM_OK && tensor.count > 0)
@@ -117,7 +122,7 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     status = buffers_move(opt, &moved);
     if (status == OPTIM_OK) {
         tensor_t *tensor = &opt->engine.tensors[param];
-        if ((tensor->grad == NULL) != (grad == NULL)) {
+        if (tensor_is_frozen(tensor) != tensor_is_frozen(&moved)) {
             cohorts_collect(&opt->engine);
             opt->engine.unsettled = true;
         }

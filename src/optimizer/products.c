@@ -4,14 +4,21 @@
 
 #include "optimizer/optimizer.h"
 
-void products_clear_frozen(const optim_t *opt) {
-    const station_t *station = opt->engine.stations[opt->waiting];
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; opt->engine.tensors[i].grad == NULL && k < station->states; ++k) {
-            const slot_t *slot = &station->slot[i * station->states + k];
-            if (station->method->states[k].role == DIRECTION && slot->at != NULL)
-                memset(slot->at, 0, slot->bytes);
-        }
+static void clear_direction(const station_t *station, size_t tensor) {
+    for (size_t k = 0; k < station->states; ++k) {
+        const slot_t *slot = &station->slot[tensor * station->states + k];
+        if (station->method->states[k].role == DIRECTION && slot->at != NULL)
+            memset(slot->at, 0, slot->bytes);
+    }
+}
+
+void products_clear(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor_is_frozen(tensor) || !role_is_among(engine->request.roles, tensor->role))
+            clear_direction(engine->stations[opt->waiting], i);
+    }
 }
 
 bool products_take(optim_t *opt) {
@@ -21,7 +28,7 @@ bool products_take(optim_t *opt) {
         for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             void *product = station->slot[i * station->states + k].at;
-            if (station->method->states[k].role != PRODUCT || product == NULL || tensor->grad == NULL)
+            if (station->method->states[k].role != PRODUCT || product == NULL || tensor_is_frozen(tensor))
                 continue;
             const bool wide = tensor_precision(tensor) == PRECISION_F64;
             for (size_t j = 0; j < tensor->count; ++j) {

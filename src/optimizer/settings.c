@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 /* ---- Finding ---- */
 
@@ -151,6 +152,12 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
         return status;
     while ((more = option_next(&options, &piece)) > 0) {
         setting_t setting;
+        if (piece.key_length == 4 && memcmp(piece.key, "role", 4) == 0) {
+            status = role_read(opt, group, piece.value, piece.value_length);
+            if (status != OPTIM_OK)
+                return status;
+            continue;
+        }
         if (skip != NULL && piece.key_length == strlen(skip) && memcmp(piece.key, skip, piece.key_length) == 0)
             continue;
         status = setting_find(opt, group, piece.key, piece.key_length, &setting);

@@ -15,7 +15,8 @@ station_t *station_create(optim_t *opt, const registry_method_t *entry, station_
     station->method = entry->level[0].precision[PRECISION_F64];
     station->is_method = kind == STATION_METHOD;
     station->is_wrapper = kind == STATION_WRAPPER;
-    station->next_sample = OPTIM_SAMPLE_FRESH; /* before the first step too, as a checkpoint says it */
+    station->next_sample =
+        method_first_sample(station->method); /* before the first step too, as a checkpoint says it */
     station->per_group = station->is_method || (station->method->flags & BY_GROUP);
     station->values = calloc((size_t)groups, sizeof *station->values);
     if (station->values == NULL) {
@@ -31,6 +32,7 @@ void station_destroy(station_t *station, int groups) {
     for (int g = 0; g < groups; ++g)
         station_uncover(station, g);
     free(station->values);
+    free(station->inputs);
     free(station);
 }
 
@@ -51,7 +53,7 @@ bool station_cover(station_t *station, int group, const values_t *from) {
     for (size_t i = 0; i < count; ++i)
         base[i] = from == NULL ? station->method->options[i].initial : from->base[i];
     memcpy(base + count, base, count * sizeof *base);
-    station->values[group] = (values_t){base, base + count};
+    station->values[group] = (values_t){.base = base, .now = base + count};
     ++station->groups;
     if (group < station->first_group || station->values[station->first_group].base == NULL)
         station->first_group = group;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 optim_status step_ready(optim_t *opt) {
     engine_t *engine = &opt->engine;
@@ -29,6 +30,7 @@ optim_status step_ready(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     schedules_apply(opt);
+    roles_settle(opt);
     opt->reads_loss = chain_reads_loss(opt);
     return OPTIM_OK;
 }
@@ -42,6 +44,7 @@ static optim_status begin(optim_t *opt) {
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
     step_keep(opt);
     norm_log_begin(opt);
+    constraints_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
 }
@@ -112,21 +115,26 @@ optim_status step_take(optim_t *opt, bool given) {
     if (arrives && !given && (status = refuse_used_up(opt)) != OPTIM_OK)
         return status;
     accumulation_use(opt, arrives);
-    if (opt->open != OPTIM_OK || !chain_method(opt)->holds_gradient)
-        status = refuse_missing_loss(opt);
+    status = refuse_missing_answer(opt);
+    if (status == OPTIM_OK)
+        status = inputs_check(opt);
     if (status != OPTIM_OK)
         return status;
-    if (arrives)
+    if (arrives) {
         opt->engine.filters.count = 0;
-    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !products_take(opt);
+        opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
+    }
+    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP ? !products_take(opt) : !answers_are_finite(opt);
     status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
     accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
-    opt->has_loss = false;
+    opt->has_loss = opt->answers.complete = false;
     if (status < 0)
         return fail(opt, status);
     if (status == OPTIM_EVAL_HVP)
-        products_clear_frozen(opt);
+        products_clear(opt);
+    if (status == OPTIM_EVAL_GRAD)
+        constraints_ask(opt);
     if (status > 0)
         ++opt->evaluation;
     else
@@ -184,14 +192,14 @@ optim_status optim_reset(optim_t *opt) {
     if (!opt->engine.planned)
         return OPTIM_OK;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        if (opt->engine.tensors[i].grad == NULL && opt->engine.tensors[i].has_states)
+        if (tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]);
     plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 
 int optim_wants_gradient(const optim_t *opt) {
-    return opt != NULL && opt->open == OPTIM_OK && !chain_method(opt)->holds_gradient;
+    return opt != NULL && opt->open == OPTIM_OK && !begins_without_gradient(opt);
 }
 
 int64_t optim_steps(const optim_t *opt) {

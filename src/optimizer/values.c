@@ -17,7 +17,7 @@ static bool changes_states(const engine_t *engine, const station_t *station, int
             if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
                 !state_is_taken(state, tensor))
                 continue;
-            const bool exists = state->exists(tensor, option) && state_copies(station->method, state, option) > 0;
+            const bool exists = state->exists(tensor, option) && station_copies(engine, station, state, option) > 0;
             if (exists != (station->slot[i * station->states + k].at != NULL))
                 return true;
         }
@@ -79,7 +79,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
         for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
             const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
             if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
-                state_copies(station->method, &state[k], station_option(station, group)) != 1)
+                station_copies(&opt->engine, station, &state[k], station_option(station, group)) != 1)
                 continue;
             *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
                                          : state_initial(station, &state[k], group);
@@ -87,7 +87,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
         }
         for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
             if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
-                field_count(station->method, field, station_option(station, group)) != 1)
+                field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
                 continue;
             *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
                                          : field_initial(station, field, group);
