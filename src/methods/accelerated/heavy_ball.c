@@ -48,11 +48,7 @@ static double rate(const double *o, double k) {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        .lr = (real)rate(o, group->t - 1),
-        .momentum = (real)o[MOMENTUM],
-        .l2 = (real)o[WEIGHT_DECAY],
-    };
+    *(constants_t *)constants = (constants_t){(real)rate(o, group->t - 1), (real)o[MOMENTUM], (real)o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {

@@ -35,12 +35,8 @@ typedef struct constants {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        .beta1 = weights(o[BETA1]),
-        .beta2 = weights(o[BETA2]),
-        .lr = (real)o[LR],
-        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
-    };
+    *(constants_t *)constants =
+        (constants_t){weights(o[BETA1]), weights(o[BETA2]), (real)o[LR], (real)(1 - o[LR] * o[WEIGHT_DECAY])};
 }
 
 static void update(const tile_t *t) {

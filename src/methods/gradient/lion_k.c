@@ -58,17 +58,10 @@ typedef struct constants {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        .beta1 = weights(o[BETA1]),
-        .beta2 = weights(o[BETA2]),
-        .lr = (real)o[LR],
-        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
-        .e = (real)o[KAPPA_E],
-        .power = (real)(o[KAPPA_P] - 1),
-        .exponent = o[KAPPA_P],
-        .frac = o[KAPPA_FRAC],
-        .kappa = (int)o[KAPPA],
-    };
+    *(constants_t *)constants =
+        (constants_t){weights(o[BETA1]), weights(o[BETA2]),      (real)o[LR], (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+                      (real)o[KAPPA_E],  (real)(o[KAPPA_P] - 1), o[KAPPA_P],  o[KAPPA_FRAC],
+                      (int)o[KAPPA]};
 }
 
 /* Line 2. */

@@ -37,13 +37,8 @@ typedef struct constants {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        .momentum = weights(o[MOMENTUM]),
-        .lr = (real)o[LR],
-        .nu = (real)o[NU],
-        .one_nu = (real)(1 - o[NU]),
-        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
-    };
+    *(constants_t *)constants = (constants_t){weights(o[MOMENTUM]), (real)o[LR], (real)o[NU], (real)(1 - o[NU]),
+                                              decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR])};
 }
 
 static void update(const tile_t *t) {

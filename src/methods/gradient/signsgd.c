@@ -39,11 +39,7 @@ typedef struct constants {
 
 static void prepare_momentum(const group_t *group, double momentum, constants_t *k) {
     const double *o = group->option;
-    *k = (constants_t){
-        .lr = (real)o[LR],
-        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
-        .momentum = weights(momentum),
-    };
+    *k = (constants_t){(real)o[LR], decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]), weights(momentum)};
 }
 
 static void prepare_signsgd(const group_t *group, void *constants) {
