@@ -118,7 +118,7 @@ typedef struct tile {
     void *state[METHOD_STATES];
     const void *constants; /* what prepare filled for this tensor's group */
     const void *arguments; /* what advance handed over with the kernel, or NULL */
-    const void *memory;    /* the tensor's own, of this method: see method_t.tensor_memory */
+    void *memory; /* the tensor's own, of this method: see method_t.tensor_memory; written on whole tensors only */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
