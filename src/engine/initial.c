@@ -44,8 +44,8 @@ static void reset_state(const engine_t *engine, const station_t *station, size_t
 
 /* The tile's share of all states; of them only those that a tensor gets with its first gradient if it `thaws`. */
 static void reset_tile(const engine_t *engine, const tile_t *t, bool fresh, bool thaws, void *room) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k)
             if (state_is_by_element(&station->method->states[k]) && !(thaws && station->method->states[k].of_frozen))
                 reset_state(engine, station, k, t, fresh, room);
@@ -105,7 +105,7 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
         for (size_t k = 0; station_covers(station, g) && k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             double *scalar = station->scalar[(size_t)g * station->states + k];
-            for (size_t c = 0; scalar != NULL && c < state_copies(station->method, state, station_option(station, g));
+            for (size_t c = 0; scalar != NULL && c < station_copies(engine, station, state, station_option(station, g));
                  ++c)
                 scalar[c] = state_initial(station, state, g);
         }
@@ -113,10 +113,10 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
 
 void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
     part_scratch_t *scratch = (void *)engine->part_scratch;
-    for (int l = 0; l < engine->station_count; ++l)
-        memory_initialise_tensor(engine, engine->stations[l], tensor);
-    for (int l = 0; l < engine->station_count; ++l)
-        reset_rest(engine, engine->stations[l], tensor);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        memory_initialise_tensor(engine, engine_keeper(engine, l), tensor);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        reset_rest(engine, engine_keeper(engine, l), tensor);
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         const size_t left = tensor->count - offset;
         const tile_t t = {.n = left < tensor->tile ? left : tensor->tile, .tensor = tensor, .offset = offset};
@@ -125,11 +125,11 @@ void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
 }
 
 void plan_initialise(engine_t *engine, bool fresh) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         station->line = 0;
         station->moved = station->holds_gradient = false;
-        station->next_sample = OPTIM_SAMPLE_FRESH;
+        station->next_sample = method_first_sample(station->method);
         reset_numbers(engine, station);
         memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {

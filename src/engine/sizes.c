@@ -19,13 +19,34 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
     return state->numbers > 0 ? state->numbers : 1;
 }
 
+size_t engine_constraints(const engine_t *engine) {
+    return (size_t)engine->equalities + (size_t)engine->inequalities;
+}
+
+size_t engine_each(const engine_t *engine, state_each_t each) {
+    switch (each) {
+    case EACH_COMPONENT:
+        return (size_t)engine->components;
+    case EACH_CONSTRAINT:
+        return engine_constraints(engine);
+    case EACH_INEQUALITY:
+        return (size_t)engine->inequalities;
+    default:
+        return 1;
+    }
+}
+
+size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option) {
+    return state_copies(station->method, state, option) * engine_each(engine, state->each);
+}
+
 static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor);
 
 size_t tensor_copies(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
     const double *option = station_option(station, tensor->group);
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
-    return state->per_moment ? tensor_moments(engine, tensor) : state_copies(station->method, state, option);
+    return state->per_moment ? tensor_moments(engine, tensor) : station_copies(engine, station, state, option);
 }
 
 /* First moments that the tensor's method keeps. */
@@ -63,9 +84,9 @@ size_t state_bytes(const engine_t *engine, const station_t *station, const state
     return storage_bytes(storage_form(engine, station, state, tensor), tensor, reals);
 }
 
-size_t state_count(const method_t *method) {
+size_t state_count(const state_t *states) {
     size_t count = 0;
-    while (method->states != NULL && method->states[count].name != NULL)
+    while (states != NULL && states[count].name != NULL)
         ++count;
     return count;
 }
@@ -89,10 +110,11 @@ size_t station_numbers(const engine_t *engine, const station_t *station, bool ke
         if (kept_only && !state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            count += state_copies(station->method, state, station_option(station, station->first_group));
+            count += station_copies(engine, station, state, station_option(station, station->first_group));
         const bool by_tensor = state->shape == PER_TENSOR || state->shape == PER_COHORT;
         for (int g = 0; state_is_by_group(state) && g < engine->group_count; ++g)
-            count += station_covers(station, g) ? state_copies(station->method, state, station_option(station, g)) : 0;
+            count +=
+                station_covers(station, g) ? station_copies(engine, station, state, station_option(station, g)) : 0;
         for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i)
             count += tensor_copies(engine, station, state, &engine->tensors[i]);
     }
@@ -114,8 +136,8 @@ static optim_status too_large(const station_t *station, const tensor_t *tensor) 
 
 optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size_t *bytes, size_t *kept) {
     *bytes = *kept = 0;
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
             if (state->shape == LIKE_PARAM && station_covers(station, tensor->group) &&
                 !state_is_taken(state, tensor) && !state_add(engine, station, state, tensor, bytes, kept))
@@ -160,8 +182,8 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
 }
 
 static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
             if (station_option(station, tensor->group) != NULL &&
                 storage_form(engine, station, state, tensor) != STORED_REAL &&
@@ -182,20 +204,44 @@ static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
 static void tensors_measure(const engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        tensor->has_states = tensor->grad != NULL;
+        tensor->has_states = !tensor_is_frozen(tensor);
         tensor->block = storage_block(engine, tensor);
         tensor->tile = tile_elements(engine, tensor);
     }
 }
 
+/* That what goes by components or constraints can be counted, in a plan whose own sums are not checked one by one. */
+static optim_status check_problem(const engine_t *engine, const station_t *station) {
+    const size_t most = PTRDIFF_MAX / (METHOD_STATES * METHOD_STATES * sizeof(double));
+    if (((station->method->flags & NEEDS_COMPONENTS) && (size_t)engine->components > most) ||
+        engine_constraints(engine) > most)
+        return error_set(OPTIM_ERR_SIZE, "\"%s\": there are more components or constraints than memory can hold",
+                         station->name);
+    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
+        if (state->each != EACH_ONCE && engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
+            return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
+                             station->name, state->name);
+    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+        if (engine_each(engine, field->each) > most)
+            return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
+                             station->name, field->name);
+    return OPTIM_OK;
+}
+
 optim_status needs_of(const engine_t *engine, needs_t *needs) {
     *needs = (needs_t){0};
-    tensors_measure(engine);
     for (int l = 0; l < engine->station_count; ++l) {
-        needs->sums_rows = needs->sums_rows || (engine->stations[l]->method->flags & SUMS_ROWS);
+        const optim_status status = check_problem(engine, engine->stations[l]);
+        if (status != OPTIM_OK)
+            return status;
+        needs->orders = needs->orders || (engine->stations[l]->method->flags & NEEDS_COMPONENTS);
+    }
+    tensors_measure(engine);
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        needs->sums_rows = needs->sums_rows || (engine_keeper(engine, l)->method->flags & SUMS_ROWS);
         for (size_t i = 0; i < engine->tensor_count; ++i)
-            if (!needs_of_tensor(engine, engine->stations[l], &engine->tensors[i], needs))
-                return too_large(engine->stations[l], &engine->tensors[i]);
+            if (!needs_of_tensor(engine, engine_keeper(engine, l), &engine->tensors[i], needs))
+                return too_large(engine_keeper(engine, l), &engine->tensors[i]);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -10,13 +10,12 @@ typedef struct needs {
     size_t elements, tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
     bool sums_rows, has_codes;
+    bool orders; /* a method draws places of components */
 } needs_t;
 
 /* Measures everything, and the tiles of every tensor. Errors: SIZE. */
 optim_status needs_of(const engine_t *engine, needs_t *needs);
 
-/* Rows of a method's state table. */
-size_t state_count(const method_t *method);
 /* Copies of this state that this tensor has, and bytes of one. */
 size_t tensor_copies(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 size_t state_bytes(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);

@@ -10,8 +10,8 @@
 
 /* ---- Forms ---- */
 
-static double option_by_name(const station_t *station, const tensor_t *tensor, const char *name) {
-    return station_option(station, tensor->group)[option_find(station->method->options, name, strlen(name))];
+static double option_of(const station_t *station, const tensor_t *tensor, const char *name) {
+    return method_option(station->method, name, station_option(station, tensor->group));
 }
 
 static const double *engine_option(const engine_t *engine, const tensor_t *tensor) {
@@ -37,20 +37,20 @@ stored_t storage_form(const engine_t *engine, const station_t *station, const st
     if (!may_be_short(station, state))
         return STORED_REAL;
     if (station->method->flags & OWN_STORAGE)
-        return (double)tensor->count >= option_by_name(station, tensor, "min_8bit_size") ? STORED_INT8 : STORED_REAL;
+        return (double)tensor->count >= option_of(station, tensor, "min_8bit_size") ? STORED_INT8 : STORED_REAL;
     return (double)tensor->count >= option[STATE_MIN] ? FORMS[(int)option[STATE_DTYPE]] : STORED_REAL;
 }
 
 size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
     const station_t *owner = engine_owner(engine, tensor->group);
     if (owner->method->flags & OWN_STORAGE)
-        return size_of_number(option_by_name(owner, tensor, "block_size"));
+        return size_of_number(option_of(owner, tensor, "block_size"));
     return size_of_number(engine_option(engine, tensor)[STATE_BLOCK]);
 }
 
 bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor) {
     const station_t *owner = engine_owner(engine, tensor->group);
-    return (owner->method->flags & OWN_STORAGE) && option_by_name(owner, tensor, "keep_sign") != 0;
+    return (owner->method->flags & OWN_STORAGE) && option_of(owner, tensor, "keep_sign") != 0;
 }
 
 static optim_dtype dtype_of(stored_t form, const tensor_t *tensor) {

@@ -31,6 +31,9 @@ void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scrat
     t->constants = call->constants == NULL ? NULL : tensor_constants(engine, t->tensor, call->constants);
     t->arguments = call->arguments;
     t->memory = station->tensor_memory == NULL ? NULL : station->tensor_memory[tensor];
+    t->input = INPUT_OWNER_TENSORS + tensor < station->input_owners
+                   ? station->inputs + (INPUT_OWNER_TENSORS + tensor) * station->input_rows
+                   : NULL;
     t->tensor_sum = station->sums + tensor * METHOD_SUMS;
     t->row_sum = station->row_sums == NULL ? NULL : station->row_sums + t->tensor->first_row * METHOD_ROW_SUMS;
 }
@@ -98,6 +101,12 @@ void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratc
 }
 
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
+    if (!engine_reads_gradient(engine, t->tensor)) {
+        t->g = room; /* a method of values does not look at it */
+        if (!t->tensor->by_values)
+            memset(room, 0, t->n * tensor_real(t->tensor));
+        return;
+    }
     void *grad = tile_gradient(t);
     t->g = grad;
     if (engine->filters.count > 0 || !t->tensor->plain_grad) {

@@ -82,9 +82,9 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const st
 }
 
 /* A kept number, or several, of one tensor. */
-static optim_status add_field(pieces_t *pieces, const tensor_t *tensor, const station_t *station,
-                              const field_t *field) {
-    const size_t count = field_count(station->method, field, station_option(station, tensor->group));
+static optim_status add_field(pieces_t *pieces, const engine_t *engine, const tensor_t *tensor,
+                              const station_t *station, const field_t *field) {
+    const size_t count = field_count(engine, station->method, field, station_option(station, tensor->group));
     char *name = joined(tensor->name, station->name, field->name, "");
     return add(pieces, (piece_t){.name = name,
                                  .dtype = "F64",
@@ -102,10 +102,11 @@ static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const stati
         for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
-            if (field->of != OF_TENSOR || left_out || !field_is_kept(field) || !station_covers(station, tensor->group) ||
-                field_count(station->method, field, station_option(station, tensor->group)) == 0)
+            if (field->of != OF_TENSOR || left_out || !field_is_kept(field) ||
+                !station_covers(station, tensor->group) ||
+                field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) == 0)
                 continue;
-            const optim_status status = add_field(pieces, tensor, station, field);
+            const optim_status status = add_field(pieces, &opt->engine, tensor, station, field);
             if (status != OPTIM_OK)
                 return status;
         }
@@ -138,8 +139,8 @@ static int by_width(const void *a, const void *b) {
 optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
     *pieces = (pieces_t){0};
     optim_status status = OPTIM_OK;
-    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < opt->engine.station_count; ++l)
-        status = add_station(pieces, opt, opt->engine.stations[l], stateless);
+    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
+        status = add_station(pieces, opt, engine_keeper(&opt->engine, l), stateless);
     if (status != OPTIM_OK)
         pieces_free(pieces);
     else if (pieces->count > 0)
