@@ -86,7 +86,24 @@ static void check_same(const pair_t *a, const pair_t *b, const char *what) {
             fail_msg("%s: late[%zu] is %.17g, not %.17g", what, i, a->x[0][i], b->x[0][i]);
 }
 
-/* Whether all of the method's memory belongs to one tensor or another. */
+/* Whether each of two tensors that have a gradient from the start moves as if it were alone: a step size that is made
+ * from both within a step leaves no memory behind. */
+static bool moves_as_alone(const char *algorithm) {
+    pair_t both, alone;
+    bool same = true;
+    pair_open(&both, algorithm, NULL, 2);
+    pair_open(&alone, algorithm, NULL, 1);
+    for (int t = 0; t < STEPS; ++t) {
+        pair_step(&both);
+        pair_step(&alone);
+        same = same && memcmp(both.x[0], alone.x[0], sizeof alone.x[0]) == 0;
+    }
+    optim_destroy(both.opt);
+    optim_destroy(alone.opt);
+    return same;
+}
+
+/* Whether all of the method's memory belongs to one tensor or another, and all that it does. */
 static bool is_of_tensors(const char *algorithm) {
     optim_description about = {sizeof about};
     bool own = true;
@@ -96,7 +113,7 @@ static bool is_of_tensors(const char *algorithm) {
         CHECK_OK(optim_describe_state(OPTIM_ALGORITHM, algorithm, i, &state));
         own = own && strcmp(state.shape, "method") != 0 && strcmp(state.shape, "group") != 0;
     }
-    return own;
+    return own && moves_as_alone(algorithm);
 }
 
 /* ---- Every method ---- */
