@@ -45,7 +45,7 @@ static const state_t STATE[] = {
     [THETA] = {"theta", "ratio of the last two step sizes", PER_METHOD, KEPT, .initial = HUGE_VAL},
     [PROBES] = PROBES_ROW,
     [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
-    [SHARED] = SHARED_LR_ROW,
+    [SHARED] = {"shared_lr", "lr of the groups that move", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
@@ -72,7 +72,7 @@ static void prepare(const group_t *group, void *constants) {
                                   : 1,
         .take = !first ? 1 - o[BETA2] : 1 / samples,
         .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
-        .stays = coupled_stays(group, LR, SHARED),
+        .stays = coupled_stays(group, LR, *group->scalar[SHARED]),
         .first = first,
     };
 }
@@ -159,7 +159,7 @@ static optim_status advance(step_t *s) {
     double *left = s->scalar[LEFT];
     optim_status status;
     STEP_BEGIN(s);
-    if ((status = coupled_check(s, LR, SHARED)) != OPTIM_OK)
+    if ((status = coupled_check(s, LR, s->scalar[SHARED])) != OPTIM_OK)
         return status;
     if (s->t == 1)
         *s->scalar[ETA] = *s->scalar[SHARED];
