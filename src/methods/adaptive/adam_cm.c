@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "blocks/adam_family.h"
+#include "blocks/reduce.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, DECAY, CAPACITY, AGGREGATION, AMSGRAD, SYNCED, WEIGHT_DECAY };
 enum { MEAN, SUM };
@@ -78,12 +79,6 @@ static void prepare(const group_t *group, void *constants) {
         .mean = (int)o[AGGREGATION] == MEAN,
         .begins = group->t == 1,
     };
-}
-
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)g[i] * (double)g[i];
 }
 
 /* Lines 4 and 6 for one tensor, but for the momentum itself. */

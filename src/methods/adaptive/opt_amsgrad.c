@@ -101,7 +101,7 @@ static void second_moment(const tile_t *t) {
 
 /* m' = of_g g + sum c[j] y_j, j < points */
 typedef struct prediction {
-    ring_t ring;
+    ring_t ring; /* without places, if there is none */
     double of_g, c[EXTRAPOLATION_MOST];
     size_t points;
 } prediction_t;
@@ -110,11 +110,10 @@ typedef struct prediction {
 static void predict(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
     const prediction_t *a = t->arguments;
-    const bool remembers = t->state[HISTORY] != NULL;
     const real of_g = (real)a->of_g;
     const real *restrict g = t->g, *restrict p = t->p;
     real *restrict m = t->state[M];
-    for (size_t j = 0; k.thaws && remembers && j < a->ring.places; ++j)
+    for (size_t j = 0; k.thaws && j < a->ring.places; ++j)
         ring_put(t, HISTORY, j, k.l2);
     for (size_t i = 0; i < t->n; ++i)
         m[i] = of_g * (g[i] + k.l2 * p[i]);
@@ -123,7 +122,7 @@ static void predict(const tile_t *t) {
         for (size_t i = 0; i < t->n; ++i)
             m[i] += c * y[i];
     }
-    if (remembers)
+    if (a->ring.places > 0)
         ring_put(t, HISTORY, a->ring.next, k.l2);
 }
 
@@ -144,29 +143,26 @@ static void move(const tile_t *t) {
 enum { MULTIPLY, SECOND_MOMENT, PREDICT, MOVE };
 
 /* The prediction is one for all tensors. */
-static bool is_agreed(const step_t *s) {
-    bool agreed = true;
-    for (size_t n = 0; n < step_tensor_count(s); ++n) {
-        const double *o = step_tensor_option(s, n);
-        if (step_tensor(s, n) != NULL && step_tensor(s, n)->count > 0)
-            agreed = agreed && o[PREDICTION] == s->option[PREDICTION] && o[MEMORY] == s->option[MEMORY];
-    }
-    return agreed;
+static bool agrees(const step_t *s, size_t n) {
+    const double *o = step_tensor_option(s, n), *all = s->option;
+    const tensor_t *tensor = step_tensor(s, n);
+    return tensor == NULL || tensor->count == 0 || (o[PREDICTION] == all[PREDICTION] && o[MEMORY] == all[MEMORY]);
 }
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    prediction_t prediction = {ring_at(o[MEMORY], s->t), .of_g = (int)o[PREDICTION] != NONE};
-    if (!is_agreed(s))
-        return step_fail(s, OPTIM_ERR_MISMATCH,
-                         "prediction and memory must be the same everywhere and from the start on");
+    prediction_t prediction = {.of_g = (int)o[PREDICTION] != NONE};
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        if (!agrees(s, n))
+            return step_fail(s, OPTIM_ERR_MISMATCH,
+                             "prediction and memory must be the same everywhere and from the start on");
     if ((int)o[PREDICTION] == EXTRAPOLATION) {
+        const ring_t ring = ring_at(o[MEMORY], s->t);
         double *gram = ((memory_t *)s->memory)->gram;
-        const size_t n = prediction.ring.differences;
-        extrapolation_update(s, MULTIPLY, prediction.ring, gram);
-        extrapolation_weights(n, gram, o[DAMPING], prediction.c);
-        prediction.of_g = n < 2;
-        prediction.points = n < 2 ? 0 : n;
+        extrapolation_update(s, MULTIPLY, ring, gram);
+        prediction = (prediction_t){ring, .of_g = ring.differences < 2};
+        prediction.points = ring.differences < 2 ? 0 : ring.differences;
+        extrapolation_weights(prediction.points, gram, o[DAMPING], prediction.c);
     }
     step_update(s, SECOND_MOMENT, NULL);
     step_update(s, PREDICT, &prediction);
