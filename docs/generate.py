@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes the generated part of every page under docs/ from the registry of a built library, or checks it.
+"""Writes the generated part of every page under docs/, and of README.md beside it, from the registry of a built library, or
+checks it.
 
 usage: generate.py LIBRARY DOCS [--check]
 
-A page is a generated head between two marks and a hand-written rest, which stays as it is. With --check nothing is written
+A page is a generated part between two marks, in README.md somewhere and otherwise at the head, and a hand-written rest,
+which stays as it is. With --check nothing is written
 and the exit status is 1 if a page is missing, differs from the registry, or has no hand-written part.
 """
 import ctypes
@@ -15,7 +17,23 @@ BEGIN = "<!-- generated from the registry by ./dev docs: change the tables in sr
 END = "<!-- end of the generated part -->"
 KINDS = {"methods": (0, "algorithm"), "wrappers": (1, "wrapper"), "schedules": (2, "schedule")}
 ENGINE = 3
-NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products"}
+FAMILIES = {  # what a family's methods have in common, for headings
+    "gradient": "along the gradient, its sign, averages of it",
+    "adaptive": "a step size for each coordinate or tensor, from the gradients seen",
+    "recursive": "gradient estimates that correct their own past",
+    "accelerated": "accelerated, and the heavy ball",
+    "lr_free": "without a learning rate, or without a schedule",
+    "step_size": "step sizes from the loss, a model, an energy, a hypergradient",
+    "curvature": "from Hessian-vector products or pairs of gradients",
+    "matrix": "updates of whole matrices",
+    "compact": "small states",
+    "finite_sum": "variance reduction for finite sums",
+    "games": "games and monotone operators",
+    "wrappers": "around any method",
+    "schedules": "on any option of any group",
+}
+NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products",
+         16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs"}
 CAN = {1: "cutting a tensor changes no bit", 2: "may share a handle with other algorithms", 4: "has an output of its own"}
 
 
@@ -27,9 +45,11 @@ def struct(name, *fields):
 
 TEXT, INT, SIZE, REAL = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c_double
 description = struct("Description", ("name", TEXT), ("purpose", TEXT), ("citation", TEXT), ("evaluations", TEXT),
-                     ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE))
-option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL))
+                     ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE), ("family", TEXT), ("roles", TEXT), ("inputs", SIZE))
+option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL), ("kind", INT), ("lowest", REAL),
+                ("highest", REAL), ("lowest_open", INT), ("highest_open", INT))
 state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("condition", TEXT), ("bytes", REAL))
+input_info = struct("Input", ("name", TEXT), ("meaning", TEXT), ("of_parameter", INT), ("optional", INT))
 
 
 class Registry:
@@ -88,6 +108,13 @@ def states_table(registry, kind, name, count):
                    r.meaning.decode()] for r in rows])
 
 
+def inputs_table(registry, kind, name, count):
+    rows = registry.rows("optim_describe_input", input_info, kind, name, count)
+    return table(["input", "of", "needed", "meaning"],
+                 [[f"`{r.name.decode()}`", "every parameter" if r.of_parameter else "the method",
+                   "no" if r.optional else "yes", r.meaning.decode()] for r in rows])
+
+
 def words(bits, meanings):
     return ", ".join(text for bit, text in meanings.items() if bits & bit)
 
@@ -102,6 +129,11 @@ def head(registry, kind, name):
         lines += [*options_table(registry, kind, name, about.options), ""]
     if about.states:
         lines += [*states_table(registry, kind, name, about.states), ""]
+    if about.inputs:
+        lines += [*inputs_table(registry, kind, name, about.inputs), ""]
+    if about.roles:
+        roles = ", ".join(f"`role={role}`" for role in about.roles.decode().split("|"))
+        lines += [prose(f"Roles of groups, the first unless said otherwise: {roles}."), ""]
     if kind in (0, 1):
         lines += [prose("Bytes are those of f32 parameters with default options. "
                         f"Evaluations in a step: {about.evaluations.decode()}."), ""]
@@ -115,22 +147,59 @@ def head(registry, kind, name):
     return "\n".join([*lines, END, ""])
 
 
-def overview(registry, noun, kind):
-    rows = []
+def by_family(registry, noun, kind):
+    """The descriptions of all entries, in lists by family, in the order of the registry."""
+    families = {}
     for name in registry.names(noun):
         about = registry.describe(kind, name)
-        size = sum(r.bytes for r in registry.rows("optim_describe_state", state, kind, name, about.states))
-        rows.append([f"[{name}]({name}.md)", about.purpose.decode(), number(round(size, 3)) if kind < 2 else "",
-                     about.evaluations.decode()])
-    titles = [noun, "what it is", "bytes per parameter", "evaluations in a step"]
+        families.setdefault(about.family.decode(), []).append(about)
+    if unknown := families.keys() - FAMILIES.keys():
+        sys.exit(f"docs/generate.py has no words for the families {', '.join(sorted(unknown))}")
+    return families
+
+
+def overview_row(registry, kind, about):
+    name = about.name.decode()
+    row = [f"[{name}]({name}.md)", about.purpose.decode()]
     if kind == 2:
-        titles, rows = titles[:2], [row[:2] for row in rows]
-    return "\n".join([f"# {noun.capitalize()}s", "", BEGIN, "", f"{len(rows)} entries.", "", *table(titles, rows), "", END, ""])
+        return row
+    size = sum(r.bytes for r in registry.rows("optim_describe_state", state, kind, name, about.states))
+    return [*row, number(round(size, 3)), about.evaluations.decode()]
+
+
+def overview(registry, noun, kind):
+    families = by_family(registry, noun, kind)
+    titles = [noun, "what it is", "bytes per parameter", "evaluations in a step"][:2 if kind == 2 else 4]
+    lines = [f"# {noun.capitalize()}s", "", BEGIN, "", f"{sum(map(len, families.values()))} entries.", ""]
+    for family, entries in families.items():
+        if kind == 0:
+            lines += [f"## {family}", "", f"{FAMILIES[family][0].upper() + FAMILIES[family][1:]}.", ""]
+        lines += [*table(titles, [overview_row(registry, kind, about) for about in entries]), ""]
+    return "\n".join([*lines, END, ""])
+
+
+def summary(registry):
+    """The table of README.md: every name by family."""
+    rows = []
+    for folder, (kind, noun) in KINDS.items():
+        for family, entries in by_family(registry, noun, kind).items():
+            names = " ".join(f"`{about.name.decode()}`" for about in entries)
+            section = f"#{family}" if kind == 0 else ""
+            rows.append([f"[{family}](docs/{folder}/README.md{section}): {FAMILIES[family]}", names])
+    return "\n".join([BEGIN, "", *table(["family", "entries"], rows), "", END])
 
 
 def hand_written(path):
     text = path.read_text() if path.exists() else ""
     return text.split(END, 1)[1].lstrip("\n") if END in text else text
+
+
+def around(path, generated):
+    """The page with its generated part anew, wherever in it that is."""
+    text = path.read_text()
+    if BEGIN not in text or END not in text:
+        sys.exit(f"{path}: the marks of the generated part are missing")
+    return text.split(BEGIN, 1)[0] + generated + text.split(END, 1)[1]
 
 
 def main():
@@ -143,9 +212,11 @@ def main():
             pages[docs / folder / f"{name}.md"] = head(registry, kind, name)
         pages[docs / folder / "README.md"] = overview(registry, noun, kind)
     pages[docs / "engine.md"] = head(registry, ENGINE, "engine")
+    readme = docs.parent / "README.md"
+    pages[readme] = summary(registry)
     for path, generated in pages.items():
         rest = hand_written(path)
-        whole = generated + ("\n" + rest if rest else "")
+        whole = around(path, generated) if path == readme else generated + ("\n" + rest if rest else "")
         if not rest and path.name != "README.md":
             wrong.append(f"{path}: the hand-written part is missing")
         if check and (not path.exists() or path.read_text() != whole):

@@ -4,6 +4,7 @@
  * Usage: lr_range_test          the curve goes to standard error
  */
 #include <math.h>
+#include <optim/advice.h>
 #include <optim/optim.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -23,8 +23,8 @@
     { AT(name, base) }
 #endif
 
-#define METHOD(name) DECLARE(name)
-#define ALIAS(alias, name)
+#define METHOD(name, family) DECLARE(name)
+#define ALIAS(alias, name, family)
 #define WRAPPER(name) DECLARE(name)
 #define SCHEDULE(name) extern const schedule_t schedule_##name;
 #include "registry.def"
@@ -42,8 +42,8 @@ DECLARE(loss_scale)
 
 #define SCHEDULE(name)
 #define WRAPPER(name)
-#define METHOD(name) {#name, LEVELS(name)},
-#define ALIAS(alias, name) {#alias, LEVELS(name)},
+#define METHOD(name, family) {#name, #family, LEVELS(name)},
+#define ALIAS(alias, name, family) {#alias, #family, LEVELS(name)},
 const registry_method_t REGISTRY_METHODS[] = {
 #include "registry.def"
 };
@@ -53,9 +53,9 @@ const registry_method_t REGISTRY_METHODS[] = {
 #undef SCHEDULE
 
 #define SCHEDULE(name)
-#define WRAPPER(name) {#name, LEVELS(name)},
-#define METHOD(name)
-#define ALIAS(alias, name)
+#define WRAPPER(name) {#name, "wrappers", LEVELS(name)},
+#define METHOD(name, family)
+#define ALIAS(alias, name, family)
 const registry_method_t REGISTRY_WRAPPERS[] = {
 #include "registry.def"
 };
@@ -66,8 +66,8 @@ const registry_method_t REGISTRY_WRAPPERS[] = {
 
 #define SCHEDULE(name) &schedule_##name,
 #define WRAPPER(name)
-#define METHOD(name)
-#define ALIAS(alias, name)
+#define METHOD(name, family)
+#define ALIAS(alias, name, family)
 const schedule_t *const REGISTRY_SCHEDULES[] = {
 #include "registry.def"
 };
@@ -77,13 +77,13 @@ const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTR
 const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
 
 const registry_method_t REGISTRY_ENGINE[] = {
-    [REGISTRY_ENGINE_CLIP] = {"engine", LEVELS(clip)},
-    [REGISTRY_ENGINE_GROUP_CLIP] = {"engine", LEVELS(group_clip)},
-    [REGISTRY_ENGINE_STORAGE] = {"engine", LEVELS(storage)},
-    [REGISTRY_ENGINE_GUARD] = {"engine", LEVELS(guard)},
-    [REGISTRY_ENGINE_ACCUMULATE] = {"engine", LEVELS(accumulate)},
-    [REGISTRY_ENGINE_SCALE] = {"engine", LEVELS(scale)},
-    [REGISTRY_ENGINE_LOSS_SCALE] = {"engine", LEVELS(loss_scale)},
+    [REGISTRY_ENGINE_CLIP] = {"engine", "engine", LEVELS(clip)},
+    [REGISTRY_ENGINE_GROUP_CLIP] = {"engine", "engine", LEVELS(group_clip)},
+    [REGISTRY_ENGINE_STORAGE] = {"engine", "engine", LEVELS(storage)},
+    [REGISTRY_ENGINE_GUARD] = {"engine", "engine", LEVELS(guard)},
+    [REGISTRY_ENGINE_ACCUMULATE] = {"engine", "engine", LEVELS(accumulate)},
+    [REGISTRY_ENGINE_SCALE] = {"engine", "engine", LEVELS(scale)},
+    [REGISTRY_ENGINE_LOSS_SCALE] = {"engine", "engine", LEVELS(loss_scale)},
 };
 
 static bool is_called(const char *name, const char *wanted, size_t length) {

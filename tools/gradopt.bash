@@ -11,7 +11,7 @@ _gradopt() {
         case ${#operands[@]},${operands[0]-} in
         0,) words='inspect list describe help' ;;
         1,help) words='inspect list describe' ;;
-        1,list) words='methods wrappers schedules' ;;
+        1,list) words="methods $("$1" list 2>/dev/null | sed -n 's/^\([a-z_]*\):$/\1/p')" ;;
         1,describe) words="engine $("$1" list 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')" ;;
         1,inspect)
             compopt -o filenames 2>/dev/null || : # outside of a completion there is none

@@ -46,7 +46,8 @@ static const command_t COMMANDS[] = {
      {"FAMILY", "WORD"},
      0,
      "usage: gradopt list [--json] [FAMILY [WORD]]\n\n"
-     "Names all methods, wrappers and schedules, with a line on each. FAMILY: methods, wrappers or schedules;\n"
+     "Names all methods, wrappers and schedules, with a line on each. FAMILY: methods, wrappers,\n"
+     "schedules, or a family of methods such as adaptive;\n"
      "WORD: only those that have it in their name or that line.\n"},
     {"describe",
      {"NAME"},

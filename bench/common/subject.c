@@ -44,7 +44,8 @@ bool subject_create(subject_t *subject, const recipe_t *recipe, int threads) {
         optim_create(&subject->opt, recipe->method, recipe->options) < 0)
         return false;
     subject->reads_loss = (about.needs & OPTIM_NEEDS_LOSS) != 0;
-    return wrap(subject->opt, recipe) && optim_set_threads(subject->opt, threads) == OPTIM_OK;
+    return wrap(subject->opt, recipe) && optim_set_components(subject->opt, 8) == OPTIM_OK &&
+           optim_set_threads(subject->opt, threads) == OPTIM_OK;
 }
 
 bool subject_add(subject_t *subject, const model_t *model, const recipe_t *recipe, const lent_t *lent) {

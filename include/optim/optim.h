@@ -21,13 +21,14 @@
  * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
- * - optim_add_group, optim_add_param, optim_set_grad_dtype and optim_wrap before the first step only (ORDER);
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap and optim_set_constraints before the first step only (ORDER);
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
- *   gradient, optim_hvp_... for products) or optim_cancel, and what only reads (optim_get, optim_schedule_values,
- *   optim_request_info, optim_memory, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else
- *   returns OPEN;
+ *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
+ *   optim_cancel, optim_set_input, and what only reads (optim_get, optim_schedule_values, optim_request_info,
+ *   optim_memory, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
- *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_add_param, optim_reset, saving and loading;
+ *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_freeze, optim_add_param, optim_reset, saving and
+ *   loading;
  * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread
  *   writes a checkpoint (optim_save_async) everything.
  */
@@ -60,8 +61,11 @@ enum {
     /* requests: what optim_step wants evaluated before it is called again, at the parameters as they stand */
     OPTIM_EVAL_GRAD =
         1, /* the gradient into the bound buffers, and the loss (optim_set_loss) where the method reads it */
-    OPTIM_EVAL_LOSS = 2, /* the loss alone, through optim_set_loss */
-    OPTIM_EVAL_HVP = 3,  /* Hessian times optim_hvp_vector into optim_hvp_result, for every parameter */
+    OPTIM_EVAL_LOSS = 2,        /* the loss alone, through optim_set_loss */
+    OPTIM_EVAL_HVP = 3,         /* Hessian times optim_hvp_vector into optim_hvp_result, for every parameter */
+    OPTIM_EVAL_LOSSES = 4,      /* losses of the components that optim_request_info says, through optim_set_losses */
+    OPTIM_EVAL_CONSTRAINTS = 5, /* values of the constraints, through optim_constraint_values */
+    OPTIM_EXCHANGE = 6,         /* replicas must exchange something; no method asks for it yet */
 
     /* a wrong argument */
     OPTIM_ERR_NULL = -10,      /* a NULL where a pointer is needed */
@@ -87,7 +91,8 @@ enum {
 
     /* resources */
     OPTIM_ERR_NOMEM = -40,
-    OPTIM_ERR_SIZE = -41, /* sizes that overflow */
+    OPTIM_ERR_SIZE = -41,    /* sizes that overflow */
+    OPTIM_ERR_MISSING = -42, /* something that the library can be built with, and was built without */
 
     /* checkpoints */
     OPTIM_ERR_IO = -50,        /* a file cannot be opened, read, written, flushed or renamed */
@@ -116,6 +121,8 @@ void optim_destroy(optim_t *opt);
  * Adds a group with option values of its own; what `options` does not name is as in group 0 at this moment. With
  * "algorithm=adamw,..." the group runs another method, and unnamed options stand at that method's defaults. Groups that
  * run the same algorithm are one method: its norms over "all tensors" run over all of them.
+ * Where the method knows roles (its page lists them: x and y of a bilevel problem or a game, ...), "role=y" says which
+ * one the group's parameters have; here and in optim_create (for group 0) the default is the first.
  * *group receives the id (may be NULL). Only before the first step.
  * Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, ORDER, MISMATCH, NOMEM.
  */
@@ -134,6 +141,14 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
+
+/*
+ * frozen = 1: steps leave `param` alone until frozen = 0, as with a NULL gradient: no update, no decay, no change of
+ * state, no part in norms. Its gradient, if there is one, is neither read nor cleared by steps. Methods that read no
+ * gradients (optim_description.needs lacks OPTIM_NEEDS_GRADIENT) step parameters without a gradient buffer too, so that
+ * this is the way to freeze theirs. Checkpoints do not keep it. Errors: NULL, ARGUMENT, OPEN, SWAPPED.
+ */
+optim_status optim_freeze(optim_t *opt, int param, int frozen);
 
 /*
  * The trainer moved its buffers; same values, new addresses. grad may be NULL (frozen) and come back later.
@@ -171,6 +186,34 @@ optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const 
  */
 optim_status optim_set_threads(optim_t *opt, int threads);
 
+/* ---- The problem ---- */
+
+/*
+ * The function is the mean of `count` (1 to 2^40) components, numbered from 0: terms of a finite sum, samples, workers,
+ * particles, as the method's page says. Methods that need the number (OPTIM_NEEDS_COMPONENTS) refuse to step without it
+ * (ORDER), and may take memory by it: then it can be changed before the first step only. Checkpoints do not keep it.
+ * Errors: NULL, ARGUMENT, OPEN, ORDER.
+ */
+optim_status optim_set_components(optim_t *opt, int64_t count);
+
+/*
+ * The problem has constraints c_j(x) = 0 for j < equalities, and c_j(x) <= 0 for the `inequalities` that follow, each
+ * number 0 to 2^40. Methods without OPTIM_NEEDS_CONSTRAINTS do not see them. Before the first step.
+ * Errors: NULL, ARGUMENT, ORDER.
+ */
+optim_status optim_set_constraints(optim_t *opt, int64_t equalities, int64_t inequalities);
+
+/*
+ * Lends the input `name` of `param`, or with param = -1 the method's own: a row-major buffer of `dtype` with 0 to 8
+ * dimensions that steps read (the page of the method or wrapper says which inputs it has, and of which shape). It is
+ * borrowed at any alignment and read by optim_step only; call again when it has moved or changed its shape, between
+ * steps or while a request is open. data == NULL takes it back. Required inputs that are missing (ORDER), or of a shape
+ * that does not suit (SHAPE), are refused by optim_step.
+ * Errors: NULL, ARGUMENT (param, dtype), NAME (lists the inputs), SHAPE, SIZE, NOMEM.
+ */
+optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dtype dtype, int ndim,
+                             const int64_t *dims, const void *data);
+
 /* ---- Stepping ---- */
 
 /*
@@ -183,8 +226,8 @@ optim_status optim_set_threads(optim_t *opt, int threads);
  * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated), SWAPPED, LOSS, SHAPE, MISMATCH, DUPLICATE (memory lent
- * twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
+ * MISMATCH, DUPLICATE (memory lent twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -228,10 +271,13 @@ typedef struct optim_request {
     size_t size;
     int kind;           /* OPTIM_EVAL_GRAD, ..., or 0 */
     int sample;         /* OPTIM_SAMPLE_... */
-    int objective;      /* 0, or the level of a bilevel problem */
+    int objective;      /* which function: of a bilevel problem 0 is the upper, 1 the lower; of a game player i's */
     int needs_loss;     /* 1: optim_set_loss must be called with the answer */
-    int64_t component;  /* component of a finite sum, or -1 */
+    int64_t component;  /* the first of the components that are asked for; -1: the whole function */
     int64_t evaluation; /* number of this evaluation within the step; the one before optim_step was 1 */
+    int64_t count;      /* components component, component + 1, ...: their mean, or each one's loss; 0: not by them */
+    uint64_t roles;     /* bit i: role i of the method. Of a gradient: whose will be used, the others need not be
+                           evaluated; of a product: outside those the direction is 0. 0: all */
 } optim_request;
 enum {
     OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
@@ -248,6 +294,26 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request);
 optim_status optim_hvp_vector(const optim_t *opt, int param, const void **direction);
 optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 
+/*
+ * During OPTIM_EVAL_LOSSES: the losses of the components that are asked for, in order; `count` must be the request's.
+ * They are copied. Errors: NULL, CLOSED, ARGUMENT (count), NOMEM.
+ */
+optim_status optim_set_losses(optim_t *opt, const double *losses, size_t count);
+
+/*
+ * During OPTIM_EVAL_CONSTRAINTS: where the values c_j(x) belong, equalities first. To be called anew for each request;
+ * valid until the next optim_step or optim_cancel. Errors: NULL, CLOSED.
+ */
+optim_status optim_constraint_values(optim_t *opt, double **values);
+
+/*
+ * During OPTIM_EVAL_GRAD, where there are constraints: the gradient of loss + sum_j w_j c_j is wanted, with these
+ * weights w_j; all 0 where the method asks for the loss alone. (The gradient that a step begins with is the loss's.)
+ * *weights is NULL where there are no constraints. Valid until the next optim_step or optim_cancel. Errors: NULL,
+ * CLOSED.
+ */
+optim_status optim_constraint_weights(const optim_t *opt, const double **weights);
+
 /* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
 optim_status optim_cancel(optim_t *opt);
 
@@ -256,8 +322,9 @@ optim_status optim_cancel(optim_t *opt);
  * SWAPPED. */
 optim_status optim_reset(optim_t *opt);
 
-/* 1 if the next step reads the bound gradients; 0 if the method still holds loss and gradient at the parameters as they
- * stand (line-search methods after their first step), so that evaluating them again would be wasted. 0 for NULL. */
+/* 1 if the next step reads the bound gradients; 0 if the method reads none, or still holds loss and gradient at the
+ * parameters as they stand (line-search methods after their first step), so that evaluating them again would be wasted.
+ * 0 for NULL. */
 int optim_wants_gradient(const optim_t *opt);
 
 /* Steps completed, and steps skipped by nonfinite=skip or a loss_scale, since creation or reset. 0 for NULL. */
@@ -347,15 +414,19 @@ optim_status optim_swap_output(optim_t *opt);
 /* ---- Memory ---- */
 
 /* Bytes of state (kept between steps) and of scratch (workspace) that this handle will take in its first step, or has
- * taken. Either pointer may be NULL. Errors: NULL, SHAPE, MISMATCH, SIZE, NOMEM. */
+ * taken. Either pointer may be NULL. Errors: NULL, ORDER (the method needs the number of components or constraints),
+ * SHAPE, MISMATCH, SIZE, NOMEM. */
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes);
 
 /* ---- The library owns the loop ---- */
 
 /*
- * Answers to requests. Each callback gets `user`, fills what is named, and returns 0, or any other number to stop: the
- * step is cancelled and optim_minimize returns OPTIM_OK with reason OPTIM_STOP_CALLBACK and that number in the result.
- * A callback may read the handle; it must neither step nor destroy it.
+ * Answers to requests. A callback that the handle's method will not need may be NULL; one that it needs is refused when
+ * it is (NULL), before anything is evaluated. `gradient` may be NULL for methods that read none; `loss` or `gradient`
+ * then says the loss between steps.
+ * Each callback gets `user`, fills what is named, and returns 0, or any other number to stop: the step is cancelled and
+ * optim_minimize returns OPTIM_OK with reason OPTIM_STOP_CALLBACK and that number in the result. A callback may read
+ * the handle; it must neither step nor destroy it.
  */
 typedef struct optim_problem {
     size_t size; /* sizeof(optim_problem) */
@@ -364,6 +435,13 @@ typedef struct optim_problem {
     int (*loss)(void *user, const optim_request *request, double *loss);     /* *loss alone; NULL: gradient is called */
     int (*product)(void *user, const optim_request *request,
                    optim_t *opt); /* fill every optim_hvp_result; NULL: none */
+    /* OPTIM_EVAL_GRAD for request->count components from request->component on: their mean's gradient, and *loss */
+    int (*component)(void *user, const optim_request *request, double *loss);
+    /* OPTIM_EVAL_LOSSES: each of them's loss, losses[request->count] */
+    int (*losses)(void *user, const optim_request *request, double *losses);
+    /* OPTIM_EVAL_CONSTRAINTS: values[equalities + inequalities]. Gradients with weights other than 0
+     * (optim_constraint_weights) go to `gradient` like all others. */
+    int (*constraints)(void *user, const optim_request *request, double *values);
 } optim_problem;
 
 /* Progress, as handed to the per-step callback. */
@@ -419,98 +497,15 @@ typedef struct optim_result {
 } optim_result;
 
 /*
- * Runs steps until a criterion holds, answering requests through `problem`; a driver over optim_step and nothing more.
+ * Runs steps until a criterion holds, answering requests through `problem`, as a caller of optim_step would.
  * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output
- * other than the parameters, that stays available through optim_output. Parameters that begin outside their box are put
- * into it. The parameters may have been moved since the last call: a loss and gradient that a method holds (lbfgs) are
- * evaluated anew. Errors: NULL, ARGUMENT, VALUE (no criterion), OPEN, SWAPPED, and those of optim_step.
+ * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
+ * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
+ * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds after
+ * a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that
+ * nobody reads), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
-
-/* ---- Rules without an optimizer: pure functions, safe from any thread ---- */
-
-/* What a convex function allows after a run of SGD with these rates. */
-typedef struct optim_bound {
-    size_t size;                              /* sizeof(optim_bound) */
-    double distance, gradients, last_iterate; /* the three terms */
-    double bound;                             /* their sum: on f(x_T) - f(x*) */
-    double best_factor, best_bound;           /* the factor on all rates with the smallest bound, and that bound */
-} optim_bound;
-
-/*
- * Last-iterate bound for rates rate[0..steps) (e.g. from optim_schedule_values), gradient norms norm[0..steps) (NULL:
- * all 1) and |x_1 - x*| = distance > 0; see docs/schedules/README.md. Rates of 0 at the end are left out.
- * Errors: NULL, ARGUMENT (negative or not finite numbers, distance <= 0, nothing moves, size).
- */
-optim_status optim_schedule_bound(const double *rate, const double *norm, size_t steps, double distance,
-                                  optim_bound *bound);
-
-/* The learning rate for another batch size: proportional (SGD), to its root (Adam family), or rising to lr_peak at
- * noise_batch and falling again (Adam family). NaN unless the batch sizes are positive. */
-double optim_lr_linear(double lr, double batch, double new_batch);
-double optim_lr_sqrt(double lr, double batch, double new_batch);
-double optim_lr_surge(double lr_peak, double noise_batch, double batch);
-
-/*
- * From squared gradient norms at two batch sizes, small < big: the squared norm of the true gradient, and the trace of
- * the covariance of one sample's gradient. Their quotient trace / gradient_square is the noise scale; average both over
- * steps, not the quotient. Either may come out negative. Errors: NULL, ARGUMENT.
- */
-optim_status optim_noise_scale(double small_square, double big_square, double small_batch, double big_batch,
-                               double *gradient_square, double *trace);
-
-typedef struct optim_power_line {
-    size_t size;           /* sizeof(optim_power_line) */
-    double timescale;      /* best B / (lr weight_decay D) */
-    double weight_decay;   /* that gives it */
-    double optimal_batch;  /* in sequences of 2048 tokens */
-    double critical_batch; /* likewise */
-} optim_power_line;
-
-/*
- * Fitted laws for pre-training a language model of `parameters` on `tokens` in batches of `batch` tokens at rate `lr`.
- * Only the exponent of the timescale is confirmed, the other constants are from memory of the paper, and all belong to
- * its setup: docs/recipes/batch_size.md. Errors: NULL, ARGUMENT (numbers <= 0, size).
- */
-optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
-
-/*
- * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive
- * iterates of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if
- * sums[1] is 0. Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
- */
-optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
-                                    double sums[2]);
-
-/* ---- When to enlarge the batch ---- */
-
-typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaque, independent of any optimizer */
-
-/*
- * For gradients of `dtype` in `tensors` tensors of counts[i] elements. options: test=norm|inner_product|orthogonality|
- * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the
- * first, 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window,
- * 16; of inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the
- * gradients of a window besides; later calls allocate nothing. *out is NULL on error.
- * Errors: NULL, ARGUMENT, OPTION, VALUE, DUPLICATE, SHAPE (counts[i] < 0), SIZE, NOMEM.
- */
-optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,
-                                const int64_t *counts);
-void optim_batch_destroy(optim_batch_t *batch); /* NULL is fine */
-
-/* One gradient more: gradients[i] points to tensor i, read only during the call. Errors: NULL, ORDER (no room). */
-optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients);
-
-/*
- * Ends the window of gradients added since the last call and says the batch size to go on with: the largest of what the
- * test asks for, the samples of the window and the size before, but no more than max; it never shrinks. A mean of 0
- * asks for max. Errors: NULL, ORDER (fewer than two gradients), NONFINITE (the window is dropped, the size stays).
- */
-optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
-
-/* What `test` asks for on the window so far, a whole number or infinity, bounds left out; the window goes on.
- * Errors: NULL, VALUE (no such test), ORDER, MISMATCH (a test that needs gradients that are not kept). */
-optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size);
 
 /* ---- What there is ---- */
 
@@ -527,7 +522,11 @@ enum { /* bits of optim_description.needs */
        OPTIM_NEEDS_GRADIENT = 1,
        OPTIM_NEEDS_LOSS = 2,
        OPTIM_NEEDS_MORE_GRADIENTS = 4,
-       OPTIM_NEEDS_PRODUCTS = 8 /* Hessian-vector products */
+       OPTIM_NEEDS_PRODUCTS = 8,     /* Hessian-vector products */
+       OPTIM_NEEDS_COMPONENTS = 16,  /* optim_set_components */
+       OPTIM_NEEDS_LOSSES = 32,      /* losses of components, one by one */
+       OPTIM_NEEDS_CONSTRAINTS = 64, /* optim_set_constraints */
+       OPTIM_NEEDS_INPUTS = 128      /* reads inputs: optim_set_input */
 };
 
 enum {                      /* bits of optim_description.can */
@@ -545,7 +544,19 @@ typedef struct optim_description {
     const char *evaluations; /* a step's, in words */
     int needs, can;          /* with default options */
     size_t options, states;  /* how many to ask for below */
+    const char *family;      /* of an algorithm "gradient", "adaptive", ...; else "wrappers", "schedules", "engine" */
+    const char *roles;       /* that its groups may have: "x|y", or "" */
+    size_t inputs;           /* how many to ask for below */
 } optim_description;
+
+enum { /* optim_option.kind */
+       OPTIM_KIND_NUMBER = 1,
+       OPTIM_KIND_INTEGER = 2,
+       OPTIM_KIND_SWITCH = 3,  /* "0|1" */
+       OPTIM_KIND_KEYWORD = 4, /* one of the words in `range` */
+       OPTIM_KIND_LIST = 5,    /* numbers separated by ';' */
+       OPTIM_KIND_ENTRIES = 6  /* names separated by ';', each alone or as NAME(options) */
+};
 
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
@@ -553,21 +564,37 @@ typedef struct optim_option {
     const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
     const char *meaning;
     double default_value; /* a keyword's position in `range` */
+    int kind;             /* OPTIM_KIND_... */
+    /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity too.
+     * Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
+    double lowest, highest;
+    int lowest_open, highest_open;
 } optim_option;
 
 typedef struct optim_state_info {
     size_t size; /* sizeof(optim_state_info) */
     const char *name;
     const char *meaning;
-    const char *shape;          /* "parameter", "tensor" (a number each), "group", "method", "schedule" */
-    const char *condition;      /* option that switches it on, or gives the number of copies; "" if always there */
+    const char *shape; /* "parameter"; "own": dimensions of its own; "axis": one for each; "tensor", "group", "method",
+                          "schedule": numbers */
+    const char *condition;      /* option that switches it on, or gives the number of copies ("components",
+                                   "constraints": the problem does); "" if always there */
     double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
 } optim_state_info;
 
-/* Description of entry `name` of `kind`; then of its i-th option and state. Errors: NULL, ARGUMENT, NAME. */
+typedef struct optim_input_info {
+    size_t size; /* sizeof(optim_input_info) */
+    const char *name;
+    const char *meaning;
+    int of_parameter; /* 1: one for every parameter; 0: the method's own (parameter -1) */
+    int optional;     /* 1: steps do without */
+} optim_input_info;
+
+/* Description of entry `name` of `kind`; then of its i-th option, state and input. Errors: NULL, ARGUMENT, NAME. */
 optim_status optim_describe(int kind, const char *name, optim_description *description);
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option);
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state);
+optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input);
 
 /* ---- Checkpoints ---- */
 
@@ -622,9 +649,9 @@ optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
 /* ---- Words ---- */
 
 const char *optim_error(void); /* this thread's last error: a sentence, one line of UTF-8; "" if there was none */
-const char *optim_strerror(optim_status); /* what a status means in general */
+const char *optim_strerror(optim_status);  /* what a status means in general */
 const char *optim_stop_reason(int reason); /* what an OPTIM_STOP_... means: words of the library, never NULL */
-const char *optim_version(void);          /* "0.1.0" */
+const char *optim_version(void);           /* "0.1.0" */
 
 #if defined(OPTIM_BUILD) && defined(__GNUC__)
 #pragma GCC visibility pop

@@ -21,6 +21,7 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "engine/engine.h"
+#include "optim/advice.h"
 
 enum { TEST_NORM, TEST_INNER_PRODUCT, TEST_ORTHOGONALITY, TEST_AUGMENTED, TEST_COORDINATE, TESTS };
 
@@ -119,7 +120,7 @@ static optim_status take_memory(optim_batch_t *batch) {
 
 optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,
                                 const int64_t *counts) {
-    optim_status status = advice_refuse_null(out, "out");
+    optim_status status = refuse_null(out, "out");
     if (status != OPTIM_OK)
         return status;
     enum { MOST_TENSORS = 1 << 24 }; /* more is no count but an uninitialised number */
@@ -129,7 +130,7 @@ optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_
         status =
             error_set(OPTIM_ERR_ARGUMENT, "there cannot be %d tensors; valid: 1 to %d", tensors, (int)MOST_TENSORS);
     if (status == OPTIM_OK)
-        status = advice_refuse_null(counts, "counts");
+        status = refuse_null(counts, "counts");
     if (status != OPTIM_OK)
         return status;
     optim_batch_t *batch = calloc(1, sizeof *batch);
@@ -154,12 +155,9 @@ static char *kept_gradient(const optim_batch_t *batch, size_t i) {
     return batch->kept + i * batch->elements * dtype_size(batch->dtype);
 }
 
-enum { PIECE = 512 };
-
-/* Mean and squares about it, with one gradient more (Welford). */
-static void take(optim_batch_t *batch, size_t at, const void *gradient, size_t n) {
-    double g[PIECE], *mean = batch->mean + at, *spread = batch->spread + at;
-    engine_primitives(0)->load_f64(batch->dtype, n, gradient, g);
+/* Mean and squares about it, with `n` elements of one gradient more (Welford). */
+static void take(optim_batch_t *batch, size_t at, const double *g, size_t n) {
+    double *mean = batch->mean + at, *spread = batch->spread + at;
     for (size_t i = 0; i < n; ++i) {
         const double off = g[i] - mean[i];
         mean[i] += off / (double)batch->fed;
@@ -168,9 +166,9 @@ static void take(optim_batch_t *batch, size_t at, const void *gradient, size_t n
 }
 
 optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients) {
-    optim_status status = advice_refuse_null(batch, "batch");
+    optim_status status = refuse_null(batch, "batch");
     if (status == OPTIM_OK)
-        status = advice_refuse_null(gradients, "gradients");
+        status = refuse_null(gradients, "gradients");
     for (int i = 0; status == OPTIM_OK && i < batch->tensors; ++i)
         if (batch->count[i] > 0 && gradients[i] == NULL)
             status = error_set(OPTIM_ERR_NULL, "argument \"gradients[%d]\" must not be NULL", i);
@@ -180,14 +178,16 @@ optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients)
                       batch->option[GRADIENTS]);
     if (status != OPTIM_OK)
         return status;
+    const primitives_t *primitives = engine_primitives(0);
     const size_t size = dtype_size(batch->dtype);
     size_t flat = 0;
     ++batch->fed;
     for (int tensor = 0; tensor < batch->tensors; flat += batch->count[tensor], ++tensor) {
         const char *gradient = gradients[tensor];
         const size_t count = batch->count[tensor];
-        for (size_t at = 0; at < count; at += PIECE)
-            take(batch, flat + at, gradient + at * size, count - at < PIECE ? count - at : PIECE);
+        double g[READ_ELEMENTS];
+        for (size_t at = 0, n; (n = primitives_read(primitives, batch->dtype, gradient, count, at, g)) > 0; at += n)
+            take(batch, flat + at, g, n);
         if (batch->kept != NULL && count > 0)
             memcpy(kept_gradient(batch, batch->fed - 1) + flat * size, gradient, count * size);
     }
@@ -197,13 +197,13 @@ optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients)
 /* ---- Tests ---- */
 
 static double dot_with_mean(const optim_batch_t *batch, const char *gradient) {
-    double g[PIECE], sum = 0;
-    for (size_t at = 0; at < batch->elements; at += PIECE) {
-        const size_t left = batch->elements - at, n = left < PIECE ? left : PIECE;
-        engine_primitives(0)->load_f64(batch->dtype, n, gradient + at * dtype_size(batch->dtype), g);
+    const primitives_t *primitives = engine_primitives(0);
+    double g[READ_ELEMENTS], sum = 0;
+    for (size_t at = 0, n; (n = primitives_read(primitives, batch->dtype, gradient, batch->elements, at, g)) > 0;
+         at += n) {
         for (size_t i = 0; i < n; ++i)
             g[i] *= batch->mean[at + i];
-        sum += engine_primitives(0)->sum(n, g);
+        sum += primitives->sum(n, g);
     }
     return sum;
 }
@@ -253,11 +253,11 @@ static optim_status refuse_few(const optim_batch_t *batch) {
 
 optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size) {
     double which = 0;
-    optim_status status = advice_refuse_null(batch, "batch");
+    optim_status status = refuse_null(batch, "batch");
     if (status == OPTIM_OK)
-        status = advice_refuse_null(test, "test");
+        status = refuse_null(test, "test");
     if (status == OPTIM_OK)
-        status = advice_refuse_null(size, "size");
+        status = refuse_null(size, "size");
     if (status == OPTIM_OK)
         status = option_parse(&OPTIONS[TEST], test, strlen(test), &which);
     if (status == OPTIM_OK && keeps_gradients((int)which) && !keeps_gradients((int)batch->option[TEST]))
@@ -270,9 +270,9 @@ optim_status optim_batch_test(const optim_batch_t *batch, const char *test, doub
 }
 
 optim_status optim_batch_next(optim_batch_t *batch, int64_t *size) {
-    optim_status status = advice_refuse_null(batch, "batch");
+    optim_status status = refuse_null(batch, "batch");
     if (status == OPTIM_OK)
-        status = advice_refuse_null(size, "size");
+        status = refuse_null(size, "size");
     if (status == OPTIM_OK)
         status = refuse_few(batch);
     if (status != OPTIM_OK)

@@ -13,6 +13,7 @@
  *             constants are from memory of the paper. They belong to its GPT-like setup with muP.
  */
 #include "advice/guard.h"
+#include "optim/advice.h"
 #include "optimizer/abi.h"
 
 double optim_lr_linear(double lr, double batch, double new_batch) {
@@ -31,9 +32,9 @@ double optim_lr_surge(double lr_peak, double noise_batch, double batch) {
 
 optim_status optim_noise_scale(double small_square, double big_square, double small_batch, double big_batch,
                                double *gradient_square, double *trace) {
-    optim_status status = advice_refuse_null(gradient_square, "gradient_square");
+    optim_status status = refuse_null(gradient_square, "gradient_square");
     if (status == OPTIM_OK)
-        status = advice_refuse_null(trace, "trace");
+        status = refuse_null(trace, "trace");
     if (status == OPTIM_OK)
         status = advice_refuse_number(small_batch, "small_batch");
     if (status == OPTIM_OK && (!(big_batch > small_batch) || !isfinite(big_batch)))
@@ -46,7 +47,7 @@ optim_status optim_noise_scale(double small_square, double big_square, double sm
 }
 
 optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line) {
-    optim_status status = advice_refuse_null(line, "line");
+    optim_status status = refuse_null(line, "line");
     if (status == OPTIM_OK)
         status = advice_refuse_number(parameters, "parameters");
     if (status == OPTIM_OK)

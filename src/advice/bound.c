@@ -11,10 +11,11 @@
  * Tail sums are formed from the end. Steps of rate 0 at the end move nothing and are left out.
  */
 #include "advice/guard.h"
+#include "optim/advice.h"
 #include "optimizer/abi.h"
 
 static optim_status check(const double *rate, const double *norm, size_t steps, double distance) {
-    optim_status status = advice_refuse_null(rate, "rate");
+    optim_status status = refuse_null(rate, "rate");
     if (status == OPTIM_OK)
         status = advice_refuse_number(distance, "distance");
     double sum = 0;
@@ -32,7 +33,7 @@ static optim_status check(const double *rate, const double *norm, size_t steps, 
 
 optim_status optim_schedule_bound(const double *rate, const double *norm, size_t steps, double distance,
                                   optim_bound *bound) {
-    optim_status status = advice_refuse_null(bound, "bound");
+    optim_status status = refuse_null(bound, "bound");
     if (status == OPTIM_OK)
         status = check(rate, norm, steps, distance);
     if (status != OPTIM_OK)

@@ -6,10 +6,6 @@
 
 #include "base/error.h"
 
-static inline optim_status advice_refuse_null(const void *pointer, const char *name) {
-    return pointer != NULL ? OPTIM_OK : error_set(OPTIM_ERR_NULL, "argument \"%s\" must not be NULL", name);
-}
-
 /* A finite number above 0. */
 static inline optim_status advice_refuse_number(double value, const char *name) {
     if (value > 0 && isfinite(value))

@@ -40,6 +40,10 @@ void error_lead(const char *format, ...) {
     error_text("%s: %s", lead, sentence);
 }
 
+optim_status refuse_null(const void *pointer, const char *name) {
+    return pointer != NULL ? OPTIM_OK : error_set(OPTIM_ERR_NULL, "argument \"%s\" must not be NULL", name);
+}
+
 const char *optim_error(void) {
     return last;
 }
@@ -71,6 +75,7 @@ const char *optim_strerror(optim_status status) {
         {OPTIM_ERR_LINE_SEARCH, "the line search found no acceptable step"},
         {OPTIM_ERR_NOMEM, "out of memory"},
         {OPTIM_ERR_SIZE, "a size overflows"},
+        {OPTIM_ERR_MISSING, "the library was built without what this needs"},
         {OPTIM_ERR_IO, "a file cannot be read or written"},
         {OPTIM_ERR_FORMAT, "not a checkpoint, or a damaged one"},
         {OPTIM_ERR_CHECKPOINT, "a checkpoint of another optimizer"},

@@ -22,6 +22,9 @@ void error_lead(const char *format, ...);
 /* Records the sentence and is `status`; a macro so that static analysis sees which status that is. */
 #define error_set(status, ...) (error_text(__VA_ARGS__), (status))
 
+/* Error NULL if the argument of that name is. */
+optim_status refuse_null(const void *pointer, const char *name);
+
 /* "out of memory while <doing>" */
 #define error_nomem(doing) error_set(OPTIM_ERR_NOMEM, "out of memory while %s; nothing was changed", doing)
 

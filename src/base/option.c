@@ -59,37 +59,42 @@ static int word_count(const char *words) {
     return count;
 }
 
-typedef struct interval {
-    double low, high;
-    bool low_closed, high_closed, whole;
-} interval_t;
-
 /* "integer [1,inf)" and the like; ranges are written by us, so this cannot fail. */
-static interval_t interval_read(const char *range) {
+static option_bounds_t interval_read(const char *range) {
     static const char INTEGER[] = "integer ";
-    interval_t interval = {-INFINITY, INFINITY, false, false, strncmp(range, INTEGER, sizeof INTEGER - 1) == 0};
+    const bool is_integer = strncmp(range, INTEGER, sizeof INTEGER - 1) == 0;
+    option_bounds_t bounds = {is_integer ? OPTIM_KIND_INTEGER : OPTIM_KIND_NUMBER, -INFINITY, INFINITY, true, true};
     const char *open = strpbrk(range, "[(");
     const char *comma = open == NULL ? NULL : strchr(open, ',');
     const char *close = comma == NULL ? NULL : strpbrk(comma, ")]");
     if (close == NULL)
-        return interval;
-    interval.low_closed = *open == '[';
-    interval.high_closed = *close == ']';
-    (void)number_parse(open + 1, (size_t)(comma - open) - 1, &interval.low);
-    (void)number_parse(comma + 1, (size_t)(close - comma) - 1, &interval.high);
-    return interval;
+        return bounds;
+    bounds.lowest_open = *open == '(';
+    bounds.highest_open = *close == ')';
+    (void)number_parse(open + 1, (size_t)(comma - open) - 1, &bounds.lowest);
+    (void)number_parse(comma + 1, (size_t)(close - comma) - 1, &bounds.highest);
+    return bounds;
 }
 
-static bool interval_holds(interval_t interval, double value) {
-    if (interval.whole && isfinite(value) && (floor(value) != value || fabs(value) > 9007199254740992.0))
-        return false;
-    return (interval.low_closed ? value >= interval.low : value > interval.low) &&
-           (interval.high_closed ? value <= interval.high : value < interval.high);
+option_bounds_t option_bounds(const option_t *option) {
+    if (option_is_text(option))
+        return (option_bounds_t){.kind = strcmp(option->range, "list") == 0 ? OPTIM_KIND_LIST : OPTIM_KIND_ENTRIES};
+    if (!option_is_keyword(option))
+        return interval_read(option->range);
+    const bool is_switch = strcmp(option->range, "0|1") == 0;
+    return (option_bounds_t){.kind = is_switch ? OPTIM_KIND_SWITCH : OPTIM_KIND_KEYWORD,
+                             .highest = word_count(option->range) - 1};
 }
 
 bool option_holds(const option_t *option, double value) {
-    const interval_t positions = {0, word_count(option->range), true, false, true};
-    return interval_holds(option_is_keyword(option) ? positions : interval_read(option->range), value);
+    if (option_is_text(option))
+        return isfinite(value);
+    const option_bounds_t bounds = option_bounds(option);
+    const bool is_whole = floor(value) == value && fabs(value) <= 9007199254740992.0;
+    if (bounds.kind != OPTIM_KIND_NUMBER && isfinite(value) && !is_whole)
+        return false;
+    return (bounds.lowest_open ? value > bounds.lowest : value >= bounds.lowest) &&
+           (bounds.highest_open ? value < bounds.highest : value <= bounds.highest);
 }
 
 optim_status option_check(const option_t *option, double value) {

@@ -35,6 +35,14 @@ int option_find(const option_t *table, const char *name, size_t length);
 bool option_is_keyword(const option_t *option);
 bool option_is_text(const option_t *option); /* a list or schedules: not a number */
 
+/* The range as numbers: those of a keyword are positions; a list and schedules have none (0). */
+typedef struct option_bounds {
+    int kind; /* OPTIM_KIND_... */
+    double lowest, highest;
+    bool lowest_open, highest_open;
+} option_bounds_t;
+option_bounds_t option_bounds(const option_t *option);
+
 /* Whether the option's range holds the value. */
 bool option_holds(const option_t *option, double value);
 

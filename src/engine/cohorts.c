@@ -47,7 +47,7 @@ static optim_status make_room(engine_t *engine, size_t count) {
    together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
-    const bool frozen_a = a->grad == NULL, frozen_b = b->grad == NULL;
+    const bool frozen_a = tensor_is_frozen(a), frozen_b = tensor_is_frozen(b);
     if (a->group != b->group)
         return a->group < b->group ? -1 : 1;
     if (frozen_a != frozen_b)
@@ -64,7 +64,7 @@ static int by_cohort(const void *left, const void *right) {
 static bool begins(const tensor_t *last, const tensor_t *tensor) {
     if (last == NULL || last->group != tensor->group)
         return true;
-    return tensor->grad != NULL && by_cohort(&last, &tensor) != 0;
+    return !tensor_is_frozen(tensor) && by_cohort(&last, &tensor) != 0;
 }
 
 /* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
@@ -72,7 +72,7 @@ static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_
     const station_t *owner = engine_owner(engine, tensor->group);
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
-    *cohort = (cohort_t){.group = tensor->group, .moves = tensor->grad != NULL, .steps = tensor->steps};
+    *cohort = (cohort_t){.group = tensor->group, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
     cohort->memory = tensor->cohort_memory;
     if (first_of_group && tensor->cohort_bytes > 0) {
         cohort->memory = owner->cohort_memory[tensor->group];
@@ -116,7 +116,7 @@ static optim_status sort_tensors(engine_t *engine, tensor_t **order) {
 static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *count) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        if (tensor->grad == NULL || tensor->has_states)
+        if (tensor_is_frozen(tensor) || tensor->has_states)
             continue;
         const optim_status status = plan_take_states(engine, tensor);
         if (status != OPTIM_OK)
@@ -141,7 +141,7 @@ static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
 void cohorts_collect(engine_t *engine) {
     for (size_t i = 0; engine->uncollected > 0 && i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        if (tensor->grad == NULL)
+        if (tensor_is_frozen(tensor))
             continue;
         tensor->steps += engine->uncollected;
         if (tensor->number_count > 0 || tensor->cohort_bytes > 0)

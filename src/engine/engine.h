@@ -32,31 +32,39 @@ typedef struct engine_processor {
 int engine_level_of(engine_processor_t processor);
 const primitives_t *engine_primitives(int level);
 
-/* Where a state of a tensor is. */
+/* What a tensor has of one row of a state table: filled by slots_fill, placed by the plan. */
 typedef struct slot {
-    void *at;     /* NULL: absent */
-    size_t bytes; /* of one copy */
-    uint32_t copies;
-    uint8_t form; /* stored_t */
-    bool by_element, nonnegative, keep_sign;
+    void *at;        /* NULL: absent, or not taken yet */
+    void *undo;      /* a second place as large, for `undone` states */
+    size_t bytes;    /* of one copy, whole cache lines */
+    size_t elements; /* of one copy */
+    uint32_t copies; /* 0: absent */
+    uint8_t form;    /* stored_t */
+    bool by_element; /* an element for each of the tensor's, so that tiles see their part */
+    bool widened;    /* kernels see it as reals, which it is not stored as */
+    bool nonnegative, keep_sign;
+    bool kept;       /* lives from step to step */
+    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
 typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
+    int role;     /* of a method's group: 1 + position in its roles; 0: not said */
 } values_t;
 
-/* One method or wrapper at work in a handle. */
+/* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
 typedef struct station {
-    const char *name;
+    const char *name;           /* to users; the engine's own are all "engine", and told apart by their method's name */
     method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
-    const method_t *method; /* the copy whose tables and serial functions are used */
-    bool per_group;         /* option values by group (methods, the engine's own stations); else group 0's serve all */
-    bool is_method;
-    int first_group;  /* it covers */
-    int groups;       /* how many it covers */
-    values_t *values; /* by group; base == NULL: this station does not cover the group */
+    const method_t *method;     /* the copy whose tables and serial functions are used */
+    bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
+    bool is_method, is_wrapper; /* neither: the engine's own */
+    struct engine *engine;      /* in which it works */
+    int first_group;            /* it covers */
+    int groups;                 /* how many it covers */
+    values_t *values;           /* by group; base == NULL: this station does not cover the group */
 
     int line;            /* see step_t */
     bool called;         /* in this step */
@@ -64,6 +72,9 @@ typedef struct station {
     bool holds_gradient; /* see step_t */
     double held_loss, held_norm;
     int next_sample;
+
+    input_view_t *inputs; /* [owner][row of the input table] */
+    size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
     size_t states;          /* rows of the state table */
@@ -79,8 +90,8 @@ typedef struct station {
     size_t memory_bytes;
     void **group_memory, **cohort_memory; /* by group: where the structs are, the latter of the group's first cohort */
     void **tensor_memory;                 /* by tensor */
-    double *sums;          /* [tensors, groups, all][METHOD_SUMS] */
-    double *row_sums;      /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
+    double *sums;                         /* [tensors, groups, all][METHOD_SUMS] */
+    double *row_sums;                     /* [row of every tensor][METHOD_ROW_SUMS] (SUMS_ROWS only) */
 } station_t;
 
 static inline const double *station_option(const station_t *station, int group) {
@@ -89,6 +100,12 @@ static inline const double *station_option(const station_t *station, int group) 
 static inline bool station_covers(const station_t *station, int group) {
     return station_option(station, group) != NULL;
 }
+
+/* Who has inputs: the method, then the tensors. */
+enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
+
+/* NULL: absent. */
+const input_view_t *station_input(const station_t *station, size_t owner, int row);
 
 typedef struct tile_ref {
     size_t tensor, offset;
@@ -126,15 +143,18 @@ typedef struct queue {
 typedef struct engine {
     tensor_t *tensors;
     size_t tensor_count, tensor_capacity, element_count, row_count;
-    station_t **stations; /* innermost first: methods, then wrappers */
+    station_t **stations; /* the chain, innermost first: methods, then wrappers, in the order of optimizer/chain.c */
     int station_count, station_capacity, method_count;
     int group_count;
-    station_t *storage;    /* the engine's station whose states are master copies and carries */
+    station_t *storage;    /* its options say how states are kept; its own states are master copies and carries */
     uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
+
+    /* the caller's problem, 0: not told */
+    int64_t components, equalities, inequalities;
 
     /* the plan */
     bool planned;
@@ -150,6 +170,10 @@ typedef struct engine {
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes;
     quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
+    double *constraint, *weights;   /* [constraints] */
+    double *asked_weights;          /* as the caller sees them */
+    size_t *axes;                   /* what the slots' `axis` point to */
+    int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
     /* cohorts, settled between steps; see cohorts_settle */
@@ -157,19 +181,26 @@ typedef struct engine {
     int64_t uncollected; /* steps that cohorts have counted and their tensors not yet: 0 while unsettled */
     cohort_t *cohorts;
     size_t cohort_count, cohort_room;
-    char *constants;   /* [2 queues][QUEUE_LENGTH + 1][cohort_room][precision_count][constants_bytes] */
-    size_t constants_bytes; /* most that a station's prepare fills */
-    char *arguments;        /* [2 queues][QUEUE_LENGTH + 1][arguments_bytes] */
-    size_t arguments_bytes; /* most that a station's kernel takes */
+    char *constants;                /* [2 queues][QUEUE_LENGTH + 1][cohort_room][precision_count][constants_bytes] */
+    size_t constants_bytes;         /* most that a station's prepare fills */
+    char *arguments;                /* [2 queues][QUEUE_LENGTH + 1][arguments_bytes] */
+    size_t arguments_bytes;         /* most that a station's kernel takes */
     int precision_count, precision; /* of the handle's tensors: 1, and that one, or 2 where there are both */
 
     /* the step under way */
     queue_t updates, filters;
-    int sample, next_line; /* of the request just made */
-    bool rejected;         /* by step_reject */
+    request_t request; /* just made */
+    int next_line;
+    uint64_t gradient_roles; /* of the gradient that arrived last: mask of those it is of, 0: all */
+    bool rejected;           /* by step_reject */
 
     uint64_t walks; /* over memory, in all: a step of an element-wise method is one */
 } engine_t;
+
+/* What the gradient that a step begins with should be made of, unless the step before says otherwise. */
+static inline int method_first_sample(const method_t *method) {
+    return method->flags & BEGINS_FULL ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
+}
 
 /* The method that a group runs. */
 static inline station_t *engine_owner(const engine_t *engine, int group) {
@@ -179,6 +210,14 @@ static inline station_t *engine_owner(const engine_t *engine, int group) {
     return engine->stations[l];
 }
 
+/* All that has options and states: the stations of the chain, then storage. */
+static inline int engine_keepers(const engine_t *engine) {
+    return engine->station_count + 1;
+}
+static inline station_t *engine_keeper(const engine_t *engine, int i) {
+    return i < engine->station_count ? engine->stations[i] : engine->storage;
+}
+
 static inline int tensor_precision(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
 }
@@ -186,19 +225,28 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
+static inline bool role_is_among(uint64_t roles, int role) {
+    return roles == 0 || (roles >> role & 1) != 0;
+}
+
+/* Whether kernels see the tensor's gradient: its method reads it, and what arrived last was asked of its role. */
+static inline bool engine_reads_gradient(const engine_t *engine, const tensor_t *tensor) {
+    return !tensor->by_values && role_is_among(engine->gradient_roles, tensor->role);
+}
+
 /* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is
    `own`. */
 static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
-    return tensor->steps + (tensor->grad == NULL ? 0 : engine->uncollected);
+    return tensor->steps + (tensor_is_frozen(tensor) ? 0 : engine->uncollected);
 }
 static inline double *tensor_number(const engine_t *engine, const tensor_t *tensor, size_t k, double *own) {
-    const bool in_cohort = tensor->grad != NULL && engine->uncollected > 0;
+    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
     return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
 }
 
 /* What the tensor remembers with its cohort. */
 static inline void *tensor_cohort_memory(const engine_t *engine, const tensor_t *tensor) {
-    const bool in_cohort = tensor->grad != NULL && engine->uncollected > 0;
+    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
     return in_cohort ? engine->cohorts[tensor->cohort].memory : tensor->cohort_memory;
 }
 
@@ -206,6 +254,11 @@ static inline void *tensor_cohort_memory(const engine_t *engine, const tensor_t 
 static inline const char *tensor_constants(const engine_t *engine, const tensor_t *tensor, const char *constants) {
     const size_t both = (size_t)engine->precision_count, precision = (size_t)tensor_precision(tensor);
     return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
+}
+
+/* Whether it is an array, not numbers. */
+static inline bool state_is_array(const state_t *state) {
+    return state->shape == LIKE_PARAM || state->shape == SHAPED || state->shape == PER_AXIS;
 }
 
 /* Whether a state lives from step to step. */
@@ -223,19 +276,38 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
     return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
 }
 
-/* ---- sizes.c ---- */
+/* ---- slots.c ---- */
+
+/* Rows of a state table, which may be NULL. */
+size_t state_count(const state_t *states);
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);
-/* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
+/* Copies of this state under these options: 0 if it does not exist; the same, times what `each` says of the problem. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
-size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
-/* Whether that is one for every element. */
+size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option);
+size_t engine_constraints(const engine_t *engine);
+size_t engine_each(const engine_t *engine, state_each_t each);
+/* Whether it has a real for every element. */
 bool state_is_by_element(const state_t *state);
 /* Whether one of its numbers may be `value`; see state_t.whole. */
 bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
+/* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */
+int state_dims(const state_t *state, const tensor_t *tensor, const double *option, int axis, int64_t *dims);
+
+/* Bytes of one axis of a PER_AXIS state. */
+size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const double *option, int axis);
+
+/*
+ * How large each state of a tensor is under these options of its group, in which form and how many copies: the one
+ * answer, for whoever measures, places, saves or compares. slots[station's rows]; `at` is NULL. False: overflow.
+ */
+bool slots_fill(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option,
+                slot_t *slots);
+/* Whether the tensor would have other states under these options than it has. */
+bool slots_differ(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option);
 
 /* ---- plan.c ---- */
 
@@ -288,7 +360,7 @@ const char *step_prepare_output(step_t *s, const tensor_t *tensor);
 /* ---- memory.c: the structs of a method's memory ---- */
 
 /* The values of a field under these options: 0 if it has no meaning under them. */
-size_t field_count(const method_t *method, const field_t *field, const double *option);
+size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option);
 /* Value `i` of a field of this struct; and sets it. */
 double field_get(const field_t *field, const void *memory, size_t i);
 void field_set(const field_t *field, void *memory, size_t i, double value);

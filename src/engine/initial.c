@@ -44,8 +44,8 @@ static void reset_state(const engine_t *engine, const station_t *station, size_t
 
 /* The tile's share of all states; of them only those that a tensor gets with its first gradient if it `thaws`. */
 static void reset_tile(const engine_t *engine, const tile_t *t, bool fresh, bool thaws, void *room) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k)
             if (state_is_by_element(&station->method->states[k]) && !(thaws && station->method->states[k].of_frozen))
                 reset_state(engine, station, k, t, fresh, room);
@@ -80,11 +80,13 @@ static void reset_rest(const engine_t *engine, station_t *station, const tensor_
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
             if (state->shape == PER_TENSOR)
                 ((double *)slot->at)[c] = initial;
-            else if (state->shape == LIKE_PARAM && !state_is_by_element(state)) {
-                const size_t reals = state_reals(station->method, state, tensor, option);
+            else if (state_is_array(state) && !slot->by_element && slot->form != STORED_REAL)
+                memset((char *)slot->at + c * slot->bytes, 0, slot->bytes); /* integers and doubles begin at 0 */
+            else if (state_is_array(state) && !slot->by_element) {
+                const size_t reals = slot->bytes / tensor_real(tensor);
                 char *to = (char *)slot->at + c * slot->bytes;
                 if (state->from_param)
-                    read_some(engine, tensor, reals, state_stride(station->method, state, option), to);
+                    read_some(engine, tensor, slot->elements, state_stride(station->method, state, option), to);
                 else
                     fill(tensor, to, reals, initial);
             }
@@ -105,7 +107,7 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
         for (size_t k = 0; station_covers(station, g) && k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             double *scalar = station->scalar[(size_t)g * station->states + k];
-            for (size_t c = 0; scalar != NULL && c < state_copies(station->method, state, station_option(station, g));
+            for (size_t c = 0; scalar != NULL && c < station_copies(engine, station, state, station_option(station, g));
                  ++c)
                 scalar[c] = state_initial(station, state, g);
         }
@@ -113,10 +115,10 @@ static void reset_numbers(const engine_t *engine, station_t *station) {
 
 void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
     part_scratch_t *scratch = (void *)engine->part_scratch;
-    for (int l = 0; l < engine->station_count; ++l)
-        memory_initialise_tensor(engine, engine->stations[l], tensor);
-    for (int l = 0; l < engine->station_count; ++l)
-        reset_rest(engine, engine->stations[l], tensor);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        memory_initialise_tensor(engine, engine_keeper(engine, l), tensor);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        reset_rest(engine, engine_keeper(engine, l), tensor);
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         const size_t left = tensor->count - offset;
         const tile_t t = {.n = left < tensor->tile ? left : tensor->tile, .tensor = tensor, .offset = offset};
@@ -125,11 +127,11 @@ void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
 }
 
 void plan_initialise(engine_t *engine, bool fresh) {
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         station->line = 0;
         station->moved = station->holds_gradient = false;
-        station->next_sample = OPTIM_SAMPLE_FRESH;
+        station->next_sample = method_first_sample(station->method);
         reset_numbers(engine, station);
         memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {

@@ -16,11 +16,12 @@
 
 /* ---- One field ---- */
 
-size_t field_count(const method_t *method, const field_t *field, const double *option) {
+size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option) {
     if (field->when != NULL && method_option(method, field->when, option) == 0)
         return 0;
     if (field->type == FIELD_LIST)
-        return size_of_number(method_option(method, field->copies, option));
+        return engine_each(engine, field->each) *
+               (field->copies == NULL ? 1 : size_of_number(method_option(method, field->copies, option)));
     return field->type == FIELD_ARRAY ? field->size / sizeof(double) : 1;
 }
 
@@ -52,7 +53,8 @@ void field_set(const field_t *field, void *memory, size_t i, double value) {
 double field_initial(const station_t *station, const field_t *field, int group) {
     const int from = field->of == OF_METHOD ? station->first_group : group; /* as advance reads options */
     const double *option = station->values[station->per_group ? from : 0].base;
-    return field->initial_option == NULL ? field->initial : method_option(station->method, field->initial_option, option);
+    return field->initial_option == NULL ? field->initial
+                                         : method_option(station->method, field->initial_option, option);
 }
 
 bool field_admits(const method_t *method, const field_t *field, const double *option, double value) {
@@ -86,28 +88,29 @@ static size_t padded(size_t bytes) {
 }
 
 /* Doubles in the lists of one struct. */
-static size_t list_length(const method_t *method, memory_of_t of, const double *option) {
+static size_t list_length(const engine_t *engine, const method_t *method, memory_of_t of, const double *option) {
     size_t count = 0;
     for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field)
         if (field->of == of && field->type == FIELD_LIST)
-            count += field_count(method, field, option);
+            count += field_count(engine, method, field, option);
     return count;
 }
 
 /* Points the lists of a struct to what follows `next`; returns what is left. */
-static char *place_lists(const method_t *method, memory_of_t of, const double *option, void *memory, char *next) {
+static char *place_lists(const engine_t *engine, const method_t *method, memory_of_t of, const double *option,
+                         void *memory, char *next) {
     for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field) {
         if (field->of != of || field->type != FIELD_LIST)
             continue;
         *(double **)(void *)((char *)memory + field->offset) = (double *)(void *)next;
-        next += field_count(method, field, option) * sizeof(double);
+        next += field_count(engine, method, field, option) * sizeof(double);
     }
     return next;
 }
 
 size_t memory_bytes(const engine_t *engine, const station_t *station) {
     const method_t *method = station->method;
-    size_t bytes = padded(method->memory) + sizeof(double) * list_length(method, OF_METHOD,
+    size_t bytes = padded(method->memory) + sizeof(double) * list_length(engine, method, OF_METHOD,
                                                                          station_option(station, station->first_group));
     for (int g = 0; g < engine->group_count; ++g)
         bytes += station_covers(station, g) ? padded(method->group_memory) + padded(method->cohort_memory) : 0;
@@ -115,7 +118,7 @@ size_t memory_bytes(const engine_t *engine, const station_t *station) {
         const double *option = station_option(station, engine->tensors[i].group);
         if (option != NULL)
             bytes += padded(method->cohort_memory) + padded(method->tensor_memory) +
-                     sizeof(double) * list_length(method, OF_TENSOR, option);
+                     sizeof(double) * list_length(engine, method, OF_TENSOR, option);
     }
     return bytes;
 }
@@ -129,12 +132,12 @@ size_t memory_kept_bytes(const engine_t *engine, const station_t *station) {
         if (field->within_step)
             continue;
         if (field->of == OF_METHOD)
-            count += field_count(method, field, station_option(station, station->first_group));
+            count += field_count(engine, method, field, station_option(station, station->first_group));
         for (int g = 0; by_group && g < engine->group_count; ++g)
-            count += station_covers(station, g) ? field_count(method, field, station_option(station, g)) : 0;
+            count += station_covers(station, g) ? field_count(engine, method, field, station_option(station, g)) : 0;
         for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i) {
             const double *option = station_option(station, engine->tensors[i].group);
-            count += option != NULL ? field_count(method, field, option) : 0;
+            count += option != NULL ? field_count(engine, method, field, option) : 0;
         }
     }
     return count * sizeof(double);
@@ -153,7 +156,7 @@ void memory_place(engine_t *engine, station_t *station) {
         return;
     memset(station->memory, 0, station->memory_bytes);
     (void)take(&next, method->memory);
-    next = place_lists(method, OF_METHOD, station_option(station, station->first_group), station->memory, next);
+    next = place_lists(engine, method, OF_METHOD, station_option(station, station->first_group), station->memory, next);
     for (int g = 0; g < engine->group_count; ++g) {
         const bool covers = station_covers(station, g);
         station->group_memory[g] = covers ? take(&next, method->group_memory) : NULL;
@@ -170,26 +173,25 @@ void memory_place(engine_t *engine, station_t *station) {
             tensor->cohort_bytes = method->cohort_memory;
         }
         station->tensor_memory[i] = take(&next, method->tensor_memory);
-        next = place_lists(method, OF_TENSOR, option, station->tensor_memory[i], next);
+        next = place_lists(engine, method, OF_TENSOR, option, station->tensor_memory[i], next);
     }
 }
 
 /* ---- Initial values ---- */
 
 /* Sets every field of a struct of this kind. */
-static void initialise(const station_t *station, memory_of_t of, int group, void *memory) {
+static void initialise(const engine_t *engine, const station_t *station, memory_of_t of, int group, void *memory) {
     const double *option = station_option(station, group);
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
         const double initial = field->of == of ? field_initial(station, field, group) : 0;
-        for (size_t i = 0; field->of == of && i < field_count(station->method, field, option); ++i)
+        for (size_t i = 0; field->of == of && i < field_count(engine, station->method, field, option); ++i)
             field_set(field, memory, i, initial);
     }
 }
 
 void memory_initialise_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor) {
-    (void)engine;
     if (station->method->tensor_memory > 0 && station_covers(station, tensor->group))
-        initialise(station, OF_TENSOR, tensor->group, station->tensor_memory[tensor->id]);
+        initialise(engine, station, OF_TENSOR, tensor->group, station->tensor_memory[tensor->id]);
 }
 
 void memory_initialise(engine_t *engine, station_t *station) {
@@ -197,17 +199,17 @@ void memory_initialise(engine_t *engine, station_t *station) {
         return;
     memory_place(engine, station);
     if (station->method->memory > 0)
-        initialise(station, OF_METHOD, station->first_group, station->memory);
+        initialise(engine, station, OF_METHOD, station->first_group, station->memory);
     for (int g = 0; g < engine->group_count; ++g) {
         if (station->group_memory[g] != NULL)
-            initialise(station, OF_GROUP, g, station->group_memory[g]);
+            initialise(engine, station, OF_GROUP, g, station->group_memory[g]);
         if (station->cohort_memory[g] != NULL)
-            initialise(station, OF_COHORT, g, station->cohort_memory[g]);
+            initialise(engine, station, OF_COHORT, g, station->cohort_memory[g]);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         memory_initialise_tensor(engine, station, tensor);
         if (station->method->cohort_memory > 0 && station_covers(station, tensor->group))
-            initialise(station, OF_COHORT, tensor->group, tensor->cohort_memory);
+            initialise(engine, station, OF_COHORT, tensor->group, tensor->cohort_memory);
     }
 }

@@ -33,6 +33,7 @@ enum {
     METHOD_KERNELS = 20,    /* kernels of a descriptor */
     METHOD_SUMS = 8,        /* sums of one reduction */
     METHOD_ROW_SUMS = 2,    /* and of one over rows */
+    METHOD_ROLES = 8,       /* roles of a method */
     TENSOR_DIMS = 64,       /* dimensions; more is an uninitialised number, and dims would be read so far */
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
@@ -55,9 +56,12 @@ typedef struct tensor {
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
+    int role;        /* position in its method's roles; 0 where there are none */
+    bool frozen;     /* by optim_freeze */
+    bool by_values;  /* its method reads no gradient */
     size_t cohort;   /* see cohort_t */
-    int64_t steps;   /* taken while it had a gradient: its own clock, as cohorts_collect left it; see tensor_steps */
-    bool has_states; /* memory for them is taken: with the plan, or when it first has a gradient */
+    int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
+    bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
     double *numbers; /* the PER_COHORT numbers of its method, likewise; see tensor_number */
     size_t number_count;
@@ -68,6 +72,16 @@ typedef struct tensor {
     const void *lower, *upper;
 } tensor_t;
 
+/* Left alone by steps: a method that reads gradients has none to read, or optim_freeze says so. */
+static inline bool tensor_is_frozen(const tensor_t *tensor) {
+    return tensor->frozen || (tensor->grad == NULL && !tensor->by_values);
+}
+
+/* Whether steps read a gradient of it. */
+static inline bool tensor_has_gradient(const tensor_t *tensor) {
+    return tensor->grad != NULL && !tensor->frozen && !tensor->by_values;
+}
+
 /* A matrix view: dimension 0 by all others. */
 static inline size_t tensor_columns(const tensor_t *tensor) {
     return tensor->row;
@@ -75,6 +89,22 @@ static inline size_t tensor_columns(const tensor_t *tensor) {
 static inline size_t tensor_rows(const tensor_t *tensor) {
     return tensor->row == 0 ? 0 : tensor->count / tensor->row;
 }
+
+/* ---- An input: a buffer beside the parameters ---- */
+enum { INPUT_DIMS = 8 };
+
+typedef struct input_view {
+    const void *data; /* the caller's; NULL: absent */
+    optim_dtype dtype;
+    int ndim;
+    int64_t dims[INPUT_DIMS];
+    size_t count; /* elements */
+    const struct primitives *primitives;
+} input_view_t;
+
+/* Elements first .. first + n - 1 as doubles or floats: where they lie, if they are that already, or in `room`. */
+const double *input_doubles(const input_view_t *input, size_t first, size_t n, double *room);
+const float *input_floats(const input_view_t *input, size_t first, size_t n, float *room);
 
 /* ---- A tile: consecutive elements of one tensor, all that a kernel sees ---- */
 typedef struct tile {
@@ -96,7 +126,12 @@ typedef struct tile {
     void *moment;              /* for a moment_kernel: a state that the inner method declares as first moment */
     void *work;                /* whole-tensor kernels: real[workspace()] */
     void *out;                 /* output kernels: real[n] */
+    const input_view_t *input; /* by row of the input table: this tensor's; see tile_input */
+    const struct slot *slot;   /* by row of the state table */
 } tile_t;
+
+/* Where the state of one axis is, of a PER_AXIS row; NULL: that axis has none. */
+void *tile_axis(const tile_t *t, int state, int axis);
 
 /* End of the row that element `i` lies in, within this tile. */
 static inline size_t tile_row_end(const tile_t *t, size_t i) {
@@ -115,11 +150,30 @@ typedef void kernel_t(const tile_t *t);
 /* ---- Tables ---- */
 typedef enum state_shape {
     LIKE_PARAM, /* a real for every element */
+    SHAPED,     /* dimensions of its own: state_t.dims */
+    PER_AXIS,   /* one for every axis of the tensor, with dimensions of its own; see tile_axis */
     PER_TENSOR, /* a double for every tensor */
     PER_COHORT, /* a double for the tensors of a group that have taken the same steps; of methods */
     PER_GROUP,  /* a double for every group */
     PER_METHOD  /* one double */
 } state_shape_t;
+
+/* Where the caller's problem decides how many copies of a state there are: so many times those that options ask for. */
+typedef enum state_each {
+    EACH_ONCE,
+    EACH_COMPONENT,  /* one for every component */
+    EACH_CONSTRAINT, /* one for every constraint */
+    EACH_INEQUALITY
+} state_each_t;
+
+/* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */
+typedef enum state_type {
+    TYPE_REAL, /* float or double, as the parameter */
+    TYPE_DOUBLE,
+    TYPE_U8,
+    TYPE_U16,
+    TYPE_U32
+} state_type_t;
 
 typedef enum state_role {
     KEPT,          /* lives from step to step */
@@ -137,9 +191,14 @@ typedef struct state {
     const char *when;                                              /* exists only while this option is not 0 */
     const char *copies;                                            /* this option gives the number of copies */
     const char *every;                                             /* only elements 0, p, 2p, ... with p this option */
+    state_each_t each;                                             /* copies by the size of the problem */
     size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
-    size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
+    size_t (*count)(const tensor_t *tensor, const double *option); /* of a schedule: numbers, where not one */
+    state_type_t type;
+    /* SHAPED (axis = 0) and PER_AXIS: writes the dimensions of a copy and returns how many there are (0: a single
+     * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
+    int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
     double initial;
     const char *initial_option; /* or the value of this option */
     const char *most;           /* with `whole`: no more than this option */
@@ -150,7 +209,20 @@ typedef struct state {
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
     bool of_frozen;             /* also of a tensor that never had a gradient */
     bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
+    bool undone; /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
 } state_t;
+
+/* A row of an input table. */
+typedef enum input_place {
+    INPUT_OF_METHOD,   /* one for all */
+    INPUT_OF_PARAMETER /* one for every parameter */
+} input_place_t;
+
+typedef struct input {
+    const char *name, *doc;
+    input_place_t place;
+    bool optional;
+} input_t;
 
 /* ---- Memory: what a method remembers beside arrays ---- */
 
@@ -166,7 +238,7 @@ typedef enum field_type {
     FIELD_NUMBER,  /* double */
     FIELD_INTEGER, /* int64_t: 0 or more */
     FIELD_ARRAY,   /* double[]: of a fixed length */
-    FIELD_LIST     /* double *: the engine points it to as many doubles as the option `copies` says */
+    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each` say */
 } field_type_t;
 
 /* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
@@ -179,6 +251,7 @@ typedef struct field {
     const char *initial_option; /* or the value of this option */
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
+    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     const char *most;           /* an integer: no more than this option */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */
@@ -206,18 +279,38 @@ typedef struct group {
 
 enum { /* method_t.flags */
        READS_LOSS = 1,
-       REQUESTS = 2, /* may return requests: numbers are backed up at the start of every step */
+       /* may return requests: numbers are backed up at the start of every step */
+       REQUESTS = 2,
        REQUESTS_PRODUCTS = 4,
-       CUTS_EXACTLY = 8,      /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
-       INCLUDES_FROZEN = 16,  /* its kernels also run on frozen tensors, and never write parameters (averages) */
-       SUMS_ROWS = 32,        /* uses step_reduce_rows */
-       WHOLE_TENSORS = 64,    /* uses step_tensors */
-       STEPS_ELSEWHERE = 128, /* a wrapper that lets the inner step begin at another point than the gradient's */
-       SEARCHES = 256,        /* copes with non-finite evaluations after the first of a step */
-       OWN_STORAGE = 512,     /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
-       BY_ELEMENT =
-           2048,       /* an element's update depends on that element alone, to rounding: short states are possible */
-       BY_GROUP = 1024 /* a station of the engine whose options each group has for itself */
+       /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
+       CUTS_EXACTLY = 8,
+       /* its kernels also run on frozen tensors, and never write parameters (averages) */
+       INCLUDES_FROZEN = 16,
+       /* uses step_reduce_rows */
+       SUMS_ROWS = 32,
+       /* uses step_tensors */
+       WHOLE_TENSORS = 64,
+       /* a wrapper that lets the inner step begin at another point than the gradient's */
+       STEPS_ELSEWHERE = 128,
+       /* copes with non-finite evaluations after the first of a step */
+       SEARCHES = 256,
+       /* 8-bit states by its own options block_size, min_8bit_size, keep_sign */
+       OWN_STORAGE = 512,
+       /* a station of the engine whose options each group has for itself */
+       BY_GROUP = 1024,
+       /* an element's update depends on that element alone, to rounding: short states are possible */
+       BY_ELEMENT = 2048,
+       /* the number of components must be known */
+       NEEDS_COMPONENTS = 4096,
+       /* asks for gradients, or for losses, of components: NEEDS_COMPONENTS too */
+       COMPONENT_GRADIENTS = 8192,
+       COMPONENT_LOSSES = 16384,
+       /* there must be constraints, and it asks for their values */
+       NEEDS_CONSTRAINTS = 32768,
+       /* never reads a gradient: a step begins without one, and parameters need no buffers for it */
+       VALUES_ONLY = 65536,
+       /* the gradient that a step begins with is that of a full pass */
+       BEGINS_FULL = 131072
 };
 
 typedef struct method {
@@ -225,6 +318,8 @@ typedef struct method {
     const char *evaluations; /* of a step, in words */
     const option_t *options;
     const state_t *states;
+    const input_t *inputs;
+    const char *roles; /* of its groups, "x|y"; NULL: it knows none */
     int flags;
     size_t constants; /* sizeof what prepare fills */
     const field_t *fields;
@@ -234,6 +329,8 @@ typedef struct method {
     const char *(*check)(const double *option);
     /* A sentence on why the method cannot take this tensor, or NULL. */
     const char *(*refuses)(const tensor_t *tensor, const double *option);
+    /* A sentence on what is wrong with the inputs, or NULL; asked before a step and after each answer. */
+    const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */
     bool (*reads_loss)(const double *option);
     /* With WHOLE_TENSORS: the tensors that such kernels run on; NULL: all. */
@@ -245,9 +342,9 @@ typedef struct method {
     void (*prepare)(const group_t *group, void *constants);
     /*
      * Called with every gradient that arrives (and with every other answer it asked for); returns OPTIM_OK when this
-     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until the
-     * last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that live
-     * within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
+     * station is done with it, a request (STEP_ASK) to wait for another evaluation, or an error from step_fail. Until
+     * the last answer of a step it may write the parameters (if a RESTORE_POINT holds them), memory, and states that
+     * live within the step: those are undone by optim_cancel. NULL: step_update(s, 0, NULL), for methods; nothing, for
      * wrappers.
      */
     optim_status (*advance)(step_t *s);
@@ -262,7 +359,7 @@ typedef struct method {
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
     size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
-    kernel_t *output; /* writes t->out: the evaluation point, where it is not the parameters */
+    kernel_t *output;                 /* writes t->out: the evaluation point, where it is not the parameters */
 } method_t;
 
 /* ---- Services of a step ---- */
@@ -290,6 +387,11 @@ struct step {
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
     bool reads_loss, searches;   /* what the flags of the methods say */
     uint64_t seed;
+    int64_t components;               /* of the problem, 0: unknown */
+    const double *losses;             /* the answer to OPTIM_EVAL_LOSSES: by component from `first` on */
+    int64_t equalities, inequalities; /* constraints, in this order */
+    const double *constraint;         /* the answer to OPTIM_EVAL_CONSTRAINTS: c_j(x), by constraint */
+    double *weights; /* w_j, by constraint: gradients are of loss + sum_j w_j c_j; 0 when a step begins */
     struct engine *engine;
     struct station *station;
 };
@@ -308,6 +410,9 @@ void step_filter(step_t *s, int kernel, const void *arguments);
  * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
  * on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
+
+/* Of the last such reduction: the `count` sums over the tensors of one role. */
+void step_role_sums(const step_t *s, int role, int count, double *sums);
 
 /* The same with the largest term (>= 0) in place of the sum. */
 const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count);
@@ -350,8 +455,14 @@ const double *step_tensor_sum(const step_t *s, size_t tensor);
 
 /* What a step asks for: an evaluation at the parameters as the queue leaves them. */
 typedef struct request {
-    optim_status kind; /* OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP */
-    int sample;        /* OPTIM_SAMPLE_... */
+    optim_status kind;    /* OPTIM_EVAL_... */
+    int sample;           /* OPTIM_SAMPLE_... */
+    int objective;        /* which function of the problem */
+    int64_t first, count; /* components first .. first + count - 1; count 0: not by component */
+    /* Mask, 0: all. Of a gradient: whose will be used, the others count as 0. Of a product: those outside which the
+     * direction is 0. */
+    uint64_t roles;
+    int state; /* row of the state table that is to be exchanged, where the kind has one */
 } request_t;
 
 /*
@@ -392,11 +503,40 @@ optim_status step_reject(step_t *s);
 /* Reserves `count` numbers of the handle's random stream; the first is word `result` of random_word(s->seed, ...). */
 uint64_t step_draws(step_t *s, uint64_t count);
 
+/* ---- Random numbers for serial work, from the handle's stream; each call moves it on. ---- */
+double step_uniform(step_t *s);           /* in [0, 1) */
+double step_normal(step_t *s);            /* two numbers, nothing is kept of them */
+bool step_bernoulli(step_t *s, double p); /* true with probability p */
+int64_t step_index(step_t *s, int64_t n); /* 0 .. n - 1 */
+/* Position in `weight`, n of them, with that probability; the last if rounding leaves none. */
+int64_t step_categorical(step_t *s, int64_t n, const double *weight);
+/* order[0 .. n) becomes a permutation of 0 .. n - 1. */
+void step_permutation(step_t *s, int64_t n, int64_t *order);
+/* order[0 .. count) becomes a subset of 0 .. n - 1, ascending; there is room for n. */
+void step_subset(step_t *s, int64_t n, int64_t count, int64_t *order);
+/* Room for as many such places as there are components, free between steps; with NEEDS_COMPONENTS. */
+int64_t *step_order(const step_t *s);
+
+/* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */
+const input_view_t *step_input(const step_t *s, int row);
+const input_view_t *step_tensor_input(const step_t *s, size_t tensor, int row);
+
 /* ---- In method and wrapper files ---- */
 #ifdef REAL
 #include <tgmath.h>
 
 typedef REAL real;
+
+/* Elements of an input as reals: where they lie, or in `room`, real[n]. */
+static inline const real *input_reals(const input_view_t *input, size_t first, size_t n, real *room) {
+    return sizeof(real) == sizeof(float) ? (const void *)input_floats(input, first, n, (void *)room)
+                                         : (const void *)input_doubles(input, first, n, (void *)room);
+}
+/* The tile's part of an input of its tensor that has the tensor's shape; NULL: absent. */
+static inline const real *tile_input(const tile_t *t, int row, real *room) {
+    const bool absent = t->input == NULL || t->input[row].data == NULL;
+    return absent ? NULL : input_reals(&t->input[row], t->offset, t->n, room);
+}
 
 /* Weight decay as most methods have it (decoupled = 0: g <- g + l2 p;  1: p <- shrink p, shrink = 1 - lr lambda). */
 typedef struct decay {

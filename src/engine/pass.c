@@ -52,7 +52,7 @@ static void project_tile(const engine_t *engine, const tile_t *t, void *room) {
 static void end_tile(const pass_t *pass, const tile_t *t, void *room) {
     if (pass->end.project)
         project_tile(pass->engine, t, room);
-    if (pass->end.zero_gradient)
+    if (pass->end.zero_gradient && t->tensor->grad != NULL)
         memset(tile_gradient(t), 0, t->n * dtype_size(t->tensor->grad_dtype));
 }
 
@@ -184,7 +184,7 @@ static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
     const engine_t *engine = pass->engine;
     for (int i = 0; i < engine->updates.count; ++i) {
         const call_t *update = &engine->updates.entry[i];
-        const bool frozen = t->tensor->grad == NULL;
+        const bool frozen = tensor_is_frozen(t->tensor);
         if (update->station == NULL && !frozen)
             project_tile(engine, t, scratch->term);
         if (update->station == NULL || (frozen && !(update->station->method->flags & INCLUDES_FROZEN)))
@@ -198,7 +198,7 @@ static void run_tile(const pass_t *pass, size_t tile, part_scratch_t *scratch) {
     engine_t *engine = pass->engine;
     const tile_ref_t *ref = &engine->tiles[tile];
     const tensor_t *tensor = &engine->tensors[ref->tensor];
-    const bool frozen = tensor->grad == NULL;
+    const bool frozen = tensor_is_frozen(tensor);
     if (frozen && !pass->includes_frozen)
         return;
     tile_t t;

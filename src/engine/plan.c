@@ -57,16 +57,22 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
     engine->arguments_bytes = most_arguments(engine);
     engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
+    engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
+    const size_t constraints = engine_constraints(engine);
+    engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
+    engine->weights = block_take(block, constraints, sizeof *engine->weights);
+    engine->asked_weights = block_take(block, constraints, sizeof *engine->asked_weights);
+    engine->order = block_take(block, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
     engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         const bool backs_up = station->method->flags & REQUESTS;
-        station->states = state_count(station->method);
+        station->states = state_count(station->method->states);
         station->number_count = station_numbers(engine, station, false);
         station->numbers = block_take(block, station->number_count, sizeof *station->numbers);
         station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
@@ -105,8 +111,8 @@ static size_t share_bytes(int parts, size_t bytes) {
 optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *scratch_bytes) {
     if (engine->planned) {
         *state_bytes = engine->state_bytes;
-        *scratch_bytes =
-            engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) + share_bytes(engine->parts, engine->part_bytes);
+        *scratch_bytes = engine->scratch_bytes + cohorts_bytes(engine, engine->cohort_room) +
+                         share_bytes(engine->parts, engine->part_bytes);
         return OPTIM_OK;
     }
     needs_t needs;
@@ -117,9 +123,9 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     size_t numbers = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
-    for (int l = 0; l < engine->station_count; ++l)
-        numbers += station_numbers(engine, engine->stations[l], true) * sizeof(double) +
-                   memory_kept_bytes(engine, engine->stations[l]);
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double) +
+                   memory_kept_bytes(engine, engine_keeper(engine, l));
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
                      cohorts_bytes(&measured, (size_t)engine->group_count) +
@@ -157,12 +163,12 @@ static double *numbers_place(const engine_t *engine, station_t *station) {
         double *shared = next;
         station->cohort_numbers += state->shape == PER_COHORT;
         if (state->shape == PER_METHOD)
-            next += state_copies(station->method, state, station_option(station, station->first_group));
+            next += station_copies(engine, station, state, station_option(station, station->first_group));
         for (int g = 0; g < engine->group_count; ++g) {
             double **scalar = &station->scalar[(size_t)g * station->states + k];
             *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
             if (state_is_by_group(state) && station_covers(station, g))
-                next += state_copies(station->method, state, station_option(station, g));
+                next += station_copies(engine, station, state, station_option(station, g));
         }
     }
     for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
@@ -174,38 +180,61 @@ static double *numbers_place(const engine_t *engine, station_t *station) {
     return next;
 }
 
-/* One state of one tensor that is taken. */
-static void state_place(const engine_t *engine, station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
-    const state_t *state = &station->method->states[k];
-    const size_t copies = tensor_copies(engine, station, state, tensor);
+/* Gives a state of a tensor its memory. */
+static void slot_place(station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
     slot_t *slot = &station->slot[tensor->id * station->states + k];
-    if (copies == 0)
+    if (slot->copies == 0)
         return;
-    slot->copies = (uint32_t)copies;
-    slot->bytes = state_bytes(engine, station, state, tensor);
-    slot->form = (uint8_t)storage_form(engine, station, state, tensor);
-    slot->keep_sign = storage_keeps_sign(engine, tensor);
     arena->used += state_skew(tensor, k);
-    slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
-    station->any_short |= slot->form != STORED_REAL;
+    slot->at = slot->elements == 0 ? NULL : block_take(arena, slot->copies, slot->bytes);
+    if (station->method->states[k].undone && slot->at != NULL)
+        slot->undo = block_take(arena, slot->copies, slot->bytes);
+    station->any_short |= slot->widened;
+}
+
+/* Where each axis of PER_AXIS states begins; `next` is what is left of the room for that. */
+static size_t *axes_place(const station_t *station, const tensor_t *tensor, size_t *next) {
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
+        slot_t *slot = &station->slot[tensor->id * station->states + k];
+        size_t begin = 0;
+        if (state->shape != PER_AXIS)
+            continue;
+        slot->axis = next;
+        for (int axis = 0; axis < tensor->ndim; ++axis) {
+            slot->axis[axis] = begin;
+            begin += state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
+        }
+        next += tensor->ndim;
+    }
+    return next;
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
-static void station_place(engine_t *engine, station_t *station, block_t *arena) {
+static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
     double *next = numbers_place(engine, station);
     station->any_short = false;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        slot_t *slot = station->slot + i * station->states;
+        memset(slot, 0, station->states * sizeof *slot);
+        if (!station_covers(station, tensor->group))
+            continue;
+        (void)slots_fill(engine, station, tensor, station_option(station, tensor->group), slot); /* it was measured */
+        *axes = axes_place(station, tensor, *axes);
+    }
     for (size_t k = 0; k < station->states; ++k)
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[i * station->states + k];
-            *slot = (slot_t){.by_element = state_is_by_element(state), .nonnegative = state->nonnegative};
-            if (state->shape == PER_TENSOR) {
-                slot->copies = (uint32_t)tensor_copies(engine, station, state, tensor);
-                slot->at = slot->copies == 0 ? NULL : next;
+            if (state->shape == PER_TENSOR && station_covers(station, tensor->group) &&
+                state_copies(station->method, state, station_option(station, tensor->group)) > 0) {
+                slot->copies = (uint32_t)state_copies(station->method, state, station_option(station, tensor->group));
+                slot->at = next;
                 next += slot->copies;
-            } else if (state->shape == LIKE_PARAM && state_is_taken(state, tensor))
-                state_place(engine, station, k, tensor, arena);
+            } else if (state_is_array(state) && state_is_taken(state, tensor))
+                slot_place(station, k, tensor, arena);
         }
 }
 
@@ -218,12 +247,12 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
     if (arena.base == NULL)
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state for parameter \"%s\"", bytes,
                          tensor->name);
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
-            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
-                state_place(engine, station, k, tensor, &arena);
+            if (state_is_array(state) && !state_is_taken(state, tensor))
+                slot_place(station, k, tensor, &arena);
         }
     }
     tensor->has_states = true;
@@ -242,13 +271,13 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
     engine->scratch_bytes += kept; /* what the plan took is not given back ... */
     if (tensor->arena != NULL)
         engine->scratch_bytes -= memory_zeroed_size(bytes); /* ... its own is */
-    for (int l = 0; l < engine->station_count; ++l) {
-        const station_t *station = engine->stations[l];
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
-            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
-                *slot = (slot_t){.by_element = slot->by_element, .nonnegative = slot->nonnegative};
+            if (state_is_array(state) && !state_is_taken(state, tensor))
+                slot->at = slot->undo = NULL;
         }
     }
     free(tensor->arena);
@@ -307,8 +336,9 @@ optim_status plan_build(engine_t *engine) {
     block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
-    for (int l = 0; l < engine->station_count; ++l)
-        station_place(engine, engine->stations[l], &states);
+    size_t *axes = engine->axes;
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
@@ -321,8 +351,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes =
-        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, (size_t)engine->group_count);
+    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
+                            cohorts_bytes(engine, (size_t)engine->group_count);
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/engine.h"
+#include "engine/tile.h"
 
 double group_lr(const group_t *group) {
     const station_t *owner = engine_owner(group->step->engine, group->index);
@@ -179,6 +179,15 @@ const double *step_reduce(step_t *s, int kernel, const void *arguments, int coun
     return reduce(s, REDUCE_SUM, kernel, arguments, count);
 }
 
+void step_role_sums(const step_t *s, int role, int count, double *sums) {
+    const engine_t *engine = s->engine;
+    memset(sums, 0, (size_t)count * sizeof *sums);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        for (int j = 0; engine->tensors[i].role == role && station_takes(s->station, &engine->tensors[i]) && j < count;
+             ++j)
+            sums[j] += s->station->sums[i * METHOD_SUMS + (size_t)j];
+}
+
 const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count) {
     return reduce(s, REDUCE_MAX, kernel, arguments, count);
 }
@@ -202,7 +211,7 @@ size_t step_tensor_count(const step_t *s) {
 
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
-    return found->grad != NULL && station_covers(s->station, found->group) ? found : NULL;
+    return station_takes(s->station, found) ? found : NULL;
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {
@@ -226,7 +235,7 @@ const double *step_tensor_sum(const step_t *s, size_t tensor) {
 }
 
 optim_status step_ask(step_t *s, request_t request, int line) {
-    s->engine->sample = request.sample;
+    s->engine->request = request;
     s->engine->next_line = line;
     pass_flush(s->engine, NULL);
     return request.kind;
@@ -239,10 +248,4 @@ optim_status step_fail(step_t *s, optim_status status, const char *sentence) {
 optim_status step_reject(step_t *s) {
     s->engine->rejected = true;
     return OPTIM_ERR_NONFINITE;
-}
-
-uint64_t step_draws(step_t *s, uint64_t count) {
-    const uint64_t first = s->engine->draws + 1;
-    s->engine->draws += count;
-    return first;
 }

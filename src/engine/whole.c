@@ -44,7 +44,7 @@ static void open_whole_gradient(const engine_t *engine, tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->g = tensor->grad;
-    if (engine->filters.count == 0 && tensor->plain_grad)
+    if (engine->filters.count == 0 && tensor->plain_grad && engine_reads_gradient(engine, tensor))
         return;
     t->g = engine->whole_g;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {

@@ -35,12 +35,12 @@ typedef struct load {
 static optim_status keep_options(load_t *load) {
     const engine_t *engine = &load->opt->engine;
     const size_t groups = (size_t)engine->group_count;
-    load->options = calloc((size_t)engine->station_count * groups + 1, sizeof *load->options);
+    load->options = calloc((size_t)engine_keepers(engine) * groups + 1, sizeof *load->options);
     if (load->options == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < engine->station_count; ++l)
+    for (int l = 0; l < engine_keepers(engine); ++l)
         for (size_t g = 0; g < groups; ++g) {
-            const station_t *station = engine->stations[l];
+            const station_t *station = engine_keeper(engine, l);
             const size_t bytes = 2 * option_count(station->method->options) * sizeof(double);
             double **kept = &load->options[(size_t)l * groups + g];
             if (station->values[g].base == NULL)
@@ -56,9 +56,9 @@ static optim_status keep_options(load_t *load) {
 static void free_options(load_t *load, bool back) {
     const engine_t *engine = &load->opt->engine;
     const size_t groups = (size_t)engine->group_count;
-    for (int l = 0; load->options != NULL && l < engine->station_count; ++l)
+    for (int l = 0; load->options != NULL && l < engine_keepers(engine); ++l)
         for (size_t g = 0; g < groups; ++g) {
-            const station_t *station = engine->stations[l];
+            const station_t *station = engine_keeper(engine, l);
             double *kept = load->options[(size_t)l * groups + g];
             if (back && kept != NULL)
                 memcpy(station->values[g].base, kept, 2 * option_count(station->method->options) * sizeof(double));

@@ -176,13 +176,12 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
 
 static void check_wrappers(const record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *wrappers = jsontree_get(record->json, "wrappers");
+    const station_t *wrapper;
     size_t next = 0;
-    for (int l = 0; l < opt->engine.station_count; ++l) {
-        if (!station_is_wrapper(opt, l))
-            continue;
-        const char *there = jsontree_text(jsontree_at(wrappers, next++));
-        if (there == NULL || strcmp(there, opt->engine.stations[l]->name) != 0)
-            complain(complaints, "wrapper %zu is \"%s\" here and \"%.40s\" there", next, opt->engine.stations[l]->name,
+    for (; (wrapper = chain_wrapper(opt, (int)next)) != NULL; ++next) {
+        const char *there = jsontree_text(jsontree_at(wrappers, next));
+        if (there == NULL || strcmp(there, wrapper->name) != 0)
+            complain(complaints, "wrapper %zu is \"%s\" here and \"%.40s\" there", next + 1, wrapper->name,
                      there == NULL ? "none" : there);
     }
     for (; next < jsontree_items(wrappers); ++next)
@@ -190,32 +189,45 @@ static void check_wrappers(const record_t *record, const optim_t *opt, complaint
                  jsontree_text(jsontree_at(wrappers, next)) == NULL ? "" : jsontree_text(jsontree_at(wrappers, next)));
 }
 
-/* Number `ordinal` of the record's stations with that name. */
-static const jsontree_t *find_station(const record_t *record, const char *name, int ordinal) {
-    const jsontree_t *stations = jsontree_get(record->json, "layers");
-    for (size_t i = 0; i < jsontree_items(stations); ++i)
-        if (strcmp(record_text(jsontree_at(stations, i), "name"), name) == 0 && ordinal-- == 0)
-            return jsontree_at(stations, i);
-    return NULL;
+station_t *record_listed(const optim_t *opt, int i) {
+    const int storage = chain_position(opt, opt->own[REGISTRY_ENGINE_GUARD]);
+    if (i == storage)
+        return opt->engine.storage;
+    const int l = i < storage ? i : i - 1;
+    return l < opt->engine.station_count ? opt->engine.stations[l] : NULL;
 }
 
 static bool is_younger(const optim_t *opt, const station_t *station) {
-    return station == handle_engine_station(opt, REGISTRY_ENGINE_GROUP_CLIP);
+    return station == opt->own[REGISTRY_ENGINE_GROUP_CLIP];
 }
 
 const char *record_station_name(const optim_t *opt, const station_t *station) {
     return is_younger(opt, station) ? "engine.group_clip" : station->name;
 }
 
+/* The record's station with that name, and with that name of its own; number `ordinal` of those that have none. */
+static const jsontree_t *find_station(const record_t *record, const char *name, const char *own, int ordinal) {
+    const jsontree_t *stations = jsontree_get(record->json, "layers");
+    for (size_t i = 0; i < jsontree_items(stations); ++i) {
+        const jsontree_t *station = jsontree_at(stations, i);
+        const char *there = jsontree_text(jsontree_get(station, "station"));
+        if (strcmp(record_text(station, "name"), name) == 0 &&
+            (there == NULL ? ordinal-- == 0 : strcmp(there, own) == 0))
+            return station;
+    }
+    return NULL;
+}
+
 /* A station's own numbers and names; NULL for one that is younger than the record. */
 static void match_stations(record_t *record, const optim_t *opt, complaints_t *complaints) {
-    for (int l = 0; l < opt->engine.station_count; ++l) {
-        const char *name = record_station_name(opt, opt->engine.stations[l]);
+    const station_t *station;
+    for (int l = 0; (station = record_listed(opt, l)) != NULL; ++l) {
+        const char *name = record_station_name(opt, station);
         int ordinal = 0;
         for (int before = 0; before < l; ++before)
-            ordinal += strcmp(record_station_name(opt, opt->engine.stations[before]), name) == 0;
-        record->station[l] = find_station(record, name, ordinal);
-        if (record->station[l] == NULL && !is_younger(opt, opt->engine.stations[l]))
+            ordinal += strcmp(record_station_name(opt, record_listed(opt, before)), name) == 0;
+        record->station[l] = find_station(record, name, station->method->name, ordinal);
+        if (record->station[l] == NULL && !is_younger(opt, station))
             complain(complaints, "it knows nothing of \"%s\"", name);
     }
 }
@@ -230,7 +242,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     record->json = jsontree_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
-    record->station = calloc((size_t)opt->engine.station_count, sizeof *record->station);
+    record->station = calloc((size_t)engine_keepers(&opt->engine), sizeof *record->station);
     record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
     record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
     optim_status status = OPTIM_OK;

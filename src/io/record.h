@@ -6,9 +6,13 @@
  *      "parameters": {"w": {"group": 0, "dtype": "F32", "shape": [3, 4]}, ...},
  *      "groups": ["adamw", ...], "wrappers": ["ema"],
  *      "layers": [{"name": "adamw", "sample": 0, "held": ["0.25", "0.5"], "numbers": {"d": ["1e-06"]},
- *                  "groups": {"0": {"options": {"lr": "0.001", ...}, "numbers": {}}}}, ...],
+ *                  "groups": {"0": {"options": {"lr": "0.001", ...}, "numbers": {}}}},
+ *                 {"name": "engine", "station": "clip", ...}, ...],
  *      "schedules": [{"layer": 0, "group": 0, "option": "lr", "name": "wsd", "options": "steps=100", "state": []}],
  *      "sums": {"w/adamw.m": "0123456789abcdef", ...}}
+ *
+ * The engine's own stations are all called "engine", with the station's own name beside it; in records of older
+ * versions, which lack that, they are told apart by their order.
  *
  * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
  * those of its cohort that are not its group's; or "states": false, if it never had a gradient.
@@ -34,7 +38,7 @@ typedef struct record {
     const char *source;         /* for errors */
     int *from;                  /* by group of the handle: the record's group that has its parameters, or -1 */
     bool *exact;                /* and whether it has no others: then its options and schedules are taken too */
-    const jsontree_t **station; /* by station of the handle */
+    const jsontree_t **station; /* by station of the handle, as record_listed counts them */
     int64_t *steps;             /* by parameter: its own count ... */
     bool *stateless;            /* ... and whether it had no states when the handle had */
 } record_t;
@@ -43,8 +47,11 @@ typedef struct record {
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
-/* What a station is called in a record: the engine's that came after format 1 has a name of its own, the others are
- * told apart by their order. */
+/* The stations as a record lists them, innermost first, with storage in front of guard, where older versions look for
+ * it. NULL: there are no more. */
+station_t *record_listed(const optim_t *opt, int i);
+
+/* What a station is called in a record, which is "engine" for all of the engine's but the one that came later. */
 const char *record_station_name(const optim_t *opt, const station_t *station);
 
 /* The text under `key`, "" if there is none. */
@@ -62,7 +69,7 @@ optim_status record_apply_options(const record_t *record, optim_t *opt);
 
 /* A number of a station, and what it shall be. */
 typedef struct assignment {
-    double *at;           /* NULL: value `i` of a field of this struct */
+    double *at; /* NULL: value `i` of a field of this struct */
     const field_t *field;
     void *memory;
     size_t i;

@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "io/complaints.h"
 #include "io/record.h"
+#include "optimizer/problem.h"
 
 static bool read_number(const jsontree_t *json, double *value) {
     const char *text = jsontree_text(json);
@@ -43,7 +44,7 @@ static const jsontree_t *group_at(const record_t *record, int l, int from) {
 
 /* Where the options of this group of the station come from, or NULL: what the whole handle shares has group 0. */
 static const jsontree_t *options_for(const record_t *record, const optim_t *opt, int l, int group) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     if (station->values[group].base == NULL || (station->per_group && !record->exact[group]))
         return NULL;
     return jsontree_get(group_at(record, l, station->per_group ? record->from[group] : 0), "options");
@@ -74,14 +75,29 @@ static optim_status apply_group(const record_t *record, optim_t *opt, station_t 
     return OPTIM_OK;
 }
 
+/* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
+static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
+    const station_t *station = record_listed(opt, l);
+    const char *there = record_text(group_at(record, l, record->from[group]), "role");
+    char here[ROLE_TEXT];
+    if (!station->is_method || *there == 0 || (role_name(station, group, here) && strcmp(here, there) == 0))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_CHECKPOINT,
+                     "%s does not fit this optimizer: parameters of \"%s\" in group %d have the role \"%.40s\" there",
+                     record->source, station->name, group, there);
+}
+
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
-    for (int l = 0; l < opt->engine.station_count; ++l)
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
+            optim_status status = check_role(record, opt, l, g);
+            if (status != OPTIM_OK)
+                return status;
             const jsontree_t *options = options_for(record, opt, l, g);
             if (options == NULL)
                 continue;
-            station_t *station = opt->engine.stations[l];
-            optim_status status = apply_group(record, opt, station, g, options);
+            station_t *station = record_listed(opt, l);
+            status = apply_group(record, opt, station, g, options);
             if (status != OPTIM_OK)
                 return status;
             status = station_check(station, g);
@@ -94,11 +110,11 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 /* ---- Numbers ---- */
 
 /* One state's numbers, for `at`, out of `object`. */
-static void read_state(const station_t *station, size_t k, int group, const jsontree_t *object, double *at,
-                       assignment_t *list, size_t *count, complaints_t *complaints) {
+static void read_state(const engine_t *engine, const station_t *station, size_t k, int group, const jsontree_t *object,
+                       double *at, assignment_t *list, size_t *count, complaints_t *complaints) {
     const state_t *state = &station->method->states[k];
     const jsontree_t *values = jsontree_get(object, state->name);
-    const size_t copies = state_copies(station->method, state, station_option(station, group));
+    const size_t copies = station_copies(engine, station, state, station_option(station, group));
     if (jsontree_items(values) != copies) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, state->name,
                  jsontree_items(values), copies);
@@ -115,11 +131,12 @@ static void read_state(const station_t *station, size_t k, int group, const json
 }
 
 /* One field's values, for the struct `memory`, out of `object`. */
-static void read_field(const station_t *station, const field_t *field, int group, const jsontree_t *object,
-                       void *memory, assignment_t *list, size_t *count, complaints_t *complaints) {
+static void read_field(const engine_t *engine, const station_t *station, const field_t *field, int group,
+                       const jsontree_t *object, void *memory, assignment_t *list, size_t *count,
+                       complaints_t *complaints) {
     const jsontree_t *values = jsontree_get(object, field->name);
     const double *option = station_option(station, group);
-    const size_t length = field_count(station->method, field, option);
+    const size_t length = field_count(engine, station->method, field, option);
     if (jsontree_items(values) != length) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, field->name,
                  jsontree_items(values), length);
@@ -149,7 +166,7 @@ static const jsontree_t *numbers_of_group(const record_t *record, int l, int fro
 /* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
 static void read_own_numbers(const record_t *record, const optim_t *opt, int l, const tensor_t *tensor,
                              assignment_t *list, size_t *count, complaints_t *complaints) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
     double *at = tensor->numbers;
@@ -157,11 +174,10 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
         if (field->of != OF_COHORT)
             continue;
         if (record->stateless[tensor->id])
-            list[(*count)++] = (assignment_t){.field = field,
-                                              .memory = tensor->cohort_memory,
-                                              .value = field_initial(station, field, tensor->group)};
+            list[(*count)++] = (assignment_t){
+                .field = field, .memory = tensor->cohort_memory, .value = field_initial(station, field, tensor->group)};
         else
-            read_field(station, field, tensor->group,
+            read_field(&opt->engine, station, field, tensor->group,
                        jsontree_get(own, field->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], field->name),
@@ -174,7 +190,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
         if (record->stateless[tensor->id])
             list[(*count)++] = (assignment_t){.at = at, .value = state_initial(station, state, tensor->group)};
         else
-            read_state(station, k, tensor->group,
+            read_state(&opt->engine, station, k, tensor->group,
                        jsontree_get(own, state->name) != NULL
                            ? own
                            : numbers_of_group(record, l, record->from[tensor->group], state->name),
@@ -185,27 +201,27 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
 
 static void read_station(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
                          complaints_t *complaints) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     for (size_t k = 0; k < station->states; ++k) {
         const state_t *state = &station->method->states[k];
         if (!state_is_kept(state))
             continue;
         if (state->shape == PER_METHOD)
-            read_state(station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
+            read_state(&opt->engine, station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
                        number_of(station, station->first_group, k), list, count, complaints);
         for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
             if (record->from[g] >= 0 && station_covers(station, g))
-                read_state(station, k, g, numbers_of_group(record, l, record->from[g], state->name),
+                read_state(&opt->engine, station, k, g, numbers_of_group(record, l, record->from[g], state->name),
                            number_of(station, g, k), list, count, complaints);
         }
     }
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
         if (field_is_kept(field) && field->of == OF_METHOD)
-            read_field(station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
+            read_field(&opt->engine, station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
                        station->memory, list, count, complaints);
         for (int g = 0; (field->of == OF_GROUP || field->of == OF_COHORT) && g < opt->engine.group_count; ++g)
             if (record->from[g] >= 0 && station_covers(station, g))
-                read_field(station, field, g, numbers_of_group(record, l, record->from[g], field->name),
+                read_field(&opt->engine, station, field, g, numbers_of_group(record, l, record->from[g], field->name),
                            field_memory(station, field, g, NULL), list, count, complaints);
     }
     const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;
@@ -217,13 +233,13 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
     size_t most = 1;
     complaints_t complaints = {.used = 0};
-    for (int l = 0; l < opt->engine.station_count; ++l)
-        most += opt->engine.stations[l]->number_count + opt->engine.stations[l]->memory_bytes / sizeof(double);
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
+        most += record_listed(opt, l)->number_count + record_listed(opt, l)->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < opt->engine.station_count; ++l)
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
         read_station(record, opt, l, *list, count, &complaints);
     return complaints_end(&complaints, record->source);
 }
@@ -233,7 +249,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 /* The station of the handle that the record's station number `index` is. */
 static int station_at(const record_t *record, const optim_t *opt, int64_t index) {
     const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
-    for (int l = 0; wanted != NULL && l < opt->engine.station_count; ++l)
+    for (int l = 0; wanted != NULL && l < engine_keepers(&opt->engine); ++l)
         if (record->station[l] == wanted)
             return l;
     return -1;
@@ -262,7 +278,7 @@ static optim_status read_schedule_state(const record_t *record, const jsontree_t
 
 static optim_status make_schedule(const record_t *record, const optim_t *opt, const jsontree_t *json, int l, int group,
                                   scheduled_t *made) {
-    station_t *station = opt->engine.stations[l];
+    station_t *station = record_listed(opt, l);
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
                *options = record_text(json, "options");
     const int i = option_find(station->method->options, option, strlen(option));
@@ -312,7 +328,7 @@ static optim_status take_schedule(const record_t *record, const optim_t *opt, co
     const int64_t from = jsontree_integer(jsontree_get(json, "group"));
     if (l < 0 || from < 0 || (uint64_t)from >= groups)
         return OPTIM_OK;
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     const int group = station->per_group ? receiver[from] : 0;
     if (group < 0 || station->values[group].base == NULL)
         return OPTIM_OK;
@@ -352,8 +368,8 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
-    for (int l = 0; l < opt->engine.station_count; ++l) {
-        station_t *station = opt->engine.stations[l];
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l) {
+        station_t *station = record_listed(opt, l);
         if (record->station[l] == NULL)
             continue;
         const jsontree_t *held = jsontree_get(record->station[l], "held");

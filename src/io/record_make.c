@@ -9,6 +9,7 @@
 #include "io/jsontext.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "optimizer/problem.h"
 
 /* NaN keeps its sign: later steps hand it on. */
 static void write_value(jsontext_t *record, double value) {
@@ -29,9 +30,9 @@ static bool field_is_row(const field_t *field) {
     return field != NULL && field->name != NULL;
 }
 
-static void write_field(jsontext_t *record, const station_t *station, const field_t *field, int group,
-                        const void *memory) {
-    const size_t count = field_count(station->method, field, station_option(station, group));
+static void write_field(jsontext_t *record, const optim_t *opt, const station_t *station, const field_t *field,
+                        int group, const void *memory) {
+    const size_t count = field_count(&opt->engine, station->method, field, station_option(station, group));
     jsontext_open(record, field->name, '[');
     for (size_t i = 0; i < count; ++i)
         write_value(record, field_get(field, memory, i));
@@ -45,12 +46,12 @@ static void write_states(jsontext_t *record, const optim_t *opt, const station_t
         const state_t *state = &station->method->states[k];
         if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
             write_numbers(record, state->name, station->scalar[(size_t)group * station->states + k],
-                          state_copies(station->method, state, station_option(station, group)));
+                          station_copies(&opt->engine, station, state, station_option(station, group)));
     }
     for (const field_t *field = station->method->fields; opt->engine.planned && field_is_row(field); ++field) {
         const bool is_of_group = field->of == OF_GROUP || field->of == OF_COHORT;
         if (field_is_kept(field) && (by_group ? is_of_group : field->of == OF_METHOD))
-            write_field(record, station, field, group, field_memory(station, field, group, NULL));
+            write_field(record, opt, station, field, group, field_memory(station, field, group, NULL));
     }
     jsontext_close(record, '}');
 }
@@ -80,10 +81,12 @@ static bool has_group(const station_t *station, int group) {
 }
 
 static void write_group(jsontext_t *record, const optim_t *opt, const station_t *station, int group) {
-    char key[16];
+    char key[16], role[ROLE_TEXT];
     (void)snprintf(key, sizeof key, "%d", group);
     jsontext_open(record, key, '{');
     write_options(record, station, group);
+    if (role_name(station, group, role))
+        jsontext_string(record, "role", role);
     write_states(record, opt, station, true, group);
     jsontext_close(record, '}');
 }
@@ -91,6 +94,8 @@ static void write_group(jsontext_t *record, const optim_t *opt, const station_t 
 static void write_station(jsontext_t *record, const optim_t *opt, const station_t *station) {
     jsontext_open(record, NULL, '{');
     jsontext_string(record, "name", record_station_name(opt, station));
+    if (!station->is_method && !station->is_wrapper)
+        jsontext_string(record, "station", station->method->name);
     jsontext_integer(record, "sample", station->next_sample);
     if (station->holds_gradient)
         write_numbers(record, "held", (double[]){station->held_loss, station->held_norm}, 2);
@@ -124,8 +129,9 @@ static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
         if (owner->method->states[k].shape == PER_COHORT)
             same = !differs(tensor_number(&opt->engine, tensor, k, own++),
                             owner->scalar[(size_t)tensor->group * owner->states + k]);
-    return same && (tensor->cohort_bytes == 0 || memcmp(tensor_cohort_memory(&opt->engine, tensor),
-                                                        owner->cohort_memory[tensor->group], tensor->cohort_bytes) == 0);
+    return same &&
+           (tensor->cohort_bytes == 0 || memcmp(tensor_cohort_memory(&opt->engine, tensor),
+                                                owner->cohort_memory[tensor->group], tensor->cohort_bytes) == 0);
 }
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
@@ -147,7 +153,7 @@ static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tens
         const double value = field_get(field, own_memory, 0),
                      of_group = field_get(field, owner->cohort_memory[tensor->group], 0);
         if (differs(&value, &of_group))
-            write_field(record, owner, field, tensor->group, own_memory);
+            write_field(record, opt, owner, field, tensor->group, own_memory);
     }
     jsontext_close(record, '}');
 }
@@ -190,7 +196,7 @@ static void write_schedule_state(jsontext_t *record, const schedule_run_t *run) 
 
 static void write_schedule(jsontext_t *record, const optim_t *opt, const scheduled_t *scheduled) {
     int station = 0;
-    while (opt->engine.stations[station] != scheduled->station)
+    while (record_listed(opt, station) != scheduled->station)
         ++station;
     jsontext_open(record, NULL, '{');
     jsontext_integer(record, "layer", station);
@@ -222,13 +228,13 @@ static void write_parts(jsontext_t *record, const optim_t *opt) {
         jsontext_string(record, NULL, engine_owner(engine, g)->name);
     jsontext_close(record, ']');
     jsontext_open(record, "wrappers", '[');
-    for (int l = engine->method_count; l < engine->station_count; ++l)
-        if (station_is_wrapper(opt, l))
-            jsontext_string(record, NULL, engine->stations[l]->name);
+    const station_t *station;
+    for (int i = 0; (station = chain_wrapper(opt, i)) != NULL; ++i)
+        jsontext_string(record, NULL, station->name);
     jsontext_close(record, ']');
     jsontext_open(record, "layers", '[');
-    for (int l = 0; l < engine->station_count; ++l)
-        write_station(record, opt, engine->stations[l]);
+    for (int l = 0; (station = record_listed(opt, l)) != NULL; ++l)
+        write_station(record, opt, station);
     jsontext_close(record, ']');
     jsontext_open(record, "schedules", '[');
     for (size_t i = 0; i < opt->scheduled_count; ++i)

@@ -18,13 +18,8 @@
 #include "io/system.h"
 
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
-    optim_status status = refuse_null(opt, "opt");
-    if (status == OPTIM_OK)
-        status = refuse_open(opt, doing);
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED,
-                           "%s while the output is swapped in would mix two points: optim_swap_output first", doing);
-    return status;
+    const optim_status status = refuse_handle(opt, NOT_OPEN, doing);
+    return status == OPTIM_OK ? refuse_swapped_state(opt, doing) : status;
 }
 
 /* ---- Writing ---- */
@@ -233,6 +228,11 @@ static bool start(saving_t *saving) {
     return saving->started;
 }
 
+/* For optim_destroy. */
+static void end_saving(optim_t *opt) {
+    (void)optim_save_wait(opt);
+}
+
 optim_status optim_save_async(optim_t *opt, const char *path) {
     optim_status status = checkpoint_refuse(opt, "saving");
     if (status == OPTIM_OK)
@@ -250,6 +250,7 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
                          path);
     }
     opt->saving = saving;
+    opt->end_saving = end_saving;
     return OPTIM_OK;
 }
 

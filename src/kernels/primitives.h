@@ -40,4 +40,14 @@ static inline size_t dtype_size(optim_dtype dtype) {
     return dtype == OPTIM_F64 ? 8 : dtype == OPTIM_F32 ? 4 : 2;
 }
 
+/* The next of `count` elements at `from`, beginning with number `offset`, as doubles: returns how many, 0 at the end. */
+enum { READ_ELEMENTS = 512 };
+static inline size_t primitives_read(const primitives_t *primitives, optim_dtype dtype, const void *from, size_t count,
+                                     size_t offset, double out[READ_ELEMENTS]) {
+    const size_t left = count - offset, n = left < READ_ELEMENTS ? left : READ_ELEMENTS;
+    if (n > 0)
+        primitives->load_f64(dtype, n, (const char *)from + offset * dtype_size(dtype), out);
+    return n;
+}
+
 #endif

@@ -2,6 +2,7 @@
 #ifndef KERNELS_RANDOM_H
 #define KERNELS_RANDOM_H
 
+#include <math.h>
 #include <stdint.h>
 
 /* Word k = 1, 2, ... of stream `seed`: SplitMix64 (Steele, Lea, Flood 2014). */
@@ -15,6 +16,13 @@ static inline uint64_t random_word(uint64_t seed, uint64_t k) {
 /* Uniform in [0, 1), 53 bits. */
 static inline double random_uniform(uint64_t seed, uint64_t k) {
     return (double)(random_word(seed, k) >> 11) * 0x1p-53;
+}
+
+/* Standard normal, from words k and k + 1: Box and Muller's cosine; nothing is kept. */
+static inline double random_normal(uint64_t seed, uint64_t k) {
+    const double turn = 6.283185307179586;
+    const double radius = sqrt(-2 * log(1 - random_uniform(seed, k)));
+    return radius * cos(turn * random_uniform(seed, k + 1));
 }
 
 #endif

@@ -1,40 +1,9 @@
-/* Gradients of several micro-batches as one. */
+/* optim_accumulate: gradients of several micro-batches as one. */
 #include <math.h>
 
 #include "base/error.h"
 #include "optimizer/optimizer.h"
-
-static double *number(const optim_t *opt, enum accumulate_state which) {
-    return handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE)->scalar[which];
-}
-
-/* As it was set: memory does not follow schedules. */
-bool accumulation_has_memory(const optim_t *opt) {
-    return handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE)->values[0].base[ACCUMULATE] != 0;
-}
-
-/* A count without memory for the sum can come from a damaged checkpoint only. */
-bool accumulation_exists(const optim_t *opt) {
-    return opt->engine.planned && accumulation_has_memory(opt) && *number(opt, ACCUMULATE_COUNT) > 0;
-}
-
-const void *accumulation_sum(const optim_t *opt, size_t tensor) {
-    const station_t *station = handle_engine_station(opt, REGISTRY_ENGINE_ACCUMULATE);
-    return station->slot[tensor * station->states + ACCUMULATE_SUM].at;
-}
-
-double accumulation_mean(const optim_t *opt, double sum) {
-    return opt->accumulation_scale > 0 ? sum * opt->accumulation_scale : sum / *number(opt, ACCUMULATE_COUNT);
-}
-
-double accumulation_loss(const optim_t *opt) {
-    return accumulation_mean(opt, *number(opt, ACCUMULATE_LOSS));
-}
-
-void accumulation_clear(optim_t *opt) {
-    *number(opt, ACCUMULATE_COUNT) = *number(opt, ACCUMULATE_LOSS) = 0;
-    opt->accumulation_scale = 0;
-}
+#include "optimizer/problem.h"
 
 static optim_status check_call(const optim_t *opt) {
     optim_status status = refuse_null(opt, "opt");
@@ -43,6 +12,9 @@ static optim_status check_call(const optim_t *opt) {
     if (!accumulation_has_memory(opt))
         return error_set(OPTIM_ERR_ORDER, "there is no memory to accumulate gradients in: create the optimizer with "
                                           "accumulate=1");
+    if (chain_method(opt)->method->flags & VALUES_ONLY)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" reads no gradient that could be accumulated",
+                         chain_method(opt)->name);
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
         return error_set(OPTIM_ERR_OPEN, "the open request asks for no gradient that could be accumulated");
     return OPTIM_OK;
@@ -58,9 +30,10 @@ optim_status optim_accumulate(optim_t *opt) {
         return status;
     opt->engine.filters.count = 0;
     opt->accumulation = ACCUMULATION_ADDS;
+    opt->accumulation_factor = 0;
     opt->loss = opt->has_loss ? opt->loss : 0;
-    const int outermost = opt->engine.station_count - 1;
-    status = step_deliver(opt, outermost, outermost - (REGISTRY_ENGINE_COUNT - 1 - REGISTRY_ENGINE_ACCUMULATE));
+    status =
+        step_deliver(opt, opt->engine.station_count - 1, chain_position(opt, opt->own[REGISTRY_ENGINE_ACCUMULATE]));
     pass_flush(&opt->engine, &(pass_end_t){.zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0});
     opt->engine.filters.count = 0;
     opt->has_loss = false;

@@ -1,7 +1,7 @@
 /*
  * Which memory belongs to which parameter: what is lent under two names would be stepped twice, and by two threads at
  * once. Looked at when memory is taken and before the step after something moved. The index, sorted by address, is of
- * the parameters with a gradient, as they stood then; no two of them overlap.
+ * the parameters that are not frozen, as they stood then; no two of them overlap.
  */
 #include <stdlib.h>
 
@@ -76,7 +76,7 @@ static optim_status check_data(const optim_t *opt, const buffers_t *buffers) {
             return refuse_shared_data(opt, buffers->sorted[i - 1].tensor, buffers->sorted[i].tensor);
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const bool frozen = tensor->grad == NULL;
+        const bool frozen = tensor_is_frozen(tensor);
         const buffer_t *other = tensor->count == 0 ? NULL
                                                    : find_overlap(buffers->sorted, buffers->count,
                                                                   frozen ? data_of(tensor) : grad_of(tensor));
@@ -100,8 +100,9 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
                              name_of(opt, grad[i - 1].tensor), name_of(opt, grad[i].tensor));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const buffer_t *other =
-            tensor->grad != NULL || tensor->count == 0 ? NULL : find_overlap(grad, buffers->count, data_of(tensor));
+        const buffer_t *other = !tensor_is_frozen(tensor) || tensor->count == 0
+                                    ? NULL
+                                    : find_overlap(grad, buffers->count, data_of(tensor));
         if (other != NULL)
             return refuse_grad_in_data(opt, other->tensor, i);
     }
@@ -125,7 +126,7 @@ optim_status buffers_check(optim_t *opt) {
     }
     buffers->count = 0;
     for (size_t i = 0; i < tensors; ++i)
-        if (opt->engine.tensors[i].grad != NULL && opt->engine.tensors[i].count > 0)
+        if (!tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].count > 0)
             buffers->sorted[buffers->count++] = data_of(&opt->engine.tensors[i]);
     sort(buffers->sorted, buffers->count);
     optim_status status = check_data(opt, buffers);
@@ -161,12 +162,12 @@ optim_status buffers_move(optim_t *opt, const tensor_t *moved) {
     if (overlap(data_of(moved), grad_of(moved)))
         return refuse_grad_in_data(opt, moved->id, moved->id);
     const tensor_t *owner = same_data ? NULL : owner_of(opt, data_of(moved), moved->id);
-    if (owner != NULL && (moved->grad != NULL || owner->grad != NULL))
+    if (owner != NULL && (!tensor_is_frozen(moved) || !tensor_is_frozen(owner)))
         return refuse_shared_data(opt, moved->id, owner->id);
     owner = same_grad || moved->grad == NULL || buffers->room == 0 ? NULL : owner_of(opt, grad_of(moved), moved->id);
-    if (owner != NULL && owner->grad != NULL && owner->data == moved->grad)
+    if (owner != NULL && !tensor_is_frozen(owner) && owner->data == moved->grad)
         return refuse_grad_in_data(opt, moved->id, owner->id);
-    const bool thaws = (old->grad == NULL) != (moved->grad == NULL);
+    const bool thaws = tensor_is_frozen(old) != tensor_is_frozen(moved);
     if (!same_data || thaws || buffers->zeroes || find_overlap(buffers->sorted, buffers->count, grad_of(moved)) != NULL)
         buffers->checked = false;
     return OPTIM_OK;

@@ -1,70 +1,23 @@
-/* Stations of a handle and their option values by group. */
+/*
+ * The chain: the stations of a handle in the order in which a gradient meets them, which is from the outermost inwards.
+ *
+ *     methods, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale
+ *
+ * Between its ends only methods and wrappers are put in, in front of clip and of guard.
+ */
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/error.h"
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-station_t *station_create(const registry_method_t *entry, int level, int groups, bool is_method) {
-    station_t *station = calloc(1, sizeof *station);
-    if (station == NULL)
-        return NULL;
-    station->name = entry->name;
-    station->typed = entry->level[level];
-    station->base = entry->level[0];
-    station->method = entry->level[0].precision[PRECISION_F64];
-    station->is_method = is_method;
-    station->next_sample = OPTIM_SAMPLE_FRESH; /* before the first step too, as a checkpoint says it */
-    station->per_group = is_method || (station->method->flags & BY_GROUP);
-    station->values = calloc((size_t)groups, sizeof *station->values);
-    if (station->values == NULL) {
-        free(station);
-        return NULL;
-    }
-    return station;
+int chain_position(const optim_t *opt, const station_t *station) {
+    int l = 0;
+    while (opt->engine.stations[l] != station)
+        ++l;
+    return l;
 }
 
-void station_destroy(station_t *station, int groups) {
-    if (station == NULL)
-        return;
-    for (int g = 0; g < groups; ++g)
-        station_uncover(station, g);
-    free(station->values);
-    free(station);
-}
-
-bool station_add_group(station_t *station, int groups) {
-    values_t *grown = realloc(station->values, ((size_t)groups + 1) * sizeof *grown);
-    if (grown == NULL)
-        return false;
-    grown[groups] = (values_t){0};
-    station->values = grown;
-    return true;
-}
-
-bool station_cover(station_t *station, int group, const values_t *from) {
-    const size_t count = option_count(station->method->options);
-    double *base = malloc((2 * count + 1) * sizeof *base);
-    if (base == NULL)
-        return false;
-    for (size_t i = 0; i < count; ++i)
-        base[i] = from == NULL ? station->method->options[i].initial : from->base[i];
-    memcpy(base + count, base, count * sizeof *base);
-    station->values[group] = (values_t){base, base + count};
-    ++station->groups;
-    if (group < station->first_group || station->values[station->first_group].base == NULL)
-        station->first_group = group;
-    return true;
-}
-
-void station_uncover(station_t *station, int group) {
-    station->groups -= station->values[group].base != NULL;
-    free(station->values[group].base);
-    station->values[group] = (values_t){0};
-}
-
-bool handle_insert_station(optim_t *opt, station_t *station, int position) {
+bool chain_insert(optim_t *opt, station_t *station, const station_t *before) {
     engine_t *engine = &opt->engine;
     void *stations = engine->stations;
     size_t capacity = (size_t)engine->station_capacity;
@@ -72,6 +25,7 @@ bool handle_insert_station(optim_t *opt, station_t *station, int position) {
         return false;
     engine->stations = stations;
     engine->station_capacity = (int)capacity;
+    const int position = before == NULL ? engine->station_count : chain_position(opt, before);
     for (int l = engine->station_count; l > position; --l)
         engine->stations[l] = engine->stations[l - 1];
     engine->stations[position] = station;
@@ -80,12 +34,98 @@ bool handle_insert_station(optim_t *opt, station_t *station, int position) {
     return true;
 }
 
-station_t *handle_engine_station(const optim_t *opt, int which) {
-    const engine_t *engine = &opt->engine;
-    return engine->stations[which < REGISTRY_ENGINE_INNER ? engine->method_count + which
-                                                          : engine->station_count - REGISTRY_ENGINE_COUNT + which];
+void chain_remove(optim_t *opt, const station_t *station) {
+    engine_t *engine = &opt->engine;
+    for (int l = chain_position(opt, station); l + 1 < engine->station_count; ++l)
+        engine->stations[l] = engine->stations[l + 1];
+    --engine->station_count;
+    engine->method_count -= station->is_method;
+}
+
+bool chain_create(optim_t *opt) {
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        station_t *station = station_create(opt, &REGISTRY_ENGINE[i], STATION_ENGINE, 1);
+        const bool covers = station != NULL && station_cover(station, 0, NULL);
+        if (!covers || (i != REGISTRY_ENGINE_STORAGE && !chain_insert(opt, station, NULL))) {
+            station_destroy(station, 1);
+            return false;
+        }
+        opt->own[i] = station;
+    }
+    opt->engine.storage = opt->own[REGISTRY_ENGINE_STORAGE];
+    return true;
+}
+
+void chain_destroy(optim_t *opt) {
+    for (int l = 0; l < opt->engine.station_count; ++l)
+        station_destroy(opt->engine.stations[l], opt->engine.group_count);
+    station_destroy(opt->own[REGISTRY_ENGINE_STORAGE], opt->engine.group_count);
+    free(opt->engine.stations);
+}
+
+station_t *chain_wrapper(const optim_t *opt, int i) {
+    for (int l = opt->engine.method_count; l < opt->engine.station_count; ++l)
+        if (opt->engine.stations[l]->is_wrapper && i-- == 0)
+            return opt->engine.stations[l];
+    return NULL;
 }
 
 double handle_option_value(const optim_t *opt, enum handle_option option) {
-    return station_option(handle_engine_station(opt, REGISTRY_ENGINE_GUARD), 0)[option];
+    return station_option(opt->own[REGISTRY_ENGINE_GUARD], 0)[option];
+}
+
+double loss_sign(const optim_t *opt) {
+    const station_t *scale = opt->own[REGISTRY_ENGINE_SCALE];
+    return method_option(scale->method, "maximize", station_option(scale, 0)) != 0 ? -1 : 1;
+}
+
+static bool station_reads_loss(const station_t *station) {
+    const method_t *method = station->method;
+    return (method->flags & READS_LOSS) &&
+           (method->reads_loss == NULL || method->reads_loss(station_option(station, station->first_group)));
+}
+
+bool chain_reads_loss(const optim_t *opt) {
+    for (int l = 0; l < opt->engine.station_count; ++l)
+        if (station_reads_loss(opt->engine.stations[l]))
+            return true;
+    return false;
+}
+
+void chain_forget_gradient(optim_t *opt) {
+    for (int l = 0; l < opt->engine.method_count; ++l)
+        opt->engine.stations[l]->holds_gradient = false;
+}
+
+step_t step_make(const optim_t *opt, station_t *station) {
+    engine_t *engine = station->engine;
+    return (step_t){
+        .t = (double)(opt->steps + 1),
+        .line = station->line,
+        .loss = opt->loss,
+        .option = station_option(station, station->first_group),
+        .scalar = station->scalar + (size_t)station->first_group * station->states,
+        .memory = station->memory,
+        .groups = station->per_group ? station->groups : engine->group_count,
+        .holds_gradient = station->holds_gradient,
+        .held_loss = station->held_loss,
+        .held_norm = station->held_norm,
+        .next_sample = method_first_sample(station->method),
+        .first = !station->called,
+        .evaluation = opt->evaluation,
+        .wrapped = chain_wrapper(opt, 0) != NULL,
+        .accumulation = opt->accumulation,
+        .accumulation_factor = opt->accumulation_factor,
+        .reads_loss = opt->reads_loss,
+        .searches = chain_method(opt)->method->flags & SEARCHES,
+        .seed = engine->seed,
+        .components = engine->components,
+        .losses = opt->answers.losses,
+        .equalities = engine->equalities,
+        .inequalities = engine->inequalities,
+        .constraint = engine->constraint,
+        .weights = engine->weights,
+        .engine = engine,
+        .station = station,
+    };
 }

@@ -52,6 +52,37 @@ static optim_status check_nesting(const optim_t *opt) {
     return OPTIM_OK;
 }
 
+/* What must have been said about the problem. */
+static optim_status check_problem(const optim_t *opt, const station_t *station) {
+    const int flags = station->method->flags;
+    if ((flags & NEEDS_COMPONENTS) && opt->engine.components == 0)
+        return error_set(OPTIM_ERR_ORDER,
+                         "\"%s\" works on the components of a finite sum: say how many there are with "
+                         "optim_set_components",
+                         station->name);
+    if ((flags & NEEDS_CONSTRAINTS) && engine_constraints(&opt->engine) == 0)
+        return error_set(OPTIM_ERR_ORDER,
+                         "\"%s\" works on constraints: say how many there are with optim_set_constraints",
+                         station->name);
+    return OPTIM_OK;
+}
+
+/* A method of values alone begins a step without a gradient: nothing around it sees one. */
+static optim_status check_values_only(const optim_t *opt, const station_t *station) {
+    const engine_t *engine = &opt->engine;
+    for (int l = 0; (station->method->flags & VALUES_ONLY) && l < engine->station_count; ++l) {
+        const station_t *other = engine->stations[l];
+        if (other->is_method && !(other->method->flags & VALUES_ONLY))
+            return error_set(OPTIM_ERR_MISMATCH,
+                             "\"%s\" reads no gradients and cannot share a handle with \"%s\": use one handle each",
+                             station->name, other->name);
+        if (other->is_wrapper && other->method->advance != NULL)
+            return error_set(OPTIM_ERR_MISMATCH, "\"%s\" acts on gradients, and \"%s\" reads none", other->name,
+                             station->name);
+    }
+    return OPTIM_OK;
+}
+
 optim_status check_plan(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     optim_status status = check_nesting(opt);
@@ -64,7 +95,11 @@ optim_status check_plan(const optim_t *opt) {
                              "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
                              "use one handle each",
                              station->name, engine->stations[l == 0 ? 1 : 0]->name);
-        status = check_shapes(opt, station);
+        status = check_problem(opt, station);
+        if (status == OPTIM_OK)
+            status = check_values_only(opt, station);
+        if (status == OPTIM_OK)
+            status = check_shapes(opt, station);
         if (status != OPTIM_OK)
             return status;
     }

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 size_t optim_algorithm_count(void) {
     return REGISTRY_METHOD_COUNT;
@@ -27,7 +28,7 @@ const char *optim_schedule_name(size_t i) {
 /* ---- One entry, whatever its kind ---- */
 
 typedef struct entry {
-    const char *name, *purpose, *citation, *evaluations;
+    const char *name, *family, *purpose, *citation, *evaluations;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const state_t *states;
     const field_t *fields;
@@ -41,6 +42,7 @@ static const method_t *method_of(const registry_method_t *found) {
 static entry_t entry_of_method(const registry_method_t *found) {
     const method_t *method = method_of(found);
     return (entry_t){.name = found->name,
+                     .family = found->family,
                      .purpose = method->purpose,
                      .citation = method->citation,
                      .evaluations = method->evaluations,
@@ -53,7 +55,7 @@ static entry_t entry_of_method(const registry_method_t *found) {
 static optim_status find_engine(const char *name, entry_t *entry) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *entry = (entry_t){.name = "engine", .purpose = "options that every method has"};
+    *entry = (entry_t){.name = "engine", .family = "engine", .purpose = "options that every method has"};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
@@ -69,6 +71,7 @@ static optim_status find_entry(int kind, const char *name, entry_t *entry) {
         const schedule_t *found = registry_find_schedule(name, strlen(name));
         if (found != NULL)
             *entry = (entry_t){.name = found->name,
+                               .family = "schedules",
                                .purpose = found->purpose,
                                .citation = found->citation,
                                .options = {found->options},
@@ -103,13 +106,6 @@ static size_t count_options(const entry_t *entry) {
     return count;
 }
 
-static size_t count_arrays(const entry_t *entry) {
-    size_t count = 0;
-    while (entry->states != NULL && entry->states[count].name != NULL)
-        ++count;
-    return count;
-}
-
 /* Kept field number `i`, or NULL. */
 static const field_t *find_field(const entry_t *entry, size_t i) {
     for (const field_t *field = entry->fields; field != NULL && field->name != NULL; ++field)
@@ -122,7 +118,7 @@ static size_t count_states(const entry_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return count_arrays(entry) + fields;
+    return state_count(entry->states) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -147,7 +143,10 @@ static bool reads_loss(const method_t *method) {
 
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
-    return OPTIM_NEEDS_GRADIENT | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
+    return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
+           (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
 }
 
@@ -173,6 +172,9 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
+        .roles = entry.method == NULL ? "" : or_empty(entry.method->roles),
+        .inputs = entry.method == NULL ? 0 : input_count(entry.method),
+        .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
 }
@@ -188,9 +190,27 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     if (found == NULL)
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
+    const option_bounds_t bounds = option_bounds(found);
     const optim_option ours = {
-        .name = found->name, .range = found->range, .meaning = found->doc, .default_value = found->initial};
+        .name = found->name,
+        .range = found->range,
+        .meaning = found->doc,
+        .default_value = found->initial,
+        .kind = bounds.kind,
+        .lowest = bounds.lowest,
+        .highest = bounds.highest,
+        .lowest_open = bounds.lowest_open,
+        .highest_open = bounds.highest_open,
+    };
     return abi_write(option, &ours, sizeof ours, "optim_option");
+}
+
+/* Of one copy of a state with dimensions of its own, for this tensor. */
+static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
+    double bytes = 0;
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+        bytes += (double)state_axis_bytes(state, tensor, option, axis);
+    return bytes;
 }
 
 /* Bytes a parameter with default options, in f32. */
@@ -201,12 +221,23 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
     const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
-    const bool like_param = exists && state->shape == LIKE_PARAM && state->count == NULL;
     const double bytes =
         method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
-    return like_param
-               ? bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option)
-               : 0;
+    if (!exists || !state_is_array(state))
+        return 0;
+    if (state->shape != LIKE_PARAM)
+        return shaped_bytes(state, &matrix, option) / (double)matrix.count * (double)state_copies(method, state, option);
+    return bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option);
+}
+
+/* The option, or what of the problem, that decides whether a state exists or how many copies there are. */
+static const char *condition_of(const char *when, const char *copies, state_each_t each) {
+    static const char *const EACH[] = {[EACH_ONCE] = "",
+                                       [EACH_COMPONENT] = "components",
+                                       [EACH_CONSTRAINT] = "constraints",
+                                       [EACH_INEQUALITY] = "inequalities"};
+    const char *option = when != NULL ? when : copies;
+    return option != NULL ? option : EACH[each];
 }
 
 static optim_state_info describe_field(const field_t *field) {
@@ -216,12 +247,14 @@ static optim_state_info describe_field(const field_t *field) {
         .name = field->name,
         .meaning = field->doc,
         .shape = SHAPES[field->of],
-        .condition = or_empty(field->when != NULL ? field->when : field->copies),
+        .condition = condition_of(field->when, field->copies, field->each),
     };
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
+                                         [SHAPED] = "own",
+                                         [PER_AXIS] = "axis",
                                          [PER_TENSOR] = "tensor",
                                          [PER_COHORT] = "tensor",
                                          [PER_GROUP] = "group",
@@ -235,8 +268,8 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
-    if (i >= count_arrays(&entry)) {
-        const optim_state_info number = describe_field(find_field(&entry, i - count_arrays(&entry)));
+    if (i >= state_count(entry.states)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.states)));
         return abi_write(state, &number, sizeof number, "optim_state_info");
     }
     const state_t *found = &entry.states[i];
@@ -244,8 +277,27 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .name = found->name,
         .meaning = found->doc,
         .shape = entry.method == NULL ? "schedule" : SHAPES[found->shape],
-        .condition = or_empty(found->when != NULL ? found->when : found->copies),
+        .condition = condition_of(found->when, found->copies, found->each),
         .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
+}
+
+optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input) {
+    entry_t entry;
+    optim_status status = refuse_null(input, "input");
+    if (status == OPTIM_OK)
+        status = find_entry(kind, name, &entry);
+    if (status != OPTIM_OK)
+        return status;
+    const size_t count = entry.method == NULL ? 0 : input_count(entry.method);
+    if (i >= count)
+        return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu inputs, counted from 0; there is no %zu", entry.name,
+                         count, i);
+    const input_t *found = &entry.method->inputs[i];
+    const optim_input_info ours = {.name = found->name,
+                                   .meaning = found->doc,
+                                   .of_parameter = found->place == INPUT_OF_PARAMETER,
+                                   .optional = found->optional};
+    return abi_write(input, &ours, sizeof ours, "optim_input_info");
 }

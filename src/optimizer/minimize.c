@@ -1,4 +1,9 @@
-/* optim_minimize: a driver over the same requests that any caller answers. */
+/*
+ * optim_minimize: a driver over the same requests that any caller answers. What it does beyond the public calls stands
+ * in three functions of step.c: it knows that a gradient has been evaluated for the step (step_take), it reads the loss
+ * and norm of one that the method holds (step_holds_gradient), and it begins at parameters that may have been moved
+ * (step_begin_anew).
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +23,7 @@ typedef struct run {
     int64_t stalled;  /* steps in a row after which a held gradient is what it was */
     double last_norm; /* of that gradient */
     void **best;      /* copies of the parameters at the lowest loss, or NULL */
+    double *losses;   /* room for those of all components, or NULL */
     bool interrupted; /* a callback returned non-zero */
 } run_t;
 
@@ -67,16 +73,39 @@ static void best_copy(const run_t *run, bool back) {
 
 /* ---- Evaluations ---- */
 
+static int evaluate_losses(run_t *run, const optim_request *request) {
+    const int answer = run->problem.losses(run->problem.user, request, run->losses);
+    if (answer == 0)
+        (void)optim_set_losses(run->opt, run->losses, (size_t)request->count);
+    return answer;
+}
+
+static int evaluate_constraints(run_t *run, const optim_request *request) {
+    double *values = NULL;
+    (void)optim_constraint_values(run->opt, &values);
+    return run->problem.constraints(run->problem.user, request, values);
+}
+
 /* Calls the caller; 0, or what it returned. */
 static int evaluate(run_t *run, const optim_request *request) {
     double loss = NAN;
     const optim_problem *problem = &run->problem;
     int answer;
     ++run->result.evaluations;
-    if (request->kind == OPTIM_EVAL_HVP)
+    switch (request->kind) {
+    case OPTIM_EVAL_HVP:
         return problem->product(problem->user, request, run->opt);
+    case OPTIM_EVAL_LOSSES:
+        return evaluate_losses(run, request);
+    case OPTIM_EVAL_CONSTRAINTS:
+        return evaluate_constraints(run, request);
+    default:
+        break;
+    }
     if (request->kind == OPTIM_EVAL_LOSS && problem->loss != NULL)
         answer = problem->loss(problem->user, request, &loss);
+    else if (request->count > 0)
+        answer = problem->component(problem->user, request, &loss);
     else
         answer = problem->gradient(problem->user, request, &loss);
     if (answer == 0)
@@ -94,19 +123,17 @@ static void interrupt(run_t *run, int answer) {
 
 /* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
 static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
-    enum { PIECE = 256 };
-    double piece[PIECE], sum = 0;
+    double piece[READ_ELEMENTS], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        const size_t size = dtype_size(tensor->grad_dtype);
-        for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
-            const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
-            opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
+        const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
+        for (size_t offset = 0, n;
+             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
+             offset += n)
             for (size_t j = 0; j < n; ++j) {
                 sum += (scale * piece[j]) * (scale * piece[j]);
                 *largest = fmax(*largest, fabs(piece[j]));
             }
-        }
     }
     return sum;
 }
@@ -157,24 +184,27 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const optim_request first = {
-        .size = sizeof first, .kind = OPTIM_EVAL_GRAD, .needs_loss = 1, .component = -1, .evaluation = 1};
-    const station_t *method = run->opt->engine.stations[0];
-    const bool held = method->holds_gradient;
+    const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
+    const optim_request first = {.size = sizeof first,
+                                 .kind = reads_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
+                                 .needs_loss = 1,
+                                 .component = -1,
+                                 .evaluation = 1};
+    double held_loss, held_norm;
+    const bool held = step_holds_gradient(run->opt, &held_loss, &held_norm);
     const int answer = held ? 0 : evaluate(run, &first);
     if (answer != 0) {
         interrupt(run, answer);
         return;
     }
     if (held) {
-        const double loss = loss_sign(run->opt) * method->held_loss;
-        const bool same = run->result.steps > 1 && loss == run->last_loss && method->held_norm == run->last_norm;
+        const bool same = run->result.steps > 1 && held_loss == run->last_loss && held_norm == run->last_norm;
         run->stalled = same ? run->stalled + 1 : 0;
-        run->last_norm = method->held_norm;
-        run->result.loss = loss;
+        run->last_norm = held_norm;
+        run->result.loss = held_loss;
     }
     if (run->stop.gradient_norm > 0)
-        run->result.gradient_norm = held ? method->held_norm : gradient_norm(run->opt);
+        run->result.gradient_norm = held ? held_norm : gradient_norm(run->opt);
     if (is_better(run, run->result.loss, run->result.best_loss) || run->result.steps == 0) {
         run->result.best_loss = run->result.loss;
         if (run->best != NULL)
@@ -231,6 +261,55 @@ static optim_status loop(run_t *run) {
 
 /* ---- The call ---- */
 
+/* What one method or wrapper needs answered. */
+static optim_status check_callbacks_of(const run_t *run, const station_t *station) {
+    const optim_problem *problem = &run->problem;
+    const struct {
+        int flag;
+        bool is_there;
+        const char *what, *name;
+    } need[] = {
+        {REQUESTS_PRODUCTS, problem->product != NULL, "Hessian-vector products", "product"},
+        {COMPONENT_GRADIENTS, problem->component != NULL, "gradients of components", "component"},
+        {COMPONENT_LOSSES, problem->losses != NULL, "losses of components", "losses"},
+        {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
+    };
+    for (size_t i = 0; i < sizeof need / sizeof *need; ++i)
+        if ((station->method->flags & need[i].flag) && !need[i].is_there)
+            return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", station->name,
+                             need[i].what, need[i].name);
+    return OPTIM_OK;
+}
+
+static optim_status check_callbacks(const run_t *run) {
+    const optim_t *opt = run->opt;
+    const bool reads_none = chain_method(opt)->method->flags & VALUES_ONLY;
+    optim_status status = OPTIM_OK;
+    if (run->problem.gradient == NULL && !reads_none)
+        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
+    if (run->problem.gradient == NULL && run->problem.loss == NULL && reads_none)
+        status = error_set(OPTIM_ERR_NULL, "problem.loss must not be NULL: \"%s\" reads values alone",
+                           chain_method(opt)->name);
+    if (status == OPTIM_OK && reads_none && run->stop.gradient_norm > 0)
+        status = error_set(OPTIM_ERR_VALUE, "stop.gradient_norm asks for gradients, and \"%s\" reads none",
+                           chain_method(opt)->name);
+    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
+        status = check_callbacks_of(run, opt->engine.stations[l]);
+    return status;
+}
+
+/* Room for the answers to OPTIM_EVAL_LOSSES: for those of all components. */
+static optim_status losses_make(run_t *run) {
+    const engine_t *engine = &run->opt->engine;
+    bool asks = false;
+    for (int l = 0; l < engine->station_count; ++l)
+        asks |= (engine->stations[l]->method->flags & COMPONENT_LOSSES) != 0;
+    if (!asks)
+        return OPTIM_OK;
+    run->losses = calloc((size_t)engine->components + 1, sizeof *run->losses);
+    return run->losses == NULL ? error_nomem("taking losses of components") : OPTIM_OK;
+}
+
 static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop,
                                const optim_result *result) {
     const optim_t *opt = run->opt;
@@ -245,30 +324,15 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
         status = abi_read(stop, &run->stop, sizeof run->stop, "optim_stop");
     if (status == OPTIM_OK && result != NULL)
         status = abi_read(result, &run->result, sizeof run->result, "optim_result");
-    if (status == OPTIM_OK && run->problem.gradient == NULL)
-        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (status == OPTIM_OK)
-        status = refuse_open(opt, "minimizing");
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before minimizing");
-    for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
-        if ((opt->engine.stations[l]->method->flags & REQUESTS_PRODUCTS) && run->problem.product == NULL)
-            status = error_set(OPTIM_ERR_NULL, "\"%s\" needs Hessian-vector products: problem.product must not be NULL",
-                               opt->engine.stations[l]->name);
+        status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "minimizing");
+    if (status == OPTIM_OK)
+        status = check_callbacks(run);
     const optim_stop *s = &run->stop;
     if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
         !(s->loss_change > 0) && !s->has_loss_target)
         status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
     return status;
-}
-
-/* The caller may have moved the parameters since the last call: what a method holds of them is not trusted, and where
- * they begin is in their boxes, as after a step. */
-static void begin(optim_t *opt) {
-    for (int l = 0; l < opt->engine.method_count; ++l)
-        opt->engine.stations[l]->holds_gradient = false;
-    if (opt->has_bounds)
-        pass_flush(&opt->engine, &(pass_end_t){.project = true});
 }
 
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
@@ -277,12 +341,15 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     if (status == OPTIM_OK && run.stop.keep_best)
         status = best_make(&run);
     if (status == OPTIM_OK)
+        status = losses_make(&run);
+    if (status == OPTIM_OK)
         status = step_ready(opt); /* before the first callback, which can then add nothing to the handle any more */
     if (status != OPTIM_OK) {
+        free(run.losses);
         best_free(&run);
         return status;
     }
-    begin(opt);
+    step_begin_anew(opt);
     run.started = now();
     run.result = (optim_result){.gradient_norm = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
     status = loop(&run);
@@ -291,6 +358,7 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
         best_copy(&run, true);
         run.result.loss = run.result.best_loss;
     }
+    free(run.losses);
     best_free(&run);
     run.result.seconds = now() - run.started;
     if (result != NULL)

@@ -23,21 +23,18 @@ size_t optim_recorded(const optim_t *opt) {
 
 /* Sum of |g| or g^2 over one tile of the bound gradients, or of the sum of those that were accumulated. */
 static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
-    enum { PIECE = 512 };
-    double piece[PIECE], sum = 0;
+    double piece[READ_ELEMENTS], sum = 0;
     const engine_t *engine = &opt->engine;
     const tensor_t *tensor = &engine->tensors[tile->tensor];
     const bool accumulated = accumulation_exists(opt);
-    const optim_dtype dtype = !accumulated                                  ? tensor->grad_dtype
+    const optim_dtype dtype = !accumulated                                ? tensor->grad_dtype
                               : tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64
-                                                                            : OPTIM_F32;
-    const size_t size = dtype_size(dtype);
+                                                                          : OPTIM_F32;
     const int norm = opt->norm_log.norm;
-    const char *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
-    grad += tile->offset * size;
-    for (size_t at = 0; at < tile->n; at += PIECE) {
-        const size_t left = tile->n - at, n = left < PIECE ? left : PIECE;
-        engine->primitives->load_f64(dtype, n, grad + at * size, piece);
+    const void *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
+    const size_t end = tile->offset + tile->n;
+    for (size_t at = tile->offset, n; (n = primitives_read(engine->primitives, dtype, grad, end, at, piece)) > 0;
+         at += n) {
         for (size_t i = 0; i < n; ++i)
             piece[i] = norm == OPTIM_NORM_L1 ? fabs(piece[i]) : piece[i] * piece[i];
         sum += engine->primitives->sum(n, piece);
@@ -49,7 +46,7 @@ static void sum_part(const engine_t *engine, int part, void *context) {
     const optim_t *opt = context;
     for (size_t i = engine->part[part]; i < engine->part[part + 1]; ++i)
         engine->partial[i * METHOD_SUMS] =
-            engine->tensors[engine->tiles[i].tensor].grad == NULL ? 0 : tile_sum(opt, &engine->tiles[i]);
+            !tensor_has_gradient(&engine->tensors[engine->tiles[i].tensor]) ? 0 : tile_sum(opt, &engine->tiles[i]);
 }
 
 void norm_log_begin(optim_t *opt) {

@@ -12,7 +12,7 @@
 typedef struct scheduled {
     station_t *station;
     int group, option;
-    int momentum; /* another option of the station that the schedule drives besides, unless that has a schedule; or -1 */
+    int momentum; /* the momentum option that it drives together with lr, unless that has a schedule of its own; or -1 */
     schedule_run_t *run;
 } scheduled_t;
 
@@ -40,8 +40,17 @@ typedef struct buffers {
     bool zeroes;  /* with zero_grad=1 */
 } buffers_t;
 
+/* To the open request. */
+typedef struct answers {
+    double *losses; /* of components, as methods see them */
+    size_t losses_capacity;
+    bool complete; /* losses or values of constraints have been handed over */
+} answers_t;
+
 struct optim {
     engine_t engine;
+    /* the engine's own, by REGISTRY_ENGINE_...: stations of the chain, and storage */
+    station_t *own[REGISTRY_ENGINE_COUNT];
     names_t names; /* of parameters */
     scheduled_t *scheduled;
     size_t scheduled_count, scheduled_capacity;
@@ -50,47 +59,90 @@ struct optim {
     optim_status open; /* the request, or 0 */
     int waiting;       /* station that made it */
     int64_t evaluation;
+    answers_t answers;
 
     int64_t steps, skipped;
     double loss;
     bool has_loss, reads_loss;
-    int accumulation;          /* of the gradient that arrived last: see step_t */
-    double accumulation_scale; /* of the sum at the next step; 0: its mean is taken */
+    int accumulation;           /* of the gradient that arrived last: see step_t ... */
+    double accumulation_factor; /* ... as is this */
+    double accumulation_scale;  /* of the sum at the next step; 0: its mean is taken */
 
     norm_log_t norm_log;
     buffers_t buffers;
     bool has_bounds;
-    void *swapped;    /* the parameters while the output stands in their place, or NULL */
-    saving_t *saving; /* the checkpoint that a thread is writing, or NULL */
+    void *swapped;                    /* the parameters while the output stands in their place, or NULL */
+    saving_t *saving;                 /* the checkpoint that a thread is writing, or NULL */
+    void (*end_saving)(optim_t *opt); /* waits for it; set with the first one */
 };
 
-/* ---- stations.c ---- */
-station_t *station_create(const registry_method_t *entry, int level, int groups, bool is_method);
+/* ---- guard.c: what calls refuse ---- */
+optim_status refuse_open(const optim_t *opt, const char *doing);
+optim_status refuse_planned(const optim_t *opt, const char *doing);
+/* While the output is swapped in: a call; to move a parameter; to save or load. */
+optim_status refuse_swapped(const optim_t *opt, const char *doing);
+optim_status refuse_swapped_move(const optim_t *opt);
+optim_status refuse_swapped_state(const optim_t *opt, const char *doing);
+/* A handle that is NULL, or in a state in which the call is not possible; errors in this order. */
+enum { NOT_OPEN = 1, NOT_PLANNED = 2, NOT_SWAPPED = 4 };
+optim_status refuse_handle(const optim_t *opt, int needs, const char *doing);
+optim_status refuse_param(const optim_t *opt, int param);
+optim_status refuse_group(const optim_t *opt, int group);
+optim_status refuse_dtype(optim_dtype dtype);
+
+/* ---- station.c ---- */
+typedef enum station_kind { STATION_METHOD, STATION_WRAPPER, STATION_ENGINE } station_kind_t;
+/* With room for so many groups, none of which it covers yet. NULL: no memory. */
+station_t *station_create(optim_t *opt, const registry_method_t *entry, station_kind_t kind, int groups);
 void station_destroy(station_t *station, int groups);
 bool station_add_group(station_t *station, int groups); /* room for one more; not yet covered */
 /* The station covers `group`, with the values of `from` (NULL: defaults). */
 bool station_cover(station_t *station, int group, const values_t *from);
 void station_uncover(station_t *station, int group);
-bool handle_insert_station(optim_t *opt, station_t *station, int position);
 
-/* Whether station `l` was put there by optim_wrap. */
-static inline bool station_is_wrapper(const optim_t *opt, int l) {
-    return l >= opt->engine.method_count + REGISTRY_ENGINE_INNER &&
-           l < opt->engine.station_count - REGISTRY_ENGINE_OUTER;
+/* ---- chain.c ---- */
+/* Makes the engine's own stations, and storage; false: no memory. */
+bool chain_create(optim_t *opt);
+/* With all stations. */
+void chain_destroy(optim_t *opt);
+/* Puts a station just inside the one `before`, which methods and wrappers do; NULL: outermost. False: no memory. */
+bool chain_insert(optim_t *opt, station_t *station, const station_t *before);
+void chain_remove(optim_t *opt, const station_t *station);
+/* Where a station stands, counted from the innermost. */
+int chain_position(const optim_t *opt, const station_t *station);
+/* Number `i` of the wrappers, from the inside out; NULL: there are not so many. */
+station_t *chain_wrapper(const optim_t *opt, int i);
+/* The method that holds a gradient or asks for evaluations: check_plan lets no other share a handle with such a one. */
+static inline station_t *chain_method(const optim_t *opt) {
+    return opt->engine.stations[0];
 }
-
-/* Engine stations by their REGISTRY_ENGINE_ number. */
-station_t *handle_engine_station(const optim_t *opt, int which);
-/* Options of the handle that the core itself reads. */
+/* No method holds a gradient any more: the parameters have moved. */
+void chain_forget_gradient(optim_t *opt);
+bool chain_reads_loss(const optim_t *opt);
+/* The step that a station is given. */
+step_t step_make(const optim_t *opt, station_t *station);
+/* Options of the handle that the core itself reads; -1 if group 0 maximizes: methods minimize. */
 double handle_option_value(const optim_t *opt, enum handle_option option);
+double loss_sign(const optim_t *opt);
+
+/* ---- group.c ---- */
+/* A method for a handle with room for so many groups, none of which it covers yet. False: no memory. */
+bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added);
+
+/* ---- threads.c ---- */
+int threads_default(void);
 
 /* ---- settings.c ---- */
+/* The stations in the order in which an unqualified key is looked up: method, engine, wrappers from the inside out.
+ * NULL: there are no more. */
+station_t *setting_station(const optim_t *opt, int group, int position);
 typedef struct setting {
     station_t *station;
     int option;
 } setting_t;
 /* Which station's option `key` means for `group`; error OPTION names the key and what there is. */
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
+bool setting_lookup(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
 /* Reads "key=value,..." into the values of `group`; keys for which `skip` is given are passed over.
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
@@ -107,7 +159,7 @@ optim_status settings_check_call(const optim_t *opt, int group, const char *key,
 int settings_first_group(int group);
 int settings_last_group(const optim_t *opt, int group, const char *key);
 
-/* ---- scheduled.c ---- */
+/* ---- scheduled.c, attach.c ---- */
 /* Whether a schedule drives the option; its value after t completed steps. */
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
@@ -117,26 +169,25 @@ bool scheduled_is_off(const scheduled_t *scheduled);
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
 /* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum
- * that it drives besides, too), and that the ends agree with the station's other options; of all schedules on the station's
- * options for `group`. Errors: VALUE. */
+ * that it drives besides, too), and that the ends agree with the station's other options; of all schedules on the
+ * station's options for `group`. Errors: VALUE. */
 optim_status scheduled_check(const scheduled_t *scheduled);
 optim_status schedules_check(const optim_t *opt, const station_t *station, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
  * options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
+/* The option follows no schedule any more. */
+void schedules_remove(optim_t *opt, const setting_t *setting, int group);
 /* Before the plan is made: that it takes memory for a momentum of 0 which these drive. */
 void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 /* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);
 void schedules_restart(optim_t *opt);
 
-/* ---- Guards shared by the API ---- */
-optim_status refuse_null(const void *pointer, const char *name);
-optim_status refuse_open(const optim_t *opt, const char *doing);
-optim_status refuse_planned(const optim_t *opt, const char *doing);
-optim_status refuse_param(const optim_t *opt, int param);
-optim_status refuse_group(const optim_t *opt, int group);
+/* ---- create.c ---- */
+/* An optimizer that runs a method, registered or not. Errors: VALUE, OPTION, DUPLICATE, NOMEM. */
+optim_status handle_create(optim_t **out, const registry_method_t *entry, const char *options);
 
 /* ---- check.c ---- */
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
@@ -148,22 +199,7 @@ optim_status buffers_check(optim_t *opt);
 /* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
 
-/* ---- step.c ---- */
-/* The step that a station is given. */
-step_t step_make(optim_t *opt, station_t *station);
-/* -1 if group 0 maximizes: methods minimize. */
-double loss_sign(const optim_t *opt);
-/* Undoes the open step. */
-void step_undo(optim_t *opt);
-/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
-optim_status step_take(optim_t *opt, bool given);
-/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
-optim_status step_ready(optim_t *opt);
-optim_status refuse_missing_loss(const optim_t *opt);
-/* Hands a gradient from station `from` inwards to station `to`, until one waits. */
-optim_status step_deliver(optim_t *opt, int from, int to);
-
-/* ---- accumulate.c ---- */
+/* ---- accumulation.c ---- */
 /* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the
  * sum of those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it;
  * that of their losses. */
@@ -172,7 +208,45 @@ bool accumulation_exists(const optim_t *opt);
 const void *accumulation_sum(const optim_t *opt, size_t tensor);
 double accumulation_mean(const optim_t *opt, double sum);
 double accumulation_loss(const optim_t *opt);
+/* For a delivery: if a gradient arrives and a sum exists, that stands for the gradient. */
+void accumulation_use(optim_t *opt, bool arrives);
 void accumulation_clear(optim_t *opt);
+
+/* ---- undo.c ---- */
+/* As a step begins: what it may change and undoing puts back. */
+void step_keep(optim_t *opt);
+/* Undoes the open step. */
+void step_undo(optim_t *opt);
+
+/* ---- products.c ---- */
+/* A frozen parameter has no part in the direction, nor has one whose role the request leaves out. */
+void products_clear(const optim_t *opt);
+/* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
+ * cares. */
+bool products_take(optim_t *opt);
+
+/* ---- nonfinite.c ---- */
+/* Whether a step whose gradient was rejected is passed over; otherwise its error, which names the element. */
+bool nonfinite_skips(optim_t *opt);
+optim_status nonfinite_name(const optim_t *opt);
+
+/* ---- deliver.c ---- */
+/* The station at which what has been evaluated arrives. */
+int step_arrival(const optim_t *opt);
+/* Hands a gradient from station `from` inwards to station `to`, until one waits. */
+optim_status step_deliver(optim_t *opt, int from, int to);
+
+/* ---- step.c ---- */
+/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
+optim_status step_take(optim_t *opt, bool given);
+/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
+optim_status step_ready(optim_t *opt);
+/* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it, and norm
+ * of the gradient. */
+bool step_holds_gradient(const optim_t *opt, double *loss, double *norm);
+/* The caller may have moved the parameters since the last step: what a method holds of them is not trusted, and where
+ * they begin is in their boxes, as after a step. */
+void step_begin_anew(optim_t *opt);
 
 /* ---- norm_log.c ---- */
 /* The norm of the gradient that a step begins with, if a log is kept; then, the step being complete, into the log. */

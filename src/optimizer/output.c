@@ -27,7 +27,7 @@ static void write_output(const optim_t *opt, size_t i, void *values) {
             memcpy(values, tensor->data, tensor->count * dtype_size(tensor->dtype));
         return;
     }
-    step_t s = step_make((optim_t *)(uintptr_t)opt, station); /* prepare reads it, nothing writes */
+    step_t s = step_make(opt, station); /* prepare reads it, nothing writes */
     s.t = (double)opt->steps;
     pass_output(&opt->engine, station, i, step_prepare_output(&s, tensor), values);
 }
@@ -68,9 +68,7 @@ static size_t all_bytes(const optim_t *opt) {
 }
 
 optim_status optim_swap_output(optim_t *opt) {
-    optim_status status = refuse_null(opt, "opt");
-    if (status == OPTIM_OK)
-        status = refuse_open(opt, "swapping the output");
+    const optim_status status = refuse_handle(opt, NOT_OPEN, "swapping the output");
     if (status != OPTIM_OK)
         return status;
     if (opt->swapped != NULL) {

@@ -10,13 +10,6 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-static optim_status refuse_dtype(optim_dtype dtype) {
-    if (dtype >= OPTIM_F32 && dtype <= OPTIM_F16)
-        return OPTIM_OK;
-    return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16",
-                     dtype);
-}
-
 /* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. */
 static optim_status count_elements(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
     size_t size, bytes;
@@ -40,9 +33,7 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
 
 static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                               const int64_t *dims) {
-    optim_status status = refuse_planned(opt, "adding a parameter");
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before adding a parameter");
+    optim_status status = refuse_handle(opt, NOT_PLANNED | NOT_SWAPPED, "adding a parameter");
     if (status == OPTIM_OK && group < 0)
         status = error_set(OPTIM_ERR_ARGUMENT, "there is no group %d to add a parameter to", group);
     if (status == OPTIM_OK)
@@ -95,6 +86,11 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
     status = check_new(opt, group, name, dtype, ndim, dims);
     tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
     tensor.id = opt->engine.tensor_count;
+    if (status == OPTIM_OK) {
+        const station_t *owner = engine_owner(&opt->engine, group);
+        tensor.by_values = owner->method->flags & VALUES_ONLY;
+        tensor.role = owner->values[group].role > 0 ? owner->values[group].role - 1 : 0;
+    }
     if (status == OPTIM_OK)
         status = count_elements(name, ndim, dims, &tensor.count, &tensor.row);
     if (status == OPTIM_OK && tensor.count > 0)
@@ -114,9 +110,8 @@ static optim_status check_change(const optim_t *opt, int param, const char *doin
 
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     optim_status status = check_change(opt, param, "moving a parameter");
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED,
-                           "a parameter cannot move while the output is swapped in: optim_swap_output first");
+    if (status == OPTIM_OK)
+        status = refuse_swapped_move(opt);
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(data, "data");
     if (status != OPTIM_OK)
@@ -127,7 +122,7 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
     status = buffers_move(opt, &moved);
     if (status == OPTIM_OK) {
         tensor_t *tensor = &opt->engine.tensors[param];
-        if ((tensor->grad == NULL) != (grad == NULL)) {
+        if (tensor_is_frozen(tensor) != tensor_is_frozen(&moved)) {
             cohorts_collect(&opt->engine);
             opt->engine.unsettled = true;
         }

@@ -7,6 +7,7 @@
 
 typedef struct registry_method {
     const char *name; /* an alias has its own */
+    const char *family;
     method_level_t level[ENGINE_LEVELS];
 } registry_method_t;
 
@@ -18,7 +19,7 @@ extern const size_t REGISTRY_WRAPPER_COUNT;
 extern const schedule_t *const REGISTRY_SCHEDULES[];
 extern const size_t REGISTRY_SCHEDULE_COUNT;
 
-/* The stations that carry the engine's own options, innermost first. */
+/* What carries the engine's own options, in the order in which they are listed. */
 enum {
     REGISTRY_ENGINE_CLIP,
     REGISTRY_ENGINE_GROUP_CLIP,
@@ -27,9 +28,7 @@ enum {
     REGISTRY_ENGINE_ACCUMULATE,
     REGISTRY_ENGINE_SCALE,
     REGISTRY_ENGINE_LOSS_SCALE,
-    REGISTRY_ENGINE_COUNT,
-    REGISTRY_ENGINE_INNER = REGISTRY_ENGINE_STORAGE, /* the first so many lie just outside the methods ... */
-    REGISTRY_ENGINE_OUTER = REGISTRY_ENGINE_COUNT - REGISTRY_ENGINE_INNER /* ... and the others outside the wrappers */
+    REGISTRY_ENGINE_COUNT
 };
 extern const registry_method_t REGISTRY_ENGINE[];
 

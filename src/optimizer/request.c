@@ -5,10 +5,11 @@
 #include "base/error.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 /* For the gradient that the next step begins with. */
 static int next_sample(const optim_t *opt) {
-    return opt->engine.planned ? opt->engine.stations[0]->next_sample : OPTIM_SAMPLE_FRESH;
+    return chain_method(opt)->next_sample;
 }
 
 optim_status optim_request_info(const optim_t *opt, optim_request *request) {
@@ -17,10 +18,15 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
         status = refuse_null(request, "request");
     if (status != OPTIM_OK)
         return status;
-    const bool by_loss = opt->open == OPTIM_EVAL_LOSS;
-    optim_request info = {
-        .kind = opt->open, .sample = opt->engine.sample, .component = -1, .evaluation = opt->evaluation};
-    info.needs_loss = by_loss || (opt->open == OPTIM_EVAL_GRAD && opt->reads_loss);
+    const request_t *open = &opt->engine.request;
+    optim_request info = {.kind = opt->open,
+                          .sample = open->sample,
+                          .objective = open->objective,
+                          .needs_loss = answer_needs_loss(opt),
+                          .component = open->count > 0 ? open->first : -1,
+                          .evaluation = opt->evaluation,
+                          .count = open->count,
+                          .roles = open->roles};
     if (opt->open == OPTIM_OK)
         info = (optim_request){.sample = next_sample(opt), .component = -1, .evaluation = 1};
     return abi_write(request, &info, sizeof info, "optim_request");

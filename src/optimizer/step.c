@@ -1,109 +1,23 @@
 /*
- * The life of a step. A gradient that arrives goes through the stations from the outermost to the methods; a station that
- * wants another evaluation returns a request and goes on where it asked when the answer has gone through
- * the stations outside it. When the methods are done, the stations finish from the inside out, and what is still queued is
+ * The life of a step. A gradient that arrives goes through the stations from the outermost to the methods; a station
+ * that wants another evaluation returns a request and goes on where it asked when the answer has gone through the
+ * stations outside it. When the methods are done, the stations finish from the inside out, and what is still queued is
  * run in one last pass.
  */
-#include <math.h>
-#include <string.h>
-
 #include "base/error.h"
 #include "kernels/random.h"
 #include "optimizer/optimizer.h"
-
-step_t step_make(optim_t *opt, station_t *station) {
-    engine_t *engine = &opt->engine;
-    return (step_t){
-        .t = (double)(opt->steps + 1),
-        .line = station->line,
-        .loss = opt->loss,
-        .option = station_option(station, station->first_group),
-        .scalar = station->scalar + (size_t)station->first_group * station->states,
-        .memory = station->memory,
-        .groups = station->per_group ? station->groups : engine->group_count,
-        .holds_gradient = station->holds_gradient,
-        .held_loss = station->held_loss,
-        .held_norm = station->held_norm,
-        .next_sample = OPTIM_SAMPLE_FRESH,
-        .first = !station->called,
-        .evaluation = opt->evaluation,
-        .wrapped = engine->station_count > engine->method_count + REGISTRY_ENGINE_COUNT,
-        .accumulation = opt->accumulation,
-        .accumulation_factor = opt->accumulation == ACCUMULATION_MEAN ? accumulation_mean(opt, 1) : 0,
-        .reads_loss = opt->reads_loss,
-        .searches = engine->stations[0]->method->flags & SEARCHES,
-        .seed = engine->seed,
-        .engine = engine,
-        .station = station,
-    };
-}
-
-static bool station_reads_loss(const station_t *station) {
-    const method_t *method = station->method;
-    return (method->flags & READS_LOSS) &&
-           (method->reads_loss == NULL || method->reads_loss(station_option(station, station->first_group)));
-}
-
-static bool any_reads_loss(const engine_t *engine) {
-    for (int l = 0; l < engine->station_count; ++l)
-        if (station_reads_loss(engine->stations[l]))
-            return true;
-    return false;
-}
-
-/* ---- Undoing ---- */
-
-/* Stations that ask have their memory back as it was when the step began. */
-static void keep_memory(const station_t *station) {
-    memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);
-    if (station->memory_bytes > 0)
-        memcpy(station->memory_backup, station->memory, station->memory_bytes);
-}
-static void restore_memory(const station_t *station) {
-    memcpy(station->numbers, station->numbers_backup, station->number_count * sizeof *station->numbers);
-    if (station->memory_bytes > 0)
-        memcpy(station->memory, station->memory_backup, station->memory_bytes);
-}
-
-/* Stations that moved the parameters for an evaluation put them back, the outermost (which moved them last) first. */
-static void undo_stations(optim_t *opt) {
-    engine_t *engine = &opt->engine;
-    engine->updates.count = engine->filters.count = 0;
-    for (int l = engine->station_count - 1; l >= 0; --l) {
-        station_t *station = engine->stations[l];
-        if (station->moved)
-            pass_restore(engine, station);
-        if (station->called && station->method->undo_kernel != 0) {
-            step_t s = step_make(opt, station);
-            step_update(&s, station->method->undo_kernel, NULL);
-            pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
-        }
-        station->called = false;
-        if (station->method->flags & REQUESTS)
-            restore_memory(station);
-        station->line = 0;
-        station->moved = false;
-    }
-    engine->draws = engine->draws_backup;
-}
-
-void step_undo(optim_t *opt) {
-    undo_stations(opt);
-    accumulation_clear(opt);
-    opt->open = OPTIM_OK;
-    opt->has_loss = false;
-}
-
-/* ---- One call of optim_step ---- */
+#include "optimizer/problem.h"
 
 optim_status step_ready(optim_t *opt) {
     engine_t *engine = &opt->engine;
-    if (opt->swapped != NULL)
-        return error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before stepping");
+    optim_status status = refuse_swapped(opt, "stepping");
+    if (status != OPTIM_OK)
+        return status;
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
     const bool was_planned = engine->planned;
-    optim_status status = was_planned ? OPTIM_OK : check_plan(opt);
+    status = was_planned ? OPTIM_OK : check_plan(opt);
     if (status == OPTIM_OK && !was_planned)
         status = plan_build(engine);
     if (status != OPTIM_OK)
@@ -116,7 +30,8 @@ optim_status step_ready(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     schedules_apply(opt);
-    opt->reads_loss = any_reads_loss(engine);
+    roles_settle(opt);
+    opt->reads_loss = chain_reads_loss(opt);
     return OPTIM_OK;
 }
 
@@ -126,52 +41,11 @@ static optim_status begin(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     engine->seed = (uint64_t)handle_option_value(opt, SEED);
-    engine->draws_backup = engine->draws;
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
-    for (int l = 0; l < engine->station_count; ++l) {
-        station_t *station = engine->stations[l];
-        station->called = false;
-        if (station->method->flags & REQUESTS)
-            keep_memory(station);
-    }
+    step_keep(opt);
     norm_log_begin(opt);
+    constraints_begin(opt);
     opt->evaluation = 1;
-    return OPTIM_OK;
-}
-
-/* Calls one station; keeps what it says about itself. */
-static optim_status advance(optim_t *opt, int l, bool *check_finite) {
-    station_t *station = opt->engine.stations[l];
-    if (station->method->advance == NULL && !station->is_method)
-        return OPTIM_OK;
-    step_t s = step_make(opt, station);
-    s.check_finite = *check_finite;
-    optim_status status = OPTIM_OK;
-    if (station->method->advance != NULL)
-        status = station->method->advance(&s);
-    else
-        step_update(&s, 0, NULL);
-    opt->loss = s.loss;
-    *check_finite = s.check_finite;
-    station->line = status > 0 ? opt->engine.next_line : 0;
-    station->moved |= status > 0;
-    station->called = true;
-    station->holds_gradient = s.holds_gradient;
-    station->held_loss = s.held_loss;
-    station->held_norm = s.held_norm;
-    station->next_sample = s.next_sample;
-    return status;
-}
-
-optim_status step_deliver(optim_t *opt, int from, int to) {
-    bool check_finite = false;
-    for (int l = from; l >= to; --l) {
-        const optim_status status = advance(opt, l, &check_finite);
-        if (status > 0)
-            opt->waiting = l;
-        if (status != OPTIM_OK)
-            return status;
-    }
     return OPTIM_OK;
 }
 
@@ -187,7 +61,7 @@ static bool any_rounds_masters(const engine_t *engine) {
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
     bool moved = opt->has_bounds;
-    if (opt->has_bounds && engine->station_count > engine->method_count + REGISTRY_ENGINE_COUNT)
+    if (opt->has_bounds && chain_wrapper(opt, 0) != NULL)
         step_project(engine); /* what wrappers average or keep lies in the box too */
     for (int l = 0; l < engine->station_count; ++l) {
         station_t *station = engine->stations[l];
@@ -199,8 +73,7 @@ static void finish(optim_t *opt) {
         moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
     }
     if (moved)
-        for (int l = 0; l < engine->method_count; ++l)
-            engine->stations[l]->holds_gradient = false;
+        chain_forget_gradient(opt);
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
     const pass_end_t end = {.project = opt->has_bounds,
                             .zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0,
@@ -212,98 +85,17 @@ static void finish(optim_t *opt) {
     norm_log_finish(opt);
 }
 
-/* The first element that is not finite, for the error's sentence. */
-static optim_status name_nonfinite(const optim_t *opt) {
-    enum { PIECE = 256 };
-    double piece[PIECE];
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
-        const tensor_t *tensor = &opt->engine.tensors[i];
-        const size_t size = dtype_size(tensor->grad_dtype);
-        for (size_t offset = 0; tensor->grad != NULL && offset < tensor->count; offset += PIECE) {
-            const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
-            opt->engine.primitives->load_f64(tensor->grad_dtype, n, (const char *)tensor->grad + offset * size, piece);
-            for (size_t j = 0; j < n; ++j)
-                if (!isfinite(piece[j]))
-                    return error_set(OPTIM_ERR_NONFINITE,
-                                     "the gradient of parameter \"%s\" is %g at element %zu; the step was undone",
-                                     tensor->name, piece[j], offset + j);
-        }
-    }
-    return error_set(
-        OPTIM_ERR_NONFINITE,
-        "the loss, a Hessian-vector product, or the gradient once accumulated and scaled, is not finite; the step was "
-        "undone");
-}
-
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
     const bool rejected = opt->engine.rejected;
-    bool skips = (int)handle_option_value(opt, NONFINITE) == NONFINITE_SKIP;
     opt->engine.rejected = false;
     step_undo(opt);
     if (!rejected)
         return status;
-    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
-        step_t s = step_make(opt, handle_engine_station(opt, i));
-        skips |= s.station->method->rejected != NULL && s.station->method->rejected(&s);
-    }
-    if (!skips)
-        return name_nonfinite(opt);
+    if (!nonfinite_skips(opt))
+        return nonfinite_name(opt);
     ++opt->skipped;
     return OPTIM_OK;
-}
-
-optim_status refuse_missing_loss(const optim_t *opt) {
-    if (opt->has_loss || opt->open == OPTIM_EVAL_HVP || !opt->reads_loss)
-        return OPTIM_OK;
-    return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
-                     opt->engine.stations[0]->name);
-}
-
-/* A frozen parameter has no part in the direction. */
-static void clear_frozen_directions(const optim_t *opt) {
-    const station_t *station = opt->engine.stations[opt->waiting];
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; opt->engine.tensors[i].grad == NULL && k < station->states; ++k) {
-            const slot_t *slot = &station->slot[i * station->states + k];
-            if (station->method->states[k].role == DIRECTION && slot->at != NULL)
-                memset(slot->at, 0, slot->bytes);
-        }
-}
-
-/* Products are of the function that methods minimize: negated with it. False: they are not finite, and nonfinite=
-   cares. */
-static bool take_products(const optim_t *opt) {
-    const station_t *station = opt->engine.stations[opt->waiting];
-    const bool look = (int)handle_option_value(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
-    for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; k < station->states; ++k) {
-            const tensor_t *tensor = &opt->engine.tensors[i];
-            void *product = station->slot[i * station->states + k].at;
-            if (station->method->states[k].role != PRODUCT || product == NULL || tensor->grad == NULL)
-                continue;
-            const bool wide = tensor_precision(tensor) == PRECISION_F64;
-            for (size_t j = 0; j < tensor->count; ++j) {
-                const double value = wide ? ((double *)product)[j] : (double)((float *)product)[j];
-                if (look && !isfinite(value))
-                    return false;
-                if (negate && wide)
-                    ((double *)product)[j] = -value;
-                else if (negate)
-                    ((float *)product)[j] = (float)-value;
-            }
-        }
-    return true;
-}
-
-/* The station at which what has been evaluated arrives. */
-static int arrival(const optim_t *opt) {
-    const engine_t *engine = &opt->engine;
-    if (opt->open == OPTIM_OK && engine->stations[0]->holds_gradient)
-        return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
-    if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
-        return engine->station_count - 1;
-    return opt->waiting;
 }
 
 /* What the buffers hold is the last of the micro-batches that the step before has used up. */
@@ -318,30 +110,31 @@ optim_status step_take(optim_t *opt, bool given) {
     optim_status status = opt->open == OPTIM_OK ? begin(opt) : OPTIM_OK;
     if (status != OPTIM_OK)
         return status;
-    const int from = arrival(opt);
+    const int from = step_arrival(opt);
     const bool arrives = from == opt->engine.station_count - 1;
     if (arrives && !given && (status = refuse_used_up(opt)) != OPTIM_OK)
         return status;
-    opt->accumulation = arrives && accumulation_exists(opt) ? ACCUMULATION_MEAN : ACCUMULATION_NONE;
-    if (opt->accumulation == ACCUMULATION_MEAN && !opt->has_loss) {
-        opt->loss = accumulation_loss(opt);
-        opt->has_loss = true;
-    }
-    if (opt->open != OPTIM_OK || !opt->engine.stations[0]->holds_gradient)
-        status = refuse_missing_loss(opt);
+    accumulation_use(opt, arrives);
+    status = refuse_missing_answer(opt);
+    if (status == OPTIM_OK)
+        status = inputs_check(opt);
     if (status != OPTIM_OK)
         return status;
-    if (arrives)
+    if (arrives) {
         opt->engine.filters.count = 0;
-    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP && !take_products(opt);
+        opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
+    }
+    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP ? !products_take(opt) : !answers_are_finite(opt);
     status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
     accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
-    opt->has_loss = false;
+    opt->has_loss = opt->answers.complete = false;
     if (status < 0)
         return fail(opt, status);
     if (status == OPTIM_EVAL_HVP)
-        clear_frozen_directions(opt);
+        products_clear(opt);
+    if (status == OPTIM_EVAL_GRAD)
+        constraints_ask(opt);
     if (status > 0)
         ++opt->evaluation;
     else
@@ -349,13 +142,23 @@ optim_status step_take(optim_t *opt, bool given) {
     return status;
 }
 
-optim_status optim_step(optim_t *opt) {
-    return opt == NULL ? refuse_null(opt, "opt") : step_take(opt, false);
+bool step_holds_gradient(const optim_t *opt, double *loss, double *norm) {
+    const station_t *method = chain_method(opt);
+    *loss = loss_sign(opt) * method->held_loss;
+    *norm = method->held_norm;
+    return method->holds_gradient;
 }
 
-double loss_sign(const optim_t *opt) {
-    const station_t *scale = handle_engine_station(opt, REGISTRY_ENGINE_SCALE);
-    return station_option(scale, 0)[option_find(scale->method->options, "maximize", 8)] != 0 ? -1 : 1;
+void step_begin_anew(optim_t *opt) {
+    chain_forget_gradient(opt);
+    if (opt->has_bounds)
+        pass_flush(&opt->engine, &(pass_end_t){.project = true});
+}
+
+/* ---- Calls ---- */
+
+optim_status optim_step(optim_t *opt) {
+    return opt == NULL ? refuse_null(opt, "opt") : step_take(opt, false);
 }
 
 optim_status optim_set_loss(optim_t *opt, double loss) {
@@ -378,11 +181,7 @@ optim_status optim_cancel(optim_t *opt) {
 }
 
 optim_status optim_reset(optim_t *opt) {
-    optim_status status = refuse_null(opt, "opt");
-    if (status == OPTIM_OK)
-        status = refuse_open(opt, "resetting");
-    if (status == OPTIM_OK && opt->swapped != NULL)
-        status = error_set(OPTIM_ERR_SWAPPED, "the output is swapped in: optim_swap_output before resetting");
+    const optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "resetting");
     if (status != OPTIM_OK)
         return status;
     opt->steps = opt->skipped = 0;
@@ -393,14 +192,14 @@ optim_status optim_reset(optim_t *opt) {
     if (!opt->engine.planned)
         return OPTIM_OK;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        if (opt->engine.tensors[i].grad == NULL && opt->engine.tensors[i].has_states)
+        if (tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]);
     plan_initialise(&opt->engine, false);
     return OPTIM_OK;
 }
 
 int optim_wants_gradient(const optim_t *opt) {
-    return opt != NULL && opt->open == OPTIM_OK && !opt->engine.stations[0]->holds_gradient;
+    return opt != NULL && opt->open == OPTIM_OK && !begins_without_gradient(opt);
 }
 
 int64_t optim_steps(const optim_t *opt) {

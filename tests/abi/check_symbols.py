@@ -1,7 +1,8 @@
-"""Usage: check_symbols.py HEADER LIBRARY NM
+"""Usage: check_symbols.py HEADERS LIBRARY NM
 
-The functions that the header declares, the dynamic symbols that the library exports, symbols.txt and since.txt must
-name the same things; symbols.txt is sorted. What the library takes from elsewhere is the C library's, OpenMP's or BLAS's.
+The functions that the headers in the folder HEADERS declare, each in one of them, the dynamic symbols that the library
+exports, symbols.txt and since.txt must name the same things; symbols.txt is sorted. What the library takes from elsewhere
+is the C library's, OpenMP's, BLAS's or LAPACK's.
 """
 import pathlib
 import re
@@ -12,7 +13,7 @@ import sys
 def declared(header):
     code = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
     code = re.sub(r"^\s*#.*$", "", code, flags=re.M)
-    return set(re.findall(r"\b(optim_\w+)\s*\((?!\s*\*)", code))
+    return sorted(set(re.findall(r"\b(optim_\w+)\s*\((?!\s*\*)", code)))
 
 
 def exported(library, nm):
@@ -24,8 +25,10 @@ def imported(library, nm):
     """Names of other libraries, as far as versions tell which are the C library's."""
     lines = subprocess.run([nm, "-D", "--undefined-only", library], check=True, capture_output=True, text=True).stdout
     names = {line.split()[-1] for line in lines.splitlines()}
-    reserved = ("cblas_", "omp_", "GOMP_", "_")
-    return {name for name in names if "@GLIBC" not in name and not name.startswith(reserved)} if "@GLIBC" in lines else set()
+    reserved = r"cblas_|omp_|GOMP_|_|d[a-z0-9]{4,5}_$"  # the last are Fortran's, in double: dsyevd_
+    if "@GLIBC" not in lines:
+        return set()
+    return {name for name in names if "@GLIBC" not in name and not re.match(reserved, name)}
 
 
 def private(library, nm):
@@ -36,19 +39,20 @@ def private(library, nm):
 
 
 def main():
-    header, library, nm = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    headers, library, nm = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     folder = pathlib.Path(__file__).parent
     listed = (folder / "symbols.txt").read_text().split()
     since = [line.split() for line in (folder / "since.txt").read_text().splitlines()]
 
-    wrong = []
+    found = [name for header in sorted(headers.glob("*.h")) for name in declared(header)]
+    wrong = [f"{name} is declared by two headers" for name in sorted(set(found)) if found.count(name) > 1]
     if listed != sorted(set(listed)):
         wrong.append("symbols.txt is not sorted, or names something twice")
     for entry in since:
         if len(entry) != 2 or not re.fullmatch(r"\d+\.\d+\.\d+", entry[1]):
             wrong.append(f"since.txt: {' '.join(entry)!r} is not a symbol and a version")
     for where, names in (
-        ("declared in the header", declared(header)),
+        ("declared in a header", set(found)),
         ("exported by the library", exported(library, nm)),
         ("in since.txt", {entry[0] for entry in since if entry}),
     ):

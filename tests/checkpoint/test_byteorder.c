@@ -2,7 +2,6 @@
  * from, and what is saved here is what that one saved. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -18,10 +17,7 @@ static void one_from_elsewhere_is_gone_on_from(void **state) {
     for (int steps = 0; steps <= ORDERS_STEPS; steps += ORDERS_STEPS) { /* before memory is taken, and later */
         orders_open(&loaded);
         orders_steps(&loaded, steps);
-        memcpy(loaded.d, here.d, sizeof here.d);
-        memcpy(loaded.f, here.f, sizeof here.f);
-        memcpy(loaded.s, here.s, sizeof here.s);
-        memcpy(loaded.q, here.q, sizeof here.q);
+        orders_copy_values(&loaded, &here);
         CHECK_OK(optim_deserialize(loaded.opt, file, size));
         orders_open(&on);
         orders_steps(&on, ORDERS_STEPS + 4);

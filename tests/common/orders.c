@@ -61,6 +61,13 @@ void orders_steps(orders_t *o, int steps) {
     }
 }
 
+void orders_copy_values(orders_t *to, const orders_t *from) {
+    memcpy(to->d, from->d, sizeof to->d);
+    memcpy(to->f, from->f, sizeof to->f);
+    memcpy(to->s, from->s, sizeof to->s);
+    memcpy(to->q, from->q, sizeof to->q);
+}
+
 void orders_check_same(const orders_t *a, const orders_t *b) {
     assert_memory_equal(a->d, b->d, sizeof a->d);
     assert_memory_equal(a->f, b->f, sizeof a->f);

@@ -27,6 +27,8 @@ enum { ORDERS_RUN_COUNT = 4 };
 void orders_open(orders_t *orders);
 void orders_close(orders_t *orders);
 void orders_steps(orders_t *orders, int steps);
+/* The parameters alone, which a checkpoint does not hold. */
+void orders_copy_values(orders_t *to, const orders_t *from);
 void orders_check_same(const orders_t *a, const orders_t *b);
 
 /* What version 0.1.0 wrote on x86-64 after ORDERS_STEPS steps; to be freed. */

@@ -97,6 +97,7 @@ const double *rig_read(rig_t *rig) {
 
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
+    CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *tensor = &rig->tensor[i];
         optim_status status =

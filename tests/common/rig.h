@@ -12,6 +12,8 @@
 #include "optim/optim.h"
 #include "oracle.h"
 
+/* Each component of the function is the function. */
+enum { RIG_COMPONENTS = 3 };
 enum { RIG_TENSORS = 16, RIG_DIMS = 5, RIG_LOSSES = 64 };
 
 typedef struct layout {

@@ -51,10 +51,43 @@ static void assert_text(const char *text, bool needed, const char *what) {
         fail_msg("the description has no %s", what);
 }
 
+/* The range as text and as numbers say the same. */
+static void check_ends(const optim_option *option, const range_t *range) {
+    static const int KINDS[] = {[RANGE_NUMBER] = OPTIM_KIND_NUMBER, [RANGE_WHOLE] = OPTIM_KIND_INTEGER};
+    int kind = strcmp(option->range, "list") == 0 ? OPTIM_KIND_LIST : OPTIM_KIND_ENTRIES;
+    range_t expected = {.low_closed = true, .high_closed = true};
+    if (range->kind == RANGE_WORDS) {
+        kind = strcmp(option->range, "0|1") == 0 ? OPTIM_KIND_SWITCH : OPTIM_KIND_KEYWORD;
+        expected.high = range->words - 1;
+    } else if (range->kind != RANGE_TEXT) {
+        kind = KINDS[range->kind];
+        expected = *range;
+    }
+    assert_int_equal(option->kind, kind);
+    if (option->lowest != expected.low || option->highest != expected.high ||
+        option->lowest_open != !expected.low_closed || option->highest_open != !expected.high_closed)
+        fail_msg("\"%s\" is %s, but from %g%s to %g%s", option->name, option->range, option->lowest,
+                 option->lowest_open ? " (open)" : "", option->highest, option->highest_open ? " (open)" : "");
+}
+
+/* A method's family is none of the words for what is no method; those are the families of all else. */
+static void check_family(const entry_t *entry, const char *family) {
+    static const char *const OTHERS[] = {
+        [OPTIM_WRAPPER] = "wrappers", [OPTIM_SCHEDULE] = "schedules", [OPTIM_ENGINE] = "engine"};
+    assert_text(family, true, "family");
+    if (entry->kind != OPTIM_ALGORITHM) {
+        assert_string_equal(family, OTHERS[entry->kind]);
+        return;
+    }
+    for (int kind = OPTIM_WRAPPER; kind <= OPTIM_ENGINE; ++kind)
+        assert_string_not_equal(family, OTHERS[kind]);
+}
+
 void check_description(void **state) {
     const entry_t *entry = *state;
     const optim_description d = describe(entry->kind, entry->name);
     assert_text(d.name, true, "name");
+    check_family(entry, d.family);
     assert_text(d.purpose, true, "purpose");
     assert_text(d.citation, entry->kind == OPTIM_ALGORITHM, "citation");
     assert_text(d.evaluations, entry->kind == OPTIM_ALGORITHM, "evaluations");
@@ -65,6 +98,7 @@ void check_description(void **state) {
         assert_text(option.name, true, "name of an option");
         assert_text(option.meaning, true, "meaning of an option");
         const range_t range = range_read(option.range);
+        check_ends(&option, &range);
         if (range.kind != RANGE_TEXT && !range_holds(&range, option.default_value))
             fail_msg("the default %g of \"%s\" is outside %s", option.default_value, option.name, option.range);
         for (size_t j = 0; j < i; ++j)

@@ -15,6 +15,7 @@
 
 #include "element.h"
 #include "entries.h"
+#include "optim/advice.h"
 #include "player.h"
 
 enum { PLAYERS = 3, SLOTS = 2, MOST_CALLS = 64, ANSWERS = 12 };
@@ -61,8 +62,10 @@ static void create(player_t *player, bytes_t *bytes) {
     if ((status == OPTIM_OK) != (player->opt != NULL))
         fuzz_fail("optim_create returned %d and another kind of handle", status);
     player->groups = 1;
-    if (player->opt != NULL)
+    if (player->opt != NULL) {
         (void)optim_set_threads(player->opt, 1);
+        (void)optim_set_components(player->opt, 2);
+    }
     free(options);
 }
 
@@ -432,8 +435,8 @@ static void ask(player_t *player, bytes_t *bytes, before_t before) {
     } request = {.tail = {0}};
     request.request.size = bytes_below(bytes, sizeof request + 8);
     request.tail[0] = (char)(bytes_one(bytes) == 255);
-    (void)CALL(player, optim_memory(player->opt, &state, &scratch), OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH, OPTIM_ERR_SIZE,
-               OPTIM_ERR_NOMEM);
+    (void)CALL(player, optim_memory(player->opt, &state, &scratch), OPTIM_ERR_ORDER, OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH,
+               OPTIM_ERR_SIZE, OPTIM_ERR_NOMEM);
     if (request.request.size <= sizeof request)
         (void)CALL(player, optim_request_info(player->opt, &request.request), OPTIM_ERR_ARGUMENT);
     const void *direction = NULL;

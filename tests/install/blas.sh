@@ -1,5 +1,5 @@
 #!/bin/sh
-# Which BLAS is taken, and with which integers: CMake is shown made-up ones.
+# Which BLAS is taken, with which integers, and which LAPACK: CMake is shown made-up ones.
 # Usage: blas.sh SOURCE COMPILER
 set -eu
 source=$1 compiler=$2
@@ -19,6 +19,12 @@ make wrong/libopenblas64.so -DINTEGER=int32_t -DHAS_CBLAS
 make bare/libblas.so -DINTEGER=int32_t
 make apart/libblas.so -DINTEGER=int32_t
 make apart/libcblas.so -DINTEGER=int32_t -DHAS_CBLAS
+make lapack32/libopenblas.so -DINTEGER=int32_t -DHAS_CBLAS -DHAS_LAPACK
+make lapack64/libopenblas64.so -DINTEGER=int64_t -DHAS_CBLAS -DHAS_LAPACK
+make beside/libopenblas.so -DINTEGER=int32_t -DHAS_CBLAS
+make beside/liblapack.so -DINTEGER=int32_t -DHAS_LAPACK
+make other/libopenblas64.so -DINTEGER=int64_t -DHAS_CBLAS
+make other/liblapack.so -DINTEGER=int32_t -DHAS_LAPACK
 
 # expect SENTENCE FOLDER OPTION...: what CMake says of the BLAS in that folder.
 expect() {
@@ -36,3 +42,11 @@ expect "BLAS: $work/64/libopenblas64.so, integers of 8 bytes" none -DBLAS_LIBRAR
 expect 'has no cblas_sgemm.*BLA_VENDOR' bare -DBLA_VENDOR=Generic
 expect "BLAS: $work/apart/libcblas.so;$work/apart/libblas.so, integers of 4 bytes" apart -DBLA_VENDOR=Generic
 expect 'There is no BLAS.*BLA_VENDOR' none -DBLA_VENDOR=PhiPACK
+
+expect 'LAPACK: the BLAS has it' lapack32
+expect 'LAPACK: the BLAS has it' lapack64 -DBLA_SIZEOF_INTEGER=8
+expect 'LAPACK: not used' lapack32 -DGRADOPT_LAPACK=OFF
+expect 'LAPACK: not used' 32
+expect 'GRADOPT_LAPACK is ON, and neither the BLAS' 32 -DGRADOPT_LAPACK=ON
+expect "LAPACK: $work/beside/liblapack.so" beside
+expect 'LAPACK: not used' other -DBLA_SIZEOF_INTEGER=8

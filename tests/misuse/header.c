@@ -32,14 +32,23 @@ static const char *prototype(const char *header, const char *function) {
     for (const char *at = header; (at = strstr(at, function)) != NULL; at += length)
         if (at[length] == '(' && (at[-1] == ' ' || at[-1] == '*'))
             return at + length;
-    fail_msg("%s is in symbols.txt and not in the header", function);
+    fail_msg("%s is in symbols.txt and in no header", function);
     return NULL;
+}
+
+/* All public headers, one after the other. */
+static char *headers_text(void) {
+    char *first = file_text("../include/optim/optim.h"), *second = file_text("../include/optim/advice.h");
+    char *text = check_text("%s%s", first, second);
+    free(first);
+    free(second);
+    return text;
 }
 
 header_t *header_read(void) {
     header_t *header = check_memory(1, sizeof *header);
     char *rest = NULL;
-    header->text = file_text("../include/optim/optim.h");
+    header->text = headers_text();
     header->symbols = file_text("abi/symbols.txt");
     blank_comments(header->text);
     for (char *name = strtok_r(header->symbols, "\n", &rest); name != NULL; name = strtok_r(NULL, "\n", &rest)) {

@@ -1,4 +1,4 @@
-/* The public functions as the header declares them, so that tables of tests can be compared with it. */
+/* The public functions as the headers declare them, so that tables of tests can be compared with it. */
 #ifndef MISUSE_HEADER_H
 #define MISUSE_HEADER_H
 
@@ -7,7 +7,7 @@ enum { HEADER_FUNCTIONS = 256 };
 typedef struct header {
     int functions;
     const char *name[HEADER_FUNCTIONS];
-    const char *parameters[HEADER_FUNCTIONS]; /* "(optim_t *opt, ...);" and what follows in the header */
+    const char *parameters[HEADER_FUNCTIONS]; /* "(optim_t *opt, ...);" and what follows in its header */
     char *text, *symbols;
 } header_t;
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "check.h"
+#include "optim/advice.h"
 
 enum { WORLD_BOX = 512 };
 

@@ -185,6 +185,61 @@ static void rows_of_requests(world_t *world) {
     REFUSED(optim_hvp_result, (world->asking, 0, NULL), OPTIM_ERR_NULL, "product");
 }
 
+static void rows_of_problems(world_t *world) {
+    optim_t *fresh = world->fresh, *stepped = world->stepped;
+    const int64_t two = 2, negative = -1;
+    const double *weights;
+    double *values;
+    REFUSED(optim_set_components, (NULL, 3), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_components, (stepped, 0), OPTIM_ERR_ARGUMENT, "0 components");
+    REFUSED(optim_set_components, (stepped, -1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_components, (stepped, INT64_MIN), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_components, (stepped, INT64_MAX), OPTIM_ERR_ARGUMENT, "9223372036854775807");
+    ACCEPTED(optim_set_components, (world->scratch, INT_MAX));
+    REFUSED(optim_set_constraints, (NULL, 1, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_constraints, (fresh, -1, 1), OPTIM_ERR_ARGUMENT, "-1 equalities");
+    REFUSED(optim_set_constraints, (fresh, INT64_MIN, 1), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_constraints, (fresh, INT64_MAX, 1), OPTIM_ERR_ARGUMENT, "9223372036854775807");
+    REFUSED(optim_set_constraints, (fresh, 1, -1), OPTIM_ERR_ARGUMENT, "-1 inequalities");
+    REFUSED(optim_set_constraints, (fresh, 1, INT64_MIN), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_constraints, (fresh, 1, INT64_MAX), OPTIM_ERR_ARGUMENT, "9223372036854775807");
+    ACCEPTED(optim_set_constraints, (world->scratch, INT_MAX, 0));
+    ACCEPTED(optim_set_constraints, (world->scratch, 0, INT_MAX));
+    REFUSED(optim_freeze, (NULL, 0, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_freeze, (stepped, -1, 1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_freeze, (stepped, INT_MIN, 1), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_freeze, (stepped, INT_MAX, 1), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_freeze, (stepped, 0, -1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_freeze, (stepped, 0, INT_MIN), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_freeze, (stepped, 0, INT_MAX), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_input, (NULL, 0, "a", OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_input, (fresh, -2, "a", OPTIM_F64, 1, &two, world->log), OPTIM_ERR_ARGUMENT, "-2");
+    REFUSED(optim_set_input, (fresh, INT_MIN, "a", OPTIM_F64, 1, &two, world->log), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_input, (fresh, INT_MAX, "a", OPTIM_F64, 1, &two, world->log), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_input, (fresh, 0, NULL, OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NULL, "name");
+    REFUSED(optim_set_input, (fresh, 0, "", OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_set_input, (fresh, 0, world->control, OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_set_input, (fresh, 0, world->bytes, OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_set_input, (fresh, -1, world->endless, OPTIM_F64, 1, &two, world->log), OPTIM_ERR_NAME, "kkkk");
+    /* The rest in tests/unit/test_inputs.c, with a method that has inputs: the name is looked at first. */
+    REFUSED(optim_set_input, (fresh, 0, "a", INT_MIN, 1, &two, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", INT_MAX, 1, &two, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", OPTIM_F64, INT_MIN, &two, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", OPTIM_F64, INT_MAX, &two, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", OPTIM_F64, 1, NULL, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", OPTIM_F64, 1, &negative, world->log), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_input, (fresh, 0, "a", OPTIM_F64, 1, &two, NULL), OPTIM_ERR_NAME, "a");
+    REFUSED(optim_set_losses, (NULL, world->log, 2), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_losses, (world->asking, NULL, 2), OPTIM_ERR_NULL, "losses");
+    REFUSED(optim_set_losses, (world->asking, world->log, 2), OPTIM_ERR_CLOSED, "losses");
+    REFUSED(optim_constraint_values, (NULL, &values), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_constraint_values, (world->asking, NULL), OPTIM_ERR_NULL, "values");
+    REFUSED(optim_constraint_values, (world->asking, &values), OPTIM_ERR_CLOSED, "constraints");
+    REFUSED(optim_constraint_weights, (NULL, &weights), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_constraint_weights, (world->asking, NULL), OPTIM_ERR_NULL, "weights");
+    REFUSED(optim_constraint_weights, (world->asking, &weights), OPTIM_ERR_CLOSED, "gradient");
+}
+
 static void rows_of_minimize(world_t *world) {
     const optim_problem *problem = &world->problem;
     const optim_stop *stop = &world->stop, never = {.size = sizeof never};
@@ -300,6 +355,25 @@ static void rows_of_schedules(world_t *world) {
         REFUSED(function, (0, "adam", __VA_ARGS__ boxed(world, TAIL, content)), OPTIM_ERR_ARGUMENT, "newer");          \
         ACCEPTED(function, (0, "adam", __VA_ARGS__ boxed(world, LONGER, content)));                                    \
     } while (false)
+
+/* No method has inputs yet: the number is looked at before the struct. */
+static void rows_of_described_inputs(world_t *world) {
+    const optim_input_info input = {.size = sizeof input};
+    REFUSED(optim_describe_input, (INT_MIN, "sgd", 0, boxed(world, LONGER, &input)), OPTIM_ERR_ARGUMENT, "-2147");
+    REFUSED(optim_describe_input, (INT_MAX, "sgd", 0, boxed(world, LONGER, &input)), OPTIM_ERR_ARGUMENT, "2147");
+    REFUSED(optim_describe_input, (0, NULL, 0, boxed(world, LONGER, &input)), OPTIM_ERR_NULL, "name");
+    REFUSED(optim_describe_input, (0, "", 0, boxed(world, LONGER, &input)), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_describe_input, (1, world->control, 0, boxed(world, LONGER, &input)), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_describe_input, (2, world->bytes, 0, boxed(world, LONGER, &input)), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_describe_input, (3, world->endless, 0, boxed(world, LONGER, &input)), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_describe_input, (0, "adam", 0, NULL), OPTIM_ERR_NULL, "input");
+    REFUSED(optim_describe_input, (0, "adam", SIZE_MAX, boxed(world, LONGER, &input)), OPTIM_ERR_ARGUMENT, "adam");
+    REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, ZERO, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
+    REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, SHORT, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
+    REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, NONSENSE, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
+    REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, TAIL, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
+    REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, LONGER, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
+}
 
 static void rows_of_descriptions(world_t *world) {
     const optim_description description = {.size = sizeof description};
@@ -470,9 +544,10 @@ static void rows_of_batches(world_t *world) {
 static void test_every_argument(void **state) {
     (void)state;
     static void (*const ROWS[])(world_t *) = {
-        rows_of_create,   rows_of_groups,   rows_of_new_parameters, rows_of_parameters, rows_of_steps,
-        rows_of_requests, rows_of_minimize, rows_of_options,        rows_of_schedules,  rows_of_descriptions,
-        rows_of_files,    rows_of_bytes,    rows_of_rates,          rows_of_iterates,   rows_of_batches,
+        rows_of_create,       rows_of_groups,           rows_of_new_parameters, rows_of_parameters, rows_of_steps,
+        rows_of_requests,     rows_of_problems,         rows_of_minimize,       rows_of_options,    rows_of_schedules,
+        rows_of_descriptions, rows_of_described_inputs, rows_of_files,          rows_of_bytes,      rows_of_rates,
+        rows_of_iterates,     rows_of_batches,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

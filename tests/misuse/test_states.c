@@ -195,6 +195,29 @@ static int hvp_result(handle_t *h) {
     void *product;
     return optim_hvp_result(h->opt, 0, &product);
 }
+static int freeze(handle_t *h) {
+    return optim_freeze(h->opt, 0, 0);
+}
+static int set_components(handle_t *h) {
+    return optim_set_components(h->opt, 3);
+}
+static int set_constraints(handle_t *h) {
+    return optim_set_constraints(h->opt, 1, 1);
+}
+static int set_input(handle_t *h) {
+    return optim_set_input(h->opt, -1, "cost", OPTIM_F64, 1, (int64_t[]){N}, h->added);
+}
+static int set_losses(handle_t *h) {
+    return optim_set_losses(h->opt, h->added, N);
+}
+static int constraint_values(handle_t *h) {
+    double *values;
+    return optim_constraint_values(h->opt, &values);
+}
+static int constraint_weights(handle_t *h) {
+    const double *weights;
+    return optim_constraint_weights(h->opt, &weights);
+}
 static int cancel(handle_t *h) {
     return optim_cancel(h->opt);
 }
@@ -301,6 +324,8 @@ static int meaning(char letter) {
         return OPTIM_EVAL_GRAD;
     case 'A':
         return OPTIM_ERR_ARGUMENT; /* there is no parameter 0 */
+    case 'N':
+        return OPTIM_ERR_NAME; /* the method has no inputs */
     case 'O':
         return OPTIM_ERR_ORDER;
     case 'R':
@@ -327,6 +352,10 @@ static const struct {
     {"optim_add_param", add_param,             "..OOOOOSOOOO"},
     {"optim_bind", bind,                       "A..RRRSS...."},
     {"optim_set_grad_dtype", set_grad_dtype,   "A.ORRRO.OOOO"},
+    {"optim_freeze", freeze,                   "A..RRRSS...."},
+    {"optim_set_components", set_components,   "...RRR......"},
+    {"optim_set_constraints", set_constraints, "..OOOOO.OOOO"},
+    {"optim_set_input", set_input,             "NNNNNNNNNNNN"},
     {"optim_set_bounds", set_bounds,           "A..RRR......"},
     {"optim_set_threads", set_threads,         "...RRR......"},
     {"optim_step", step,                       "OOO...SSOOOO"},
@@ -338,6 +367,9 @@ static const struct {
     {"optim_request_info", request_info,       "............"},
     {"optim_hvp_vector", hvp_vector,           "ACCCC.CCCCCC"},
     {"optim_hvp_result", hvp_result,           "ACCCC.CCCCCC"},
+    {"optim_set_losses", set_losses,           "CCCCCCCCCCCC"},
+    {"optim_constraint_values", constraint_values, "CCCCCCCCCCCC"},
+    {"optim_constraint_weights", constraint_weights, "CCC.CCCCCCCC"},
     {"optim_cancel", cancel,                   "CCC...CCCCCC"},
     {"optim_reset", reset,                     "...RRRSS...."},
     {"optim_wants_gradient", wants_gradient,   "111000111111"},

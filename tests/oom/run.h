@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "check.h"
+#include "optim/advice.h"
 #include "snapshot.h"
 #include "world.h"
 

@@ -33,6 +33,7 @@ void serialize(run_t *run, int which) {
 static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
     CALL(run, optim_create(opt, subject->algorithm, NULL));
+    CALL(run, optim_set_components(*opt, 3));
     CALL(run, optim_set_threads(*opt, 1));
     if (subject->wrapper != NULL)
         CALL(run, optim_wrap(*opt, subject->wrapper, NULL));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "optim/advice.h"
 
 static const double PI = 3.14159265358979323846;
 

@@ -59,6 +59,8 @@ def check_list():
     named = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
     assert named == [entry["name"] for family in families.values() for entry in family]
     assert [e["name"] for e in read("list", "methods", "bfgs")[1]["methods"]] == ["lbfgs"]
+    assert read("list", "adaptive")[1] == {"methods": [e for e in families["methods"] if e["family"] == "adaptive"]}
+    assert {e["family"] for e in families["wrappers"]} == {"wrappers"}
     return families
 
 
@@ -67,6 +69,7 @@ def check_describe(families):
         for entry in entries:
             about = json.loads(call("describe", "--json", entry["name"], stdout=subprocess.PIPE).stdout)
             assert about["name"] == entry["name"] and about["purpose"] == entry["purpose"], about
+            assert about["family"] == entry["family"], about
             assert about["kind"] + "s" == family, about
             for option in about["options"]:
                 words = option["range"].split("|")

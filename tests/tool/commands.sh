@@ -65,8 +65,13 @@ exits 2 describe Engine
 complains '(did you mean "engine"?)'
 exits 2 list metods
 complains '"metods" (did you mean "methods"?)'
+exits 2 list Adaptive
+complains '(did you mean "adaptive"?); there are: methods, gradient, adaptive, '
+complains 'games, wrappers, schedules'
 exits 2 list wrappers zzz
-complains '"zzz"'
+complains 'none of the wrappers has "zzz"'
+exits 2 list lr_free zzz
+complains 'none of the lr_free methods has "zzz"'
 exits 2 list --jsno
 complains '"--jsno" (did you mean "--json"?)'
 exits 2 inspect --verify file
@@ -107,15 +112,23 @@ prints '{"wrappers":['
 
 # Families and words.
 exits 0 list
-for heading in methods: wrappers: schedules:; do
-    grep -qx "$heading" "$out" || fail "no heading: $heading"
+for heading in gradient: adaptive: lr_free: games: wrappers: schedules:; do
+    [ "$(grep -cx "$heading" "$out")" = 1 ] || fail "not one heading: $heading"
 done
 exits 0 list wrappers
 prints lookahead
 [ "$(grep -c ':$' "$out")" = 1 ] || fail 'more than one family'
 exits 0 list methods BFGS
 lines 2
+prints curvature:
 prints lbfgs
+exits 0 list matrix
+lines 2
+prints muon
+exits 0 list --json matrix
+prints '{"methods":[{"name":"muon","family":"matrix",'
+exits 0 list games adam
+lines 4
 exits 0 list schedules onecycle
 lines 2
 

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "kernels/primitives.h"
+#include "optim/advice.h"
 
 /* ---- The bound ---- */
 

@@ -92,6 +92,7 @@ static void run(const char *algorithm, const char *wrapper) {
     for (size_t j = 0; j < N; ++j)
         p[j] = 0.1F + (float)(j % 7) / 7;
     assert_int_equal(optim_create(&opt, algorithm, "clip_norm=1e6,zero_grad=0,accumulate=1,loss_scale=1"), OPTIM_OK);
+    assert_int_equal(optim_set_components(opt, 3), OPTIM_OK);
     assert_int_equal(optim_wrap(opt, wrapper, NULL), OPTIM_OK);
     assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
     assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);

@@ -111,10 +111,7 @@ static void there_and_back(void **state) {
         unsigned char *bytes = serialized(&orders, &size);
         orders_open(&loaded);
         orders_steps(&loaded, steps);
-        memcpy(loaded.d, orders.d, sizeof orders.d);
-        memcpy(loaded.f, orders.f, sizeof orders.f);
-        memcpy(loaded.s, orders.s, sizeof orders.s);
-        memcpy(loaded.q, orders.q, sizeof orders.q);
+        orders_copy_values(&loaded, &orders);
         CHECK_OK(optim_deserialize(loaded.opt, bytes, size));
         orders_steps(&orders, 4);
         orders_steps(&loaded, 4);

@@ -37,8 +37,8 @@ static void check_fields(const method_t *method) {
         const char *const options[] = {field->when, field->copies, field->initial_option, field->most};
         if (field->offset + field->size > size[field->of])
             fail_msg("%s: field \"%s\" lies outside its struct", method->name, field->name);
-        if ((field->type == FIELD_LIST) != (field->copies != NULL))
-            fail_msg("%s: \"%s\": a list has an option for its length", method->name, field->name);
+        if ((field->type == FIELD_LIST) != (field->copies != NULL || field->each != EACH_ONCE))
+            fail_msg("%s: \"%s\": a list has a length that an option or the problem says", method->name, field->name);
         if (field->of == OF_COHORT && (field->type != FIELD_NUMBER || field->when != NULL))
             fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, field->name);
         if (field->of == OF_GROUP && field->type == FIELD_LIST)
@@ -77,7 +77,22 @@ static void test_registry(void **state) {
         check_entry(&REGISTRY_ENGINE[i]);
 }
 
+static const char *family_of(const char *algorithm) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    return about.family;
+}
+
+/* That it is the folder of each method's file is checked by tests/layers. */
+static void test_families(void **state) {
+    (void)state;
+    assert_string_equal(family_of("sgd"), "gradient");
+    assert_string_equal(family_of("adam"), "adaptive");
+    assert_string_equal(family_of("dog"), "lr_free");
+    assert_string_equal(family_of("mirror_prox"), "games");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry), cmocka_unit_test(test_families)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -238,6 +238,7 @@ static void test_empty_shapes(void **state) {
         double x[2] = {1, 2}, g[2] = {0.5, 0.25};
         size_t size;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
+        CHECK_OK(optim_set_components(opt, 3));
         CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){2}, x, g));
         for (size_t k = 0; k < sizeof SHAPES / sizeof *SHAPES; ++k)
             CHECK_OK(optim_add_param(opt, 0, NULL, k % 2 == 0 ? OPTIM_F32 : OPTIM_F64, 4, SHAPES[k], NULL, NULL));

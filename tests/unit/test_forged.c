@@ -287,8 +287,8 @@ static void an_older_record_knows_no_clipping_by_group(void **state) {
     model_open(&m, "sgd", "lr=0.1,momentum=0.5", 2);
     image_t image = save(m.opt);
     forge(&image,
-          "{\"name\":\"engine.group_clip\",\"sample\":1,\"held\":null,\"numbers\":{},\"groups\":{\"0\":{\"options\":"
-          "{\"group_clip_norm\":\"0\",\"group_clip_value\":\"0\"},\"numbers\":{}}}},",
+          "{\"name\":\"engine.group_clip\",\"station\":\"group_clip\",\"sample\":1,\"held\":null,\"numbers\":{},"
+          "\"groups\":{\"0\":{\"options\":{\"group_clip_norm\":\"0\",\"group_clip_value\":\"0\"},\"numbers\":{}}}},",
           "");
     model_open(&loaded, "sgd", "lr=0.1,momentum=0.5,group_clip_norm=1e-3", 0);
     memcpy(loaded.x, m.x, sizeof m.x);
@@ -303,6 +303,45 @@ static void an_older_record_knows_no_clipping_by_group(void **state) {
     optim_destroy(m.opt);
     optim_destroy(loaded.opt);
     free(image.bytes);
+}
+
+static const char CLIP[] =
+    "{\"name\":\"engine\",\"station\":\"clip\",\"sample\":1,\"held\":null,\"numbers\":{},"
+    "\"groups\":{\"0\":{\"options\":{\"clip_norm\":\"0.5\",\"clip_value\":\"0\"},\"numbers\":{}}}},";
+
+/* The engine's stations are found by their own names, wherever they stand. */
+static void stations_may_stand_in_any_order(void **state) {
+    (void)state;
+    model_t m, loaded;
+    model_open(&m, "sgd", "lr=0.1,clip_norm=0.5", 2);
+    image_t image = save(m.opt);
+    static const char LAST[] = "{\"name\":\"engine\",\"station\":\"loss_scale\"";
+    char *clip_before_last = check_text("%s%s", CLIP, LAST);
+    forge(&image, CLIP, "");
+    forge(&image, LAST, clip_before_last);
+    free(clip_before_last);
+    model_open(&loaded, "sgd", NULL, 0);
+    memcpy(loaded.x, m.x, sizeof m.x);
+    CHECK_OK(optim_deserialize(loaded.opt, image.bytes, image.size));
+    double bound;
+    CHECK_OK(optim_get(loaded.opt, 0, "clip_norm", &bound));
+    assert_true(bound == 0.5);
+    model_steps(&m, 2);
+    model_steps(&loaded, 2);
+    assert_memory_equal(m.x, loaded.x, sizeof m.x);
+    optim_destroy(m.opt);
+    optim_destroy(loaded.opt);
+    free(image.bytes);
+}
+
+static void a_station_of_another_name_is_no_substitute(void **state) {
+    (void)state;
+    model_t m;
+    model_open(&m, "sgd", NULL, 2);
+    image_t image = save(m.opt);
+    optim_destroy(m.opt);
+    forge(&image, "\"station\":\"scale\"", "\"station\":\"rescale\"");
+    check_refused_by_both("sgd", NULL, image, OPTIM_ERR_CHECKPOINT, "it knows nothing of \"engine\"");
 }
 
 /* The handle took memory for the file, which then turned out to be wrong: it is as if it never had. */
@@ -326,6 +365,8 @@ int main(void) {
         cmocka_unit_test(a_schedule_of_nothing_is_left_out),
         cmocka_unit_test(a_schedule_stays_in_range),
         cmocka_unit_test(an_older_record_knows_no_clipping_by_group),
+        cmocka_unit_test(stations_may_stand_in_any_order),
+        cmocka_unit_test(a_station_of_another_name_is_no_substitute),
         cmocka_unit_test(a_late_refusal_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,8 @@ static void *work(void *argument) {
     char *wrong = check_text("no_such_%s", w->algorithm);
     w->status = optim_create(&opt, w->algorithm, "clip_norm=10");
     if (w->status == OPTIM_OK)
+        w->status = optim_set_components(opt, 3);
+    if (w->status == OPTIM_OK)
         w->status = optim_add_param(opt, 0, w->algorithm, OPTIM_F32, 1, &count, w->x, w->g);
     if (w->status == OPTIM_OK)
         w->status = optim_set_threads(opt, 2);
@@ -135,6 +137,7 @@ static void test_host_is_left_alone(void **state) {
         rig_t *rig = rig_new(&LAYOUT, OPTIM_F32, OPTIM_F32, 0);
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), "nonfinite=skip"));
+        CHECK_OK(optim_set_components(opt, 3));
         CHECK_OK(rig_lend(rig, opt));
         CHECK_OK(optim_set_threads(opt, 3));
         (void)rig_steps(rig, 2);
@@ -185,6 +188,7 @@ static void check_memory_of(const char *algorithm) {
     optim_t *opt;
     size_t state_bytes, scratch_bytes;
     CHECK_OK(optim_create(&opt, algorithm, "grad_scale=0.1")); /* some ask for gradients of at most 1 */
+    CHECK_OK(optim_set_components(opt, 3));
     CHECK_OK(rig_lend(rig, opt));
     CHECK_OK(optim_set_threads(opt, 1));
     if (optim_memory(opt, &state_bytes, &scratch_bytes) == OPTIM_OK) {

@@ -297,6 +297,7 @@ static void run_between_guards(const char *algorithm, optim_dtype dtype, size_t 
         optim_t *opt;
         guard_tensor(rig, &memory[0], &memory[1], at_end != 0);
         CHECK_OK(optim_create(&opt, algorithm, "clip_norm=1,zero_grad=1"));
+        CHECK_OK(optim_set_components(opt, 3));
         CHECK_OK(rig_lend(rig, opt));
         optim_status status = rig_steps(rig, 2);
         if (status == OPTIM_ERR_SHAPE || status == OPTIM_ERR_LINE_SEARCH)

@@ -137,6 +137,30 @@ static optim_status parse(const char *name, const char *text, double *value) {
     return option_parse(row(name), text, strlen(text), value);
 }
 
+static void test_bounds(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        option_bounds_t bounds;
+    } ROWS[] = {
+        {"lr", {OPTIM_KIND_NUMBER, 0, HUGE_VAL, false, true}},
+        {"momentum", {OPTIM_KIND_NUMBER, 0, 1, false, true}},
+        {"limit", {OPTIM_KIND_NUMBER, 0, HUGE_VAL, true, false}},
+        {"history", {OPTIM_KIND_INTEGER, 1, HUGE_VAL, false, true}},
+        {"nesterov", {OPTIM_KIND_SWITCH, 0, 1, false, false}},
+        {"draws", {OPTIM_KIND_KEYWORD, 0, 2, false, false}},
+        {"milestones", {OPTIM_KIND_LIST, 0, 0, false, false}},
+        {"children", {OPTIM_KIND_ENTRIES, 0, 0, false, false}},
+    };
+    for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i) {
+        const option_bounds_t expected = ROWS[i].bounds, found = option_bounds(row(ROWS[i].name));
+        if (found.kind != expected.kind || found.lowest != expected.lowest || found.highest != expected.highest ||
+            found.lowest_open != expected.lowest_open || found.highest_open != expected.highest_open)
+            fail_msg("%s: kind %d, %d %g to %g %d", ROWS[i].name, found.kind, found.lowest_open, found.lowest,
+                     found.highest, found.highest_open);
+    }
+}
+
 static void test_parse(void **state) {
     (void)state;
     double value = 42;
@@ -392,10 +416,10 @@ int main(void) {
         cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
         cmocka_unit_test(test_find),         cmocka_unit_test(test_names),
         cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_walk),         cmocka_unit_test(test_walk_malformed),
-        cmocka_unit_test(test_span),         cmocka_unit_test(test_unique),
-        cmocka_unit_test(test_comma_locale), cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_bounds),         cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_walk_malformed), cmocka_unit_test(test_span),
+        cmocka_unit_test(test_unique),         cmocka_unit_test(test_comma_locale),
+        cmocka_unit_test(test_sizes),          cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "check.h"
+#include "optim/advice.h"
 #include "still_handle.h"
 
 /* lr of sgd in the next step, after a step and a report for each metric; base value 1. */

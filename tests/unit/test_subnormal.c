@@ -52,6 +52,7 @@ static void run(const char *algorithm, optim_dtype dtype) {
     const int64_t dims[] = {N};
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, NULL));
+    CHECK_OK(optim_set_components(opt, 3));
     CHECK_OK(optim_add_param(opt, 0, "p", dtype, 1, dims, &p, &g));
     for (size_t i = 0; i < N; ++i)
         put(&p, dtype, i, 1);

@@ -118,6 +118,7 @@ static void rates_may_pause(void **state) {
         double p[N] = {0.25, 0.5, 0.125}, g[N], lr;
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
+        CHECK_OK(optim_set_components(opt, 3));
         CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, 1, (int64_t[]){N}, p, g));
         if (optim_get(opt, 0, "lr", &lr) == OPTIM_OK) {
             pausing += optim_set(opt, 0, "lr", 0) == OPTIM_ERR_VALUE;

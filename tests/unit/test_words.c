@@ -6,6 +6,7 @@
 
 #include "base/words.h"
 #include "check.h"
+#include "optim/advice.h"
 #include "plain_handle.h"
 
 /* ---- The nearest of a few ---- */

@@ -18,7 +18,6 @@
  */
 #include <string.h>
 
-#include "base/memory.h"
 #include "blocks/algebra.h"
 
 enum { LR, ALPHA, OPTIMISTIC, CG_ITERS, CG_TOL, SPLIT };
@@ -28,7 +27,8 @@ static const option_t OPTIONS[] = {
     [OPTIMISTIC] = {"optimistic", 0, "0|1", "take the direction at the end of a trial step"},
     [CG_ITERS] = {"cg_iters", 50, "integer [1,inf)", "most iterations of conjugate gradients"},
     [CG_TOL] = {"cg_tol", 1e-12, "[0,inf)", "residual, relative to the right-hand side, at which they end"},
-    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are x"},
+    [SPLIT] = {"split", 1, "integer [1,inf)",
+               "deprecated, for groups with role=x and role=y: so many parameters, in order of declaration, are x"},
     {0},
 };
 
@@ -51,20 +51,18 @@ static const state_t STATE[] = {
 typedef struct constants {
     algebra_constants_t algebra; /* first: the kernels of algebra.h read it */
     double lr;
-    size_t split;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     constants_t *k = constants;
     algebra_prepare(group, &k->algebra);
     k->lr = group->option[LR];
-    k->split = size_of_number(group->step->option[SPLIT]);
 }
 
 /* The x-part or the y-part of a vector: the other becomes 0. */
 static void keep_part(const tile_t *t, bool x) {
     const constants_t *k = t->constants;
-    if ((t->tensor->id < k->split) != x)
+    if ((t->tensor->role == 0) != x)
         memset(algebra_at(t, k->algebra.to), 0, t->n * sizeof(real));
 }
 static void keep_x(const tile_t *t) {
@@ -176,6 +174,7 @@ const method_t METHOD(cgo) = {
     .evaluations = "1 gradient, 2 Hessian-vector products and 2 for each iteration of CG; optimistic=1: all twice",
     .options = OPTIONS,
     .states = STATE,
+    .roles = "x|y",
     .flags = REQUESTS | REQUESTS_PRODUCTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,

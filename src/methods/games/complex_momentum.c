@@ -16,7 +16,6 @@
  */
 #include <string.h>
 
-#include "base/memory.h"
 #include "blocks/adam_family.h"
 
 enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, EPS_IN_ROOT };
@@ -25,7 +24,8 @@ enum { LR, BETA_MAG, BETA_ARG, ALTERNATING, SPLIT, LR_ARG, BETA2 = LR_ARG, EPS, 
     [BETA_MAG] = {"beta_mag", 0.9, "[0,1)", "magnitude of the momentum coefficient"},                                  \
     [BETA_ARG] = {"beta_arg", 0.39269908169872414, "[0,3.141592653589793]", "its angle; 0: heavy ball, pi: negative"}, \
     [ALTERNATING] = {"alternating", 0, "0|1", "player 2 answers player 1's step"},                                     \
-    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are player 1's"}
+    [SPLIT] = {"split", 1, "integer [1,inf)",                                                                          \
+               "deprecated, for groups with role=x and role=y: so many parameters, in order of declaration, are x"}
 static const option_t MOMENTUM_OPTIONS[] = {
     COMMON_OPTIONS(0.01),
     [LR_ARG] = {"lr_arg", 0, "(-inf,inf)", "angle of the step size"},
@@ -56,7 +56,6 @@ typedef struct constants {
     double beta_re, beta_im, lr_re, lr_im;
     double beta2, inverse_root_c2;
     eps_t eps;
-    size_t split;
 } constants_t;
 
 static constants_t prepare_common(const group_t *group, double lr_arg) {
@@ -66,7 +65,6 @@ static constants_t prepare_common(const group_t *group, double lr_arg) {
         .beta_im = o[BETA_MAG] * sin(o[BETA_ARG]),
         .lr_re = o[LR] * cos(lr_arg),
         .lr_im = o[LR] * sin(lr_arg),
-        .split = size_of_number(group->step->option[SPLIT]),
     };
 }
 
@@ -110,7 +108,7 @@ static inline void step(const tile_t *t, const real *g, const bool adam, const b
 }
 
 static bool is_player_1(const tile_t *t) {
-    return t->tensor->id < ((const constants_t *)t->constants)->split;
+    return t->tensor->role == 0;
 }
 
 /* alternating: player 1's step is a trial until the second gradient has come. */
@@ -160,6 +158,7 @@ const method_t METHOD(complex_momentum) = {
     .evaluations = "1 gradient; alternating=1: 2",
     .options = MOMENTUM_OPTIONS,
     .states = MOMENTUM_STATES,
+    .roles = "x|y",
     .flags = REQUESTS | BY_ELEMENT,
     .constants = sizeof(constants_t),
     .prepare = prepare_momentum,
@@ -174,6 +173,7 @@ const method_t METHOD(complex_adam) = {
     .evaluations = "1 gradient; alternating=1: 2",
     .options = ADAM_OPTIONS,
     .states = ADAM_STATES,
+    .roles = "x|y",
     .flags = REQUESTS | BY_ELEMENT,
     .constants = sizeof(constants_t),
     .prepare = prepare_adam,

@@ -18,7 +18,6 @@
  */
 #include <string.h>
 
-#include "base/memory.h"
 #include "engine/method.h"
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
@@ -30,7 +29,8 @@ static const option_t OPTIONS[] = {
     [DUAL] = {"dual", 0, "0|1", "0: OG+; 1: OptDA+, dual averaging from the initial point"},
     [ADAPTIVE] = {"adaptive", 0, "0|1", "rates from what each player has seen; the powers are ignored"},
     [Q] = {"q", 0.25, "(0,0.25]", "exponent of the adaptive gamma"},
-    [SPLIT] = {"split", 1, "integer [1,inf)", "so many parameters, in order of declaration, are player 1's"},
+    [SPLIT] = {"split", 1, "integer [1,inf)",
+               "deprecated, for groups with role=x and role=y: so many parameters, in order of declaration, are x"},
     {0},
 };
 
@@ -51,13 +51,11 @@ static const state_t STATE[] = {
 
 typedef struct constants {
     double eta[PLAYERS], gamma[PLAYERS];
-    size_t split;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, tau = group->t + 1;
     constants_t *k = constants;
-    k->split = size_of_number(group->step->option[SPLIT]);
     for (int player = 0; player < PLAYERS; ++player) {
         const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
         k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
@@ -66,14 +64,10 @@ static void prepare(const group_t *group, void *constants) {
     }
 }
 
-static size_t player_of(const tensor_t *tensor, size_t split) {
-    return tensor->id < split ? 0 : 1;
-}
-
 /* Squares for line 3. */
 static void squares(const tile_t *t) {
     const constants_t *k = t->constants;
-    const real eta = (real)k->eta[player_of(t->tensor, k->split)];
+    const real eta = (real)k->eta[t->tensor->role];
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
     double *restrict seen = t->term[0], *restrict moved = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
@@ -86,7 +80,7 @@ static void squares(const tile_t *t) {
 
 static void update(const tile_t *t) {
     const constants_t *k = t->constants;
-    const size_t player = player_of(t->tensor, k->split);
+    const int player = t->tensor->role;
     const real eta = (real)k->eta[player], gamma = (real)k->gamma[player];
     real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[S];
     const real *restrict g = t->g, *restrict x1 = t->state[X1];
@@ -108,7 +102,7 @@ static void accumulate(step_t *s) {
         const tensor_t *tensor = step_tensor(s, n);
         if (tensor == NULL)
             continue;
-        const size_t player = player_of(tensor, size_of_number(s->option[SPLIT]));
+        const int player = tensor->role;
         s->scalar[G][player] += step_tensor_sum(s, n)[0];
         s->scalar[D][player] += step_tensor_sum(s, n)[1];
     }
@@ -137,6 +131,7 @@ const method_t METHOD(og_plus) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .roles = "x|y",
     .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,

@@ -86,7 +86,7 @@ static optim_status advance(step_t *s) {
 }
 
 const method_t METHOD(accumulate) = {
-    .name = "engine",
+    .name = "accumulate",
     .purpose = "mean of the gradients of several micro-batches",
     .options = OPTIONS,
     .states = STATE,

@@ -1,6 +1,6 @@
 /*
- * The engine's two innermost stations: what the method receives. First the bounds that each group has for itself, on the
- * norm of its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all
+ * The engine's two innermost stations: what the method receives. First the bounds that each group has for itself, on
+ * the norm of its own part of the gradient as the wrappers hand it on, then those of the handle, on the norm over all
  * tensors; values are clipped after norms.
  *
  *     for each group:  g <- g min(1, group_clip_norm / |g of the group|),
@@ -88,7 +88,7 @@ static optim_status advance(step_t *s) {
 }
 
 const method_t METHOD(clip) = {
-    .name = "engine",
+    .name = "clip",
     .purpose = "bounds on the gradient",
     .options = OPTIONS,
     .states = STATE,
@@ -142,7 +142,7 @@ static optim_status advance_groups(step_t *s) {
 }
 
 const method_t METHOD(group_clip) = {
-    .name = "engine",
+    .name = "group_clip",
     .purpose = "bounds on a group's part of the gradient",
     .options = GROUP_OPTIONS,
     .states = GROUP_STATE,

@@ -1,7 +1,7 @@
 /*
  * The engine's station just outside the wrappers: options of the whole handle, and the look at what arrives when
  * nonfinite= or a loss scale asks for it.
- * Without wrappers in between the look is left to the engine's inner station, which may be summing the gradient anyway.
+ * Without wrappers in between clip checks for NaN, which may be summing the gradient anyway.
  */
 #include <math.h>
 
@@ -36,7 +36,7 @@ static optim_status advance(step_t *s) {
 }
 
 const method_t METHOD(guard) = {
-    .name = "engine",
+    .name = "guard",
     .purpose = "options of the handle",
     .options = OPTIONS,
     .advance = advance,

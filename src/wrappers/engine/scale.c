@@ -40,7 +40,7 @@ static optim_status advance(step_t *s) {
 }
 
 const method_t METHOD(scale) = {
-    .name = "engine",
+    .name = "scale",
     .purpose = "direction and scale of the gradient",
     .options = OPTIONS,
     .flags = BY_GROUP,

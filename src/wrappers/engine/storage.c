@@ -1,12 +1,12 @@
 /*
- * The engine's own memory: in which form parameters and states are kept between steps. It does nothing in a step; the
- * engine reads its options and states when it opens and closes a tile (engine/storage.h).
+ * Storage: in which form parameters and states are kept between steps. It is configuration and memory, and no station
+ * of the chain: the engine reads its options and states when it opens and closes a tile (engine/storage.h).
  *
- *     master = f32       16-bit parameters have an f32 copy that the method works on; the caller's buffer is its rounding
- *     rounding           to 16 bits: nearest; stochastic (up or down at random, the mean exact); kahan (what rounding loses
- *                        is carried in 16 more bits: parameter + carry is what the method works on)
- *     state_dtype        of element-wise methods' states, for tensors of at least state_min elements: full (f32, or f64 for
- *                        f64 parameters), f32, bf16, or int8 in blocks of state_block elements
+ *     master = f32    16-bit parameters have an f32 copy that the method works on; the caller's buffer is its rounding
+ *     rounding        to 16 bits: nearest; stochastic (up or down at random, the mean exact); kahan (what rounding
+ *                     loses is carried in 16 more bits: parameter + carry is what the method works on)
+ *     state_dtype     of element-wise methods' states, for tensors of at least state_min elements: full (f32, or f64
+ *                     for f64 parameters), f32, bf16, or int8 in blocks of state_block elements
  */
 #include "engine/handle_option.h"
 #include "engine/method.h"
@@ -41,7 +41,7 @@ static const char *check(const double *option) {
 }
 
 const method_t METHOD(storage) = {
-    .name = "engine",
+    .name = "storage",
     .purpose = "form in which parameters and states are kept",
     .options = OPTIONS,
     .states = STATE,

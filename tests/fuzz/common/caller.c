@@ -51,7 +51,7 @@ static void put(optim_dtype dtype, void *at, size_t i, double value) {
 
 optim_status caller_start(caller_t *caller, optim_t *opt, optim_dtype dtype, int group) {
     *caller = (caller_t){.opt = opt, .dtype = dtype};
-    optim_status status = OPTIM_OK;
+    optim_status status = optim_set_components(opt, 2);
     for (int i = 0; i < CALLER_TENSORS; ++i) {
         const size_t bytes = tensor_bytes(caller, i);
         caller->data[i] = fuzz_memory(bytes);

@@ -2,6 +2,7 @@
    itself. */
 #include <dlfcn.h>
 #include <math.h>
+#include <optim/advice.h>
 #include <optim/optim.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +68,7 @@ static void open_model(model_t *m, const char *algorithm, const char *wrapper) {
     for (int i = 0; i < N; ++i)
         m->x[i] = i;
     GOOD(optim_create(&m->opt, algorithm, NULL));
+    GOOD(optim_set_components(m->opt, 3));
     GOOD(optim_add_group(m->opt, NULL, &group));
     if (wrapper != NULL)
         GOOD(optim_wrap(m->opt, wrapper, NULL));

@@ -1,4 +1,5 @@
-/* Two methods on f(w) = (w - 3)^2 / 2: gradient descent, whose steps are exact here, and AdamW, which must converge. */
+/* Every public header; two methods on f(w) = (w - 3)^2 / 2: gradient descent, whose steps are exact here, and AdamW, which must converge. */
+#include <optim/advice.h>
 #include <optim/optim.h>
 #include <stdio.h>
 
@@ -23,5 +24,5 @@ int main(void) {
     const double exact = minimum_by("sgd", "lr=0.5", 3); /* 3 (1 - 1/2^3) */
     const double near = minimum_by("adamw", "lr=0.05,weight_decay=0", 1000);
     printf("libgradopt %s: sgd %.17g, adamw %.17g\n", optim_version(), exact, near);
-    return exact == 2.625 && near > 2.999 && near < 3.001 ? 0 : 1;
+    return optim_lr_linear(0.5, 32, 64) == 1 && exact == 2.625 && near > 2.999 && near < 3.001 ? 0 : 1;
 }

@@ -1,21 +1,18 @@
-/* Every file value_*.golden of data/ is one test: a function without an optimizer, called once. */
+/* "gradopt-value 1": a function without an optimizer, called once. */
 #include <math.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "golden_main.h"
-#include "golden_text.h"
+#include "formats.h"
 #include "loss_fit.h"
+#include "optim/advice.h"
+#include "verdict.h"
 
 enum { ARRAYS = 8, VALUES = 16 };
 
 typedef struct value_file {
-    golden_line_t line;
+    golden_line_t *line;
     const char *function;
-    char *arguments; /* "k=v,k=v" */
+    const char *arguments; /* "k=v,k=v" */
     int arrays, values;
     struct {
         const char *name;
@@ -31,71 +28,58 @@ typedef struct value_file {
 
 /* ---- Reading ---- */
 
-static void read_array(value_file_t *f) {
-    assert_in_range(f->arrays, 0, ARRAYS - 1);
-    f->array[f->arrays].name = golden_word(&f->line);
-    f->array[f->arrays].count = (size_t)golden_whole(&f->line);
-    f->array[f->arrays].at = check_memory(f->array[f->arrays].count, sizeof(double));
-    for (size_t i = 0; i < f->array[f->arrays].count; ++i)
-        f->array[f->arrays].at[i] = golden_number(&f->line);
+static void read_text(void *file, golden_line_t *line) {
+    (void)file;
+    golden_line_skip(line);
+}
+
+static void read_call(void *file, golden_line_t *line) {
+    value_file_t *f = file;
+    f->function = golden_word(line);
+    f->arguments = golden_word_or_empty(line);
+}
+
+static void read_array(void *file, golden_line_t *line) {
+    value_file_t *f = file;
+    if (f->arrays == ARRAYS)
+        golden_bad(line, "more arrays than this reader has room for");
+    f->array[f->arrays].name = golden_word(line);
+    f->array[f->arrays].count = golden_size(line);
+    f->array[f->arrays].at = file_memory(f->array[f->arrays].count, sizeof(double));
+    golden_numbers(line, f->array[f->arrays].count, f->array[f->arrays].at);
     ++f->arrays;
 }
 
-static void read_value(value_file_t *f) {
-    assert_in_range(f->values, 0, VALUES - 1);
-    f->value[f->values].name = golden_word(&f->line);
-    f->value[f->values++].want = golden_number(&f->line);
+static void read_value(void *file, golden_line_t *line) {
+    value_file_t *f = file;
+    if (f->values == VALUES)
+        golden_bad(line, "more values than this reader has room for");
+    f->value[f->values].name = golden_word(line);
+    f->value[f->values++].want = golden_number(line);
 }
 
-static void read_line(value_file_t *f) {
-    const char *directive = golden_word(&f->line);
-    if (strcmp(directive, "format") == 0) {
-        golden_keyword(&f->line, "gradopt-value");
-        golden_keyword(&f->line, "1");
-    } else if (strcmp(directive, "call") == 0) {
-        f->function = golden_word(&f->line);
-        f->arguments = (char *)(uintptr_t)golden_word_or_empty(&f->line);
-    } else if (strcmp(directive, "array") == 0) {
-        read_array(f);
-    } else if (strcmp(directive, "value") == 0) {
-        read_value(f);
-    } else if (strcmp(directive, "case") == 0 || strcmp(directive, "source") == 0) {
-        return;
-    } else {
-        golden_bad(&f->line, "an unknown line");
-    }
-    golden_line_end(&f->line);
-}
-
-static void read_lines(value_file_t *f, char *text) {
-    for (char *at = text, *end; strncmp(at, "end\n", 4) != 0; at = end + 1) {
-        end = strchr(at, '\n');
-        ++f->line.number;
-        if (end == NULL)
-            golden_bad(&f->line, "the file has no line \"end\"");
-        *end = '\0';
-        f->line.rest = at;
-        read_line(f);
-    }
-}
+static const golden_directive_t LINES[] = {
+    {"case", read_text},   {"source", read_text}, {"call", read_call},
+    {"array", read_array}, {"value", read_value}, {NULL, NULL},
+};
 
 /* ---- What a call needs ---- */
 
 static double argument(const value_file_t *f, const char *name) {
-    const size_t length = strlen(name);
-    for (const char *at = f->arguments; at != NULL && *at != '\0'; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
-        if (strncmp(at, name, length) == 0 && at[length] == '=')
-            return strtod(at + length + 1, NULL);
-    golden_bad(&f->line, name);
+    double value;
+    if (!golden_option(f->arguments, name, &value))
+        golden_bad(f->line, file_text("%s= is missing", name));
+    return value;
 }
 
 static const double *array(const value_file_t *f, const char *name, size_t count) {
     for (int i = 0; i < f->arrays; ++i)
         if (strcmp(f->array[i].name, name) == 0) {
-            assert_int_equal(f->array[i].count, count);
+            if (f->array[i].count != count)
+                golden_bad(f->line, file_text("%s wants %zu elements", name, count));
             return f->array[i].at;
         }
-    golden_bad(&f->line, name);
+    golden_bad(f->line, file_text("the array %s is missing", name));
 }
 
 static void compare(value_file_t *f, const char *name, double got) {
@@ -104,28 +88,29 @@ static void compare(value_file_t *f, const char *name, double got) {
             const double want = f->value[i].want;
             f->value[i].compared = true;
             if (!(fabs(got - want) <= 1e-11 * fabs(want)))
-                fail_msg("%s(%s): %s is %.17g, not %.17g", f->function, f->arguments, name, got, want);
+                fail_file("%s(%s): %s is %.17g, not %.17g: %g times the tolerance %g", f->function, f->arguments, name,
+                          got, want, fabs(got - want) / (1e-11 * fabs(want)), 1e-11);
             return;
         }
-    golden_bad(&f->line, name);
+    golden_bad(f->line, file_text("the value %s is missing", name));
 }
 
 /* ---- Calls ---- */
 
 static void call_schedule_bound(value_file_t *f) {
     const size_t steps = (size_t)argument(f, "steps");
-    double *norm = check_memory(steps, sizeof *norm);
+    double *norm = file_memory(steps, sizeof *norm);
     optim_bound bound = {.size = sizeof bound};
     for (size_t i = 0; i < steps; ++i)
         norm[i] = argument(f, "G");
-    CHECK_OK(optim_schedule_bound(array(f, "eta", steps), norm, steps, argument(f, "D"), &bound));
+    expect_ok(optim_schedule_bound(array(f, "eta", steps), norm, steps, argument(f, "D"), &bound),
+              "optim_schedule_bound");
     compare(f, "distance_term", bound.distance);
     compare(f, "gradient_term", bound.gradients);
     compare(f, "last_iterate_term", bound.last_iterate);
     compare(f, "bound", bound.bound);
     compare(f, "best_base_lr", bound.best_factor);
     compare(f, "best_bound", bound.best_bound);
-    free(norm);
 }
 
 static void call_surge_lr(value_file_t *f) {
@@ -136,8 +121,9 @@ static void call_surge_lr(value_file_t *f) {
 
 static void call_noise_scale(value_file_t *f) {
     double square, trace;
-    CHECK_OK(optim_noise_scale(argument(f, "g2_small"), argument(f, "g2_big"), argument(f, "b_small"),
-                               argument(f, "b_big"), &square, &trace));
+    expect_ok(optim_noise_scale(argument(f, "g2_small"), argument(f, "g2_big"), argument(f, "b_small"),
+                                argument(f, "b_big"), &square, &trace),
+              "optim_noise_scale");
     compare(f, "g2", square);
     compare(f, "trace", trace);
     compare(f, "noise_scale", trace / square);
@@ -145,7 +131,8 @@ static void call_noise_scale(value_file_t *f) {
 
 static void call_power_lines(value_file_t *f) {
     optim_power_line line = {.size = sizeof line};
-    CHECK_OK(optim_power_lines(argument(f, "N"), argument(f, "D"), argument(f, "B"), argument(f, "lr"), &line));
+    expect_ok(optim_power_lines(argument(f, "N"), argument(f, "D"), argument(f, "B"), argument(f, "lr"), &line),
+              "optim_power_lines");
     compare(f, "timescale", line.timescale);
     compare(f, "weight_decay", line.weight_decay);
     compare(f, "batch_optimal", line.optimal_batch);
@@ -154,7 +141,8 @@ static void call_power_lines(value_file_t *f) {
 
 static void call_lr_from_iterates(value_file_t *f) {
     double sums[2] = {0, 0};
-    CHECK_OK(optim_lr_from_iterates(OPTIM_F64, 3, array(f, "x0", 3), array(f, "x1", 3), array(f, "x2", 3), sums));
+    expect_ok(optim_lr_from_iterates(OPTIM_F64, 3, array(f, "x0", 3), array(f, "x1", 3), array(f, "x2", 3), sums),
+              "optim_lr_from_iterates");
     compare(f, "lr", argument(f, "lr") * sums[0] / sums[1]);
 }
 
@@ -163,19 +151,18 @@ static void call_batch_size_tests(value_file_t *f) {
     static const char *const TESTS[] = {"norm", "inner_product", "orthogonality", "coordinate"};
     const size_t n = (size_t)argument(f, "n"), d = (size_t)argument(f, "d");
     const double *sample = array(f, "per_sample", n * d);
-    char *options = check_text("test=augmented,max=100000,gradients=%zu,eta=%.17g,theta=%.17g,nu=%.17g", n,
-                               argument(f, "eta"), argument(f, "theta"), argument(f, "nu"));
+    char *options = file_text("test=augmented,max=100000,gradients=%zu,eta=%.17g,theta=%.17g,nu=%.17g", n,
+                              argument(f, "eta"), argument(f, "theta"), argument(f, "nu"));
     optim_batch_t *batch;
-    CHECK_OK(optim_batch_create(&batch, options, OPTIM_F64, 2, (int64_t[]){2, (int64_t)d - 2}));
+    expect_ok(optim_batch_create(&batch, options, OPTIM_F64, 2, (int64_t[]){2, (int64_t)d - 2}), "optim_batch_create");
     for (size_t i = 0; i < n; ++i)
-        CHECK_OK(optim_batch_add(batch, (const void *[]){sample + i * d, sample + i * d + 2}));
+        expect_ok(optim_batch_add(batch, (const void *[]){sample + i * d, sample + i * d + 2}), "optim_batch_add");
     for (int i = 0; i < 4; ++i) {
         double size;
-        CHECK_OK(optim_batch_test(batch, TESTS[i], &size));
+        expect_ok(optim_batch_test(batch, TESTS[i], &size), "optim_batch_test");
         compare(f, TESTS[i], size);
     }
     optim_batch_destroy(batch);
-    free(options);
 }
 
 static void call_chinchilla_objective(value_file_t *f) {
@@ -203,26 +190,18 @@ static const struct {
     {"chinchilla_objective", call_chinchilla_objective},
 };
 
-static void check_file(void **state) {
-    value_file_t f = {.line = {*state, 0, NULL}};
-    char *text = golden_text(*state);
+void check_values(golden_line_t *line) {
+    value_file_t f = {.line = line};
     size_t i = 0;
-    read_lines(&f, text);
+    golden_read_lines(line, LINES, &f);
     if (f.function == NULL || f.values == 0)
-        golden_bad(&f.line, "what is to be called or compared is missing");
+        golden_bad(line, "what is to be called or compared is missing");
     while (i < sizeof FUNCTIONS / sizeof *FUNCTIONS && strcmp(FUNCTIONS[i].name, f.function) != 0)
         ++i;
     if (i == sizeof FUNCTIONS / sizeof *FUNCTIONS)
-        golden_bad(&f.line, "no such function");
+        leave_file("no function \"%s\" here", f.function);
     FUNCTIONS[i].call(&f);
     for (int v = 0; v < f.values; ++v)
-        assert_true(f.value[v].compared);
-    for (int a = 0; a < f.arrays; ++a)
-        free(f.array[a].at);
-    free(text);
-}
-
-int main(void) {
-    size_t count;
-    return golden_main("values", TEST_SOURCE_DIR "/golden/data", true, check_file, &count);
+        if (!f.value[v].compared)
+            golden_bad(line, file_text("nothing returns the value %s", f.value[v].name));
 }

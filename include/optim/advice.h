@@ -1,0 +1,111 @@
+/*
+ * libgradopt: advice on rates and batch sizes, from laws that others fitted and from gradients that you have. No function
+ * here needs an optimizer.
+ *
+ * Experimental: what this header declares may change or go away in any version, within one SOVERSION too. Errors are
+ * told as in optim.h.
+ */
+#ifndef OPTIM_ADVICE_H
+#define OPTIM_ADVICE_H
+
+#include "optim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#if defined(OPTIM_BUILD) && defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
+/* ---- Rates, bounds, laws: pure functions, safe from any thread ---- */
+
+/* What a convex function allows after a run of SGD with these rates. */
+typedef struct optim_bound {
+    size_t size;                              /* sizeof(optim_bound) */
+    double distance, gradients, last_iterate; /* the three terms */
+    double bound;                             /* their sum: on f(x_T) - f(x*) */
+    double best_factor, best_bound;           /* the factor on all rates with the smallest bound, and that bound */
+} optim_bound;
+
+/*
+ * Last-iterate bound for rates rate[0..steps) (e.g. from optim_schedule_values), gradient norms norm[0..steps) (NULL:
+ * all 1) and |x_1 - x*| = distance > 0; see docs/schedules/README.md. Rates of 0 at the end are left out.
+ * Errors: NULL, ARGUMENT (negative or not finite numbers, distance <= 0, nothing moves, size).
+ */
+optim_status optim_schedule_bound(const double *rate, const double *norm, size_t steps, double distance,
+                                  optim_bound *bound);
+
+/* The learning rate for another batch size: proportional (SGD), to its root (Adam family), or rising to lr_peak at
+ * noise_batch and falling again (Adam family). NaN unless the batch sizes are positive. */
+double optim_lr_linear(double lr, double batch, double new_batch);
+double optim_lr_sqrt(double lr, double batch, double new_batch);
+double optim_lr_surge(double lr_peak, double noise_batch, double batch);
+
+/*
+ * From squared gradient norms at two batch sizes, small < big: the squared norm of the true gradient, and the trace of
+ * the covariance of one sample's gradient. Their quotient trace / gradient_square is the noise scale; average both over
+ * steps, not the quotient. Either may come out negative. Errors: NULL, ARGUMENT.
+ */
+optim_status optim_noise_scale(double small_square, double big_square, double small_batch, double big_batch,
+                               double *gradient_square, double *trace);
+
+typedef struct optim_power_line {
+    size_t size;           /* sizeof(optim_power_line) */
+    double timescale;      /* best B / (lr weight_decay D) */
+    double weight_decay;   /* that gives it */
+    double optimal_batch;  /* in sequences of 2048 tokens */
+    double critical_batch; /* likewise */
+} optim_power_line;
+
+/*
+ * Fitted laws for pre-training a language model of `parameters` on `tokens` in batches of `batch` tokens at rate `lr`.
+ * Only the exponent of the timescale is confirmed, the other constants are from memory of the paper, and all belong to
+ * its setup: docs/recipes/batch_size.md. Errors: NULL, ARGUMENT (numbers <= 0, size).
+ */
+optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
+
+/*
+ * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive
+ * iterates of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if
+ * sums[1] is 0. Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
+ */
+optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
+                                    double sums[2]);
+
+/* ---- When to enlarge the batch ---- */
+
+typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaque, independent of any optimizer */
+
+/*
+ * For gradients of `dtype` in `tensors` tensors of counts[i] elements. options: test=norm|inner_product|orthogonality|
+ * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the
+ * first, 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window,
+ * 16; of inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the
+ * gradients of a window besides; later calls allocate nothing. *out is NULL on error.
+ * Errors: NULL, ARGUMENT, OPTION, VALUE, DUPLICATE, SHAPE (counts[i] < 0), SIZE, NOMEM.
+ */
+optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,
+                                const int64_t *counts);
+void optim_batch_destroy(optim_batch_t *batch); /* NULL is fine */
+
+/* One gradient more: gradients[i] points to tensor i, read only during the call. Errors: NULL, ORDER (no room). */
+optim_status optim_batch_add(optim_batch_t *batch, const void *const *gradients);
+
+/*
+ * Ends the window of gradients added since the last call and says the batch size to go on with: the largest of what the
+ * test asks for, the samples of the window and the size before, but no more than max; it never shrinks. A mean of 0
+ * asks for max. Errors: NULL, ORDER (fewer than two gradients), NONFINITE (the window is dropped, the size stays).
+ */
+optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
+
+/* What `test` asks for on the window so far, a whole number or infinity, bounds left out; the window goes on.
+ * Errors: NULL, VALUE (no such test), ORDER, MISMATCH (a test that needs gradients that are not kept). */
+optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size);
+
+#if defined(OPTIM_BUILD) && defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
+#ifdef __cplusplus
+}
+#endif
+#endif

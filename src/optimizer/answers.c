@@ -1,0 +1,59 @@
+/* Whether the open request has been answered in full, and whether the answer is finite. */
+#include <math.h>
+
+#include "base/error.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
+
+bool begins_without_gradient(const optim_t *opt) {
+    const station_t *method = chain_method(opt);
+    return method->holds_gradient || (method->method->flags & VALUES_ONLY);
+}
+
+bool answer_needs_loss(const optim_t *opt) {
+    switch (opt->open) {
+    case OPTIM_OK:
+        return opt->reads_loss && !begins_without_gradient(opt);
+    case OPTIM_EVAL_GRAD:
+        return opt->reads_loss;
+    default:
+        return opt->open == OPTIM_EVAL_LOSS;
+    }
+}
+
+optim_status refuse_missing_loss(const optim_t *opt) {
+    if (opt->has_loss || !answer_needs_loss(opt))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
+                     chain_method(opt)->name);
+}
+
+optim_status refuse_missing_answer(const optim_t *opt) {
+    if (opt->open == OPTIM_EVAL_LOSSES && !opt->answers.complete)
+        return error_set(OPTIM_ERR_LOSS,
+                         "\"%s\" reads the losses of components: hand them over with optim_set_losses "
+                         "before optim_step",
+                         opt->engine.stations[opt->waiting]->name);
+    if (opt->open == OPTIM_EVAL_CONSTRAINTS && !opt->answers.complete)
+        return error_set(OPTIM_ERR_ORDER,
+                         "\"%s\" reads the values of the constraints: fill what "
+                         "optim_constraint_values points to before optim_step",
+                         opt->engine.stations[opt->waiting]->name);
+    return refuse_missing_loss(opt);
+}
+
+static bool all_finite(const double *value, size_t count) {
+    for (size_t i = 0; i < count; ++i)
+        if (!isfinite(value[i]))
+            return false;
+    return true;
+}
+
+bool answers_are_finite(const optim_t *opt) {
+    if ((int)handle_option_value(opt, NONFINITE) == NONFINITE_PROPAGATE ||
+        (opt->engine.stations[opt->waiting]->method->flags & SEARCHES))
+        return true;
+    if (opt->open == OPTIM_EVAL_LOSSES)
+        return all_finite(opt->answers.losses, (size_t)opt->engine.request.count);
+    return opt->open != OPTIM_EVAL_CONSTRAINTS || all_finite(opt->engine.constraint, engine_constraints(&opt->engine));
+}

@@ -1,0 +1,91 @@
+/* Groups of parameters, which may run different methods. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "optimizer/optimizer.h"
+
+bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
+    station_t *station = station_create(opt, entry, STATION_METHOD, groups);
+    if (station == NULL || !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_CLIP])) {
+        station_destroy(station, groups);
+        return false;
+    }
+    *added = station;
+    return true;
+}
+
+/* The method that "algorithm=NAME" calls for: an existing station or a new one; without it the one of group 0. */
+static optim_status group_method(optim_t *opt, const char *options, station_t **station, bool *is_new, bool *named) {
+    option_piece_t piece;
+    int more;
+    *is_new = *named = false;
+    *station = engine_owner(&opt->engine, 0);
+    while ((more = option_next(&options, &piece)) > 0) {
+        if (piece.key_length != 9 || memcmp(piece.key, "algorithm", 9) != 0)
+            continue;
+        const registry_method_t *entry = registry_find_method(piece.value, piece.value_length);
+        if (entry == NULL)
+            return OPTIM_ERR_NAME;
+        *named = true;
+        for (int l = 0; l < opt->engine.method_count; ++l)
+            if (strcmp(opt->engine.stations[l]->name, entry->name) == 0) {
+                *station = opt->engine.stations[l];
+                return OPTIM_OK;
+            }
+        if (!group_add_method(opt, entry, opt->engine.group_count + 1, station))
+            return error_nomem("adding a group");
+        *is_new = true;
+    }
+    return more;
+}
+
+static void remove_method(optim_t *opt, station_t *station) {
+    chain_remove(opt, station);
+    station_destroy(station, opt->engine.group_count);
+}
+
+/* Covers the new group by its method and by the engine's stations that go by group. */
+static optim_status fill_group(optim_t *opt, int group, station_t *station, bool named, const char *options) {
+    if (!station_cover(station, group, named ? NULL : &station->values[0]))
+        return error_nomem("adding a group");
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
+        station_t *own = opt->own[i];
+        if (own->per_group && !station_cover(own, group, &own->values[0]))
+            return error_nomem("adding a group");
+    }
+    return settings_read(opt, group, options, "algorithm");
+}
+
+optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
+    optim_status status = refuse_handle(opt, NOT_PLANNED, "adding a group");
+    if (status != OPTIM_OK)
+        return status;
+    engine_t *engine = &opt->engine;
+    const int id = engine->group_count;
+    station_t *station = NULL;
+    bool is_new = false, named = false;
+    if (id == INT_MAX)
+        return error_set(OPTIM_ERR_SIZE, "there are too many groups");
+    for (int l = 0; l < engine_keepers(engine); ++l)
+        if (!station_add_group(engine_keeper(engine, l), id))
+            return error_nomem("adding a group");
+    status = group_method(opt, options, &station, &is_new, &named);
+    if (status == OPTIM_OK && station != NULL) {
+        ++engine->group_count;
+        status = fill_group(opt, id, station, named, options);
+        engine->group_count -= status != OPTIM_OK;
+    }
+    if (status != OPTIM_OK) {
+        if (station != NULL)
+            station_uncover(station, id);
+        for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+            station_uncover(opt->own[i], id);
+        if (is_new)
+            remove_method(opt, station);
+        return status;
+    }
+    if (group != NULL)
+        *group = id;
+    return OPTIM_OK;
+}

@@ -1,0 +1,131 @@
+/* The values of options: setting, reading, looking ahead. */
+#include <string.h>
+
+#include "base/error.h"
+#include "engine/sizes.h"
+#include "optimizer/optimizer.h"
+
+/* ---- Setting ---- */
+
+/* What option_decides_memory asks, for what a state table decides tensor by tensor: with the group's options as they
+ * would be. */
+static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor->group == group && tensor->count > 0 && slots_differ(engine, station, tensor, option))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the value could be set: its range, its combination with the others, memory. */
+static optim_status check_value(optim_t *opt, int group, const setting_t *setting, double value) {
+    const option_t *option = &setting->station->method->options[setting->option];
+    double *base = &setting_values(setting, group)->base[setting->option];
+    const double before = *base;
+    optim_status status = option_check(option, value);
+    if (status != OPTIM_OK)
+        return status;
+    *base = value;
+    status = station_check(setting->station, group);
+    if (status == OPTIM_OK)
+        status = schedules_check(opt, setting->station, group);
+    const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->station, group,
+                                                                    setting_values(setting, group)->base);
+    *base = before;
+    if (status == OPTIM_OK && opt->engine.planned &&
+        (other_states || option_decides_memory(setting->station, option->name, before, value)))
+        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
+                           option->name);
+    return status;
+}
+
+optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
+    setting_t setting;
+    optim_status status = settings_check_call(opt, group, key, "setting an option");
+    if (status != OPTIM_OK)
+        return status;
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
+        status = setting_find_number(opt, g, key, &setting);
+        if (status == OPTIM_OK)
+            status = check_value(opt, g, &setting, value);
+    }
+    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
+        (void)setting_find_number(opt, g, key, &setting);
+        setting_values(&setting, g)->base[setting.option] = value;
+        if (!scheduled_drives(opt, &setting, g))
+            setting_values(&setting, g)->now[setting.option] = value;
+    }
+    return status;
+}
+
+/* ---- Reading ---- */
+
+/* A single number that a station keeps, by its name in the state table. */
+static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
+    const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
+    const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
+    const station_t *station;
+    for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
+        const state_t *state = station->method->states;
+        if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
+            continue;
+        for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
+            const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
+            if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
+                station_copies(&opt->engine, station, &state[k], station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
+                                         : state_initial(station, &state[k], group);
+            return true;
+        }
+        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
+                field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
+                continue;
+            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
+                                         : field_initial(station, field, group);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What optim_get and optim_schedule_values check. */
+static optim_status check_read(const optim_t *opt, int group, const char *key) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(key, "key");
+    return status == OPTIM_OK ? refuse_group(opt, group) : status;
+}
+
+optim_status optim_get(const optim_t *opt, int group, const char *key, double *value) {
+    setting_t setting;
+    const int first = settings_first_group(group);
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK)
+        status = refuse_null(value, "value");
+    if (status != OPTIM_OK)
+        return status;
+    if (!setting_lookup(opt, first, key, strlen(key), &setting) && read_number(opt, first, key, value))
+        return OPTIM_OK;
+    status = setting_find_number(opt, first, key, &setting);
+    if (status == OPTIM_OK)
+        *value = scheduled_value(opt, &setting, first, (double)opt->steps);
+    return status;
+}
+
+optim_status optim_schedule_values(const optim_t *opt, int group, const char *key, int64_t first, size_t count,
+                                   double *values) {
+    setting_t setting;
+    optim_status status = check_read(opt, group, key);
+    if (status == OPTIM_OK)
+        status = setting_find_number(opt, settings_first_group(group), key, &setting);
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(values, "values");
+    if (status == OPTIM_OK && first < 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "the first step cannot be %lld; steps count from 0", (long long)first);
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        values[i] = scheduled_value(opt, &setting, settings_first_group(group), (double)first + (double)i);
+    return status;
+}

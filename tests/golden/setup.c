@@ -1,0 +1,199 @@
+/* From a trajectory file to a handle: which of its tensors are parameters, roles, inputs. README.md says it in words. */
+#include <string.h>
+
+#include "element.h"
+#include "run.h"
+#include "verdict.h"
+
+/* ---- What the tensors of a solver file are ---- */
+
+typedef struct tensor_of {
+    const char *method, *name;
+} tensor_of_t;
+
+/* Copies and multipliers that a method may keep as states of its own: then the file's values are handed in as inputs. */
+static const tensor_of_t STARTS[] = {
+    {"admm", "z"},   {"admm", "u"},  {"cvar", "alpha"},   {"exact_al", "lam"},
+    {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
+    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
+};
+static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
+
+/* Parameters that a file does not list; they start at 0. */
+static const struct {
+    const char *method;
+    tensor_t tensor;
+} UNLISTED[] = {
+    {"relu_admm", {"u", 2, {8, 3}, 24, NULL}},
+    {"altmin_completion", {"U", 2, {8, 2}, 16, NULL}},
+    {"altmin_completion", {"V", 2, {7, 2}, 14, NULL}},
+    {"sor_bandit", {"x", 1, {10}, 10, NULL}},
+};
+
+static bool is_listed(const tensor_of_t *list, size_t count, const char *method, const char *name) {
+    for (size_t i = 0; i < count; ++i)
+        if (strcmp(list[i].method, method) == 0 && strcmp(list[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* ---- The handle ---- */
+
+static void require(optim_status status, int kind, const char *name, const char *call) {
+    static const char *const KINDS[] = {"method", "wrapper", "schedule"};
+    optim_description description = {.size = sizeof description};
+    if (status == OPTIM_ERR_NAME && optim_describe(kind, name, &description) == OPTIM_ERR_NAME)
+        leave_file("no %s \"%s\" here", KINDS[kind], name);
+    expect_ok(status, call);
+}
+
+static optim_t *handle_new(const trajectory_t *f, int threads) {
+    optim_t *opt;
+    require(optim_create(&opt, f->method, f->options), OPTIM_ALGORITHM, f->method, "optim_create");
+    file_owns(opt);
+    for (int i = 0; i < f->wraps; ++i)
+        require(optim_wrap(opt, f->wrap[i].name, f->wrap[i].options), OPTIM_WRAPPER, f->wrap[i].name, "optim_wrap");
+    if (f->schedule.name != NULL)
+        require(optim_set_schedule(opt, -1, "lr", f->schedule.name, f->schedule.options), OPTIM_SCHEDULE,
+                f->schedule.name, "optim_set_schedule");
+    expect_ok(optim_set_threads(opt, threads), "optim_set_threads");
+    return opt;
+}
+
+/* ---- Parameters and inputs ---- */
+
+static void add_param(run_t *run, int group, const tensor_t *tensor) {
+    run_param_t *p = &run->param[run->params++];
+    p->tensor = tensor;
+    p->data = file_memory(tensor->count, element_size(run->dtype));
+    p->grad = file_memory(tensor->count, element_size(run->dtype));
+    if (tensor->start != NULL)
+        element_write_all(run->dtype, p->data, tensor->count, tensor->start);
+    expect_ok(optim_add_param(run->opt, group, tensor->name, run->dtype, tensor->ndim, tensor->dims,
+                              tensor->count == 0 ? NULL : p->data, p->grad),
+              "optim_add_param");
+}
+
+static bool is_zero(const tensor_t *tensor) {
+    for (size_t i = 0; i < tensor->count; ++i)
+        if (tensor->start[i] != 0)
+            return false;
+    return true;
+}
+
+/* A method that has no such input must at least begin where the file does, at 0. */
+static void add_start(run_t *run, const tensor_t *tensor, bool required) {
+    const optim_status status =
+        optim_set_input(run->opt, -1, tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
+    if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
+        return;
+    expect_ok(status, file_text("optim_set_input of %s", tensor->name));
+}
+
+/* The first parameter has the group 0 and with it the first role; another the role of its name, if there is one. */
+static void add_tensor(run_t *run, const tensor_t *tensor) {
+    const trajectory_t *f = run->f;
+    int group = 0;
+    if (is_listed(INPUTS, sizeof INPUTS / sizeof *INPUTS, f->method, tensor->name)) {
+        add_start(run, tensor, true);
+        return;
+    }
+    const bool has_role = f->is_solver && run->params > 0 &&
+                          optim_add_group(run->opt, file_text("role=%s", tensor->name), &group) == OPTIM_OK;
+    if (!has_role && is_listed(STARTS, sizeof STARTS / sizeof *STARTS, f->method, tensor->name))
+        add_start(run, tensor, false);
+    else
+        add_param(run, has_role ? group : 0, tensor);
+}
+
+static void add_tensors(run_t *run) {
+    for (int i = 0; i < run->f->params; ++i)
+        add_tensor(run, &run->f->param[i]);
+    for (size_t i = 0; i < sizeof UNLISTED / sizeof *UNLISTED && run->f->is_solver; ++i)
+        if (strcmp(UNLISTED[i].method, run->f->method) == 0)
+            add_param(run, 0, &UNLISTED[i].tensor);
+}
+
+/* ---- The problem ---- */
+
+static void tell_problem(run_t *run) {
+    const problem_t *p = run->problem;
+    const size_t components = run->rows > 1 ? run->rows : p->components, constraints = p->equalities + p->inequalities;
+    if (components > 0)
+        expect_ok(optim_set_components(run->opt, (int64_t)components), "optim_set_components");
+    if (constraints > 0)
+        expect_ok(optim_set_constraints(run->opt, (int64_t)p->equalities, (int64_t)p->inequalities),
+                  "optim_set_constraints");
+    run->constraints = file_memory(constraints, sizeof(double));
+    for (int i = 0; i < p->inputs; ++i) {
+        const problem_input_t *input = &p->input[i];
+        const optim_status status =
+            optim_set_input(run->opt, -1, input->name, OPTIM_F64, input->ndim, input->dims, input->values);
+        if (status != OPTIM_ERR_NAME) /* what the method does not read it does not have */
+            expect_ok(status, file_text("optim_set_input of %s", input->name));
+    }
+}
+
+static int param_named(const run_t *run, const char *name) {
+    for (int i = 0; i < run->params; ++i)
+        if (strcmp(run->param[i].tensor->name, name) == 0)
+            return i;
+    fail_file("problem %s wants a parameter %s", run->f->problem, name);
+}
+
+/* Named parts; or the first parameter, d variables for each of its rows; or all parameters one after the other. */
+static void find_variables(run_t *run) {
+    const problem_t *p = run->problem;
+    const size_t first = run->params > 0 ? run->param[0].tensor->count : 0;
+    run->rows = 1;
+    run->d = p->d;
+    if (p->kind != NULL && p->kind->value == NULL && p->kind->gradient == NULL)
+        return; /* data alone */
+    if (p->parts > 0 && p->part[0] != NULL) {
+        for (int i = 0; i < p->parts; ++i)
+            run->variable[run->variables++] = param_named(run, p->part[i]);
+    } else if (run->f->is_solver && p->d > 0 && first > 0 && first % p->d == 0) {
+        run->variable[run->variables++] = 0;
+        run->rows = first / p->d;
+    } else {
+        run->d = trajectory_elements(run->f);
+        for (int i = 0; i < run->params; ++i)
+            run->variable[run->variables++] = i;
+    }
+}
+
+static void open_problem(run_t *run) {
+    const trajectory_t *f = run->f;
+    const char *name = f->problem != NULL ? f->problem : f->method;
+    size_t *sizes = file_memory(TENSORS, sizeof *sizes);
+    for (int i = 0; i < f->params; ++i)
+        sizes[i] = f->param[i].count;
+    run->problem =
+        problem_open(name, f->problem != NULL ? f->problem_options : f->options, f->method, f->params, sizes);
+    if (run->problem == NULL) {
+        if (f->problem != NULL)
+            fail_file("no problem is called \"%s\"", name);
+        return;
+    }
+    find_variables(run);
+    if (f->is_solver)
+        tell_problem(run);
+}
+
+run_t *run_new(const trajectory_t *f, optim_dtype dtype, int threads) {
+    run_t *run = file_memory(1, sizeof *run);
+    run->f = f;
+    run->dtype = dtype;
+    run->opt = handle_new(f, threads);
+    add_tensors(run);
+    run->rows = 1;
+    run->d = trajectory_elements(f);
+    if (f->evaluations == 0)
+        open_problem(run);
+    const size_t room = run->d * run->rows > 0 ? run->d * run->rows : 1;
+    run->x = file_memory(room, sizeof(double));
+    run->g = file_memory(room, sizeof(double));
+    run->v = file_memory(room, sizeof(double));
+    run->hv = file_memory(room, sizeof(double));
+    return run;
+}

@@ -1,0 +1,54 @@
+"""Usage: check_families.py SRC
+
+A method's family in registry.def is the folder its descriptor lies in, an alias has that of its method, and a family's
+lines stand together; wrappers lie in wrappers/, schedules in schedules/. Every folder of methods/ is a family.
+"""
+import pathlib
+import re
+import sys
+
+DESCRIPTOR = {"METHOD": r"\bmethod_t METHOD\((\w+)\) *=", "SCHEDULE": r"\bschedule_t schedule_(\w+) *="}
+
+
+def described(src, folder, kind):
+    """The folder of each descriptor's file."""
+    return {name: file.parent.relative_to(src) for file in sorted((src / folder).rglob("*.c"))
+            for name in re.findall(DESCRIPTOR[kind], file.read_text())}
+
+
+def entries(registry):
+    """(kind, name, more) of every line, more being a method's family, or an alias's method and family."""
+    for line in registry.read_text().splitlines():
+        match = re.match(r"(METHOD|ALIAS|WRAPPER|SCHEDULE)\((.*)\)$", line)
+        if match:
+            name, *more = match[2].split(", ")
+            yield match[1], name, more
+
+
+def check(src):
+    folders = {"METHOD": described(src, "methods", "METHOD"), "WRAPPER": described(src, "wrappers", "METHOD"),
+               "SCHEDULE": described(src, "schedules", "SCHEDULE")}
+    families, sections = {}, []
+    for kind, name, more in entries(src / "registry.def"):
+        if kind in ("METHOD", "ALIAS"):
+            families[name] = more[-1]
+            sections += [more[-1]] if sections[-1:] != [more[-1]] else []
+        lies = folders.get(kind, {}).get(name)
+        belongs = {"WRAPPER": "wrappers", "SCHEDULE": "schedules"}.get(kind, f"methods/{more[-1] if more else ''}")
+        if kind == "ALIAS" and families.get(more[0]) != more[1]:
+            yield f"registry.def: {name} is said to be of {more[1]}, but {more[0]} is of {families.get(more[0])}"
+        elif kind != "ALIAS" and str(lies) != belongs:
+            yield f"registry.def: {name} should lie in {belongs}, but its descriptor lies in {lies}"
+    yield from (f"registry.def: the lines of {section} do not stand together"
+                for section in sorted(set(sections)) if sections.count(section) > 1)
+    yield from (f"methods/{folder.name} is no family of registry.def" for folder in sorted((src / "methods").iterdir())
+                if folder.name not in sections)
+    if not families:
+        yield f"no methods in {src / 'registry.def'}"
+
+
+def main():
+    sys.exit("\n".join(check(pathlib.Path(sys.argv[1]))) or None)
+
+
+main()

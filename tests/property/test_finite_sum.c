@@ -1,0 +1,159 @@
+/* Methods for finite sums, on logistic regression whose components are evaluated one by one. */
+#include <math.h>
+
+#include "check.h"
+
+enum { N = 12, D = 6 };
+
+/* f_i(x) = ln(1 + exp(-y_i a_i x)) + 0.05 |x|^2 with a_ij = sin(1.7 i + 0.9 i j + 2.3 j^2 + 0.5), y_i the sign of
+ * cos(0.9 i). */
+typedef struct problem {
+    optim_t *opt;
+    double x[D], g[D];
+    int full, single;
+} problem_t;
+
+static void add_component(problem_t *p, int i, double weight, double *loss) {
+    const double y = cos(0.9 * i) >= 0 ? 1 : -1;
+    double a[D], inner = 0, square = 0;
+    for (int j = 0; j < D; ++j) {
+        a[j] = sin(1.7 * i + 0.9 * i * j + 2.3 * j * j + 0.5);
+        inner += a[j] * p->x[j];
+        square += p->x[j] * p->x[j];
+    }
+    for (int j = 0; j < D; ++j)
+        p->g[j] += weight * (-y * a[j] / (1 + exp(y * inner)) + 0.1 * p->x[j]);
+    *loss += weight * (log1p(exp(-y * inner)) + 0.05 * square);
+}
+
+static int whole(void *user, const optim_request *request, double *loss) {
+    problem_t *p = user;
+    (void)request;
+    ++p->full;
+    *loss = 0;
+    for (int j = 0; j < D; ++j)
+        p->g[j] = 0;
+    for (int i = 0; i < N; ++i)
+        add_component(p, i, 1.0 / N, loss);
+    return 0;
+}
+
+static int component(void *user, const optim_request *request, double *loss) {
+    problem_t *p = user;
+    assert_int_equal(request->count, 1);
+    assert_true(request->component >= 0 && request->component < N);
+    ++p->single;
+    *loss = 0;
+    for (int j = 0; j < D; ++j)
+        p->g[j] = 0;
+    add_component(p, (int)request->component, 1, loss);
+    return 0;
+}
+
+static void open_problem(problem_t *p, const char *algorithm, const char *options) {
+    const int64_t count = D;
+    *p = (problem_t){.x = {0.8414709848078965, 0.7457052121767204, -0.44252044329485246, -0.9824526126243325,
+                           -0.08308940281749641, 0.9379999767747389}};
+    CHECK_OK(optim_create(&p->opt, algorithm, options));
+    CHECK_OK(optim_set_components(p->opt, N));
+    CHECK_OK(optim_add_param(p->opt, 0, "x", OPTIM_F64, 1, &count, p->x, p->g));
+}
+
+static optim_result run(problem_t *p, int64_t steps) {
+    const optim_problem problem = {.size = sizeof problem, .user = p, .gradient = whole, .component = component};
+    const optim_stop stop = {.size = sizeof stop, .steps = steps, .gradient_norm = 1e-9};
+    optim_result result = {.size = sizeof result};
+    CHECK_OK(optim_minimize(p->opt, &problem, &stop, &result));
+    return result;
+}
+
+/* From the paper's equations, worked out by another program: after 1 step and after 15. */
+static void test_svrg_trajectory(void **state) {
+    (void)state;
+    static const double WANT[][D] = {{0.6768785059432122, 0.26088151059686876, -0.10313429754206804,
+                                      -0.5211258849115376, -0.4794595343146226, 0.43013063883778396},
+                                     {0.273082013716836, -0.40138864784696093, -0.06729965849643818, 0.4223379687185598,
+                                      -1.1797153460726382, -0.27758188161373615}};
+    static const int64_t STEPS[] = {1, 15};
+    for (int k = 0; k < 2; ++k) {
+        problem_t p;
+        open_problem(&p, "svrg", "lr=0.1");
+        (void)run(&p, STEPS[k]);
+        for (int j = 0; j < D; ++j)
+            CHECK_CLOSE(p.x[j], WANT[k][j], 1e-10);
+        assert_int_equal(p.single, 48 * STEPS[k]);
+        assert_int_equal(p.full, STEPS[k] + 1); /* and one to look whether it is done */
+        optim_destroy(p.opt);
+    }
+}
+
+/* The end of a step with option=average is the mean of the iterates that option=last goes through. */
+static void test_svrg_average(void **state) {
+    (void)state;
+    problem_t p;
+    double mean[D] = {0};
+    for (int m = 1; m <= 8; ++m) { /* the same indices */
+        char options[] = "lr=0.1,m=0";
+        options[sizeof options - 2] = (char)('0' + m);
+        open_problem(&p, "svrg", options);
+        (void)run(&p, 1);
+        for (int j = 0; j < D; ++j)
+            mean[j] += p.x[j] / 8;
+        optim_destroy(p.opt);
+    }
+    open_problem(&p, "svrg", "lr=0.1,m=8,option=average");
+    (void)run(&p, 1);
+    for (int j = 0; j < D; ++j)
+        CHECK_CLOSE(p.x[j], mean[j], 1e-14);
+    optim_destroy(p.opt);
+}
+
+/* Linear convergence: no step size falls, and the gradient vanishes all the same. */
+static void test_svrg_converges(void **state) {
+    (void)state;
+    problem_t p;
+    open_problem(&p, "svrg", "lr=0.1");
+    const optim_result result = run(&p, 60);
+    CHECK_AT_MOST(result.gradient_norm, 1e-8);
+    optim_destroy(p.opt);
+}
+
+/* A step asks for a full pass, before the first one too, and can be cancelled in the middle. */
+static void test_svrg_requests(void **state) {
+    (void)state;
+    problem_t p, twin;
+    double loss;
+    optim_request request = {.size = sizeof request};
+    open_problem(&p, "svrg", "lr=0.1");
+    open_problem(&twin, "svrg", "lr=0.1");
+    CHECK_OK(optim_request_info(p.opt, &request));
+    assert_int_equal(request.sample, OPTIM_SAMPLE_FULL);
+    const double start = p.x[0];
+    for (int k = 0; k < 5; ++k) {
+        if (k == 0)
+            (void)whole(&p, &request, &loss);
+        else
+            (void)component(&p, &request, &loss);
+        CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+        CHECK_OK(optim_request_info(p.opt, &request));
+        assert_int_equal(request.count, 1);
+    }
+    assert_true(p.x[0] != start);
+    CHECK_OK(optim_cancel(p.opt));
+    assert_true(p.x[0] == start);
+    (void)run(&p, 2);
+    (void)run(&twin, 2);
+    assert_memory_equal(p.x, twin.x, sizeof p.x);
+    optim_destroy(p.opt);
+    optim_destroy(twin.opt);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_svrg_trajectory),
+        cmocka_unit_test(test_svrg_average),
+        cmocka_unit_test(test_svrg_converges),
+        cmocka_unit_test(test_svrg_requests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
