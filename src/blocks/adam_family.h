@@ -68,6 +68,35 @@ static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
     return sqrt(eps.inside != 0 ? h + eps.inside : h) * inverse_root_c2 + eps.outside;
 }
 
+/* ---- The step (A) of adam, adamw, amsgrad, adam8bit, and of muon's vectors ---- */
+
+typedef struct adam {
+    weights_t beta1, beta2;
+    real step, inverse_root_c2; /* lr / c1, 1 / sqrt(c2) */
+    eps_t eps;
+    decay_t decay;
+} adam_t;
+
+/* Where p goes, of moments m and h. */
+static inline real adam_point(real p, real m, real h, adam_t k) {
+    return k.decay.shrink * p - k.step * quotient(m, damped_root(h, k.inverse_root_c2, k.eps));
+}
+
+/* With amsgrad, h is the running maximum of v. Both flags are constants where this is called: a loop for each. */
+static inline void adam_loop(const tile_t *t, adam_t k, real *restrict m, real *restrict v, real *restrict vmax,
+                             const bool with_l2, const bool amsgrad) {
+    real *restrict p = t->p;
+    const real *restrict g = t->g;
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = with_l2 ? g[i] + k.decay.l2 * p[i] : g[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        p[i] = adam_point(p[i], m[i], h, k);
+    }
+}
+
 /* ---- The rectifier of Liu et al. 2020 (radam), algorithm 2 ---- */
 
 static inline double rho_inf(double beta2) {
