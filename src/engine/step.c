@@ -35,7 +35,7 @@ static group_t group_of(step_t *s, int index, double t, double *const *scalar, v
     return (group_t){.option = station_option(station, index),
                      .t = t,
                      .scalar = scalar,
-                     .memory = station->memory,
+                     .memory = station->method->memory == 0 ? NULL : station->memory,
                      .group_memory = station->group_memory == NULL ? NULL : station->group_memory[index],
                      .cohort_memory = memory,
                      .sum = station->sums + sums * METHOD_SUMS,
