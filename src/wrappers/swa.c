@@ -19,29 +19,38 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { AVG, COUNT };
+enum { AVG };
 static const state_t STATE[] = {
     [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
-    [COUNT] = {"n", "iterates collected", PER_METHOD, KEPT},
     {0},
 };
 
+typedef struct memory {
+    int64_t n;
+} memory_t;
+static const field_t FIELDS[] = {{"n", "iterates collected", FIELD(OF_METHOD, memory_t, n)}, {0}};
+
 typedef struct constants {
-    double n;
+    real take, past;
+    bool empty;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->n = *group->scalar[COUNT];
+    const double n = (double)((const memory_t *)group->memory)->n;
+    *(constants_t *)constants = (constants_t){
+        .take = (real)(1 / fmax(n, 1)),
+        .past = n > 1, /* the first one is taken exactly */
+        .empty = n == 0,
+    };
 }
 
 static void collect(const tile_t *t) {
-    const double n = ((const constants_t *)t->constants)->n;
-    const real take = (real)(1 / n), past = n > 1; /* the first one is taken exactly */
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i) {
-        const real before = past * avg[i];
-        avg[i] = before + take * (p[i] - before);
+        const real before = k.past * avg[i];
+        avg[i] = before + k.take * (p[i] - before);
     }
 }
 
@@ -49,12 +58,12 @@ static void finish(step_t *s) {
     const double since = s->t - s->option[START];
     if (since <= 0 || fmod(since, s->option[PERIOD]) != 0)
         return;
-    *s->scalar[COUNT] += 1;
+    ++((memory_t *)s->memory)->n;
     step_update(s, 0, NULL);
 }
 
 static void output(const tile_t *t) {
-    const bool empty = ((const constants_t *)t->constants)->n == 0;
+    const bool empty = ((const constants_t *)t->constants)->empty;
     const real *avg = t->state[AVG], *p = t->p;
     real *out = t->out;
     for (size_t i = 0; i < t->n; ++i)
@@ -69,6 +78,8 @@ const method_t METHOD(swa) = {
     .evaluations = "none of its own",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
     .constants = sizeof(constants_t),
     .prepare = prepare,
