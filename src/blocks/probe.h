@@ -63,6 +63,14 @@ static inline void probe_collect(const tile_t *t, real *restrict d, const real *
         d[i] = weight.keep * d[i] + weight.take * z[i] * hz[i];
 }
 
+/* What an update takes: whether the gradient waits in a state since more has been evaluated. */
+typedef struct waiting {
+    bool waits;
+} waiting_t;
+static inline const real *probe_gradient(const tile_t *t, int state) {
+    return ((const waiting_t *)t->arguments)->waits ? t->state[state] : t->g;
+}
+
 /* ---- The conversation ---- */
 
 /* Moves on to the next probe, which `kernel` draws: the direction of the next product. */

@@ -11,10 +11,7 @@
  * prod); the parameters until step `start`, and where nothing is averaged.
  * State: avg, 4 bytes a parameter in f32.
  */
-#include <string.h>
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "wrappers/average.h"
 
 enum { DECAY, BIAS_CORRECTION, WARMUP, START, PERIOD };
 static const option_t OPTIONS[] = {
@@ -23,12 +20,6 @@ static const option_t OPTIONS[] = {
     [WARMUP] = {"warmup", 0, "0|1", "shorter memory at the beginning"},
     [START] = {"start", 0, "integer [0,inf)", "step at whose parameters the average begins"},
     [PERIOD] = {"period", 1, "integer [1,inf)", "steps between two averages"},
-    {0},
-};
-
-enum { AVG };
-static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
     {0},
 };
 
@@ -42,13 +33,6 @@ static const field_t FIELDS[] = {
     {0},
 };
 
-typedef struct constants {
-    real take;    /* 1 - d */
-    real past;    /* 0 while nothing is averaged yet */
-    real weights; /* that the average carries: the evaluation point divides by them */
-    bool answers; /* the average does; if not, the parameters */
-} constants_t;
-
 static double decay(const double *option, int64_t averages) {
     const double n = (double)averages;
     return option[WARMUP] != 0 ? fmin(option[DECAY], (1 + n) / (10 + n)) : option[DECAY];
@@ -58,22 +42,12 @@ static void prepare(const group_t *group, void *constants) {
     const memory_t *m = group->memory;
     const double *o = group->option, weights = 1 - m->prod;
     const bool corrects = o[BIAS_CORRECTION] != 0, begins = !corrects && group->t <= o[START];
-    *(constants_t *)constants = (constants_t){
+    *(average_t *)constants = (average_t){
         .take = begins ? 1 : (real)(1 - decay(o, m->n)),
         .past = begins || (corrects && m->n == 0) ? 0 : 1,
         .weights = corrects ? (real)weights : 1,
         .answers = !begins && (!corrects || weights > 0),
     };
-}
-
-static void average(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
-    real *restrict avg = t->state[AVG];
-    const real *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real before = k.past * avg[i];
-        avg[i] = before + k.take * (p[i] - before);
-    }
 }
 
 static void finish(step_t *s) {
@@ -88,27 +62,19 @@ static void finish(step_t *s) {
     ++m->n;
 }
 
-static void output(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
-    const real *avg = t->state[AVG], *p = t->p;
-    real *out = t->out;
-    for (size_t i = 0; i < t->n; ++i)
-        out[i] = k.answers ? avg[i] / k.weights : p[i];
-}
-
 const method_t METHOD(ema) = {
     .name = "ema",
     .purpose = "exponential moving average of the parameters",
     .citation = "Polyak, Juditsky: Acceleration of stochastic approximation by averaging, 1992",
     .evaluations = "none of its own",
     .options = OPTIONS,
-    .states = STATE,
+    .states = AVERAGE_STATES,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(average_t),
     .prepare = prepare,
     .finish = finish,
     .kernels = {average},
-    .output = output,
+    .output = average_output,
 };

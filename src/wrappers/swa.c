@@ -8,9 +8,7 @@
  *
  * Evaluation point: avg; the parameters while nothing is collected. State: avg, 4 bytes a parameter in f32.
  */
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "wrappers/average.h"
 
 enum { START, PERIOD };
 static const option_t OPTIONS[] = {
@@ -19,39 +17,19 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { AVG };
-static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
-    {0},
-};
-
 typedef struct memory {
     int64_t n;
 } memory_t;
 static const field_t FIELDS[] = {{"n", "iterates collected", FIELD(OF_METHOD, memory_t, n)}, {0}};
 
-typedef struct constants {
-    real take, past;
-    bool empty;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double n = (double)((const memory_t *)group->memory)->n;
-    *(constants_t *)constants = (constants_t){
+    *(average_t *)constants = (average_t){
         .take = (real)(1 / fmax(n, 1)),
         .past = n > 1, /* the first one is taken exactly */
-        .empty = n == 0,
+        .weights = 1,
+        .answers = n > 0,
     };
-}
-
-static void collect(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
-    real *restrict avg = t->state[AVG];
-    const real *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real before = k.past * avg[i];
-        avg[i] = before + k.take * (p[i] - before);
-    }
 }
 
 static void finish(step_t *s) {
@@ -62,14 +40,6 @@ static void finish(step_t *s) {
     step_update(s, 0, NULL);
 }
 
-static void output(const tile_t *t) {
-    const bool empty = ((const constants_t *)t->constants)->empty;
-    const real *avg = t->state[AVG], *p = t->p;
-    real *out = t->out;
-    for (size_t i = 0; i < t->n; ++i)
-        out[i] = empty ? p[i] : avg[i];
-}
-
 const method_t METHOD(swa) = {
     .name = "swa",
     .purpose = "stochastic weight averaging: the mean of the parameters at every so-and-so-many'th step",
@@ -77,13 +47,13 @@ const method_t METHOD(swa) = {
                 "arXiv:1803.05407",
     .evaluations = "none of its own",
     .options = OPTIONS,
-    .states = STATE,
+    .states = AVERAGE_STATES,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(average_t),
     .prepare = prepare,
     .finish = finish,
-    .kernels = {collect},
-    .output = output,
+    .kernels = {average},
+    .output = average_output,
 };

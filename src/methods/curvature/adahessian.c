@@ -126,11 +126,11 @@ static void diagonal(const tile_t *t) { /* line 2 */
         v[i] = ema(v[i], d[i] * d[i], beta2);
 }
 
-static inline void update_with(const tile_t *t, const real *restrict g, const bool plain) { /* lines 3 and 4 */
+static inline void update_with(const tile_t *t, const bool plain) { /* lines 3 and 4 */
     const constants_t k = *(const constants_t *)t->constants;
     const eps_t inside = {k.eps.inside, 0};
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict v = t->state[V];
+    const real *restrict v = t->state[V], *restrict g = probe_gradient(t, G);
     for (size_t i = 0; i < t->n; ++i) {
         const real root = damped_root(v[i], k.inverse_root_c2, inside);
         m[i] = ema(m[i], g[i], k.beta1);
@@ -138,22 +138,14 @@ static inline void update_with(const tile_t *t, const real *restrict g, const bo
     }
 }
 
-static inline void update_by(const tile_t *t, const real *g) {
-    if (((const constants_t *)t->constants)->power == 1)
-        update_with(t, g, true);
-    else
-        update_with(t, g, false);
-}
-
 static void update(const tile_t *t) {
-    update_by(t, t->g);
+    if (((const constants_t *)t->constants)->power == 1)
+        update_with(t, true);
+    else
+        update_with(t, false);
 }
 
-static void update_by_kept(const tile_t *t) {
-    update_by(t, t->state[G]);
-}
-
-enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE, UPDATE_BY_KEPT };
+enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE };
 
 static void count_update(step_t *s) {
     group_t cohort;
@@ -164,23 +156,22 @@ static void count_update(step_t *s) {
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
+    const bool is_due = fmod(s->t - 1, o[UPDATE_PERIOD]) == 0;
     memory_t *m = s->memory;
     STEP_BEGIN(s);
-    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE, NULL);
-        return OPTIM_OK;
+    if (is_due) {
+        step_update(s, KEEP, NULL);
+        for (m->collected = 0; (double)m->collected < o[N_SAMPLES]; ++m->collected) {
+            probe_next(s, o[PROBE], &m->probes, DRAW);
+            STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+            step_update(s, COLLECT, &(sample_t){m->collected, o[N_SAMPLES]});
+        }
+        if (o[SPATIAL_AVERAGE] != 0)
+            step_tensors(s, AVERAGE_KERNELS, NULL);
+        count_update(s);
+        step_update(s, DIAGONAL, NULL);
     }
-    step_update(s, KEEP, NULL);
-    for (m->collected = 0; (double)m->collected < o[N_SAMPLES]; ++m->collected) {
-        probe_next(s, o[PROBE], &m->probes, DRAW);
-        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, COLLECT, &(sample_t){m->collected, o[N_SAMPLES]});
-    }
-    if (o[SPATIAL_AVERAGE] != 0)
-        step_tensors(s, AVERAGE_KERNELS, NULL);
-    count_update(s);
-    step_update(s, DIAGONAL, NULL);
-    step_update(s, UPDATE_BY_KEPT, NULL);
+    step_update(s, UPDATE, &(waiting_t){is_due});
     STEP_END(s);
 }
 
@@ -200,6 +191,6 @@ const method_t METHOD(adahessian) = {
     .takes_whole = has_kernels,
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, collect, average_kernels, diagonal, update, update_by_kept},
-    .arguments = {[DRAW] = sizeof(probe_t), [COLLECT] = sizeof(sample_t)},
+    .kernels = {keep, draw, collect, average_kernels, diagonal, update},
+    .arguments = {[DRAW] = sizeof(probe_t), [COLLECT] = sizeof(sample_t), [UPDATE] = sizeof(waiting_t)},
 };

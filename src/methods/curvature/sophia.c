@@ -96,10 +96,10 @@ static void gauss_newton(const tile_t *t) {
         h[i] = ema(h[i], k.batch_size * gh[i] * gh[i], k.beta2);
 }
 
-static inline void update_by(const tile_t *t, const real *restrict g) { /* lines 2 and 3 */
+static void update(const tile_t *t) { /* lines 2 and 3 */
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict h = t->state[H];
+    const real *restrict h = t->state[H], *restrict g = probe_gradient(t, G);
     for (size_t i = 0; i < t->n; ++i) {
         m[i] = ema(m[i], g[i], k.beta1);
         const real u = quotient(m[i], larger(k.rho * h[i], k.eps));
@@ -107,33 +107,23 @@ static inline void update_by(const tile_t *t, const real *restrict g) { /* lines
     }
 }
 
-static void update(const tile_t *t) {
-    update_by(t, t->g);
-}
-
-static void update_by_kept(const tile_t *t) {
-    update_by(t, t->state[G]);
-}
-
-enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE, UPDATE_BY_KEPT };
+enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE };
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
+    const bool is_due = fmod(s->t - 1, o[UPDATE_PERIOD]) == 0;
     STEP_BEGIN(s);
-    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE, NULL);
-        return OPTIM_OK;
-    }
-    step_update(s, KEEP, NULL);
-    if ((int)o[ESTIMATOR] == HUTCHINSON) {
+    if (is_due)
+        step_update(s, KEEP, NULL);
+    if (is_due && (int)o[ESTIMATOR] == HUTCHINSON) {
         probe_next(s, o[PROBE], &((memory_t *)s->memory)->probes, DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, HUTCHINSON_UPDATE, NULL);
-    } else {
+    } else if (is_due) {
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_MODEL);
         step_update(s, GAUSS_NEWTON_UPDATE, NULL);
     }
-    step_update(s, UPDATE_BY_KEPT, NULL);
+    step_update(s, UPDATE, &(waiting_t){is_due});
     STEP_END(s);
 }
 
@@ -151,6 +141,6 @@ const method_t METHOD(sophia) = {
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, hutchinson, gauss_newton, update, update_by_kept},
-    .arguments = {[DRAW] = sizeof(probe_t)},
+    .kernels = {keep, draw, hutchinson, gauss_newton, update},
+    .arguments = {[DRAW] = sizeof(probe_t), [UPDATE] = sizeof(waiting_t)},
 };
