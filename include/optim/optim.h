@@ -575,7 +575,8 @@ typedef struct optim_state_info {
     size_t size; /* sizeof(optim_state_info) */
     const char *name;
     const char *meaning;
-    const char *shape;          /* "parameter", "tensor" (a number each), "group", "method", "schedule" */
+    const char *shape; /* "parameter"; "own": dimensions of its own; "axis": one for each; "tensor", "group", "method",
+                          "schedule": numbers */
     const char *condition;      /* option that switches it on, or gives the number of copies ("components",
                                    "constraints": the problem does); "" if always there */
     double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */

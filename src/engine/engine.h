@@ -32,13 +32,19 @@ typedef struct engine_processor {
 int engine_level_of(engine_processor_t processor);
 const primitives_t *engine_primitives(int level);
 
-/* Where a state of a tensor is. */
+/* What a tensor has of one row of a state table: filled by slots_fill, placed by the plan. */
 typedef struct slot {
-    void *at;     /* NULL: absent */
-    size_t bytes; /* of one copy */
-    uint32_t copies;
-    uint8_t form; /* stored_t */
-    bool by_element, nonnegative, keep_sign;
+    void *at;        /* NULL: absent, or not taken yet */
+    void *undo;      /* a second place as large, for `undone` states */
+    size_t bytes;    /* of one copy, whole cache lines */
+    size_t elements; /* of one copy */
+    uint32_t copies; /* 0: absent */
+    uint8_t form;    /* stored_t */
+    bool by_element; /* an element for each of the tensor's, so that tiles see their part */
+    bool widened;    /* kernels see it as reals, which it is not stored as */
+    bool nonnegative, keep_sign;
+    bool kept;       /* lives from step to step */
+    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
@@ -166,6 +172,7 @@ typedef struct engine {
     quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
     double *constraint, *weights;   /* [constraints] */
     double *asked_weights;          /* as the caller sees them */
+    size_t *axes;                   /* what the slots' `axis` point to */
     int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
     char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
 
@@ -249,6 +256,11 @@ static inline const char *tensor_constants(const engine_t *engine, const tensor_
     return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
 }
 
+/* Whether it is an array, not numbers. */
+static inline bool state_is_array(const state_t *state) {
+    return state->shape == LIKE_PARAM || state->shape == SHAPED || state->shape == PER_AXIS;
+}
+
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
@@ -264,26 +276,38 @@ static inline bool tensor_is_whole(const tensor_t *tensor, const method_t *metho
     return (method->flags & WHOLE_TENSORS) && (method->takes_whole == NULL || method->takes_whole(tensor));
 }
 
-/* ---- sizes.c ---- */
+/* ---- slots.c ---- */
 
 /* Rows of a state table, which may be NULL. */
 size_t state_count(const state_t *states);
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);
-/* Copies of this state under these options: 0 if it does not exist. Reals of one copy for this tensor. */
+/* Copies of this state under these options: 0 if it does not exist; the same, times what `each` says of the problem. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
-size_t state_reals(const method_t *method, const state_t *state, const tensor_t *tensor, const double *option);
-/* The same, times what `each` says of the problem. */
 size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option);
 size_t engine_constraints(const engine_t *engine);
 size_t engine_each(const engine_t *engine, state_each_t each);
-/* Whether that is one for every element. */
+/* Whether it has a real for every element. */
 bool state_is_by_element(const state_t *state);
 /* Whether one of its numbers may be `value`; see state_t.whole. */
 bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
+/* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */
+int state_dims(const state_t *state, const tensor_t *tensor, const double *option, int axis, int64_t *dims);
+
+/* Bytes of one axis of a PER_AXIS state. */
+size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const double *option, int axis);
+
+/*
+ * How large each state of a tensor is under these options of its group, in which form and how many copies: the one
+ * answer, for whoever measures, places, saves or compares. slots[station's rows]; `at` is NULL. False: overflow.
+ */
+bool slots_fill(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option,
+                slot_t *slots);
+/* Whether the tensor would have other states under these options than it has. */
+bool slots_differ(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option);
 
 /* ---- plan.c ---- */
 

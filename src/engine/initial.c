@@ -80,11 +80,13 @@ static void reset_rest(const engine_t *engine, station_t *station, const tensor_
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
             if (state->shape == PER_TENSOR)
                 ((double *)slot->at)[c] = initial;
-            else if (state->shape == LIKE_PARAM && !state_is_by_element(state)) {
-                const size_t reals = state_reals(station->method, state, tensor, option);
+            else if (state_is_array(state) && !slot->by_element && slot->form != STORED_REAL)
+                memset((char *)slot->at + c * slot->bytes, 0, slot->bytes); /* integers and doubles begin at 0 */
+            else if (state_is_array(state) && !slot->by_element) {
+                const size_t reals = slot->bytes / tensor_real(tensor);
                 char *to = (char *)slot->at + c * slot->bytes;
                 if (state->from_param)
-                    read_some(engine, tensor, reals, state_stride(station->method, state, option), to);
+                    read_some(engine, tensor, slot->elements, state_stride(station->method, state, option), to);
                 else
                     fill(tensor, to, reals, initial);
             }

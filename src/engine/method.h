@@ -127,7 +127,11 @@ typedef struct tile {
     void *work;                /* whole-tensor kernels: real[workspace()] */
     void *out;                 /* output kernels: real[n] */
     const input_view_t *input; /* by row of the input table: this tensor's; see tile_input */
+    const struct slot *slot;   /* by row of the state table */
 } tile_t;
+
+/* Where the state of one axis is, of a PER_AXIS row; NULL: that axis has none. */
+void *tile_axis(const tile_t *t, int state, int axis);
 
 /* End of the row that element `i` lies in, within this tile. */
 static inline size_t tile_row_end(const tile_t *t, size_t i) {
@@ -146,6 +150,8 @@ typedef void kernel_t(const tile_t *t);
 /* ---- Tables ---- */
 typedef enum state_shape {
     LIKE_PARAM, /* a real for every element */
+    SHAPED,     /* dimensions of its own: state_t.dims */
+    PER_AXIS,   /* one for every axis of the tensor, with dimensions of its own; see tile_axis */
     PER_TENSOR, /* a double for every tensor */
     PER_COHORT, /* a double for the tensors of a group that have taken the same steps; of methods */
     PER_GROUP,  /* a double for every group */
@@ -159,6 +165,15 @@ typedef enum state_each {
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY
 } state_each_t;
+
+/* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */
+typedef enum state_type {
+    TYPE_REAL, /* float or double, as the parameter */
+    TYPE_DOUBLE,
+    TYPE_U8,
+    TYPE_U16,
+    TYPE_U32
+} state_type_t;
 
 typedef enum state_role {
     KEPT,          /* lives from step to step */
@@ -179,7 +194,11 @@ typedef struct state {
     state_each_t each;                                             /* copies by the size of the problem */
     size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
-    size_t (*count)(const tensor_t *tensor, const double *option); /* reals a copy, where not one an element */
+    size_t (*count)(const tensor_t *tensor, const double *option); /* of a schedule: numbers, where not one */
+    state_type_t type;
+    /* SHAPED (axis = 0) and PER_AXIS: writes the dimensions of a copy and returns how many there are (0: a single
+     * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
+    int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
     double initial;
     const char *initial_option; /* or the value of this option */
     const char *most;           /* with `whole`: no more than this option */
@@ -190,6 +209,7 @@ typedef struct state {
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
     bool of_frozen;             /* also of a tensor that never had a gradient */
     bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
+    bool undone; /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
 } state_t;
 
 /* A row of an input table. */

@@ -57,6 +57,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
     engine->arguments_bytes = most_arguments(engine);
     engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
+    engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
     engine->work = block_take(block, needs->work, 1);
     engine->whole_p = block_take(block, needs->whole, 1);
     engine->whole_g = block_take(block, needs->whole, 1);
@@ -179,38 +180,61 @@ static double *numbers_place(const engine_t *engine, station_t *station) {
     return next;
 }
 
-/* One state of one tensor that is taken. */
-static void state_place(const engine_t *engine, station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
-    const state_t *state = &station->method->states[k];
-    const size_t copies = tensor_copies(engine, station, state, tensor);
+/* Gives a state of a tensor its memory. */
+static void slot_place(station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
     slot_t *slot = &station->slot[tensor->id * station->states + k];
-    if (copies == 0)
+    if (slot->copies == 0)
         return;
-    slot->copies = (uint32_t)copies;
-    slot->bytes = state_bytes(engine, station, state, tensor);
-    slot->form = (uint8_t)storage_form(engine, station, state, tensor);
-    slot->keep_sign = storage_keeps_sign(engine, tensor);
     arena->used += state_skew(tensor, k);
-    slot->at = tensor->count == 0 ? NULL : block_take(arena, copies, slot->bytes);
-    station->any_short |= slot->form != STORED_REAL;
+    slot->at = slot->elements == 0 ? NULL : block_take(arena, slot->copies, slot->bytes);
+    if (station->method->states[k].undone && slot->at != NULL)
+        slot->undo = block_take(arena, slot->copies, slot->bytes);
+    station->any_short |= slot->widened;
+}
+
+/* Where each axis of PER_AXIS states begins; `next` is what is left of the room for that. */
+static size_t *axes_place(const station_t *station, const tensor_t *tensor, size_t *next) {
+    for (size_t k = 0; k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
+        slot_t *slot = &station->slot[tensor->id * station->states + k];
+        size_t begin = 0;
+        if (state->shape != PER_AXIS)
+            continue;
+        slot->axis = next;
+        for (int axis = 0; axis < tensor->ndim; ++axis) {
+            slot->axis[axis] = begin;
+            begin += state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
+        }
+        next += tensor->ndim;
+    }
+    return next;
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
-static void station_place(engine_t *engine, station_t *station, block_t *arena) {
+static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
     double *next = numbers_place(engine, station);
     station->any_short = false;
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        slot_t *slot = station->slot + i * station->states;
+        memset(slot, 0, station->states * sizeof *slot);
+        if (!station_covers(station, tensor->group))
+            continue;
+        (void)slots_fill(engine, station, tensor, station_option(station, tensor->group), slot); /* it was measured */
+        *axes = axes_place(station, tensor, *axes);
+    }
     for (size_t k = 0; k < station->states; ++k)
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[i * station->states + k];
-            *slot = (slot_t){.by_element = state_is_by_element(state), .nonnegative = state->nonnegative};
-            if (state->shape == PER_TENSOR) {
-                slot->copies = (uint32_t)tensor_copies(engine, station, state, tensor);
-                slot->at = slot->copies == 0 ? NULL : next;
+            if (state->shape == PER_TENSOR && station_covers(station, tensor->group) &&
+                state_copies(station->method, state, station_option(station, tensor->group)) > 0) {
+                slot->copies = (uint32_t)state_copies(station->method, state, station_option(station, tensor->group));
+                slot->at = next;
                 next += slot->copies;
-            } else if (state->shape == LIKE_PARAM && state_is_taken(state, tensor))
-                state_place(engine, station, k, tensor, arena);
+            } else if (state_is_array(state) && state_is_taken(state, tensor))
+                slot_place(station, k, tensor, arena);
         }
 }
 
@@ -227,8 +251,8 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
         station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
-            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
-                state_place(engine, station, k, tensor, &arena);
+            if (state_is_array(state) && !state_is_taken(state, tensor))
+                slot_place(station, k, tensor, &arena);
         }
     }
     tensor->has_states = true;
@@ -252,8 +276,8 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
-            if (state->shape == LIKE_PARAM && !state_is_taken(state, tensor))
-                *slot = (slot_t){.by_element = slot->by_element, .nonnegative = slot->nonnegative};
+            if (state_is_array(state) && !state_is_taken(state, tensor))
+                slot->at = slot->undo = NULL;
         }
     }
     free(tensor->arena);
@@ -312,8 +336,9 @@ optim_status plan_build(engine_t *engine) {
     block_t block = {scratch, 0}, states = {states_base, 0};
     scratch_lay_out(engine, &needs, &block);
     tiles_cut(engine);
+    size_t *axes = engine->axes;
     for (int l = 0; l < engine_keepers(engine); ++l)
-        station_place(engine, engine_keeper(engine, l), &states);
+        station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);

@@ -9,6 +9,7 @@ typedef struct needs {
     size_t work, whole; /* bytes for whole-tensor kernels */
     size_t elements, tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
+    size_t axes; /* of tensors with PER_AXIS states, once for each */
     bool sums_rows, has_codes;
     bool orders; /* a method draws places of components */
 } needs_t;
@@ -16,9 +17,6 @@ typedef struct needs {
 /* Measures everything, and the tiles of every tensor. Errors: SIZE. */
 optim_status needs_of(const engine_t *engine, needs_t *needs);
 
-/* Copies of this state that this tensor has, and bytes of one. */
-size_t tensor_copies(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
-size_t state_bytes(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 /* Whether memory is taken for it: not for a tensor that never had a gradient, but for what averages keep of it and for
  * what OPTIM_EVAL_HVP hands out. */
 static inline bool state_is_taken(const state_t *state, const tensor_t *tensor) {

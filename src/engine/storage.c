@@ -28,10 +28,16 @@ static bool may_be_short(const station_t *station, const state_t *state) {
            !state->from_param && !state->exact && (state->role == KEPT || state->role == FIRST_MOMENT);
 }
 
+stored_t storage_plain(state_type_t type) {
+    return type == TYPE_REAL ? STORED_REAL : (stored_t)(STORED_DOUBLE + (type - TYPE_DOUBLE));
+}
+
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
     static const stored_t FORMS[] = {
         [STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16, [STATE_INT8] = STORED_INT8};
     const double *option = engine_option(engine, tensor);
+    if (state->type != TYPE_REAL)
+        return storage_plain(state->type);
     if (state->as_param)
         return STORED_PARAM;
     if (!may_be_short(station, state))
@@ -58,13 +64,16 @@ static optim_dtype dtype_of(stored_t form, const tensor_t *tensor) {
 }
 
 size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
+    static const size_t PLAIN[] = {sizeof(double), sizeof(uint8_t), sizeof(uint16_t), sizeof(uint32_t)};
     size_t size = tensor_real(tensor), bytes, scales;
     if (form == STORED_INT8) {
         if (!size_multiply(reals / tensor->block + (reals % tensor->block != 0), size, &scales))
             return SIZE_MAX;
         return size_add(size_aligned(reals), scales, &bytes) ? size_aligned(bytes) : SIZE_MAX;
     }
-    if (form != STORED_REAL)
+    if (form >= STORED_DOUBLE)
+        size = PLAIN[form - STORED_DOUBLE];
+    else if (form != STORED_REAL)
         size = dtype_size(dtype_of(form, tensor));
     return size_multiply(reals, size, &bytes) ? size_aligned(bytes) : SIZE_MAX;
 }

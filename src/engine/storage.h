@@ -10,11 +10,18 @@ typedef enum stored {
     STORED_F32,
     STORED_BF16,
     STORED_PARAM, /* as the parameter */
-    STORED_INT8
+    STORED_INT8,
+    STORED_DOUBLE, /* these lie as they are, for methods that say so */
+    STORED_U8,
+    STORED_U16,
+    STORED_U32
 } stored_t;
 
 /* Whether the method's states may be kept short: widening and narrowing them again is harmless once a step only. */
 bool storage_may_be_short(const method_t *method);
+
+/* The form in which kernels see a state of this type. */
+stored_t storage_plain(state_type_t type);
 
 /* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);

@@ -18,13 +18,14 @@ void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scrat
     const slot_t *slot = station->slot + tensor * station->states;
     size_t widened = 0;
     t->stride = t->tensor->stride;
+    t->slot = slot;
     for (size_t k = 0; k < station->states; ++k, ++slot) {
         t->state[k] =
             slot->by_element && slot->at != NULL ? bind_state(engine, t, slot, 0, room->state[widened]) : slot->at;
-        if (slot->form == STORED_REAL)
+        if (!slot->widened)
             continue;
         t->stride = sizeof *room->state / tensor_real(t->tensor);
-        for (size_t c = 1; c < slot->copies; ++c)
+        for (size_t c = 1; slot->at != NULL && c < slot->copies; ++c)
             (void)bind_state(engine, t, slot, c, room->state[widened + c]);
         widened += slot->copies;
     }
@@ -56,7 +57,7 @@ void tile_unbind(const engine_t *engine, const tile_t *t, const station_t *stati
     const slot_t *slot = station->slot + t->tensor->id * station->states;
     size_t widened = 0;
     for (size_t k = 0; k < station->states; ++k, ++slot)
-        for (size_t c = 0; slot->form != STORED_REAL && c < slot->copies; ++c, ++widened)
+        for (size_t c = 0; slot->widened && c < slot->copies; ++c, ++widened)
             if (!asks || !was_only_read(engine, t, slot, c, room->state[widened], room->spare))
                 storage_store(engine, slot, c, t, room->state[widened]);
 }

@@ -21,6 +21,11 @@ shape_t piece_shape(const piece_t *piece) {
     shape_t shape = {.count = 0};
     if (piece->copies != 1)
         shape.dims[shape.count++] = (int64_t)piece->copies;
+    if (piece->shaped != NULL) {
+        const int count = state_dims(piece->shaped, piece->of, piece->option, piece->axis, shape.dims + shape.count);
+        shape.count += count < 0 ? 0 : (size_t)count;
+        return shape;
+    }
     if (piece->like == NULL)
         shape.dims[shape.count++] = (int64_t)piece->elements;
     for (int i = 0; piece->like != NULL && i < piece->like->ndim; ++i)
@@ -50,6 +55,14 @@ static const char *dtype_name(stored_t form, const tensor_t *tensor) {
         return "BF16";
     case STORED_PARAM:
         return safetensors_dtype(tensor->dtype);
+    case STORED_DOUBLE:
+        return "F64";
+    case STORED_U8:
+        return "U8";
+    case STORED_U16:
+        return "U16";
+    case STORED_U32:
+        return "U32";
     default:
         return tensor_precision(tensor) == PRECISION_F64 ? "F64" : "F32";
     }
@@ -65,15 +78,56 @@ static optim_status add_scales(pieces_t *pieces, const tensor_t *tensor, const s
                                  NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
 }
 
+/* An array with dimensions of its own: PARAMETER/METHOD.STATE, or one for each axis, PARAMETER/METHOD.STATE.AXIS. */
+static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
+                               const slot_t *slot, int axis, const char *end) {
+    const char *dtype = dtype_name((stored_t)slot->form, tensor);
+    const double *option = station_option(station, tensor->group);
+    int64_t dims[TENSOR_DIMS + 1];
+    const int ndim = state_dims(state, tensor, option, axis, dims);
+    size_t elements = 1;
+    for (int i = 0; i < ndim; ++i)
+        elements *= (size_t)dims[i]; /* slots_fill has seen that it fits */
+    if (ndim < 0)
+        return OPTIM_OK;
+    char *at = slot->at == NULL ? NULL : (char *)slot->at + (state->shape == PER_AXIS ? slot->axis[axis] : 0);
+    return add(pieces, (piece_t){.name = joined(tensor->name, station->name, state->name, end),
+                                 .dtype = dtype,
+                                 .elements = elements,
+                                 .at = at,
+                                 .copies = slot->copies,
+                                 .bytes = elements * safetensors_item(dtype),
+                                 .stride = slot->bytes,
+                                 .shaped = state,
+                                 .of = tensor,
+                                 .option = option,
+                                 .axis = axis});
+}
+
+static optim_status add_axes(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
+                             const slot_t *slot) {
+    optim_status status = OPTIM_OK;
+    for (int axis = 0; status == OPTIM_OK && axis < tensor->ndim; ++axis) {
+        char end[16];
+        (void)snprintf(end, sizeof end, ".%d", axis);
+        status = add_shaped(pieces, tensor, station, state, slot, axis, end);
+    }
+    return status;
+}
+
 static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const station_t *station, size_t k) {
     const state_t *state = &station->method->states[k];
     const slot_t *slot = &station->slot[tensor->id * station->states + k];
+    if (state->shape == PER_AXIS)
+        return add_axes(pieces, tensor, station, state, slot);
+    if (state->shape == SHAPED)
+        return add_shaped(pieces, tensor, station, state, slot, 0, "");
     char *name = joined(tensor->name, station->name, state->name, "");
     if (state->shape == PER_TENSOR)
         return add(pieces, (piece_t){name, "F64", NULL, slot->copies, slot->at, 1, slot->copies * sizeof(double), 0,
                                      station, state, NULL, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
-    const size_t elements = state_reals(station->method, state, tensor, station_option(station, tensor->group));
+    const size_t elements = slot->elements;
     optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
                                                 slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && slot->form == STORED_INT8)
@@ -118,7 +172,7 @@ static optim_status add_station(pieces_t *pieces, const optim_t *opt, const stat
         for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const state_t *state = &station->method->states[k];
-            const bool by_tensor = state->shape == LIKE_PARAM || state->shape == PER_TENSOR,
+            const bool by_tensor = state_is_array(state) || state->shape == PER_TENSOR,
                        left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
             if (!by_tensor || !state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
                 (left_out && !state->of_frozen))

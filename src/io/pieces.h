@@ -18,6 +18,10 @@ typedef struct piece {
     const state_t *state;
     const field_t *field;
     int group;
+    const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis` of tensor `of`; else NULL */
+    const tensor_t *of;
+    const double *option;
+    int axis;
 } piece_t;
 
 typedef struct pieces {

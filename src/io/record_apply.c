@@ -77,7 +77,7 @@ static optim_status apply_group(const record_t *record, optim_t *opt, station_t 
 
 /* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
 static optim_status check_role(const record_t *record, const optim_t *opt, int l, int group) {
-    const station_t *station = opt->engine.stations[l];
+    const station_t *station = record_listed(opt, l);
     const char *there = record_text(group_at(record, l, record->from[group]), "role");
     char here[ROLE_TEXT];
     if (!station->is_method || *there == 0 || (role_name(station, group, here) && strcmp(here, there) == 0))

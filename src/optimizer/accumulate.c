@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 static optim_status check_call(const optim_t *opt) {
     optim_status status = refuse_null(opt, "opt");

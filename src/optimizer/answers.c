@@ -21,6 +21,13 @@ bool answer_needs_loss(const optim_t *opt) {
     }
 }
 
+optim_status refuse_missing_loss(const optim_t *opt) {
+    if (opt->has_loss || !answer_needs_loss(opt))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
+                     chain_method(opt)->name);
+}
+
 optim_status refuse_missing_answer(const optim_t *opt) {
     if (opt->open == OPTIM_EVAL_LOSSES && !opt->answers.complete)
         return error_set(OPTIM_ERR_LOSS,

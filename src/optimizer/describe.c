@@ -205,6 +205,14 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
+/* Of one copy of a state with dimensions of its own, for this tensor. */
+static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
+    double bytes = 0;
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+        bytes += (double)state_axis_bytes(state, tensor, option, axis);
+    return bytes;
+}
+
 /* Bytes a parameter with default options, in f32. */
 static double default_bytes(const method_t *method, const state_t *state) {
     double option[MOST_OPTIONS];
@@ -213,12 +221,13 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
     const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
-    const bool like_param = exists && state->shape == LIKE_PARAM && state->count == NULL;
     const double bytes =
         method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
-    return like_param
-               ? bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option)
-               : 0;
+    if (!exists || !state_is_array(state))
+        return 0;
+    if (state->shape != LIKE_PARAM)
+        return shaped_bytes(state, &matrix, option) / (double)matrix.count * (double)state_copies(method, state, option);
+    return bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option);
 }
 
 /* The option, or what of the problem, that decides whether a state exists or how many copies there are. */
@@ -244,6 +253,8 @@ static optim_state_info describe_field(const field_t *field) {
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
+                                         [SHAPED] = "own",
+                                         [PER_AXIS] = "axis",
                                          [PER_TENSOR] = "tensor",
                                          [PER_COHORT] = "tensor",
                                          [PER_GROUP] = "group",

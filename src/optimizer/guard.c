@@ -1,7 +1,6 @@
 /* What a call refuses before it looks at anything else, each in one sentence. */
 #include "base/error.h"
 #include "optimizer/optimizer.h"
-#include "optimizer/problem.h"
 
 optim_status refuse_open(const optim_t *opt, const char *doing) {
     if (opt->open == OPTIM_OK)
@@ -66,11 +65,4 @@ optim_status refuse_dtype(optim_dtype dtype) {
         return OPTIM_OK;
     return error_set(OPTIM_ERR_ARGUMENT, "there is no dtype %d; valid: OPTIM_F32, OPTIM_F64, OPTIM_BF16, OPTIM_F16",
                      dtype);
-}
-
-optim_status refuse_missing_loss(const optim_t *opt) {
-    if (opt->has_loss || !answer_needs_loss(opt))
-        return OPTIM_OK;
-    return error_set(OPTIM_ERR_LOSS, "\"%s\" reads the loss: hand it over with optim_set_loss before optim_step",
-                     chain_method(opt)->name);
 }

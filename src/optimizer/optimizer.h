@@ -89,7 +89,6 @@ optim_status refuse_handle(const optim_t *opt, int needs, const char *doing);
 optim_status refuse_param(const optim_t *opt, int param);
 optim_status refuse_group(const optim_t *opt, int group);
 optim_status refuse_dtype(optim_dtype dtype);
-optim_status refuse_missing_loss(const optim_t *opt);
 
 /* ---- station.c ---- */
 typedef enum station_kind { STATION_METHOD, STATION_WRAPPER, STATION_ENGINE } station_kind_t;

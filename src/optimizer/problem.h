@@ -17,7 +17,8 @@
 bool begins_without_gradient(const optim_t *opt);
 /* Whether optim_set_loss belongs to what optim_step expects now. */
 bool answer_needs_loss(const optim_t *opt);
-/* Errors: LOSS, ORDER. */
+/* That the loss is there where it belongs; that the open request is answered in full. Errors: LOSS; ORDER. */
+optim_status refuse_missing_loss(const optim_t *opt);
 optim_status refuse_missing_answer(const optim_t *opt);
 /* Losses of components or values of constraints; true where nonfinite= does not care. */
 bool answers_are_finite(const optim_t *opt);

@@ -10,17 +10,11 @@
 /* What option_decides_memory asks, for what a state table decides tensor by tensor: with the group's options as they
  * would be. */
 static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
-    for (size_t i = 0; i < engine->tensor_count; ++i)
-        for (size_t k = 0; k < station->states; ++k) {
-            const tensor_t *tensor = &engine->tensors[i];
-            const state_t *state = &station->method->states[k];
-            if (tensor->group != group || tensor->count == 0 || state->shape != LIKE_PARAM || state->exists == NULL ||
-                !state_is_taken(state, tensor))
-                continue;
-            const bool exists = state->exists(tensor, option) && station_copies(engine, station, state, option) > 0;
-            if (exists != (station->slot[i * station->states + k].at != NULL))
-                return true;
-        }
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor->group == group && tensor->count > 0 && slots_differ(engine, station, tensor, option))
+            return true;
+    }
     return false;
 }
 
