@@ -56,8 +56,8 @@ typedef struct memory {
     double f, gamma, step;
     double *curvature, *alpha;
     int64_t pairs, next;
-    line_search_t search;
-    double f_low; /* loss at the lowest point of a search */
+    line_search_t search; /* within a step, as alpha and f_low */
+    double f_low;         /* loss at the lowest point of the search */
 } memory_t;
 static const field_t FIELDS[] = {
     {"f", "loss at x", FIELD(OF_METHOD, memory_t, f)},
@@ -113,7 +113,7 @@ static double find_direction(step_t *s) {
     return dot(s, vector(G), vector(D));
 }
 
-/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that GAMMA then is. */
+/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that gamma then is. */
 static double find_steepest(step_t *s) {
     memory_t *m = s->memory;
     m->pairs = 0;
