@@ -53,10 +53,10 @@ typedef struct memory {
     int64_t collected; /* products, in this step */
 } memory_t;
 typedef struct cohort_memory {
-    int64_t j;
+    double j;
 } cohort_memory_t;
 static const field_t FIELDS[] = {
-    {"j", "updates of the diagonal", FIELD(OF_COHORT, cohort_memory_t, j)},
+    {"j", "updates of the diagonal", FIELD(OF_COHORT, cohort_memory_t, j), .whole = true},
     PROBES_FIELD,
     {0},
 };
@@ -68,7 +68,7 @@ typedef struct constants {
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, j = (double)((const cohort_memory_t *)group->cohort_memory)->j;
+    const double *o = group->option, j = ((const cohort_memory_t *)group->cohort_memory)->j;
     const double c2 = correction(o[BETA2], j);
     *(constants_t *)constants = (constants_t){
         .beta1 = weights(o[BETA1]),
