@@ -56,6 +56,7 @@ typedef struct tensor {
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
+    struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
     int role;        /* position in its method's roles; 0 where there are none */
     bool frozen;     /* by optim_freeze */
     bool by_values;  /* its method reads no gradient */
@@ -313,6 +314,12 @@ enum { /* method_t.flags */
        BEGINS_FULL = 131072
 };
 
+/* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
+ * one with a prefix; those that do not stand there keep their defaults. */
+typedef struct otherwise {
+    const char *method, *prefix; /* NULL: such tensors are an error */
+} otherwise_t;
+
 typedef struct method {
     const char *name, *purpose, *citation;
     const char *evaluations; /* of a step, in words */
@@ -329,6 +336,7 @@ typedef struct method {
     const char *(*check)(const double *option);
     /* A sentence on why the method cannot take this tensor, or NULL. */
     const char *(*refuses)(const tensor_t *tensor, const double *option);
+    otherwise_t otherwise;
     /* A sentence on what is wrong with the inputs, or NULL; asked before a step and after each answer. */
     const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */

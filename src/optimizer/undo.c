@@ -15,6 +15,17 @@ static void restore_memory(const station_t *station) {
         memcpy(station->memory, station->memory_backup, station->memory_bytes);
 }
 
+/* Copies the states that a long step may write, to where they are kept for undoing it or back. */
+static void copy_undone(const optim_t *opt, const station_t *station, bool back) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        for (size_t k = 0; k < station->states; ++k) {
+            const slot_t *slot = &station->slot[i * station->states + k];
+            const size_t bytes = slot->undo == NULL ? 0 : slot->bytes * slot->copies;
+            if (bytes > 0)
+                memcpy(back ? slot->at : slot->undo, back ? slot->undo : slot->at, bytes);
+        }
+}
+
 void step_keep(optim_t *opt) {
     engine_t *engine = &opt->engine;
     engine->draws_backup = engine->draws;
@@ -23,6 +34,8 @@ void step_keep(optim_t *opt) {
         station->called = false;
         if (station->method->flags & REQUESTS)
             keep_memory(station);
+        if (station->undoes)
+            copy_undone(opt, station, false);
     }
 }
 
@@ -42,6 +55,8 @@ static void undo_stations(optim_t *opt) {
         station->called = false;
         if (station->method->flags & REQUESTS)
             restore_memory(station);
+        if (station->undoes)
+            copy_undone(opt, station, true);
         station->line = 0;
         station->moved = false;
     }

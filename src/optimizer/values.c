@@ -12,7 +12,7 @@
 static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
-        if (tensor->group == group && tensor->count > 0 && slots_differ(engine, station, tensor, option))
+        if (tensor->group == group && station_has(station, tensor) && tensor->count > 0 && slots_differ(engine, station, tensor, option))
             return true;
     }
     return false;
@@ -56,6 +56,8 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
         if (!scheduled_drives(opt, &setting, g))
             setting_values(&setting, g)->now[setting.option] = value;
     }
+    if (status == OPTIM_OK)
+        otherwise_assign(opt);
     return status;
 }
 
