@@ -84,11 +84,6 @@ typedef struct station {
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */
     bool undoes;            /* some state is `undone` */
-    double *numbers;        /* all numbers in one block: PER_METHOD, PER_GROUP, PER_COHORT, PER_TENSOR ... */
-    double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
-    size_t number_count;
-    size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
-    double **scalar;       /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
     char *memory;          /* the method's structs in one block; see memory.c */
     char *memory_backup;   /* ... and as they were when the step began (REQUESTS only) */
     size_t memory_bytes;
@@ -122,7 +117,7 @@ typedef struct tile_ref {
 } tile_ref_t;
 
 /*
- * Tensors of one group that have taken equally many steps, and have the same PER_COHORT numbers: one call of prepare
+ * Tensors of one group that have taken equally many steps, and remember the same as a cohort: one call of prepare
  * serves them. There is one for every group, and further ones while some tensors have been frozen longer than others. A
  * frozen tensor is counted with any of its group.
  */
@@ -131,7 +126,6 @@ typedef struct cohort {
     const station_t *owner;
     bool moves; /* it has a tensor with a gradient */
     int64_t steps;
-    double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
     void *memory;
 } cohort_t;
 
@@ -247,16 +241,10 @@ static inline bool engine_reads_gradient(const engine_t *engine, const tensor_t 
     return !tensor->by_values && role_is_among(engine->gradient_roles, tensor->role);
 }
 
-/* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is
-   `own`. */
+/* Steps that the tensor has taken. */
 static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
     return tensor->steps + (tensor_is_frozen(tensor) ? 0 : engine->uncollected);
 }
-static inline double *tensor_number(const engine_t *engine, const tensor_t *tensor, size_t k, double *own) {
-    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
-    return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
-}
-
 /* What the tensor remembers with its cohort. */
 static inline void *tensor_cohort_memory(const engine_t *engine, const tensor_t *tensor) {
     const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
@@ -269,19 +257,9 @@ static inline const char *tensor_constants(const engine_t *engine, const tensor_
     return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
 }
 
-/* Whether it is an array, not numbers. */
-static inline bool state_is_array(const state_t *state) {
-    return state->shape == LIKE_PARAM || state->shape == SHAPED || state->shape == PER_AXIS;
-}
-
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
-}
-
-/* Whether every group has a number of this state: see station_t.scalar. */
-static inline bool state_is_by_group(const state_t *state) {
-    return state->shape == PER_GROUP || state->shape == PER_COHORT;
 }
 
 /* Whether whole-tensor kernels of the method run on it. */
@@ -303,8 +281,6 @@ size_t engine_constraints(const engine_t *engine);
 size_t engine_each(const engine_t *engine, state_each_t each);
 /* Whether it has a real for every element. */
 bool state_is_by_element(const state_t *state);
-/* Whether one of its numbers may be `value`; see state_t.whole. */
-bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
 /* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */

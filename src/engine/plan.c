@@ -73,11 +73,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
         station_t *station = engine_keeper(engine, l);
         const bool backs_up = station->method->flags & REQUESTS;
         station->states = state_count(station->method->states);
-        station->number_count = station_numbers(engine, station, false);
-        station->numbers = block_take(block, station->number_count, sizeof *station->numbers);
-        station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
         station->slot = block_take(block, tensors * station->states, sizeof *station->slot);
-        station->scalar = block_take(block, groups * station->states, sizeof *station->scalar);
         station->memory_bytes = memory_bytes(engine, station);
         station->memory = block_take(block, station->memory_bytes, 1);
         station->memory_backup = block_take(block, backs_up ? station->memory_bytes : 0, 1);
@@ -120,14 +116,13 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     if (status != OPTIM_OK)
         return status;
     block_t block = {NULL, 0};
-    size_t numbers = 0;
+    size_t memory = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
     for (int l = 0; l < engine_keepers(engine); ++l)
-        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double) +
-                   memory_kept_bytes(engine, engine_keeper(engine, l));
-    *state_bytes = needs.kept + numbers;
-    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
+        memory += memory_kept_bytes(engine, engine_keeper(engine, l));
+    *state_bytes = needs.kept + memory;
+    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - memory +
                      cohorts_bytes(&measured, cohorts_least(engine)) +
                      share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
@@ -152,32 +147,6 @@ static void tiles_cut(engine_t *engine) {
     engine->tile_count = tile;
     engine->element_count = flat;
     engine->row_count = row;
-}
-
-/* Points the station's numbers but the PER_TENSOR ones into its block; returns what is left of it. */
-static double *numbers_place(const engine_t *engine, station_t *station) {
-    double *next = station->numbers;
-    station->cohort_numbers = 0;
-    for (size_t k = 0; k < station->states; ++k) {
-        const state_t *state = &station->method->states[k];
-        double *shared = next;
-        station->cohort_numbers += state->shape == PER_COHORT;
-        if (state->shape == PER_METHOD)
-            next += station_copies(engine, station, state, station_option(station, station->first_group));
-        for (int g = 0; g < engine->group_count; ++g) {
-            double **scalar = &station->scalar[(size_t)g * station->states + k];
-            *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
-            if (state_is_by_group(state) && station_covers(station, g))
-                next += station_copies(engine, station, state, station_option(station, g));
-        }
-    }
-    for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
-        if (station_has(station, &engine->tensors[i])) {
-            engine->tensors[i].numbers = next;
-            engine->tensors[i].number_count = station->cohort_numbers;
-            next += station->cohort_numbers;
-        }
-    return next;
 }
 
 /* Gives a state of a tensor its memory. */
@@ -213,7 +182,6 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
 static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
-    double *next = numbers_place(engine, station);
     station->any_short = station->undoes = false;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
@@ -228,13 +196,7 @@ static void station_place(engine_t *engine, station_t *station, block_t *arena, 
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
-            slot_t *slot = &station->slot[i * station->states + k];
-            if (state->shape == PER_TENSOR && station_has(station, tensor) &&
-                state_copies(station->method, state, station_option(station, tensor->group)) > 0) {
-                slot->copies = (uint32_t)state_copies(station->method, state, station_option(station, tensor->group));
-                slot->at = next;
-                next += slot->copies;
-            } else if (state_is_array(state) && state_is_taken(state, tensor))
+            if (state_is_taken(state, tensor))
                 slot_place(station, k, tensor, arena);
         }
 }
@@ -252,7 +214,7 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
         station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
-            if (state_is_array(state) && !state_is_taken(state, tensor))
+            if (!state_is_taken(state, tensor))
                 slot_place(station, k, tensor, &arena);
         }
     }
@@ -277,7 +239,7 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
-            if (state_is_array(state) && !state_is_taken(state, tensor))
+            if (!state_is_taken(state, tensor))
                 slot->at = slot->undo = NULL;
         }
     }
@@ -378,8 +340,6 @@ void plan_free(engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         free(engine->tensors[i].arena);
         engine->tensors[i].arena = NULL;
-        engine->tensors[i].numbers = NULL;
-        engine->tensors[i].number_count = 0;
         engine->tensors[i].cohort_memory = NULL;
         engine->tensors[i].cohort_bytes = 0;
         engine->tensors[i].steps = 0;

@@ -28,7 +28,5 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
 /* Bytes before row `state` of a table: states of long tensors begin at different places of a page, because streams at
  * the same place get in each other's way. */
 size_t state_skew(const tensor_t *tensor, size_t state);
-/* A station's numbers: all, or those that live between steps. */
-size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only);
 
 #endif

@@ -16,7 +16,7 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
         return 0;
     if (state->copies != NULL)
         return size_of_number(method_option(method, state->copies, option));
-    return state->numbers > 0 ? state->numbers : 1;
+    return 1;
 }
 
 size_t engine_constraints(const engine_t *engine) {
@@ -58,13 +58,6 @@ static size_t tensor_copies(const engine_t *engine, const station_t *station, co
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
     return state->per_moment ? tensor_moments(engine, tensor) : station_copies(engine, station, state, option);
-}
-
-bool state_admits(const method_t *method, const state_t *state, const double *option, double value) {
-    if (!state->whole)
-        return true;
-    const double most = state->most == NULL ? 0x1p63 : method_option(method, state->most, option);
-    return value >= 0 && value <= most && value == floor(value);
 }
 
 bool state_is_by_element(const state_t *state) {
@@ -152,7 +145,7 @@ static bool fill(const engine_t *engine, const station_t *station, const state_t
                      .nonnegative = state->nonnegative,
                      .keep_sign = storage_keeps_sign(tensor),
                      .kept = state_is_kept(state)};
-    const size_t copies = state_is_array(state) ? tensor_copies(engine, station, state, tensor, option) : 0;
+    const size_t copies = tensor_copies(engine, station, state, tensor, option);
     if (copies > UINT32_MAX)
         return false;
     slot->copies = (uint32_t)copies;
@@ -185,7 +178,7 @@ bool slots_differ(const engine_t *engine, const station_t *station, const tensor
     if (!slots_fill(engine, station, tensor, option, would))
         return true;
     for (size_t k = 0; k < station->states; ++k)
-        if (state_is_array(&station->method->states[k]) && state_is_taken(&station->method->states[k], tensor) &&
+        if (state_is_taken(&station->method->states[k], tensor) &&
             (would[k].copies != has[k].copies || would[k].bytes != has[k].bytes || would[k].form != has[k].form))
             return true;
     return false;
@@ -224,29 +217,11 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
         if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             return too_large(station, tensor);
         for (size_t k = 0; k < state_count(states); ++k)
-            if (state_is_array(&states[k]) && !state_is_taken(&states[k], tensor) &&
+            if (!state_is_taken(&states[k], tensor) &&
                 !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), bytes, kept))
                 return too_large(station, tensor);
     }
     return OPTIM_OK;
-}
-
-size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only) {
-    size_t count = 0;
-    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
-        if (kept_only && !state_is_kept(state))
-            continue;
-        if (state->shape == PER_METHOD)
-            count += station_copies(engine, station, state, station_option(station, station->first_group));
-        const bool by_tensor = state->shape == PER_TENSOR || state->shape == PER_COHORT;
-        for (int g = 0; state_is_by_group(state) && g < engine->group_count; ++g)
-            count +=
-                station_covers(station, g) ? station_copies(engine, station, state, station_option(station, g)) : 0;
-        for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i)
-            count += tensor_copies(engine, station, state, &engine->tensors[i],
-                                   station_option(station, engine->tensors[i].group));
-    }
-    return count;
 }
 
 /* What kernels need is there for frozen tensors too: they may thaw. */
@@ -260,7 +235,7 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
         widened += slot[k].widened ? slot[k].copies : 0;
         needs->has_codes |= slot[k].form == STORED_INT8;
         needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor->ndim : 0;
-        if (state_is_array(&states[k]) && state_is_taken(&states[k], tensor) &&
+        if (state_is_taken(&states[k], tensor) &&
             !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena,
                       &needs->kept))
             return false;
