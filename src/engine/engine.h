@@ -44,15 +44,15 @@ typedef struct slot {
     bool by_element; /* an element for each of the tensor's, so that tiles see their part */
     bool widened;    /* kernels see it as reals, which it is not stored as */
     bool nonnegative, keep_sign;
-    bool kept;       /* lives from step to step */
-    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
+    bool kept;    /* lives from step to step */
+    size_t *axis; /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
 typedef struct values {
-    double *base; /* as set; a schedule scales them */
-    double *now;  /* what the step uses */
-    int role;     /* of a method's group: 1 + position in its roles; 0: not said */
+    double *base;            /* as set; a schedule scales them */
+    double *now;             /* what the step uses */
+    int role;                /* of a method's group: 1 + position in its roles; 0: not said */
     struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
     int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
 } values_t;
@@ -80,12 +80,12 @@ typedef struct station {
     size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
-    size_t states;          /* rows of the state table */
-    slot_t *slot;           /* [tensor][state] */
-    bool any_short;         /* some slot is not plain reals */
-    bool undoes;            /* some state is `undone` */
-    char *memory;          /* the method's structs in one block; see memory.c */
-    char *memory_backup;   /* ... and as they were when the step began (REQUESTS only) */
+    size_t states;       /* rows of the state table */
+    slot_t *slot;        /* [tensor][state] */
+    bool any_short;      /* some slot is not plain reals */
+    bool undoes;         /* some state is `undone` */
+    char *memory;        /* the method's structs in one block; see memory.c */
+    char *memory_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t memory_bytes;
     void **group_memory, **cohort_memory; /* by group: where the structs are, the latter of the group's first cohort */
     void **tensor_memory;                 /* by tensor */

@@ -314,8 +314,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
-                            cohorts_bytes(engine, cohorts_least(engine));
+    engine->scratch_bytes =
+        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, cohorts_least(engine));
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);

@@ -45,7 +45,7 @@ typedef struct described {
     const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
-    const schedule_state_t *kept; /* of a schedule */
+    const schedule_state_t *kept;                   /* of a schedule */
 } described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
@@ -137,7 +137,8 @@ static size_t count_options(const described_t *entry) {
 
 /* Kept field number `i`, or NULL. */
 static const field_t *find_field(const described_t *entry, size_t i) {
-    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields;
+         field != NULL && field->name != NULL; ++field)
         if (field_is_kept(field) && i-- == 0)
             return field;
     return NULL;
@@ -263,7 +264,8 @@ static double default_bytes(const method_t *method, const state_t *state) {
     if (!exists)
         return 0;
     if (state->shape != LIKE_PARAM)
-        return shaped_bytes(state, &matrix, option) / (double)matrix.count * (double)state_copies(method, state, option);
+        return shaped_bytes(state, &matrix, option) / (double)matrix.count *
+               (double)state_copies(method, state, option);
     return bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option);
 }
 
@@ -289,9 +291,7 @@ static optim_state_info describe_field(const field_t *field) {
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
-                                         [SHAPED] = "own",
-                                         [PER_AXIS] = "axis"};
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [SHAPED] = "own", [PER_AXIS] = "axis"};
     described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
@@ -316,7 +316,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .meaning = found->doc,
         .shape = SHAPES[found->shape],
         .condition = condition_of(found->when, found->copies, found->each),
-        .bytes_per_parameter = default_bytes(entry.method, found),
+        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

@@ -4,9 +4,9 @@
 
 #include "engine/engine.h"
 #include "engine/handle_option.h"
+#include "optimizer/entry_values.h"
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
-#include "optimizer/entry_values.h"
 #include "optimizer/schedule.h"
 
 /* Value `option` of `station`, for `group`, follows a schedule. */

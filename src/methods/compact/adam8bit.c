@@ -24,7 +24,8 @@ static const option_t OPTIONS[] = {
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale", .decides_memory = true},
-    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments", .decides_memory = true},
+    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments",
+                       .decides_memory = true},
     [KEEP_SIGN] = {"keep_sign", 0, "0|1", "negative moments never become 0"},
     {0},
 };
@@ -45,7 +46,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void update(const tile_t *t) {
-    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], NULL, false, false);
+    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], t->state[V], false, false);
 }
 
 const method_t METHOD(adam8bit) = {
