@@ -1,6 +1,6 @@
 /*
- * libgradopt: advice on rates and batch sizes, from laws that others fitted and from gradients that you have. No function
- * here needs an optimizer.
+ * libgradopt: advice on rates and batch sizes, from laws that others fitted and from gradients that you have. No
+ * function here needs an optimizer.
  *
  * Experimental: what this header declares may change or go away in any version, within one SOVERSION too. Errors are
  * told as in optim.h.

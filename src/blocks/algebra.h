@@ -41,7 +41,8 @@ typedef struct algebra_constants {
 
 static void algebra_prepare(const group_t *group, void *constants) {
     const double *o = group->scalar[ALGEBRA_ROW];
-    *(algebra_constants_t *)constants = (algebra_constants_t){{(int)o[0], (size_t)o[1]}, {(int)o[2], (size_t)o[3]}, o[4]};
+    *(algebra_constants_t *)constants =
+        (algebra_constants_t){{(int)o[0], (size_t)o[1]}, {(int)o[2], (size_t)o[3]}, o[4]};
 }
 
 /* ---- Kernels ---- */

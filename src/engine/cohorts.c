@@ -54,8 +54,8 @@ static bool is_primary(const tensor_t *tensor) {
     return tensor->owner->values[tensor->group].primary == NULL;
 }
 
-/* By group and method; of these those with a gradient first; of these the ones with most steps; those with the same numbers
-   together. */
+/* By group and method; of these those with a gradient first; of these the ones with most steps; those with the same
+ * numbers together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
     const bool frozen_a = tensor_is_frozen(a), frozen_b = tensor_is_frozen(b);
@@ -85,7 +85,8 @@ static void begin_cohort(cohort_t *cohort, const tensor_t *tensor, bool first_of
     const station_t *owner = tensor->owner;
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
-    *cohort = (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
+    *cohort =
+        (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
     cohort->memory = tensor->cohort_memory;
     if (first_of_group && tensor->cohort_bytes > 0) {
         cohort->memory = owner->cohort_memory[tensor->group];

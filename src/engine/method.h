@@ -442,8 +442,8 @@ void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
  * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
- * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
- * on threads. */
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not
+ * depend on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
 /* Of the last such reduction: the `count` sums over the tensors of one role. */

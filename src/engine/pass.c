@@ -30,9 +30,9 @@
  *
  * A reduction is the one thing that ends a pass, since its sums must be complete before anyone can use them. Its kernel
  * runs behind the queue in the same walk and must not write parameters. It writes terms in double for up to
- * PIECE_ELEMENTS elements at a time, so that terms stay in the first-level cache. Every tile's sum has its own place and
- * all are added in one fixed order: the bits depend neither on the number of threads nor on which of them was faster.
- * Sums over rows (REDUCE_ROWS) keep the halves of a row that two tiles share apart and join them at the end.
+ * PIECE_ELEMENTS elements at a time, so that terms stay in the first-level cache. Every tile's sum has its own place
+ * and all are added in one fixed order: the bits depend neither on the number of threads nor on which of them was
+ * faster. Sums over rows (REDUCE_ROWS) keep the halves of a row that two tiles share apart and join them at the end.
  *
  * tile.c binds a tile to a station's states and runs one kernel; whole.c does for whole tensors what is done here for
  * tiles.

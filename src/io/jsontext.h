@@ -1,5 +1,5 @@
 /*
- * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: whoever writes looks at `failed`
+ * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: writers check `failed`
  * once, at the end.
  */
 #ifndef IO_JSONTEXT_H

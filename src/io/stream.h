@@ -9,7 +9,7 @@
 #include "optim/optim.h"
 
 typedef struct sink {
-    bool only_counts; /* it looks at no byte */
+    bool only_counts; /* the bytes themselves are not read */
     /* Told before the first byte how many there will be; may be NULL. */
     optim_status (*expect)(struct sink *sink, size_t bytes);
     optim_status (*write)(struct sink *sink, const void *bytes, size_t count);

@@ -1,6 +1,6 @@
 /*
- * Values of an option table, those of entries that are an option's value among them: an option may be called by its name,
- * or, inside the entry that option "reg" names, "reg.lam". What is numbered below are values (see option_values).
+ * Values of an option table, those of entries that are an option's value among them: an option may be called by its
+ * name, or, inside the entry that option "reg" names, "reg.lam". What is numbered below are values (see option_values).
  */
 #ifndef OPTIMIZER_ENTRY_VALUES_H
 #define OPTIMIZER_ENTRY_VALUES_H

@@ -4,16 +4,16 @@
 
 #include "engine/engine.h"
 #include "engine/handle_option.h"
+#include "optimizer/entry_values.h"
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
-#include "optimizer/entry_values.h"
 #include "optimizer/schedule.h"
 
 /* Value `option` of `station`, for `group`, follows a schedule. */
 typedef struct scheduled {
     station_t *station;
     int group, option;
-    int momentum; /* the momentum option that it drives together with lr, unless that has a schedule of its own; or -1 */
+    int momentum; /* the momentum option that it drives with lr, unless that has a schedule of its own; or -1 */
     schedule_run_t *run;
 } scheduled_t;
 
@@ -184,14 +184,14 @@ int settings_last_group(const optim_t *opt, int group, const char *key);
 /* Whether a schedule drives the option; its value after t completed steps. */
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
-/* Whether the option stays off under its schedule: it is 0 and a state hangs on it. */
+/* Whether the option stays 0 under its schedule, because a state exists only while it is not 0. */
 bool scheduled_is_off(const scheduled_t *scheduled);
 /* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
-/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum
- * that it drives besides, too), and that the ends agree with the station's other options; of all schedules on the
- * station's options for `group`. Errors: VALUE. */
+/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (nor the
+ * momentum's, if it drives that as well), and that the ends agree with the station's other options; of all schedules on
+ * the station's options for `group`. Errors: VALUE. */
 optim_status scheduled_check(const scheduled_t *scheduled);
 optim_status schedules_check(const optim_t *opt, const station_t *station, int group);
 /* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
@@ -215,7 +215,7 @@ optim_status handle_create(optim_t **out, const registry_method_t *entry, const 
 optim_status check_plan(const optim_t *opt);
 
 /* ---- buffers.c ---- */
-/* That no memory is lent under two names, if anything has moved since the last look. Errors: DUPLICATE, NOMEM. */
+/* That no memory is lent under two names, if anything has moved since the last check. Errors: DUPLICATE, NOMEM. */
 optim_status buffers_check(optim_t *opt);
 /* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
@@ -260,7 +260,7 @@ optim_status step_deliver(optim_t *opt, int from, int to);
 /* ---- step.c ---- */
 /* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
 optim_status step_take(optim_t *opt, bool given);
-/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
+/* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */
 optim_status step_ready(optim_t *opt);
 /* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it, and norm
  * of the gradient. */

@@ -5,7 +5,8 @@
  *     optim_step           begin: plan, schedules, roles; keep what undoing needs (undo.c)
  *        |
  *        v  gradient
- *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [method]     deliver.c: from the outermost
+ *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [method]
+ *     deliver.c: from the outermost
  *        each may filter the gradient, reduce, queue kernels ...                            station inwards (chain.c)
  *                                                    |
  *                     +------ asks ------------------+------ is done ------+
@@ -102,7 +103,7 @@ static void finish(optim_t *opt) {
             continue;
         step_t s = step_make(opt, station);
         station->method->finish(&s);
-        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
+        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages only read the parameters */
     }
     if (moved)
         chain_forget_gradient(opt);

@@ -63,7 +63,7 @@ static void output(const tile_t *t) {
 
 const method_t METHOD(swa) = {
     .name = "swa",
-    .purpose = "stochastic weight averaging: the mean of the parameters at every so-and-so-many'th step",
+    .purpose = "stochastic weight averaging: the mean of the parameters after every period-th step",
     .citation = "Izmailov et al.: Averaging Weights Leads to Wider Optima and Better Generalization, 2018, "
                 "arXiv:1803.05407",
     .evaluations = "none of its own",

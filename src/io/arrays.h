@@ -1,13 +1,13 @@
 /* The arrays that a checkpoint keeps of a handle: states by parameter, in the form in which they lie in memory. */
-#ifndef IO_PIECES_H
-#define IO_PIECES_H
+#ifndef IO_ARRAYS_H
+#define IO_ARRAYS_H
 
 #include "io/safetensors.h"
 #include "io/stream.h"
 #include "optimizer/optimizer.h"
 
 /* One array: `copies` runs of `bytes` bytes, `stride` apart. */
-typedef struct piece {
+typedef struct array {
     char *name; /* PARAMETER/METHOD.STATE */
     const char *dtype;
     const tensor_t *like; /* whose dimensions it has; NULL: it has one, `elements` */
@@ -22,23 +22,23 @@ typedef struct piece {
     const tensor_t *of;
     const double *option;
     int axis;
-} piece_t;
+} array_t;
 
-typedef struct pieces {
+typedef struct arrays {
     size_t count, capacity;
-    piece_t *piece; /* widest elements first, so that all are aligned in the file */
-} pieces_t;
+    array_t *array; /* widest elements first, so that all are aligned in the file */
+} arrays_t;
 
 /* Of a planned handle; of another there are none. `stateless`, if not NULL, tells by parameter of which those are left
  * out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not UTF-8). */
-optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless);
-void pieces_free(pieces_t *pieces);
+optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless);
+void arrays_free(arrays_t *arrays);
 
-/* Bytes of all copies of a piece. */
-static inline size_t piece_bytes(const piece_t *piece) {
-    return piece->copies * piece->bytes;
+/* Bytes of all copies of an array. */
+static inline size_t array_bytes(const array_t *array) {
+    return array->copies * array->bytes;
 }
 
-shape_t piece_shape(const piece_t *piece);
+shape_t array_shape(const array_t *array);
 
 #endif
