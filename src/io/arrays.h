@@ -10,11 +10,11 @@
 typedef struct array {
     char *name; /* PARAMETER/METHOD.STATE */
     const char *dtype;
-    const tensor_t *like; /* whose dimensions it has; NULL: it has one, `elements` */
+    const tensor_t *like; /* the tensor whose dimensions the array has; NULL: it has one dimension, `elements` */
     size_t elements;      /* of a copy */
     char *at;
     size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const station_t *station;     /* of numbers, NULL otherwise: what they may be is for the state's row to say */
+    const station_t *station;     /* of numbers, whose values the row of `state` or `field` limits; else NULL */
     const state_t *state;
     const field_t *field;
     int group;
@@ -29,8 +29,9 @@ typedef struct arrays {
     array_t *array; /* widest elements first, so that all are aligned in the file */
 } arrays_t;
 
-/* Of a planned handle; of another there are none. `stateless`, if not NULL, tells by parameter of which those are left
- * out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not UTF-8). */
+/* The arrays of a planned handle; a handle without a plan has none. `stateless`, if not NULL, says of each parameter
+ * whether the states are left out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not
+ * UTF-8). */
 optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless);
 void arrays_free(arrays_t *arrays);
 

@@ -38,7 +38,7 @@ typedef struct record {
     jsontree_t *json;
     const char *source;         /* for errors */
     int *from;                  /* by group of the handle: the record's group that has its parameters, or -1 */
-    bool *exact;                /* and whether it has no others: then its options and schedules are taken too */
+    bool *exact;                /* that group has no other parameters: its options and schedules are taken too */
     const jsontree_t **station; /* by station of the handle, as record_listed counts them */
     int64_t *steps;             /* by parameter: its own count ... */
     bool *stateless;            /* ... and whether it had no states when the handle had */
@@ -52,7 +52,7 @@ void record_free(record_t *record);
  * it. NULL: there are no more. */
 station_t *record_listed(const optim_t *opt, int i);
 
-/* What a station is called in a record, which is "engine" for all of the engine's but the one that came later. */
+/* The name of a station in a record: "engine" for the engine's own, except for the one that was added later. */
 const char *record_station_name(const optim_t *opt, const station_t *station);
 
 /* The text under `key`, "" if there is none. */
@@ -68,7 +68,7 @@ const char *record_checksum(const record_t *record, const char *name);
  * CHECKPOINT, OPTION, VALUE. */
 optim_status record_apply_options(const record_t *record, optim_t *opt);
 
-/* A number of a station, and what it shall be. */
+/* A number of a station, and the value that it gets. */
 typedef struct assignment {
     double *at; /* NULL: value `i` of a field of this struct */
     const field_t *field;

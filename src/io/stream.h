@@ -19,7 +19,7 @@ typedef struct sink {
 typedef struct source {
     const char *name;
     size_t size;
-    optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* inside the size */
+    optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* all within `size` */
 } source_t;
 
 /* What writes a whole checkpoint. */

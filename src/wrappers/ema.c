@@ -38,7 +38,7 @@ typedef struct constants {
     double take;    /* 1 - d */
     double weights; /* that the average carries: the evaluation point divides by them */
     bool empty;     /* nothing is averaged yet: the past counts as 0 */
-    bool answers;   /* the average does; if not, the parameters */
+    bool answers;   /* the output is the average; otherwise it is the parameters */
 } constants_t;
 
 static double decay(const double *option, double n) {

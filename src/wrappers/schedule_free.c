@@ -72,7 +72,7 @@ static void average(const tile_t *t) {
     }
 }
 
-/* The inner step failed: y again. */
+/* The inner step failed: the parameters are y again. */
 static void undo(const tile_t *t) {
     const real b = (real)((const constants_t *)t->constants)->b;
     real *restrict p = t->p;

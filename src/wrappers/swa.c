@@ -36,7 +36,7 @@ static void prepare(const group_t *group, void *constants) {
 
 static void collect(const tile_t *t) {
     const double n = ((const constants_t *)t->constants)->n;
-    const real take = (real)(1 / n), past = n > 1; /* the first one is taken exactly */
+    const real take = (real)(1 / n), past = n > 1; /* the first iterate is taken exactly */
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i) {
