@@ -215,8 +215,8 @@ optim_status handle_create(optim_t **out, const registry_method_t *entry, const 
 optim_status check_plan(const optim_t *opt);
 
 /* ---- buffers.c ---- */
-/* Checks that no memory is lent under two names, if anything has moved since the last check. Errors: DUPLICATE, NOMEM.
- * */
+/* That no memory is lent under two names, if anything has moved since this was last checked. Errors: DUPLICATE,
+ * NOMEM. */
 optim_status buffers_check(optim_t *opt);
 /* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
