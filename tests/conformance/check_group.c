@@ -6,7 +6,8 @@
 
 enum { STEPS = 6 };
 
-/* A method that keeps numbers by group, or takes a mean over one in every step, is as many methods as there are groups. */
+/* A method that keeps numbers by group, or whose steps are made of a mean over one, is as many methods as there are
+ * groups. */
 static bool goes_by_group(const subject_t *s) {
     const optim_description description = describe(OPTIM_ALGORITHM, s->algorithm);
     for (size_t i = 0; i < description.states; ++i) {
