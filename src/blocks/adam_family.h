@@ -1,5 +1,5 @@
 /*
- * What Adam and its relatives share: rows of their tables, averages, bias corrections, Adam's loop, the rectifier.
+ * What Adam and its relatives share: rows of their tables, eps, Adam's loop, the rectifier.
  *
  * The letters are the papers': m and v are moving averages of the gradient and of its square with decay rates beta1 and
  * beta2; c1 and c2 correct their start at zero. eps stands outside the root, in one of two places, or inside it:
@@ -13,6 +13,7 @@
 #ifndef BLOCKS_ADAM_FAMILY_H
 #define BLOCKS_ADAM_FAMILY_H
 
+#include "blocks/averages.h"
 #include "engine/method.h"
 
 /* ---- Rows of the option tables, by their defaults, and of the state tables ---- */
@@ -48,26 +49,6 @@
     { "v", "second moment", LIKE_PARAM, KEPT, .nonnegative = true }
 #define VMAX_ROW                                                                                                       \
     { "vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true }
-
-/* ---- Moving averages ---- */
-
-/* c = 1 - beta^t: what the weights of an average that began at zero add up to. beta^t < exp(-t (1 - beta)) is lost
- * beside 1 soon, and then not worth a call of pow, which is slow where it underflows. */
-static inline double correction(double beta, double t) {
-    return t * (1 - beta) > 38 ? 1 : 1 - pow(beta, t);
-}
-
-typedef struct weights {
-    real keep, take;
-} weights_t;
-static inline weights_t weights(double beta) {
-    return (weights_t){(real)beta, (real)(1 - beta)};
-}
-
-/* beta a + (1 - beta) x */
-static inline real ema(real a, real x, weights_t beta) {
-    return settled(beta.keep * a + beta.take * x);
-}
 
 /* ---- eps ---- */
 

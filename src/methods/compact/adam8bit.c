@@ -23,8 +23,8 @@ static const option_t OPTIONS[] = {
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
-    [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale"},
-    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments"},
+    [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale", .decides_memory = true},
+    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments", .decides_memory = true},
     [KEEP_SIGN] = {"keep_sign", 0, "0|1", "negative moments never become 0"},
     {0},
 };
