@@ -144,7 +144,10 @@ void check_loss_missing(void **state) {
         void *before = rig_snapshot(rig);
         CHECK_STATUS(rig_step(rig), OPTIM_ERR_LOSS);
         assert_non_null(strstr(optim_error(), "loss"));
-        rig_check_snapshot(rig, before, "a step refused for want of the loss");
+        if (s->needs & OPTIM_NEEDS_GRADIENT) /* else it has moved on by itself, and asked there */
+            rig_check_snapshot(rig, before, "a step refused for want of the loss");
+        else
+            CHECK_OK(optim_cancel(rig->opt));
         free(before);
         rig->withhold_loss = false;
         rig->stop_at = 2;

@@ -153,7 +153,7 @@ static bool asks_for_loss(const subject_t *s) {
     if (status == OPTIM_OK)
         status = optim_step(opt);
     optim_destroy(opt);
-    return status == OPTIM_ERR_LOSS;
+    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS;
 }
 
 static void describe_parts(subject_t *s) {
