@@ -59,6 +59,7 @@ static const cost_t METHODS[] = {
     {"sgnht", 2},
     {"langevin_split", 3},
     {"cbo", 1},
+    {"evolution", 9},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
