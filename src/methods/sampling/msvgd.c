@@ -131,7 +131,7 @@ static double width(step_t *s) {
     if (s->option[BANDWIDTH2] > 0)
         return s->option[BANDWIDTH2];
     memcpy(m->room, m->square, pairs * sizeof *m->room);
-    const double middle = select_smallest(pairs, pairs - (pairs > 1 ? pairs / 2 : 1), m->room);
+    const double middle = select_largest(m->room, pairs, pairs > 1 ? pairs / 2 : 1);
     return middle > 0 ? middle : 1;
 }
 

@@ -136,7 +136,7 @@ static double widths(step_t *s) {
     double square = s->option[BANDWIDTH] * s->option[BANDWIDTH];
     if (s->option[BANDWIDTH] < 0) {
         memcpy(m->kernel, m->square, pairs * sizeof *m->kernel);
-        square = 0.5 * select_median(pairs, m->kernel) / log((double)s->components + 1);
+        square = 0.5 * select_median(m->kernel, pairs) / log((double)s->components + 1);
     }
     for (size_t i = 0; i < pairs; ++i)
         m->kernel[i] = exp(-m->square[i] / (2 * square));
