@@ -44,15 +44,15 @@ typedef struct slot {
     bool by_element; /* an element for each of the tensor's, so that tiles see their part */
     bool widened;    /* kernels see it as reals, which it is not stored as */
     bool nonnegative, keep_sign;
-    bool kept;       /* lives from step to step */
-    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
+    bool kept;    /* lives from step to step */
+    size_t *axis; /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
 typedef struct values {
-    double *base; /* as set; a schedule scales them */
-    double *now;  /* what the step uses */
-    int role;     /* of a method's group: 1 + position in its roles; 0: not said */
+    double *base;            /* as set; a schedule scales them */
+    double *now;             /* what the step uses */
+    int role;                /* of a method's group: 1 + position in its roles; 0: not said */
     struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
     int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
 } values_t;
@@ -80,6 +80,7 @@ typedef struct station {
     size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
+    size_t own_elements;    /* of a method: elements of its tensors */
     size_t states;          /* rows of the state table */
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */

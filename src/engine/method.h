@@ -52,16 +52,17 @@ typedef struct tensor {
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;      /* position of its first element in all tensors concatenated */
+    size_t own;       /* and in those of its method */
     size_t first_row; /* and of its first row */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
     struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
-    int role;        /* position in its method's roles; 0 where there are none */
-    bool frozen;     /* by optim_freeze */
-    bool by_values;  /* its method reads no gradient */
-    size_t cohort;   /* see cohort_t */
+    int role;              /* position in its method's roles; 0 where there are none */
+    bool frozen;           /* by optim_freeze */
+    bool by_values;        /* its method reads no gradient */
+    size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
@@ -158,6 +159,7 @@ typedef enum state_shape {
 typedef enum state_each {
     EACH_ONCE,
     EACH_COMPONENT,  /* one for every component */
+    EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY
 } state_each_t;
@@ -301,7 +303,9 @@ enum { /* method_t.flags */
        /* never reads a gradient: a step begins without one, and parameters need no buffers for it */
        VALUES_ONLY = 65536,
        /* the gradient that a step begins with is that of a full pass */
-       BEGINS_FULL = 131072
+       BEGINS_FULL = 131072,
+       /* the components are particles: row i of every tensor belongs to particle i; NEEDS_COMPONENTS too */
+       PARTICLES = 262144
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -426,6 +430,8 @@ void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
+/* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
+size_t step_own_elements(const step_t *s);
 
 /* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);

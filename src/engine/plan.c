@@ -132,9 +132,13 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
 
 static void tiles_cut(engine_t *engine) {
     size_t flat = 0, row = 0, tile = 0;
+    for (int l = 0; l < engine->method_count; ++l)
+        engine->stations[l]->own_elements = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
         tensor->flat = flat;
+        tensor->own = tensor->owner->own_elements;
+        tensor->owner->own_elements += tensor->count;
         tensor->first_row = row;
         tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
         flat += tensor->count;
@@ -314,8 +318,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
-                            cohorts_bytes(engine, cohorts_least(engine));
+    engine->scratch_bytes =
+        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, cohorts_least(engine));
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);

@@ -9,7 +9,7 @@ typedef struct needs {
     size_t work, whole; /* bytes for whole-tensor kernels */
     size_t elements, tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
-    size_t axes; /* of tensors with PER_AXIS states, once for each */
+    size_t axes;    /* of tensors with PER_AXIS states, once for each */
     bool sums_rows, has_codes;
     bool orders; /* a method draws places of components */
 } needs_t;

@@ -27,6 +27,8 @@ size_t engine_each(const engine_t *engine, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
         return (size_t)engine->components;
+    case EACH_PAIR: /* what is too large stays so: see check_problem */
+        return engine->components > UINT32_MAX ? SIZE_MAX : (size_t)engine->components * (size_t)engine->components;
     case EACH_CONSTRAINT:
         return engine_constraints(engine);
     case EACH_INEQUALITY:
@@ -108,9 +110,8 @@ size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const doub
     bool has;
     size_t elements;
     const slot_t plain = {.form = (uint8_t)storage_plain(state->type)};
-    return shaped_elements(state, tensor, option, axis, &has, &elements) && has
-               ? form_bytes(&plain, tensor, elements)
-               : 0;
+    return shaped_elements(state, tensor, option, axis, &has, &elements) && has ? form_bytes(&plain, tensor, elements)
+                                                                                : 0;
 }
 
 /* The axes of a PER_AXIS state lie one after the other: that is its one copy. */

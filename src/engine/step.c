@@ -194,6 +194,10 @@ size_t step_element_count(const step_t *s) {
     return s->engine->element_count;
 }
 
+size_t step_own_elements(const step_t *s) {
+    return s->station->own_elements;
+}
+
 size_t step_tensor_count(const step_t *s) {
     return s->engine->tensor_count;
 }

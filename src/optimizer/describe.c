@@ -180,7 +180,7 @@ static bool reads_loss(const method_t *method) {
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
     return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
-           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) | (flags & PARTICLES ? OPTIM_NEEDS_PARTICLES : 0) |
            (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
            (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
@@ -271,6 +271,7 @@ static double default_bytes(const method_t *method, const state_t *state) {
 static const char *condition_of(const char *when, const char *copies, state_each_t each) {
     static const char *const EACH[] = {[EACH_ONCE] = "",
                                        [EACH_COMPONENT] = "components",
+                                       [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities"};
     const char *option = when != NULL ? when : copies;
