@@ -57,10 +57,10 @@ typedef struct tensor {
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
     struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
-    int role;        /* position in its method's roles; 0 where there are none */
-    bool frozen;     /* by optim_freeze */
-    bool by_values;  /* its method reads no gradient */
-    size_t cohort;   /* see cohort_t */
+    int role;              /* position in its method's roles; 0 where there are none */
+    bool frozen;           /* by optim_freeze */
+    bool by_values;        /* its method reads no gradient */
+    size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
@@ -89,6 +89,20 @@ static inline size_t tensor_columns(const tensor_t *tensor) {
 }
 static inline size_t tensor_rows(const tensor_t *tensor) {
     return tensor->row == 0 ? 0 : tensor->count / tensor->row;
+}
+
+/* The axes that PER_AXIS states go by: a tensor without dimensions has one, of length 1. */
+static inline int tensor_axes(const tensor_t *tensor) {
+    return tensor->ndim > 0 ? tensor->ndim : 1;
+}
+static inline size_t tensor_axis(const tensor_t *tensor, int axis) {
+    return tensor->ndim > 0 ? (size_t)tensor->dims[axis] : 1;
+}
+
+/* Its reals that hold so many bytes: for workspaces of doubles. */
+static inline size_t tensor_reals(const tensor_t *tensor, size_t bytes) {
+    const size_t real = tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+    return bytes / real + (bytes % real != 0);
 }
 
 /* ---- An input: a buffer beside the parameters ---- */
@@ -428,8 +442,11 @@ const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int 
 /* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
 void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
- * other; BLAS may thread. */
+/*
+ * Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names. Large ones are
+ * worked on one after the other, so that BLAS may thread; many small ones at once, a thread each, for which BLAS uses
+ * no threads of its own. The kernel writes its tensor's parameters and states alone: the bits do not depend on threads.
+ */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
