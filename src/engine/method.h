@@ -325,7 +325,9 @@ enum { /* method_t.flags */
        /* never reads a gradient: a step begins without one, and parameters need no buffers for it */
        VALUES_ONLY = 65536,
        /* the gradient that a step begins with is that of a full pass */
-       BEGINS_FULL = 131072
+       BEGINS_FULL = 131072,
+       /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
+       NEEDS_LAPACK = 262144
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this

@@ -136,6 +136,8 @@ void otherwise_take_options(optim_t *opt);
 /* The method that will move a tensor; then, before the plan is made, of all tensors, with options handed over. */
 station_t *otherwise_owner(const optim_t *opt, const tensor_t *tensor);
 void otherwise_assign(optim_t *opt);
+/* Refuses a method that needs LAPACK where there is none. Error: MISSING. */
+optim_status group_refuse_method(const registry_method_t *entry);
 bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added);
 
 /* ---- threads.c ---- */
