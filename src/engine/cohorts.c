@@ -85,7 +85,8 @@ static void begin_cohort(cohort_t *cohort, const tensor_t *tensor, bool first_of
     const station_t *owner = tensor->owner;
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
-    *cohort = (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
+    *cohort =
+        (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
     cohort->memory = tensor->cohort_memory;
     if (first_of_group && tensor->cohort_bytes > 0) {
         cohort->memory = owner->cohort_memory[tensor->group];

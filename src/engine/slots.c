@@ -268,6 +268,11 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
     return true;
 }
 
+static void room_enlarge(room_t *room, size_t work, size_t whole) {
+    room->work = work > room->work ? work : room->work;
+    room->whole = whole > room->whole ? whole : room->whole;
+}
+
 static bool needs_of_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     const double *option = station_option(station, tensor->group);
     if (!station_has(station, tensor))
@@ -275,15 +280,17 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
     if (!needs_of_states(engine, station, tensor, needs))
         return false;
     if (tensor_is_whole(tensor, station->method)) {
-        const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
         const size_t reals = station->method->workspace == NULL ? 0 : station->method->workspace(tensor, option);
         size_t work;
         if (!size_multiply(reals, tensor_real(tensor), &work) || work > PTRDIFF_MAX / 2)
             return false;
-        room_t *room = tensor_is_small(tensor) ? &needs->small : &needs->large;
-        room->whole = whole > room->whole ? whole : room->whole;
-        room->work = work > room->work ? work : room->work;
+        room_enlarge(tensor_is_small(tensor) ? &needs->small : &needs->large, work,
+                     tensor->count * tensor_real(tensor));
     }
+    size_t whole, work;
+    if (!mapping_needs(engine, station, tensor, &whole, &work))
+        return false;
+    room_enlarge(&needs->large, work, whole);
     return true;
 }
 

@@ -29,8 +29,11 @@ static room_at_t room_at(char *base, const room_t *room, part_scratch_t *scratch
     return (room_at_t){.work = base, .p = p, .g = p + size_aligned(room->whole), .scratch = scratch};
 }
 
-/* All of the parameter as reals: where it lies, or gathered tile by tile. */
-static void open_whole_parameter(const engine_t *engine, tile_t *t, const room_at_t *room) {
+static room_at_t large_room(const engine_t *engine) {
+    return room_at(engine->large_room, &engine->large, first_scratch(engine));
+}
+
+static void open_parameter(const engine_t *engine, tile_t *t, const room_at_t *room) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->p = tensor->data;
@@ -44,13 +47,18 @@ static void open_whole_parameter(const engine_t *engine, tile_t *t, const room_a
     }
 }
 
-static void close_whole_parameter(const engine_t *engine, const tile_t *t) {
+void whole_close_parameter(const engine_t *engine, const tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     for (size_t offset = 0; t->p != tensor->data && offset < tensor->count; offset += tensor->tile) {
         tile_t piece = piece_of(t, offset);
         storage_replace_parameters(engine, &piece, (const char *)t->p + offset * real);
     }
+}
+
+void whole_open_parameter(const engine_t *engine, tile_t *t) {
+    const room_at_t room = large_room(engine);
+    open_parameter(engine, t, &room);
 }
 
 static void open_whole_gradient(const engine_t *engine, tile_t *t, const room_at_t *room) {
@@ -70,10 +78,10 @@ static void open_whole_gradient(const engine_t *engine, tile_t *t, const room_at
 
 static void run_whole(const engine_t *engine, const tensor_t *tensor, const call_t *call, const room_at_t *room) {
     tile_t t = {.n = tensor->count, .tensor = tensor, .work = room->work};
-    open_whole_parameter(engine, &t, room);
+    open_parameter(engine, &t, room);
     open_whole_gradient(engine, &t, room);
     tile_run(engine, &t, call, room->scratch);
-    close_whole_parameter(engine, &t);
+    whole_close_parameter(engine, &t);
 }
 
 static bool takes_whole(const call_t *call, const tensor_t *tensor) {
@@ -99,7 +107,7 @@ static void run_small(const engine_t *engine, int part, void *context) {
 
 void pass_tensors(engine_t *engine, const call_t *call) {
     small_tensors_t small = {.call = call};
-    const room_at_t room = room_at(engine->large_room, &engine->large, first_scratch(engine));
+    const room_at_t room = large_room(engine);
     pass_flush(engine, NULL);
     engine_parallel(engine, run_small, &small);
     for (size_t i = 0; i < engine->tensor_count; ++i)

@@ -86,8 +86,8 @@ static void check_same(const pair_t *a, const pair_t *b, const char *what) {
             fail_msg("%s: late[%zu] is %.17g, not %.17g", what, i, a->x[0][i], b->x[0][i]);
 }
 
-/* Whether all of the method's memory belongs to one tensor or another. */
-static bool is_of_tensors(const char *algorithm) {
+/* Whether all that the method remembers belongs to one tensor or another. */
+static bool remembers_by_tensor(const char *algorithm) {
     optim_description about = {sizeof about};
     bool own = true;
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
@@ -97,6 +97,28 @@ static bool is_of_tensors(const char *algorithm) {
         own = own && strcmp(state.shape, "method") != 0 && strcmp(state.shape, "group") != 0;
     }
     return own;
+}
+
+/* Whether a step moves a tensor by nothing that all share: a sum over them, a random number. */
+static bool moves_by_tensor(const char *algorithm) {
+    pair_t alone, beside, reseeded;
+    pair_open(&alone, algorithm, "seed=1", 1);
+    pair_open(&beside, algorithm, "seed=1", 2);
+    pair_open(&reseeded, algorithm, "seed=2", 1);
+    pair_steps(&alone, STEPS);
+    pair_steps(&beside, STEPS);
+    pair_steps(&reseeded, STEPS);
+    const bool same = memcmp(alone.x[0], beside.x[0], sizeof alone.x[0]) == 0 &&
+                      memcmp(alone.x[0], reseeded.x[0], sizeof alone.x[0]) == 0;
+    optim_destroy(alone.opt);
+    optim_destroy(beside.opt);
+    optim_destroy(reseeded.opt);
+    return same;
+}
+
+/* Whether its tensors have nothing in common. */
+static bool is_of_tensors(const char *algorithm) {
+    return remembers_by_tensor(algorithm) && moves_by_tensor(algorithm);
 }
 
 /* ---- Every method ---- */
