@@ -91,6 +91,20 @@ static inline size_t tensor_rows(const tensor_t *tensor) {
     return tensor->row == 0 ? 0 : tensor->count / tensor->row;
 }
 
+/* The axes that PER_AXIS states go by: a tensor without dimensions has one, of length 1. */
+static inline int tensor_axes(const tensor_t *tensor) {
+    return tensor->ndim > 0 ? tensor->ndim : 1;
+}
+static inline size_t tensor_axis(const tensor_t *tensor, int axis) {
+    return tensor->ndim > 0 ? (size_t)tensor->dims[axis] : 1;
+}
+
+/* Its reals that hold so many bytes: for workspaces of doubles. */
+static inline size_t tensor_reals(const tensor_t *tensor, size_t bytes) {
+    const size_t real = tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+    return bytes / real + (bytes % real != 0);
+}
+
 /* ---- An input: a buffer beside the parameters ---- */
 enum { INPUT_DIMS = 8 };
 
@@ -305,7 +319,9 @@ enum { /* method_t.flags */
        /* the gradient that a step begins with is that of a full pass */
        BEGINS_FULL = 131072,
        /* the components are particles: row i of every tensor belongs to particle i; NEEDS_COMPONENTS too */
-       PARTICLES = 262144
+       PARTICLES = 262144,
+       /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
+       NEEDS_LAPACK = 524288
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -424,8 +440,11 @@ const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int 
 /* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
 void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
- * other; BLAS may thread. */
+/*
+ * Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names. Large ones are
+ * worked on one after the other, so that BLAS may thread; many small ones at once, a thread each, for which BLAS uses
+ * no threads of its own. The kernel writes its tensor's parameters and states alone: the bits do not depend on threads.
+ */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */

@@ -22,6 +22,10 @@ static void *block_take(block_t *block, size_t count, size_t size) {
     return piece;
 }
 
+static size_t room_bytes(const room_t *room) {
+    return size_aligned(room->work) + 2 * size_aligned(room->whole);
+}
+
 /* Of one kernel of any station. */
 static size_t most_arguments(const engine_t *engine) {
     size_t most = 0;
@@ -58,9 +62,10 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->arguments_bytes = most_arguments(engine);
     engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
     engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
-    engine->work = block_take(block, needs->work, 1);
-    engine->whole_p = block_take(block, needs->whole, 1);
-    engine->whole_g = block_take(block, needs->whole, 1);
+    engine->effort = needs->effort;
+    engine->large = needs->large;
+    engine->small = needs->small;
+    engine->large_room = block_take(block, room_bytes(&needs->large), 1);
     const size_t constraints = engine_constraints(engine);
     engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
     engine->weights = block_take(block, constraints, sizeof *engine->weights);
@@ -89,14 +94,14 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
 }
 
 /* Threads worth having. */
-static int parts_for(size_t elements, int threads) {
+static int parts_for(size_t effort, int threads) {
     enum { ELEMENTS_WORTH_A_THREAD = 32768 };
-    const size_t useful = elements / ELEMENTS_WORTH_A_THREAD + 1;
+    const size_t useful = effort / ELEMENTS_WORTH_A_THREAD + 1;
     return useful < (size_t)threads ? (int)useful : threads;
 }
 
 static size_t part_bytes(const needs_t *needs) {
-    return size_aligned(sizeof(part_scratch_t) + needs->widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+    return size_aligned(part_room(needs->widened) + room_bytes(&needs->small) + PART_PADDING);
 }
 
 /* What plan_share takes. */
@@ -124,7 +129,7 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     *state_bytes = needs.kept + memory;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - memory +
                      cohorts_bytes(&measured, cohorts_least(engine)) +
-                     share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
+                     share_bytes(parts_for(needs.effort, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
 
@@ -175,11 +180,11 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
         if (state->shape != PER_AXIS)
             continue;
         slot->axis = next;
-        for (int axis = 0; axis < tensor->ndim; ++axis) {
+        for (int axis = 0; axis < tensor_axes(tensor); ++axis) {
             slot->axis[axis] = begin;
             begin += state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
         }
-        next += tensor->ndim;
+        next += tensor_axes(tensor);
     }
     return next;
 }
@@ -267,7 +272,7 @@ static void tiles_share(const engine_t *engine, size_t *part, int parts) {
 }
 
 optim_status plan_share(engine_t *engine, int threads) {
-    const int parts = parts_for(engine->element_count, threads);
+    const int parts = parts_for(engine->effort, threads);
     size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
     char *scratch = memory_aligned((size_t)parts * engine->part_bytes);
     if (part == NULL || scratch == NULL) {
@@ -307,6 +312,7 @@ optim_status plan_build(engine_t *engine) {
     for (int l = 0; l < engine_keepers(engine); ++l)
         station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
+    engine->part_room = part_room(needs.widened);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
     status = plan_share(engine, engine->threads);

@@ -107,7 +107,7 @@ static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const s
 static optim_status add_axes(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
                              const slot_t *slot) {
     optim_status status = OPTIM_OK;
-    for (int axis = 0; status == OPTIM_OK && axis < tensor->ndim; ++axis) {
+    for (int axis = 0; status == OPTIM_OK && axis < tensor_axes(tensor); ++axis) {
         char end[16];
         (void)snprintf(end, sizeof end, ".%d", axis);
         status = add_shaped(pieces, tensor, station, state, slot, axis, end);

@@ -245,7 +245,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
 /* Of one copy of a state with dimensions of its own, for this tensor. */
 static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
     double bytes = 0;
-    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor_axes(tensor) : 1); ++axis)
         bytes += (double)state_axis_bytes(state, tensor, option, axis);
     return bytes;
 }
