@@ -14,8 +14,7 @@ typedef struct array {
     size_t elements;      /* of a copy */
     char *at;
     size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const station_t *station;     /* of numbers, whose values the row of `state` or `field` limits; else NULL */
-    const state_t *state;
+    const station_t *station;     /* of numbers, whose values the row of `field` limits; else NULL */
     const field_t *field;
     int group;
     const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis` of tensor `of`; else NULL */
