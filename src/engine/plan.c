@@ -16,9 +16,9 @@
  *     arena         states, row after row of a state table, each over all tensors:
  *                   | m of weight | m of bias | v of weight | v of bias | ... next station |
  *                   (a pass over many small tensors runs along few streams; an `undone` state has its copy behind it)
- *     scratch       | tiles | sums by tile | arguments | work for whole tensors | for each station: numbers, memory
- *                   structs and their backup, slots, sums |
- *     part_scratch  | share 0 | share 1 | ...: a widened tile, the terms of a reduction, widened states
+ *     scratch       | tiles | sums by tile | arguments | room for large whole tensors | for each station: slots, memory
+ *                   structs and their backup, sums |
+ *     part_scratch  | share 0 | share 1 | ...: a widened tile, the terms of a reduction, widened states, small tensors
  *     cohorts.c     what prepare fills for each call that is queued, by cohort and precision
  *
  * The arena must be zeroed, and each thread touches its own share of it first, so that its pages lie near that thread;

@@ -16,8 +16,8 @@
  *        entropy     x <- exp(ln x - h g + sqrt(2 h / x) z),   x > 0
  *
  * left is argmin_u lam |u| + D(u, x) / eps and right argmin_u lam |u| + D(x, u) / eps, of the kernel psi' =
- * asinh(x / s). The authors' code has left and euclid; in the dead zone, where P is 0, it returns another number for left. What
- * sinh and exp are taken of is kept within 700. Computed in double. State: none.
+ * asinh(x / s). The authors' code has left and euclid; in the dead zone, where P is 0, it returns another
+ * number for left. What sinh and exp are taken of is kept within 700. Computed in double. State: none.
  */
 #include "blocks/noise.h"
 #include "kernels/elementary.h"
