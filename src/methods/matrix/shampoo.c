@@ -10,8 +10,8 @@
  *     4. U = G x_1 R_1 x_2 R_2 ...;   grafting = sgd: U <- U |G| / |U|
  *     5. M <- momentum M + U,  W <- W - lr M
  *
- * exponent = 0 stands for 1 / (2 times the axes that have a factor). Axes longer than max_precond_dim have none
- * (R = I); with block_size axes are cut into runs of that length, the last one shorter, and each block is a tensor of its
+ * exponent = 0 stands for 1 / (2 times the axes that have a factor). Axes longer than max_precond_dim have none (R =
+ * I); with block_size axes are cut into runs of that length, the last one shorter, and each block is a tensor of its
  * own but for grafting. Eigenvalues of L_a are taken in double, those below 0 for 0. A root that is no finite number,
  * of a gradient that is not, makes the step NaN; one that LAPACK does not find leaves R_a as it was. State in f32: L,
  * R, 8 bytes times the square of each axis; M, 4 a parameter.
