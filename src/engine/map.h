@@ -1,6 +1,7 @@
 /*
- * Maps: named operations on a vector in place. The prox of a penalty r with step tau, argmin_x tau r(x) + |x - v|^2 / 2;
- * the projection onto a set; the linear minimisation oracle of a set, argmin_{s in it} <v, s>.
+ * Maps: named operations on a vector in place. The prox of a penalty r with step tau, argmin_x of
+ * tau r(x) + |x - v|^2 / 2; the projection onto a set; the linear minimisation oracle of a set, argmin over its s
+ * of <v, s>.
  *
  * A map is an entry of the registry: the value of an option of a method ("reg=prox_l1(lam=0.1)"), or called by itself
  * through optim_map_apply. Like a method's file, a map's is compiled once per precision and instruction-set level.
@@ -69,7 +70,7 @@ double map_value(const map_level_t *map, int precision, const map_call_t *m, siz
 
 /* ---- Services of a step, for an option whose range is "map"; nothing happens where it names none ---- */
 
-/* The parameters become what the map makes of them, with this step, or with `factor` times each group's learning rate. */
+/* The parameters become what the map makes of them, with this step, or `factor` times each group's learning rate. */
 void step_map(step_t *s, int option, double step);
 void step_map_by_lr(step_t *s, int option, double factor);
 /* The same for a state that is an array of reals like the parameter (`exact`). */

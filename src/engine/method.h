@@ -1,16 +1,39 @@
 /*
  * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
  *
- * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels and
- * prepare are taken from the copy that suits the tensor; advance, finish and check from the one for double.
+ * A method is two kinds of code. Serial code (advance, finish, check, prepare) decides, in double, once a step or once
+ * a group; kernels are loops over a tile in `real`, run by many threads, which see nothing but the tile. Every file is
+ * compiled once per precision and instruction-set level: kernels and prepare are taken from the copy that suits the
+ * tensor, advance, finish and check from the one for double. Since the copies must agree, whatever decides anything
+ * stands in serial code, and kernels get their numbers ready to be used:
  *
- * Numbers reach a kernel on two ways, which both end in a struct that it uses as it stands:
+ *      options (schedules applied), group->t,
+ *      memory structs as they are at the call
+ *           |
+ *           v  prepare, for each cohort, whenever a kernel is queued
+ *      constants_t -----------------------------------> t->constants    a decay, a step size, a bias correction; `real`
  *
- *     options, memory --prepare--> constants_t   t->constants   by group and step, in `real`: a decay, a step size
- *     advance --step_update(s, MOVE, &(move_t){...})--> move_t   t->arguments   by call, in double: a trial step
+ *      advance: step_update(s, MOVE, &(move_t){.step = eta})
+ *      move_t, copied by the call ---------------------> t->arguments    a trial step; double
  *
- * What a method remembers besides arrays is a struct, too: of the method (s->memory), a group, a cohort, a tensor. Its
- * table of fields names the members that live from step to step; the others are free between steps.
+ *      step_reduce, of this station, before -----------> t->tensor_sum, t->row_sum
+ *      a tensor's memory struct, when the kernel runs -> t->memory       a norm's running mean
+ *      inputs of the caller ---------------------------> tile_input
+ *
+ * The first two are taken when the kernel is queued: what advance changes afterwards does not reach it. The last three
+ * are read when the kernel runs, which may be later, in one pass with what other stations queue: advance changes a
+ * tensor's struct before it queues the kernel, or behind a reduction, which runs the queue.
+ *
+ * And back: a kernel answers through the terms of a reduction alone (double; summed in one fixed order, so that bits do
+ * not depend on threads), or, on whole tensors, through t->memory.
+ *
+ * What a method remembers has two forms as well. Arrays are rows of the state table: the engine takes their memory, may
+ * store them in fewer bits, saves them. Numbers are members of structs: of the method (s->memory), of each group, of
+ * each cohort (the tensors of a group that have taken equally many steps), of each tensor. The table of fields names
+ * the members that live from step to step; they are saved, restored, and read by optim_get. The others are free between
+ * steps: a loop counter needs no row.
+ *
+ * docs/adding-a-method.md goes through a method from the first line, and says what may be written when.
  */
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
@@ -427,8 +450,8 @@ void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
  * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
- * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
- * on threads. */
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not
+ * depend on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
 /* Of the last such reduction: the `count` sums over the tensors of one role. */

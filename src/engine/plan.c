@@ -1,4 +1,36 @@
-/* The plan: built once when the first step sees the frozen list of parameters. All memory of a handle is taken here. */
+/*
+ * The plan: what the first step decides once, when the list of parameters is complete, so that later steps neither
+ * allocate nor decide anything. It holds the list of tiles, who works on which of them, and the memory.
+ *
+ * Tiles. Every tensor is cut into runs of consecutive elements, short enough that a tile's parameters, gradient and
+ * states stay in a cache while several kernels run on them. Threads get runs of tiles, equal in elements plus a fixed
+ * cost a tile, so that ten thousand small tensors cost little more than one large one. Which thread works on a tile
+ * never decides a bit.
+ *
+ *     tensors      | weight                     | bias |
+ *     tiles        | 0      | 1      | 2        | 3    |     cut by tiles_cut
+ *     shares       | thread 0        | thread 1        |     cut by tiles_share
+ *
+ * Memory is of four kinds, which differ in who needs it and for how long:
+ *
+ *     arena         states, row after row of a state table, each over all tensors:
+ *                   | m of weight | m of bias | v of weight | v of bias | ... next station |
+ *                   (a pass over many small tensors runs along few streams; an `undone` state has its copy behind it)
+ *     scratch       | tiles | sums by tile | arguments | work for whole tensors | for each station: numbers, memory
+ *                   structs and their backup, slots, sums |
+ *     part_scratch  | share 0 | share 1 | ...: a widened tile, the terms of a reduction, widened states
+ *     cohorts.c     what prepare fills for each call that is queued, by cohort and precision
+ *
+ * The arena must be zeroed, and each thread touches its own share of it first, so that its pages lie near that thread;
+ * the rest need not be zero. States of a tensor that never had a gradient are not in the arena: plan_take_states gives
+ * them a block of their own when the tensor thaws.
+ *
+ * How much is needed is asked once: slots_fill (slots.c) says what a tensor has of each state under its options, and
+ * measuring, placing, checkpoints and optim_set all use its answer. scratch_lay_out is written so that the same walk
+ * measures (over a block without a base) and assigns: the two cannot disagree. plan_build measures first, takes all,
+ * and calls the engine planned only when it has it: where memory is short the caller's handle is as it was, and
+ * optim_memory has told the truth before.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -137,7 +137,8 @@ static size_t count_options(const described_t *entry) {
 
 /* Kept field number `i`, or NULL. */
 static const field_t *find_field(const described_t *entry, size_t i) {
-    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields;
+         field != NULL && field->name != NULL; ++field)
         if (field_is_kept(field) && i-- == 0)
             return field;
     return NULL;
@@ -263,7 +264,8 @@ static double default_bytes(const method_t *method, const state_t *state) {
     if (!exists)
         return 0;
     if (state->shape != LIKE_PARAM)
-        return shaped_bytes(state, &matrix, option) / (double)matrix.count * (double)state_copies(method, state, option);
+        return shaped_bytes(state, &matrix, option) / (double)matrix.count *
+               (double)state_copies(method, state, option);
     return bytes * (double)state_copies(method, state, option) / (double)state_stride(method, state, option);
 }
 

@@ -123,16 +123,16 @@ static void interrupt(run_t *run, int answer) {
 
 /* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
 static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
-    double piece[READ_ELEMENTS], sum = 0;
+    double chunk[READ_ELEMENTS], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
         for (size_t offset = 0, n;
-             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
+             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, chunk)) > 0;
              offset += n)
             for (size_t j = 0; j < n; ++j) {
-                sum += (scale * piece[j]) * (scale * piece[j]);
-                *largest = fmax(*largest, fabs(piece[j]));
+                sum += (scale * chunk[j]) * (scale * chunk[j]);
+                *largest = fmax(*largest, fabs(chunk[j]));
             }
     }
     return sum;

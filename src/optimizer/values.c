@@ -12,7 +12,8 @@
 static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
-        if (tensor->group == group && station_has(station, tensor) && tensor->count > 0 && slots_differ(engine, station, tensor, option))
+        if (tensor->group == group && station_has(station, tensor) && tensor->count > 0 &&
+            slots_differ(engine, station, tensor, option))
             return true;
     }
     return false;

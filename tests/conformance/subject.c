@@ -195,7 +195,7 @@ static base_t base_of(const char *algorithm) {
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every so-and-so-many'th of the
+/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every n-th of the
  * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;

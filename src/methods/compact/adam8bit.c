@@ -5,7 +5,8 @@
  *
  *     1. m, v out of their codes, block by block
  *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
- *     3. p <- (1 - lr weight_decay) p;   p <- p - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps), with m and v as they are here
+ *     3. p <- (1 - lr weight_decay) p;   p <- p - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps),
+ *        with m and v as they are here
  *     4. into codes: scale = largest modulus of the block, code = nearest table value, ties to the lower
  *
  * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and
@@ -24,7 +25,8 @@ static const option_t OPTIONS[] = {
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale", .decides_memory = true},
-    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments", .decides_memory = true},
+    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments",
+                       .decides_memory = true},
     [KEEP_SIGN] = {"keep_sign", 0, "0|1", "negative moments never become 0"},
     {0},
 };
