@@ -28,6 +28,8 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "matrix": "updates of whole matrices",
     "compact": "small states",
     "finite_sum": "variance reduction for finite sums",
+    "bilevel": "two levels: the lower one's minimiser inside the upper one",
+    "constrained": "constraints, and transport",
     "games": "games and monotone operators",
     "wrappers": "around any method",
     "schedules": "on any option of any group",

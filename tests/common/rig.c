@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "element.h"
+#include "needs.h"
 
 enum { MOST_EVALUATIONS = 200000 }; /* of one step: an engine that asks for ever fails */
 
@@ -60,6 +61,7 @@ void rig_free(rig_t *rig) {
     if (rig == NULL)
         return;
     optim_destroy(rig->opt);
+    free(rig->lent);
     for (int i = 0; i < rig->count; ++i) {
         free(rig->tensor[i].data_block);
         free(rig->tensor[i].grad_block);
@@ -98,11 +100,16 @@ const double *rig_read(rig_t *rig) {
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
+    free(rig->lent);
+    rig->lent = needs_lend(opt, rig->tensor[0].count, rig_elements(rig) - rig->tensor[0].count);
+    if (rig->lent == NULL)
+        fail_msg("what the method needs is refused: %s", optim_error());
+    const int others = needs_group(opt);
     for (int i = 0; i < rig->count; ++i) {
         const rig_tensor_t *tensor = &rig->tensor[i];
-        optim_status status =
-            optim_add_param(opt, tensor->group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
-                            tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
+        optim_status status = optim_add_param(
+            opt, i > 0 && tensor->group == 0 ? others : tensor->group, tensor->name, tensor->dtype, tensor->ndim,
+            tensor->dims, tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
         if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
             status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
         if (status != OPTIM_OK)
@@ -156,6 +163,28 @@ static void write_gradient(rig_t *rig) {
     for (size_t i = 0; i < d && factor != 1; ++i)
         rig->g[i] *= factor;
     write_buffers(rig);
+}
+
+/* c(x): how far the first variable and the last one are above 1; the former shall be 1, the latter no more. */
+static void evaluate_constraints(rig_t *rig) {
+    double *values;
+    const size_t d = read_variables(rig);
+    CHECK_OK(optim_constraint_values(rig->opt, &values));
+    values[0] = d > 0 ? rig->x[0] - 1 : 0;
+    values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
+}
+
+/* Gradients that are asked for are of the function and the constraints with these weights. */
+static void add_constraints(rig_t *rig, size_t d) {
+    optim_request request = {.size = sizeof request};
+    const double *weights = NULL;
+    CHECK_OK(optim_request_info(rig->opt, &request));
+    if (request.kind == OPTIM_EVAL_GRAD)
+        CHECK_OK(optim_constraint_weights(rig->opt, &weights));
+    if (weights == NULL || d == 0)
+        return;
+    rig->g[0] += rig->sign * weights[0];
+    rig->g[d - 1] += rig->sign * weights[1];
 }
 
 static void hand_loss(rig_t *rig, double loss) {
@@ -241,6 +270,8 @@ void rig_evaluate(rig_t *rig) {
         const size_t d = read_variables(rig);
         hand_loss(rig, rig->oracle->loss(d, first_variables(rig), rig->x));
         rig->oracle->gradient(d, first_variables(rig), rig->x, rig->g);
+        if (rig->opt != NULL)
+            add_constraints(rig, d);
         write_gradient(rig);
     }
     if (rig->accumulates)
@@ -311,6 +342,9 @@ static void answer(rig_t *rig, optim_status request) {
         break;
     case OPTIM_EVAL_HVP:
         evaluate_product(rig);
+        break;
+    case OPTIM_EVAL_CONSTRAINTS:
+        evaluate_constraints(rig);
         break;
     default:
         fail_msg("optim_step returned a request of unknown kind %d", request);

@@ -15,9 +15,10 @@ static optim_request request_info(const rig_t *rig) {
 }
 
 static int need_of(int kind) {
-    return kind == OPTIM_EVAL_GRAD   ? OPTIM_NEEDS_MORE_GRADIENTS
-           : kind == OPTIM_EVAL_LOSS ? OPTIM_NEEDS_LOSS
-                                     : OPTIM_NEEDS_PRODUCTS;
+    return kind == OPTIM_EVAL_GRAD          ? OPTIM_NEEDS_MORE_GRADIENTS
+           : kind == OPTIM_EVAL_LOSS        ? OPTIM_NEEDS_LOSS
+           : kind == OPTIM_EVAL_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS
+                                            : OPTIM_NEEDS_PRODUCTS;
 }
 
 static void check_request(const subject_t *s, const rig_t *rig, optim_status status, int64_t evaluation) {

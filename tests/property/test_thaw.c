@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "needs.h"
 
 enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS, FROZEN_STEPS = 7, STEPS = 12 };
 
