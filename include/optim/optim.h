@@ -280,7 +280,7 @@ typedef struct optim_request {
                            evaluated; of a product: outside those the direction is 0. 0: all */
 } optim_request;
 enum {
-    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
+    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation, or of the last FRESH one in it */
     OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
     OPTIM_SAMPLE_FULL = 2,  /* the whole data set */
     OPTIM_SAMPLE_MODEL = 3  /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */

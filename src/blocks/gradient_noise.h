@@ -28,7 +28,7 @@ static void gradient_noise(const tile_t *t) {
 static gradient_noise_t gradient_noise_draw(step_t *s, double sigma, int role) {
     uint64_t count = 0;
     for (size_t i = 0; i < step_tensor_count(s); ++i)
-        if (step_parameter(s, i)->role == role)
+        if (step_parameter(s, i)->role == role) /* what asks for gradients shares no handle */
             count += step_parameter(s, i)->count;
     return (gradient_noise_t){sigma, s->seed, step_draws(s, 2 * count)};
 }

@@ -43,13 +43,26 @@ static optim_status make_room(engine_t *engine, size_t count) {
     return OPTIM_OK;
 }
 
-/* By group; in a group those with a gradient first; of these the ones with most steps; those with the same numbers
+size_t cohorts_least(const engine_t *engine) {
+    size_t count = 0;
+    for (int l = 0; l < engine->method_count; ++l)
+        count += (size_t)engine->stations[l]->groups;
+    return count;
+}
+
+static bool is_primary(const tensor_t *tensor) {
+    return tensor->owner->values[tensor->group].primary == NULL;
+}
+
+/* By group and method; of these those with a gradient first; of these the ones with most steps; those with the same numbers
    together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
     const bool frozen_a = tensor_is_frozen(a), frozen_b = tensor_is_frozen(b);
     if (a->group != b->group)
         return a->group < b->group ? -1 : 1;
+    if (is_primary(a) != is_primary(b))
+        return is_primary(a) ? -1 : 1;
     if (frozen_a != frozen_b)
         return frozen_a ? 1 : -1;
     if (a->steps != b->steps)
@@ -62,17 +75,17 @@ static int by_cohort(const void *left, const void *right) {
 /* Whether the tensor begins a cohort, after `last` in the order. Nothing counts a frozen one's steps: it goes with
    any. */
 static bool begins(const tensor_t *last, const tensor_t *tensor) {
-    if (last == NULL || last->group != tensor->group)
+    if (last == NULL || last->group != tensor->group || last->owner != tensor->owner)
         return true;
     return !tensor_is_frozen(tensor) && by_cohort(&last, &tensor) != 0;
 }
 
 /* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
-static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
-    const station_t *owner = engine_owner(engine, tensor->group);
+static void begin_cohort(cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
+    const station_t *owner = tensor->owner;
     double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
     double *own = tensor->numbers;
-    *cohort = (cohort_t){.group = tensor->group, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
+    *cohort = (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
     cohort->memory = tensor->cohort_memory;
     if (first_of_group && tensor->cohort_bytes > 0) {
         cohort->memory = owner->cohort_memory[tensor->group];
@@ -90,7 +103,7 @@ static void begin_cohort(const engine_t *engine, cohort_t *cohort, const tensor_
 }
 
 static optim_status sort_tensors(engine_t *engine, tensor_t **order) {
-    const size_t groups = (size_t)engine->group_count;
+    const size_t least = cohorts_least(engine);
     size_t count = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         order[i] = &engine->tensors[i];
@@ -98,15 +111,15 @@ static optim_status sort_tensors(engine_t *engine, tensor_t **order) {
         qsort(order, engine->tensor_count, sizeof *order, by_cohort);
     for (size_t i = 0; i < engine->tensor_count; ++i)
         count += begins(i == 0 ? NULL : order[i - 1], order[i]);
-    const optim_status status = make_room(engine, count < groups ? groups : count); /* as plan_measure says */
+    const optim_status status = make_room(engine, count < least ? least : count); /* as plan_measure says */
     if (status != OPTIM_OK)
         return status;
     engine->cohort_count = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *last = i == 0 ? NULL : order[i - 1];
         if (begins(last, order[i]))
-            begin_cohort(engine, &engine->cohorts[engine->cohort_count++], order[i],
-                         last == NULL || last->group != order[i]->group);
+            begin_cohort(&engine->cohorts[engine->cohort_count++], order[i],
+                         last == NULL || last->group != order[i]->group || last->owner != order[i]->owner);
         order[i]->cohort = engine->cohort_count - 1;
     }
     return OPTIM_OK;
@@ -128,7 +141,7 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
 
 /* What has become of a cohort's numbers is its tensors' own. */
 static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = tensor->owner;
     double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
     const void *memory = engine->cohorts[tensor->cohort].memory;
     if (memory != tensor->cohort_memory)

@@ -52,6 +52,8 @@ typedef struct values {
     double *base; /* as set; a schedule scales them */
     double *now;  /* what the step uses */
     int role;     /* of a method's group: 1 + position in its roles; 0: not said */
+    struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
+    int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
 } values_t;
 
 /* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
@@ -80,6 +82,7 @@ typedef struct station {
     size_t states;          /* rows of the state table */
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */
+    bool undoes;            /* some state is `undone` */
     double *numbers;        /* all numbers in one block: PER_METHOD, PER_GROUP, PER_COHORT, PER_TENSOR ... */
     double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t number_count;
@@ -101,6 +104,11 @@ static inline bool station_covers(const station_t *station, int group) {
     return station_option(station, group) != NULL;
 }
 
+/* Whether the tensor is the station's: a method's own, or in a group that a wrapper covers. */
+static inline bool station_has(const station_t *station, const tensor_t *tensor) {
+    return station->is_method ? tensor->owner == station : station_covers(station, tensor->group);
+}
+
 /* Who has inputs: the method, then the tensors. */
 enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
 
@@ -119,6 +127,7 @@ typedef struct tile_ref {
  */
 typedef struct cohort {
     int group;
+    const station_t *owner;
     bool moves; /* it has a tensor with a gradient */
     int64_t steps;
     double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
@@ -202,10 +211,10 @@ static inline int method_first_sample(const method_t *method) {
     return method->flags & BEGINS_FULL ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
 }
 
-/* The method that a group runs. */
+/* The method that a group runs; who takes what it refuses is not it. */
 static inline station_t *engine_owner(const engine_t *engine, int group) {
     int l = 0;
-    while (!station_covers(engine->stations[l], group))
+    while (!station_covers(engine->stations[l], group) || engine->stations[l]->values[group].primary != NULL)
         ++l;
     return engine->stations[l];
 }
@@ -343,6 +352,8 @@ void cohorts_count_step(engine_t *engine);
 /* Every tensor gets what its cohort has counted, and its numbers: before a gradient comes or goes. */
 void cohorts_collect(engine_t *engine);
 void cohorts_free(engine_t *engine);
+/* One for every group and every method in it. */
+size_t cohorts_least(const engine_t *engine);
 /* Bytes that so many take. */
 size_t cohorts_bytes(const engine_t *engine, size_t count);
 

@@ -96,7 +96,7 @@ static void reset_rest(const engine_t *engine, station_t *station, const tensor_
 /* The PER_COHORT numbers of one tensor. */
 static void reset_own_numbers(const station_t *station, const tensor_t *tensor) {
     double *next = tensor->numbers;
-    for (size_t k = 0; station->cohort_numbers > 0 && station_covers(station, tensor->group) && k < station->states;
+    for (size_t k = 0; station->cohort_numbers > 0 && station_has(station, tensor) && k < station->states;
          ++k)
         if (station->method->states[k].shape == PER_COHORT)
             *next++ = state_initial(station, &station->method->states[k], tensor->group);

@@ -116,7 +116,7 @@ size_t memory_bytes(const engine_t *engine, const station_t *station) {
         bytes += station_covers(station, g) ? padded(method->group_memory) + padded(method->cohort_memory) : 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const double *option = station_option(station, engine->tensors[i].group);
-        if (option != NULL)
+        if (station_has(station, &engine->tensors[i]))
             bytes += padded(method->cohort_memory) + padded(method->tensor_memory) +
                      sizeof(double) * list_length(engine, method, OF_TENSOR, option);
     }
@@ -137,7 +137,7 @@ size_t memory_kept_bytes(const engine_t *engine, const station_t *station) {
             count += station_covers(station, g) ? field_count(engine, method, field, station_option(station, g)) : 0;
         for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i) {
             const double *option = station_option(station, engine->tensors[i].group);
-            count += option != NULL ? field_count(engine, method, field, option) : 0;
+            count += station_has(station, &engine->tensors[i]) ? field_count(engine, method, field, option) : 0;
         }
     }
     return count * sizeof(double);
@@ -166,7 +166,7 @@ void memory_place(engine_t *engine, station_t *station) {
         tensor_t *tensor = &engine->tensors[i];
         const double *option = station_option(station, tensor->group);
         station->tensor_memory[i] = NULL;
-        if (option == NULL)
+        if (!station_has(station, tensor))
             continue;
         if (method->cohort_memory > 0) {
             tensor->cohort_memory = take(&next, method->cohort_memory);
@@ -190,7 +190,7 @@ static void initialise(const engine_t *engine, const station_t *station, memory_
 }
 
 void memory_initialise_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor) {
-    if (station->method->tensor_memory > 0 && station_covers(station, tensor->group))
+    if (station->method->tensor_memory > 0 && station_has(station, tensor))
         initialise(engine, station, OF_TENSOR, tensor->group, station->tensor_memory[tensor->id]);
 }
 
@@ -209,7 +209,7 @@ void memory_initialise(engine_t *engine, station_t *station) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         memory_initialise_tensor(engine, station, tensor);
-        if (station->method->cohort_memory > 0 && station_covers(station, tensor->group))
+        if (station->method->cohort_memory > 0 && station_has(station, tensor))
             initialise(engine, station, OF_COHORT, tensor->group, tensor->cohort_memory);
     }
 }

@@ -57,10 +57,11 @@ typedef struct tensor {
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
-    int role;        /* position in its method's roles; 0 where there are none */
-    bool frozen;     /* by optim_freeze */
-    bool by_values;  /* its method reads no gradient */
-    size_t cohort;   /* see cohort_t */
+    struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
+    int role;              /* position in its method's roles; 0 where there are none */
+    bool frozen;           /* by optim_freeze */
+    bool by_values;        /* its method reads no gradient */
+    size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
@@ -316,6 +317,12 @@ enum { /* method_t.flags */
        ASKS_FOR_ALL = 262144
 };
 
+/* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
+ * one with a prefix; those that do not stand there keep their defaults. */
+typedef struct otherwise {
+    const char *method, *prefix; /* NULL: such tensors are an error */
+} otherwise_t;
+
 typedef struct method {
     const char *name, *purpose, *citation;
     const char *evaluations; /* of a step, in words */
@@ -332,6 +339,7 @@ typedef struct method {
     const char *(*check)(const double *option);
     /* A sentence on why the method cannot take this tensor, or NULL. */
     const char *(*refuses)(const tensor_t *tensor, const double *option);
+    otherwise_t otherwise;
     /* A sentence on what is wrong with the inputs, or NULL; asked before a step and after each answer. */
     const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */
@@ -521,7 +529,7 @@ void step_subset(step_t *s, int64_t n, int64_t count, int64_t *order);
 /* Room for as many such places as there are components, free between steps; with NEEDS_COMPONENTS. */
 int64_t *step_order(const step_t *s);
 
-/* Parameter `tensor` of the handle, whosever it is and frozen or not; its elements first .. first + n - 1 as doubles,
+/* Parameter `tensor`, frozen or not, NULL for another method's; its elements first .. first + n - 1 as doubles,
  * for kernels that read other parameters than their own: those of step_tensors and reductions, while nothing is
  * queued. */
 const tensor_t *step_parameter(const step_t *s, size_t tensor);

@@ -189,7 +189,7 @@ static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
             project_tile(engine, t, scratch->term);
         if (update->station == NULL || (frozen && !(update->station->method->flags & INCLUDES_FROZEN)))
             continue;
-        if (station_covers(update->station, t->tensor->group))
+        if (station_has(update->station, t->tensor))
             tile_run(engine, t, update, scratch);
     }
 }

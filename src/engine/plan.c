@@ -128,7 +128,7 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
                    memory_kept_bytes(engine, engine_keeper(engine, l));
     *state_bytes = needs.kept + numbers;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
-                     cohorts_bytes(&measured, (size_t)engine->group_count) +
+                     cohorts_bytes(&measured, cohorts_least(engine)) +
                      share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
@@ -172,7 +172,7 @@ static double *numbers_place(const engine_t *engine, station_t *station) {
         }
     }
     for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
-        if (station_covers(station, engine->tensors[i].group)) {
+        if (station_has(station, &engine->tensors[i])) {
             engine->tensors[i].numbers = next;
             engine->tensors[i].number_count = station->cohort_numbers;
             next += station->cohort_numbers;
@@ -189,6 +189,7 @@ static void slot_place(station_t *station, size_t k, const tensor_t *tensor, blo
     slot->at = slot->elements == 0 ? NULL : block_take(arena, slot->copies, slot->bytes);
     if (station->method->states[k].undone && slot->at != NULL)
         slot->undo = block_take(arena, slot->copies, slot->bytes);
+    station->undoes |= slot->undo != NULL;
     station->any_short |= slot->widened;
 }
 
@@ -213,12 +214,12 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
 static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
     double *next = numbers_place(engine, station);
-    station->any_short = false;
+    station->any_short = station->undoes = false;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         slot_t *slot = station->slot + i * station->states;
         memset(slot, 0, station->states * sizeof *slot);
-        if (!station_covers(station, tensor->group))
+        if (!station_has(station, tensor))
             continue;
         (void)slots_fill(engine, station, tensor, station_option(station, tensor->group), slot); /* it was measured */
         *axes = axes_place(station, tensor, *axes);
@@ -228,7 +229,7 @@ static void station_place(engine_t *engine, station_t *station, block_t *arena, 
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[i * station->states + k];
-            if (state->shape == PER_TENSOR && station_covers(station, tensor->group) &&
+            if (state->shape == PER_TENSOR && station_has(station, tensor) &&
                 state_copies(station->method, state, station_option(station, tensor->group)) > 0) {
                 slot->copies = (uint32_t)state_copies(station->method, state, station_option(station, tensor->group));
                 slot->at = next;
@@ -352,7 +353,7 @@ optim_status plan_build(engine_t *engine) {
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
     engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
-                            cohorts_bytes(engine, (size_t)engine->group_count);
+                            cohorts_bytes(engine, cohorts_least(engine));
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);

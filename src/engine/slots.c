@@ -42,7 +42,7 @@ size_t station_copies(const engine_t *engine, const station_t *station, const st
 
 /* First moments that the tensor's method keeps. */
 static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = tensor->owner;
     const double *option = station_option(owner, tensor->group);
     size_t count = 0;
     for (const state_t *state = owner->method->states; state != NULL && state->name != NULL; ++state)
@@ -150,7 +150,7 @@ static bool fill(const engine_t *engine, const station_t *station, const state_t
                  const double *option, slot_t *slot) {
     *slot = (slot_t){.by_element = state_is_by_element(state),
                      .nonnegative = state->nonnegative,
-                     .keep_sign = storage_keeps_sign(engine, tensor),
+                     .keep_sign = storage_keeps_sign(tensor),
                      .kept = state_is_kept(state)};
     const size_t copies = state_is_array(state) ? tensor_copies(engine, station, state, tensor, option) : 0;
     if (copies > UINT32_MAX)
@@ -219,7 +219,7 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
         const station_t *station = engine_keeper(engine, l);
         const state_t *states = station->method->states;
         slot_t slot[METHOD_STATES];
-        if (!station_covers(station, tensor->group))
+        if (!station_has(station, tensor))
             continue;
         if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             return too_large(station, tensor);
@@ -271,7 +271,7 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
 
 static bool needs_of_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     const double *option = station_option(station, tensor->group);
-    if (option == NULL)
+    if (!station_has(station, tensor))
         return true;
     if (!needs_of_states(engine, station, tensor, needs))
         return false;
@@ -291,7 +291,7 @@ static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
     for (int l = 0; l < engine_keepers(engine); ++l) {
         const station_t *station = engine_keeper(engine, l);
         slot_t slot[METHOD_STATES];
-        if (!station_covers(station, tensor->group) ||
+        if (!station_has(station, tensor) ||
             !slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             continue; /* what overflows is refused by needs_of */
         for (size_t k = 0; k < state_count(station->method->states); ++k)

@@ -56,7 +56,7 @@ size_t step_cohort_count(const step_t *s) {
 
 bool step_cohort(step_t *s, size_t i, group_t *cohort) {
     const cohort_t *c = &s->engine->cohorts[i];
-    const bool is_ours = station_covers(s->station, c->group) && c->moves;
+    const bool is_ours = c->owner == s->station && c->moves;
     if (is_ours)
         *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar, c->memory);
     return is_ours;
@@ -65,7 +65,7 @@ bool step_cohort(step_t *s, size_t i, group_t *cohort) {
 bool step_is_a_first(const step_t *s) {
     for (size_t i = 0; i < s->engine->cohort_count; ++i) {
         const cohort_t *c = &s->engine->cohorts[i];
-        if (c->steps == 0 && c->moves && station_covers(s->station, c->group))
+        if (c->steps == 0 && c->moves && c->owner == s->station)
             return true;
     }
     return false;
@@ -215,7 +215,8 @@ const tensor_t *step_tensor(const step_t *s, size_t tensor) {
 }
 
 const tensor_t *step_parameter(const step_t *s, size_t tensor) {
-    return &s->engine->tensors[tensor];
+    const tensor_t *found = &s->engine->tensors[tensor];
+    return !s->station->is_method || found->owner == s->station ? found : NULL;
 }
 
 void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room) {

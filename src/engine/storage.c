@@ -48,14 +48,14 @@ stored_t storage_form(const engine_t *engine, const station_t *station, const st
 }
 
 size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(engine, tensor->group);
+    const station_t *owner = tensor->owner;
     if (owner->method->flags & OWN_STORAGE)
         return size_of_number(option_of(owner, tensor, "block_size"));
     return size_of_number(engine_option(engine, tensor)[STATE_BLOCK]);
 }
 
-bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(engine, tensor->group);
+bool storage_keeps_sign(const tensor_t *tensor) {
+    const station_t *owner = tensor->owner;
     return (owner->method->flags & OWN_STORAGE) && option_of(owner, tensor, "keep_sign") != 0;
 }
 

@@ -26,7 +26,7 @@ stored_t storage_plain(state_type_t type);
 /* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 size_t storage_block(const engine_t *engine, const tensor_t *tensor);
-bool storage_keeps_sign(const engine_t *engine, const tensor_t *tensor);
+bool storage_keeps_sign(const tensor_t *tensor);
 
 /* Bytes of one copy of `reals` in this form; SIZE_MAX if that overflows. */
 size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals);

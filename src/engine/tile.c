@@ -73,7 +73,7 @@ static void bind_per_moment(const tile_t *t, const station_t *station, size_t mo
 /* Runs the kernel once for each first moment that the inner method keeps. */
 static void run_moments(const engine_t *engine, tile_t *t, const station_t *station, kernel_t *kernel,
                         part_scratch_t *room) {
-    const station_t *owner = engine_owner(engine, t->tensor->group);
+    const station_t *owner = t->tensor->owner;
     size_t moment = 0;
     for (size_t k = 0; k < owner->states; ++k) {
         const slot_t *slot = &owner->slot[t->tensor->id * owner->states + k];
@@ -116,7 +116,7 @@ void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scra
     }
     for (int i = 0; i < engine->filters.count; ++i) {
         const call_t *filter = &engine->filters.entry[i];
-        if (station_covers(filter->station, t->tensor->group))
+        if (station_has(filter->station, t->tensor))
             tile_run(engine, t, filter, scratch);
     }
 }

@@ -12,7 +12,7 @@ static inline char *tile_gradient(const tile_t *t) {
 
 /* Whether the station's kernels run on this tensor: it covers it, and the tensor is not frozen. */
 static inline bool station_takes(const station_t *station, const tensor_t *tensor) {
-    return !tensor_is_frozen(tensor) && station_covers(station, tensor->group);
+    return !tensor_is_frozen(tensor) && station_has(station, tensor);
 }
 
 /* Points the tile at what the call's kernel sees: its station's states and sums, constants, arguments; states kept in a

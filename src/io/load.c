@@ -69,6 +69,7 @@ static void free_options(load_t *load, bool back) {
 
 static void load_end(load_t *load, bool failed) {
     free_options(load, failed);
+    otherwise_assign(load->opt);
     if (failed && load->made_plan)
         plan_free(&load->opt->engine);
     else
@@ -228,6 +229,8 @@ static optim_status stage(load_t *load) {
         status = keep_options(load);
     if (status == OPTIM_OK)
         status = record_apply_options(&load->record, load->opt);
+    if (status == OPTIM_OK)
+        otherwise_assign(load->opt);
     if (status == OPTIM_OK)
         status = record_schedules(&load->record, load->opt, &load->schedules, &load->schedule_count);
     if (status == OPTIM_OK && !schedules_reserve(load->opt, load->schedule_count))

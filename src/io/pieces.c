@@ -157,7 +157,7 @@ static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const stati
             const tensor_t *tensor = &opt->engine.tensors[i];
             const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
             if (field->of != OF_TENSOR || left_out || !field_is_kept(field) ||
-                !station_covers(station, tensor->group) ||
+                !station_has(station, tensor) ||
                 field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) == 0)
                 continue;
             const optim_status status = add_field(pieces, &opt->engine, tensor, station, field);

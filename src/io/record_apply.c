@@ -226,7 +226,7 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
     }
     const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;
     for (size_t i = 0; has_cohorts && i < opt->engine.tensor_count; ++i)
-        if (station_covers(station, opt->engine.tensors[i].group))
+        if (station_has(station, &opt->engine.tensors[i]))
             read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
 }
 

@@ -120,7 +120,7 @@ static bool differs(const void *own, const void *of_group) {
 
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
 static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(&opt->engine, tensor->group);
+    const station_t *owner = tensor->owner;
     double *own = tensor->numbers;
     bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
     if (!opt->engine.planned)
@@ -135,7 +135,7 @@ static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
 }
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
-    const station_t *owner = engine_owner(&opt->engine, tensor->group);
+    const station_t *owner = tensor->owner;
     double *own = tensor->numbers;
     jsontext_open(record, "numbers", '{');
     for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {

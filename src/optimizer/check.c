@@ -19,7 +19,7 @@ static optim_status check_storage(const optim_t *opt) {
 static optim_status check_shapes(const optim_t *opt, const station_t *station) {
     for (size_t i = 0; station->method->refuses != NULL && i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        if (!station_covers(station, tensor->group))
+        if (!station_has(station, tensor))
             continue;
         const char *wrong = station->method->refuses(tensor, station_option(station, tensor->group));
         if (wrong != NULL)

@@ -16,6 +16,8 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.group_count = 1;
     if (!chain_create(opt) || !group_add_method(opt, entry, 1, &method) || !station_cover(method, 0, NULL))
         return error_nomem("creating an optimizer");
+    if (!otherwise_cover(opt, method, 0, 1))
+        return error_nomem("creating an optimizer");
     return settings_read(opt, 0, options, NULL);
 }
 

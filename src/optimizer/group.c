@@ -49,6 +49,8 @@ static void remove_method(optim_t *opt, station_t *station) {
 static optim_status fill_group(optim_t *opt, int group, station_t *station, bool named, const char *options) {
     if (!station_cover(station, group, named ? NULL : &station->values[0]))
         return error_nomem("adding a group");
+    if (!otherwise_cover(opt, station, group, opt->engine.group_count))
+        return error_nomem("adding a group");
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
         station_t *own = opt->own[i];
         if (own->per_group && !station_cover(own, group, &own->values[0]))
@@ -77,6 +79,7 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
         engine->group_count -= status != OPTIM_OK;
     }
     if (status != OPTIM_OK) {
+        otherwise_uncover(opt, id);
         if (station != NULL)
             station_uncover(station, id);
         for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)

@@ -127,6 +127,15 @@ double loss_sign(const optim_t *opt);
 
 /* ---- group.c ---- */
 /* A method for a handle with room for so many groups, none of which it covers yet. False: no memory. */
+/* otherwise.c: covers the group by the method that takes what `primary` refuses, if it names one; `groups` there will be.
+ * False: no memory. Then back: of all such methods of the group. */
+bool otherwise_cover(optim_t *opt, station_t *primary, int group, int groups);
+void otherwise_uncover(optim_t *opt, int group);
+/* Hands the options over: whenever they may have changed. */
+void otherwise_take_options(optim_t *opt);
+/* The method that will move a tensor; then, before the plan is made, of all tensors, with options handed over. */
+station_t *otherwise_owner(const optim_t *opt, const tensor_t *tensor);
+void otherwise_assign(optim_t *opt);
 bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added);
 
 /* ---- threads.c ---- */

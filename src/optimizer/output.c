@@ -13,7 +13,7 @@ static station_t *output_station(const optim_t *opt, const tensor_t *tensor) {
     for (int l = opt->engine.station_count - 1; l >= 0; --l) {
         station_t *station = opt->engine.stations[l];
         const bool knows_it = tensor_steps(&opt->engine, tensor) > 0 || (station->method->flags & INCLUDES_FROZEN);
-        if (station->method->output != NULL && station_covers(station, tensor->group) && knows_it)
+        if (station->method->output != NULL && station_has(station, tensor) && knows_it)
             return station;
     }
     return NULL;

@@ -67,6 +67,7 @@ static optim_status append(optim_t *opt, const tensor_t *tensor, const char *nam
     if (added.ndim > 0)
         memcpy(added.dims, dims, (size_t)added.ndim * sizeof *dims);
     engine->tensors = tensors;
+    added.owner = otherwise_owner(opt, &added);
     engine->tensors[engine->tensor_count++] = added;
     names_add(&opt->names, added.name);
     opt->buffers.checked = false;

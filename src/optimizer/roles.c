@@ -64,7 +64,7 @@ static void place(engine_t *engine, const station_t *station) {
     size_t next[METHOD_ROLES] = {0};
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        if (!station_covers(station, tensor->group))
+        if (tensor->owner != station)
             continue;
         tensor->role_flat = next[tensor->role];
         next[tensor->role] += tensor->count;

@@ -63,5 +63,6 @@ bool station_cover(station_t *station, int group, const values_t *from) {
 void station_uncover(station_t *station, int group) {
     station->groups -= station->values[group].base != NULL;
     free(station->values[group].base);
+    free(station->values[group].from);
     station->values[group] = (values_t){0};
 }

@@ -30,6 +30,7 @@ optim_status step_ready(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     schedules_apply(opt);
+    otherwise_take_options(opt);
     roles_settle(opt);
     opt->reads_loss = chain_reads_loss(opt);
     return OPTIM_OK;

@@ -15,13 +15,15 @@ static void restore_memory(const station_t *station) {
         memcpy(station->memory, station->memory_backup, station->memory_bytes);
 }
 
-/* The same of states that it writes before the last answer of a step. */
-static void copy_states(const engine_t *engine, const station_t *station, bool back) {
-    for (size_t i = 0; i < engine->tensor_count * station->states; ++i) {
-        const slot_t *slot = &station->slot[i];
-        if (slot->undo != NULL)
-            memcpy(back ? slot->at : slot->undo, back ? slot->undo : slot->at, slot->copies * slot->bytes);
-    }
+/* Copies the states that a long step may write, to where they are kept for undoing it or back. */
+static void copy_undone(const optim_t *opt, const station_t *station, bool back) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        for (size_t k = 0; k < station->states; ++k) {
+            const slot_t *slot = &station->slot[i * station->states + k];
+            const size_t bytes = slot->undo == NULL ? 0 : slot->bytes * slot->copies;
+            if (bytes > 0)
+                memcpy(back ? slot->at : slot->undo, back ? slot->undo : slot->at, bytes);
+        }
 }
 
 void step_keep(optim_t *opt) {
@@ -30,10 +32,10 @@ void step_keep(optim_t *opt) {
     for (int l = 0; l < engine->station_count; ++l) {
         station_t *station = engine->stations[l];
         station->called = false;
-        if (!(station->method->flags & REQUESTS))
-            continue;
-        keep_memory(station);
-        copy_states(engine, station, false);
+        if (station->method->flags & REQUESTS)
+            keep_memory(station);
+        if (station->undoes)
+            copy_undone(opt, station, false);
     }
 }
 
@@ -51,10 +53,10 @@ static void undo_stations(optim_t *opt) {
             pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
         }
         station->called = false;
-        if (station->method->flags & REQUESTS) {
+        if (station->method->flags & REQUESTS)
             restore_memory(station);
-            copy_states(engine, station, true);
-        }
+        if (station->undoes)
+            copy_undone(opt, station, true);
         station->line = 0;
         station->moved = false;
     }

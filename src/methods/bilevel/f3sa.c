@@ -70,7 +70,7 @@ typedef struct point {
 } point_t;
 
 typedef struct estimate {
-    int row;
+    int role, row;
 } estimate_t;
 
 static void prepare(const group_t *group, void *constants) {
@@ -96,10 +96,11 @@ static void visit(const tile_t *t) {
 /* h holds D(here), the gradient is D(there). A tensor's first estimate is D(here). */
 static void estimate(const tile_t *t) {
     const constants_t *k = t->constants;
+    const estimate_t *of = t->arguments;
     const real keeps = k->lower.first ? 0 : k->keeps;
     const real *restrict g = t->g, *restrict h = t->state[H];
-    real *restrict e = t->state[((const estimate_t *)t->arguments)->row];
-    for (size_t i = 0; i < t->n; ++i)
+    real *restrict e = t->state[of->row];
+    for (size_t i = 0; t->tensor->role == of->role && i < t->n; ++i)
         e[i] = h[i] + keeps * (e[i] - g[i]);
 }
 
@@ -137,12 +138,13 @@ enum { KEEP_Z = LOWER_LEVEL_KERNEL_COUNT, VISIT, ESTIMATE, MOVE_Y_Z, MOVE_X, NOI
 
 /* The six estimates of a step, in order. */
 static const struct {
-    int role, objective, row;
+    estimate_t of;
+    int objective;
     point_t here, there;
 } ESTIMATES[] = {
-    {Y_ROLE, LOWER, FIRST, {START, Z}, {THERE, Z_THERE}}, {Y_ROLE, UPPER, SECOND, {START, Y}, {THERE, THERE}},
-    {Y_ROLE, LOWER, THIRD, {START, Y}, {THERE, THERE}},   {X_ROLE, UPPER, FIRST, {START, Y}, {THERE, START}},
-    {X_ROLE, LOWER, SECOND, {START, Y}, {THERE, START}},  {X_ROLE, LOWER, THIRD, {START, Z}, {THERE, Z_START}},
+    {{Y_ROLE, FIRST}, LOWER, {START, Z}, {THERE, Z_THERE}}, {{Y_ROLE, SECOND}, UPPER, {START, Y}, {THERE, THERE}},
+    {{Y_ROLE, THIRD}, LOWER, {START, Y}, {THERE, THERE}},   {{X_ROLE, FIRST}, UPPER, {START, Y}, {THERE, START}},
+    {{X_ROLE, SECOND}, LOWER, {START, Y}, {THERE, START}},  {{X_ROLE, THIRD}, LOWER, {START, Z}, {THERE, Z_START}},
 };
 enum { ESTIMATE_COUNT = sizeof ESTIMATES / sizeof *ESTIMATES, OF_Y_COUNT = 3 };
 
@@ -162,18 +164,18 @@ static optim_status advance(step_t *s) {
             step_update(s, MOVE_Y_Z, NULL);
         step_update(s, VISIT, &ESTIMATES[m->k].here);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH, .objective = ESTIMATES[m->k].objective,
-                 .roles = UINT64_C(1) << ESTIMATES[m->k].role);
+                 .roles = UINT64_C(1) << ESTIMATES[m->k].of.role);
         if (s->option[SIGMA] > 0)
-            m->noise = gradient_noise_draw(s, s->option[SIGMA], ESTIMATES[m->k].role);
+            m->noise = gradient_noise_draw(s, s->option[SIGMA], ESTIMATES[m->k].of.role);
         add_noise(s);
         step_update(s, KEEP, NULL);
         if (s->t > 1) {
             step_update(s, VISIT, &ESTIMATES[m->k].there);
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME, .objective = ESTIMATES[m->k].objective,
-                     .roles = UINT64_C(1) << ESTIMATES[m->k].role);
+                     .roles = UINT64_C(1) << ESTIMATES[m->k].of.role);
             add_noise(s);
         }
-        step_update(s, ESTIMATE, &(estimate_t){ESTIMATES[m->k].row});
+        step_update(s, ESTIMATE, &ESTIMATES[m->k].of);
     }
     step_update(s, MOVE_X, NULL);
     m->lam += s->option[DELTA];

@@ -52,8 +52,10 @@ static void prepare(const group_t *group, void *constants) {
 
 static size_t elements(const step_t *s, int role) {
     size_t count = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        count += step_parameter(s, i)->role == role ? step_parameter(s, i)->count : 0;
+    for (size_t i = 0; i < step_tensor_count(s); ++i) {
+        const tensor_t *tensor = step_parameter(s, i);
+        count += tensor != NULL && tensor->role == role ? tensor->count : 0;
+    }
     return count;
 }
 
@@ -150,7 +152,8 @@ static void log_sums(const tile_t *t, size_t first, size_t n, logsum_t *l) {
     for (size_t j = 0; j < n; ++j)
         l[j] = NOTHING;
     for (size_t k = 0; k < step_tensor_count(data->step); ++k) {
-        if (step_parameter(data->step, k)->role == t->tensor->role)
+        const tensor_t *other = step_parameter(data->step, k);
+        if (other == NULL || other->role == t->tensor->role)
             continue;
         if (t->tensor->role == Y_ROLE)
             add_rows(data, eta, place, n, k, l);
