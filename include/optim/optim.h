@@ -341,7 +341,8 @@ int64_t optim_skipped(const optim_t *opt);
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
  * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
- * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
+ * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most. Of
+ * several numbers of one name the first is "lam_0", the next "lam_1", ...
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
