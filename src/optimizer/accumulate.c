@@ -34,6 +34,7 @@ optim_status optim_accumulate(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     opt->engine.filters.count = 0;
+    opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
     opt->accumulation = ACCUMULATION_ADDS;
     opt->accumulation_factor = 0;
     opt->loss = opt->has_loss ? opt->loss : 0;

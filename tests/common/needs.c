@@ -1,5 +1,6 @@
 #include "needs.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
@@ -18,14 +19,16 @@ static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t
 
 double *needs_lend(optim_t *opt, size_t first, size_t others) {
     const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const size_t costs = first * others;
+    const bool has_cost = optim_set_input(opt, -1, "cost", OPTIM_F64, 1, dims, NULL) == OPTIM_OK;
+    const size_t costs = has_cost ? first * others : 0;
     double *values = malloc((costs + first + others + 1) * sizeof *values);
     if (values == NULL)
         return NULL;
     for (size_t i = 0; i < costs + first + others; ++i)
         values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
     if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
-        lend(opt, "cost", 2, dims, values) == OPTIM_OK && lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
+        (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
+        lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
         lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK)
         return values;
     free(values);

@@ -105,8 +105,12 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
     if (rig->lent == NULL)
         fail_msg("what the method needs is refused: %s", optim_error());
     const int others = needs_group(opt);
+    bool follows = false; /* a tensor that has elements */
     for (int i = 0; i < rig->count; ++i) {
-        const rig_tensor_t *tensor = &rig->tensor[i];
+        rig_tensor_t *tensor = &rig->tensor[i];
+        const int group = follows && tensor->group == 0 ? others : tensor->group;
+        tensor->role = others > 0 && follows;
+        follows |= tensor->count > 0;
         optim_status status = optim_add_param(
             opt, i > 0 && tensor->group == 0 ? others : tensor->group, tensor->name, tensor->dtype, tensor->ndim,
             tensor->dims, tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
@@ -165,12 +169,16 @@ static void write_gradient(rig_t *rig) {
     write_buffers(rig);
 }
 
+static bool is_spoilt(const rig_t *rig) {
+    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
+}
+
 /* c(x): how far the first variable and the last one are above 1; the former shall be 1, the latter no more. */
 static void evaluate_constraints(rig_t *rig) {
     double *values;
     const size_t d = read_variables(rig);
     CHECK_OK(optim_constraint_values(rig->opt, &values));
-    values[0] = d > 0 ? rig->x[0] - 1 : 0;
+    values[0] = is_spoilt(rig) ? rig->poison_value : d > 0 ? rig->x[0] - 1 : 0;
     values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
 }
 
@@ -213,18 +221,17 @@ static void replay_next(rig_t *rig, bool gradient) {
     ++replay->next;
 }
 
-static bool is_spoilt(const rig_t *rig) {
-    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
-}
-
 static void spoil(rig_t *rig) {
     if (rig->poison_loss) {
         hand_loss(rig, rig->poison_value);
         return;
     }
+    optim_request request = {.size = sizeof request};
     size_t index = rig->poison_index;
+    CHECK_OK(optim_request_info(rig->opt, &request));
     for (int i = 0; i < rig->count; ++i) {
-        if (rig->tensor[i].frozen)
+        const bool is_read = request.kind == 0 || request.roles == 0 || (request.roles >> rig->tensor[i].role & 1) != 0;
+        if (rig->tensor[i].frozen || !is_read)
             continue;
         if (index < rig->tensor[i].count) {
             element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, index, rig->poison_value);

@@ -36,6 +36,7 @@ typedef struct replay {
 typedef struct rig_tensor {
     const char *name;
     int ndim, group;
+    int role; /* where the method has roles: 1 for all but the first tensor that has elements */
     const int64_t *dims;
     size_t count;
     optim_dtype dtype, grad_dtype;

@@ -1,7 +1,6 @@
 /* Methods with constraints, and transport between two distributions. */
 #include <math.h>
 #include <stdbool.h>
-#include <string.h>
 
 #include "check.h"
 
@@ -180,13 +179,11 @@ static void run(transport_t *p, int steps) {
 static void test_sinkhorn_marginals(void **state) {
     (void)state;
     static const double ETA[] = {0.5, 10, 1200};
+    static const char *const OPTIONS[] = {"eta=0.5", "eta=10", "eta=1200"};
     for (int k = 0; k < 3; ++k) {
         transport_t p;
         double err, off = 0;
-        char options[] = "eta=1200";
-        if (k < 2)
-            strcpy(options, k == 0 ? "eta=0.5" : "eta=10");
-        open_transport(&p, options, OPTIM_F64, false);
+        open_transport(&p, OPTIONS[k], OPTIM_F64, false);
         run(&p, k < 2 ? 300 : 30000);
         for (int i = 0; i < N; ++i) {
             double sum = 0;

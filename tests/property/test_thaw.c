@@ -32,7 +32,8 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     static const char *const NAMES[] = {"late", "early"};
     *pair = (pair_t){.count = count};
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
-    CHECK_OK(optim_set_components(pair->opt, 3));
+    CHECK_OK(
+        optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : 3)); /* a row of its table is the data's */
     for (int n = 0; n < count; ++n) {
         for (size_t i = 0; i < ELEMENTS; ++i)
             pair->x[n][i] = 0.5 + (double)(i % 7) / 8;
