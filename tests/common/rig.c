@@ -111,9 +111,9 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
         const int group = follows && tensor->group == 0 ? others : tensor->group;
         tensor->role = others > 0 && follows;
         follows |= tensor->count > 0;
-        optim_status status = optim_add_param(
-            opt, i > 0 && tensor->group == 0 ? others : tensor->group, tensor->name, tensor->dtype, tensor->ndim,
-            tensor->dims, tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
+        optim_status status =
+            optim_add_param(opt, group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
+                            tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
         if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
             status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
         if (status != OPTIM_OK)
@@ -231,8 +231,12 @@ static void spoil(rig_t *rig) {
     CHECK_OK(optim_request_info(rig->opt, &request));
     for (int i = 0; i < rig->count; ++i) {
         const bool is_read = request.kind == 0 || request.roles == 0 || (request.roles >> rig->tensor[i].role & 1) != 0;
-        if (rig->tensor[i].frozen || !is_read)
+        if (rig->tensor[i].frozen)
             continue;
+        if (!is_read) { /* then the first element that is */
+            index = index < rig->tensor[i].count ? 0 : index - rig->tensor[i].count;
+            continue;
+        }
         if (index < rig->tensor[i].count) {
             element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, index, rig->poison_value);
             return;

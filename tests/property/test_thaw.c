@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "needs.h"
 
 enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS, FROZEN_STEPS = 7, STEPS = 12 };
 
@@ -17,7 +18,7 @@ enum { ROWS = 4, COLUMNS = 3, ELEMENTS = ROWS * COLUMNS, FROZEN_STEPS = 7, STEPS
 typedef struct pair {
     optim_t *opt;
     int count;
-    double x[2][ELEMENTS], g[2][ELEMENTS];
+    double x[2][ELEMENTS], g[2][ELEMENTS], *lent;
     bool frozen[2];
 } pair_t;
 
@@ -34,12 +35,19 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
     CHECK_OK(
         optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : 3)); /* a row of its table is the data's */
+    pair->lent = needs_lend(pair->opt, ELEMENTS, (size_t)(count - 1) * ELEMENTS);
+    const int others = needs_group(pair->opt);
     for (int n = 0; n < count; ++n) {
         for (size_t i = 0; i < ELEMENTS; ++i)
             pair->x[n][i] = 0.5 + (double)(i % 7) / 8;
-        CHECK_OK(
-            optim_add_param(pair->opt, 0, NAMES[n], OPTIM_F64, 2, (int64_t[]){ROWS, COLUMNS}, pair->x[n], pair->g[n]));
+        CHECK_OK(optim_add_param(pair->opt, n > 0 ? others : 0, NAMES[n], OPTIM_F64, 2, (int64_t[]){ROWS, COLUMNS},
+                                 pair->x[n], pair->g[n]));
     }
+}
+
+static void pair_close(pair_t *pair) {
+    optim_destroy(pair->opt);
+    free(pair->lent);
 }
 
 static void pair_freeze(pair_t *pair, int tensor, bool frozen) {
@@ -65,12 +73,21 @@ static void multiply(pair_t *pair) {
     }
 }
 
+static void meet_constraints(const pair_t *pair) {
+    double *values;
+    CHECK_OK(optim_constraint_values(pair->opt, &values));
+    for (int j = 0; j < NEEDS_CONSTRAINTS; ++j)
+        values[j] = 0.25;
+}
+
 static void pair_step(pair_t *pair) {
     optim_status status;
     evaluate(pair);
     while ((status = optim_step(pair->opt)) > 0)
         if (status == OPTIM_EVAL_HVP)
             multiply(pair);
+        else if (status == OPTIM_EVAL_CONSTRAINTS)
+            meet_constraints(pair);
         else
             evaluate(pair);
     CHECK_OK(status);
@@ -123,8 +140,8 @@ static void check_thaw(const char *algorithm, const char *options) {
     CHECK_OK(optim_output(both.opt, 0, output[0]));
     CHECK_OK(optim_output(alone.opt, 0, output[1]));
     assert_memory_equal(output[0], output[1], sizeof output[0]);
-    optim_destroy(both.opt);
-    optim_destroy(alone.opt);
+    pair_close(&both);
+    pair_close(&alone);
 }
 
 static void test_every_method(void **state) {
@@ -160,8 +177,8 @@ static void test_at_times(void **state) {
                 pair_step(&alone);
             check_same(&both, &alone, algorithm);
         }
-        optim_destroy(both.opt);
-        optim_destroy(alone.opt);
+        pair_close(&both);
+        pair_close(&alone);
     }
 }
 
@@ -237,8 +254,8 @@ static void test_memory(void **state) {
             CHECK_OK(optim_accumulate(both.opt));
         CHECK_OK(optim_step(both.opt));
         assert_true(state_bytes(both.opt) == whole);
-        optim_destroy(both.opt);
-        optim_destroy(one.opt);
+        pair_close(&both);
+        pair_close(&one);
     }
 }
 
@@ -258,7 +275,7 @@ static void test_from_the_thaw_on(void **state) {
     pair_step(&pair);
     CHECK_OK(optim_output(pair.opt, 0, output));
     assert_true(output[5] == 42);
-    optim_destroy(pair.opt);
+    pair_close(&pair);
 
     pair_open(&pair, "sgd", "lr=0", 2);
     CHECK_OK(optim_wrap(pair.opt, "ema", "decay=0.5"));
@@ -271,7 +288,7 @@ static void test_from_the_thaw_on(void **state) {
     pair_step(&pair);
     CHECK_OK(optim_output(pair.opt, 0, output));
     CHECK_CLOSE(output[5], 42 * 0.75 + before * 0.25, 1e-15);
-    optim_destroy(pair.opt);
+    pair_close(&pair);
 }
 
 /* ---- Checkpoints ---- */
@@ -307,8 +324,8 @@ static void check_resumed(const char *algorithm, int frozen_before, int thawed_b
         check_same(&loaded, &saved, algorithm);
         assert_memory_equal(loaded.x[1], saved.x[1], sizeof saved.x[1]);
     }
-    optim_destroy(saved.opt);
-    optim_destroy(loaded.opt);
+    pair_close(&saved);
+    pair_close(&loaded);
 }
 
 static void test_checkpoints(void **state) {
