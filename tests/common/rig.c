@@ -243,6 +243,13 @@ static void spoil(rig_t *rig) {
         }
         index -= rig->tensor[i].count;
     }
+    for (int i = 0; i < rig->count; ++i) { /* none behind it is read */
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        if (!tensor->frozen && tensor->count > 0 && (request.roles >> tensor->role & 1) != 0) {
+            element_write(tensor->grad_dtype, tensor->grad, 0, rig->poison_value);
+            return;
+        }
+    }
 }
 
 /* What must not be read is filled with numbers that would be noticed. */
