@@ -16,6 +16,7 @@ import textwrap
 BEGIN = "<!-- generated from the registry by ./dev docs: change the tables in src/, not this part -->"
 END = "<!-- end of the generated part -->"
 KINDS = {"methods": (0, "algorithm"), "wrappers": (1, "wrapper"), "schedules": (2, "schedule")}
+LISTS = {"maps": (4, "map"), "compressors": (5, "compressor")}  # one page for all
 ENGINE = 3
 FAMILIES = {  # what a family's methods have in common, for headings
     "gradient": "along the gradient, its sign, averages of it",
@@ -33,6 +34,8 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "games": "games and monotone operators",
     "wrappers": "around any method",
     "schedules": "on any option of any group",
+    "maps": "proximal maps, projections, linear minimisation: the values of options, or by themselves",
+    "compressors": "what makes a vector short enough to send: the values of options",
 }
 NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products",
          16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs"}
@@ -49,7 +52,7 @@ TEXT, INT, SIZE, REAL = ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t, ctypes.c
 description = struct("Description", ("name", TEXT), ("purpose", TEXT), ("citation", TEXT), ("evaluations", TEXT),
                      ("needs", INT), ("can", INT), ("options", SIZE), ("states", SIZE), ("family", TEXT), ("roles", TEXT), ("inputs", SIZE))
 option = struct("Option", ("name", TEXT), ("range", TEXT), ("meaning", TEXT), ("default", REAL), ("kind", INT), ("lowest", REAL),
-                ("highest", REAL), ("lowest_open", INT), ("highest_open", INT))
+                ("highest", REAL), ("lowest_open", INT), ("highest_open", INT), ("default_entry", TEXT))
 state = struct("State", ("name", TEXT), ("meaning", TEXT), ("shape", TEXT), ("condition", TEXT), ("bytes", REAL))
 input_info = struct("Input", ("name", TEXT), ("meaning", TEXT), ("of_parameter", INT), ("optional", INT))
 
@@ -85,6 +88,8 @@ def default(row):
     words = row.range.decode().split("|")
     if row.range in (b"list", b"schedules"):
         return ""
+    if row.default_entry:
+        return f"`{row.default_entry.decode()}`"
     return words[int(row.default)] if len(words) > 1 else number(row.default)
 
 
@@ -180,6 +185,19 @@ def overview(registry, noun, kind):
     return "\n".join([*lines, END, ""])
 
 
+def listing(registry, folder, noun, kind):
+    """One page for all entries of a kind: what each is and takes."""
+    lines = [f"# {folder.capitalize()}", "", BEGIN, ""]
+    rows = []
+    for name in registry.names(noun):
+        about = registry.describe(kind, name)
+        taken = registry.rows("optim_describe_option", option, kind, name, about.options)
+        rows.append([f"`{name}`", about.purpose.decode(),
+                     ", ".join(f"`{r.name.decode()}` = {default(r)}, {r.range.decode()}: {r.meaning.decode()}" for r in taken),
+                     about.citation.decode()])
+    return "\n".join([*lines, f"{len(rows)} entries.", "", *table([noun, "what it is", "options", "source"], rows), "", END, ""])
+
+
 def summary(registry):
     """The table of README.md: every name by family."""
     rows = []
@@ -188,6 +206,9 @@ def summary(registry):
             names = " ".join(f"`{about.name.decode()}`" for about in entries)
             section = f"#{family}" if kind == 0 else ""
             rows.append([f"[{family}](docs/{folder}/README.md{section}): {FAMILIES[family]}", names])
+    for folder, (kind, noun) in LISTS.items():
+        names = " ".join(f"`{name}`" for name in registry.names(noun))
+        rows.append([f"[{folder}](docs/{folder}.md): {FAMILIES[folder]}", names])
     return "\n".join([BEGIN, "", *table(["family", "entries"], rows), "", END])
 
 
@@ -213,6 +234,8 @@ def main():
         for name in registry.names(noun):
             pages[docs / folder / f"{name}.md"] = head(registry, kind, name)
         pages[docs / folder / "README.md"] = overview(registry, noun, kind)
+    for folder, (kind, noun) in LISTS.items():
+        pages[docs / f"{folder}.md"] = listing(registry, folder, noun, kind)
     pages[docs / "engine.md"] = head(registry, ENGINE, "engine")
     readme = docs.parent / "README.md"
     pages[readme] = summary(registry)

@@ -9,29 +9,57 @@
 
 /* Each descriptor exists once per precision and instruction-set level. */
 #define DECLARE_AT(name, level) extern const method_t method_##name##_f32_##level, method_##name##_f64_##level;
+#define DECLARE_MAP_AT(name, level) extern const map_t map_##name##_f32_##level, map_##name##_f64_##level;
 #define AT(name, level)                                                                                                \
     {                                                                                                                  \
         { &method_##name##_f32_##level, &method_##name##_f64_##level }                                                 \
+    }
+#define DECLARE_COMPRESSOR_AT(name, level)                                                                             \
+    extern const compressor_t compressor_##name##_f32_##level, compressor_##name##_f64_##level;
+#define COMPRESSOR_AT(name, level)                                                                                     \
+    {                                                                                                                  \
+        { &compressor_##name##_f32_##level, &compressor_##name##_f64_##level }                                         \
+    }
+#define MAP_AT(name, level)                                                                                            \
+    {                                                                                                                  \
+        { &map_##name##_f32_##level, &map_##name##_f64_##level }                                                       \
     }
 #ifdef GRADOPT_X86_LEVELS
 #define DECLARE(name) DECLARE_AT(name, base) DECLARE_AT(name, v3) DECLARE_AT(name, v4)
 #define LEVELS(name)                                                                                                   \
     { AT(name, base), AT(name, v3), AT(name, v4) }
+#define DECLARE_MAP(name) DECLARE_MAP_AT(name, base) DECLARE_MAP_AT(name, v3) DECLARE_MAP_AT(name, v4)
+#define MAP_LEVELS(name)                                                                                               \
+    { MAP_AT(name, base), MAP_AT(name, v3), MAP_AT(name, v4) }
+#define DECLARE_COMPRESSOR(name)                                                                                       \
+    DECLARE_COMPRESSOR_AT(name, base) DECLARE_COMPRESSOR_AT(name, v3) DECLARE_COMPRESSOR_AT(name, v4)
+#define COMPRESSOR_LEVELS(name)                                                                                        \
+    { COMPRESSOR_AT(name, base), COMPRESSOR_AT(name, v3), COMPRESSOR_AT(name, v4) }
 #else
 #define DECLARE(name) DECLARE_AT(name, base)
 #define LEVELS(name)                                                                                                   \
     { AT(name, base) }
+#define DECLARE_MAP(name) DECLARE_MAP_AT(name, base)
+#define MAP_LEVELS(name)                                                                                               \
+    { MAP_AT(name, base) }
+#define DECLARE_COMPRESSOR(name) DECLARE_COMPRESSOR_AT(name, base)
+#define COMPRESSOR_LEVELS(name)                                                                                        \
+    { COMPRESSOR_AT(name, base) }
 #endif
 
 #define METHOD(name, family) DECLARE(name)
 #define ALIAS(alias, name, family)
 #define WRAPPER(name) DECLARE(name)
 #define SCHEDULE(name) extern const schedule_t schedule_##name;
+#define MAP(name) DECLARE_MAP(name)
+#define COMPRESSOR(name) DECLARE_COMPRESSOR(name)
 #include "registry.def"
 #undef METHOD
 #undef ALIAS
 #undef WRAPPER
 #undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
 DECLARE(clip)
 DECLARE(group_clip)
 DECLARE(storage)
@@ -40,10 +68,12 @@ DECLARE(accumulate)
 DECLARE(scale)
 DECLARE(loss_scale)
 
-#define SCHEDULE(name)
-#define WRAPPER(name)
 #define METHOD(name, family) {#name, #family, LEVELS(name)},
 #define ALIAS(alias, name, family) {#alias, #family, LEVELS(name)},
+#define WRAPPER(name)
+#define SCHEDULE(name)
+#define MAP(name)
+#define COMPRESSOR(name)
 const registry_method_t REGISTRY_METHODS[] = {
 #include "registry.def"
 };
@@ -51,11 +81,15 @@ const registry_method_t REGISTRY_METHODS[] = {
 #undef ALIAS
 #undef WRAPPER
 #undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
 
-#define SCHEDULE(name)
-#define WRAPPER(name) {#name, "wrappers", LEVELS(name)},
 #define METHOD(name, family)
 #define ALIAS(alias, name, family)
+#define WRAPPER(name) {#name, "wrappers", LEVELS(name)},
+#define SCHEDULE(name)
+#define MAP(name)
+#define COMPRESSOR(name)
 const registry_method_t REGISTRY_WRAPPERS[] = {
 #include "registry.def"
 };
@@ -63,18 +97,62 @@ const registry_method_t REGISTRY_WRAPPERS[] = {
 #undef ALIAS
 #undef WRAPPER
 #undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
 
-#define SCHEDULE(name) &schedule_##name,
-#define WRAPPER(name)
 #define METHOD(name, family)
 #define ALIAS(alias, name, family)
+#define WRAPPER(name)
+#define SCHEDULE(name) &schedule_##name,
+#define MAP(name)
+#define COMPRESSOR(name)
 const schedule_t *const REGISTRY_SCHEDULES[] = {
 #include "registry.def"
 };
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
+
+#define METHOD(name, family)
+#define ALIAS(alias, name, family)
+#define WRAPPER(name)
+#define SCHEDULE(name)
+#define MAP(name) {MAP_LEVELS(name)},
+#define COMPRESSOR(name)
+const registry_map_t REGISTRY_MAPS[] = {
+#include "registry.def"
+};
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
+
+#define METHOD(name, family)
+#define ALIAS(alias, name, family)
+#define WRAPPER(name)
+#define SCHEDULE(name)
+#define MAP(name)
+#define COMPRESSOR(name) {COMPRESSOR_LEVELS(name)},
+const registry_compressor_t REGISTRY_COMPRESSORS[] = {
+#include "registry.def"
+};
+#undef METHOD
+#undef ALIAS
+#undef WRAPPER
+#undef SCHEDULE
+#undef MAP
+#undef COMPRESSOR
 
 const size_t REGISTRY_METHOD_COUNT = sizeof REGISTRY_METHODS / sizeof *REGISTRY_METHODS;
 const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTRY_WRAPPERS;
 const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
+const size_t REGISTRY_MAP_COUNT = sizeof REGISTRY_MAPS / sizeof *REGISTRY_MAPS;
+const size_t REGISTRY_COMPRESSOR_COUNT = sizeof REGISTRY_COMPRESSORS / sizeof *REGISTRY_COMPRESSORS;
 
 const registry_method_t REGISTRY_ENGINE[] = {
     [REGISTRY_ENGINE_CLIP] = {"engine", "engine", LEVELS(clip)},
@@ -100,17 +178,27 @@ static const char *schedule_name(size_t i) {
     return REGISTRY_SCHEDULES[i]->name;
 }
 
+static const char *map_name(size_t i) {
+    return registry_map(i)->name;
+}
+
+static const char *compressor_name(size_t i) {
+    return registry_compressor(i)->name;
+}
+
 /* What is found by a name. */
 typedef struct kind {
     const char *what, *taken_by, *lister;
     const char *(*name_of)(size_t);
     const size_t *count;
 } kind_t;
-enum { ALGORITHMS, WRAPPERS, SCHEDULES, KINDS };
+enum { ALGORITHMS, WRAPPERS, SCHEDULES, MAPS, COMPRESSORS, KINDS };
 static const kind_t KIND[KINDS] = {
     [ALGORITHMS] = {"algorithm", "optim_create", "optim_algorithm_name", method_name, &REGISTRY_METHOD_COUNT},
     [WRAPPERS] = {"wrapper", "optim_wrap", "optim_wrapper_name", wrapper_name, &REGISTRY_WRAPPER_COUNT},
     [SCHEDULES] = {"schedule", "optim_set_schedule", "optim_schedule_name", schedule_name, &REGISTRY_SCHEDULE_COUNT},
+    [MAPS] = {"map", "optim_map_apply", "optim_map_name", map_name, &REGISTRY_MAP_COUNT},
+    [COMPRESSORS] = {"compressor", "an option", "optim_compressor_name", compressor_name, &REGISTRY_COMPRESSOR_COUNT},
 };
 
 static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length) {
@@ -166,4 +254,32 @@ const registry_method_t *registry_find_wrapper(const char *name, size_t length) 
 const schedule_t *registry_find_schedule(const char *name, size_t length) {
     const ptrdiff_t i = find(&KIND[SCHEDULES], name, length);
     return i < 0 ? NULL : REGISTRY_SCHEDULES[i];
+}
+
+static bool is_map(const char *range) {
+    return strcmp(range, KIND[MAPS].what) == 0;
+}
+
+int registry_find_choice(const char *range, const char *name, size_t length) {
+    return (int)find(&KIND[is_map(range) ? MAPS : COMPRESSORS], name, length);
+}
+
+const entry_t *registry_choice(const char *range, size_t position) {
+    if (is_map(range))
+        return position < REGISTRY_MAP_COUNT ? &registry_map(position)->entry : NULL;
+    return position < REGISTRY_COMPRESSOR_COUNT ? &registry_compressor(position)->entry : NULL;
+}
+
+const char *registry_refuse_choice(const char *range, size_t position, const double *option) {
+    if (!is_map(range) || registry_map(position)->check == NULL)
+        return NULL;
+    return registry_map(position)->check(option, 0);
+}
+
+const map_level_t *registry_map_at(int level, size_t position) {
+    return &REGISTRY_MAPS[position].level[level];
+}
+
+const compressor_level_t *registry_compressor_at(int level, size_t position) {
+    return &REGISTRY_COMPRESSORS[position].level[level];
 }

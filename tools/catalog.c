@@ -28,9 +28,11 @@ static const kind_t KINDS[] = {
     {"methods", "method", OPTIM_ALGORITHM, optim_algorithm_count, optim_algorithm_name},
     {"wrappers", "wrapper", OPTIM_WRAPPER, optim_wrapper_count, optim_wrapper_name},
     {"schedules", "schedule", OPTIM_SCHEDULE, optim_schedule_count, optim_schedule_name},
+    {"maps", "map", OPTIM_MAP, optim_map_count, optim_map_name},
+    {"compressors", "compressor", OPTIM_COMPRESSOR, optim_compressor_count, optim_compressor_name},
     {"engine", "engine", OPTIM_ENGINE, engine_count, engine_name}, /* described, not listed */
 };
-enum { LISTED = 3, DESCRIBED = 4 };
+enum { LISTED = 5, DESCRIBED = 6 };
 
 /* ---- list ---- */
 
@@ -169,7 +171,7 @@ int list(const char *family, const char *word, bool json) {
 void default_text(const optim_option *option, char text[DEFAULT_TEXT]) {
     const option_t row = {option->name, option->default_value, option->range, option->meaning};
     _Static_assert((int)DEFAULT_TEXT >= (int)OPTION_TEXT, "option_text writes as much");
-    text[0] = '\0';
+    (void)snprintf(text, DEFAULT_TEXT, "%s", option->default_entry);
     if (!option_is_text(&row))
         option_text(&row, option->default_value, text);
 }
@@ -209,7 +211,7 @@ static void out_number(json_out_t *out, const char *key, double value) {
 
 static void out_option(json_out_t *out, const optim_option *option) {
     char text[DEFAULT_TEXT];
-    const bool word = strchr(option->range, '|') != NULL && strcmp(option->range, "0|1") != 0;
+    const bool word = option->kind == OPTIM_KIND_KEYWORD || option->kind == OPTIM_KIND_ENTRY;
     default_text(option, text);
     out_open(out, NULL, '{');
     out_text(out, "name", option->name);

@@ -13,6 +13,8 @@ static const struct kind {
     {OPTIM_ALGORITHM, "algorithms", optim_algorithm_count, optim_algorithm_name},
     {OPTIM_WRAPPER, "wrappers", optim_wrapper_count, optim_wrapper_name},
     {OPTIM_SCHEDULE, "schedules", optim_schedule_count, optim_schedule_name},
+    {OPTIM_MAP, "maps", optim_map_count, optim_map_name},
+    {OPTIM_COMPRESSOR, "compressors", optim_compressor_count, optim_compressor_name},
 };
 enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 

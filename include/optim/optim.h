@@ -336,7 +336,8 @@ int64_t optim_skipped(const optim_t *opt);
 /*
  * Sets or reads a numeric option of `group` (-1: all groups; optim_get reads group 0 then). Keywords are set by their
  * position in the list of optim_describe_option. Keys: the group's method first, then the engine's, then the wrappers',
- * innermost first; "sam.rho" names a wrapper's outright. Wrapper options belong to the handle: group -1 or 0.
+ * innermost first; "sam.rho" names a wrapper's outright. Where the value of an option is a map, "map.lam" names an
+ * option of that; so does "lam", if nothing else is called so. Wrapper options belong to the handle: group -1 or 0.
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
@@ -508,6 +509,26 @@ typedef struct optim_result {
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
+/* ---- Maps ---- */
+
+/*
+ * Applies a map to a vector in place, without any optimizer: the prox of a penalty with this step (argmin_x step r(x) +
+ * |x - v|^2 / 2), a projection, or a linear minimisation oracle (v becomes the s of the set with the least <v, s>), which
+ * need no step: "prox_l1(lam=0.1)", "proj_simplex". `dims` say what the matrix is where a map asks for one: dimension 0 by
+ * the others. Entries that are not finite stay as they are (maps by element) or make all of them NaN.
+ * Errors: NULL, ARGUMENT (no such dtype), NAME, OPTION, DUPLICATE, VALUE (also: a step that the map cannot have), SHAPE,
+ * SIZE, NOMEM; the data are unchanged then.
+ */
+optim_status optim_map_apply(const char *map, double step, optim_dtype dtype, int ndim, const int64_t *dims,
+                             void *data);
+
+/*
+ * The penalty r of a proximal map at a vector; of a projection 0 in its set, up to rounding, and infinity outside. NaN for
+ * oracles, and where an entry is not finite. Errors: as above.
+ */
+optim_status optim_map_value(const char *map, optim_dtype dtype, int ndim, const int64_t *dims, const void *data,
+                             double *value);
+
 /* ---- What there is ---- */
 
 size_t optim_algorithm_count(void);
@@ -516,8 +537,19 @@ size_t optim_wrapper_count(void);
 const char *optim_wrapper_name(size_t i);
 size_t optim_schedule_count(void);
 const char *optim_schedule_name(size_t i);
+size_t optim_map_count(void);
+const char *optim_map_name(size_t i);
+size_t optim_compressor_count(void);
+const char *optim_compressor_name(size_t i);
 
-enum { OPTIM_ALGORITHM = 0, OPTIM_WRAPPER = 1, OPTIM_SCHEDULE = 2, OPTIM_ENGINE = 3 /* name "engine" */ };
+enum {
+    OPTIM_ALGORITHM = 0,
+    OPTIM_WRAPPER = 1,
+    OPTIM_SCHEDULE = 2,
+    OPTIM_ENGINE = 3, /* name "engine" */
+    OPTIM_MAP = 4,
+    OPTIM_COMPRESSOR = 5
+};
 
 enum { /* bits of optim_description.needs */
        OPTIM_NEEDS_GRADIENT = 1,
@@ -556,13 +588,15 @@ enum { /* optim_option.kind */
        OPTIM_KIND_SWITCH = 3,  /* "0|1" */
        OPTIM_KIND_KEYWORD = 4, /* one of the words in `range` */
        OPTIM_KIND_LIST = 5,    /* numbers separated by ';' */
-       OPTIM_KIND_ENTRIES = 6  /* names separated by ';', each alone or as NAME(options) */
+       OPTIM_KIND_ENTRIES = 6, /* names separated by ';', each alone or as NAME(options) */
+       OPTIM_KIND_ENTRY = 7    /* one such name, of the kind that `range` says */
 };
 
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
     const char *name;
-    const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules" */
+    const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules",
+                          "map", "compressor" (an entry of that kind) */
     const char *meaning;
     double default_value; /* a keyword's position in `range` */
     int kind;             /* OPTIM_KIND_... */
@@ -570,6 +604,7 @@ typedef struct optim_option {
      * Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
     double lowest, highest;
     int lowest_open, highest_open;
+    const char *default_entry; /* with range "map": "prox_l1" or "prox_l1(lam=0.1)"; otherwise "" */
 } optim_option;
 
 typedef struct optim_state_info {

@@ -65,20 +65,20 @@ void optim_batch_destroy(optim_batch_t *batch) {
     free(batch);
 }
 
+static optim_status read_option(void *context, const option_piece_t *piece) {
+    optim_batch_t *batch = context;
+    const int i = option_find(OPTIONS, piece->key, piece->key_length);
+    if (i < 0)
+        return option_refuse(OPTIONS, "a batch", piece->key, piece->key_length);
+    return option_parse(&OPTIONS[i], piece->value, piece->value_length, &batch->option[i]);
+}
+
 static optim_status read_options(optim_batch_t *batch, const char *options) {
-    option_piece_t piece;
-    optim_status status = option_check_unique(options);
-    int more = 0;
     for (int i = 0; i < OPTION_COUNT; ++i)
         batch->option[i] = OPTIONS[i].initial;
-    while (status == OPTIM_OK && (more = option_next(&options, &piece)) > 0) {
-        const int i = option_find(OPTIONS, piece.key, piece.key_length);
-        if (i < 0)
-            return option_refuse(OPTIONS, "a batch", piece.key, piece.key_length);
-        status = option_parse(&OPTIONS[i], piece.value, piece.value_length, &batch->option[i]);
-    }
-    if (status != OPTIM_OK || more < 0)
-        return more < 0 ? more : status;
+    const optim_status status = option_read(options, read_option, batch);
+    if (status != OPTIM_OK)
+        return status;
     batch->size = batch->option[SIZE];
     if (batch->option[MAX] < batch->size)
         return error_set(OPTIM_ERR_VALUE, batch->option[MAX] == 0 ? "option \"max\" is missing"

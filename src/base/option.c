@@ -14,6 +14,28 @@ size_t option_count(const option_t *table) {
     return count;
 }
 
+static bool is_entry(const option_t *option) {
+    return option_kind(option) == OPTIM_KIND_ENTRY;
+}
+
+size_t option_inner(const option_t *table, size_t row) {
+    size_t at = option_count(table);
+    for (size_t i = 0; i < row; ++i)
+        at += is_entry(&table[i]) ? OPTION_ROOM : 0;
+    return at;
+}
+
+size_t option_values(const option_t *table) {
+    return option_inner(table, option_count(table));
+}
+
+size_t option_outer(const option_t *table, size_t i) {
+    size_t row = 0;
+    while (!is_entry(&table[row]) || i >= option_inner(table, row) + OPTION_ROOM)
+        ++row;
+    return row;
+}
+
 int option_find(const option_t *table, const char *name, size_t length) {
     for (int i = 0; table[i].name != NULL; ++i)
         if (strlen(table[i].name) == length && memcmp(table[i].name, name, length) == 0)
@@ -21,12 +43,32 @@ int option_find(const option_t *table, const char *name, size_t length) {
     return -1;
 }
 
+int option_kind(const option_t *option) {
+    static const char INTEGER[] = "integer ";
+    static const struct {
+        const char *range;
+        int kind;
+    } NAMED[] = {{"0|1", OPTIM_KIND_SWITCH},
+                 {"list", OPTIM_KIND_LIST},
+                 {"map", OPTIM_KIND_ENTRY},
+                 {"compressor", OPTIM_KIND_ENTRY},
+                 {"schedules", OPTIM_KIND_ENTRIES}};
+    for (size_t i = 0; i < sizeof NAMED / sizeof *NAMED; ++i)
+        if (strcmp(option->range, NAMED[i].range) == 0)
+            return NAMED[i].kind;
+    if (strchr(option->range, '|') != NULL)
+        return OPTIM_KIND_KEYWORD;
+    return strncmp(option->range, INTEGER, sizeof INTEGER - 1) == 0 ? OPTIM_KIND_INTEGER : OPTIM_KIND_NUMBER;
+}
+
 bool option_is_keyword(const option_t *option) {
-    return strchr(option->range, '|') != NULL;
+    const int kind = option_kind(option);
+    return kind == OPTIM_KIND_SWITCH || kind == OPTIM_KIND_KEYWORD;
 }
 
 bool option_is_text(const option_t *option) {
-    return strcmp(option->range, "list") == 0 || strcmp(option->range, "schedules") == 0;
+    const int kind = option_kind(option);
+    return kind == OPTIM_KIND_LIST || kind == OPTIM_KIND_ENTRY || kind == OPTIM_KIND_ENTRIES;
 }
 
 /* Position of the word text[0..length) in "a|b|c", or -1. */
@@ -60,10 +102,9 @@ static int word_count(const char *words) {
 }
 
 /* "integer [1,inf)" and the like; ranges are written by us, so this cannot fail. */
-static option_bounds_t interval_read(const char *range) {
-    static const char INTEGER[] = "integer ";
-    const bool is_integer = strncmp(range, INTEGER, sizeof INTEGER - 1) == 0;
-    option_bounds_t bounds = {is_integer ? OPTIM_KIND_INTEGER : OPTIM_KIND_NUMBER, -INFINITY, INFINITY, true, true};
+static option_bounds_t interval_read(const option_t *option) {
+    const char *range = option->range;
+    option_bounds_t bounds = {option_kind(option), -INFINITY, INFINITY, true, true};
     const char *open = strpbrk(range, "[(");
     const char *comma = open == NULL ? NULL : strchr(open, ',');
     const char *close = comma == NULL ? NULL : strpbrk(comma, ")]");
@@ -78,12 +119,10 @@ static option_bounds_t interval_read(const char *range) {
 
 option_bounds_t option_bounds(const option_t *option) {
     if (option_is_text(option))
-        return (option_bounds_t){.kind = strcmp(option->range, "list") == 0 ? OPTIM_KIND_LIST : OPTIM_KIND_ENTRIES};
+        return (option_bounds_t){.kind = option_kind(option)};
     if (!option_is_keyword(option))
-        return interval_read(option->range);
-    const bool is_switch = strcmp(option->range, "0|1") == 0;
-    return (option_bounds_t){.kind = is_switch ? OPTIM_KIND_SWITCH : OPTIM_KIND_KEYWORD,
-                             .highest = word_count(option->range) - 1};
+        return interval_read(option);
+    return (option_bounds_t){.kind = option_kind(option), .highest = word_count(option->range) - 1};
 }
 
 bool option_holds(const option_t *option, double value) {
@@ -99,7 +138,8 @@ bool option_holds(const option_t *option, double value) {
 
 optim_status option_check(const option_t *option, double value) {
     if (option_is_text(option))
-        return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a list and cannot be set to a number", option->name);
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a %s and cannot be set to a number", option->name,
+                         option_kind(option) == OPTIM_KIND_ENTRY ? option->range : "list");
     if (option_holds(option, value))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g; valid: %s%s", option->name, value,
@@ -217,4 +257,26 @@ optim_status option_check_unique(const char *text) {
                                  (int)piece.key_length, piece.key);
     }
     return more;
+}
+
+optim_status option_read(const char *text, option_take_t *take, void *context) {
+    option_piece_t piece;
+    optim_status status = option_check_unique(text);
+    int more = 0;
+    while (status == OPTIM_OK && (more = option_next(&text, &piece)) > 0)
+        status = take(context, &piece);
+    return more < 0 ? more : status;
+}
+
+bool option_split_entry(const char *text, size_t length, option_piece_t *entry) {
+    const char *open = memchr(text, '(', length);
+    *entry = (option_piece_t){text, text + length, length, 0};
+    if (open == NULL)
+        return length > 0;
+    entry->key_length = (size_t)(open - text);
+    entry->value = open + 1;
+    if (open == text || text[length - 1] != ')')
+        return false;
+    entry->value_length = length - entry->key_length - 2;
+    return option_span(open + 1, entry->value_length, ')') == (ptrdiff_t)entry->value_length;
 }

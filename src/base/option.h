@@ -16,6 +16,7 @@
  *   "0|1"                     a flag
  *   "random|quasi|mean"       a keyword; its value is its position
  *   "list"                    numbers separated by ';'
+ *   "map", "compressor"       an entry of that kind, NAME or NAME(options), or "none" where that is the default
  *   "schedules"               schedules separated by ';', each NAME or NAME(options)
  */
 typedef struct option {
@@ -23,17 +24,33 @@ typedef struct option {
     double initial; /* default; a keyword's position */
     const char *range;
     const char *doc;
-    bool pauses;     /* a schedule may take it to 0, though it cannot be set to that */
-    bool zero_apart; /* 0 means something else than a small value ("0: none"): no schedule may reach it */
+    bool pauses;         /* a schedule may take it to 0, though it cannot be set to that */
+    bool zero_apart;     /* 0 means something else than a small value ("0: none"): no schedule may reach it */
+    bool decides_memory; /* how much is taken, or in which form states are kept: to be set before the first step */
+    const char *choice;  /* default of an entry */
 } option_t;
 
+/* OPTIM_KIND_..., as the range says it. */
+int option_kind(const option_t *option);
+
 size_t option_count(const option_t *table);
+
+/*
+ * Where values stand: one for each row, an entry's being its position among the entries of its kind, or -1 for none;
+ * behind them OPTION_ROOM for each row that is an entry, for the options of what it names.
+ */
+enum { OPTION_ROOM = 8 };
+size_t option_values(const option_t *table);
+size_t option_inner(const option_t *table, size_t row);
+/* The row of an entry whose options' room value `i` lies in. */
+size_t option_outer(const option_t *table, size_t i);
 
 /* Position of the option called `name[0..length)`, or -1. */
 int option_find(const option_t *table, const char *name, size_t length);
 
+/* Whether its value is a position among words; whether it is no number at all. */
 bool option_is_keyword(const option_t *option);
-bool option_is_text(const option_t *option); /* a list or schedules: not a number */
+bool option_is_text(const option_t *option);
 
 /* The range as numbers: those of a keyword are positions; a list and schedules have none (0). */
 typedef struct option_bounds {
@@ -74,6 +91,13 @@ typedef struct option_piece {
  * parentheses do not separate. Returns 1 with a piece, 0 at the end, a negative status on malformed text.
  */
 int option_next(const char **cursor, option_piece_t *piece);
+
+/* Calls `take` with every pair of "key=value,...", a key that stands there twice being refused first, until one fails. */
+typedef optim_status option_take_t(void *context, const option_piece_t *piece);
+optim_status option_read(const char *text, option_take_t *take, void *context);
+
+/* Splits NAME, or NAME(options), into both; false if it is neither. */
+bool option_split_entry(const char *text, size_t length, option_piece_t *entry);
 
 /* Length of the text up to the next `separator` outside parentheses, or up to the end; -1 if they do not match. */
 ptrdiff_t option_span(const char *text, size_t length, char separator);

@@ -1,5 +1,5 @@
 /*
- * What Adam and its relatives share: rows of their tables, moving averages, bias corrections, the rectifier.
+ * What Adam and its relatives share: rows of their tables, eps, Adam's loop, the rectifier.
  *
  * The letters are the papers': m and v are moving averages of the gradient and of its square with decay rates beta1 and
  * beta2; c1 and c2 correct their start at zero. eps stands outside the root, in one of two places, or inside it:
@@ -13,6 +13,7 @@
 #ifndef BLOCKS_ADAM_FAMILY_H
 #define BLOCKS_ADAM_FAMILY_H
 
+#include "blocks/averages.h"
 #include "engine/method.h"
 
 /* ---- Rows of the option tables, by their defaults, and of the state tables ---- */
@@ -49,26 +50,6 @@
 #define VMAX_ROW                                                                                                       \
     { "vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true }
 
-/* ---- Moving averages ---- */
-
-/* c = 1 - beta^t: what the weights of an average that began at zero add up to. beta^t < exp(-t (1 - beta)) is lost
- * beside 1 soon, and then not worth a call of pow, which is slow where it underflows. */
-static inline double correction(double beta, double t) {
-    return t * (1 - beta) > 38 ? 1 : 1 - pow(beta, t);
-}
-
-typedef struct weights {
-    real keep, take;
-} weights_t;
-static inline weights_t weights(double beta) {
-    return (weights_t){(real)beta, (real)(1 - beta)};
-}
-
-/* beta a + (1 - beta) x */
-static inline real ema(real a, real x, weights_t beta) {
-    return settled(beta.keep * a + beta.take * x);
-}
-
 /* ---- eps ---- */
 
 /* What is added to the second moment inside the root, and to the root; one of the two is 0. */
@@ -85,6 +66,31 @@ static inline eps_t eps_of(double eps, bool in_root, double c2) {
  * loop, of which gcc makes two, so that eps beside the root costs no more than it did. */
 static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
     return sqrt(eps.inside != 0 ? h + eps.inside : h) * inverse_root_c2 + eps.outside;
+}
+
+/* ---- The loop of adam, adamw, amsgrad and adam8bit, which is (A) ---- */
+
+typedef struct adam {
+    weights_t beta1, beta2;
+    real step, inverse_root_c2; /* lr / c1, 1 / sqrt(c2) */
+    eps_t eps;
+    decay_t decay;
+} adam_t;
+
+/* With amsgrad, vmax is the running maximum of v and divides in its place; else it is NULL. Both flags are constants
+ * where this is called: each has a loop of its own. */
+static inline void adam_loop(const tile_t *t, adam_t k, real *restrict m, real *restrict v, real *restrict vmax,
+                             const bool with_l2, const bool amsgrad) {
+    real *restrict p = t->p;
+    const real *restrict g = t->g;
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real gi = with_l2 ? g[i] + k.decay.l2 * p[i] : g[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
+    }
 }
 
 /* ---- The rectifier of Liu et al. 2020 (radam), algorithm 2 ---- */

@@ -8,7 +8,7 @@
  *     coord  min(max(g, -c), c)
  *
  * Nothing is added to a norm (public code adds 1e-6 or 1e-8); a norm of 0 leaves g as it is. A method has the two
- * options and the state, and a kernel that calls clip_squares and is run by clip_measure.
+ * options, a clip_t among its constants, and a kernel that calls clip_squares and is run by clip_measure.
  */
 #ifndef BLOCKS_CLIPPING_H
 #define BLOCKS_CLIPPING_H
@@ -20,23 +20,26 @@
 enum { CLIP_NONE, CLIP_NORM, CLIP_LAYER, CLIP_COORD };
 #define CLIP_LEVEL_OPTION "clip", 1, "(0,inf)", "level of clipping"
 #define CLIP_TYPE_OPTION "clip_type", CLIP_NORM, "none|norm|layer|coord", "what is kept at or below the level"
-#define CLIP_NORM_STATE "norm", "of the whole gradient", PER_METHOD, WITHIN_STEP
 
 typedef struct clip {
     int type;
-    double level, norm; /* of the whole gradient */
+    double level;
+    real limit; /* what bounds every element */
 } clip_t;
-
-/* What multiplies the gradient of a tensor whose squares have this sum ... */
-static inline double clip_factor(const clip_t *clip, double tensor_square) {
-    const bool scales = clip->type == CLIP_NORM || clip->type == CLIP_LAYER;
-    const double norm = clip->type == CLIP_LAYER ? sqrt(tensor_square) : clip->norm;
-    return scales && norm > clip->level ? clip->level / norm : 1;
+static inline clip_t clip_of(double type, double level) {
+    return (clip_t){(int)type, level, (real)((int)type == CLIP_COORD ? level : HUGE_VAL)};
 }
 
-/* ... and what then bounds every element. */
-static inline double clip_limit(const clip_t *clip) {
-    return clip->type == CLIP_COORD ? clip->level : HUGE_VAL;
+/* Kernel arguments of an update: the norm of the whole gradient. */
+typedef struct clip_norm {
+    double norm;
+} clip_norm_t;
+
+/* What multiplies the gradient of a tensor whose squares have this sum; `norm` is that of the whole gradient. */
+static inline double clip_factor(clip_t clip, double norm, double tensor_square) {
+    const bool scales = clip.type == CLIP_NORM || clip.type == CLIP_LAYER;
+    const double length = clip.type == CLIP_LAYER ? sqrt(tensor_square) : norm;
+    return scales && length > clip.level ? clip.level / length : 1;
 }
 
 /* NaN stays NaN. */
@@ -45,26 +48,25 @@ static inline real clipped(real g, real factor, real limit) {
 }
 
 /* Squares of g + l2 p, and of the same limited element by element: for the norms, and for clip_square. */
-static inline void clip_squares(const tile_t *t, const clip_t *clip, double l2) {
-    const real decay = (real)l2, limit = (real)clip_limit(clip);
+static inline void clip_squares(const tile_t *t, clip_t clip, real l2) {
     const real *restrict g = t->g, *restrict p = t->p;
     double *restrict square = t->term[0], *restrict limited = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * p[i], c = clipped(gi, 1, limit);
+        const real gi = g[i] + l2 * p[i], c = clipped(gi, 1, clip.limit);
         square[i] = (double)gi * (double)gi;
         limited[i] = (double)c * (double)c;
     }
 }
 
 /* The sum of the clipped squares of one tensor, from the sums of both terms. */
-static inline double clip_square(const clip_t *clip, const double *sums) {
-    const double factor = clip_factor(clip, sums[0]);
-    return clip->type == CLIP_COORD ? sums[1] : factor * factor * sums[0];
+static inline double clip_square(clip_t clip, double norm, const double *sums) {
+    const double factor = clip_factor(clip, norm, sums[0]);
+    return clip.type == CLIP_COORD ? sums[1] : factor * factor * sums[0];
 }
 
-/* Runs the kernel that calls clip_squares, and keeps the norm. */
-static inline void clip_measure(step_t *s, int kernel, int norm) {
-    *s->scalar[norm] = sqrt(step_reduce(s, kernel, NULL, 2)[0]);
+/* Runs the kernel that calls clip_squares; returns the norm. */
+static inline double clip_measure(step_t *s, int kernel) {
+    return sqrt(step_reduce(s, kernel, NULL, 2)[0]);
 }
 
 /* Whether any group clips by a norm. */

@@ -1,9 +1,10 @@
-/* What the normalized methods of this folder share. */
+/* What methods share whose steps are divided by the norm of their direction d over everything. */
 #ifndef BLOCKS_NORMALIZED_H
 #define BLOCKS_NORMALIZED_H
 
 #include <tgmath.h>
 
+#include "blocks/averages.h"
 #include "engine/method.h"
 
 /* Power schedule: b (2 / (k + 2))^p, b itself at the first step (k = 0) and for p = 0. */
@@ -16,12 +17,34 @@ static inline double power_weight(double eta, double p, double k) {
     return k == 0 ? 1 : fmin(1, power(eta, p, k));
 }
 
-/* Runs the kernel that writes a direction d and its squares; returns |d| over everything, if it is needed. */
-static inline double direction_norm(step_t *s, int kernel, bool needed) {
+/* Kernel arguments of an update: |d|. */
+typedef struct norm {
+    double norm;
+} norm_t;
+
+/* What the update divides by. */
+static inline real divisor_of(const tile_t *t, bool normalize, double eps) {
+    return normalize ? (real)(((const norm_t *)t->arguments)->norm + eps) : 1;
+}
+
+/* d <- (1 - e) d + e g, and the squares for |d|. */
+static inline void average_direction(const tile_t *t, real *restrict d, weights_t e) {
+    const real *restrict g = t->g;
+    double *restrict square = t->term[0];
+    for (size_t i = 0; i < t->n; ++i) {
+        d[i] = ema(d[i], g[i], e);
+        square[i] = (double)d[i] * (double)d[i];
+    }
+}
+
+/* Runs the kernel that writes d and its squares, then `update`, to which it hands |d|; 0 where that is not needed. */
+static inline void normalized_step(step_t *s, int direction, int update, bool needed) {
+    double norm = 0;
     if (needed)
-        return sqrt(step_reduce(s, kernel, NULL, 1)[0]);
-    step_update(s, kernel, NULL);
-    return 0;
+        norm = sqrt(step_reduce(s, direction, NULL, 1)[0]);
+    else
+        step_update(s, direction, NULL);
+    step_update(s, update, &(norm_t){norm});
 }
 
 #endif

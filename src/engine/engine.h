@@ -5,6 +5,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "engine/map.h"
 #include "engine/method.h"
 #include "kernels/primitives.h"
 
@@ -139,9 +140,11 @@ enum { QUEUE_LENGTH = 16 };
 /* A kernel to be run on the tiles of its station, with what it takes. */
 typedef struct call {
     const station_t *station; /* NULL: projection onto the boxes */
-    int kernel;
-    const char *constants; /* [cohort][precision], engine_t.constants_bytes each */
+    int kernel;               /* less than 0: the map that option -1 - kernel names */
+    const char *constants;    /* [cohort][precision], engine_t.constants_bytes each */
     const void *arguments;
+    double map_step;
+    bool map_times_lr; /* each group's */
 } call_t;
 
 typedef struct queue {
@@ -161,6 +164,7 @@ typedef struct engine {
     int level;
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
+    const map_level_t *(*map_at)(int level, size_t position); /* of the registry */
 
     /* the caller's problem, 0: not told */
     int64_t components, equalities, inequalities;
@@ -393,6 +397,27 @@ void memory_place(engine_t *engine, station_t *station);
 void memory_initialise(engine_t *engine, station_t *station);
 /* The tensor's share, to what a tensor begins with. */
 void memory_initialise_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor);
+
+/* The option "lr" of the group's method as this step uses it; 1 if there is none. */
+double engine_lr(const engine_t *engine, int group);
+
+/* ---- mapping.c: maps that options name ---- */
+
+/* The map that an option of the station names for a tensor, ready but for the step and room; false: none. */
+typedef struct mapping {
+    const map_level_t *level;
+    const map_t *map;
+    map_call_t call;
+} mapping_t;
+bool mapping_of(const engine_t *engine, const station_t *station, const tensor_t *tensor, int option,
+                mapping_t *mapping);
+
+/* Bytes that maps named by the station's options need for the tensor: as reals, and of room. False: overflow. */
+bool mapping_needs(const engine_t *engine, const station_t *station, const tensor_t *tensor, size_t *whole,
+                   size_t *work);
+
+/* On a tile's parameters: a map by element that waits in the queue. */
+void mapping_run_tile(const engine_t *engine, const tile_t *t, const call_t *call);
 
 /* ---- pass.c ---- */
 

@@ -59,7 +59,7 @@ int engine_level_of(engine_processor_t p) {
 }
 
 /* The highest that is built and that this machine can run. */
-static int highest_possible(void) {
+static int ask_processor(void) {
     engine_processor_t p = {0};
 #ifdef GRADOPT_X86_LEVELS
     uint32_t a, b, c, d;
@@ -75,6 +75,14 @@ static int highest_possible(void) {
     }
 #endif
     return engine_level_of(p);
+}
+
+/* Asked once: in a virtual machine the question takes as long as a map of thousands of numbers. */
+static int highest_possible(void) {
+    static _Atomic int known = -1;
+    if (known < 0)
+        known = ask_processor();
+    return known;
 }
 
 int engine_best_level(void) {

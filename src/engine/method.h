@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/arithmetic.h"
+#include "base/entry.h"
 #include "base/option.h"
 #include "optim/optim.h"
 
@@ -118,7 +119,7 @@ typedef struct tile {
     void *state[METHOD_STATES];
     const void *constants; /* what prepare filled for this tensor's group */
     const void *arguments; /* what advance handed over with the kernel, or NULL */
-    const void *memory;    /* the tensor's own, of this method: see method_t.tensor_memory */
+    void *memory; /* the tensor's own, of this method: see method_t.tensor_memory; written on whole tensors only */
     const tensor_t *tensor;
     size_t offset;             /* position of element 0 in its tensor */
     size_t stride;             /* reals from one copy of a state to the next */
@@ -324,10 +325,13 @@ typedef struct otherwise {
 } otherwise_t;
 
 typedef struct method {
-    const char *name, *purpose, *citation;
+    union {
+        entry_t entry;
+        struct {
+            ENTRY_FIELDS;
+        };
+    };
     const char *evaluations; /* of a step, in words */
-    const option_t *options;
-    const state_t *states;
     const input_t *inputs;
     const char *roles; /* of its groups, "x|y"; NULL: it knows none */
     int flags;

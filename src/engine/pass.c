@@ -189,7 +189,11 @@ static void run_queue(const pass_t *pass, tile_t *t, part_scratch_t *scratch) {
             project_tile(engine, t, scratch->term);
         if (update->station == NULL || (frozen && !(update->station->method->flags & INCLUDES_FROZEN)))
             continue;
-        if (station_has(update->station, t->tensor))
+        if (!station_has(update->station, t->tensor))
+            continue;
+        if (update->kernel < 0)
+            mapping_run_tile(engine, t, update);
+        else
             tile_run(engine, t, update, scratch);
     }
 }

@@ -284,6 +284,11 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
         needs->whole = whole > needs->whole ? whole : needs->whole;
         needs->work = work > needs->work ? work : needs->work;
     }
+    size_t whole, work;
+    if (!mapping_needs(engine, station, tensor, &whole, &work))
+        return false;
+    needs->whole = size_aligned(whole) > needs->whole ? size_aligned(whole) : needs->whole;
+    needs->work = work > needs->work ? work : needs->work;
     return true;
 }
 

@@ -4,10 +4,14 @@
 #include "base/error.h"
 #include "engine/tile.h"
 
-double group_lr(const group_t *group) {
-    const station_t *owner = engine_owner(group->step->engine, group->index);
+double engine_lr(const engine_t *engine, int group) {
+    const station_t *owner = engine_owner(engine, group);
     const int lr = option_find(owner->method->options, "lr", 2);
-    return lr < 0 ? 1 : station_option(owner, group->index)[lr];
+    return lr < 0 ? 1 : station_option(owner, group)[lr];
+}
+
+double group_lr(const group_t *group) {
+    return engine_lr(group->step->engine, group->index);
 }
 
 double group_step_size(const group_t *group) {
@@ -31,7 +35,7 @@ static group_t group_of(step_t *s, int index, double t, double *const *scalar, v
     return (group_t){.option = station_option(station, index),
                      .t = t,
                      .scalar = scalar,
-                     .memory = station->memory,
+                     .memory = station->method->memory == 0 ? NULL : station->memory,
                      .group_memory = station->group_memory == NULL ? NULL : station->group_memory[index],
                      .cohort_memory = memory,
                      .sum = station->sums + sums * METHOD_SUMS,

@@ -28,4 +28,10 @@ void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratc
 /* The gradient of the tile as the filters leave it; copied into `room` where it must not be changed in place. */
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch);
 
+/* ---- whole.c ---- */
+
+/* All of the parameter of t->tensor as reals, in t->p: where it lies, or gathered tile by tile; and back. */
+void whole_open_parameter(const engine_t *engine, tile_t *t);
+void whole_close_parameter(const engine_t *engine, const tile_t *t);
+
 #endif

@@ -16,8 +16,7 @@ static part_scratch_t *first_scratch(const engine_t *engine) {
     return (void *)engine->part_scratch;
 }
 
-/* All of the parameter as reals: where it lies, or gathered tile by tile. */
-static void open_whole_parameter(const engine_t *engine, tile_t *t) {
+void whole_open_parameter(const engine_t *engine, tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->p = tensor->data;
@@ -31,7 +30,7 @@ static void open_whole_parameter(const engine_t *engine, tile_t *t) {
     }
 }
 
-static void close_whole_parameter(const engine_t *engine, const tile_t *t) {
+void whole_close_parameter(const engine_t *engine, const tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     for (size_t offset = 0; t->p != tensor->data && offset < tensor->count; offset += tensor->tile) {
@@ -63,10 +62,10 @@ void pass_tensors(engine_t *engine, const call_t *call) {
         if (!station_takes(station, &engine->tensors[i]) || !tensor_is_whole(&engine->tensors[i], station->method) ||
             t.n == 0)
             continue;
-        open_whole_parameter(engine, &t);
+        whole_open_parameter(engine, &t);
         open_whole_gradient(engine, &t);
         tile_run(engine, &t, call, first_scratch(engine));
-        close_whole_parameter(engine, &t);
+        whole_close_parameter(engine, &t);
     }
 }
 

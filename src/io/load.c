@@ -41,7 +41,7 @@ static optim_status keep_options(load_t *load) {
     for (int l = 0; l < engine_keepers(engine); ++l)
         for (size_t g = 0; g < groups; ++g) {
             const station_t *station = engine_keeper(engine, l);
-            const size_t bytes = 2 * option_count(station->method->options) * sizeof(double);
+            const size_t bytes = 2 * option_values(station->method->options) * sizeof(double);
             double **kept = &load->options[(size_t)l * groups + g];
             if (station->values[g].base == NULL)
                 continue;
@@ -61,7 +61,7 @@ static void free_options(load_t *load, bool back) {
             const station_t *station = engine_keeper(engine, l);
             double *kept = load->options[(size_t)l * groups + g];
             if (back && kept != NULL)
-                memcpy(station->values[g].base, kept, 2 * option_count(station->method->options) * sizeof(double));
+                memcpy(station->values[g].base, kept, 2 * option_values(station->method->options) * sizeof(double));
             free(kept);
         }
     free(load->options);

@@ -50,29 +50,41 @@ static const jsontree_t *options_for(const record_t *record, const optim_t *opt,
     return jsontree_get(group_at(record, l, station->per_group ? record->from[group] : 0), "options");
 }
 
+static optim_status apply_option(const record_t *record, optim_t *opt, station_t *station, int group, const char *key,
+                                 const char *text) {
+    const option_t *table = station->method->options;
+    double *base = station->values[group].base;
+    const int i = values_find(table, base, key, strlen(key));
+    if (i < 0 || text == NULL)
+        return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
+                         record->source, station->name, key);
+    const double before = base[i];
+    const optim_status status = values_parse(table, base, (size_t)i, text, strlen(text));
+    if (status != OPTIM_OK)
+        return refused(record, "options", station, group, status);
+    if (opt->engine.planned && record_is_planned(record) && option_decides_memory(station, group, i, before, base[i]))
+        return error_set(OPTIM_ERR_CHECKPOINT,
+                         "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
+                         "that is taken already; load it before the first step",
+                         record->source, key, text);
+    return OPTIM_OK;
+}
+
+/* Entries are named first: the others may be options of theirs. */
 static optim_status apply_group(const record_t *record, optim_t *opt, station_t *station, int group,
                                 const jsontree_t *options) {
     const option_t *table = station->method->options;
-    for (size_t member = 0; member < jsontree_members(options); ++member) {
-        const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
-        const int i = option_find(table, key, strlen(key));
-        if (i < 0 || text == NULL)
-            return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: \"%s\" has no option \"%.40s\"",
-                             record->source, station->name, key);
-        double number;
-        const optim_status status = option_parse(&table[i], text, strlen(text), &number);
-        if (status != OPTIM_OK)
-            return refused(record, "options", station, group, status);
-        double *base = &station->values[group].base[i];
-        if (opt->engine.planned && record_is_planned(record) &&
-            option_decides_memory(station, table[i].name, *base, number))
-            return error_set(OPTIM_ERR_CHECKPOINT,
-                             "%s does not fit this optimizer: it was saved with %s=%s, which decides about memory "
-                             "that is taken already; load it before the first step",
-                             record->source, key, text);
-        station->values[group].now[i] = *base = number;
-    }
-    return OPTIM_OK;
+    optim_status status = OPTIM_OK;
+    for (int pass = 0; pass < 2; ++pass)
+        for (size_t member = 0; status == OPTIM_OK && member < jsontree_members(options); ++member) {
+            const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
+            const int own = option_find(table, key, strlen(key));
+            const bool is_entry = own >= 0 && option_kind(&table[own]) == OPTIM_KIND_ENTRY;
+            if (is_entry == (pass == 0))
+                status = apply_option(record, opt, station, group, key, text);
+        }
+    memcpy(station->values[group].now, station->values[group].base, option_values(table) * sizeof(double));
+    return status;
 }
 
 /* Roles decide which memory is whose: they are the handle's own, and must be the record's where that names one. */
@@ -281,14 +293,14 @@ static optim_status make_schedule(const record_t *record, const optim_t *opt, co
     station_t *station = record_listed(opt, l);
     const char *option = record_text(json, "option"), *name = record_text(json, "name"),
                *options = record_text(json, "options");
-    const int i = option_find(station->method->options, option, strlen(option));
-    if (i < 0 || option_is_text(&station->method->options[i]))
+    const int i = values_find(station->method->options, station->values[group].base, option, strlen(option));
+    if (i < 0 || option_is_text(station_row(station, group, i)))
         return error_set(OPTIM_ERR_CHECKPOINT,
                          "%s does not fit this optimizer: \"%s\" has no option \"%.40s\" to schedule", record->source,
                          station->name, option);
     const setting_t setting = {station, i};
     char what[64];
-    (void)snprintf(what, sizeof what, "schedule for \"%s\"", station->method->options[i].name);
+    (void)snprintf(what, sizeof what, "schedule for \"%s\"", station_row(station, group, i)->name);
     optim_status status = scheduled_make(&setting, group, name, options, made);
     if (status != OPTIM_OK)
         return refused(record, what, station, group, status);
@@ -306,7 +318,8 @@ static optim_status refuse_second(const record_t *record, const scheduled_t *mad
         if (made[i].station == last->station && made[i].option == last->option && made[i].group == last->group)
             return error_set(OPTIM_ERR_CHECKPOINT,
                              "%s does not fit this optimizer: it has two schedules for the option \"%s\" of \"%s\"",
-                             record->source, last->station->method->options[last->option].name, last->station->name);
+                             record->source, station_row(last->station, last->group, last->option)->name,
+                             last->station->name);
     return OPTIM_OK;
 }
 

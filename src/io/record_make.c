@@ -58,12 +58,15 @@ static void write_states(jsontext_t *record, const optim_t *opt, const station_t
 
 static void write_options(jsontext_t *record, const station_t *station, int group) {
     const option_t *table = station->method->options;
-    const bool shared = station->values[group].base == NULL; /* they stand under group 0 */
+    const double *option = station->values[group].base; /* NULL: shared by all, they stand under group 0 */
     jsontext_open(record, "options", '{');
-    for (size_t i = 0; !shared && table[i].name != NULL; ++i) {
-        char text[OPTION_TEXT];
-        option_text(&table[i], station->values[group].base[i], text);
-        jsontext_string(record, table[i].name, text);
+    for (size_t i = 0; option != NULL && i < option_values(table); ++i) {
+        char name[VALUE_NAME], text[OPTION_TEXT];
+        if (values_row(table, option, i) == NULL)
+            continue;
+        values_name(table, option, i, name);
+        values_text(table, option, i, text);
+        jsontext_string(record, name, text);
     }
     jsontext_close(record, '}');
 }
@@ -201,7 +204,9 @@ static void write_schedule(jsontext_t *record, const optim_t *opt, const schedul
     jsontext_open(record, NULL, '{');
     jsontext_integer(record, "layer", station);
     jsontext_integer(record, "group", scheduled->group);
-    jsontext_string(record, "option", scheduled->station->method->options[scheduled->option].name);
+    char name[VALUE_NAME];
+    station_value_name(scheduled->station, scheduled->group, scheduled->option, name);
+    jsontext_string(record, "option", name);
     jsontext_string(record, "name", scheduled->run->schedule->name);
     jsontext_string(record, "options", scheduled->run->text);
     write_schedule_state(record, scheduled->run);

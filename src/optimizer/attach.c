@@ -8,7 +8,7 @@
 /* What a schedule on lr may drive besides, or -1. */
 static int companion_of(const setting_t *setting) {
     const option_t *options = setting->station->method->options;
-    if (!setting->station->is_method || strcmp(options[setting->option].name, "lr") != 0)
+    if (!setting->station->is_method || setting->option != option_find(options, "lr", 2))
         return -1;
     const int momentum = option_find(options, "momentum", 8);
     return momentum >= 0 ? momentum : option_find(options, "beta1", 5);
@@ -16,8 +16,8 @@ static int companion_of(const setting_t *setting) {
 
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made) {
-    const option_t *option = &setting->station->method->options[setting->option];
-    if (option_is_keyword(option) || strncmp(option->range, "integer", 7) == 0)
+    const option_t *option = setting_row(setting, group);
+    if (option_kind(option) != OPTIM_KIND_NUMBER)
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" takes %s and cannot follow a schedule", option->name,
                          option->range);
     *made = (scheduled_t){setting->station, setting->station->per_group ? group : 0, setting->option, -1, NULL};

@@ -42,6 +42,16 @@ void chain_remove(optim_t *opt, const station_t *station) {
     engine->method_count -= station->is_method;
 }
 
+bool chain_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
+    station_t *station = station_create(opt, entry, STATION_METHOD, groups);
+    if (station == NULL || !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_CLIP])) {
+        station_destroy(station, groups);
+        return false;
+    }
+    *added = station;
+    return true;
+}
+
 bool chain_create(optim_t *opt) {
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i) {
         station_t *station = station_create(opt, &REGISTRY_ENGINE[i], STATION_ENGINE, 1);
@@ -105,7 +115,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .loss = opt->loss,
         .option = station_option(station, station->first_group),
         .scalar = station->scalar + (size_t)station->first_group * station->states,
-        .memory = station->memory,
+        .memory = station->method->memory == 0 ? NULL : station->memory,
         .groups = station->per_group ? station->groups : engine->group_count,
         .holds_gradient = station->holds_gradient,
         .held_loss = station->held_loss,

@@ -29,6 +29,23 @@ static optim_status check_shapes(const optim_t *opt, const station_t *station) {
     return OPTIM_OK;
 }
 
+/* That the maps which options name can take the tensors. */
+static optim_status check_maps(const optim_t *opt, const station_t *station) {
+    const option_t *table = station->method->options;
+    mapping_t mapping;
+    for (int row = 0; table[row].name != NULL; ++row)
+        for (size_t i = 0; option_kind(&table[row]) == OPTIM_KIND_ENTRY && i < opt->engine.tensor_count; ++i) {
+            const tensor_t *tensor = &opt->engine.tensors[i];
+            if (!mapping_of(&opt->engine, station, tensor, row, &mapping))
+                continue;
+            const char *wrong = map_refuses(mapping.map, tensor->count, mapping.call.rows);
+            if (wrong != NULL)
+                return error_set(OPTIM_ERR_SHAPE, "map \"%s\" of \"%s\" cannot take parameter \"%s\": %s",
+                                 mapping.map->name, station->name, tensor->name, wrong);
+        }
+    return OPTIM_OK;
+}
+
 /* A wrapper whose inner step begins elsewhere hands on one gradient, and nothing outside it may move the parameters. */
 static optim_status check_nesting(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
@@ -100,6 +117,8 @@ optim_status check_plan(const optim_t *opt) {
             status = check_values_only(opt, station);
         if (status == OPTIM_OK)
             status = check_shapes(opt, station);
+        if (status == OPTIM_OK)
+            status = check_maps(opt, station);
         if (status != OPTIM_OK)
             return status;
     }

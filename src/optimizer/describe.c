@@ -25,71 +25,98 @@ const char *optim_schedule_name(size_t i) {
     return i < REGISTRY_SCHEDULE_COUNT ? REGISTRY_SCHEDULES[i]->name : NULL;
 }
 
+size_t optim_map_count(void) {
+    return REGISTRY_MAP_COUNT;
+}
+const char *optim_map_name(size_t i) {
+    return i < REGISTRY_MAP_COUNT ? registry_map(i)->name : NULL;
+}
+size_t optim_compressor_count(void) {
+    return REGISTRY_COMPRESSOR_COUNT;
+}
+const char *optim_compressor_name(size_t i) {
+    return i < REGISTRY_COMPRESSOR_COUNT ? registry_compressor(i)->name : NULL;
+}
+
 /* ---- One entry, whatever its kind ---- */
 
-typedef struct entry {
-    const char *name, *family, *purpose, *citation, *evaluations;
+typedef struct described {
+    const char *name, *family; /* an alias has its own */
+    const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
-    const state_t *states;
-    const field_t *fields;
-    const method_t *method; /* NULL: a schedule, or the engine */
-} entry_t;
+    const method_t *method;                         /* NULL: no method or wrapper */
+} described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
     return found->level[0].precision[PRECISION_F64];
 }
 
-static entry_t entry_of_method(const registry_method_t *found) {
-    const method_t *method = method_of(found);
-    return (entry_t){.name = found->name,
-                     .family = found->family,
-                     .purpose = method->purpose,
-                     .citation = method->citation,
-                     .evaluations = method->evaluations,
-                     .options = {method->options},
-                     .states = method->states,
-                     .fields = method->fields,
-                     .method = method};
-}
+static const entry_t ENGINE = {.name = "engine", .purpose = "options that every method has"};
 
-static optim_status find_engine(const char *name, entry_t *entry) {
+static optim_status find_engine(const char *name, described_t *found) {
     if (strcmp(name, "engine") != 0)
         return error_set(OPTIM_ERR_NAME, "the engine's options are listed under \"engine\", not \"%.60s\"", name);
-    *entry = (entry_t){.name = "engine", .family = "engine", .purpose = "options that every method has"};
+    *found = (described_t){.name = "engine", .family = "engine", .entry = &ENGINE};
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        entry->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
+        found->options[i] = method_of(&REGISTRY_ENGINE[i])->options;
     return OPTIM_OK;
 }
 
-static optim_status find_entry(int kind, const char *name, entry_t *entry) {
-    optim_status status = refuse_null(name, "name");
+/* A method or wrapper, NULL if it was not found. */
+static described_t describe_method(const registry_method_t *found) {
+    if (found == NULL)
+        return (described_t){.entry = NULL};
+    const method_t *method = method_of(found);
+    return (described_t){found->name, found->family, &method->entry, {method->options}, method};
+}
+
+static described_t describe_entry(const char *family, const entry_t *entry) {
+    if (entry == NULL)
+        return (described_t){.entry = NULL};
+    return (described_t){entry->name, family, entry, {entry->options}, NULL};
+}
+
+static const entry_t *find_schedule(const char *name) {
+    const schedule_t *found = registry_find_schedule(name, strlen(name));
+    return found == NULL ? NULL : &found->entry;
+}
+
+static const entry_t *find_choice(const char *range, const char *name) {
+    const int found = registry_find_choice(range, name, strlen(name));
+    return found < 0 ? NULL : registry_choice(range, (size_t)found);
+}
+
+static optim_status find_entry(int kind, const char *name, described_t *found) {
+    const optim_status status = refuse_null(name, "name");
     if (status != OPTIM_OK)
         return status;
-    if (kind == OPTIM_ENGINE)
-        return find_engine(name, entry);
-    if (kind == OPTIM_SCHEDULE) {
-        const schedule_t *found = registry_find_schedule(name, strlen(name));
-        if (found != NULL)
-            *entry = (entry_t){.name = found->name,
-                               .family = "schedules",
-                               .purpose = found->purpose,
-                               .citation = found->citation,
-                               .options = {found->options},
-                               .states = found->states};
-        return found == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
-    }
-    if (kind != OPTIM_ALGORITHM && kind != OPTIM_WRAPPER)
+    switch (kind) {
+    case OPTIM_ALGORITHM:
+        *found = describe_method(registry_find_method(name, strlen(name)));
+        break;
+    case OPTIM_WRAPPER:
+        *found = describe_method(registry_find_wrapper(name, strlen(name)));
+        break;
+    case OPTIM_SCHEDULE:
+        *found = describe_entry("schedules", find_schedule(name));
+        break;
+    case OPTIM_MAP:
+        *found = describe_entry("maps", find_choice("map", name));
+        break;
+    case OPTIM_COMPRESSOR:
+        *found = describe_entry("compressors", find_choice("compressor", name));
+        break;
+    case OPTIM_ENGINE:
+        return find_engine(name, found);
+    default:
         return error_set(OPTIM_ERR_ARGUMENT,
-                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE", kind);
-    const registry_method_t *found =
-        kind == OPTIM_ALGORITHM ? registry_find_method(name, strlen(name)) : registry_find_wrapper(name, strlen(name));
-    if (found == NULL)
-        return OPTIM_ERR_NAME;
-    *entry = entry_of_method(found);
-    return OPTIM_OK;
+                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR",
+                         kind);
+    }
+    return found->entry == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
 }
 
-static const option_t *find_option(const entry_t *entry, size_t i) {
+static const option_t *find_option(const described_t *entry, size_t i) {
     for (int table = 0; table < REGISTRY_ENGINE_COUNT && entry->options[table] != NULL; ++table) {
         const size_t count = option_count(entry->options[table]);
         if (i < count)
@@ -99,7 +126,7 @@ static const option_t *find_option(const entry_t *entry, size_t i) {
     return NULL;
 }
 
-static size_t count_options(const entry_t *entry) {
+static size_t count_options(const described_t *entry) {
     size_t count = 0;
     while (find_option(entry, count) != NULL)
         ++count;
@@ -107,18 +134,18 @@ static size_t count_options(const entry_t *entry) {
 }
 
 /* Kept field number `i`, or NULL. */
-static const field_t *find_field(const entry_t *entry, size_t i) {
-    for (const field_t *field = entry->fields; field != NULL && field->name != NULL; ++field)
+static const field_t *find_field(const described_t *entry, size_t i) {
+    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields; field != NULL && field->name != NULL; ++field)
         if (field_is_kept(field) && i-- == 0)
             return field;
     return NULL;
 }
 
-static size_t count_states(const entry_t *entry) {
+static size_t count_states(const described_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return state_count(entry->states) + fields;
+    return state_count(entry->entry->states) + fields;
 }
 
 static const char *or_empty(const char *text) {
@@ -129,9 +156,9 @@ static const char *or_empty(const char *text) {
 
 enum { MOST_OPTIONS = 64 };
 
-static void default_options(const method_t *method, double *option) {
-    for (size_t i = 0; i < MOST_OPTIONS && method->options[i].name != NULL; ++i)
-        option[i] = method->options[i].initial;
+static void default_options(const method_t *method, double option[MOST_OPTIONS]) {
+    if (option_values(method->options) <= MOST_OPTIONS)
+        values_default(method->options, option);
 }
 
 /* With default options. */
@@ -157,7 +184,7 @@ static int can_of(const method_t *method) {
 }
 
 optim_status optim_describe(int kind, const char *name, optim_description *description) {
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(description, "description");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
@@ -165,9 +192,9 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         return status;
     const optim_description ours = {
         .name = entry.name,
-        .purpose = or_empty(entry.purpose),
-        .citation = or_empty(entry.citation),
-        .evaluations = or_empty(entry.evaluations),
+        .purpose = or_empty(entry.entry->purpose),
+        .citation = or_empty(entry.entry->citation),
+        .evaluations = or_empty(entry.method == NULL ? NULL : entry.method->evaluations),
         .needs = entry.method == NULL ? 0 : needs_of(entry.method),
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
@@ -180,7 +207,7 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
 }
 
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(option, "option");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
@@ -196,6 +223,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
         .range = found->range,
         .meaning = found->doc,
         .default_value = found->initial,
+        .default_entry = or_empty(found->choice),
         .kind = bounds.kind,
         .lowest = bounds.lowest,
         .highest = bounds.highest,
@@ -259,7 +287,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
                                          [PER_COHORT] = "tensor",
                                          [PER_GROUP] = "group",
                                          [PER_METHOD] = "method"};
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);
@@ -268,11 +296,11 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
-    if (i >= state_count(entry.states)) {
-        const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.states)));
+    if (i >= state_count(entry.entry->states)) {
+        const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.entry->states)));
         return abi_write(state, &number, sizeof number, "optim_state_info");
     }
-    const state_t *found = &entry.states[i];
+    const state_t *found = &entry.entry->states[i];
     const optim_state_info ours = {
         .name = found->name,
         .meaning = found->doc,
@@ -284,7 +312,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
 }
 
 optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input) {
-    entry_t entry;
+    described_t entry;
     optim_status status = refuse_null(input, "input");
     if (status == OPTIM_OK)
         status = find_entry(kind, name, &entry);

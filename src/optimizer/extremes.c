@@ -64,13 +64,15 @@ static const char *wrong_combination(const search_t *search, double value) {
     const method_t *method = search->scheduled->station->method;
     double *base = search->scheduled->station->values[search->scheduled->group].base, before = base[search->option];
     base[search->option] = value;
-    const char *wrong = method->check == NULL ? NULL : method->check(base);
+    const char *owner, *wrong = method->check == NULL ? NULL : method->check(base);
+    if (wrong == NULL)
+        wrong = values_refuse(method->options, base, &owner);
     base[search->option] = before;
     return wrong;
 }
 
 static fault_t fault_of(const search_t *search, double value) {
-    const option_t *option = &search->scheduled->station->method->options[search->option];
+    const option_t *option = station_row(search->scheduled->station, search->scheduled->group, search->option);
     if (search->any)
         return (fault_t){value >= search->below && value <= search->above ? NULL : "", ""};
     if (!option_holds(option, value) && !(value == 0 && option->pauses))
@@ -114,7 +116,7 @@ static void say_farthest(search_t search, extremes_t extremes, double at, double
 }
 
 static optim_status check_option(const scheduled_t *scheduled, int option, schedule_value_t *of) {
-    const option_t *row = &scheduled->station->method->options[option];
+    const option_t *row = station_row(scheduled->station, scheduled->group, option);
     const schedule_run_t *run = scheduled->run;
     const double base = scheduled->station->values[scheduled->group].base[option];
     const extremes_t extremes = schedule_extremes(run, of, base, 0, HUGE_VAL);
@@ -148,7 +150,8 @@ optim_status scheduled_check(const scheduled_t *scheduled) {
     optim_status status = OPTIM_OK;
     if (schedule_refuses(scheduled->run, base[scheduled->option], &at, &wrong))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g under its schedule \"%s\": %s",
-                         station->method->options[scheduled->option].name, base[scheduled->option], at->name, wrong);
+                         station_row(station, scheduled->group, scheduled->option)->name, base[scheduled->option],
+                         at->name, wrong);
     if (!scheduled_is_off(scheduled))
         status = check_option(scheduled, scheduled->option, schedule_value);
     if (status == OPTIM_OK && scheduled->momentum >= 0 && base[scheduled->momentum] >= 0)

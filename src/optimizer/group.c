@@ -5,16 +5,6 @@
 #include "base/error.h"
 #include "optimizer/optimizer.h"
 
-bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
-    station_t *station = station_create(opt, entry, STATION_METHOD, groups);
-    if (station == NULL || !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_CLIP])) {
-        station_destroy(station, groups);
-        return false;
-    }
-    *added = station;
-    return true;
-}
-
 /* The method that "algorithm=NAME" calls for: an existing station or a new one; without it the one of group 0. */
 static optim_status group_method(optim_t *opt, const char *options, station_t **station, bool *is_new, bool *named) {
     option_piece_t piece;
@@ -33,7 +23,7 @@ static optim_status group_method(optim_t *opt, const char *options, station_t **
                 *station = opt->engine.stations[l];
                 return OPTIM_OK;
             }
-        if (!group_add_method(opt, entry, opt->engine.group_count + 1, station))
+        if (!chain_add_method(opt, entry, opt->engine.group_count + 1, station))
             return error_nomem("adding a group");
         *is_new = true;
     }

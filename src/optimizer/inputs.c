@@ -18,7 +18,7 @@ size_t input_count(const method_t *method) {
 
 /* Whether the station may have inputs of this parameter, or for -1 of its own. */
 static bool may_have(const optim_t *opt, const station_t *station, int param) {
-    return station->method->inputs != NULL && (param < 0 || station_covers(station, opt->engine.tensors[param].group));
+    return station->method->inputs != NULL && (param < 0 || station_has(station, &opt->engine.tensors[param]));
 }
 
 static bool is_in_place(const input_t *input, int param) {
@@ -157,7 +157,7 @@ static optim_status check_row(const optim_t *opt, const station_t *station, int 
                                                                        : refuse_missing(station, input, NULL);
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
-        if (!tensor_is_frozen(tensor) && station_covers(station, tensor->group) && tensor->count > 0 &&
+        if (!tensor_is_frozen(tensor) && station_has(station, tensor) && tensor->count > 0 &&
             station_input(station, INPUT_OWNER_TENSORS + i, row) == NULL)
             return refuse_missing(station, input, tensor);
     }

@@ -6,9 +6,10 @@
 #include "engine/handle_option.h"
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
+#include "optimizer/entry_values.h"
 #include "optimizer/schedule.h"
 
-/* Option `option` of `station`, for `group`, follows a schedule. */
+/* Value `option` of `station`, for `group`, follows a schedule. */
 typedef struct scheduled {
     station_t *station;
     int group, option;
@@ -99,6 +100,9 @@ bool station_add_group(station_t *station, int groups); /* room for one more; no
 /* The station covers `group`, with the values of `from` (NULL: defaults). */
 bool station_cover(station_t *station, int group, const values_t *from);
 void station_uncover(station_t *station, int group);
+/* Value `i` of the station for `group` (see entry_values.h): its row of a table, NULL if there is none; its name. */
+const option_t *station_row(const station_t *station, int group, int i);
+void station_value_name(const station_t *station, int group, int i, char name[VALUE_NAME]);
 
 /* ---- chain.c ---- */
 /* Makes the engine's own stations, and storage; false: no memory. */
@@ -125,10 +129,12 @@ step_t step_make(const optim_t *opt, station_t *station);
 double handle_option_value(const optim_t *opt, enum handle_option option);
 double loss_sign(const optim_t *opt);
 
-/* ---- group.c ---- */
 /* A method for a handle with room for so many groups, none of which it covers yet. False: no memory. */
-/* otherwise.c: covers the group by the method that takes what `primary` refuses, if it names one; `groups` there will be.
- * False: no memory. Then back: of all such methods of the group. */
+bool chain_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added);
+
+/* ---- otherwise.c ---- */
+/* Covers the group by the method that takes what `primary` refuses, if it names one; `groups` there will be. False: no
+ * memory. Then back: of all such methods of the group. */
 bool otherwise_cover(optim_t *opt, station_t *primary, int group, int groups);
 void otherwise_uncover(optim_t *opt, int group);
 /* Hands the options over: whenever they may have changed. */
@@ -136,7 +142,11 @@ void otherwise_take_options(optim_t *opt);
 /* The method that will move a tensor; then, before the plan is made, of all tensors, with options handed over. */
 station_t *otherwise_owner(const optim_t *opt, const tensor_t *tensor);
 void otherwise_assign(optim_t *opt);
-bool group_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added);
+
+/* ---- parameter.c ---- */
+/* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
+ * parameter, for errors, or NULL. Errors: SHAPE, SIZE. */
+optim_status tensor_shape(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row);
 
 /* ---- threads.c ---- */
 int threads_default(void);
@@ -147,8 +157,10 @@ int threads_default(void);
 station_t *setting_station(const optim_t *opt, int group, int position);
 typedef struct setting {
     station_t *station;
-    int option;
+    int option; /* a value of the station: an option of its own, or one of an entry that such an option names */
 } setting_t;
+/* The row that tells of it. */
+const option_t *setting_row(const setting_t *setting, int group);
 /* Which station's option `key` means for `group`; error OPTION names the key and what there is. */
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
 bool setting_lookup(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);
@@ -156,7 +168,7 @@ bool setting_lookup(const optim_t *opt, int group, const char *key, size_t lengt
  * On error values may have been written: callers work on values that they discard then. */
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
 /* Whether this change may call for other states than those that memory was taken for. */
-bool option_decides_memory(const station_t *station, const char *option, double before, double after);
+bool option_decides_memory(const station_t *station, int group, int option, double before, double after);
 /* The same for an option that is a number. */
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
 /* Where an option's values for `group` stand. */

@@ -18,7 +18,7 @@ static station_t *other_station(optim_t *opt, const otherwise_t *otherwise, int 
     for (int l = 0; l < opt->engine.method_count; ++l)
         if (strcmp(opt->engine.stations[l]->name, otherwise->method) == 0)
             return opt->engine.stations[l];
-    return entry != NULL && group_add_method(opt, entry, groups, &station) ? station : NULL;
+    return entry != NULL && chain_add_method(opt, entry, groups, &station) ? station : NULL;
 }
 
 /* The option of `primary` that is option `name` of the other one, or -1. */

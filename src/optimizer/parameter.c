@@ -10,14 +10,17 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-/* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. */
-static optim_status count_elements(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
+/* In sentences: parameter "w", or the data if it has no name. */
+#define WHOSE "%s%s%s"
+#define WHO(name) (name) == NULL ? "" : "parameter \"", (name) == NULL ? "the data" : (name), (name) == NULL ? "" : "\""
+
+optim_status tensor_shape(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row) {
     size_t size, bytes;
     *count = *row = 1;
     for (int i = 0; i < ndim; ++i) {
         if (dims[i] < 0)
-            return error_set(OPTIM_ERR_SHAPE, "dimension %d of parameter \"%s\" is %" PRId64 "; it must be 0 or more",
-                             i, name, dims[i]);
+            return error_set(OPTIM_ERR_SHAPE, "dimension %d of " WHOSE " is %" PRId64 "; it must be 0 or more", i,
+                             WHO(name), dims[i]);
         if (dims[i] == 0)
             *count = *row = 0;
     }
@@ -25,7 +28,7 @@ static optim_status count_elements(const char *name, int ndim, const int64_t *di
         if (!size_of_count(dims[i], &size) || !size_multiply(*count, size, count) ||
             !size_multiply(*count, sizeof(double), &bytes) || bytes > PTRDIFF_MAX ||
             !size_multiply(*row, i > 0 ? size : 1, row))
-            return error_set(OPTIM_ERR_SIZE, "parameter \"%s\" has more elements than memory can hold", name);
+            return error_set(OPTIM_ERR_SIZE, WHOSE " has more elements than memory can hold", WHO(name));
     if (ndim < 2)
         *row = *count;
     return OPTIM_OK;
@@ -93,7 +96,7 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
         tensor.role = owner->values[group].role > 0 ? owner->values[group].role - 1 : 0;
     }
     if (status == OPTIM_OK)
-        status = count_elements(name, ndim, dims, &tensor.count, &tensor.row);
+        status = tensor_shape(name, ndim, dims, &tensor.count, &tensor.row);
     if (status == OPTIM_OK && tensor.count > 0)
         status = refuse_null(data, "data");
     return status == OPTIM_OK ? append(opt, &tensor, name, dims) : status;

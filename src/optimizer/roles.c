@@ -55,7 +55,7 @@ static bool any_is_named(const station_t *station, int groups) {
 /* Where no group names a role: so many parameters, in order of declaration, have the first, the others the second. */
 static void split(engine_t *engine, const station_t *station, size_t first) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        if (station_covers(station, engine->tensors[i].group))
+        if (station_has(station, &engine->tensors[i]))
             engine->tensors[i].role = i < first ? 0 : 1;
 }
 

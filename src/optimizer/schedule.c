@@ -54,18 +54,14 @@ enum { MOST_LEVELS = 16 }; /* of schedules in schedules, each of which takes roo
 static optim_status create(schedule_run_t **out, const char *name, size_t name_length, const char *options,
                            size_t options_length, double base, int level);
 
-/* NAME, or NAME(options). */
 static optim_status read_child(schedule_run_t **child, const char *text, size_t length, double base, int level) {
-    const char *open = memchr(text, '(', length);
+    option_piece_t part;
     if (level > MOST_LEVELS)
         return error_set(OPTIM_ERR_VALUE, "schedules are nested more than %d deep", (int)MOST_LEVELS);
-    if (open == NULL)
-        return create(child, text, length, "", 0, base, level);
-    if (text[length - 1] != ')')
+    if (!option_split_entry(text, length, &part) && memchr(text, '(', length) != NULL)
         return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)",
                          (int)(length > 100 ? 100 : length), text);
-    const size_t name = (size_t)(open - text);
-    return create(child, text, name, open + 1, length - name - 2, base, level);
+    return create(child, part.key, part.key_length, part.value, part.value_length, base, level);
 }
 
 static optim_status read_children(schedule_run_t *run, const char *text, size_t length, double base, int level) {
@@ -86,32 +82,39 @@ static optim_status read_children(schedule_run_t *run, const char *text, size_t 
     return OPTIM_OK;
 }
 
-static optim_status read_options(schedule_run_t *run, const char *text, double base, int level) {
-    const schedule_t *schedule = run->schedule;
-    option_piece_t piece;
-    int more;
-    while ((more = option_next(&text, &piece)) > 0) {
-        const int i = option_find(schedule->options, piece.key, piece.key_length);
-        if (i < 0) {
-            char owner[80];
-            (void)snprintf(owner, sizeof owner, "schedule \"%s\"", schedule->name);
-            return option_refuse(schedule->options, owner, piece.key, piece.key_length);
-        }
-        const option_t *option = &schedule->options[i];
-        optim_status status;
-        if (strcmp(option->range, "list") == 0)
-            status = read_list(&run->list[i], option, piece.value, piece.value_length);
-        else if (strcmp(option->range, "schedules") == 0)
-            status = read_children(run, piece.value, piece.value_length, base, level);
-        else
-            status = option_parse(option, piece.value, piece.value_length, &run->option[i]);
-        if (status != OPTIM_OK)
-            return status;
+typedef struct reading {
+    schedule_run_t *run;
+    double base;
+    int level;
+} reading_t;
+
+static optim_status read_option(void *context, const option_piece_t *piece) {
+    const reading_t *reading = context;
+    schedule_run_t *run = reading->run;
+    const int i = option_find(run->schedule->options, piece->key, piece->key_length);
+    if (i < 0) {
+        char owner[80];
+        (void)snprintf(owner, sizeof owner, "schedule \"%s\"", run->schedule->name);
+        return option_refuse(run->schedule->options, owner, piece->key, piece->key_length);
     }
-    if (more < 0)
-        return more;
-    const char *wrong = schedule->check == NULL ? NULL : schedule->check(run, base);
-    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "schedule \"%s\": %s", schedule->name, wrong);
+    const option_t *option = &run->schedule->options[i];
+    switch (option_kind(option)) {
+    case OPTIM_KIND_LIST:
+        return read_list(&run->list[i], option, piece->value, piece->value_length);
+    case OPTIM_KIND_ENTRIES:
+        return read_children(run, piece->value, piece->value_length, reading->base, reading->level);
+    default:
+        return option_parse(option, piece->value, piece->value_length, &run->option[i]);
+    }
+}
+
+static optim_status read_options(schedule_run_t *run, const char *text, double base, int level) {
+    reading_t reading = {run, base, level};
+    const optim_status status = option_read(text, read_option, &reading);
+    if (status != OPTIM_OK)
+        return status;
+    const char *wrong = run->schedule->check == NULL ? NULL : run->schedule->check(run, base);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "schedule \"%s\": %s", run->schedule->name, wrong);
 }
 
 /* What follows from the options: computed lists, and the state. */
@@ -148,8 +151,6 @@ static optim_status create(schedule_run_t **out, const char *name, size_t name_l
         status = error_nomem("making a schedule");
     for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
         run->option[i] = schedule->options[i].initial;
-    if (status == OPTIM_OK)
-        status = option_check_unique(run->text);
     if (status == OPTIM_OK)
         status = read_options(run, run->text, base, level);
     if (status == OPTIM_OK)

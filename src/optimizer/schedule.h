@@ -31,9 +31,12 @@ void extremes_add(extremes_t *extremes, double value);
 typedef double schedule_value_t(const schedule_run_t *run, double base, double t);
 
 typedef struct schedule {
-    const char *name, *purpose, *citation;
-    const option_t *options;
-    const state_t *states; /* PER_METHOD numbers, one or `count`; NULL: none */
+    union {
+        entry_t entry; /* states: PER_METHOD numbers, one or `count` */
+        struct {
+            ENTRY_FIELDS;
+        };
+    };
     /* A sentence on what is wrong with these options for base value `base`, or NULL. */
     const char *(*check)(const schedule_run_t *run, double base);
     /* Once, after the check: what is to be computed from lists. */

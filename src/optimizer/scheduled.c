@@ -30,6 +30,8 @@ static const scheduled_t *companion_find(const optim_t *opt, const setting_t *se
 
 /* The number of the state that hangs on an option, or -1. */
 static int hanging_state(const station_t *station, int option) {
+    if (option < 0 || (size_t)option >= option_count(station->method->options))
+        return -1;
     const char *name = station->method->options[option].name;
     const state_t *states = station->method->states;
     for (int k = 0; states != NULL && states[k].name != NULL; ++k)
@@ -46,7 +48,7 @@ bool scheduled_is_off(const scheduled_t *scheduled) {
 
 /* Reports may take a bound to 0: it becomes small, not none. */
 static double own_value(const scheduled_t *scheduled, double base, double t) {
-    const option_t *option = &scheduled->station->method->options[scheduled->option];
+    const option_t *option = station_row(scheduled->station, scheduled->group, scheduled->option);
     const double value = scheduled_is_off(scheduled) ? base : schedule_value(scheduled->run, base, t);
     return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }

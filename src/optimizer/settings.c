@@ -8,11 +8,16 @@
 
 /* ---- Finding ---- */
 
-static bool option_in(station_t *station, const char *key, size_t length, setting_t *setting) {
-    const int option = option_find(station->method->options, key, length);
-    if (option >= 0)
-        *setting = (setting_t){station, option};
-    return option >= 0;
+static const double *values_of(const station_t *station, int group) {
+    return station->values[station->per_group ? group : 0].base;
+}
+
+/* The station's own option of this name, or "reg.lam". */
+static bool option_in(station_t *station, int group, const char *key, size_t length, setting_t *setting) {
+    const int i = values_find(station->method->options, values_of(station, group), key, length);
+    if (i >= 0)
+        *setting = (setting_t){station, i};
+    return i >= 0;
 }
 
 station_t *setting_station(const optim_t *opt, int group, int position) {
@@ -22,7 +27,8 @@ station_t *setting_station(const optim_t *opt, int group, int position) {
     return wrapper < 0 ? opt->own[engine] : chain_wrapper(opt, wrapper);
 }
 
-/* A key, "beta1", or with the name of its station, "adamw.beta1". */
+/* A key, "beta1", or with the name of its station, "adamw.beta1". An option of an entry that an option names goes by
+ * "reg.lam": that "reg" is no station does not show in the key. */
 typedef struct key {
     const char *station, *option; /* parts of the text; station: NULL, or with a length */
     size_t station_length, option_length;
@@ -45,22 +51,58 @@ static bool key_covers(const key_t *key, const station_t *station) {
 static void setting_of_group(const optim_t *opt, setting_t *setting) {
     char own[64];
     setting_t found;
-    (void)snprintf(own, sizeof own, "group_%s", setting->station->method->options[setting->option].name);
+    (void)snprintf(own, sizeof own, "group_%s", setting_row(setting, 0)->name);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        if (opt->own[i]->per_group && option_in(opt->own[i], own, strlen(own), &found))
+        if (opt->own[i]->per_group && option_in(opt->own[i], 0, own, strlen(own), &found))
             *setting = found;
 }
 
-bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
-    const key_t key = key_read(text, length);
+/* The key as it stands in some station's table. */
+static bool lookup_own(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
     station_t *station;
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i)
-        if (key_covers(&key, station) && option_in(station, key.option, key.option_length, setting)) {
-            if (group > 0 && key.station == NULL && !station->per_group)
+        if (option_in(station, group, text, length, setting)) {
+            if (group > 0 && !station->per_group)
                 setting_of_group(opt, setting);
             return true;
         }
     return false;
+}
+
+/* The key behind the name of its station. */
+static bool lookup_in_station(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+    const key_t key = key_read(text, length);
+    station_t *station;
+    for (int i = 0; key.station != NULL && (station = setting_station(opt, group, i)) != NULL; ++i)
+        if (key_covers(&key, station) && option_in(station, group, key.option, key.option_length, setting))
+            return true;
+    return false;
+}
+
+/* A key that no station has, in the entries that options name; *count have it. */
+static void lookup_in_entries(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting,
+                              size_t *count) {
+    station_t *station;
+    *count = 0;
+    for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
+        size_t more;
+        const int found = values_find_inner(station->method->options, values_of(station, group), text, length, &more);
+        if (more > 0)
+            *setting = (setting_t){station, found};
+        *count += more;
+    }
+}
+
+bool setting_lookup(const optim_t *opt, int group, const char *text, size_t length, setting_t *setting) {
+    size_t count = 0;
+    if (lookup_own(opt, group, text, length, setting) || lookup_in_station(opt, group, text, length, setting))
+        return true;
+    lookup_in_entries(opt, group, text, length, setting, &count);
+    return count == 1;
+}
+
+const option_t *setting_row(const setting_t *setting, int group) {
+    return station_row(setting->station, group, setting->option);
 }
 
 static int shown(size_t length) {
@@ -75,10 +117,18 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
     const station_t *station, *method = setting_station(opt, group, 0);
+    setting_t setting;
+    size_t count;
+    lookup_in_entries(opt, group, text, length, &setting, &count);
+    if (count > 1)
+        return error_set(OPTIM_ERR_OPTION,
+                         "%zu entries have an option \"%.*s\": put the name of the option before it "
+                         "that they are the values of, as in \"reg.%.*s\"",
+                         count, shown(length), text, shown(length), text);
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i)
-        option_offer(station->method->options, &nearest);
+        values_offer(station->method->options, values_of(station, group), &nearest);
     nearest_text(&nearest, question);
-    option_list(method->method->options, &own);
+    values_list(method->method->options, values_of(method, group), &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
         option_list(opt->own[i]->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
@@ -104,8 +154,8 @@ static optim_status refuse_station_option(const optim_t *opt, int group, const c
         if (!key_covers(&key, station))
             continue;
         named = station;
-        option_offer(station->method->options, &options);
-        option_list(station->method->options, &has);
+        values_offer(station->method->options, values_of(station, group), &options);
+        values_list(station->method->options, values_of(station, group), &has);
     }
     nearest_text(named == NULL ? &stations : &options, question);
     if (named == NULL)
@@ -116,7 +166,23 @@ static optim_status refuse_station_option(const optim_t *opt, int group, const c
                      question, list_end(&has, "optim_describe_option"));
 }
 
+/* The entry that a key like "reg.lam" looks into, or NULL. */
+static const entry_t *entry_of_key(const optim_t *opt, int group, const char *text, size_t length) {
+    const key_t key = key_read(text, length);
+    setting_t setting;
+    if (key.station == NULL || !lookup_own(opt, group, key.station, key.station_length, &setting))
+        return NULL;
+    return values_entry(setting.station->method->options, values_of(setting.station, group), (size_t)setting.option);
+}
+
 static optim_status refuse_unknown(const optim_t *opt, int group, const char *key, size_t length) {
+    const entry_t *entry = entry_of_key(opt, group, key, length);
+    if (entry != NULL) {
+        const key_t inner = key_read(key, length);
+        char owner[VALUE_NAME];
+        (void)snprintf(owner, sizeof owner, "\"%s\"", entry->name);
+        return option_refuse(entry->options, owner, inner.option, inner.option_length);
+    }
     return memchr(key, '.', length) == NULL ? refuse_option(opt, group, key, length)
                                             : refuse_station_option(opt, group, key, length);
 }
@@ -132,73 +198,91 @@ values_t *setting_values(const setting_t *setting, int group) {
 }
 
 optim_status station_check(const station_t *station, int group) {
-    const double *option = station->values[station->per_group ? group : 0].base;
+    const double *option = values_of(station, group);
+    const char *owner = station->name;
     const char *wrong = station->method->check == NULL ? NULL : station->method->check(option);
-    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", station->name, wrong);
+    if (wrong == NULL)
+        wrong = values_refuse(station->method->options, option, &owner);
+    return wrong == NULL ? OPTIM_OK : error_set(OPTIM_ERR_VALUE, "%s: %s", owner, wrong);
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
     if (setting->station->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
-                     setting->station->method->options[setting->option].name, group);
+                     setting_row(setting, 0)->name, group);
+}
+
+/* A string of options being read into a group. */
+typedef struct reading {
+    optim_t *opt;
+    int group;
+    const char *skip;
+    bool entries; /* options that name an entry are read first: the other keys may be options of these */
+} reading_t;
+
+static optim_status read_setting(void *context, const option_piece_t *piece) {
+    const reading_t *reading = context;
+    const char *skip = reading->skip;
+    setting_t setting;
+    if (piece->key_length == 4 && memcmp(piece->key, "role", 4) == 0)
+        return reading->entries ? OPTIM_OK
+                                : role_read(reading->opt, reading->group, piece->value, piece->value_length);
+    if (skip != NULL && piece->key_length == strlen(skip) && memcmp(piece->key, skip, piece->key_length) == 0)
+        return OPTIM_OK;
+    const bool own = lookup_own(reading->opt, reading->group, piece->key, piece->key_length, &setting) ||
+                     lookup_in_station(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTIM_KIND_ENTRY;
+    if (is_entry != reading->entries)
+        return OPTIM_OK;
+    optim_status status = setting_find(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    if (status == OPTIM_OK)
+        status = refuse_handle_option(&setting, reading->group);
+    if (status != OPTIM_OK)
+        return status;
+    const option_t *table = setting.station->method->options;
+    values_t *values = setting_values(&setting, reading->group);
+    status = values_parse(table, values->base, (size_t)setting.option, piece->value, piece->value_length);
+    if (status == OPTIM_OK && is_entry)
+        memcpy(values->now + option_count(table), values->base + option_count(table),
+               (option_values(table) - option_count(table)) * sizeof *values->now);
+    if (status == OPTIM_OK)
+        values->now[setting.option] = values->base[setting.option];
+    return status;
 }
 
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip) {
-    option_piece_t piece;
-    optim_status status = option_check_unique(options);
-    int more;
-    if (status != OPTIM_OK)
-        return status;
-    while ((more = option_next(&options, &piece)) > 0) {
-        setting_t setting;
-        if (piece.key_length == 4 && memcmp(piece.key, "role", 4) == 0) {
-            status = role_read(opt, group, piece.value, piece.value_length);
-            if (status != OPTIM_OK)
-                return status;
-            continue;
-        }
-        if (skip != NULL && piece.key_length == strlen(skip) && memcmp(piece.key, skip, piece.key_length) == 0)
-            continue;
-        status = setting_find(opt, group, piece.key, piece.key_length, &setting);
-        if (status == OPTIM_OK)
-            status = refuse_handle_option(&setting, group);
-        if (status != OPTIM_OK)
-            return status;
-        const option_t *option = &setting.station->method->options[setting.option];
-        values_t *values = setting_values(&setting, group);
-        status = option_parse(option, piece.value, piece.value_length, &values->base[setting.option]);
-        if (status != OPTIM_OK)
-            return status;
-        values->now[setting.option] = values->base[setting.option];
-    }
-    for (int l = 0; more == 0 && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
+    reading_t reading = {opt, group, skip, true};
+    optim_status status = option_read(options, read_setting, &reading);
+    reading.entries = false;
+    if (status == OPTIM_OK)
+        status = option_read(options, read_setting, &reading);
+    for (int l = 0; status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
         if (station_covers(engine_keeper(&opt->engine, l), group))
             status = station_check(engine_keeper(&opt->engine, l), group);
-    return more < 0 ? more : status;
+    return status;
 }
 
-bool option_decides_memory(const station_t *station, const char *option, double before, double after) {
-    static const char *const FORMS[] = {"master",    "state_dtype", "state_block",
-                                        "state_min", "block_size",  "min_8bit_size"};
+bool option_decides_memory(const station_t *station, int group, int option, double before, double after) {
+    const option_t *row = station_row(station, group, option);
+    if (before != after && (row->decides_memory || option_kind(row) == OPTIM_KIND_ENTRY))
+        return true;
+    if ((size_t)option >= option_count(station->method->options)) /* no state hangs on it */
+        return false;
     for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
-        if (state->when != NULL && strcmp(state->when, option) == 0 && by_value)
+        if (state->when != NULL && strcmp(state->when, row->name) == 0 && by_value)
             return true;
-        if (state->copies != NULL && strcmp(state->copies, option) == 0 && before != after)
+        if (state->copies != NULL && strcmp(state->copies, row->name) == 0 && before != after)
             return true;
-        if (state->every != NULL && strcmp(state->every, option) == 0 && before != after)
+        if (state->every != NULL && strcmp(state->every, row->name) == 0 && before != after)
             return true;
     }
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
-        if ((field->when != NULL && strcmp(field->when, option) == 0 && (before != 0) != (after != 0)) ||
-            (field->copies != NULL && strcmp(field->copies, option) == 0 && before != after))
+        if ((field->when != NULL && strcmp(field->when, row->name) == 0 && (before != 0) != (after != 0)) ||
+            (field->copies != NULL && strcmp(field->copies, row->name) == 0 && before != after))
             return true;
-    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i)
-        if (strcmp(FORMS[i], option) == 0 && before != after)
-            return true;
-    const bool carries = strcmp(option, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
-    return carries;
+    return strcmp(row->name, "rounding") == 0 && ((int)before == ROUND_KAHAN) != ((int)after == ROUND_KAHAN);
 }
 
 int settings_first_group(int group) {
@@ -215,7 +299,7 @@ int settings_last_group(const optim_t *opt, int group, const char *key) {
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting) {
     if (!setting_lookup(opt, group, key, strlen(key), setting))
         return refuse_unknown(opt, group, key, strlen(key));
-    if (option_is_text(&setting->station->method->options[setting->option]))
+    if (option_is_text(setting_row(setting, group)))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is not a number", key);
     return OPTIM_OK;
 }

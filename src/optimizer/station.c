@@ -46,18 +46,32 @@ bool station_add_group(station_t *station, int groups) {
 }
 
 bool station_cover(station_t *station, int group, const values_t *from) {
-    const size_t count = option_count(station->method->options);
-    double *base = malloc((2 * count + 1) * sizeof *base);
+    const size_t count = option_values(station->method->options);
+    double *base = calloc(2 * count + 1, sizeof *base);
     if (base == NULL)
         return false;
-    for (size_t i = 0; i < count; ++i)
-        base[i] = from == NULL ? station->method->options[i].initial : from->base[i];
+    if (from == NULL)
+        values_default(station->method->options, base);
+    else
+        memcpy(base, from->base, count * sizeof *base);
     memcpy(base + count, base, count * sizeof *base);
     station->values[group] = (values_t){.base = base, .now = base + count};
     ++station->groups;
     if (group < station->first_group || station->values[station->first_group].base == NULL)
         station->first_group = group;
     return true;
+}
+
+static const values_t *values_of(const station_t *station, int group) {
+    return &station->values[station->per_group ? group : 0];
+}
+
+const option_t *station_row(const station_t *station, int group, int i) {
+    return values_row(station->method->options, values_of(station, group)->base, (size_t)i);
+}
+
+void station_value_name(const station_t *station, int group, int i, char name[VALUE_NAME]) {
+    values_name(station->method->options, values_of(station, group)->base, (size_t)i, name);
 }
 
 void station_uncover(station_t *station, int group) {

@@ -21,7 +21,7 @@ static bool changes_states(const engine_t *engine, const station_t *station, int
 
 /* Whether the value could be set: its range, its combination with the others, memory. */
 static optim_status check_value(optim_t *opt, int group, const setting_t *setting, double value) {
-    const option_t *option = &setting->station->method->options[setting->option];
+    const option_t *option = setting_row(setting, group);
     double *base = &setting_values(setting, group)->base[setting->option];
     const double before = *base;
     optim_status status = option_check(option, value);
@@ -35,7 +35,7 @@ static optim_status check_value(optim_t *opt, int group, const setting_t *settin
                                                                     setting_values(setting, group)->base);
     *base = before;
     if (status == OPTIM_OK && opt->engine.planned &&
-        (other_states || option_decides_memory(setting->station, option->name, before, value)))
+        (other_states || option_decides_memory(setting->station, group, setting->option, before, value)))
         status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
                            option->name);
     return status;

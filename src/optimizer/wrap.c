@@ -15,25 +15,13 @@ static station_t *find_wrapper(const optim_t *opt, const char *name) {
 
 /* Reads the wrapper's own options only. */
 static optim_status read_wrapper_options(station_t *station, const char *options) {
-    option_piece_t piece;
-    optim_status status = option_check_unique(options);
-    int more;
-    if (status != OPTIM_OK)
-        return status;
-    while ((more = option_next(&options, &piece)) > 0) {
-        const int i = option_find(station->method->options, piece.key, piece.key_length);
-        if (i < 0) {
-            char owner[80];
-            (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", station->name);
-            return option_refuse(station->method->options, owner, piece.key, piece.key_length);
-        }
-        status =
-            option_parse(&station->method->options[i], piece.value, piece.value_length, &station->values[0].base[i]);
-        if (status != OPTIM_OK)
-            return status;
-        station->values[0].now[i] = station->values[0].base[i];
-    }
-    return more < 0 ? more : station_check(station, 0);
+    char owner[80];
+    const values_t *values = &station->values[0];
+    const option_t *table = station->method->options;
+    (void)snprintf(owner, sizeof owner, "wrapper \"%s\"", station->name);
+    const optim_status status = values_read(table, owner, values->base, options);
+    memcpy(values->now, values->base, option_values(table) * sizeof *values->now);
+    return status == OPTIM_OK ? station_check(station, 0) : status;
 }
 
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) {

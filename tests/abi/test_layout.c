@@ -40,7 +40,7 @@ static void structs_keep_their_layout(void **state) {
         SIZE(optim_result, 64),
         SIZE(optim_description, 88),
         SIZE(optim_input_info, 32),
-        SIZE(optim_option, 72),
+        SIZE(optim_option, 80),
         SIZE(optim_state_info, 48),
         SIZE(optim_bound, 56),
         SIZE(optim_power_line, 40),
@@ -127,6 +127,7 @@ static void structs_keep_their_layout(void **state) {
         FIELD(optim_option, highest, 56),
         FIELD(optim_option, lowest_open, 64),
         FIELD(optim_option, highest_open, 68),
+        FIELD(optim_option, default_entry, 72),
         FIELD(optim_state_info, size, 0),
         FIELD(optim_state_info, name, 8),
         FIELD(optim_state_info, meaning, 16),
@@ -197,6 +198,8 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_WRAPPER, 1),
         VALUE(OPTIM_SCHEDULE, 2),
         VALUE(OPTIM_ENGINE, 3),
+        VALUE(OPTIM_MAP, 4),
+        VALUE(OPTIM_COMPRESSOR, 5),
         VALUE(OPTIM_NEEDS_GRADIENT, 1),
         VALUE(OPTIM_NEEDS_LOSS, 2),
         VALUE(OPTIM_NEEDS_MORE_GRADIENTS, 4),
@@ -214,6 +217,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_KIND_KEYWORD, 4),
         VALUE(OPTIM_KIND_LIST, 5),
         VALUE(OPTIM_KIND_ENTRIES, 6),
+        VALUE(OPTIM_KIND_ENTRY, 7),
     };
     check(TABLE, sizeof TABLE / sizeof *TABLE);
 }

@@ -54,7 +54,9 @@ static void assert_text(const char *text, bool needed, const char *what) {
 /* The range as text and as numbers say the same. */
 static void check_ends(const optim_option *option, const range_t *range) {
     static const int KINDS[] = {[RANGE_NUMBER] = OPTIM_KIND_NUMBER, [RANGE_WHOLE] = OPTIM_KIND_INTEGER};
-    int kind = strcmp(option->range, "list") == 0 ? OPTIM_KIND_LIST : OPTIM_KIND_ENTRIES;
+    int kind = strcmp(option->range, "list") == 0        ? OPTIM_KIND_LIST
+               : strcmp(option->range, "schedules") == 0 ? OPTIM_KIND_ENTRIES
+                                                         : OPTIM_KIND_ENTRY;
     range_t expected = {.low_closed = true, .high_closed = true};
     if (range->kind == RANGE_WORDS) {
         kind = strcmp(option->range, "0|1") == 0 ? OPTIM_KIND_SWITCH : OPTIM_KIND_KEYWORD;

@@ -93,7 +93,8 @@ static void propose_words(range_t *range) {
 range_t range_read(const char *text) {
     static const char INTEGER[] = "integer ";
     range_t range = {RANGE_NUMBER};
-    if (strcmp(text, "list") == 0 || strcmp(text, "schedules") == 0) {
+    if (strcmp(text, "list") == 0 || strcmp(text, "schedules") == 0 || strcmp(text, "map") == 0 ||
+        strcmp(text, "compressor") == 0) {
         range.kind = RANGE_TEXT;
     } else if (strchr(text, '|') != NULL) {
         range.kind = RANGE_WORDS;

@@ -8,10 +8,12 @@ BELOW = {
     "blocks": SERVICES,
     "methods": WRITTEN_WITH,
     "wrappers": WRITTEN_WITH,
+    "maps": WRITTEN_WITH,
+    "compressors": WRITTEN_WITH,
     "schedules": WRITTEN_WITH + ["optimizer/schedule.h"],
     "io": CORE,
     "advice": SERVICES + ["optimizer/abi.h"],
-    "registry": CORE + ["methods", "wrappers", "schedules"],
+    "registry": CORE + ["methods", "wrappers", "schedules", "maps", "compressors"],
 }
 
 

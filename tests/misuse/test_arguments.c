@@ -375,6 +375,40 @@ static void rows_of_described_inputs(world_t *world) {
     REFUSED(optim_describe_input, (0, "adam", 0, boxed(world, LONGER, &input)), OPTIM_ERR_ARGUMENT, "0 inputs");
 }
 
+static void rows_of_maps(world_t *world) {
+    double *v = world->numbers, value;
+    const int64_t dims[] = {2}, negative[] = {-2}, endless[] = {INT64_MAX, INT64_MAX};
+    REFUSED(optim_map_apply, (NULL, 1, OPTIM_F64, 1, dims, v), OPTIM_ERR_NULL, "map");
+    REFUSED(optim_map_apply, ("", 1, OPTIM_F64, 1, dims, v), OPTIM_ERR_VALUE, "\"\"");
+    REFUSED(optim_map_apply, (world->control, 1, OPTIM_F64, 1, dims, v), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_map_apply, (world->bytes, 1, OPTIM_F64, 1, dims, v), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_map_apply, (world->endless, 1, OPTIM_F64, 1, dims, v), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_map_apply, ("prox_l1", -1, OPTIM_F64, 1, dims, v), OPTIM_ERR_VALUE, "-1");
+    REFUSED(optim_map_apply, ("prox_l1", NAN, OPTIM_F64, 1, dims, v), OPTIM_ERR_VALUE, "step");
+    REFUSED(optim_map_apply, ("prox_l1", INFINITY, OPTIM_F64, 1, dims, v), OPTIM_ERR_VALUE, "step");
+    REFUSED(optim_map_apply, ("prox_l1", 1, 4, 1, dims, v), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_map_apply, ("prox_l1", 1, INT_MIN, 1, dims, v), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_map_apply, ("prox_l1", 1, INT_MAX, 1, dims, v), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, INT_MIN, dims, v), OPTIM_ERR_SHAPE, "-2147483648");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, INT_MAX, dims, v), OPTIM_ERR_SHAPE, "2147483647");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, 1, NULL, v), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, 1, negative, v), OPTIM_ERR_SHAPE, "-2");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, 2, endless, v), OPTIM_ERR_SIZE, "memory");
+    REFUSED(optim_map_apply, ("prox_l1", 1, OPTIM_F64, 1, dims, NULL), OPTIM_ERR_NULL, "data");
+    REFUSED(optim_map_value, (NULL, OPTIM_F64, 1, dims, v, &value), OPTIM_ERR_NULL, "map");
+    REFUSED(optim_map_value, ("", OPTIM_F64, 1, dims, v, &value), OPTIM_ERR_VALUE, "\"\"");
+    REFUSED(optim_map_value, (world->control, OPTIM_F64, 1, dims, v, &value), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_map_value, (world->bytes, OPTIM_F64, 1, dims, v, &value), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_map_value, (world->endless, OPTIM_F64, 1, dims, v, &value), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_map_value, ("prox_l1", INT_MIN, 1, dims, v, &value), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_map_value, ("prox_l1", INT_MAX, 1, dims, v, &value), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, INT_MIN, dims, v, &value), OPTIM_ERR_SHAPE, "-2147483648");
+    REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, INT_MAX, dims, v, &value), OPTIM_ERR_SHAPE, "2147483647");
+    REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, 1, NULL, v, &value), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, 1, dims, NULL, &value), OPTIM_ERR_NULL, "data");
+    REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, 1, dims, v, NULL), OPTIM_ERR_NULL, "value");
+}
+
 static void rows_of_descriptions(world_t *world) {
     const optim_description description = {.size = sizeof description};
     const optim_option option = {.size = sizeof option};
@@ -390,6 +424,10 @@ static void rows_of_descriptions(world_t *world) {
     HOLDS(optim_algorithm_count, (), optim_algorithm_name(optim_algorithm_count()) == NULL);
     HOLDS(optim_wrapper_count, (), optim_wrapper_name(optim_wrapper_count()) == NULL);
     HOLDS(optim_schedule_count, (), optim_schedule_name(optim_schedule_count()) == NULL);
+    HOLDS(optim_map_name, (SIZE_MAX), optim_map_name(SIZE_MAX) == NULL);
+    HOLDS(optim_map_count, (), optim_map_name(optim_map_count()) == NULL);
+    HOLDS(optim_compressor_name, (SIZE_MAX), optim_compressor_name(SIZE_MAX) == NULL);
+    HOLDS(optim_compressor_count, (), optim_compressor_name(optim_compressor_count()) == NULL);
     HOLDS(optim_strerror, (INT_MIN), *optim_strerror(INT_MIN) != '\0');
     HOLDS(optim_strerror, (INT_MAX), *optim_strerror(INT_MAX) != '\0');
     HOLDS(optim_stop_reason, (INT_MIN), *optim_stop_reason(INT_MIN) != '\0');
@@ -544,10 +582,10 @@ static void rows_of_batches(world_t *world) {
 static void test_every_argument(void **state) {
     (void)state;
     static void (*const ROWS[])(world_t *) = {
-        rows_of_create,       rows_of_groups,           rows_of_new_parameters, rows_of_parameters, rows_of_steps,
-        rows_of_requests,     rows_of_problems,         rows_of_minimize,       rows_of_options,    rows_of_schedules,
-        rows_of_descriptions, rows_of_described_inputs, rows_of_files,          rows_of_bytes,      rows_of_rates,
-        rows_of_iterates,     rows_of_batches,
+        rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
+        rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
+        rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
+        rows_of_rates,        rows_of_iterates, rows_of_batches,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

@@ -55,7 +55,7 @@ def check_closed_pipe():
 
 def check_list():
     text, families = read("list")
-    assert list(families) == ["methods", "wrappers", "schedules"]
+    assert list(families) == ["methods", "wrappers", "schedules", "maps", "compressors"]
     named = [line.split()[0] for line in text.splitlines() if line.startswith("  ")]
     assert named == [entry["name"] for family in families.values() for entry in family]
     assert [e["name"] for e in read("list", "methods", "bfgs")[1]["methods"]] == ["lbfgs"]
@@ -75,6 +75,8 @@ def check_describe(families):
                 words = option["range"].split("|")
                 if option["range"] in ("list", "schedules"):
                     assert option["default"] is None, option
+                elif option["range"] in ("map", "compressor"):
+                    assert option["default"], option
                 elif len(words) > 1 and words != ["0", "1"]:
                     assert option["default"] in words, option
                 else:

@@ -22,8 +22,8 @@ completes 'inspect list describe help' ''
 completes 'list' l
 completes '--json' list --j
 completes '--help --json --version' -
-families='gradient adaptive recursive accelerated lr_free step_size curvature matrix compact games'
-completes "methods $families wrappers schedules" list ''
+families='gradient adaptive recursive accelerated lr_free step_size curvature matrix compact finite_sum games'
+completes "methods $families wrappers schedules maps compressors" list ''
 completes 'wrappers' list --json w
 completes '' list methods ''
 completes 'lbfgs' describe lb

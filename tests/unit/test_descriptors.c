@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "optimizer/entry_values.h"
 #include "optimizer/registry.h"
 
 static void check_option(const method_t *method, const char *option, const state_t *state) {
@@ -51,14 +52,28 @@ static void check_fields(const method_t *method) {
     }
 }
 
+/* The default of an option that names an entry can be read. */
+static void check_choices(const method_t *method) {
+    enum { MOST = 64 }; /* what optim_describe has room for */
+    double option[MOST];
+    if (option_values(method->options) > MOST)
+        fail_msg("%s: %zu values of options, of %d at most", method->name, option_values(method->options), MOST);
+    values_default(method->options, option);
+    for (size_t row = 0; method->options[row].name != NULL; ++row)
+        if (option_kind(&method->options[row]) == OPTIM_KIND_ENTRY)
+            CHECK_OK(values_parse(method->options, option, row, method->options[row].choice,
+                                  strlen(method->options[row].choice)));
+}
+
 static void check_method(const method_t *method) {
     check_states(method);
     check_fields(method);
     if ((method->prepare != NULL) != (method->constants > 0))
         fail_msg("%s: prepare and .constants belong together", method->name);
     for (const option_t *option = method->options; option != NULL && option->name != NULL; ++option)
-        if (option_check(option, option->initial) != OPTIM_OK)
+        if (option_kind(option) != OPTIM_KIND_ENTRY && option_check(option, option->initial) != OPTIM_OK)
             fail_msg("%s: the default of \"%s\" is not allowed", method->name, option->name);
+    check_choices(method);
 }
 
 static void check_entry(const registry_method_t *entry) {
@@ -77,6 +92,29 @@ static void test_registry(void **state) {
         check_entry(&REGISTRY_ENGINE[i]);
 }
 
+/* Every map and compressor fits the room that an option's value has for its options, which are numbers. */
+static void check_choice(const entry_t *entry) {
+    assert_in_range(option_count(entry->options), 0, OPTION_ROOM);
+    for (const option_t *option = entry->options; option->name != NULL; ++option) {
+        assert_false(option_is_text(option));
+        CHECK_OK(option_check(option, option->initial));
+    }
+}
+
+static void test_choices(void **state) {
+    (void)state;
+    for (size_t i = 0; i < REGISTRY_MAP_COUNT; ++i) {
+        const map_t *map = registry_map(i);
+        check_choice(&map->entry);
+        assert_true(map->of_matrices == (option_find(map->options, "rows", 4) >= 0));
+        assert_true((map->value == NULL) == (map->role == MAP_ORACLE));
+    }
+    for (size_t i = 0; i < REGISTRY_COMPRESSOR_COUNT; ++i) {
+        check_choice(&registry_compressor(i)->entry);
+        assert_non_null(registry_compressor(i)->bits);
+    }
+}
+
 static const char *family_of(const char *algorithm) {
     optim_description about = {.size = sizeof about};
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
@@ -93,6 +131,7 @@ static void test_families(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry), cmocka_unit_test(test_families)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_registry), cmocka_unit_test(test_choices),
+                                       cmocka_unit_test(test_families)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,9 +15,8 @@
  * PyTorch class, 1 the smooth paper's k + 2. That class throws away the gradient of its first call and does not expose
  * y. Two passes (clip_type none, coord: one). State: y, z, 8 bytes a parameter in f32; alpha, A_k, A_{k+1} a group.
  */
-#include <string.h>
-
 #include "blocks/clipping.h"
+#include "blocks/iterate.h"
 
 enum { LR, L, CLIP, CLIP_TYPE, NU, SHIFT, RATIO_MAX };
 static const option_t OPTIONS[] = {
@@ -31,99 +30,93 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { Y, Z, ALPHA, A_BEFORE, A_AFTER, NORM };
+enum { Y = ITERATE, Z };
 static const state_t STATE[] = {
     [Y] = {"y", "the weighted mean: the output", LIKE_PARAM, KEPT, .from_param = true},
     [Z] = {"z", "the mirror point", LIKE_PARAM, KEPT, .from_param = true},
-    [ALPHA] = {"alpha", "weight of z", PER_COHORT, KEPT},
-    [A_BEFORE] = {"A_k", "weight of y", PER_COHORT, KEPT},
-    [A_AFTER] = {"A_k+1", "sum of both", PER_COHORT, KEPT},
-    [NORM] = {CLIP_NORM_STATE},
     {0},
 };
 
-typedef struct weights {
+typedef struct cohort_memory {
     double alpha, before, after; /* alpha, A_k, A_{k+1} */
-} weights_t;
+} cohort_memory_t;
+static const field_t FIELDS[] = {
+    {"alpha", "weight of z", FIELD(OF_COHORT, cohort_memory_t, alpha)},
+    {"A_k", "weight of y", FIELD(OF_COHORT, cohort_memory_t, before)},
+    {"A_k+1", "sum of both", FIELD(OF_COHORT, cohort_memory_t, after)},
+    {0},
+};
 
 /* Lines 1 and 2. */
-static weights_t weights_of(const double *o, double k, double before) {
+static cohort_memory_t weights_of(const double *o, double k, double before) {
     const double alpha = o[LR] / (2 * o[L]) * pow(k + 1 + o[SHIFT], 2 * o[NU] / (1 + o[NU]));
     const double f = o[RATIO_MAX] < 1 ? 1 / (1 - o[RATIO_MAX]) : HUGE_VAL;
     if (before > f * alpha)
         before = (f - 1) * alpha;
-    return (weights_t){alpha, before, before + alpha};
+    return (cohort_memory_t){alpha, before, before + alpha};
 }
 
-static weights_t weights_now(const group_t *group) {
-    if (group->t == 1)
-        return weights_of(group->option, 0, 0);
-    return (weights_t){*group->scalar[ALPHA], *group->scalar[A_BEFORE], *group->scalar[A_AFTER]};
+static cohort_memory_t weights_now(const group_t *group) {
+    return group->t == 1 ? weights_of(group->option, 0, 0) : *(const cohort_memory_t *)group->cohort_memory;
+}
+
+/* Share of what came before; while a schedule holds lr at 0 there is nothing else. */
+static real share_before(cohort_memory_t w) {
+    return w.after > 0 ? (real)(w.before / w.after) : 1;
+}
+static real share_of_step(cohort_memory_t w) {
+    return w.after > 0 ? (real)(w.alpha / w.after) : 0;
 }
 
 typedef struct constants {
-    weights_t now, next;
+    real alpha, y_share, z_share; /* of lines 4 and 5 */
+    real y_next, z_next;          /* of line 3 in the next step */
     clip_t clip;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const weights_t now = weights_now(group);
+    const cohort_memory_t now = weights_now(group), next = weights_of(o, group->t, now.after);
     *(constants_t *)constants = (constants_t){
-        .now = now,
-        .next = weights_of(o, group->t, now.after),
-        .clip = {(int)o[CLIP_TYPE], o[CLIP] / now.alpha, *group->scalar[NORM]},
+        .alpha = (real)now.alpha,
+        .y_share = share_before(now),
+        .z_share = share_of_step(now),
+        .y_next = share_before(next),
+        .z_next = share_of_step(next),
+        .clip = clip_of(o[CLIP_TYPE], o[CLIP] / now.alpha),
     };
 }
 
 static void squares(const tile_t *t) {
-    const constants_t *k = t->constants;
-    clip_squares(t, &k->clip, 0);
-}
-
-/* Share of what came before; while a schedule holds lr at 0 there is nothing else. */
-static real share_before(weights_t w) {
-    return w.after > 0 ? (real)(w.before / w.after) : 1;
-}
-static real share_of_step(weights_t w) {
-    return w.after > 0 ? (real)(w.alpha / w.after) : 0;
+    clip_squares(t, ((const constants_t *)t->constants)->clip, 0);
 }
 
 /* Lines 4 and 5, and line 3 of the next step. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real alpha = (real)k->now.alpha, y_share = share_before(k->now), z_share = share_of_step(k->now),
-               y_next = share_before(k->next), z_next = share_of_step(k->next), limit = (real)clip_limit(&k->clip),
-               factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
+    const constants_t k = *(const constants_t *)t->constants;
+    const double norm = ((const clip_norm_t *)t->arguments)->norm;
+    const real factor = (real)clip_factor(k.clip, norm, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict y = t->state[Y], *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        z[i] -= alpha * clipped(g[i], factor, limit);
-        y[i] = y_share * y[i] + z_share * z[i];
-        p[i] = y_next * y[i] + z_next * z[i];
+        z[i] -= k.alpha * clipped(g[i], factor, k.clip.limit);
+        y[i] = k.y_share * y[i] + k.z_share * z[i];
+        p[i] = k.y_next * y[i] + k.z_next * z[i];
     }
 }
 
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    if (clip_needs_norms(s, CLIP_TYPE))
-        clip_measure(s, SQUARES, NORM);
-    step_update(s, UPDATE, NULL);
+    const double norm = clip_needs_norms(s, CLIP_TYPE) ? clip_measure(s, SQUARES) : 0;
+    step_update(s, UPDATE, &(clip_norm_t){norm});
     group_t cohort;
-    for (size_t i = 0; i < step_cohort_count(s); ++i) {
-        if (!step_cohort(s, i, &cohort))
-            continue;
-        const weights_t next = weights_of(cohort.option, cohort.t, weights_now(&cohort).after);
-        *cohort.scalar[ALPHA] = next.alpha;
-        *cohort.scalar[A_BEFORE] = next.before;
-        *cohort.scalar[A_AFTER] = next.after;
-    }
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort)) {
+            cohort_memory_t *w = cohort.cohort_memory;
+            *w = weights_of(cohort.option, cohort.t, weights_now(&cohort).after);
+        }
     return OPTIM_OK;
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[Y], t->n * sizeof(real));
 }
 
 const method_t METHOD(clipped_sstm) = {
@@ -136,9 +129,12 @@ const method_t METHOD(clipped_sstm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .cohort_memory = sizeof(cohort_memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
-    .output = output,
+    .arguments = {[UPDATE] = sizeof(clip_norm_t)},
+    .output = output_iterate,
 };

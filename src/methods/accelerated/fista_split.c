@@ -11,9 +11,7 @@
  * The second form of line 1 is computed: no cancellation at large lr. The parameters are y. split = 0 is Nesterov's method
  * with k / (k + 3). Output: x. State: x, 4 bytes a parameter in f32.
  */
-#include <string.h>
-
-#include "engine/method.h"
+#include "blocks/iterate.h"
 
 enum { LR, SPLIT, MOMENTUM };
 static const option_t OPTIONS[] = {
@@ -23,38 +21,27 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X };
+enum { X = ITERATE };
 static const state_t STATE[] = {
     [X] = {"x", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     {0},
 };
 
 typedef struct constants {
-    double step, rho;
+    real step, rho;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t;
     *(constants_t *)constants = (constants_t){
-        .step = o[LR] / (1 + o[LR] * o[SPLIT]),
-        .rho = o[MOMENTUM] < 0 ? k / (k + 3) : o[MOMENTUM],
+        .step = (real)(o[LR] / (1 + o[LR] * o[SPLIT])),
+        .rho = (real)(o[MOMENTUM] < 0 ? k / (k + 3) : o[MOMENTUM]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real step = (real)k->step, rho = (real)k->rho;
-    real *restrict y = t->p, *restrict x = t->state[X];
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real x_new = y[i] - step * g[i];
-        y[i] = x_new + rho * (x_new - x[i]);
-        x[i] = x_new;
-    }
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[X], t->n * sizeof(real));
+    const constants_t k = *(const constants_t *)t->constants;
+    extrapolate(t, k.step, k.rho);
 }
 
 const method_t METHOD(fista_split) = {
@@ -70,5 +57,5 @@ const method_t METHOD(fista_split) = {
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
-    .output = output,
+    .output = output_iterate,
 };

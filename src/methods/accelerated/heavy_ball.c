@@ -11,9 +11,6 @@
  * The rate stands inside the buffer: with a constant rate this is sgd with momentum, after a decay the old velocity
  * keeps its size. State: v, 4 bytes a parameter in f32.
  */
-
-#include <tgmath.h>
-
 #include "engine/method.h"
 
 enum { LR, MOMENTUM, STAGES, TOTAL_STEPS, DECAY, WEIGHT_DECAY };
@@ -38,7 +35,7 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, momentum, weight_decay;
+    real lr, momentum, l2;
 } constants_t;
 
 /* Line 1. */
@@ -51,16 +48,15 @@ static double rate(const double *o, double k) {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){rate(o, group->t - 1), o[MOMENTUM], o[WEIGHT_DECAY]};
+    *(constants_t *)constants = (constants_t){(real)rate(o, group->t - 1), (real)o[MOMENTUM], (real)o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, momentum = (real)k->momentum, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        v[i] = settled(momentum * v[i] + lr * (g[i] + decay * p[i]));
+        v[i] = settled(k.momentum * v[i] + k.lr * (g[i] + k.l2 * p[i]));
         p[i] -= v[i];
     }
 }

@@ -22,10 +22,8 @@
  * With gamma as its state, line 2 follows a rate that changes. Output: w. State: w, and v for growth, 4 (8) bytes a
  * parameter in f32; gamma in double.
  */
-#include <string.h>
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "blocks/averages.h"
+#include "blocks/iterate.h"
 
 enum { LR, MU, RHO, GAMMA0, SCHEME };
 enum { ESTIMATING, GROWTH };
@@ -43,19 +41,27 @@ static const char *check(const double *option) {
     return option[GAMMA0] > 0 && option[GAMMA0] < option[MU] ? "gamma0 must be 0 or at least mu" : NULL;
 }
 
-enum { W, V, GAMMA };
+enum { W = ITERATE, V };
 static const state_t STATE[] = {
     [W] = {"w", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     [V] = {"v", "the aggressive sequence", LIKE_PARAM, KEPT, .when = "scheme", .from_param = true},
-    [GAMMA] = {"gamma", "estimating: curvature of the estimating sequence; growth: step multiplier", PER_COHORT, KEPT},
     {0},
 };
 
-typedef struct constants {
+typedef struct cohort_memory {
+    double gamma;
+} cohort_memory_t;
+static const field_t FIELDS[] = {
+    {"gamma", "estimating: curvature of the estimating sequence; growth: step multiplier",
+     FIELD(OF_COHORT, cohort_memory_t, gamma)},
+    {0},
+};
+
+typedef struct coefficients {
     double lr, next_gamma;
     double momentum;           /* estimating: of line 3 */
     double beta, reach, alpha; /* growth: beta, gamma_k lr, alpha_{k+1} */
-} constants_t;
+} coefficients_t;
 
 /* Root of alpha^2 + lr (gamma - mu) alpha - lr gamma = 0. */
 static double root(double lr, double mu, double gamma) {
@@ -63,85 +69,78 @@ static double root(double lr, double mu, double gamma) {
     return (-b + sqrt(b * b + 4 * lr * gamma)) / 2;
 }
 
-static constants_t estimating(const double *o, double gamma) {
+static coefficients_t estimating(const double *o, double gamma) {
     const double lr = o[LR], mu = o[MU];
     if (lr == 0) /* a schedule may begin there */
-        return (constants_t){.next_gamma = gamma};
+        return (coefficients_t){.next_gamma = gamma};
     if (gamma == 0)
         gamma = o[GAMMA0] > 0 ? o[GAMMA0] : mu > 0 ? mu : 1 / lr;
     const double alpha = root(lr, mu, gamma), next_gamma = (1 - alpha) * gamma + alpha * mu;
     const double momentum = alpha * (1 - alpha) / (alpha * alpha + root(lr, mu, next_gamma));
-    return (constants_t){.lr = lr, .next_gamma = next_gamma, .momentum = momentum};
+    return (coefficients_t){.lr = lr, .next_gamma = next_gamma, .momentum = momentum};
 }
 
 static double next_multiplier(double rho, double gamma) {
     return (1 / rho + sqrt(1 / (rho * rho) + 4 * gamma * gamma)) / 2;
 }
 
-static constants_t growth(const double *o, double last_gamma) {
+static coefficients_t growth(const double *o, double last_gamma) {
     const double lr = o[LR], mu = o[MU], rho = o[RHO];
     if (mu > 0) {
         const double s = sqrt(mu * lr / rho);
-        return (constants_t){.lr = lr, .beta = 1 - s, .reach = sqrt(lr / (mu * rho)), .alpha = s / (1 + s)};
+        return (coefficients_t){.lr = lr, .beta = 1 - s, .reach = sqrt(lr / (mu * rho)), .alpha = s / (1 + s)};
     }
     const double gamma = next_multiplier(rho, last_gamma), next = next_multiplier(rho, gamma);
-    return (constants_t){lr, gamma, .beta = 1, .reach = gamma * lr, .alpha = next / (next + rho * gamma * gamma)};
+    return (coefficients_t){lr, gamma, .beta = 1, .reach = gamma * lr, .alpha = next / (next + rho * gamma * gamma)};
 }
+
+static coefficients_t coefficients(const group_t *group) {
+    const double *o = group->option, gamma = ((const cohort_memory_t *)group->cohort_memory)->gamma;
+    return (int)o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
+}
+
+typedef struct constants {
+    real lr, momentum, reach;
+    weights_t beta, alpha;
+} constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, gamma = *group->scalar[GAMMA];
-    *(constants_t *)constants = (int)o[SCHEME] == GROWTH ? growth(o, gamma) : estimating(o, gamma);
-}
-
-/* Lines 1 and 3. */
-static void update_estimating(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, momentum = (real)k->momentum;
-    real *restrict y = t->p, *restrict w = t->state[W];
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real w_new = y[i] - lr * g[i];
-        y[i] = w_new + momentum * (w_new - w[i]);
-        w[i] = w_new;
-    }
+    const coefficients_t c = coefficients(group);
+    *(constants_t *)constants = (constants_t){
+        .lr = (real)c.lr,
+        .momentum = (real)c.momentum,
+        .reach = (real)c.reach,
+        .beta = weights(c.beta),
+        .alpha = weights(c.alpha),
+    };
 }
 
 /* Lines 4 and 5. */
-static void update_growth(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, beta = (real)k->beta, one_beta = (real)(1 - k->beta), reach = (real)k->reach,
-               alpha = (real)k->alpha, one_alpha = (real)(1 - k->alpha);
+static void update_growth(const tile_t *t, constants_t k) {
     real *restrict zeta = t->p, *restrict w = t->state[W], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        v[i] = beta * v[i] + one_beta * zeta[i] - reach * g[i];
-        w[i] = zeta[i] - lr * g[i];
-        zeta[i] = alpha * v[i] + one_alpha * w[i];
+        v[i] = weighted(v[i], zeta[i], k.beta) - k.reach * g[i];
+        w[i] = zeta[i] - k.lr * g[i];
+        zeta[i] = weighted(v[i], w[i], k.alpha);
     }
 }
 
 static void update(const tile_t *t) {
+    const constants_t k = *(const constants_t *)t->constants;
     if (t->state[V] == NULL)
-        update_estimating(t);
+        extrapolate(t, k.lr, k.momentum); /* lines 1 and 3 */
     else
-        update_growth(t);
+        update_growth(t, k);
 }
 
 static optim_status advance(step_t *s) {
     step_update(s, 0, NULL);
     group_t cohort;
-    for (size_t i = 0; i < step_cohort_count(s); ++i) {
-        constants_t k;
-        if (!step_cohort(s, i, &cohort))
-            continue;
-        prepare(&cohort, &k);
-        *cohort.scalar[GAMMA] = k.next_gamma;
-    }
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort))
+            ((cohort_memory_t *)cohort.cohort_memory)->gamma = coefficients(&cohort).next_gamma;
     return OPTIM_OK;
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[W], t->n * sizeof(real));
 }
 
 const method_t METHOD(sagd) = {
@@ -153,11 +152,13 @@ const method_t METHOD(sagd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},
-    .output = output,
+    .output = output_iterate,
 };

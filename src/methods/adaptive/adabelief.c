@@ -49,21 +49,25 @@ static const char *check(const double *option) {
 }
 
 typedef struct constants {
-    double beta1, beta2, eps, outer_eps, inverse_root_c2;
-    rectified_t step;
+    weights_t beta1, beta2;
+    real eps, outer_eps, inverse_root_c2;
+    real adaptive, plain; /* factors in front of m over its root, and of m */
     decay_t decay;
 } constants_t;
 
 static void prepare_adabelief(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
     const bool rectify = o[RECTIFY] != 0, degenerate = o[DEGENERATED_TO_SGD] != 0;
+    const rectified_t step =
+        rectify ? rectified(o[LR], o[BETA1], o[BETA2], group->t, degenerate) : (rectified_t){o[LR] / c1, 0};
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .outer_eps = o[EPS_IN_ROOT] != 0 ? 0 : o[EPS],
-        .inverse_root_c2 = rectify ? 1 : 1 / sqrt(c2),
-        .step = rectify ? rectified(o[LR], o[BETA1], o[BETA2], group->t, degenerate) : (rectified_t){o[LR] / c1, 0},
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .eps = (real)o[EPS],
+        .outer_eps = o[EPS_IN_ROOT] != 0 ? 0 : (real)o[EPS],
+        .inverse_root_c2 = rectify ? 1 : (real)(1 / sqrt(c2)),
+        .adaptive = (real)step.adaptive,
+        .plain = (real)step.plain,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[FIXED_DECAY] != 0 ? 1 : o[LR]),
     };
 }
@@ -76,21 +80,18 @@ static void prepare_adamomentum(const group_t *group, void *constants) {
 }
 
 static inline void update_with(const tile_t *t, const bool of_momentum, const bool amsgrad) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real eps = (real)k->eps, outer_eps = (real)k->outer_eps, inverse_root_c2 = (real)k->inverse_root_c2,
-               adaptive = (real)k->step.adaptive, plain = (real)k->step.plain, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict s = t->state[S], *restrict smax = t->state[SMAX];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
         const real d = of_momentum ? m[i] : gi - m[i];
-        s[i] = ema(s[i], d * d, beta2) + eps;
+        s[i] = ema(s[i], d * d, k.beta2) + k.eps;
         const real h = amsgrad ? (smax[i] = larger(smax[i], s[i])) : s[i];
-        p[i] = shrink * p[i] - adaptive * quotient(m[i], sqrt(h) * inverse_root_c2 + outer_eps) - plain * m[i];
+        const real adaptive = k.adaptive * quotient(m[i], sqrt(h) * k.inverse_root_c2 + k.outer_eps);
+        p[i] = k.decay.shrink * p[i] - adaptive - k.plain * m[i];
     }
 }
 

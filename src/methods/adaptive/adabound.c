@@ -46,17 +46,25 @@ enum {
 static const option_t ADABOUND_OPTIONS[] = {ROWS(0), {0}};
 static const option_t AMSBOUND_OPTIONS[] = {ROWS(1), {0}};
 
-enum { M, V, VMAX, LR_0 };
+enum { M, V, VMAX };
 static const state_t STATE[] = {
     [M] = M_ROW,
     [V] = V_ROW,
     [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsbound", .nonnegative = true},
-    [LR_0] = {"lr_0", "lr before schedules, at the first step", PER_GROUP, KEPT, .initial_option = "lr"},
+    {0},
+};
+
+typedef struct group_memory {
+    double lr_0;
+} group_memory_t;
+static const field_t FIELDS[] = {
+    {"lr_0", "lr before schedules, at the first step", FIELD(OF_GROUP, group_memory_t, lr_0), .initial_option = "lr"},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, step, lower, upper, scale;
+    weights_t beta1, beta2;
+    real step, lower, upper, scale;
     eps_t eps;
     decay_t decay;
 } constants_t;
@@ -65,35 +73,31 @@ static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
-    const double f = o[FINAL] * o[LR] / *group->scalar[LR_0];
+    const double f = o[FINAL] * o[LR] / ((const group_memory_t *)group->group_memory)->lr_0;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] * sqrt(c2) / c1),
+        .lower = (real)(f * (1 - 1 / (o[GAMMA] * t + 1))),
+        .upper = (real)(f * (1 + 1 / (o[GAMMA] * t))),
+        .scale = (real)(o[SQRT_DECAY] != 0 ? 1 / sqrt(t) : 1),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] * sqrt(c2) / c1,
-        .lower = f * (1 - 1 / (o[GAMMA] * t + 1)),
-        .upper = f * (1 + 1 / (o[GAMMA] * t)),
-        .scale = o[SQRT_DECAY] != 0 ? 1 / sqrt(t) : 1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[FIXED_DECAY] != 0 ? 1 : o[LR]),
     };
 }
 
 static inline void update_with(const tile_t *t, const bool amsbound) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, lower = (real)k->lower, upper = (real)k->upper, scale = (real)k->scale,
-               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
         const real h = amsbound ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        const real eta = smaller(larger(quotient(step, damped_root(h, 1, eps)), lower), upper);
-        p[i] = shrink * p[i] - scale * eta * m[i];
+        const real eta = smaller(larger(quotient(k.step, damped_root(h, 1, k.eps)), k.lower), k.upper);
+        p[i] = k.decay.shrink * p[i] - k.scale * eta * m[i];
     }
 }
 
@@ -113,6 +117,8 @@ const method_t METHOD(adabound) = {
     .evaluations = "1 gradient",
     .options = ADABOUND_OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .group_memory = sizeof(group_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .prepare = prepare,
@@ -126,6 +132,8 @@ const method_t METHOD(amsbound) = {
     .evaluations = "1 gradient",
     .options = AMSBOUND_OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .group_memory = sizeof(group_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .prepare = prepare,

@@ -33,31 +33,32 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, rho, l2, shrink;
+    weights_t rho;
+    real lr;
     eps_t eps;
+    decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
-        o[LR], o[RHO], decay.l2, decay.shrink, eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
+        .rho = weights(o[RHO]),
+        .lr = (real)o[LR],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, rho = (real)k->rho, one_rho = (real)(1 - k->rho), l2 = (real)k->l2,
-               shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict v = t->state[V], *restrict u = t->state[U];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        v[i] = settled(rho * v[i] + one_rho * gi * gi);
-        const real d = quotient(damped_root(u[i], 1, eps), damped_root(v[i], 1, eps)) * gi;
-        u[i] = settled(rho * u[i] + one_rho * d * d);
-        p[i] = shrink * p[i] - lr * d;
+        const real gi = g[i] + k.decay.l2 * p[i];
+        v[i] = settled(k.rho.keep * v[i] + k.rho.take * gi * gi);
+        const real d = quotient(damped_root(u[i], 1, k.eps), damped_root(v[i], 1, k.eps)) * gi;
+        u[i] = settled(k.rho.keep * u[i] + k.rho.take * d * d);
+        p[i] = k.decay.shrink * p[i] - k.lr * d;
     }
 }
 

@@ -33,31 +33,28 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double step, l2, shrink;
+    real step;
     eps_t eps;
+    decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
-        .step = o[LR] / (1 + (group->t - 1) * o[LR_DECAY]),
+        .step = (real)(o[LR] / (1 + (group->t - 1) * o[LR_DECAY])),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, l2 = (real)k->l2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict sum = t->state[SUM];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
+        const real gi = g[i] + k.decay.l2 * p[i];
         sum[i] = settled(sum[i] + gi * gi);
-        p[i] = shrink * p[i] - quotient(step * gi, damped_root(sum[i], 1, eps));
+        p[i] = k.decay.shrink * p[i] - quotient(k.step * gi, damped_root(sum[i], 1, k.eps));
     }
 }
 

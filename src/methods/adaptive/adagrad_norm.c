@@ -11,8 +11,6 @@
  * The current gradient is in the step size that multiplies it; nothing is added to the root. Two passes: reduce, apply.
  * State: b2 alone, in double.
  */
-#include <tgmath.h>
-
 #include "engine/method.h"
 
 enum { LR, B0, PER_TENSOR_SUM, WEIGHT_DECAY, DECOUPLED };
@@ -25,30 +23,36 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { B2, B2_TENSOR };
-static const state_t STATE[] = {
-    [B2] = {"b2", "b0^2 and the sum of squared norms", PER_GROUP, KEPT},
-    [B2_TENSOR] = {"b2_tensor", "the same, tensor by tensor", PER_TENSOR, KEPT, .when = "per_tensor"},
+typedef struct group_memory {
+    double b2;
+} group_memory_t;
+typedef struct tensor_memory {
+    double b2;
+} tensor_memory_t;
+static const field_t FIELDS[] = {
+    {"b2", "b0^2 and the sum of squared norms", FIELD(OF_GROUP, group_memory_t, b2)},
+    {"b2_tensor", "the same, tensor by tensor", FIELD(OF_TENSOR, tensor_memory_t, b2), .when = "per_tensor"},
     {0},
 };
 
 typedef struct constants {
-    double lr, b2, l2, shrink;
+    double lr, b2; /* the step is one number a tensor, in double */
+    bool per_tensor;
+    decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
         .lr = o[LR],
-        .b2 = *group->scalar[B2],
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
+        .b2 = ((const group_memory_t *)group->group_memory)->b2,
+        .per_tensor = o[PER_TENSOR_SUM] != 0,
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void squares(const tile_t *t) {
-    const real l2 = (real)((const constants_t *)t->constants)->l2;
+    const real l2 = ((const constants_t *)t->constants)->decay.l2;
     const real *restrict g = t->g, *restrict p = t->p;
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
@@ -58,13 +62,13 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const double *own = t->state[B2_TENSOR], b2 = own == NULL ? k->b2 : *own;
-    const real step = (real)(b2 > 0 ? k->lr / sqrt(b2) : 0), l2 = (real)k->l2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
+    const double b2 = k.per_tensor ? ((const tensor_memory_t *)t->memory)->b2 : k.b2;
+    const real step = (real)(b2 > 0 ? k.lr / sqrt(b2) : 0);
     real *restrict p = t->p;
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = shrink * p[i] - step * (g[i] + l2 * p[i]);
+        p[i] = k.decay.shrink * p[i] - step * (g[i] + k.decay.l2 * p[i]);
 }
 
 enum { SQUARES, UPDATE };
@@ -77,13 +81,12 @@ static optim_status advance(step_t *s) {
     (void)step_reduce(s, SQUARES, NULL, 1);
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
-        accumulate(group.scalar[B2], group.option[B0], group.sum[0]);
+        accumulate(&((group_memory_t *)group.group_memory)->b2, group.option[B0], group.sum[0]);
     }
-    for (size_t n = 0; n < step_tensor_count(s); ++n) {
-        double *b2 = step_tensor(s, n) == NULL ? NULL : step_tensor_scalar(s, n, B2_TENSOR);
-        if (b2 != NULL)
-            accumulate(b2, step_tensor_option(s, n)[B0], step_tensor_sum(s, n)[0]);
-    }
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        if (step_tensor(s, n) != NULL)
+            accumulate(&((tensor_memory_t *)step_tensor_memory(s, n))->b2, step_tensor_option(s, n)[B0],
+                       step_tensor_sum(s, n)[0]);
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
@@ -95,7 +98,9 @@ const method_t METHOD(adagrad_norm) = {
         "Ward, Wu, Bottou: AdaGrad stepsizes: Sharp convergence over nonconvex landscapes, 2019, arXiv:1806.01811",
     .evaluations = "1 gradient",
     .options = OPTIONS,
-    .states = STATE,
+    .fields = FIELDS,
+    .group_memory = sizeof(group_memory_t),
+    .tensor_memory = sizeof(tensor_memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

@@ -26,59 +26,55 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, PROD, MEAN };
+enum { M, V, PROD };
 static const state_t STATE[] = {
     [M] = M_ROW,
     [V] = V_ROW,
     [PROD] = {"prod", "product of all inertias", LIKE_PARAM, KEPT, .initial = 1, .nonnegative = true},
-    [MEAN] = {"mean", "of the group's second moments in this step", PER_GROUP, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double lr, beta2, slope, most; /* b = min(1 - slope v, most) */
+    weights_t beta2;
+    real lr, slope, most; /* b = min(1 - slope v, most) */
     decay_t decay;
 } constants_t;
 
-/* Where the mean is 0, b = 1 and lr = 0 leave all as it is. */
+/* The mean is the group's, once its second moments are summed. Where it is 0, b = 1 and lr = 0 leave all as it is. */
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, mean = *group->scalar[MEAN];
+    const double *o = group->option, mean = group->sum[1] > 0 ? group->sum[0] / group->sum[1] : 0;
     *(constants_t *)constants = (constants_t){
-        .lr = mean == 0 ? 0 : o[LR],
-        .beta2 = o[BETA2],
-        .slope = mean == 0 ? 0 : o[BETA0] / mean,
-        .most = mean == 0 ? 1 : 1 - o[EPS],
+        .beta2 = weights(o[BETA2]),
+        .lr = mean == 0 ? 0 : (real)o[LR],
+        .slope = mean == 0 ? 0 : (real)(o[BETA0] / mean),
+        .most = mean == 0 ? 1 : (real)(1 - o[EPS]),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void second_moment(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta2 = weights(k->beta2);
-    const real l2 = (real)k->decay.l2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict v = t->state[V];
     const real *restrict p = t->p, *restrict g = t->g;
     double *restrict sum = t->term[0], *restrict count = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        v[i] = ema(v[i], gi * gi, k.beta2);
         sum[i] = (double)v[i];
         count[i] = 1;
     }
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, slope = (real)k->slope, most = (real)k->most, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict prod = t->state[PROD];
     const real *restrict g = t->g, *restrict v = t->state[V];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], b = smaller(larger(1 - slope * v[i], 0), most);
+        const real gi = g[i] + k.decay.l2 * p[i], b = smaller(larger(1 - k.slope * v[i], 0), k.most);
         prod[i] = settled(prod[i] * b);
         m[i] = settled(b * m[i] + (1 - b) * gi);
-        p[i] = shrink * p[i] - lr * quotient(m[i], 1 - prod[i]);
+        p[i] = k.decay.shrink * p[i] - k.lr * quotient(m[i], 1 - prod[i]);
     }
 }
 
@@ -86,10 +82,6 @@ enum { SECOND_MOMENT, UPDATE };
 
 static optim_status advance(step_t *s) {
     (void)step_reduce(s, SECOND_MOMENT, NULL, 2);
-    for (int i = 0; i < s->groups; ++i) {
-        const group_t group = step_group(s, i);
-        *group.scalar[MEAN] = group.sum[1] > 0 ? group.sum[0] / group.sum[1] : 0;
-    }
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }

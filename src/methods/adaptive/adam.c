@@ -26,21 +26,14 @@ static const option_t ADAMW_OPTIONS[] = {COMMON_ROWS(0.01), {0}};
 enum { M, V, VMAX };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
-typedef struct constants {
-    weights_t beta1, beta2;
-    real step, inverse_root_c2;
-    eps_t eps;
-    decay_t decay;
-} constants_t;
-
-static void prepare_decay(const group_t *group, bool decoupled, constants_t *k) {
-    const double *o = group->option;
+static void prepare_decay(const group_t *group, bool decoupled, adam_t *k) {
+    const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
-    const double c2 = correct ? correction(o[BETA2], group->t) : 1;
-    *k = (constants_t){
+    const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
+    *k = (adam_t){
         .beta1 = weights(o[BETA1]),
         .beta2 = weights(o[BETA2]),
-        .step = (real)(correct ? o[LR] / correction(o[BETA1], group->t) : o[LR]),
+        .step = (real)(o[LR] / c1),
         .inverse_root_c2 = (real)(1 / sqrt(c2)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
         .decay = decay_of(o[WEIGHT_DECAY], decoupled, o[LR]),
@@ -55,25 +48,12 @@ static void prepare_adamw(const group_t *group, void *constants) {
     prepare_decay(group, true, constants);
 }
 
-static inline void update_with(const tile_t *t, const bool amsgrad) {
-    const constants_t k = *(const constants_t *)t->constants;
-    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
-    const real *restrict g = t->g;
-#pragma omp simd
-    for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + k.decay.l2 * p[i];
-        m[i] = ema(m[i], gi, k.beta1);
-        v[i] = ema(v[i], gi * gi, k.beta2);
-        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
-    }
-}
-
 static void update(const tile_t *t) {
+    const adam_t k = *(const adam_t *)t->constants;
     if (t->state[VMAX] == NULL)
-        update_with(t, false);
+        adam_loop(t, k, t->state[M], t->state[V], NULL, true, false);
     else
-        update_with(t, true);
+        adam_loop(t, k, t->state[M], t->state[V], t->state[VMAX], true, true);
 }
 
 const method_t METHOD(adam) = {
@@ -84,7 +64,7 @@ const method_t METHOD(adam) = {
     .options = ADAM_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(adam_t),
     .prepare = prepare_adam,
     .kernels = {update},
 };
@@ -97,7 +77,7 @@ const method_t METHOD(adamw) = {
     .options = ADAMW_OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(adam_t),
     .prepare = prepare_adamw,
     .kernels = {update},
 };

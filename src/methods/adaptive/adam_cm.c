@@ -21,13 +21,14 @@
 #include <string.h>
 
 #include "blocks/adam_family.h"
+#include "blocks/reduce.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, DECAY, CAPACITY, AGGREGATION, AMSGRAD, SYNCED, WEIGHT_DECAY };
 enum { MEAN, SUM };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
-    [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [DECAY] = {"decay", 0.7, "[0,1)", "factor on all priorities at the end of a step"},
@@ -39,69 +40,73 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, VMAX, BUFFER, PRIORITY, BY_ELEMENT_STATES = PRIORITY, ENTRIES, AVERAGED, PLACE };
+enum { M, V, VMAX, BUFFER, STATES };
 static const state_t STATE[] = {
-    [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT},
+    [M] = M_ROW,
     [V] = {"v", "second moment of the aggregate", LIKE_PARAM, KEPT, .nonnegative = true},
-    [VMAX] = {"vmax", "running maximum of v", LIKE_PARAM, KEPT, .when = "amsgrad", .nonnegative = true},
+    [VMAX] = VMAX_ROW,
     [BUFFER] = {"buffer", "critical momenta", LIKE_PARAM, KEPT, .copies = "capacity"},
-    [PRIORITY] = {"priority", "of the entries", PER_TENSOR, KEPT, .copies = "capacity"},
-    [ENTRIES] = {"entries", "of the buffer in use", PER_TENSOR, KEPT, .whole = true, .most = "capacity"},
-    [AVERAGED] = {"averaged", "entries that the aggregate is made of", PER_TENSOR, WITHIN_STEP},
-    [PLACE] = {"place", "of the step's momentum in the buffer; -1: none", PER_TENSOR, WITHIN_STEP},
+    {0},
+};
+
+typedef struct tensor_memory {
+    double *priority, entries;
+    size_t averaged, place; /* in this step: entries that the aggregate is made of, and the place of the momentum, */
+    bool enters;            /* if it enters the buffer */
+} tensor_memory_t;
+static const field_t FIELDS[] = {
+    {"priority", "of the entries", FIELD(OF_TENSOR, tensor_memory_t, priority), .copies = "capacity"},
+    {"entries", "of the buffer in use", FIELD(OF_TENSOR, tensor_memory_t, entries), .whole = true, .most = "capacity"},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, step, inverse_root_c2, shrink;
+    weights_t beta1, beta2;
+    real step, inverse_root_c2, shrink;
     eps_t eps;
     bool mean, begins;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
+    const double *o = group->option, c2 = correction(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] / correction(o[BETA1], group->t)),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] / (1 - pow(o[BETA1], group->t)),
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
         .mean = (int)o[AGGREGATION] == MEAN,
         .begins = group->t == 1,
     };
 }
 
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)g[i] * (double)g[i];
-}
-
 /* Lines 4 and 6 for one tensor, but for the momentum itself. */
 static void insert(step_t *s, size_t n, double r) {
     const double *o = step_tensor_option(s, n);
-    double *priority = step_tensor_scalar(s, n, PRIORITY), *entries = step_tensor_scalar(s, n, ENTRIES);
+    tensor_memory_t *memory = step_tensor_memory(s, n);
+    double *priority = memory->priority;
     size_t place = 0;
-    *step_tensor_scalar(s, n, AVERAGED) = *entries;
-    if (*entries < o[CAPACITY]) {
-        place = (size_t)*entries;
+    memory->averaged = (size_t)memory->entries;
+    if (memory->entries < o[CAPACITY]) {
+        place = memory->averaged;
         priority[place] = -1;
-        *entries += 1;
+        memory->entries += 1;
     }
-    for (size_t j = 0; j < (size_t)*entries; ++j)
+    const size_t entries = (size_t)memory->entries;
+    for (size_t j = 0; j < entries; ++j)
         place = priority[j] < priority[place] ? j : place;
-    const bool enters = r > priority[place];
-    if (enters)
+    memory->place = place;
+    memory->enters = r > priority[place];
+    if (memory->enters)
         priority[place] = r;
-    *step_tensor_scalar(s, n, PLACE) = enters ? (double)place : -1;
-    for (size_t j = 0; j < (size_t)*entries; ++j)
+    for (size_t j = 0; j < entries; ++j)
         priority[j] *= o[DECAY];
 }
 
 /* Line 2. */
 static void begin(const tile_t *t) {
-    const real shrink = (real)((const constants_t *)t->constants)->shrink;
+    const real shrink = ((const constants_t *)t->constants)->shrink;
     real *restrict p = t->p, *restrict entry = t->state[BUFFER];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -112,7 +117,7 @@ static void begin(const tile_t *t) {
 
 /* The mean or sum of the buffer. */
 static void aggregate(const tile_t *t, real *restrict sum) {
-    const size_t entries = (size_t) * (const double *)t->state[AVERAGED];
+    const size_t entries = ((const tensor_memory_t *)t->memory)->averaged;
     const real share = (real)(((const constants_t *)t->constants)->mean && entries > 0 ? 1 / (double)entries : 1);
     memset(sum, 0, t->n * sizeof *sum);
     for (size_t j = 0; j < entries; ++j) {
@@ -124,35 +129,29 @@ static void aggregate(const tile_t *t, real *restrict sum) {
 
 /* Lines 1, 3, 5 and 7; a comes in as the aggregate. */
 static inline void step(const tile_t *t, real *restrict a, const bool amsgrad) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), lr_c1 = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
-               shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
-#pragma omp simd /* more arrays than compilers check for overlap by themselves */
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
+        m[i] = ema(m[i], g[i], k.beta1);
         a[i] += m[i];
-        v[i] = settled(beta2 * v[i] + one_beta2 * a[i] * a[i]);
-        real h = v[i];
-        if (amsgrad)
-            h = vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - lr_c1 * quotient(a[i], damped_root(h, inverse_root_c2, eps));
+        v[i] = settled(k.beta2.keep * v[i] + k.beta2.take * a[i] * a[i]);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        p[i] = k.shrink * p[i] - k.step * quotient(a[i], damped_root(h, k.inverse_root_c2, k.eps));
     }
 }
 
 static void go_on(const tile_t *t) {
-    const double place = *(const double *)t->state[PLACE];
+    const tensor_memory_t *memory = t->memory;
     real a[CHUNK_ELEMENTS];
     aggregate(t, a);
     if (t->state[VMAX] == NULL)
         step(t, a, false);
     else
         step(t, a, true);
-    if (place >= 0)
-        memcpy((real *)t->state[BUFFER] + (size_t)place * t->stride, t->state[M], t->n * sizeof(real));
+    if (memory->enters)
+        memcpy((real *)t->state[BUFFER] + memory->place * t->stride, t->state[M], t->n * sizeof(real));
 }
 
 static void update(const tile_t *t) {
@@ -160,7 +159,7 @@ static void update(const tile_t *t) {
     if (begins)
         begin(t);
     for (size_t first = 0; !begins && first < t->n; first += CHUNK_ELEMENTS) {
-        const tile_t chunk = tile_chunk(t, first, BY_ELEMENT_STATES);
+        const tile_t chunk = tile_chunk(t, first, STATES);
         go_on(&chunk);
     }
 }
@@ -187,6 +186,8 @@ const method_t METHOD(adam_cm) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .tensor_memory = sizeof(tensor_memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

@@ -31,33 +31,31 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, eps, step;
+    weights_t beta1;
+    real beta2, eps, step;
     decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .step = o[LR] / correction(o[BETA1], group->t),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = (real)o[BETA2],
+        .eps = (real)o[EPS],
+        .step = (real)(o[LR] / correction(o[BETA1], group->t)),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const real beta2 = (real)k->beta2, eps = (real)k->eps, step = (real)k->step, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict u = t->state[U];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        u[i] = larger(beta2 * u[i], fabs(gi) + eps);
-        p[i] = shrink * p[i] - step * quotient(m[i], u[i]);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        u[i] = larger(k.beta2 * u[i], fabs(gi) + k.eps);
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], u[i]);
     }
 }
 

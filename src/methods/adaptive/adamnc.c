@@ -34,7 +34,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, step;
+    weights_t beta1, beta2;
+    real step;
     eps_t eps;
     decay_t decay;
 } constants_t;
@@ -42,26 +43,23 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1] * pow(o[BETA1_DECAY], t - 1),
-        .beta2 = 1 - 1 / t,
+        .beta1 = weights(o[BETA1] * pow(o[BETA1_DECAY], t - 1)),
+        .beta2 = weights(1 - 1 / t),
+        .step = (real)(o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .step = o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR],
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], 1, eps));
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(v[i], 1, k.eps));
     }
 }
 

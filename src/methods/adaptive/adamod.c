@@ -37,7 +37,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, beta3, step;
+    weights_t beta1, beta2, beta3;
+    real step;
     eps_t eps;
     decay_t decay;
 } constants_t;
@@ -45,30 +46,27 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .beta3 = o[BETA3],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .beta3 = weights(o[BETA3]),
+        .step = (real)(o[LR] * sqrt(c2) / c1),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        const real eta = quotient(step, damped_root(v[i], 1, eps));
-        s[i] = ema(s[i], eta, beta3);
-        p[i] = shrink * p[i] - smaller(eta, s[i]) * m[i];
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        const real eta = quotient(k.step, damped_root(v[i], 1, k.eps));
+        s[i] = ema(s[i], eta, k.beta3);
+        p[i] = k.decay.shrink * p[i] - smaller(eta, s[i]) * m[i];
     }
 }
 

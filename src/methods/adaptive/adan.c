@@ -39,48 +39,45 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, beta1, beta2, beta3, inverse_root_c3;
+    weights_t beta1, beta2, beta3;
+    real lr, inverse_root_c3;
+    real of_m, of_d;    /* the factors in front of m and d */
+    real before, after; /* lines 3 and 5 */
+    real has_prev;
     eps_t eps;
-    double of_m, of_d;    /* the factors in front of m and d */
-    double before, after; /* lines 3 and 5 */
-    double has_prev;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t, decay = o[LR] * o[WEIGHT_DECAY], c3 = correction(o[BETA3], t);
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .beta3 = o[BETA3],
-        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c3),
-        .of_m = 1 / correction(o[BETA1], t),
-        .of_d = o[BETA2] / correction(o[BETA2], t),
-        .inverse_root_c3 = 1 / sqrt(c3),
-        .before = o[NO_PROX] != 0 ? 1 - decay : 1,
-        .after = o[NO_PROX] != 0 ? 1 : 1 / (1 + decay),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .beta3 = weights(o[BETA3]),
+        .lr = (real)o[LR],
+        .inverse_root_c3 = (real)(1 / sqrt(c3)),
+        .of_m = (real)(1 / correction(o[BETA1], t)),
+        .of_d = (real)(o[BETA2] / correction(o[BETA2], t)),
+        .before = o[NO_PROX] != 0 ? (real)(1 - decay) : 1,
+        .after = o[NO_PROX] != 0 ? 1 : (real)(1 / (1 + decay)),
         .has_prev = t > 1,
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c3),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, of_m = (real)k->of_m, of_d = (real)k->of_d, inverse_root_c3 = (real)k->inverse_root_c3,
-               before = (real)k->before, after = (real)k->after, has_prev = (real)k->has_prev;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict d = t->state[D], *restrict v = t->state[V],
                    *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real diff = has_prev * (g[i] - prev[i]), ahead = g[i] + beta2.keep * diff;
+        const real diff = k.has_prev * (g[i] - prev[i]), ahead = g[i] + k.beta2.keep * diff;
         prev[i] = g[i];
-        m[i] = ema(m[i], g[i], beta1);
-        d[i] = ema(d[i], diff, beta2);
-        v[i] = ema(v[i], ahead * ahead, beta3);
-        const real direction = quotient(of_m * m[i] + of_d * d[i], damped_root(v[i], inverse_root_c3, eps));
-        p[i] = after * (before * p[i] - lr * direction);
+        m[i] = ema(m[i], g[i], k.beta1);
+        d[i] = ema(d[i], diff, k.beta2);
+        v[i] = ema(v[i], ahead * ahead, k.beta3);
+        const real direction = quotient(k.of_m * m[i] + k.of_d * d[i], damped_root(v[i], k.inverse_root_c3, k.eps));
+        p[i] = k.after * (k.before * p[i] - k.lr * direction);
     }
 }
 

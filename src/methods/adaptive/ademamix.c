@@ -40,9 +40,10 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, beta1, beta2, beta3, inverse_root_c2, shrink;
+    weights_t beta1, beta2, beta3;
+    real lr, inverse_root_c2, shrink;
+    real of_m1, of_m2; /* the factors in front of m1 and m2 */
     eps_t eps;
-    double of_m1, of_m2; /* the factors in front of m1 and m2 */
 } constants_t;
 
 static double half_life(double beta) {
@@ -56,35 +57,31 @@ static double warm_beta3(const double *o, double t) {
 }
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, t = group->t;
-    const double c2 = correction(o[BETA2], t), a = t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA];
+    const double *o = group->option, t = group->t, c2 = correction(o[BETA2], t);
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .beta3 = warm_beta3(o, t),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .beta3 = weights(warm_beta3(o, t)),
+        .lr = (real)o[LR],
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+        .of_m1 = (real)(1 / correction(o[BETA1], t)),
+        .of_m2 = (real)(t < o[ALPHA_WARMUP] ? o[ALPHA] * t / o[ALPHA_WARMUP] : o[ALPHA]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .of_m1 = 1 / correction(o[BETA1], t),
-        .of_m2 = a,
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
     };
 }
 
 static inline void update_with(const tile_t *t, const bool average) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2), beta3 = weights(k->beta3);
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, of_m1 = (real)k->of_m1, of_m2 = (real)k->of_m2,
-               inverse_root_c2 = (real)k->inverse_root_c2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m1 = t->state[M1], *restrict m2 = t->state[M2], *restrict v = t->state[V];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real fast = average ? (m1[i] = ema(m1[i], g[i], beta1)) : g[i];
-        m2[i] = ema(m2[i], g[i], beta3);
-        v[i] = ema(v[i], g[i] * g[i], beta2);
-        p[i] = shrink * p[i] - lr * quotient(of_m1 * fast + of_m2 * m2[i], damped_root(v[i], inverse_root_c2, eps));
+        const real fast = average ? (m1[i] = ema(m1[i], g[i], k.beta1)) : g[i];
+        m2[i] = ema(m2[i], g[i], k.beta3);
+        v[i] = ema(v[i], g[i] * g[i], k.beta2);
+        const real root = damped_root(v[i], k.inverse_root_c2, k.eps);
+        p[i] = k.shrink * p[i] - k.lr * quotient(k.of_m1 * fast + k.of_m2 * m2[i], root);
     }
 }
 

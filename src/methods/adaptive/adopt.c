@@ -34,7 +34,8 @@ enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct constants {
-    double lr, beta1, beta2, eps, c;
+    weights_t beta1, beta2;
+    real lr, eps, c;
     decay_t decay;
     bool begins;
 } constants_t;
@@ -42,19 +43,18 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .eps = o[EPS],
-        .c = o[CLIP] != 0 ? pow(group->t - 1, o[CLIP_EXP]) : HUGE_VAL,
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .lr = (real)o[LR],
+        .eps = (real)o[EPS],
+        .c = (real)(o[CLIP] != 0 ? pow(group->t - 1, o[CLIP_EXP]) : HUGE_VAL),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
         .begins = group->t == 1,
     };
 }
 
 static void begin(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real l2 = (real)k->decay.l2;
+    const real l2 = ((const constants_t *)t->constants)->decay.l2;
     real *restrict v = t->state[V];
     const real *restrict p = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -64,17 +64,14 @@ static void begin(const tile_t *t) {
 }
 
 static void go_on(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const real lr = (real)k->lr, eps = (real)k->eps, c = (real)k->c, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], d = quotient(gi, larger(sqrt(v[i]), eps));
-        m[i] = ema(m[i], smaller(larger(d, -c), c), beta1);
-        p[i] = shrink * p[i] - lr * m[i];
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.decay.l2 * p[i], d = quotient(gi, larger(sqrt(v[i]), k.eps));
+        m[i] = ema(m[i], smaller(larger(d, -k.c), k.c), k.beta1);
+        p[i] = k.decay.shrink * p[i] - k.lr * m[i];
+        v[i] = ema(v[i], gi * gi, k.beta2);
     }
 }
 

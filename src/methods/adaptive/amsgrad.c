@@ -41,42 +41,22 @@ static const char *check(const double *option) {
     return option[BIAS_CORRECTION] != 0 && option[BETA1_DECAY] != 1 ? "bias_correction=1 needs beta1_decay=1" : NULL;
 }
 
-typedef struct constants {
-    double beta1, beta2, step, inverse_root_c2;
-    eps_t eps;
-    decay_t decay;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
-    const double c1 = o[BIAS_CORRECTION] != 0 ? correction(o[BETA1], t) : 1;
-    const double c2 = o[BIAS_CORRECTION] != 0 ? correction(o[BETA2], t) : 1;
-    *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1] * pow(o[BETA1_DECAY], t - 1),
-        .beta2 = o[BETA2],
+    const bool correct = o[BIAS_CORRECTION] != 0;
+    const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
+    *(adam_t *)constants = (adam_t){
+        .beta1 = weights(o[BETA1] * pow(o[BETA1_DECAY], t - 1)),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)((o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR]) / c1),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = (o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR]) / c1,
-        .inverse_root_c2 = 1 / sqrt(c2),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
-    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
-    const real *restrict g = t->g;
-#pragma omp simd
-    for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        vmax[i] = larger(vmax[i], v[i]);
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(vmax[i], inverse_root_c2, eps));
-    }
+    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], t->state[VMAX], true, true);
 }
 
 const method_t METHOD(amsgrad) = {
@@ -87,7 +67,7 @@ const method_t METHOD(amsgrad) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(adam_t),
     .check = check,
     .prepare = prepare,
     .kernels = {update},

@@ -51,116 +51,124 @@ static bool by_coordinate(const tensor_t *tensor, const double *option) {
     return option[SCALAR] == 0;
 }
 
-enum { M, B, B_SCALAR, NORM };
+enum { M, B };
 static const state_t STATE[] = {
     [M] = {"m", "momentum", LIKE_PARAM, FIRST_MOMENT, .when = "beta1"},
     [B] = {"B", "accumulator by coordinate", LIKE_PARAM, KEPT, .exists = by_coordinate, .nonnegative = true,
            .initial_option = "initial_accumulator"},
-    [B_SCALAR] = {"B_scalar", "accumulator of everything", PER_METHOD, KEPT, .initial_option = "initial_accumulator"},
-    [NORM] = {CLIP_NORM_STATE},
+    {0},
+};
+
+typedef struct memory {
+    double b;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"B_scalar", "accumulator of everything", FIELD(OF_METHOD, memory_t, b), .initial_option = "initial_accumulator"},
     {0},
 };
 
 typedef struct constants {
-    double beta1, step, shrink;
-    double start, keep, add; /* B <- start B,  after = keep B + add S */
-    double scalar_square;    /* r if scalar */
+    weights_t beta1;
+    real step, shrink;
+    real start, keep, add; /* B <- start B,  after = keep B + add S */
     eps_t eps;
     double eps_inside; /* of the scalar's root, in double */
     bool delay;
     clip_t clip;
 } constants_t;
 
-static void prepare_adagrad(const group_t *group, void *constants) {
+/* With c2 = 1 - beta2^t as far as it is corrected for. */
+static void prepare_with(const group_t *group, double step, double c2, constants_t *k) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .step = o[LR],
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
+    *k = (constants_t){
+        .beta1 = weights(o[BETA1]),
+        .step = (real)step,
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
         .start = 1,
         .keep = 1,
-        .add = o[ETA],
-        .scalar_square = *group->scalar[B_SCALAR],
-        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] : 0,
+        .add = (real)o[ETA],
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] * c2 : 0,
         .delay = o[DELAY] != 0,
-        .clip = {(int)o[CLIP_TYPE], o[CLIP], *group->scalar[NORM]},
+        .clip = clip_of(o[CLIP_TYPE], o[CLIP]),
     };
+}
+
+static void prepare_adagrad(const group_t *group, void *constants) {
+    prepare_with(group, group->option[LR], 1, constants);
 }
 
 static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option;
     constants_t *k = constants;
-    prepare_adagrad(group, k);
-    k->keep = o[BETA2];
-    k->add = (1 - o[BETA2]) * o[ETA];
-    if (group->t == 1)
-        k->start = k->delay ? o[BETA2] : 0;
+    double step = o[LR], c2 = 1;
     if (o[BIAS_CORRECTION] != 0) {
-        const double c2 = 1 - pow(o[BETA2], group->t);
-        k->step *= sqrt(c2) / (1 - pow(o[BETA1], group->t));
-        k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
-        k->eps_inside *= c2;
+        c2 = 1 - pow(o[BETA2], group->t);
+        step *= sqrt(c2) / (1 - pow(o[BETA1], group->t));
     }
+    prepare_with(group, step, c2, k);
+    k->keep = (real)o[BETA2];
+    k->add = (real)((1 - o[BETA2]) * o[ETA]);
+    if (group->t == 1)
+        k->start = k->delay ? (real)o[BETA2] : 0;
 }
 
 static void squares(const tile_t *t) {
-    clip_squares(t, &((const constants_t *)t->constants)->clip, 0);
+    clip_squares(t, ((const constants_t *)t->constants)->clip, 0);
 }
 
+typedef struct update {
+    double norm;   /* of the whole gradient */
+    double square; /* r if scalar */
+} update_t;
+
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const bool delay = k->delay, scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), a = (real)k->step, shrink = (real)k->shrink,
-               start = (real)k->start, keep = (real)k->keep, add = (real)k->add,
-               scalar_root = (real)sqrt(k->scalar_square + k->eps_inside) + eps.outside,
-               limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
+    const constants_t k = *(const constants_t *)t->constants;
+    const update_t *a = t->arguments;
+    const bool scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
+    const real scalar_root = (real)sqrt(a->square + k.eps_inside) + k.eps.outside,
+               factor = (real)clip_factor(k.clip, a->norm, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real c = clipped(g[i], factor, limit);
+        const real c = clipped(g[i], factor, k.clip.limit);
         real d = c, root = scalar_root;
         if (with_momentum)
-            d = m[i] = settled(beta1 * m[i] + one_beta1 * c);
+            d = m[i] = ema(m[i], c, k.beta1);
         if (!scalar) {
-            const real before = start * b[i], after = settled(keep * before + add * c * c);
-            root = damped_root(delay ? before : after, 1, eps);
+            const real before = k.start * b[i], after = settled(k.keep * before + k.add * c * c);
+            root = damped_root(k.delay ? before : after, 1, k.eps);
             b[i] = after;
         }
-        p[i] = shrink * (p[i] - a * quotient(d, root));
+        p[i] = k.shrink * (p[i] - k.step * quotient(d, root));
     }
 }
 
 enum { SQUARES, UPDATE };
 
 /* S over everything, from the sums by tensor. */
-static double clipped_square(step_t *s) {
+static double clipped_square(step_t *s, double norm) {
     double sum = 0;
-    clip_measure(s, SQUARES, NORM);
     for (size_t n = 0; n < step_tensor_count(s); ++n) {
         const double *o = step_tensor_option(s, n);
         if (step_tensor(s, n) != NULL)
-            sum += clip_square(&(clip_t){(int)o[CLIP_TYPE], o[CLIP], *s->scalar[NORM]}, step_tensor_sum(s, n));
+            sum += clip_square(clip_of(o[CLIP_TYPE], o[CLIP]), norm, step_tensor_sum(s, n));
     }
     return sum;
 }
 
 static optim_status advance(step_t *s, void prepare(const group_t *group, void *constants)) {
-    constants_t k;
-    bool scalar = false;
+    bool measures = clip_needs_norms(s, CLIP_TYPE);
     for (int i = 0; i < s->groups; ++i)
-        scalar = scalar || step_group(s, i).option[SCALAR] != 0;
-    const double square = scalar || clip_needs_norms(s, CLIP_TYPE) ? clipped_square(s) : 0;
+        measures = measures || step_group(s, i).option[SCALAR] != 0;
+    const double norm = measures ? clip_measure(s, SQUARES) : 0, square = measures ? clipped_square(s, norm) : 0;
     const group_t first = step_group(s, 0);
-    double *b = s->scalar[B_SCALAR];
+    memory_t *m = s->memory;
+    constants_t k;
     prepare(&first, &k);
-    *b *= k.start;
-    const double after = k.keep * *b + k.add * square;
-    if (!k.delay)
-        *b = after;
-    step_update(s, UPDATE, NULL);
-    *b = after;
+    const double before = (double)k.start * m->b, after = (double)k.keep * before + (double)k.add * square;
+    m->b = after;
+    step_update(s, UPDATE, &(update_t){norm, k.delay ? before : after});
     return OPTIM_OK;
 }
 
@@ -182,11 +190,14 @@ const method_t METHOD(clip_adagrad) = {
     .evaluations = "1 gradient",
     .options = ADAGRAD_OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .check = check_adagrad,
     .prepare = prepare_adagrad,
     .advance = advance_adagrad,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(update_t)},
 };
 
 const method_t METHOD(clip_adam) = {
@@ -196,8 +207,11 @@ const method_t METHOD(clip_adam) = {
     .evaluations = "1 gradient",
     .options = ADAM_OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance_adam,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(update_t)},
 };

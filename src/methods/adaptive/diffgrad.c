@@ -38,7 +38,8 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, step;
+    weights_t beta1, beta2;
+    real step;
     eps_t eps;
     decay_t decay;
 } constants_t;
@@ -46,10 +47,10 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] * sqrt(c2) / c1),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
@@ -89,19 +90,16 @@ static inline real exp_minus(real x) {
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], xi = 1 / (1 + exp_minus(fabs(prev[i] - gi)));
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
+        const real gi = g[i] + k.decay.l2 * p[i], xi = 1 / (1 + exp_minus(fabs(prev[i] - gi)));
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
         prev[i] = gi;
-        p[i] = shrink * p[i] - step * xi * quotient(m[i], damped_root(v[i], 1, eps));
+        p[i] = k.decay.shrink * p[i] - k.step * xi * quotient(m[i], damped_root(v[i], 1, k.eps));
     }
 }
 

@@ -4,33 +4,74 @@
  *
  *     U = [y_j's successor - y_j],   (U'U + damping I) z = 1,   c = z / sum(z),   the extrapolated point is sum c_j y_j
  *
- * The successor of the newest point in the ring is the one that arrives, which then takes the place of the oldest.
+ * The successor of the newest point in the ring is the one that arrives, g + l2 p, which then takes the place of the
+ * oldest. The points are copies of a state, U'U a member of the method's memory.
  */
 #ifndef METHODS_ADAPTIVE_EXTRAPOLATION_H
 #define METHODS_ADAPTIVE_EXTRAPOLATION_H
 
-#include <math.h>
-#include <stddef.h>
+#include "engine/method.h"
 
 enum { EXTRAPOLATION_MOST = 32 }; /* points; also the length of a row of U'U in memory */
 
-/* Columns of U when point t arrives, and the column of its difference to the point before. */
-static inline size_t extrapolation_differences(double r, double t) {
-    return (size_t)fmin(t - 1, r);
-}
-static inline size_t extrapolation_newest(double r, double t) {
-    return (size_t)fmod(t - 2 + r, r);
+/* The ring when point t arrives. */
+typedef struct ring {
+    size_t places, differences; /* columns of U, that of the difference to the newest point among them */
+    size_t newest, next;        /* places of the newest point, and of the one that arrives */
+} ring_t;
+static inline ring_t ring_at(double places, double t) {
+    const size_t newest = (size_t)fmod(t - 2 + places, places);
+    return (ring_t){(size_t)places, (size_t)fmin(t - 1, places), newest, (newest + 1) % (size_t)places};
 }
 
-/* Sets an element of U'U. */
-static inline void extrapolation_put(double *gram, size_t i, size_t j, double product) {
-    gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = product;
+static inline real *ring_point(const tile_t *t, int state, size_t j) {
+    return (real *)t->state[state] + j * t->stride;
+}
+
+/* y_j <- the point that arrives */
+static inline void ring_put(const tile_t *t, int state, size_t j, real l2) {
+    const real *restrict g = t->g, *restrict p = t->p;
+    real *restrict y = ring_point(t, state, j);
+    for (size_t i = 0; i < t->n; ++i)
+        y[i] = g[i] + l2 * p[i];
+}
+
+/* ---- U'U ---- */
+
+/* Columns of U that a kernel multiplies the newest difference with: METHOD_SUMS of them, from `first` on. */
+typedef struct columns {
+    ring_t ring;
+    size_t first;
+} columns_t;
+
+/* That kernel. A tensor that begins has no difference yet. */
+static inline void extrapolation_multiply(const tile_t *t, int state, real l2, bool begins) {
+    const columns_t *a = t->arguments;
+    const size_t newest = a->ring.newest;
+    const real *restrict g = t->g, *restrict p = t->p, *restrict last = ring_point(t, state, newest);
+    for (size_t c = 0, j = a->first; c < METHOD_SUMS && j < a->ring.differences; ++c, ++j) {
+        const real *restrict y = ring_point(t, state, j);
+        const real *restrict successor = ring_point(t, state, (j + 1) % a->ring.places);
+        for (size_t i = 0; i < t->n; ++i) {
+            const double u = begins ? 0 : (double)(g[i] + l2 * p[i]) - (double)last[i];
+            t->term[c][i] = u * (j == newest ? u : (double)successor[i] - (double)y[i]);
+        }
+    }
+}
+
+/* Row and column of the newest difference in U'U. */
+static inline void extrapolation_update(step_t *s, int multiply, ring_t ring, double *gram) {
+    for (size_t first = 0; first < ring.differences; first += METHOD_SUMS) {
+        const size_t left = ring.differences - first, terms = left < METHOD_SUMS ? left : METHOD_SUMS;
+        const double *sum = step_reduce(s, multiply, &(columns_t){ring, first}, (int)terms);
+        for (size_t i = ring.newest, j = first; j < first + terms; ++j)
+            gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = sum[j - first];
+    }
 }
 
 /* c, by Cholesky's method in double; damping is at least what rounding in U'U may take away, and
  * a pivot below 0 (U'U is indefinite for a while when a frozen parameter comes back) counts as 0. */
-static inline void extrapolation_weights(double r, double t, const double *gram, double damping, double *c) {
-    const size_t n = extrapolation_differences(r, t);
+static inline void extrapolation_weights(size_t n, const double *gram, double damping, double *c) {
     double l[EXTRAPOLATION_MOST][EXTRAPOLATION_MOST], trace = 0, sum = 0;
     for (size_t i = 0; i < n; ++i)
         trace += gram[i * EXTRAPOLATION_MOST + i];

@@ -12,8 +12,6 @@
  * the norm of the sum (optax). lr_in_momentum = 1 is the paper's and TensorFlow's form, 0 that of timm and apex: they
  * differ once lr changes. Two passes. State: v, 4 bytes a parameter in f32.
  */
-#include <tgmath.h>
-
 #include "engine/method.h"
 
 enum { LR, MOMENTUM, NESTEROV, WEIGHT_DECAY, TRUST_COEFFICIENT, EPS, EXCLUDE_1D, LR_IN_MOMENTUM };
@@ -30,27 +28,26 @@ static const option_t OPTIONS[] = {
 };
 
 enum { BUF };
-static const state_t STATE[] = {
-    [BUF] = {"v", "momentum buffer", LIKE_PARAM, FIRST_MOMENT},
-    {0},
-};
+static const state_t STATE[] = {[BUF] = {"v", "momentum buffer", LIKE_PARAM, FIRST_MOMENT}, {0}};
 
 typedef struct constants {
-    double inner_lr, outer_lr, momentum, decay, trust_coefficient, eps;
-    bool nesterov, exclude_1d;
+    double inner_lr, weight_decay, trust_coefficient, eps; /* the ratio is one number a tensor, in double */
+    real outer_lr, momentum, of_d, of_v;                   /* the last two: factors in front of d and v */
+    bool exclude_1d;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const bool inside = o[LR_IN_MOMENTUM] != 0;
+    const bool inside = o[LR_IN_MOMENTUM] != 0, nesterov = o[NESTEROV] != 0;
     *(constants_t *)constants = (constants_t){
         .inner_lr = inside ? o[LR] : 1,
-        .outer_lr = inside ? 1 : o[LR],
-        .momentum = o[MOMENTUM],
-        .decay = o[WEIGHT_DECAY],
+        .weight_decay = o[WEIGHT_DECAY],
         .trust_coefficient = o[TRUST_COEFFICIENT],
         .eps = o[EPS],
-        .nesterov = o[NESTEROV] != 0,
+        .outer_lr = inside ? 1 : (real)o[LR],
+        .momentum = (real)o[MOMENTUM],
+        .of_d = nesterov,
+        .of_v = nesterov ? (real)o[MOMENTUM] : 1,
         .exclude_1d = o[EXCLUDE_1D] != 0,
     };
 }
@@ -65,25 +62,24 @@ static void squares(const tile_t *t) {
 }
 
 /* Line 1. */
-static double trust_ratio(const tile_t *t, double decay) {
+static double trust_ratio(const tile_t *t) {
     const constants_t *k = t->constants;
     const double p = sqrt(t->tensor_sum[0]), g = sqrt(t->tensor_sum[1]);
-    return p > 0 && g > 0 ? k->trust_coefficient * p / (g + decay * p + k->eps) : 1;
+    return p > 0 && g > 0 ? k->trust_coefficient * p / (g + k->weight_decay * p + k->eps) : 1;
 }
 
 /* Lines 2 to 4. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const bool excluded = k->exclude_1d && t->tensor->ndim <= 1;
-    const double ratio = excluded ? 1 : trust_ratio(t, k->decay);
-    const real rate = (real)(k->inner_lr * ratio), decay = excluded ? 0 : (real)k->decay, momentum = (real)k->momentum,
-               lr = (real)k->outer_lr, of_d = k->nesterov ? 1 : 0, of_v = k->nesterov ? momentum : 1;
+    const constants_t k = *(const constants_t *)t->constants;
+    const bool excluded = k.exclude_1d && t->tensor->ndim <= 1;
+    const real rate = (real)(k.inner_lr * (excluded ? 1 : trust_ratio(t)));
+    const real decay = excluded ? 0 : (real)k.weight_decay;
     real *restrict p = t->p, *restrict v = t->state[BUF];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real d = rate * (g[i] + decay * p[i]);
-        v[i] = settled(momentum * v[i] + d);
-        p[i] -= lr * (of_d * d + of_v * v[i]);
+        v[i] = settled(k.momentum * v[i] + d);
+        p[i] -= k.outer_lr * (k.of_d * d + k.of_v * v[i]);
     }
 }
 

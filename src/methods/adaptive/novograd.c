@@ -16,6 +16,7 @@
 #include <tgmath.h>
 
 #include "blocks/adam_family.h"
+#include "blocks/reduce.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, GRAD_AVERAGING, AMSGRAD };
 static const option_t OPTIONS[] = {
@@ -63,12 +64,6 @@ static void prepare(const group_t *group, void *constants) {
         .eps_inside = o[EPS_IN_ROOT] != 0 ? o[EPS] : 0,
         .eps_outside = o[EPS_IN_ROOT] != 0 ? 0 : o[EPS],
     };
-}
-
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)g[i] * (double)g[i];
 }
 
 /* Line 1. */

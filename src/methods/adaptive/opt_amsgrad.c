@@ -22,9 +22,9 @@
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, PREDICTION, MEMORY, DAMPING, BIAS_CORRECTION, AMSGRAD, WEIGHT_DECAY };
 enum { EXTRAPOLATION, PREVIOUS, NONE };
 static const option_t OPTIONS[] = {
-    [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [BETA1] = {"beta1", 0.9, "[0,1)", "decay of the first moment"},
-    [BETA2] = {"beta2", 0.99, "[0,1)", "decay of the second moment"},
+    [LR] = LR_ROW(1e-3),
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.99),
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [PREDICTION] = {"prediction", EXTRAPOLATION, "extrapolation|previous|none", "how the next gradient is guessed"},
@@ -41,7 +41,7 @@ static bool remembered(const tensor_t *tensor, const double *option) {
     return (int)option[PREDICTION] == EXTRAPOLATION;
 }
 
-enum { THETA, V, VHAT, M, W, HISTORY, GRAM, BY_ELEMENT_STATES = GRAM, WEIGHT, COLUMN };
+enum { THETA, V, VHAT, M, W, HISTORY };
 static const state_t STATE[] = {
     [THETA] = {"theta", "first moment", LIKE_PARAM, FIRST_MOMENT},
     [V] = {"v", "mean of squared errors of the prediction", LIKE_PARAM, KEPT, .nonnegative = true},
@@ -49,164 +49,124 @@ static const state_t STATE[] = {
     [M] = {"m", "prediction of the next gradient", LIKE_PARAM, KEPT},
     [W] = {"w_half", "the point without the optimistic step", LIKE_PARAM, KEPT, .from_param = true},
     [HISTORY] = {"y", "the last gradients, in a ring", LIKE_PARAM, KEPT, .copies = "memory", .exists = remembered},
-    [GRAM] = {"U'U", "products of the differences", PER_METHOD, KEPT,
-              .numbers = EXTRAPOLATION_MOST * EXTRAPOLATION_MOST},
-    [WEIGHT] = {"c", "weights of the last gradients", PER_METHOD, WITHIN_STEP, .numbers = EXTRAPOLATION_MOST},
-    [COLUMN] = {"column", "first column of U that a pass multiplies", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct memory {
+    double gram[EXTRAPOLATION_MOST * EXTRAPOLATION_MOST];
+} memory_t;
+static const field_t FIELDS[] = {
+    {"U'U", "products of the differences", FIELD(OF_METHOD, memory_t, gram)},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, eta, decay;
+    weights_t beta1, beta2;
+    real eta, l2;
     eps_t eps;
-    double of_g;          /* m' = of_g g + sum weight[j] y_j, */
-    const double *weight; /* j < weights */
-    size_t weights, memory, differences, newest, column;
     bool thaws; /* the tensor has no past that others have */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, t = group->t, everyone = group->step->t;
+    const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
-    const double c1 = correct ? 1 - pow(o[BETA1], t) : 1, c2 = correct ? 1 - pow(o[BETA2], t) : 1;
-    const size_t differences = extrapolation_differences(o[MEMORY], everyone);
-    const bool extrapolates = (int)o[PREDICTION] == EXTRAPOLATION && differences >= 2;
+    const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .eta = (real)(o[LR] * (sqrt(c2) / c1)),
+        .l2 = (real)o[WEIGHT_DECAY],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .eta = o[LR] * (sqrt(c2) / c1),
-        .decay = o[WEIGHT_DECAY],
-        .of_g = (int)o[PREDICTION] != NONE && !extrapolates,
-        .weight = group->scalar[WEIGHT],
-        .weights = extrapolates ? differences : 0,
-        .memory = (size_t)o[MEMORY],
-        .differences = differences,
-        .newest = extrapolation_newest(o[MEMORY], everyone),
-        .column = (size_t)*group->scalar[COLUMN],
-        .thaws = t == 1 && everyone > 1,
+        .thaws = t == 1 && group->step->t > 1,
     };
 }
 
-static real *past(const tile_t *t, size_t j) {
-    return (real *)t->state[HISTORY] + j * t->stride;
-}
-
-/* A tensor that thaws has seen its first gradient all the time: its differences are 0. */
-static void begin_history(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real decay = (real)k->decay;
-    const real *restrict g = t->g, *restrict p = t->p;
-    for (size_t j = 0; k->thaws && j < k->memory; ++j)
-        for (size_t i = 0; i < t->n; ++i)
-            past(t, j)[i] = g[i] + decay * p[i];
-}
-
-/* Products of the newest difference with METHOD_SUMS columns of U, from `column` on. */
 static void multiply(const tile_t *t) {
     const constants_t *k = t->constants;
-    const real decay = (real)k->decay;
-    const real *restrict g = t->g, *restrict p = t->p, *restrict before = past(t, k->newest);
-    for (size_t c = 0, j = k->column; c < METHOD_SUMS && j < k->differences; ++c, ++j) {
-        const real *restrict y = past(t, j), *restrict successor = past(t, (j + 1) % k->memory);
-        for (size_t i = 0; i < t->n; ++i) {
-            const double last = (double)(g[i] + decay * p[i]) - (double)before[i];
-            t->term[c][i] = last * (j == k->newest ? last : (double)successor[i] - (double)y[i]);
-        }
-    }
+    extrapolation_multiply(t, HISTORY, k->l2, k->thaws);
 }
 
-/* m' into `next`; then the gradient takes its place in the ring. */
-static void predict(const tile_t *t, real *restrict next) {
-    const constants_t *k = t->constants;
-    const real decay = (real)k->decay, of_g = (real)k->of_g;
-    const real *restrict g = t->g, *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i)
-        next[i] = of_g * (g[i] + decay * p[i]);
-    for (size_t j = 0; j < k->weights; ++j) {
-        const real weight = (real)k->weight[j], *restrict y = past(t, j);
-        for (size_t i = 0; i < t->n; ++i)
-            next[i] += weight * y[i];
-    }
-    if (t->state[HISTORY] == NULL)
-        return;
-    real *restrict y = past(t, (k->newest + 1) % k->memory);
-    for (size_t i = 0; i < t->n; ++i)
-        y[i] = g[i] + decay * p[i];
-}
-
-/* Lines 2 to 5. */
-static inline void step(const tile_t *t, const bool amsgrad) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), eta = (real)k->eta, decay = (real)k->decay;
-    real next[CHUNK_ELEMENTS];
-    real *restrict p = t->p, *restrict theta = t->state[THETA], *restrict v = t->state[V], *restrict m = t->state[M],
-                   *restrict w = t->state[W], *restrict vhat = t->state[VHAT];
-    const real *restrict g = t->g;
-    predict(t, next);
-#pragma omp simd /* more arrays than compilers check for overlap by themselves */
+/* Line 3. */
+static void second_moment(const tile_t *t) {
+    const constants_t k = *(const constants_t *)t->constants;
+    real *restrict v = t->state[V], *restrict vhat = t->state[VHAT];
+    const real *restrict g = t->g, *restrict p = t->p, *restrict m = t->state[M];
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * p[i], error = gi - m[i], h = beta1 * theta[i] + one_beta1 * next[i];
-        theta[i] = settled(beta1 * theta[i] + one_beta1 * gi);
-        v[i] = settled(beta2 * v[i] + one_beta2 * error * error);
-        const real h_2 = amsgrad ? (vhat[i] = larger(vhat[i], v[i])) : v[i], root = damped_root(h_2, 1, eps);
-        w[i] -= eta * quotient(theta[i], root);
-        p[i] = w[i] - eta * quotient(h, root);
-        m[i] = next[i];
+        const real error = g[i] + k.l2 * p[i] - m[i];
+        v[i] = settled(k.beta2.keep * v[i] + k.beta2.take * error * error);
+    }
+    for (size_t i = 0; vhat != NULL && i < t->n; ++i)
+        vhat[i] = larger(vhat[i], v[i]);
+}
+
+/* m' = of_g g + sum c[j] y_j, j < points */
+typedef struct prediction {
+    ring_t ring; /* without places, if there is none */
+    double of_g, c[EXTRAPOLATION_MOST];
+    size_t points;
+} prediction_t;
+
+/* Line 1: m' in the place of m, then the gradient in its own. A tensor that thaws has seen this one all the time. */
+static void predict(const tile_t *t) {
+    const constants_t k = *(const constants_t *)t->constants;
+    const prediction_t *a = t->arguments;
+    const real of_g = (real)a->of_g;
+    const real *restrict g = t->g, *restrict p = t->p;
+    real *restrict m = t->state[M];
+    for (size_t j = 0; k.thaws && j < a->ring.places; ++j)
+        ring_put(t, HISTORY, j, k.l2);
+    for (size_t i = 0; i < t->n; ++i)
+        m[i] = of_g * (g[i] + k.l2 * p[i]);
+    for (size_t j = 0; j < a->points; ++j) {
+        const real c = (real)a->c[j], *restrict y = ring_point(t, HISTORY, j);
+        for (size_t i = 0; i < t->n; ++i)
+            m[i] += c * y[i];
+    }
+    if (a->ring.places > 0)
+        ring_put(t, HISTORY, a->ring.next, k.l2);
+}
+
+/* Lines 2, 4 and 5. */
+static void move(const tile_t *t) {
+    const constants_t k = *(const constants_t *)t->constants;
+    real *restrict p = t->p, *restrict theta = t->state[THETA], *restrict w = t->state[W];
+    const real *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[t->state[VHAT] == NULL ? V : VHAT];
+#pragma omp simd
+    for (size_t i = 0; i < t->n; ++i) {
+        const real h = k.beta1.keep * theta[i] + k.beta1.take * m[i], root = damped_root(v[i], 1, k.eps);
+        theta[i] = ema(theta[i], g[i] + k.l2 * p[i], k.beta1);
+        w[i] -= k.eta * quotient(theta[i], root);
+        p[i] = w[i] - k.eta * quotient(h, root);
     }
 }
 
-static void update(const tile_t *t) {
-    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
-        const tile_t chunk = tile_chunk(t, first, BY_ELEMENT_STATES);
-        if (t->state[VHAT] == NULL)
-            step(&chunk, false);
-        else
-            step(&chunk, true);
-    }
-}
+enum { MULTIPLY, SECOND_MOMENT, PREDICT, MOVE };
 
-enum { BEGIN_HISTORY, MULTIPLY, UPDATE };
-
-/* Row and column of the newest difference in U'U. */
-static void update_gram(step_t *s) {
-    const double memory = s->option[MEMORY];
-    const size_t count = extrapolation_differences(memory, s->t), row = extrapolation_newest(memory, s->t);
-    for (size_t first = 0; first < count; first += METHOD_SUMS) {
-        const size_t terms = count - first < METHOD_SUMS ? count - first : METHOD_SUMS;
-        *s->scalar[COLUMN] = (double)first;
-        const double *sum = step_reduce(s, MULTIPLY, NULL, (int)terms);
-        for (size_t c = 0; c < terms; ++c)
-            extrapolation_put(s->scalar[GRAM], row, first + c, sum[c]);
-    }
-}
-
-/* The prediction is one for all tensors, from the first step on. */
-static bool is_agreed(step_t *s) {
-    bool agreed = true;
-    for (size_t n = 0; n < step_tensor_count(s); ++n) {
-        const double *o = step_tensor_option(s, n);
-        if (step_tensor(s, n) != NULL && step_tensor(s, n)->count > 0)
-            agreed = agreed && o[PREDICTION] == s->option[PREDICTION] && o[MEMORY] == s->option[MEMORY] &&
-                     ((int)o[PREDICTION] == EXTRAPOLATION) == (step_tensor_scalar(s, n, HISTORY) != NULL);
-    }
-    return agreed;
+/* The prediction is one for all tensors. */
+static bool agrees(const step_t *s, size_t n) {
+    const double *o = step_tensor_option(s, n), *all = s->option;
+    const tensor_t *tensor = step_tensor(s, n);
+    return tensor == NULL || tensor->count == 0 || (o[PREDICTION] == all[PREDICTION] && o[MEMORY] == all[MEMORY]);
 }
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    if (!is_agreed(s))
-        return step_fail(s, OPTIM_ERR_MISMATCH,
-                         "prediction and memory must be the same everywhere and from the start on");
+    prediction_t prediction = {.of_g = (int)o[PREDICTION] != NONE};
+    for (size_t n = 0; n < step_tensor_count(s); ++n)
+        if (!agrees(s, n))
+            return step_fail(s, OPTIM_ERR_MISMATCH,
+                             "prediction and memory must be the same everywhere and from the start on");
     if ((int)o[PREDICTION] == EXTRAPOLATION) {
-        if (s->t > 1 && step_is_a_first(s))
-            step_update(s, BEGIN_HISTORY, NULL);
-        update_gram(s);
-        extrapolation_weights(o[MEMORY], s->t, s->scalar[GRAM], o[DAMPING], s->scalar[WEIGHT]);
+        const ring_t ring = ring_at(o[MEMORY], s->t);
+        double *gram = ((memory_t *)s->memory)->gram;
+        extrapolation_update(s, MULTIPLY, ring, gram);
+        prediction = (prediction_t){ring, .of_g = ring.differences < 2};
+        prediction.points = ring.differences < 2 ? 0 : ring.differences;
+        extrapolation_weights(prediction.points, gram, o[DAMPING], prediction.c);
     }
-    step_update(s, UPDATE, NULL);
+    step_update(s, SECOND_MOMENT, NULL);
+    step_update(s, PREDICT, &prediction);
+    step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
 
@@ -218,8 +178,11 @@ const method_t METHOD(opt_amsgrad) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[BEGIN_HISTORY] = begin_history, [MULTIPLY] = multiply, [UPDATE] = update},
+    .kernels = {multiply, second_moment, predict, move},
+    .arguments = {[MULTIPLY] = sizeof(columns_t), [PREDICT] = sizeof(prediction_t)},
 };

@@ -32,48 +32,49 @@ enum { M, V, VMAX };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, [VMAX] = VMAX_ROW, {0}};
 
 typedef struct constants {
-    double beta1, beta2, step, power;
+    weights_t beta1, beta2;
+    real step, power;
     eps_t eps;
     decay_t decay;
+    bool half;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] * sqrt(c2) / c1),
+        .power = (real)(2 * o[PARTIAL]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] * sqrt(c2) / c1,
-        .power = 2 * o[PARTIAL],
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
+        .half = o[PARTIAL] == 0.25,
     };
 }
 
 /* For power = 1/2, the default, the power is a square root. */
 static inline void update_with(const tile_t *t, const bool amsgrad, const bool half) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, power = (real)k->power, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i], root = damped_root(h, 1, eps);
-        p[i] = shrink * p[i] - step * quotient(m[i], half ? sqrt(root) : pow(root, power));
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i], root = damped_root(h, 1, k.eps);
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], half ? sqrt(root) : pow(root, k.power));
     }
 }
 
 static void update(const tile_t *t) {
-    const bool amsgrad = t->state[VMAX] != NULL, half = ((const constants_t *)t->constants)->power == 0.5;
-    if (amsgrad && half)
+    const constants_t *k = t->constants;
+    const bool amsgrad = t->state[VMAX] != NULL;
+    if (amsgrad && k->half)
         update_with(t, true, true);
     else if (amsgrad)
         update_with(t, true, false);
-    else if (half)
+    else if (k->half)
         update_with(t, false, true);
     else
         update_with(t, false, false);

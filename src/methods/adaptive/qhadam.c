@@ -30,8 +30,9 @@ enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
 typedef struct constants {
-    double lr, beta1, beta2;
-    double of_g, of_m, of_square, of_v; /* the factors in front of g, m, g^2 and v */
+    weights_t beta1, beta2;
+    real lr;
+    real of_g, of_m, of_square, of_v; /* the factors in front of g, m, g^2 and v */
     eps_t eps;
     decay_t decay;
 } constants_t;
@@ -39,32 +40,28 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .lr = (real)o[LR],
+        .of_g = (real)(1 - o[NU1]),
+        .of_m = (real)(o[NU1] / correction(o[BETA1], group->t)),
+        .of_square = (real)(1 - o[NU2]),
+        .of_v = (real)(o[NU2] / correction(o[BETA2], group->t)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .of_g = 1 - o[NU1],
-        .of_m = o[NU1] / correction(o[BETA1], group->t),
-        .of_square = 1 - o[NU2],
-        .of_v = o[NU2] / correction(o[BETA2], group->t),
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, of_g = (real)k->of_g, of_m = (real)k->of_m, of_square = (real)k->of_square,
-               of_v = (real)k->of_v, l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], square = gi * gi;
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], square, beta2);
-        p[i] = shrink * p[i] -
-               lr * quotient(of_g * gi + of_m * m[i], damped_root(of_square * square + of_v * v[i], 1, eps));
+        const real gi = g[i] + k.decay.l2 * p[i], square = gi * gi;
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], square, k.beta2);
+        const real root = damped_root(k.of_square * square + k.of_v * v[i], 1, k.eps);
+        p[i] = k.decay.shrink * p[i] - k.lr * quotient(k.of_g * gi + k.of_m * m[i], root);
     }
 }
 

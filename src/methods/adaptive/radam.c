@@ -38,9 +38,9 @@ static const char *check(const double *option) {
 }
 
 typedef struct constants {
-    double beta1, beta2;
+    weights_t beta1, beta2;
+    real adaptive, plain; /* factors in front of m over its root, and of m */
     eps_t eps;
-    rectified_t step;
     decay_t decay;
 } constants_t;
 
@@ -49,27 +49,24 @@ static void prepare(const group_t *group, void *constants) {
     const rectified_t step = rectified(o[LR], o[BETA1], o[BETA2], group->t, o[DEGENERATED_TO_SGD] != 0);
     const bool stays = step.adaptive == 0 && step.plain == 0;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .adaptive = (real)step.adaptive,
+        .plain = (real)step.plain,
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, correction(o[BETA2], group->t)),
-        .step = step,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, stays ? 0 : o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real adaptive = (real)k->step.adaptive, plain = (real)k->step.plain, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        p[i] = shrink * p[i] - adaptive * quotient(m[i], damped_root(v[i], 1, eps)) - plain * m[i];
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        p[i] = k.decay.shrink * p[i] - k.adaptive * quotient(m[i], damped_root(v[i], 1, k.eps)) - k.plain * m[i];
     }
 }
 

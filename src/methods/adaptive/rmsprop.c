@@ -41,42 +41,39 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, alpha, momentum, l2, shrink;
+    weights_t alpha;
+    real lr, momentum;
     eps_t eps;
+    decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .alpha = o[ALPHA],
+        .alpha = weights(o[ALPHA]),
+        .lr = (real)o[LR],
+        .momentum = (real)o[MOMENTUM],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .momentum = o[MOMENTUM],
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static inline void step(const tile_t *t, const bool centered, const bool with_momentum) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real lr = (real)k->lr, alpha = (real)k->alpha, one_alpha = (real)(1 - k->alpha), momentum = (real)k->momentum,
-               l2 = (real)k->l2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict v = t->state[V], *restrict gavg = t->state[GAVG], *restrict buf = t->state[BUF];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        v[i] = settled(alpha * v[i] + one_alpha * gi * gi);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        v[i] = settled(k.alpha.keep * v[i] + k.alpha.take * gi * gi);
         real w = v[i];
         if (centered) {
-            gavg[i] = settled(alpha * gavg[i] + one_alpha * gi);
+            gavg[i] = ema(gavg[i], gi, k.alpha);
             w = larger(v[i] - gavg[i] * gavg[i], 0);
         }
-        real d = quotient(gi, damped_root(w, 1, eps));
+        real d = quotient(gi, damped_root(w, 1, k.eps));
         if (with_momentum)
-            d = buf[i] = settled(momentum * buf[i] + d);
-        p[i] = shrink * p[i] - lr * d;
+            d = buf[i] = settled(k.momentum * buf[i] + d);
+        p[i] = k.decay.shrink * p[i] - k.lr * d;
     }
 }
 

@@ -37,37 +37,34 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, step;
+    weights_t beta1, beta2;
+    real step;
     eps_t eps;
     decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option;
+    const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
-    const double c1 = correct ? correction(o[BETA1], group->t) : 1, c2 = correct ? correction(o[BETA2], group->t) : 1;
+    const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] * sqrt(c2) / c1),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] * sqrt(c2) / c1,
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const eps_t eps = k->eps;
-    const real one_beta2 = (real)(1 - k->beta2), step = (real)k->step, l2 = (real)k->decay.l2,
-               shrink = (real)k->decay.shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], square = gi * gi;
-        m[i] = ema(m[i], gi, beta1);
-        v[i] -= one_beta2 * sign(v[i] - square) * square;
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], 1, eps));
+        const real gi = g[i] + k.decay.l2 * p[i], square = gi * gi;
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] -= k.beta2.take * sign(v[i] - square) * square;
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(v[i], 1, k.eps));
     }
 }
 

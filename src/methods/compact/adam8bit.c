@@ -14,7 +14,6 @@
  * eps_in_root = 1: adam_family.h.
  */
 #include "blocks/adam_family.h"
-#include "engine/method.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, BLOCK_SIZE, MIN_8BIT_SIZE, KEEP_SIGN };
 static const option_t OPTIONS[] = {
@@ -24,8 +23,8 @@ static const option_t OPTIONS[] = {
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
-    [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale"},
-    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments"},
+    [BLOCK_SIZE] = {"block_size", 256, "integer [1,4096]", "elements that share a scale", .decides_memory = true},
+    [MIN_8BIT_SIZE] = {"min_8bit_size", 4096, "integer [0,inf)", "smaller tensors keep full moments", .decides_memory = true},
     [KEEP_SIGN] = {"keep_sign", 0, "0|1", "negative moments never become 0"},
     {0},
 };
@@ -33,35 +32,20 @@ static const option_t OPTIONS[] = {
 enum { M, V };
 static const state_t STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
 
-typedef struct constants {
-    double beta1, beta2, step, inverse_root_c2, shrink;
-    eps_t eps;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = correction(o[BETA2], group->t);
-    *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+    *(adam_t *)constants = (adam_t){
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] / correction(o[BETA1], group->t)),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .step = o[LR] / correction(o[BETA1], group->t),
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
+        .decay = decay_of(o[WEIGHT_DECAY], true, o[LR]),
     };
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real step = (real)k->step, shrink = (real)k->shrink, inverse_root_c2 = (real)k->inverse_root_c2;
-    real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        m[i] = ema(m[i], g[i], beta1);
-        v[i] = ema(v[i], g[i] * g[i], beta2);
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], inverse_root_c2, eps));
-    }
+    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], NULL, false, false);
 }
 
 const method_t METHOD(adam8bit) = {
@@ -72,7 +56,7 @@ const method_t METHOD(adam8bit) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = BY_ELEMENT | OWN_STORAGE,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(adam_t),
     .prepare = prepare,
     .kernels = {update},
 };

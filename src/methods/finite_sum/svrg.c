@@ -4,7 +4,7 @@
  * Johnson, Zhang, "Accelerating Stochastic Gradient Descent using Predictive Variance Reduction", 2013.
  *
  *     1. ref = x,   mu = grad f(x)
- *     2. m times:   i uniform in 0 .. n - 1;   x = x - lr (grad f_i(x) - grad f_i(ref) + mu)
+ *     2. m times:   i uniform in 0 .. n - 1;   x = reg(x - lr (grad f_i(x) - grad f_i(ref) + mu)), reg's step being lr
  *     3. average = 1: x = mean of the m iterates of line 2
  *
  * m = 0 stands for 2 n. A step begins with the gradient of a full pass and asks for two gradients of one component in
@@ -13,13 +13,14 @@
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "engine/map.h"
 
-enum { LR, M, OPTION };
+enum { LR, M, OPTION, REG };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
     [M] = {"m", 0, "integer [0,inf)", "iterations of a step; 0: twice the number of components", .zero_apart = true},
     [OPTION] = {"option", 0, "last|average", "which of a step's iterates it ends with"},
+    [REG] = {"reg", 0, "map", "prox of a penalty on the parameters, or projection", .choice = "none"},
     {0},
 };
 
@@ -64,17 +65,23 @@ static void go_to_reference(const tile_t *t) {
     memcpy(t->p, t->state[REF], t->n * sizeof(real));
 }
 
-/* Line 2, with the gradient at the reference. */
+/* Line 2 up to the map, with the gradient at the reference. */
 static void move(const tile_t *t) {
     const real lr = ((const constants_t *)t->constants)->lr;
-    const real *restrict g = t->state[G], *restrict g_ref = t->g, *restrict mu = t->state[MU];
-    real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[SUM];
-    for (size_t i = 0; i < t->n; ++i) {
-        x[i] -= lr * (g[i] - g_ref[i] + mu[i]);
-        p[i] = x[i];
-    }
+    const real *restrict g = t->state[G], *restrict g_ref = t->g, *restrict mu = t->state[MU],
+                         *restrict x = t->state[X];
+    real *restrict p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = x[i] - lr * (g[i] - g_ref[i] + mu[i]);
+}
+
+/* And behind it. */
+static void keep(const tile_t *t) {
+    const real *restrict p = t->p;
+    real *restrict sum = t->state[SUM];
+    memcpy(t->state[X], p, t->n * sizeof(real));
     for (size_t i = 0; sum != NULL && i < t->n; ++i)
-        sum[i] += x[i];
+        sum[i] += p[i];
 }
 
 /* Line 3. */
@@ -86,10 +93,13 @@ static void average(const tile_t *t) {
         p[i] = sum[i] / count;
 }
 
-enum { BEGIN, GO_TO_REFERENCE, MOVE, AVERAGE };
+enum { BEGIN, GO_TO_REFERENCE, MOVE, KEEP, AVERAGE };
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
+    const char *wrong = step_map_refuses(s, REG, 1, true);
+    if (wrong != NULL)
+        return step_fail(s, OPTIM_ERR_VALUE, wrong);
     STEP_BEGIN(s);
     step_update(s, BEGIN, NULL);
     for (m->k = 0; m->k < iterations(s); ++m->k) {
@@ -98,6 +108,8 @@ static optim_status advance(step_t *s) {
         step_update(s, GO_TO_REFERENCE, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->i, .count = 1);
         step_update(s, MOVE, NULL);
+        step_map_by_lr(s, REG, 1);
+        step_update(s, KEEP, NULL);
     }
     if (s->option[OPTION] != 0)
         step_update(s, AVERAGE, NULL);
@@ -117,5 +129,5 @@ const method_t METHOD(svrg) = {
     .memory = sizeof(memory_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {begin, go_to_reference, move, average},
+    .kernels = {begin, go_to_reference, move, keep, average},
 };

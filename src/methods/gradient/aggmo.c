@@ -33,18 +33,18 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double step, agg_base, l2, shrink;
+    real step;
+    double agg_base;
+    decay_t decay;
     size_t num_betas;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
-        .step = o[LR] / o[NUM_BETAS],
+        .step = (real)(o[LR] / o[NUM_BETAS]),
         .agg_base = o[AGG_BASE],
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
         .num_betas = size_of_number(o[NUM_BETAS]),
     };
 }
@@ -62,19 +62,18 @@ static inline void accumulate(const tile_t *t, size_t i, size_t n, real beta, re
 /* In runs whose sum stays in the first-level cache from buffer to buffer. */
 static void update(const tile_t *t) {
     enum { RUN = 256 };
-    const constants_t *k = t->constants;
-    const real step = (real)k->step, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *v = t->state[V], sum[RUN];
     for (size_t i = 0; i < t->n; i += RUN) {
         const size_t n = t->n - i < RUN ? t->n - i : RUN;
         double power = 1; /* agg_base^b */
         memset(sum, 0, n * sizeof *sum);
-        for (size_t b = 0; b < k->num_betas; ++b) {
-            accumulate(t, i, n, (real)(1 - power), (real)k->l2, v + b * t->stride + i, sum);
-            power *= k->agg_base;
+        for (size_t b = 0; b < k.num_betas; ++b) {
+            accumulate(t, i, n, (real)(1 - power), k.decay.l2, v + b * t->stride + i, sum);
+            power *= k.agg_base;
         }
         for (size_t j = 0; j < n; ++j)
-            p[i + j] = shrink * p[i + j] - step * sum[j];
+            p[i + j] = k.decay.shrink * p[i + j] - k.step * sum[j];
     }
 }
 

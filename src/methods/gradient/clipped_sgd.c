@@ -26,44 +26,43 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { BUF, NORM };
+enum { BUF };
 static const state_t STATE[] = {
     [BUF] = {"buf", "momentum buffer", LIKE_PARAM, FIRST_MOMENT, .when = "momentum"},
-    [NORM] = {CLIP_NORM_STATE},
     {0},
 };
 
 typedef struct constants {
-    double lr, momentum, decay;
+    real lr, momentum, l2;
     clip_t clip;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .momentum = o[MOMENTUM],
-        .decay = o[WEIGHT_DECAY],
-        .clip = {(int)o[CLIP_TYPE], o[CLIP], *group->scalar[NORM]},
+        .lr = (real)o[LR],
+        .momentum = (real)o[MOMENTUM],
+        .l2 = (real)o[WEIGHT_DECAY],
+        .clip = clip_of(o[CLIP_TYPE], o[CLIP]),
     };
 }
 
 static void squares(const tile_t *t) {
-    const constants_t *k = t->constants;
-    clip_squares(t, &k->clip, k->decay);
+    const constants_t k = *(const constants_t *)t->constants;
+    clip_squares(t, k.clip, k.l2);
 }
 
 static inline void step(const tile_t *t, const bool with_momentum) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, momentum = (real)k->momentum, decay = (real)k->decay,
-               limit = (real)clip_limit(&k->clip), factor = (real)clip_factor(&k->clip, t->tensor_sum[0]);
+    const constants_t k = *(const constants_t *)t->constants;
+    const double norm = ((const clip_norm_t *)t->arguments)->norm;
+    const real factor = (real)clip_factor(k.clip, norm, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict buf = t->state[BUF];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        real c = clipped(g[i] + decay * p[i], factor, limit);
+        real c = clipped(g[i] + k.l2 * p[i], factor, k.clip.limit);
         if (with_momentum)
-            c = buf[i] = settled(momentum * buf[i] + c);
-        p[i] -= lr * c;
+            c = buf[i] = settled(k.momentum * buf[i] + c);
+        p[i] -= k.lr * c;
     }
 }
 
@@ -77,9 +76,8 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    if (clip_needs_norms(s, CLIP_TYPE))
-        clip_measure(s, SQUARES, NORM);
-    step_update(s, UPDATE, NULL);
+    const double norm = clip_needs_norms(s, CLIP_TYPE) ? clip_measure(s, SQUARES) : 0;
+    step_update(s, UPDATE, &(clip_norm_t){norm});
     return OPTIM_OK;
 }
 
@@ -96,4 +94,5 @@ const method_t METHOD(clipped_sgd) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(clip_norm_t)},
 };

@@ -11,7 +11,7 @@
  *
  * Decay is always decoupled and multiplied by lr; sign(0) = 0. State: m, 4 bytes a parameter in f32.
  */
-#include "engine/method.h"
+#include "blocks/averages.h"
 
 enum { LR, BETA1, BETA2, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
@@ -29,24 +29,23 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, beta1, beta2, shrink;
+    weights_t beta1, beta2;
+    real lr, shrink; /* shrink = 1 - lr weight_decay */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){o[LR], o[BETA1], o[BETA2], 1 - o[LR] * o[WEIGHT_DECAY]};
+    *(constants_t *)constants =
+        (constants_t){weights(o[BETA1]), weights(o[BETA2]), (real)o[LR], (real)(1 - o[LR] * o[WEIGHT_DECAY])};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real c = beta1 * m[i] + one_beta1 * g[i];
-        p[i] = shrink * p[i] - lr * sign(c);
-        m[i] = settled(beta2 * m[i] + one_beta2 * g[i]);
+        p[i] = k.shrink * p[i] - k.lr * sign(weighted(m[i], g[i], k.beta1));
+        m[i] = ema(m[i], g[i], k.beta2);
     }
 }
 

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <tgmath.h>
 
-#include "engine/method.h"
+#include "blocks/averages.h"
 
 enum { LR, BETA1, BETA2, WEIGHT_DECAY, KAPPA, KAPPA_P, KAPPA_E, KAPPA_FRAC };
 enum { L1, LP, L1_THRESHOLD, TOPK, HUBER, ENTROPY, RELATIVISTIC, LOGSMOOTH, L2SQ };
@@ -37,34 +37,37 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, BOUND, TIES_END };
+enum { M };
 static const state_t STATE[] = {
     [M] = {"m", "momentum", LIKE_PARAM, FIRST_MOMENT},
-    [BOUND] = {"bound", "lp: the largest |c|; topk: the k-th largest", PER_TENSOR, WITHIN_STEP},
-    [TIES_END] = {"ties_end", "topk: from here on, elements equal to the bound stay", PER_TENSOR, WITHIN_STEP},
     {0},
 };
 
+/* Within a step. */
+typedef struct tensor_memory {
+    double bound;    /* lp: the largest |c|; topk: the k-th largest */
+    size_t ties_end; /* topk: from here on, elements equal to the bound stay */
+} tensor_memory_t;
+
 typedef struct constants {
-    double lr, beta1, beta2, shrink, exponent, e, frac;
+    weights_t beta1, beta2;
+    real lr, shrink, e, power; /* power = P - 1 */
+    double exponent, frac;     /* P, and the share of topk */
     int kappa;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){
-        o[LR], o[BETA1], o[BETA2], 1 - o[LR] * o[WEIGHT_DECAY], o[KAPPA_P], o[KAPPA_E], o[KAPPA_FRAC], (int)o[KAPPA],
-    };
+    *(constants_t *)constants =
+        (constants_t){weights(o[BETA1]), weights(o[BETA2]),      (real)o[LR], (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+                      (real)o[KAPPA_E],  (real)(o[KAPPA_P] - 1), o[KAPPA_P],  o[KAPPA_FRAC],
+                      (int)o[KAPPA]};
 }
 
 /* Line 2. */
 static inline real direction(const tile_t *t, size_t i) {
-    const constants_t *k = t->constants;
     const real *m = t->state[M], *g = t->g;
-    return (real)k->beta1 * m[i] + (real)(1 - k->beta1) * g[i];
-}
-static inline double number(const tile_t *t, int state) {
-    return *(const double *)t->state[state];
+    return weighted(m[i], g[i], ((const constants_t *)t->constants)->beta1);
 }
 
 /* ---- lp: the largest |c|, then the sum of (|c| / largest)^P ---- */
@@ -76,7 +79,7 @@ static void magnitudes(const tile_t *t) {
 
 static void powers(const tile_t *t) {
     const double exponent = ((const constants_t *)t->constants)->exponent;
-    const real largest = (real)number(t, BOUND);
+    const real largest = (real)((const tensor_memory_t *)t->memory)->bound;
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = pow((double)quotient(fabs(direction(t, i)), largest), exponent);
 }
@@ -93,10 +96,11 @@ static inline uint64_t magnitude_bits(real c) {
 
 /* Byte by byte from the top; in the end `left` of the elements that equal the k-th largest are among the k. */
 static void find_bound(const tile_t *t) {
-    const constants_t *k = t->constants;
-    size_t left = (size_t)ceil(k->frac * (double)t->n), end = 0;
+    const constants_t k = *(const constants_t *)t->constants;
+    tensor_memory_t *m = t->memory;
+    size_t left = (size_t)ceil(k.frac * (double)t->n), end = 0;
     uint64_t found = 0;
-    if (k->kappa != TOPK)
+    if (k.kappa != TOPK)
         return;
     for (int shift = 56; shift >= 0; shift -= 8) {
         size_t count[256] = {0}, digit = 255;
@@ -110,35 +114,34 @@ static void find_bound(const tile_t *t) {
     }
     for (; left > 0; ++end)
         left -= magnitude_bits(direction(t, end)) == found;
-    memcpy(t->state[BOUND], &found, sizeof found);
-    *(double *)t->state[TIES_END] = (double)end;
+    memcpy(&m->bound, &found, sizeof found);
+    m->ties_end = end;
 }
 
 /* ---- Lines 1 to 4 ---- */
 
 static inline void step(const tile_t *t, const int kappa) {
-    const constants_t *k = t->constants;
+    const constants_t k = *(const constants_t *)t->constants;
+    const tensor_memory_t *memory = t->memory;
     const double sum = t->tensor_sum[0];
-    const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), shrink = (real)k->shrink, e = (real)k->e,
-               bound = (real)number(t, BOUND), power = (real)(k->exponent - 1),
-               inverse_norm = (real)(kappa == LP && sum > 0 ? pow(sum, 1 / k->exponent - 1) : 0);
-    const size_t ties_end = (size_t)fmax(number(t, TIES_END) - (double)t->offset, 0);
+    const real bound = (real)memory->bound,
+               inverse_norm = (real)(kappa == LP && sum > 0 ? pow(sum, 1 / k.exponent - 1) : 0);
+    const size_t ties_end = memory->ties_end > t->offset ? memory->ties_end - t->offset : 0;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real c = beta1 * m[i] + one_beta1 * g[i], size = fabs(c);
+        const real c = weighted(m[i], g[i], k.beta1), size = fabs(c);
         const real slope = kappa == L1             ? sign(c)
-                           : kappa == LP           ? sign(c) * pow(quotient(size, bound), power) * inverse_norm
-                           : kappa == L1_THRESHOLD ? (size > e ? sign(c) : 0)
+                           : kappa == LP           ? sign(c) * pow(quotient(size, bound), k.power) * inverse_norm
+                           : kappa == L1_THRESHOLD ? (size > k.e ? sign(c) : 0)
                            : kappa == TOPK         ? (size > bound || (size == bound && i < ties_end) ? sign(c) : 0)
-                           : kappa == HUBER        ? quotient(smaller(e, larger(-e, c)), e)
-                           : kappa == ENTROPY      ? tanh(e * c)
-                           : kappa == RELATIVISTIC ? quotient(c, sqrt(c * c + e * e))
-                           : kappa == LOGSMOOTH    ? quotient(c, size + e)
+                           : kappa == HUBER        ? quotient(smaller(k.e, larger(-k.e, c)), k.e)
+                           : kappa == ENTROPY      ? tanh(k.e * c)
+                           : kappa == RELATIVISTIC ? quotient(c, sqrt(c * c + k.e * k.e))
+                           : kappa == LOGSMOOTH    ? quotient(c, size + k.e)
                                                    : c;
-        p[i] = shrink * p[i] - lr * slope;
-        m[i] = settled(beta2 * m[i] + one_beta2 * g[i]);
+        p[i] = k.shrink * p[i] - k.lr * slope;
+        m[i] = ema(m[i], g[i], k.beta2);
     }
 }
 
@@ -175,7 +178,7 @@ static optim_status advance(step_t *s) {
         (void)step_reduce_max(s, MAGNITUDES, NULL, 1);
         for (size_t n = 0; n < step_tensor_count(s); ++n)
             if (step_tensor(s, n) != NULL)
-                *step_tensor_scalar(s, n, BOUND) = step_tensor_sum(s, n)[0];
+                ((tensor_memory_t *)step_tensor_memory(s, n))->bound = step_tensor_sum(s, n)[0];
         (void)step_reduce(s, POWERS, NULL, 1);
     }
     if (any_group(s, TOPK))
@@ -192,6 +195,7 @@ const method_t METHOD(lion_k) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .tensor_memory = sizeof(tensor_memory_t),
     .flags = WHOLE_TENSORS,
     .constants = sizeof(constants_t),
     .prepare = prepare,

@@ -12,11 +12,8 @@
  * Where s + eps is 0, line 3 does nothing. Normalized LR+GD divides by the mean misclassification weight of the data, a
  * number that only the caller knows: hand it over in place of the loss, with normalize=loss. No state.
  */
-
-#include <tgmath.h>
-
 #include "blocks/normalized.h"
-#include "engine/method.h"
+#include "blocks/reduce.h"
 
 enum { LR, NORMALIZE, EPS, LR_POWER, WEIGHT_DECAY };
 enum { NORM, LAYER, LOSS };
@@ -29,53 +26,41 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { S };
-static const state_t STATE[] = {
-    [S] = {"s", "what the step divides by", PER_METHOD, WITHIN_STEP},
-    {0},
-};
-
 typedef struct constants {
-    double lr, shrink, s, eps;
-    bool by_tensor;
+    real lr, shrink;
+    double eps;
 } constants_t;
+
+typedef struct update {
+    double s;
+    bool by_tensor; /* each tensor's own norm in place of s */
+} update_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, lr = power(o[LR], o[LR_POWER], group->t - 1);
     *(constants_t *)constants = (constants_t){
-        .lr = lr,
-        .shrink = 1 - lr * o[WEIGHT_DECAY],
-        .s = *group->scalar[S],
+        .lr = (real)lr,
+        .shrink = (real)(1 - lr * o[WEIGHT_DECAY]),
         .eps = o[EPS],
-        .by_tensor = (int)group->step->option[NORMALIZE] == LAYER,
     };
 }
 
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i)
-        square[i] = (double)g[i] * (double)g[i];
-}
-
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const double s = k->by_tensor ? sqrt(t->tensor_sum[0]) : k->s;
-    const real lr = (real)k->lr, shrink = (real)k->shrink, divisor = (real)(s + k->eps);
+    const constants_t k = *(const constants_t *)t->constants;
+    const update_t *a = t->arguments;
+    const real divisor = (real)((a->by_tensor ? sqrt(t->tensor_sum[0]) : a->s) + k.eps);
     real *restrict p = t->p;
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = shrink * p[i] - lr * quotient(g[i], divisor);
+        p[i] = k.shrink * p[i] - k.lr * quotient(g[i], divisor);
 }
 
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    if ((int)s->option[NORMALIZE] == LOSS)
-        *s->scalar[S] = fabs(s->loss);
-    else
-        *s->scalar[S] = sqrt(step_reduce(s, SQUARES, NULL, 1)[0]);
-    step_update(s, UPDATE, NULL);
+    const int normalize = (int)s->option[NORMALIZE];
+    const double size = normalize == LOSS ? fabs(s->loss) : sqrt(step_reduce(s, SQUARES, NULL, 1)[0]);
+    step_update(s, UPDATE, &(update_t){size, normalize == LAYER});
     return OPTIM_OK;
 }
 
@@ -90,11 +75,11 @@ const method_t METHOD(ngd) = {
                 "Shalev-Shwartz: Beyond Convexity: Stochastic Quasi-Convex Optimization, 2015, arXiv:1507.02030",
     .evaluations = "1 gradient; the loss, which only normalize=loss reads",
     .options = OPTIONS,
-    .states = STATE,
     .flags = READS_LOSS,
     .reads_loss = reads_loss,
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(update_t)},
 };

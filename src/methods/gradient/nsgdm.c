@@ -13,7 +13,6 @@
  * would differ). eta is 1 - beta. Where |d| + eps is 0 nothing moves. State: d, 4 bytes a parameter in f32.
  */
 #include "blocks/normalized.h"
-#include "engine/method.h"
 
 enum { LR, ETA, NORMALIZE, EPS, LR_POWER, ETA_POWER };
 static const option_t OPTIONS[] = {
@@ -26,54 +25,48 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, NORM };
+enum { D };
 static const state_t STATE[] = {
     [D] = {"d", "average of the gradients", LIKE_PARAM, FIRST_MOMENT},
-    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double lr, e, divisor;
+    real lr;
+    weights_t e;
+    bool normalize;
+    double eps;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1;
     *(constants_t *)constants = (constants_t){
-        .lr = power(o[LR], o[LR_POWER], k),
-        .e = power_weight(o[ETA], o[ETA_POWER], k),
-        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] + o[EPS] : 1,
+        .lr = (real)power(o[LR], o[LR_POWER], k),
+        .e = weights_of_new(power_weight(o[ETA], o[ETA_POWER], k)),
+        .normalize = o[NORMALIZE] != 0,
+        .eps = o[EPS],
     };
 }
 
 /* Line 2, and the squares for the norm. */
 static void average(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real e = (real)k->e, one_e = (real)(1 - k->e);
-    real *restrict d = t->state[D];
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
-        d[i] = settled(one_e * d[i] + e * g[i]);
-        square[i] = (double)d[i] * (double)d[i];
-    }
+    average_direction(t, t->state[D], ((const constants_t *)t->constants)->e);
 }
 
 /* Line 3. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, divisor = (real)k->divisor;
+    const constants_t k = *(const constants_t *)t->constants;
+    const real divisor = divisor_of(t, k.normalize, k.eps);
     real *restrict p = t->p;
     const real *restrict d = t->state[D];
     for (size_t i = 0; i < t->n; ++i)
-        p[i] -= lr * quotient(d[i], divisor);
+        p[i] -= k.lr * quotient(d[i], divisor);
 }
 
 enum { AVERAGE, UPDATE };
 
 static optim_status advance(step_t *s) {
-    *s->scalar[NORM] = direction_norm(s, AVERAGE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE, NULL);
+    normalized_step(s, AVERAGE, UPDATE, s->option[NORMALIZE] != 0);
     return OPTIM_OK;
 }
 
@@ -88,4 +81,5 @@ const method_t METHOD(nsgdm) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {[AVERAGE] = average, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(norm_t)},
 };

@@ -11,7 +11,7 @@
  * is sgd; nu = 1 and nu = momentum are sgd with momentum and with nesterov, lr times 1 - momentum. State: m, 4 bytes a
  * parameter in f32.
  */
-#include "engine/method.h"
+#include "blocks/averages.h"
 
 enum { LR, MOMENTUM, NU, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
@@ -30,25 +30,25 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, momentum, nu, l2, shrink;
+    weights_t momentum;
+    real lr, nu, one_nu;
+    decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *(constants_t *)constants = (constants_t){o[LR], o[MOMENTUM], o[NU], decay.l2, decay.shrink};
+    *(constants_t *)constants = (constants_t){weights(o[MOMENTUM]), (real)o[LR], (real)o[NU], (real)(1 - o[NU]),
+                                              decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR])};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, momentum = (real)k->momentum, one_momentum = (real)(1 - k->momentum), nu = (real)k->nu,
-               one_nu = (real)(1 - k->nu), l2 = (real)k->l2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i];
-        m[i] = settled(momentum * m[i] + one_momentum * gi);
-        p[i] = shrink * p[i] - lr * (one_nu * gi + nu * m[i]);
+        const real gi = g[i] + k.decay.l2 * p[i];
+        m[i] = ema(m[i], gi, k.momentum);
+        p[i] = k.decay.shrink * p[i] - k.lr * (k.one_nu * gi + k.nu * m[i]);
     }
 }
 

@@ -10,8 +10,8 @@
  * draws=quasi: s = -ln(1 - u_t), u_t the fractional part of t times the golden ratio; draws=mean: s = 1.
  * State: m, 4 bytes a parameter in f32.
  */
+#include "blocks/averages.h"
 #include "blocks/draws.h"
-#include "engine/method.h"
 
 enum { LR, BETA1, WEIGHT_DECAY, DRAWS };
 static const option_t OPTIONS[] = {
@@ -22,37 +22,40 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, S };
+enum { M };
 static const state_t STATE[] = {
     [M] = {"m", "momentum", LIKE_PARAM, FIRST_MOMENT},
-    [S] = {"s", "the step's random number", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double beta1, step, weight_decay;
+    weights_t beta1;
+    double lr;
+    real weight_decay;
 } constants_t;
+
+typedef struct update {
+    double s;
+} update_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){o[BETA1], *group->scalar[S] * o[LR], o[WEIGHT_DECAY]};
+    *(constants_t *)constants = (constants_t){weights(o[BETA1]), o[LR], (real)o[WEIGHT_DECAY]};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), step = (real)k->step,
-               decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
+    const real step = (real)(((const update_t *)t->arguments)->s * k.lr);
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
-        p[i] -= step * (m[i] + decay * p[i]);
+        m[i] = ema(m[i], g[i], k.beta1);
+        p[i] -= step * (m[i] + k.weight_decay * p[i]);
     }
 }
 
 static optim_status advance(step_t *s) {
-    *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
-    step_update(s, 0, NULL);
+    step_update(s, 0, &(update_t){draw_exponential(s, s->option[DRAWS], s->t)});
     return OPTIM_OK;
 }
 
@@ -69,4 +72,5 @@ const method_t METHOD(random_scaling_sgdm) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},
+    .arguments = {sizeof(update_t)},
 };

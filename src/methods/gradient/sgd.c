@@ -40,52 +40,50 @@ static const char *check(const double *option) {
 }
 
 typedef struct constants {
-    double lr, l2, shrink; /* shrink = 1 - lr weight_decay */
-    double keep, take;     /* buf <- keep buf + take g */
-    double ahead;          /* momentum if nesterov, else 0 */
+    real lr;
+    decay_t decay;
+    real keep, take; /* buf <- keep buf + take g */
+    real ahead;      /* momentum if nesterov, else 0 */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
-        .keep = group->t == 1 ? 0 : o[MOMENTUM],
-        .take = group->t == 1 ? 1 : 1 - o[DAMPENING],
-        .ahead = o[NESTEROV] != 0 ? o[MOMENTUM] : 0,
+        .lr = (real)o[LR],
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
+        .keep = group->t == 1 ? 0 : (real)o[MOMENTUM],
+        .take = group->t == 1 ? 1 : (real)(1 - o[DAMPENING]),
+        .ahead = o[NESTEROV] != 0 ? (real)o[MOMENTUM] : 0,
     };
 }
 
 /* Lines 2 to 4 in one loop: three BLAS calls would walk the tile three times. */
-static inline void with_momentum(size_t n, const constants_t *k, const real *restrict g, real *restrict buf,
-                                 real *restrict p, const bool nesterov) {
-    const real lr = (real)k->lr, keep = (real)k->keep, take = (real)k->take, ahead = (real)k->ahead;
+static inline void with_momentum(size_t n, constants_t k, const real *restrict g, real *restrict buf, real *restrict p,
+                                 const bool nesterov) {
     for (size_t i = 0; i < n; ++i) {
-        buf[i] = settled(keep * buf[i] + take * g[i]);
-        p[i] -= lr * (nesterov ? g[i] + ahead * buf[i] : buf[i]);
+        buf[i] = settled(k.keep * buf[i] + k.take * g[i]);
+        p[i] -= k.lr * (nesterov ? g[i] + k.ahead * buf[i] : buf[i]);
     }
 }
 
 /* Lines 2 to 4, and decoupled decay. */
 static void step(const tile_t *t, const real *g) {
-    const constants_t *k = t->constants;
+    const constants_t k = *(const constants_t *)t->constants;
     real *p = t->p, *buf = t->state[BUF];
-    if (k->shrink != 1)
-        blas_scal(t->n, k->shrink, p);
+    if (k.decay.shrink != 1)
+        blas_scal(t->n, (double)k.decay.shrink, p);
     if (buf == NULL) {
-        blas_axpy(t->n, -k->lr, g, p); /* 4. */
+        blas_axpy(t->n, -(double)k.lr, g, p); /* 4. */
         return;
     }
-    if (k->ahead != 0)
+    if (k.ahead != 0)
         with_momentum(t->n, k, g, buf, p, true);
     else
         with_momentum(t->n, k, g, buf, p, false);
 }
 
 static void update(const tile_t *t) {
-    const double l2 = ((const constants_t *)t->constants)->l2;
+    const double l2 = (double)((const constants_t *)t->constants)->decay.l2;
     if (l2 == 0) {
         step(t, t->g);
         return;

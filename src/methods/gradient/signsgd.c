@@ -11,7 +11,7 @@
  * sign(0) = 0; no bias correction, since the sign does not see the scale. The authors' text has decoupled decay, their code
  * adds it to the gradient: the code's form is the default. State: signsgd none; signum m, 4 bytes a parameter in f32.
  */
-#include "engine/method.h"
+#include "blocks/averages.h"
 
 enum { LR, WEIGHT_DECAY, DECOUPLED, MOMENTUM };
 #define COMMON_OPTIONS                                                                                                 \
@@ -32,13 +32,14 @@ static const state_t SIGNUM_STATE[] = {
 };
 
 typedef struct constants {
-    double lr, l2, shrink, momentum;
+    real lr;
+    decay_t decay;
+    weights_t momentum;
 } constants_t;
 
 static void prepare_momentum(const group_t *group, double momentum, constants_t *k) {
     const double *o = group->option;
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]);
-    *k = (constants_t){o[LR], decay.l2, decay.shrink, momentum};
+    *k = (constants_t){(real)o[LR], decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]), weights(momentum)};
 }
 
 static void prepare_signsgd(const group_t *group, void *constants) {
@@ -50,23 +51,20 @@ static void prepare_signum(const group_t *group, void *constants) {
 }
 
 static void update_signsgd(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, l2 = (real)k->l2, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p;
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = shrink * p[i] - lr * sign(g[i] + l2 * p[i]);
+        p[i] = k.decay.shrink * p[i] - k.lr * sign(g[i] + k.decay.l2 * p[i]);
 }
 
 static void update_signum(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, l2 = (real)k->l2, shrink = (real)k->shrink, momentum = (real)k->momentum,
-               one_momentum = (real)(1 - k->momentum);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = settled(momentum * m[i] + one_momentum * (g[i] + l2 * p[i]));
-        p[i] = shrink * p[i] - lr * sign(m[i]);
+        m[i] = ema(m[i], g[i] + k.decay.l2 * p[i], k.momentum);
+        p[i] = k.decay.shrink * p[i] - k.lr * sign(m[i]);
     }
 }
 

@@ -34,28 +34,27 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, weight_decay, alpha;
+    real lr, weight_decay, alpha;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){o[LR], o[WEIGHT_DECAY], o[ALPHA]};
+    *(constants_t *)constants = (constants_t){(real)o[LR], (real)o[WEIGHT_DECAY], (real)o[ALPHA]};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, decay = (real)k->weight_decay, alpha = (real)k->alpha;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict largest = t->state[L], *restrict theta = t->state[THETA],
                    *restrict sum = t->state[G], *restrict reward = t->state[R];
     const real *restrict g = t->g, *restrict x0 = t->state[X0];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real c = lr * (g[i] + decay * x[i]), l = larger(largest[i], fabs(c));
+        const real c = k.lr * (g[i] + k.weight_decay * x[i]), l = larger(largest[i], fabs(c));
         largest[i] = l;
         theta[i] -= c;
         sum[i] += fabs(c);
         reward[i] = larger(reward[i] - c * (x[i] - x0[i]), 0);
-        x[i] = x0[i] + quotient(theta[i], l) * quotient(l + reward[i], larger(sum[i] + l, alpha * l));
+        x[i] = x0[i] + quotient(theta[i], l) * quotient(l + reward[i], larger(sum[i] + l, k.alpha * l));
     }
 }
 

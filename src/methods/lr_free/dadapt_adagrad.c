@@ -28,52 +28,56 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X0, S, A, D, GSQ, SHARED };
+enum { X0, S, A };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [S] = {"s", "sum of the scaled gradients", LIKE_PARAM, KEPT},
     [A] = {"a", "initial_accumulator and the sum of squared gradients", LIKE_PARAM, KEPT,
            .initial_option = "initial_accumulator", .nonnegative = true},
-    [D] = D_ROW,
-    [GSQ] = {"gsq", "sum of the squared scaled gradients, divided by D", PER_METHOD, KEPT},
-    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct memory {
+    double d, gsq, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    D_FIELD,
+    {"gsq", "sum of the squared scaled gradients, divided by D", FIELD(OF_METHOD, memory_t, gsq)},
     {0},
 };
 
 typedef struct constants {
-    double dlr, momentum, weight_decay;
+    real dlr, l2;
+    weights_t momentum;
     eps_t eps;
     bool stays;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
+    const memory_t *m = group->memory;
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .dlr = *group->scalar[D] * o[LR],
+        .dlr = (real)(m->d * o[LR]),
+        .l2 = (real)o[WEIGHT_DECAY],
+        .momentum = weights(o[MOMENTUM]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, 1),
-        .momentum = o[MOMENTUM],
-        .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR, SHARED),
+        .stays = coupled_stays(group, LR, m->shared_lr),
     };
 }
 
 static void sum(const tile_t *t) { /* lines 1 and 2: g^2 / D, s^2 / D, |s| */
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real dlr = (real)k->dlr, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S], *restrict a = t->state[A];
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict gradient = t->term[0], *restrict square = t->term[1], *restrict norm = t->term[2];
-    if (k->stays) {
-        coupled_no_terms(t, 3);
+    if (coupled_skips(t, k.stays, 3))
         return;
-    }
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * x[i];
+        const real gi = g[i] + k.l2 * x[i];
         a[i] += gi * gi;
-        s[i] += dlr * gi;
-        const double scale = (double)damped_root(a[i], 1, eps), si = (double)s[i];
+        s[i] += k.dlr * gi;
+        const double scale = (double)damped_root(a[i], 1, k.eps), si = (double)s[i];
         gradient[i] = (double)gi * (double)gi / scale;
         square[i] = si * si / scale;
         norm[i] = fabs(si);
@@ -81,28 +85,22 @@ static void sum(const tile_t *t) { /* lines 1 and 2: g^2 / D, s^2 / D, |s| */
 }
 
 static void move(const tile_t *t) { /* line 3 */
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real momentum = (real)k->momentum, rest = (real)(1 - k->momentum);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p;
     const real *restrict x0 = t->state[X0], *restrict s = t->state[S], *restrict a = t->state[A];
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = momentum * x[i] + rest * (x0[i] - s[i] / damped_root(a[i], 1, eps));
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] = k.momentum.keep * x[i] + k.momentum.take * (x0[i] - s[i] / damped_root(a[i], 1, k.eps));
 }
 
 enum { SUM, MOVE };
 
 static optim_status advance(step_t *s) {
-    double *d = s->scalar[D], *gsq = s->scalar[GSQ];
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    const double *sums = step_reduce(s, SUM, NULL, 3), dlr = *d * *s->scalar[SHARED], norm = sums[2];
-    *gsq += dlr * dlr * sums[0];
-    if (norm == 0)
-        return OPTIM_OK;
-    *d = raised(*d, (sums[1] - *gsq) / norm, s->option[GROWTH_RATE]);
-    step_update(s, MOVE, NULL);
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    const double *sums = step_reduce(s, SUM, NULL, 3), dlr = m->d * m->shared_lr;
+    m->gsq += dlr * dlr * sums[0];
+    (void)dadapt_move(s, MOVE, &m->d, sums[1] - m->gsq, sums[2], s->option[GROWTH_RATE]);
     return OPTIM_OK;
 }
 
@@ -113,6 +111,8 @@ const method_t METHOD(dadapt_adagrad) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

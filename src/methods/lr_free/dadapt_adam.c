@@ -32,22 +32,30 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, S, D, NUM, T, SHARED };
+enum { M, V, S };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [V] = V_ROW,
     [S] = {"s", "average of the scaled gradients", LIKE_PARAM, KEPT},
-    [D] = D_ROW,
-    [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
-    [T] = {"t", "steps that moved", PER_METHOD, KEPT},
-    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct memory {
+    double d, num, shared_lr;
+    int64_t t;
+} memory_t;
+static const field_t FIELDS[] = {
+    D_FIELD,
+    {"num", "numerator of d_hat", FIELD(OF_METHOD, memory_t, num)},
+    {"t", "steps that moved", FIELD(OF_METHOD, memory_t, t)},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, q, l2;
-    double dlr, shrink;
+    real dlr;
+    weights_t m, v, s; /* of the averages; m and s take dlr times what they would */
     eps_t eps;
+    decay_t decay;
     bool stays;
 } constants_t;
 
@@ -57,70 +65,56 @@ static double rate(const double *o, double t) {
 }
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, t = *group->scalar[T] + 1, dlr = *group->scalar[D] * rate(o, t);
+    const memory_t *m = group->memory;
+    const double *o = group->option, t = (double)(m->t + 1), dlr = m->d * rate(o, t), q = sqrt(o[BETA2]);
     const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], t);
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .q = sqrt(o[BETA2]),
+        .dlr = (real)dlr,
+        .m = {(real)o[BETA1], (real)(dlr * (1 - o[BETA1]))},
+        .v = weights(o[BETA2]),
+        .s = {(real)q, (real)(dlr * (1 - q))},
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .l2 = decay.l2,
-        .dlr = dlr,
-        .shrink = decay.shrink,
-        .stays = coupled_stays(group, LR, SHARED),
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr),
+        .stays = coupled_stays(group, LR, m->shared_lr),
     };
 }
 
 static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
-    const constants_t *k = t->constants;
-    const weights_t beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real beta1 = (real)k->beta1, take_m = (real)(k->dlr * (1 - k->beta1)), l2 = (real)k->l2, q = (real)k->q,
-               take_s = (real)(k->dlr * (1 - k->q)), dlr = (real)k->dlr;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict acc = t->term[0], *restrict norm = t->term[1];
-    if (k->stays) {
-        coupled_no_terms(t, 2);
+    if (coupled_skips(t, k.stays, 2))
         return;
-    }
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * x[i];
-        acc[i] = (double)(dlr * gi) * (double)quotient(s[i], damped_root(v[i], 1, eps));
-        m[i] = settled(beta1 * m[i] + take_m * gi);
-        v[i] = ema(v[i], gi * gi, beta2);
-        s[i] = settled(q * s[i] + take_s * gi);
+        const real gi = g[i] + k.decay.l2 * x[i];
+        acc[i] = (double)(k.dlr * gi) * (double)quotient(s[i], damped_root(v[i], 1, k.eps));
+        m[i] = ema(m[i], gi, k.m);
+        v[i] = ema(v[i], gi * gi, k.v);
+        s[i] = ema(s[i], gi, k.s);
         norm[i] = (double)fabs(s[i]);
     }
 }
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p;
     const real *restrict m = t->state[M], *restrict v = t->state[V];
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = shrink * x[i] - quotient(m[i], damped_root(v[i], 1, eps));
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] = k.decay.shrink * x[i] - quotient(m[i], damped_root(v[i], 1, k.eps));
 }
 
 enum { MOMENTS, MOVE };
 
 static optim_status advance(step_t *s) {
+    memory_t *m = s->memory;
     const double *o = s->option, q = sqrt(o[BETA2]);
-    double *d = s->scalar[D], *num = s->scalar[NUM];
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    const double *sums = step_reduce(s, MOMENTS, NULL, 2), acc = sums[0], norm = sums[1];
-    *num = q * *num + (1 - q) * acc;
-    if (norm == 0)
-        return OPTIM_OK;
-    step_update(s, MOVE, NULL); /* with dlr as it was */
-    *d = raised(*d, *num / ((1 - q) * norm), o[GROWTH_RATE]);
-    *s->scalar[T] += 1;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    const double *sums = step_reduce(s, MOMENTS, NULL, 2);
+    m->num = q * m->num + (1 - q) * sums[0];
+    m->t += dadapt_move(s, MOVE, &m->d, m->num, (1 - q) * sums[1], o[GROWTH_RATE]);
     return OPTIM_OK;
 }
 
@@ -131,6 +125,8 @@ const method_t METHOD(dadapt_adam) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

@@ -24,30 +24,38 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, S, D, NUM, SHARED };
+enum { M, S };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [S] = {"s", "average of the scaled directions", LIKE_PARAM, KEPT},
-    [D] = D_ROW,
-    [NUM] = {"num", "numerator of the estimate", PER_METHOD, KEPT},
-    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct memory {
+    double d, num, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    D_FIELD,
+    {"num", "numerator of the estimate", FIELD(OF_METHOD, memory_t, num)},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, q, dlr, weight_decay;
+    real dlr, shrink;
+    weights_t beta1, m, s; /* m and s take dlr times what averages would */
     bool stays;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option;
+    const memory_t *m = group->memory;
+    const double *o = group->option, dlr = m->d * o[LR], q = sqrt(o[BETA2]);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .q = sqrt(o[BETA2]),
-        .dlr = *group->scalar[D] * o[LR],
-        .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR, SHARED),
+        .dlr = (real)dlr,
+        .shrink = (real)(1 - dlr * o[WEIGHT_DECAY]),
+        .beta1 = weights(o[BETA1]),
+        .m = {(real)o[BETA2], (real)((1 - o[BETA2]) * dlr)},
+        .s = {(real)q, (real)((1 - q) * dlr)},
+        .stays = coupled_stays(group, LR, m->shared_lr),
     };
 }
 
@@ -56,51 +64,40 @@ static inline real direction(real m, real g, weights_t beta1) {
 }
 
 static void sum(const tile_t *t) { /* line 1 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const real q = (real)k->q, take = (real)((1 - k->q) * k->dlr);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict g = t->g, *restrict m = t->state[M];
     double *restrict product = t->term[0], *restrict norm = t->term[1];
-    if (k->stays) {
-        coupled_no_terms(t, 2);
+    if (coupled_skips(t, k.stays, 2))
         return;
-    }
     for (size_t i = 0; i < t->n; ++i) {
-        const real u = direction(m[i], g[i], beta1);
+        const real u = direction(m[i], g[i], k.beta1);
         product[i] = (double)u * (double)s[i];
-        s[i] = settled(q * s[i] + take * u);
+        s[i] = ema(s[i], u, k.s);
         norm[i] = (double)fabs(s[i]);
     }
 }
 
 static void move(const tile_t *t) { /* line 2 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const real dlr = (real)k->dlr, shrink = (real)(1 - k->dlr * k->weight_decay), beta2 = (real)k->beta2,
-               take = (real)((1 - k->beta2) * k->dlr);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict m = t->state[M];
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        x[i] = shrink * x[i] - dlr * direction(m[i], g[i], beta1);
-        m[i] = settled(beta2 * m[i] + take * g[i]);
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        x[i] = k.shrink * x[i] - k.dlr * direction(m[i], g[i], k.beta1);
+        m[i] = ema(m[i], g[i], k.m);
     }
 }
 
 enum { SUM, MOVE };
 
 static optim_status advance(step_t *s) {
+    memory_t *m = s->memory;
     const double q = sqrt(s->option[BETA2]);
-    double *d = s->scalar[D], *num = s->scalar[NUM];
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    const double *sums = step_reduce(s, SUM, NULL, 2), acc = *d * *s->scalar[SHARED] * sums[0], norm = sums[1];
-    *num = q * *num + (1 - q) * acc;
-    if (norm == 0)
-        return OPTIM_OK;
-    step_update(s, MOVE, NULL); /* with d as it was */
-    *d = raised(*d, *num / ((1 - q) * norm), HUGE_VAL);
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    const double *sums = step_reduce(s, SUM, NULL, 2);
+    m->num = q * m->num + (1 - q) * (m->d * m->shared_lr * sums[0]);
+    (void)dadapt_move(s, MOVE, &m->d, m->num, (1 - q) * sums[1], HUGE_VAL);
     return OPTIM_OK;
 }
 
@@ -111,6 +108,8 @@ const method_t METHOD(dadapt_lion) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

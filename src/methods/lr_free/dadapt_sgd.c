@@ -11,8 +11,7 @@
  * One d for all groups. |s| = 0: the step ends after line 2. g0 contains the decay (public code leaves it out).
  * Two passes, three until g0 is known. State: x_0, s, 8 bytes a parameter in f32; d, num, g0 in double.
  */
-#include <tgmath.h>
-
+#include "blocks/adam_family.h"
 #include "blocks/coupled.h"
 
 enum { LR, MOMENTUM, WEIGHT_DECAY, D0, GROWTH_RATE };
@@ -25,91 +24,88 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X0, S, D, NUM, G0, SHARED };
+enum { X0, S };
 static const state_t STATE[] = {
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
     [S] = {"s", "sum of the scaled gradients", LIKE_PARAM, KEPT},
-    [D] = D_ROW,
-    [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
-    [G0] = {"g0", "norm of the first gradient that is not 0", PER_METHOD, KEPT},
-    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct memory {
+    double d, num, g0, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    D_FIELD,
+    {"num", "numerator of d_hat", FIELD(OF_METHOD, memory_t, num)},
+    {"g0", "norm of the first gradient that is not 0", FIELD(OF_METHOD, memory_t, g0)},
     {0},
 };
 
 typedef struct constants {
-    double dlr, momentum, weight_decay;
+    real dlr, l2;
+    weights_t momentum;
     bool stays;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, g0 = *group->scalar[G0];
+    const memory_t *m = group->memory;
+    const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .dlr = g0 > 0 ? *group->scalar[D] * o[LR] / g0 : 0,
-        .momentum = o[MOMENTUM],
-        .weight_decay = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR, SHARED),
+        .dlr = (real)(m->g0 > 0 ? m->d * o[LR] / m->g0 : 0),
+        .l2 = (real)o[WEIGHT_DECAY],
+        .momentum = weights(o[MOMENTUM]),
+        .stays = coupled_stays(group, LR, m->shared_lr),
     };
 }
 
 static void square(const tile_t *t) { /* |g|^2 */
-    const constants_t *k = t->constants;
-    const real decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict term = t->term[0];
-    if (k->stays) {
-        coupled_no_terms(t, 1);
+    if (coupled_skips(t, k.stays, 1))
         return;
-    }
     for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)(g[i] + decay * x[i]);
+        const double gi = (double)(g[i] + k.l2 * x[i]);
         term[i] = gi * gi;
     }
 }
 
 static void sum(const tile_t *t) { /* line 2: <g, s> with the old s, |s|^2 with the new one */
-    const constants_t *k = t->constants;
-    const real dlr = (real)k->dlr, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict product = t->term[0], *restrict norm = t->term[1];
-    if (k->stays) {
-        coupled_no_terms(t, 2);
+    if (coupled_skips(t, k.stays, 2))
         return;
-    }
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * x[i];
+        const real gi = g[i] + k.l2 * x[i];
         product[i] = (double)gi * (double)s[i];
-        s[i] += dlr * gi;
+        s[i] += k.dlr * gi;
         norm[i] = (double)s[i] * (double)s[i];
     }
 }
 
 static void move(const tile_t *t) { /* line 4 */
-    const constants_t *k = t->constants;
-    const real momentum = (real)k->momentum, rest = (real)(1 - k->momentum);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p;
     const real *restrict x0 = t->state[X0], *restrict s = t->state[S];
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = momentum * x[i] + rest * (x0[i] - s[i]);
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] = k.momentum.keep * x[i] + k.momentum.take * (x0[i] - s[i]);
 }
 
 enum { SQUARE, SUM, MOVE };
 
 static optim_status advance(step_t *s) {
-    double *d = s->scalar[D], *num = s->scalar[NUM], *g0 = s->scalar[G0];
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    if (*g0 == 0)
-        *g0 = sqrt(step_reduce(s, SQUARE, NULL, 1)[0]);
-    if (*g0 == 0)
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    if (m->g0 == 0)
+        m->g0 = sqrt(step_reduce(s, SQUARE, NULL, 1)[0]);
+    if (m->g0 == 0)
         return OPTIM_OK;
-    const double *sums = step_reduce(s, SUM, NULL, 2), norm = sqrt(sums[1]);
-    *num += *d * *s->scalar[SHARED] / *g0 * sums[0];
-    if (norm == 0)
-        return OPTIM_OK;
-    *d = raised(*d, 2 * *num / norm, s->option[GROWTH_RATE]);
-    step_update(s, MOVE, NULL);
+    const double *sums = step_reduce(s, SUM, NULL, 2);
+    m->num += m->d * m->shared_lr / m->g0 * sums[0];
+    (void)dadapt_move(s, MOVE, &m->d, 2 * m->num, sqrt(sums[1]), s->option[GROWTH_RATE]);
     return OPTIM_OK;
 }
 
@@ -120,6 +116,8 @@ const method_t METHOD(dadapt_sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

@@ -31,91 +31,95 @@ static const option_t LDOG_OPTIONS[] = {
     {0},
 };
 
-enum { X0, RBAR, G, SHARED };
-#define COMMON_STATES(shape)                                                                                           \
-    [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},                                         \
-    [RBAR] = {"rbar", "largest distance from x_0; -1 before the first step", shape, KEPT, .initial = -1},              \
-    [G] = {"G", "eps and the sum of squared gradient norms", shape, KEPT}
-static const state_t DOG_STATE[] = {COMMON_STATES(PER_METHOD), [SHARED] = SHARED_LR_ROW, {0}};
-static const state_t LDOG_STATE[] = {COMMON_STATES(PER_TENSOR), {0}};
+enum { X0 };
+static const state_t STATE[] = {
+    [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true},
+    {0},
+};
+
+/* Of all tensors; ldog: of each. */
+typedef struct memory {
+    double rbar, G;
+    double shared_lr; /* dog */
+} memory_t;
+#define FIELDS(of)                                                                                                     \
+    {"rbar", "largest distance from x_0; -1 before the first step", FIELD(of, memory_t, rbar), .initial = -1},         \
+        {"G", "eps and the sum of squared gradient norms", FIELD(of, memory_t, G)}, {                                  \
+        0                                                                                                              \
+    }
+static const field_t DOG_FIELDS[] = {FIELDS(OF_METHOD)};
+static const field_t LDOG_FIELDS[] = {FIELDS(OF_TENSOR)};
 
 typedef struct constants {
-    double lr, init_eta, weight_decay;
-    double rbar, G; /* of dog */
+    real l2;
+    double lr, init_eta;
     bool stays;
 } constants_t;
 
-static constants_t constants_of(const double *o) {
-    return (constants_t){.lr = o[LR], .init_eta = o[INIT_ETA], .weight_decay = o[WEIGHT_DECAY]};
+static void prepare_ldog(const group_t *group, void *constants) {
+    const double *o = group->option;
+    *(constants_t *)constants = (constants_t){.l2 = (real)o[WEIGHT_DECAY], .lr = o[LR], .init_eta = o[INIT_ETA]};
 }
 
 static void prepare_dog(const group_t *group, void *constants) {
-    constants_t *k = constants;
-    *k = constants_of(group->option);
-    k->rbar = *group->scalar[RBAR];
-    k->G = *group->scalar[G];
-    k->stays = coupled_stays(group, LR, SHARED);
+    prepare_ldog(group, constants);
+    ((constants_t *)constants)->stays = coupled_stays(group, LR, ((const memory_t *)group->memory)->shared_lr);
 }
 
-static void prepare_ldog(const group_t *group, void *constants) {
-    *(constants_t *)constants = constants_of(group->option);
+/* dog hands over its own. */
+static const memory_t *memory_of(const tile_t *t) {
+    return t->memory != NULL ? t->memory : t->arguments;
 }
 
 /* Squares for |g| and, in the first step, |x_0|, later |x - x_0|. */
 static void distances(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const double *own = t->state[RBAR];
-    const bool first = (own == NULL ? k->rbar : *own) < 0;
-    const real decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
+    const bool first = memory_of(t)->rbar < 0;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
     double *restrict gradient = t->term[0], *restrict distance = t->term[1];
-    if (k->stays) {
-        coupled_no_terms(t, 2);
+    if (coupled_skips(t, k.stays, 2))
         return;
-    }
     for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)(g[i] + decay * x[i]), from_x0 = (double)(first ? x[i] : x[i] - x0[i]);
+        const double gi = (double)(g[i] + k.l2 * x[i]), from_x0 = (double)(first ? x[i] : x[i] - x0[i]);
         gradient[i] = gi * gi;
         distance[i] = from_x0 * from_x0;
     }
 }
 
 /* Line 2. */
-static void follow(double *rbar, double *total, const double *sum, const double *o) {
-    const bool first = *rbar < 0;
+static void follow(memory_t *m, const double *sum, const double *o) {
+    const bool first = m->rbar < 0;
     if (first)
-        *rbar = o[INIT_ETA] > 0 ? 0 : o[REPS_REL] * (1 + sqrt(sum[1]));
+        m->rbar = o[INIT_ETA] > 0 ? 0 : o[REPS_REL] * (1 + sqrt(sum[1]));
     else
-        *rbar = fmax(*rbar, sqrt(sum[1]));
-    *total = (first ? o[EPS] : *total) + sum[0];
+        m->rbar = fmax(m->rbar, sqrt(sum[1]));
+    m->G = (first ? o[EPS] : m->G) + sum[0];
 }
 
 /* Line 3. */
-static double step_size(const constants_t *k, double rbar, double total) {
-    if (rbar == 0 && k->init_eta > 0)
+static double step_size(const constants_t *k, const memory_t *m) {
+    if (m->rbar == 0 && k->init_eta > 0)
         return k->init_eta;
-    return total > 0 ? k->lr * rbar / sqrt(total) : 0;
+    return m->G > 0 ? k->lr * m->rbar / sqrt(m->G) : 0;
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const double *own_rbar = t->state[RBAR], *own_total = t->state[G];
-    const real eta = (real)(own_rbar == NULL ? step_size(k, k->rbar, k->G) : step_size(k, *own_rbar, *own_total)),
-               decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
+    const real eta = (real)step_size(&k, memory_of(t));
     real *restrict x = t->p;
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] -= eta * (g[i] + decay * x[i]);
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] -= eta * (g[i] + k.l2 * x[i]);
 }
 
 enum { DISTANCES, UPDATE };
 
 static optim_status advance_dog(step_t *s) {
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    follow(s->scalar[RBAR], s->scalar[G], step_reduce(s, DISTANCES, NULL, 2), s->option);
-    step_update(s, UPDATE, NULL);
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    follow(m, step_reduce(s, DISTANCES, m, 2), s->option);
+    step_update(s, UPDATE, m);
     return OPTIM_OK;
 }
 
@@ -123,8 +127,7 @@ static optim_status advance_ldog(step_t *s) {
     (void)step_reduce(s, DISTANCES, NULL, 2);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
-            follow(step_tensor_scalar(s, n, RBAR), step_tensor_scalar(s, n, G), step_tensor_sum(s, n),
-                   step_tensor_option(s, n));
+            follow(step_tensor_memory(s, n), step_tensor_sum(s, n), step_tensor_option(s, n));
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
@@ -139,11 +142,14 @@ const method_t METHOD(dog) = {
     .citation = CITATION,
     .evaluations = "1 gradient",
     .options = DOG_OPTIONS,
-    .states = DOG_STATE,
+    .states = STATE,
+    .fields = DOG_FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare_dog,
     .advance = advance_dog,
     .kernels = {[DISTANCES] = distances, [UPDATE] = update},
+    .arguments = {[DISTANCES] = sizeof(memory_t), [UPDATE] = sizeof(memory_t)},
 };
 
 const method_t METHOD(ldog) = {
@@ -152,7 +158,9 @@ const method_t METHOD(ldog) = {
     .citation = CITATION,
     .evaluations = "1 gradient",
     .options = LDOG_OPTIONS,
-    .states = LDOG_STATE,
+    .states = STATE,
+    .fields = LDOG_FIELDS,
+    .tensor_memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare_ldog,
     .advance = advance_ldog,

@@ -35,18 +35,12 @@ static const option_t CKT_OPTIONS[] = {
     {0},
 };
 
-enum { X0, THETA, W, COUNT, SHARED = COUNT };
+enum { X0, THETA, W, COUNT };
 #define X0_ROW                                                                                                         \
     { "x0", "the starting point", LIKE_PARAM, KEPT, .from_param = true }
 #define THETA_ROW                                                                                                      \
     { "theta", "minus the sum of c", LIKE_PARAM, KEPT, .exact = true }
-static const state_t KT_STATE[] = {
-    [X0] = X0_ROW,
-    [THETA] = THETA_ROW,
-    [W] = {"W", "wealth", PER_METHOD, KEPT, .initial_option = "w"},
-    [SHARED] = SHARED_LR_ROW,
-    {0},
-};
+static const state_t KT_STATE[] = {[X0] = X0_ROW, [THETA] = THETA_ROW, {0}};
 static const state_t CKT_STATE[] = {
     [X0] = X0_ROW,
     [THETA] = THETA_ROW,
@@ -57,56 +51,65 @@ static const state_t CKT_STATE[] = {
 };
 
 typedef struct constants {
-    double lr, weight_decay;
-    double bet; /* kt: W / (t + 1) */
+    real lr, weight_decay;
+    real bet; /* kt: W / (t + 1) */
     bool stays;
 } constants_t;
 
-static inline real outcome(real x, real g, real lr, real weight_decay) {
-    return lr * (g + weight_decay * x);
+static void prepare_ckt(const group_t *group, void *constants) {
+    const double *o = group->option;
+    *(constants_t *)constants = (constants_t){.lr = (real)o[LR], .weight_decay = (real)o[WEIGHT_DECAY]};
+}
+
+static inline real outcome(real x, real g, const constants_t *k) {
+    return k->lr * (g + k->weight_decay * x);
 }
 
 /* ---- kt ---- */
 
+typedef struct memory {
+    double wealth, shared_lr;
+} memory_t;
+static const field_t KT_FIELDS[] = {
+    {"W", "wealth", FIELD(OF_METHOD, memory_t, wealth), .initial_option = "w"},
+    {0},
+};
+
 static void prepare_kt(const group_t *group, void *constants) {
-    const double *o = group->option;
-    *(constants_t *)constants = (constants_t){.lr = o[LR],
-                                        .weight_decay = o[WEIGHT_DECAY],
-                                        .bet = *group->scalar[W] / (group->step->t + 1),
-                                        .stays = coupled_stays(group, LR, SHARED)};
+    const memory_t *m = group->memory;
+    constants_t *k = constants;
+    prepare_ckt(group, k);
+    k->bet = (real)(m->wealth / (group->step->t + 1));
+    k->stays = coupled_stays(group, LR, m->shared_lr);
 }
 
 static void loss_kt(const tile_t *t) { /* <c, x - x_0> */
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
     double *restrict term = t->term[0];
-    if (k->stays) {
-        coupled_no_terms(t, 1);
+    if (coupled_skips(t, k.stays, 1))
         return;
-    }
     for (size_t i = 0; i < t->n; ++i)
-        term[i] = (double)outcome(x[i], g[i], lr, decay) * (double)(x[i] - x0[i]);
+        term[i] = (double)outcome(x[i], g[i], &k) * (double)(x[i] - x0[i]);
 }
 
 static void update_kt(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, decay = (real)k->weight_decay, bet = (real)k->bet;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict theta = t->state[THETA];
     const real *restrict g = t->g, *restrict x0 = t->state[X0];
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        theta[i] -= outcome(x[i], g[i], lr, decay);
-        x[i] = x0[i] + bet * theta[i];
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        theta[i] -= outcome(x[i], g[i], &k);
+        x[i] = x0[i] + k.bet * theta[i];
     }
 }
 
 enum { LOOK, UPDATE };
 
 static optim_status advance_kt(step_t *s) {
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    *s->scalar[W] -= step_reduce(s, LOOK, NULL, 1)[0];
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    m->wealth -= step_reduce(s, LOOK, NULL, 1)[0];
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
@@ -118,6 +121,8 @@ const method_t METHOD(kt) = {
     .evaluations = "1 gradient",
     .options = KT_OPTIONS,
     .states = KT_STATE,
+    .fields = KT_FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare_kt,
     .advance = advance_kt,
@@ -125,10 +130,6 @@ const method_t METHOD(kt) = {
 };
 
 /* ---- ckt ---- */
-
-static void prepare_ckt(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){.lr = group->option[LR], .weight_decay = group->option[WEIGHT_DECAY]};
-}
 
 typedef struct coin {
     real x, theta, wealth, count;
@@ -143,28 +144,26 @@ static inline coin_t toss(coin_t s, real x0, real c) {
 }
 
 static void look_ckt(const tile_t *t) { /* 1 where x would not be finite */
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0], *restrict theta = t->state[THETA],
                          *restrict wealth = t->state[W], *restrict count = t->state[COUNT];
     double *restrict term = t->term[0];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const coin_t coin = {x[i], theta[i], wealth[i], count[i]};
-        const real next = toss(coin, x0[i], outcome(x[i], g[i], lr, decay)).x;
+        const real next = toss(coin, x0[i], outcome(x[i], g[i], &k)).x;
         term[i] = next - next == 0 ? 0 : 1;
     }
 }
 
 static void update_ckt(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, decay = (real)k->weight_decay;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict theta = t->state[THETA], *restrict wealth = t->state[W],
                    *restrict count = t->state[COUNT];
     const real *restrict g = t->g, *restrict x0 = t->state[X0];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const coin_t coin = toss((coin_t){x[i], theta[i], wealth[i], count[i]}, x0[i], outcome(x[i], g[i], lr, decay));
+        const coin_t coin = toss((coin_t){x[i], theta[i], wealth[i], count[i]}, x0[i], outcome(x[i], g[i], &k));
         x[i] = coin.x;
         theta[i] = coin.theta;
         wealth[i] = coin.wealth;

@@ -43,25 +43,34 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, X0, S, D, D_MAX, NUM, T, DLR, SHARED };
+enum { M, V, X0, S };
 static const state_t STATE[] = {
     [M] = {"m", "first moment of the scaled gradients", LIKE_PARAM, FIRST_MOMENT},
     [V] = V_ROW,
     [X0] = {"x0", "the starting point", LIKE_PARAM, KEPT, .every = "slice_p", .from_param = true},
     [S] = {"s", "average of the scaled gradients", LIKE_PARAM, KEPT, .every = "slice_p"},
-    [D] = D_ROW,
-    [D_MAX] = {"d_max", "largest estimate", PER_METHOD, KEPT, .initial_option = "d0"},
-    [NUM] = {"num", "numerator of d_hat", PER_METHOD, KEPT},
-    [T] = {"t", "steps that moved", PER_METHOD, KEPT},
-    [DLR] = {"dlr", "d of before line 5 times the rate", PER_METHOD, WITHIN_STEP},
-    [SHARED] = SHARED_LR_ROW,
+    {0},
+};
+
+typedef struct memory {
+    double d, d_max, num;
+    int64_t t;
+    double dlr; /* d of before line 5 times the rate */
+    double shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    D_FIELD,
+    {"d_max", "largest estimate", FIELD(OF_METHOD, memory_t, d_max), .initial_option = "d0"},
+    {"num", "numerator of d_hat", FIELD(OF_METHOD, memory_t, num)},
+    {"t", "steps that moved", FIELD(OF_METHOD, memory_t, t)},
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, beta3, l2, shrink;
+    real dlr;
+    weights_t m, v, s; /* of the averages */
     eps_t eps;
-    double d, dlr, take; /* s <- beta3 s + take g */
+    decay_t decay;
     size_t slice_p;
     bool stays;
 } constants_t;
@@ -71,50 +80,44 @@ static double beta3(const double *o) {
 }
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, d = *group->scalar[D], dlr = *group->scalar[DLR];
-    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], *group->scalar[T]); /* as MOVE needs it */
-    const decay_t decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, dlr);
+    const memory_t *m = group->memory;
+    const double *o = group->option, d = m->d;
+    const double c2 = o[BIAS_CORRECTION] == 0 ? 1 : correction(o[BETA2], (double)m->t); /* as MOVE needs it */
     const bool in_root = o[EPS_IN_ROOT] != 0;
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .beta3 = beta3(o),
-        .eps = in_root ? eps_of(d * d * o[EPS], true, c2) : eps_of(d * o[EPS], false, c2),
-        .l2 = decay.l2,
-        .shrink = decay.shrink,
-        .d = d,
-        .dlr = dlr,
-        .take = d / o[D0] * (o[SAFEGUARD_WARMUP] != 0 ? d : dlr),
+        .dlr = (real)m->dlr,
+        .m = {(real)o[BETA1], (real)(d * (1 - o[BETA1]))},
+        .v = {(real)o[BETA2], (real)(d * d * (1 - o[BETA2]))},
+        .s = {(real)beta3(o), (real)(d / o[D0] * (o[SAFEGUARD_WARMUP] != 0 ? d : m->dlr))},
+        .eps = eps_of((in_root ? d * d : d) * o[EPS], in_root, c2),
+        .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, m->dlr),
         .slice_p = size_of_number(o[SLICE_P]),
-        .stays = coupled_stays(group, LR, SHARED),
+        .stays = coupled_stays(group, LR, m->shared_lr),
     };
 }
 
 static void moments(const tile_t *t) { /* lines 1 and 3 */
-    const constants_t *k = t->constants;
-    const real beta1 = (real)k->beta1, take_m = (real)(k->d * (1 - k->beta1)), beta2 = (real)k->beta2,
-               take_v = (real)(k->d * k->d * (1 - k->beta2)), l2 = (real)k->l2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict x = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * x[i];
-        m[i] = settled(beta1 * m[i] + take_m * gi);
-        v[i] = settled(beta2 * v[i] + take_v * gi * gi);
+        const real gi = g[i] + k.decay.l2 * x[i];
+        m[i] = ema(m[i], gi, k.m);
+        v[i] = settled(k.v.keep * v[i] + k.v.take * gi * gi);
     }
 }
 
 /* Lines 2 and 4: <g, x_0 - x> and |s| of the elements i of the tile whose position in the tensor is j slice_p. */
 static inline void kept(const tile_t *t, const size_t slice_p) {
-    const constants_t *k = t->constants;
-    const real beta = (real)k->beta3, take = (real)k->take, l2 = (real)k->l2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
     double *restrict product = t->term[0], *restrict norm = t->term[1];
     const size_t first = t->offset / slice_p + (t->offset % slice_p != 0);
     for (size_t i = first * slice_p - t->offset, j = first; i < t->n; i += slice_p, ++j) {
-        const real gi = g[i] + l2 * x[i];
+        const real gi = g[i] + k.decay.l2 * x[i];
         product[i] = (double)gi * (double)(x0[j] - x[i]);
-        s[j] = settled(beta * s[j] + take * gi);
+        s[j] = ema(s[j], gi, k.s);
         norm[i] = (double)fabs(s[j]);
     }
 }
@@ -133,35 +136,31 @@ static void estimate(const tile_t *t) { /* lines 1 to 4 */
 }
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real dlr = (real)k->dlr, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p;
     const real *restrict m = t->state[M], *restrict v = t->state[V];
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] = shrink * x[i] - dlr * quotient(m[i], damped_root(v[i], 1, eps));
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] = k.decay.shrink * x[i] - k.dlr * quotient(m[i], damped_root(v[i], 1, k.eps));
 }
 
 enum { ESTIMATE, MOVE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, t = *s->scalar[T] + 1;
-    double *d = s->scalar[D], *d_max = s->scalar[D_MAX], *num = s->scalar[NUM], *dlr = s->scalar[DLR];
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
-    *dlr = *d * *s->scalar[SHARED];
+    memory_t *m = s->memory;
+    const double *o = s->option, t = (double)(m->t + 1);
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
+    m->dlr = m->d * m->shared_lr;
     if (o[BIAS_CORRECTION] != 0)
-        *dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
+        m->dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
     const double *sums = step_reduce(s, ESTIMATE, NULL, 2), norm = sums[1];
-    *num = beta3(o) * *num + *d / o[D0] * *dlr * sums[0];
+    m->num = beta3(o) * m->num + m->d / o[D0] * m->dlr * sums[0];
     if (norm == 0)
         return OPTIM_OK;
-    const double d_hat = o[D_COEF] * *num / norm;
-    const double least = *d == o[D0] ? fmax(*d, d_hat) : *d;
-    *d_max = fmax(*d_max, d_hat);
-    *d = fmin(*d_max, least * o[GROWTH_RATE]);
-    *s->scalar[T] = t;
+    const double d_hat = o[D_COEF] * m->num / norm, least = m->d == o[D0] ? fmax(m->d, d_hat) : m->d;
+    m->d_max = fmax(m->d_max, d_hat);
+    m->d = fmin(m->d_max, least * o[GROWTH_RATE]);
+    ++m->t;
     step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
@@ -174,6 +173,8 @@ const method_t METHOD(prodigy) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,

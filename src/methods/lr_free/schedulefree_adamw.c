@@ -15,20 +15,8 @@
 #include "blocks/adam_family.h"
 #include "methods/lr_free/schedule_free.h"
 
-enum {
-    LR,
-    BETA1,
-    BETA2,
-    EPS,
-    EPS_IN_ROOT,
-    WEIGHT_DECAY,
-    DECAY_AT_Z,
-    INNER_MOMENTUM,
-    WARMUP_STEPS,
-    R,
-    WEIGHT_LR_POWER,
-    KEEP_X
-};
+enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECAY_AT_Z, INNER_MOMENTUM };
+enum { WARMUP_STEPS = INNER_MOMENTUM + 1, R, WEIGHT_LR_POWER, KEEP_X };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.0025, "[0,inf)", "step size, constant: larger than one that decays"},
     [BETA1] = {"beta1", 0.9, "(0,1)", "where gradients are taken: near z (0) or x (1)"},
@@ -38,77 +26,63 @@ static const option_t OPTIONS[] = {
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decays z by what y is"},
     [DECAY_AT_Z] = {"decay_at_z", 0, "0|1", "decay z by what z is"},
     [INNER_MOMENTUM] = {"inner_momentum", 0, "[0,1)", "average the gradient before the step; 0: do not"},
-    [WARMUP_STEPS] = WARMUP_STEPS_ROW,
-    [R] = R_ROW,
-    [WEIGHT_LR_POWER] = WEIGHT_LR_POWER_ROW,
-    [KEEP_X] = KEEP_X_ROW,
+    AVERAGE_OPTIONS,
     {0},
 };
 
-enum { X, Z, V, M, LR_MAX, W, B };
+static const average_rows_t ROWS = {LR, BETA1, WARMUP_STEPS, R, WEIGHT_LR_POWER};
+
+enum { V = Z + 1, M };
 static const state_t STATE[] = {
-    [X] = X_ROW,
-    [Z] = Z_ROW,
+    AVERAGE_STATES,
     [V] = V_ROW,
     [M] = {"m", "first moment", LIKE_PARAM, FIRST_MOMENT, .when = "inner_momentum"},
-    [LR_MAX] = LR_MAX_ROW,
-    [W] = W_ROW,
-    [B] = {"b", "beta1 that the present y was made with", PER_COHORT, KEPT, .initial_option = "beta1"},
+    {0},
+};
+static const field_t FIELDS[] = {
+    AVERAGE_FIELDS,
+    {"b", "beta1 that the present y was made with", FIELD(OF_COHORT, cohort_memory_t, b), .initial_option = "beta1"},
     {0},
 };
 
 typedef struct constants {
-    double b_before, b, beta2, mu, c;
+    average_t average;
+    weights_t beta2, mu;
     eps_t eps;
-    double inverse_root_c2, step, decay; /* lr_t / (1 - mu^t), lr_t weight_decay */
-    bool at_z;
+    real inverse_root_c2, step; /* lr_t / (1 - mu^t) */
+    real at_y, at_z;            /* lr_t weight_decay where decay acts, 0 at the other point */
 } constants_t;
 
-static double weight(const group_t *group) {
-    const double *o = group->option;
-    return average_weight(o[R], o[WEIGHT_LR_POWER], *group->scalar[LR_MAX], group->t);
-}
-
-static double rate(const group_t *group) {
-    return warmed_up(group->option[LR], group->option[WARMUP_STEPS], group->t);
-}
-
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, lr = rate(group), c2 = correction(o[BETA2], group->t);
+    const double *o = group->option, lr = average_lr(group, ROWS), c2 = correction(o[BETA2], group->t);
+    const real decay = (real)(lr * o[WEIGHT_DECAY]);
     *(constants_t *)constants = (constants_t){
-        .b_before = *group->scalar[B],
-        .b = o[BETA1],
-        .beta2 = o[BETA2],
+        .average = average_of(group, ROWS),
+        .beta2 = weights(o[BETA2]),
+        .mu = weights(o[INNER_MOMENTUM]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .mu = o[INNER_MOMENTUM],
-        .c = average_share(weight(group), *group->scalar[W]),
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .step = lr / correction(o[INNER_MOMENTUM], group->t),
-        .decay = lr * o[WEIGHT_DECAY],
-        .at_z = o[DECAY_AT_Z] != 0,
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .step = (real)(lr / correction(o[INNER_MOMENTUM], group->t)),
+        .at_y = o[DECAY_AT_Z] != 0 ? 0 : decay,
+        .at_z = o[DECAY_AT_Z] != 0 ? decay : 0,
     };
 }
 
 static inline void update_with(const tile_t *t, const bool inner, const bool kept) {
-    const constants_t *k = t->constants;
-    const weights_t beta2 = weights(k->beta2), mu = weights(k->mu);
-    const eps_t eps = k->eps;
-    const real b = (real)k->b, c = (real)k->c, inverse_root_c2 = (real)k->inverse_root_c2, step = (real)k->step,
-               at_y = (real)(k->at_z ? 0 : k->decay), at_z = (real)(k->at_z ? k->decay : 0),
-               inverse_b = (real)(1 / k->b_before);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict y = t->p, *restrict x = t->state[X], *restrict z = t->state[Z], *restrict v = t->state[V],
                    *restrict m = t->state[M];
     const real *restrict g = t->g;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real before = kept ? x[i] : average_x(y[i], z[i], inverse_b);
-        v[i] = ema(v[i], g[i] * g[i], beta2);
-        const real u = inner ? (m[i] = ema(m[i], g[i], mu)) : g[i];
-        z[i] -= at_y * y[i] + at_z * z[i] + step * quotient(u, damped_root(v[i], inverse_root_c2, eps));
-        const real after = before + c * (z[i] - before);
+        const real before = kept ? x[i] : average_x(y[i], z[i], k.average);
+        v[i] = ema(v[i], g[i] * g[i], k.beta2);
+        const real u = inner ? (m[i] = ema(m[i], g[i], k.mu)) : g[i];
+        z[i] -= k.at_y * y[i] + k.at_z * z[i] + k.step * quotient(u, damped_root(v[i], k.inverse_root_c2, k.eps));
+        const real after = average_next(before, z[i], k.average);
         if (kept)
             x[i] = after;
-        y[i] = average_y(after, z[i], b);
+        y[i] = average_y(after, z[i], k.average);
     }
 }
 
@@ -125,21 +99,7 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    group_t cohort;
-    for (size_t i = 0; i < step_cohort_count(s); ++i)
-        if (step_cohort(s, i, &cohort)) {
-            *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
-            *cohort.scalar[W] += weight(&cohort);
-        }
-    step_update(s, 0, NULL);
-    for (size_t i = 0; i < step_cohort_count(s); ++i)
-        if (step_cohort(s, i, &cohort))
-            *cohort.scalar[B] = cohort.option[BETA1];
-    return OPTIM_OK;
-}
-
-static void output(const tile_t *t) {
-    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const constants_t *)t->constants)->b_before);
+    return average_step(s, ROWS);
 }
 
 const method_t METHOD(schedulefree_adamw) = {
@@ -149,6 +109,8 @@ const method_t METHOD(schedulefree_adamw) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .prepare = prepare,

@@ -10,8 +10,6 @@
  * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
  * State: x, z, 8 bytes a parameter in f32 (keep_x = 0: z, 4); lr_max, W, b in double.
  */
-#include <tgmath.h>
-
 #include "methods/lr_free/schedule_free.h"
 
 enum { LR, MOMENTUM, WEIGHT_DECAY, WARMUP_STEPS, R, WEIGHT_LR_POWER, KEEP_X };
@@ -19,59 +17,44 @@ static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "[0,inf)", "step size, constant: larger than one that decays"},
     [MOMENTUM] = {"momentum", 0.9, "(0,1)", "where gradients are taken: near z (0) or x (1)"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
-    [WARMUP_STEPS] = WARMUP_STEPS_ROW,
-    [R] = R_ROW,
-    [WEIGHT_LR_POWER] = WEIGHT_LR_POWER_ROW,
-    [KEEP_X] = KEEP_X_ROW,
+    AVERAGE_OPTIONS,
     {0},
 };
 
-enum { X, Z, LR_MAX, W, B };
-static const state_t STATE[] = {
-    [X] = X_ROW,
-    [Z] = Z_ROW,
-    [LR_MAX] = LR_MAX_ROW,
-    [W] = W_ROW,
-    [B] = {"b", "momentum that the present y was made with", PER_COHORT, KEPT, .initial_option = "momentum"},
+static const average_rows_t ROWS = {LR, MOMENTUM, WARMUP_STEPS, R, WEIGHT_LR_POWER};
+
+static const state_t STATE[] = {AVERAGE_STATES, {0}};
+static const field_t FIELDS[] = {
+    AVERAGE_FIELDS,
+    {"b", "momentum that the present y was made with", FIELD(OF_COHORT, cohort_memory_t, b),
+     .initial_option = "momentum"},
     {0},
 };
 
 typedef struct constants {
-    double lr, b_before, b, weight_decay, c;
+    average_t average;
+    real lr, weight_decay;
 } constants_t;
-
-static double weight(const group_t *group) {
-    const double *o = group->option;
-    return average_weight(o[R], o[WEIGHT_LR_POWER], *group->scalar[LR_MAX], group->t);
-}
-
-static double rate(const group_t *group) {
-    return warmed_up(group->option[LR], group->option[WARMUP_STEPS], group->t);
-}
 
 static void prepare(const group_t *group, void *constants) {
     *(constants_t *)constants = (constants_t){
-        .lr = rate(group),
-        .b_before = *group->scalar[B],
-        .b = group->option[MOMENTUM],
-        .weight_decay = group->option[WEIGHT_DECAY],
-        .c = average_share(weight(group), *group->scalar[W]),
+        .average = average_of(group, ROWS),
+        .lr = (real)average_lr(group, ROWS),
+        .weight_decay = (real)group->option[WEIGHT_DECAY],
     };
 }
 
 static inline void update_with(const tile_t *t, const bool kept) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, b = (real)k->b, decay = (real)k->weight_decay, c = (real)k->c,
-               inverse_b = (real)(1 / k->b_before);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict y = t->p, *restrict x = t->state[X], *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real before = kept ? x[i] : average_x(y[i], z[i], inverse_b);
-        z[i] -= lr * (g[i] + decay * y[i]);
-        const real after = before + c * (z[i] - before);
+        const real before = kept ? x[i] : average_x(y[i], z[i], k.average);
+        z[i] -= k.lr * (g[i] + k.weight_decay * y[i]);
+        const real after = average_next(before, z[i], k.average);
         if (kept)
             x[i] = after;
-        y[i] = average_y(after, z[i], b);
+        y[i] = average_y(after, z[i], k.average);
     }
 }
 
@@ -83,21 +66,7 @@ static void update(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    group_t cohort;
-    for (size_t i = 0; i < step_cohort_count(s); ++i)
-        if (step_cohort(s, i, &cohort)) {
-            *cohort.scalar[LR_MAX] = fmax(*cohort.scalar[LR_MAX], rate(&cohort));
-            *cohort.scalar[W] += weight(&cohort);
-        }
-    step_update(s, 0, NULL);
-    for (size_t i = 0; i < step_cohort_count(s); ++i)
-        if (step_cohort(s, i, &cohort))
-            *cohort.scalar[B] = cohort.option[MOMENTUM];
-    return OPTIM_OK;
-}
-
-static void output(const tile_t *t) {
-    average_output(t->out, t->state[X], t->p, t->state[Z], t->n, ((const constants_t *)t->constants)->b_before);
+    return average_step(s, ROWS);
 }
 
 const method_t METHOD(schedulefree_sgd) = {
@@ -107,6 +76,8 @@ const method_t METHOD(schedulefree_sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .prepare = prepare,

@@ -15,9 +15,8 @@
  * State: one m for each cluster, mbar, and x with transport: 4 (clusters + 1) bytes a parameter in f32, 4 more.
  */
 #include <string.h>
-#include <tgmath.h>
 
-#include "engine/method.h"
+#include "blocks/averages.h"
 
 enum { LR, BETA1, NU, CLUSTERS, TRANSPORT, CLUSTER };
 static const option_t OPTIONS[] = {
@@ -43,45 +42,44 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, beta1, one_nu, share, ahead;
+    weights_t beta1;
+    real lr, one_nu, share, ahead; /* share = 1 / clusters, ahead = beta1 / (1 - beta1) */
     size_t cluster;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .one_nu = 1 - o[NU],
-        .share = 1 / o[CLUSTERS],
-        .ahead = o[BETA1] / (1 - o[BETA1]),
+        .beta1 = weights(o[BETA1]),
+        .lr = (real)o[LR],
+        .one_nu = (real)(1 - o[NU]),
+        .share = (real)(1 / o[CLUSTERS]),
+        .ahead = (real)(o[BETA1] / (1 - o[BETA1])),
         .cluster = (size_t)(o[CLUSTER] < 0 ? fmod(group->step->t - 1, o[CLUSTERS]) : o[CLUSTER]),
     };
 }
 
 /* Lines 2 and 3 for one element: returns e. */
-static inline real estimate(real *m, real *mbar, real g, real beta1, real one_beta1, real one_nu, real share) {
-    const real m_new = settled(beta1 * *m + one_beta1 * g);
-    *mbar = settled(*mbar + share * (m_new - *m));
+static inline real estimate(real *m, real *mbar, real g, constants_t k) {
+    const real m_new = ema(*m, g, k.beta1);
+    *mbar = settled(*mbar + k.share * (m_new - *m));
     *m = m_new;
-    return one_nu * (g - m_new) + *mbar;
+    return k.one_nu * (g - m_new) + *mbar;
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), one_nu = (real)k->one_nu,
-               share = (real)k->share, ahead = (real)k->ahead;
-    real *restrict p = t->p, *restrict m = (real *)t->state[M] + k->cluster * t->stride,
-                   *restrict mbar = t->state[MBAR], *restrict x = t->state[X];
+    const constants_t k = *(const constants_t *)t->constants;
+    real *restrict p = t->p, *restrict m = (real *)t->state[M] + k.cluster * t->stride, *restrict mbar = t->state[MBAR],
+                   *restrict x = t->state[X];
     const real *restrict g = t->g;
     if (x == NULL)
         for (size_t i = 0; i < t->n; ++i)
-            p[i] -= lr * estimate(&m[i], &mbar[i], g[i], beta1, one_beta1, one_nu, share);
+            p[i] -= k.lr * estimate(&m[i], &mbar[i], g[i], k);
     else
         for (size_t i = 0; i < t->n; ++i) {
-            const real moved = -lr * estimate(&m[i], &mbar[i], g[i], beta1, one_beta1, one_nu, share);
+            const real moved = -k.lr * estimate(&m[i], &mbar[i], g[i], k);
             x[i] += moved;
-            p[i] = x[i] + ahead * moved;
+            p[i] = x[i] + k.ahead * moved;
         }
 }
 

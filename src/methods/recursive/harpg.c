@@ -15,8 +15,7 @@
  * State: d, x_{k-1}; within a step x_k, g, v, Hv: 24 bytes a parameter in f32.
  */
 #include "blocks/draws.h"
-#include "blocks/normalized.h"
-#include "engine/method.h"
+#include "blocks/recursive.h"
 
 enum { LR, ETA, NORMALIZE, LR_POWER, ETA_POWER, DRAWS };
 static const option_t OPTIONS[] = {
@@ -29,36 +28,36 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, X_PREV, X, GRADIENT, V, HV, U, NORM };
+enum { V = RECURSIVE_STATES, HV };
 static const state_t STATE[] = {
-    [D] = {"d", "recursive estimate of the gradient", LIKE_PARAM, FIRST_MOMENT},
-    [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT, .from_param = true},
-    [X] = {"x", "the point, while the product is taken", LIKE_PARAM, RESTORE_POINT},
-    [GRADIENT] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
+    RECURSIVE_ROWS("the product"),
     [V] = {"v", "the last displacement", LIKE_PARAM, DIRECTION},
     [HV] = {"Hv", "the product", LIKE_PARAM, PRODUCT},
-    [U] = {"u", "the step's random number", PER_METHOD, WITHIN_STEP},
-    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double lr, e, divisor, u;
+    real lr;
+    weights_t e;
+    bool normalize;
 } constants_t;
+
+typedef struct leave {
+    double u;
+} leave_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1;
     *(constants_t *)constants = (constants_t){
-        .lr = power(o[LR], o[LR_POWER], k),
-        .e = power_weight(o[ETA], o[ETA_POWER], k),
-        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] : 1,
-        .u = *group->scalar[U],
+        .lr = (real)power(o[LR], o[LR_POWER], k),
+        .e = weights_of_new(power_weight(o[ETA], o[ETA_POWER], k)),
+        .normalize = o[NORMALIZE] != 0,
     };
 }
 
 /* Line 2: to a point between the last two. */
 static void leave(const tile_t *t) {
-    const double between = ((const constants_t *)t->constants)->u;
+    const double between = ((const leave_t *)t->arguments)->u;
     const real u = (real)between, one_u = (real)(1 - between);
     real *restrict p = t->p, *restrict x = t->state[X], *restrict kept = t->state[GRADIENT], *restrict v = t->state[V];
     const real *restrict g = t->g, *restrict x_prev = t->state[X_PREV];
@@ -72,27 +71,20 @@ static void leave(const tile_t *t) {
 
 /* Line 3; at k = 0 there is no product, and its weight is 0. */
 static void recurse(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real e = (real)k->e, one_e = (real)(1 - k->e);
+    const weights_t e = ((const constants_t *)t->constants)->e;
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict hv = t->state[HV];
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = settled(one_e * (d[i] + hv[i]) + e * g[i]);
+        d[i] = ema(d[i] + hv[i], g[i], e);
         square[i] = (double)d[i] * (double)d[i];
     }
 }
 
 /* Line 4. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, divisor = (real)k->divisor;
-    real *restrict p = t->p, *restrict x_prev = t->state[X_PREV];
-    const real *restrict x = t->state[X], *restrict d = t->state[D];
-    for (size_t i = 0; i < t->n; ++i) {
-        x_prev[i] = x[i];
-        p[i] = x[i] - lr * quotient(d[i], divisor);
-    }
+    const constants_t k = *(const constants_t *)t->constants;
+    recursive_move(t, k.lr, divisor_of(t, k.normalize, 0));
 }
 
 enum { LEAVE, RECURSE, UPDATE };
@@ -100,12 +92,10 @@ enum { LEAVE, RECURSE, UPDATE };
 static optim_status advance(step_t *s) {
     const double k = s->t - 1;
     STEP_BEGIN(s);
-    *s->scalar[U] = k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1;
-    step_update(s, LEAVE, NULL);
+    step_update(s, LEAVE, &(leave_t){k > 0 ? draw_uniform(s, s->option[DRAWS], k) : 1});
     if (k > 0)
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-    *s->scalar[NORM] = direction_norm(s, RECURSE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE, NULL);
+    normalized_step(s, RECURSE, UPDATE, s->option[NORMALIZE] != 0);
     STEP_END(s);
 }
 
@@ -124,4 +114,5 @@ const method_t METHOD(harpg) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {[LEAVE] = leave, [RECURSE] = recurse, [UPDATE] = update},
+    .arguments = {[LEAVE] = sizeof(leave_t), [UPDATE] = sizeof(norm_t)},
 };

@@ -17,11 +17,8 @@
  * Line 4 takes the weight of the step to come, which makes d the gradient at x on every quadratic; the authors of
  * N-PG-IGT take e_k there. Where |d| + eps is 0, x stays. Output: x. State: x, d, 8 bytes a parameter in f32.
  */
-#include <string.h>
-#include <tgmath.h>
-
+#include "blocks/iterate.h"
 #include "blocks/normalized.h"
-#include "engine/method.h"
 
 enum { LR, ETA, NORMALIZE, EPS, LR_POWER, ETA_POWER, TAIL_FRACTION };
 static const option_t OPTIONS[] = {
@@ -41,16 +38,18 @@ static const char *check(const double *option) {
     return tail > 0 && tail < 1 ? "tail_fraction must be 0 (off) or at least 1" : NULL;
 }
 
-enum { X, D, NORM };
+enum { X = ITERATE, D };
 static const state_t STATE[] = {
     [X] = {"x", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     [D] = {"d", "average of the transported gradients", LIKE_PARAM, FIRST_MOMENT},
-    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double lr, e, divisor, transport; /* transport = (1 - e_{k+1}) / e_{k+1} */
+    real lr, transport; /* transport = (1 - e_{k+1}) / e_{k+1} */
+    weights_t e;
+    bool normalize;
+    double eps;
 } constants_t;
 
 static double weight(const double *o, double k) {
@@ -63,35 +62,28 @@ static double weight(const double *o, double k) {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, k = group->t - 1, next = weight(o, k + 1);
     *(constants_t *)constants = (constants_t){
-        .lr = power(o[LR], o[LR_POWER], k),
-        .e = weight(o, k),
-        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] + o[EPS] : 1,
-        .transport = (1 - next) / next,
+        .lr = (real)power(o[LR], o[LR_POWER], k),
+        .transport = (real)((1 - next) / next),
+        .e = weights_of_new(weight(o, k)),
+        .normalize = o[NORMALIZE] != 0,
+        .eps = o[EPS],
     };
 }
 
 /* Line 2, and the squares for the norm. */
 static void average(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real e = (real)k->e, one_e = (real)(1 - k->e);
-    real *restrict d = t->state[D];
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
-        d[i] = settled(one_e * d[i] + e * g[i]);
-        square[i] = (double)d[i] * (double)d[i];
-    }
+    average_direction(t, t->state[D], ((const constants_t *)t->constants)->e);
 }
 
 /* Lines 3 and 4. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, divisor = (real)k->divisor, transport = (real)k->transport;
+    const constants_t k = *(const constants_t *)t->constants;
+    const real divisor = divisor_of(t, k.normalize, k.eps);
     real *restrict p = t->p, *restrict x = t->state[X];
     const real *restrict d = t->state[D];
     for (size_t i = 0; i < t->n; ++i) {
-        const real x_new = x[i] - lr * quotient(d[i], divisor);
-        p[i] = x_new + transport * (x_new - x[i]);
+        const real x_new = x[i] - k.lr * quotient(d[i], divisor);
+        p[i] = x_new + k.transport * (x_new - x[i]);
         x[i] = x_new;
     }
 }
@@ -99,13 +91,8 @@ static void update(const tile_t *t) {
 enum { AVERAGE, UPDATE };
 
 static optim_status advance(step_t *s) {
-    *s->scalar[NORM] = direction_norm(s, AVERAGE, s->option[NORMALIZE] != 0);
-    step_update(s, UPDATE, NULL);
+    normalized_step(s, AVERAGE, UPDATE, s->option[NORMALIZE] != 0);
     return OPTIM_OK;
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[X], t->n * sizeof(real));
 }
 
 const method_t METHOD(igt) = {
@@ -121,5 +108,6 @@ const method_t METHOD(igt) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {[AVERAGE] = average, [UPDATE] = update},
-    .output = output,
+    .arguments = {[UPDATE] = sizeof(norm_t)},
+    .output = output_iterate,
 };

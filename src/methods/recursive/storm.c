@@ -12,11 +12,7 @@
  * The authors' TensorFlow class keeps G by coordinate, takes a from the present lr_t and clips d; the paper is
  * followed. State: d, x_{t-1}; within a step x_t, g: 16 bytes a parameter in f32; G in double.
  */
-#include <string.h>
-#include <tgmath.h>
-
-#include "blocks/normalized.h"
-#include "engine/method.h"
+#include "blocks/recursive.h"
 
 enum { LR, W, C, ADAPTIVE, ETA, ETA_POWER, LR_POWER, NORMALIZE };
 static const option_t OPTIONS[] = {
@@ -31,20 +27,23 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, X_PREV, X, GRADIENT, SUM, A, NORM };
-static const state_t STATE[] = {
-    [D] = {"d", "recursive estimate of the gradient", LIKE_PARAM, FIRST_MOMENT},
-    [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT, .from_param = true},
-    [X] = {"x", "the point, while the gradient at x_prev is taken", LIKE_PARAM, RESTORE_POINT},
-    [GRADIENT] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
-    [SUM] = {"G", "sum of squared gradient norms", PER_METHOD, KEPT},
-    [A] = {"a", "adaptive: weight of the newest gradient", PER_COHORT, KEPT, .initial = 1},
-    [NORM] = {"norm", "|d|", PER_METHOD, WITHIN_STEP},
+static const state_t STATE[] = {RECURSIVE_ROWS("the gradient at x_prev"), {0}};
+
+typedef struct memory {
+    double sum; /* G */
+} memory_t;
+typedef struct cohort_memory {
+    double a;
+} cohort_memory_t;
+static const field_t FIELDS[] = {
+    {"G", "sum of squared gradient norms", FIELD(OF_METHOD, memory_t, sum)},
+    {"a", "adaptive: weight of the newest gradient", FIELD(OF_COHORT, cohort_memory_t, a), .initial = 1},
     {0},
 };
 
 typedef struct constants {
-    double lr, one_a, divisor;
+    real lr, one_a;
+    bool normalize;
 } constants_t;
 
 /* The cube root of a positive number, by Newton's method: those of C libraries differ in the last bit. */
@@ -61,17 +60,18 @@ static double cube_root(double x) {
 }
 
 static double step_size(const group_t *group) {
-    const double *o = group->option;
-    return o[ADAPTIVE] != 0 ? o[LR] / cube_root(o[W] + *group->scalar[SUM]) : power(o[LR], o[LR_POWER], group->t - 1);
+    const double *o = group->option, sum = ((const memory_t *)group->memory)->sum;
+    return o[ADAPTIVE] != 0 ? o[LR] / cube_root(o[W] + sum) : power(o[LR], o[LR_POWER], group->t - 1);
 }
 
 static void prepare(const group_t *group, void *constants) {
+    const cohort_memory_t *m = group->cohort_memory;
     const double *o = group->option;
-    const double a = o[ADAPTIVE] != 0 ? *group->scalar[A] : power_weight(o[ETA], o[ETA_POWER], group->t - 1);
+    const double a = o[ADAPTIVE] != 0 ? m->a : power_weight(o[ETA], o[ETA_POWER], group->t - 1);
     *(constants_t *)constants = (constants_t){
-        .lr = step_size(group),
-        .one_a = 1 - a,
-        .divisor = o[NORMALIZE] != 0 ? *group->scalar[NORM] : 1,
+        .lr = (real)step_size(group),
+        .one_a = (real)(1 - a),
+        .normalize = o[NORMALIZE] != 0,
     };
 }
 
@@ -88,7 +88,7 @@ static void leave(const tile_t *t) {
 
 /* ... and line 2: what arrived is the gradient there. The squares for both norms. */
 static void recurse(const tile_t *t) {
-    const real one_a = (real)((const constants_t *)t->constants)->one_a;
+    const real one_a = ((const constants_t *)t->constants)->one_a;
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict h = t->g;
     double *restrict gradient = t->term[0], *restrict estimate = t->term[1];
@@ -101,14 +101,8 @@ static void recurse(const tile_t *t) {
 
 /* Line 4. */
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, divisor = (real)k->divisor;
-    real *restrict p = t->p, *restrict x_prev = t->state[X_PREV];
-    const real *restrict x = t->state[X], *restrict d = t->state[D];
-    for (size_t i = 0; i < t->n; ++i) {
-        x_prev[i] = x[i];
-        p[i] = x[i] - lr * quotient(d[i], divisor);
-    }
+    const constants_t k = *(const constants_t *)t->constants;
+    recursive_move(t, k.lr, divisor_of(t, k.normalize, 0));
 }
 
 enum { LEAVE, RECURSE, UPDATE };
@@ -116,16 +110,14 @@ enum { LEAVE, RECURSE, UPDATE };
 /* Lines 2 to 4; the first step has no other gradient than its own. */
 static void recursion(step_t *s) {
     const double *sum = step_reduce(s, RECURSE, NULL, 2);
-    *s->scalar[SUM] += sum[0];
-    *s->scalar[NORM] = sqrt(sum[1]);
-    step_update(s, UPDATE, NULL);
+    ((memory_t *)s->memory)->sum += sum[0];
+    step_update(s, UPDATE, &(norm_t){sqrt(sum[1])});
     group_t cohort;
-    for (size_t i = 0; i < step_cohort_count(s); ++i) {
-        if (!step_cohort(s, i, &cohort))
-            continue;
-        const double lr = step_size(&cohort);
-        *cohort.scalar[A] = fmin(1, cohort.option[C] * lr * lr);
-    }
+    for (size_t i = 0; i < step_cohort_count(s); ++i)
+        if (step_cohort(s, i, &cohort)) {
+            const double lr = step_size(&cohort);
+            ((cohort_memory_t *)cohort.cohort_memory)->a = fmin(1, cohort.option[C] * lr * lr);
+        }
 }
 
 static optim_status advance(step_t *s) {
@@ -144,9 +136,13 @@ const method_t METHOD(storm) = {
     .evaluations = "2 gradients on the same sample (the first step: 1)",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = REQUESTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {[LEAVE] = leave, [RECURSE] = recurse, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(norm_t)},
 };

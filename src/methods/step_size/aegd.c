@@ -32,32 +32,31 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, s, momentum;
+    real lr2, s, half, momentum; /* 2 lr, S, 1 / (2 S) */
     decay_t decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option;
+    const double *o = group->option, s = sqrt(group->step->loss + o[C]);
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .s = sqrt(group->step->loss + o[C]),
-        .momentum = o[MOMENTUM],
+        .lr2 = (real)(2 * o[LR]),
+        .s = (real)s,
+        .half = (real)(0.5 / s),
+        .momentum = (real)o[MOMENTUM],
         .decay = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]),
     };
 }
 
 static inline void update_with(const tile_t *t, const bool momentum) {
-    const constants_t *k = t->constants;
+    const constants_t k = *(const constants_t *)t->constants;
     const real least = sizeof(real) == sizeof(float) ? (real)FLT_MIN : (real)DBL_MIN;
-    const real lr2 = (real)(2 * k->lr), s = (real)k->s, half = (real)(0.5 / k->s), beta = (real)k->momentum,
-               l2 = (real)k->decay.l2, shrink = (real)k->decay.shrink;
     real *restrict x = t->p, *restrict r = t->state[R], *restrict m = t->state[M];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real v = g[i] * half + l2 * x[i], before = r[i] > 0 ? r[i] : s;
-        const real direction = momentum ? (m[i] = settled(beta * m[i] + v)) : v;
-        r[i] = larger(before / (1 + lr2 * v * v), least);
-        x[i] = shrink * x[i] - lr2 * r[i] * direction;
+        const real v = g[i] * k.half + k.decay.l2 * x[i], before = r[i] > 0 ? r[i] : k.s;
+        const real direction = momentum ? (m[i] = settled(k.momentum * m[i] + v)) : v;
+        r[i] = larger(before / (1 + k.lr2 * v * v), least);
+        x[i] = k.decay.shrink * x[i] - k.lr2 * r[i] * direction;
     }
 }
 

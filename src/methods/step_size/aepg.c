@@ -24,8 +24,10 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { R };
-static const state_t STATE[] = {[R] = {"r", "energy", PER_METHOD, KEPT}, {0}};
+typedef struct memory {
+    double r;
+} memory_t;
+static const field_t FIELDS[] = {{"r", "energy", FIELD(OF_METHOD, memory_t, r)}, {0}};
 
 /* Whether leaving x > 0 is an error. */
 static bool guards_domain(const double *option) {
@@ -33,7 +35,7 @@ static bool guards_domain(const double *option) {
 }
 
 typedef struct constants {
-    double half, step; /* 1/(2S); 2 lr r */
+    real half, step; /* 1/(2S); 2 lr r */
     int metric;
     bool guarded;
 } constants_t;
@@ -41,8 +43,8 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .half = 0.5 / sqrt(group->step->loss + o[C]),
-        .step = 2 * o[LR] * *group->scalar[R],
+        .half = (real)(0.5 / sqrt(group->step->loss + o[C])),
+        .step = (real)(2 * o[LR] * ((const memory_t *)group->memory)->r),
         .metric = (int)o[METRIC],
         .guarded = guards_domain(o),
     };
@@ -64,29 +66,28 @@ static real mean_of(const tile_t *t) {
 
 /* <v, A^{-1} v> without the mean, and what the mean is made of. */
 static void products(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real half = (real)k->half;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g;
     double *restrict vw = t->term[VW], *restrict xv = t->term[XV], *restrict sum_x = t->term[SUM_X];
     for (size_t i = 0; i < t->n; ++i) {
-        const real v = g[i] * half;
-        vw[i] = (double)v * (double)direction(x[i], v, k->metric, 0);
+        const real v = g[i] * k.half;
+        vw[i] = (double)v * (double)direction(x[i], v, k.metric, 0);
         xv[i] = (double)x[i] * (double)v;
         sum_x[i] = (double)x[i];
     }
 }
 
 static inline real moved(real x, real g, const constants_t *k, real mean) { /* line 2 */
-    return x - (real)k->step * direction(x, g * (real)k->half, k->metric, mean);
+    return x - k->step * direction(x, g * k->half, k->metric, mean);
 }
 
 static void look(const tile_t *t) { /* whether the step leaves x > 0 */
     const constants_t k = *(const constants_t *)t->constants;
-    const real half = (real)k.half, mean = mean_of(t);
+    const real mean = mean_of(t);
     const real *restrict x = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         t->term[VW][i] = k.guarded && (!(x[i] > 0) || !(moved(x[i], g[i], &k, mean) > 0));
-        t->term[XV][i] = (double)x[i] * (double)(g[i] * half);
+        t->term[XV][i] = (double)x[i] * (double)(g[i] * k.half);
         t->term[SUM_X][i] = (double)x[i];
     }
 }
@@ -124,7 +125,8 @@ static bool any_guarded(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, before = *s->scalar[R];
+    memory_t *m = s->memory;
+    const double *o = s->option, before = m->r;
     if (!isfinite(s->loss))
         return step_reject(s);
     if (!(s->loss + o[C] > 0))
@@ -134,9 +136,9 @@ static optim_status advance(step_t *s) {
     const double dissipated = dissipation(s);
     if (dissipated < 0)
         return step_fail(s, OPTIM_ERR_DOMAIN, "outside x > 0 the metric is no longer positive: lower lr");
-    *s->scalar[R] = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipated);
+    m->r = (s->t == 1 ? sqrt(s->loss + o[C]) : before) / (1 + 2 * dissipated);
     if (any_guarded(s) && step_reduce(s, LOOK, NULL, 3)[VW] > 0) {
-        *s->scalar[R] = before;
+        m->r = before;
         return step_fail(s, OPTIM_ERR_DOMAIN, "the step leaves x > 0: lower lr");
     }
     step_update(s, UPDATE, NULL);
@@ -150,7 +152,8 @@ const method_t METHOD(aepg) = {
         "Liu, Nurbekyan, Tian, Yang: Adaptive Preconditioned Gradient Descent with Energy, 2023, arXiv:2310.06733",
     .evaluations = "1 gradient with the loss",
     .options = OPTIONS,
-    .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = READS_LOSS,
     .constants = sizeof(constants_t),
     .prepare = prepare,

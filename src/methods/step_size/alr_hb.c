@@ -25,19 +25,18 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X_PREV, ETA };
+enum { X_PREV };
 static const state_t STATE[] = {
     [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT, .from_param = true},
-    [ETA] = {"eta", "step size", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
-    double eta, momentum;
+    real momentum;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){*group->scalar[ETA], group->option[MOMENTUM]};
+    *(constants_t *)constants = (constants_t){(real)group->option[MOMENTUM]};
 }
 
 static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
@@ -50,14 +49,14 @@ static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
 }
 
 static void update(const tile_t *t) { /* line 3 */
-    const constants_t *k = t->constants;
-    const real eta = (real)k->eta, momentum = (real)k->momentum;
+    const real momentum = ((const constants_t *)t->constants)->momentum;
+    const double eta = *(const double *)t->arguments;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const real s = x[i] - x_prev[i];
         x_prev[i] = x[i];
-        x[i] += momentum * s - eta * g[i];
+        x[i] += momentum * s - (real)eta * g[i];
     }
 }
 
@@ -65,16 +64,15 @@ enum { PRODUCTS, UPDATE };
 
 static optim_status advance(step_t *s) {
     const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 2);
-    double *eta = s->scalar[ETA];
     if (!all_finite(s->loss, sum, 2))
         return step_reject(s);
-    *eta = (o[GAP_SCALE] * (s->loss - o[F_STAR]) + o[MOMENTUM] * sum[0]) / sum[1];
+    double eta = (o[GAP_SCALE] * (s->loss - o[F_STAR]) + o[MOMENTUM] * sum[0]) / sum[1];
     if (o[SMOOTHNESS] > 0)
-        *eta += 1 / (2 * o[SMOOTHNESS]);
-    *eta = sum[1] > 0 ? fmax(*eta, 0) : 0;
+        eta += 1 / (2 * o[SMOOTHNESS]);
+    eta = sum[1] > 0 ? fmax(eta, 0) : 0;
     if (o[LR_MAX] > 0)
-        *eta = fmin(*eta, o[LR_MAX]);
-    step_update(s, UPDATE, NULL);
+        eta = fmin(eta, o[LR_MAX]);
+    step_update(s, UPDATE, &eta);
     return OPTIM_OK;
 }
 
@@ -91,4 +89,5 @@ const method_t METHOD(alr_hb) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {[PRODUCTS] = products, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(double)},
 };

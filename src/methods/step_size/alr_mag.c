@@ -22,20 +22,16 @@ enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
 static const option_t MAG_OPTIONS[] = {ROWS(0), {0}};
 static const option_t SMAG_OPTIONS[] = {ROWS(0.1), {0}};
 
-enum { D, ETA };
-static const state_t STATE[] = {
-    [D] = {"d", "moving sum of gradients", LIKE_PARAM, FIRST_MOMENT},
-    [ETA] = {"eta", "step size", PER_METHOD, WITHIN_STEP},
-    {0},
-};
+enum { D };
+static const state_t STATE[] = {[D] = {"d", "moving sum of gradients", LIKE_PARAM, FIRST_MOMENT}, {0}};
 
 typedef struct constants {
-    double momentum, eta, shrink;
+    real momentum;
+    double weight_decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, eta = *group->scalar[ETA];
-    *(constants_t *)constants = (constants_t){o[MOMENTUM], eta, 1 - o[WEIGHT_DECAY] * eta};
+    *(constants_t *)constants = (constants_t){(real)group->option[MOMENTUM], group->option[WEIGHT_DECAY]};
 }
 
 static inline real line_1(real d, real g, real momentum) {
@@ -44,7 +40,7 @@ static inline real line_1(real d, real g, real momentum) {
 
 /* Squares of the d to come: it is written when the sum is known to be finite. */
 static void squares(const tile_t *t) {
-    const real momentum = (real)((const constants_t *)t->constants)->momentum;
+    const real momentum = ((const constants_t *)t->constants)->momentum;
     const real *restrict g = t->g, *restrict d = t->state[D];
     double *restrict square = t->term[0];
     for (size_t i = 0; i < t->n; ++i) {
@@ -54,12 +50,13 @@ static void squares(const tile_t *t) {
 }
 
 static void update(const tile_t *t) { /* lines 1 and 3 */
-    const constants_t *k = t->constants;
-    const real momentum = (real)k->momentum, eta = (real)k->eta, shrink = (real)k->shrink;
+    const constants_t k = *(const constants_t *)t->constants;
+    const double step = *(const double *)t->arguments;
+    const real eta = (real)step, shrink = (real)(1 - k.weight_decay * step);
     real *restrict x = t->p, *restrict d = t->state[D];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        d[i] = line_1(d[i], g[i], momentum);
+        d[i] = line_1(d[i], g[i], k.momentum);
         x[i] = shrink * x[i] - eta * d[i];
     }
 }
@@ -68,44 +65,32 @@ enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
     const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1);
-    double *eta = s->scalar[ETA];
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
-    *eta = *square > 0 ? fmax(s->loss - o[F_STAR], 0) / (o[C] * *square) : 0;
+    double eta = *square > 0 ? fmax(s->loss - o[F_STAR], 0) / (o[C] * *square) : 0;
     if (o[LR_MAX] > 0)
-        *eta = fmin(*eta, o[LR_MAX]);
-    step_update(s, UPDATE, NULL);
+        eta = fmin(eta, o[LR_MAX]);
+    step_update(s, UPDATE, &eta);
     return OPTIM_OK;
 }
 
-#define CITATION                                                                                                       \
-    "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, 2023, "          \
-    "arXiv:2305.12939"
+#define COMMON                                                                                                         \
+    .citation = "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, "    \
+                "2023, arXiv:2305.12939",                                                                              \
+    .evaluations = "1 gradient with the loss", .states = STATE, .flags = READS_LOSS, .constants = sizeof(constants_t), \
+    .prepare = prepare, .advance = advance, .kernels = {[SQUARES] = squares, [UPDATE] = update},                       \
+    .arguments = {[UPDATE] = sizeof(double)}
 
 const method_t METHOD(alr_mag) = {
     .name = "alr_mag",
     .purpose = "Polyak step size along a moving sum of gradients",
-    .citation = CITATION,
-    .evaluations = "1 gradient with the loss",
     .options = MAG_OPTIONS,
-    .states = STATE,
-    .flags = READS_LOSS,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
-    .advance = advance,
-    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    COMMON,
 };
 
 const method_t METHOD(alr_smag) = {
     .name = "alr_smag",
     .purpose = "bounded Polyak step size along a moving sum of gradients, for stochastic losses",
-    .citation = CITATION,
-    .evaluations = "1 gradient with the loss",
     .options = SMAG_OPTIONS,
-    .states = STATE,
-    .flags = READS_LOSS,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
-    .advance = advance,
-    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    COMMON,
 };

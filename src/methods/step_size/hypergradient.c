@@ -49,49 +49,56 @@ static const char *check_sgd(const double *option) {
     return sound ? check_adam(option) : "nesterov=1 needs momentum > 0";
 }
 
-enum { ALPHA, SHARED, U_PREV, BUF, M = U_PREV, V };
-#define NUMBER_ROWS                                                                                                    \
-    [ALPHA] = {"alpha", "the learning rate", PER_METHOD, KEPT, .initial_option = "lr"}, [SHARED] = SHARED_LR_ROW
+enum { U_PREV, BUF, M = U_PREV, V };
 static const state_t SGD_STATE[] = {
-    NUMBER_ROWS,
     [U_PREV] = {"u_prev", "the last direction; without nesterov the momentum buffer", LIKE_PARAM, KEPT},
     [BUF] = {"buf", "momentum buffer", LIKE_PARAM, KEPT, .when = "nesterov"},
     {0},
 };
-static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
+static const state_t ADAM_STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
+
+typedef struct memory {
+    double alpha, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"alpha", "the learning rate", FIELD(OF_METHOD, memory_t, alpha), .initial_option = "lr"},
+    {0},
+};
 
 typedef struct constants {
-    double alpha, l2;
+    real step, l2; /* alpha; adam_hd: times sqrt(c2) / c1 */
     bool stays;
-    double keep, take, ahead;               /* sgd_hd: buf <- keep buf + take g,  u = g + ahead buf */
-    double beta1, beta2, scale, scale_prev; /* adam_hd: scale = sqrt(c2) / c1, of this step and of the last */
+    weights_t buf; /* sgd_hd */
+    real ahead;    /* and u = g + ahead buf */
+    weights_t beta1, beta2;
+    real scale_prev; /* adam_hd: sqrt(c2) / c1 of the last step */
     eps_t eps, eps_prev;
 } constants_t;
 
 static void prepare_sgd(const group_t *group, void *constants) {
+    const memory_t *m = group->memory;
     const double *o = group->option;
     const bool plain = o[MOMENTUM] == 0 || group->t == 1;
     *(constants_t *)constants = (constants_t){
-        .alpha = *group->scalar[ALPHA],
-        .l2 = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR, SHARED),
-        .keep = plain ? 0 : o[MOMENTUM],
-        .take = plain ? 1 : 1 - o[DAMPENING],
-        .ahead = o[MOMENTUM],
+        .step = (real)m->alpha,
+        .l2 = (real)o[WEIGHT_DECAY],
+        .stays = coupled_stays(group, LR, m->shared_lr),
+        .buf = {plain ? 0 : (real)o[MOMENTUM], plain ? 1 : (real)(1 - o[DAMPENING])},
+        .ahead = (real)o[MOMENTUM],
     };
 }
 
 static void prepare_adam(const group_t *group, void *constants) {
+    const memory_t *m = group->memory;
     const double *o = group->option, t = group->t, c2 = correction(o[BETA2], t), c2_prev = correction(o[BETA2], t - 1);
     const bool in_root = o[EPS_IN_ROOT] != 0;
     *(constants_t *)constants = (constants_t){
-        .alpha = *group->scalar[ALPHA],
-        .l2 = o[WEIGHT_DECAY],
-        .stays = coupled_stays(group, LR, SHARED),
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .scale = sqrt(c2) / correction(o[BETA1], t),
-        .scale_prev = t == 1 ? 0 : sqrt(c2_prev) / correction(o[BETA1], t - 1),
+        .step = (real)(m->alpha * (sqrt(c2) / correction(o[BETA1], t))),
+        .l2 = (real)o[WEIGHT_DECAY],
+        .stays = coupled_stays(group, LR, m->shared_lr),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .scale_prev = t == 1 ? 0 : (real)(sqrt(c2_prev) / correction(o[BETA1], t - 1)),
         .eps = eps_of(o[EPS], in_root, c2),
         .eps_prev = eps_of(o[EPS], in_root, c2_prev),
     };
@@ -105,70 +112,64 @@ static inline void put_terms(const tile_t *t, size_t i, double g, double u) {
 }
 
 static void sgd_products(const tile_t *t) {
-    const real l2 = (real)((const constants_t *)t->constants)->l2;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict u = t->state[U_PREV];
-    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 3))
+    if (coupled_skips(t, k.stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i)
-        put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)u[i]);
+        put_terms(t, i, (double)(g[i] + k.l2 * x[i]), (double)u[i]);
 }
 
 static void adam_products(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps_prev;
-    const real l2 = (real)k->l2, scale = (real)k->scale_prev;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
-    if (coupled_skips(t, k->stays, 3))
+    if (coupled_skips(t, k.stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i)
-        put_terms(t, i, (double)(g[i] + l2 * x[i]), (double)(scale * quotient(m[i], damped_root(v[i], 1, eps))));
+        put_terms(t, i, (double)(g[i] + k.l2 * x[i]),
+                  (double)(k.scale_prev * quotient(m[i], damped_root(v[i], 1, k.eps_prev))));
 }
 
 static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
-    const constants_t *k = t->constants;
-    const real alpha = (real)k->alpha, l2 = (real)k->l2, keep = (real)k->keep, take = (real)k->take;
+    const constants_t k = *(const constants_t *)t->constants;
     const bool nesterov = t->state[BUF] != NULL;
-    const real ahead = nesterov ? (real)k->ahead : 1, own = nesterov ? 1 : 0;
+    const real ahead = nesterov ? k.ahead : 1, own = nesterov ? 1 : 0;
     real *x = t->p, *u = t->state[U_PREV], *buf = nesterov ? t->state[BUF] : u;
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        const real gi = g[i] + l2 * x[i], b = settled(keep * buf[i] + take * gi);
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        const real gi = g[i] + k.l2 * x[i], b = ema(buf[i], gi, k.buf);
         buf[i] = b;
         u[i] = own * gi + ahead * b;
-        x[i] -= alpha * u[i];
+        x[i] -= k.step * u[i];
     }
 }
 
 static void adam_update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real l2 = (real)k->l2, step = (real)(k->alpha * k->scale);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        const real gi = g[i] + l2 * x[i];
-        m[i] = ema(m[i], gi, beta1);
-        v[i] = ema(v[i], gi * gi, beta2);
-        x[i] -= step * quotient(m[i], damped_root(v[i], 1, eps));
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        const real gi = g[i] + k.l2 * x[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = ema(v[i], gi * gi, k.beta2);
+        x[i] -= k.step * quotient(m[i], damped_root(v[i], 1, k.eps));
     }
 }
 
 enum { PRODUCTS, UPDATE };
 
 static optim_status advance(step_t *s) { /* line 2 */
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
     const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 3), h = sum[0];
-    double *alpha = s->scalar[ALPHA];
     if (!all_finite(0, sum, 3))
         return step_reject(s);
     if (s->t == 1)
-        *alpha = *s->scalar[SHARED];
+        m->alpha = m->shared_lr;
     const double lengths = sqrt(sum[1]) * sqrt(sum[2]), cosine = lengths > 0 ? h / lengths : 0;
-    *alpha = o[MULTIPLICATIVE] != 0 ? *alpha * (1 + o[HYPER_LR] * cosine) : *alpha + o[HYPER_LR] * h;
-    *alpha = fmin(fmax(*alpha, o[LR_MIN]), o[LR_MAX]);
+    m->alpha = o[MULTIPLICATIVE] != 0 ? m->alpha * (1 + o[HYPER_LR] * cosine) : m->alpha + o[HYPER_LR] * h;
+    m->alpha = fmin(fmax(m->alpha, o[LR_MIN]), o[LR_MAX]);
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
@@ -182,6 +183,8 @@ const method_t METHOD(sgd_hd) = {
     .evaluations = "1 gradient",
     .options = SGD_OPTIONS,
     .states = SGD_STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .check = check_sgd,
     .prepare = prepare_sgd,
@@ -196,6 +199,8 @@ const method_t METHOD(adam_hd) = {
     .evaluations = "1 gradient",
     .options = ADAM_OPTIONS,
     .states = ADAM_STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .check = check_adam,
     .prepare = prepare_adam,

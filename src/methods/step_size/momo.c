@@ -39,41 +39,48 @@ static const option_t ADAM_OPTIONS[] = {
     {0},
 };
 
-enum { FBAR, GAMMA, LOWER, TAU, SHARED, M, D = M, V };
-#define NUMBER_ROWS                                                                                                    \
-    [FBAR] = {"fbar", "average of the loss", PER_METHOD, KEPT},                                                        \
-    [GAMMA] = {"gamma", "average of <g, x>", PER_METHOD, KEPT},                                                        \
-    [LOWER] = {"lb", "use_fstar: estimate of the lower bound", PER_METHOD, KEPT, .initial_option = "lb"},              \
-    [TAU] = {"tau", "step size", PER_METHOD, WITHIN_STEP}, [SHARED] = SHARED_LR_ROW
-static const state_t MOMO_STATE[] = {
-    NUMBER_ROWS, [D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT}, {0}};
-static const state_t ADAM_STATE[] = {NUMBER_ROWS, [M] = M_ROW, [V] = V_ROW, {0}};
+enum { M, D = M, V };
+static const state_t MOMO_STATE[] = {[D] = {"d", "average of the gradient", LIKE_PARAM, FIRST_MOMENT}, {0}};
+static const state_t ADAM_STATE[] = {[M] = M_ROW, [V] = V_ROW, {0}};
+
+typedef struct memory {
+    double fbar, gamma, lb, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"fbar", "average of the loss", FIELD(OF_METHOD, memory_t, fbar)},
+    {"gamma", "average of <g, x>", FIELD(OF_METHOD, memory_t, gamma)},
+    {"lb", "use_fstar: estimate of the lower bound", FIELD(OF_METHOD, memory_t, lb), .initial_option = "lb"},
+    {0},
+};
 
 typedef struct constants {
-    double beta1, beta2, inverse_root_c2, tau, shrink, inverse_a;
+    weights_t beta1, beta2;
+    real inverse_root_c2, shrink, inverse_a;
     eps_t eps;
     bool stays;
 } constants_t;
 
 static void prepare_momo(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){.beta1 = group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1],
-                                        .tau = *group->scalar[TAU],
-                                        .inverse_a = 1 / (1 + o[LR] * o[WEIGHT_DECAY]),
-                                        .stays = coupled_stays(group, LR, SHARED)};
+    *(constants_t *)constants = (constants_t){
+        .beta1 = weights(group->t == 1 && o[BIAS_CORRECTION] == 0 ? 0 : o[BETA1]),
+        .inverse_a = (real)(1 / (1 + o[LR] * o[WEIGHT_DECAY])),
+        .stays = coupled_stays(group, LR, ((const memory_t *)group->memory)->shared_lr),
+    };
 }
 
 static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option, decay = o[LR] * o[WEIGHT_DECAY];
     const double c2 = correction(o[BETA2], group->t);
-    *(constants_t *)constants = (constants_t){.beta1 = o[BETA1],
-                                        .beta2 = o[BETA2],
-                                        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-                                        .inverse_root_c2 = 1 / sqrt(c2),
-                                        .tau = *group->scalar[TAU],
-                                        .shrink = o[DECOUPLED] != 0 ? 1 - decay : 1,
-                                        .inverse_a = o[DECOUPLED] != 0 ? 1 : 1 / (1 + decay),
-                                        .stays = coupled_stays(group, LR, SHARED)};
+    *(constants_t *)constants = (constants_t){
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .shrink = o[DECOUPLED] != 0 ? (real)(1 - decay) : 1,
+        .inverse_a = o[DECOUPLED] != 0 ? 1 : (real)(1 / (1 + decay)),
+        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .stays = coupled_stays(group, LR, ((const memory_t *)group->memory)->shared_lr),
+    };
 }
 
 /* ---- Sums <g, x>, p, q of the averages to come, which are written when the sums are known to be finite ---- */
@@ -85,55 +92,49 @@ static inline void put_terms(const tile_t *t, size_t i, real x, real g, double m
 }
 
 static void momo_sums(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict d = t->state[D];
-    if (coupled_skips(t, k->stays, 3))
+    if (coupled_skips(t, k.stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i) {
-        const double next = (double)ema(d[i], g[i], beta1);
+        const double next = (double)ema(d[i], g[i], k.beta1);
         put_terms(t, i, x[i], g[i], next, next);
     }
 }
 
 static void adam_sums(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real inverse_root_c2 = (real)k->inverse_root_c2;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
-    if (coupled_skips(t, k->stays, 3))
+    if (coupled_skips(t, k.stays, 3))
         return;
     for (size_t i = 0; i < t->n; ++i) {
-        const real next = ema(m[i], g[i], beta1), second = ema(v[i], g[i] * g[i], beta2);
-        put_terms(t, i, x[i], g[i], (double)next, (double)quotient(next, damped_root(second, inverse_root_c2, eps)));
+        const real next = ema(m[i], g[i], k.beta1), second = ema(v[i], g[i] * g[i], k.beta2);
+        put_terms(t, i, x[i], g[i], (double)next,
+                  (double)quotient(next, damped_root(second, k.inverse_root_c2, k.eps)));
     }
 }
 
 static void momo_update(const tile_t *t) { /* line 6 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const real tau = (real)k->tau, inverse_a = (real)k->inverse_a;
+    const constants_t k = *(const constants_t *)t->constants;
+    const double tau = *(const double *)t->arguments;
     real *restrict x = t->p, *restrict d = t->state[D];
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        d[i] = ema(d[i], g[i], beta1);
-        x[i] = (x[i] - tau * d[i]) * inverse_a;
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        d[i] = ema(d[i], g[i], k.beta1);
+        x[i] = (x[i] - (real)tau * d[i]) * k.inverse_a;
     }
 }
 
 static void adam_update(const tile_t *t) { /* line 6 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1), beta2 = weights(k->beta2);
-    const eps_t eps = k->eps;
-    const real inverse_root_c2 = (real)k->inverse_root_c2, tau = (real)k->tau, shrink = (real)k->shrink,
-               inverse_a = (real)k->inverse_a;
+    const constants_t k = *(const constants_t *)t->constants;
+    const double tau = *(const double *)t->arguments;
     real *restrict x = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
-        m[i] = ema(m[i], g[i], beta1);
-        v[i] = ema(v[i], g[i] * g[i], beta2);
-        x[i] = (shrink * x[i] - tau * quotient(m[i], damped_root(v[i], inverse_root_c2, eps))) * inverse_a;
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
+        m[i] = ema(m[i], g[i], k.beta1);
+        v[i] = ema(v[i], g[i] * g[i], k.beta2);
+        x[i] =
+            (k.shrink * x[i] - (real)tau * quotient(m[i], damped_root(v[i], k.inverse_root_c2, k.eps))) * k.inverse_a;
     }
 }
 
@@ -141,24 +142,24 @@ enum { SUMS, UPDATE };
 
 /* Lines 1 to 5. */
 static optim_status model(step_t *s, double beta1, double rho) {
-    if (coupled_check(s, LR, SHARED) != OPTIM_OK)
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *o = s->option, lr = *s->scalar[SHARED], *sum = step_reduce(s, SUMS, NULL, 3), p = sum[1], q = sum[2];
-    double *fbar = s->scalar[FBAR], *gamma = s->scalar[GAMMA], *lb = s->scalar[LOWER], *tau = s->scalar[TAU];
+    const double *o = s->option, lr = m->shared_lr, *sum = step_reduce(s, SUMS, NULL, 3), p = sum[1], q = sum[2];
     if (!all_finite(s->loss, sum, 3))
         return step_reject(s);
     const double a = 1 + lr * o[WEIGHT_DECAY];
-    *fbar = beta1 * *fbar + (1 - beta1) * s->loss;
-    *gamma = beta1 * *gamma + (1 - beta1) * sum[0];
-    const double cap = a * (*fbar - *gamma) + p;
+    m->fbar = beta1 * m->fbar + (1 - beta1) * s->loss;
+    m->gamma = beta1 * m->gamma + (1 - beta1) * sum[0];
+    const double cap = a * (m->fbar - m->gamma) + p;
     if (o[USE_FSTAR] == 0)
-        *lb = o[LB];
-    else if (cap < a * rho * *lb)
-        *lb = fmax(cap / (2 * a * rho), o[LB]);
-    *tau = q > 0 ? fmin(lr / rho, fmax(cap - a * rho * *lb, 0) / q) : 0;
+        m->lb = o[LB];
+    else if (cap < a * rho * m->lb)
+        m->lb = fmax(cap / (2 * a * rho), o[LB]);
+    const double tau = q > 0 ? fmin(lr / rho, fmax(cap - a * rho * m->lb, 0) / q) : 0;
     if (o[USE_FSTAR] != 0)
-        *lb = fmax((*fbar + p - *gamma - *tau * q / 2) / rho, o[LB]);
-    step_update(s, UPDATE, NULL);
+        m->lb = fmax((m->fbar + p - m->gamma - tau * q / 2) / rho, o[LB]);
+    step_update(s, UPDATE, &tau);
     return OPTIM_OK;
 }
 
@@ -182,11 +183,14 @@ const method_t METHOD(momo) = {
     .evaluations = "1 gradient with the loss",
     .options = MOMO_OPTIONS,
     .states = MOMO_STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = READS_LOSS,
     .constants = sizeof(constants_t),
     .prepare = prepare_momo,
     .advance = advance_momo,
     .kernels = {[SUMS] = momo_sums, [UPDATE] = momo_update},
+    .arguments = {[UPDATE] = sizeof(double)},
 };
 
 const method_t METHOD(momo_adam) = {
@@ -196,9 +200,12 @@ const method_t METHOD(momo_adam) = {
     .evaluations = "1 gradient with the loss",
     .options = ADAM_OPTIONS,
     .states = ADAM_STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = READS_LOSS,
     .constants = sizeof(constants_t),
     .prepare = prepare_adam,
     .advance = advance_adam,
     .kernels = {[SUMS] = adam_sums, [UPDATE] = adam_update},
+    .arguments = {[UPDATE] = sizeof(double)},
 };

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "blocks/finite.h"
+#include "blocks/reduce.h"
 
 enum { LR, ETA, C, INDEPENDENT, AUTOSCHEDULE, N_BATCHES, GAMMA, BETA, LR_MAX };
 static const option_t OPTIONS[] = {
@@ -36,44 +37,44 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X, G, PENDING, WAITS, F, SQUARE, HOPED, RATE, STEPS, MODELS };
+enum { X, G, PENDING };
 static const state_t STATE[] = {
     [X] = {"x", "the point that the trial leaves", LIKE_PARAM, RESTORE_POINT},
     [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP},
     [PENDING] = {"pending", "gradient of a failed trial", LIKE_PARAM, KEPT, .when = "independent"},
-    [WAITS] = {"waits", "whether one is pending", PER_METHOD, KEPT},
-    [F] = {"f", "the loss before the trial", PER_METHOD, WITHIN_STEP},
-    [SQUARE] = {"square", "|g|^2", PER_METHOD, WITHIN_STEP},
-    [HOPED] = {"hoped", "sum of lr |g|^2 over the groups", PER_METHOD, WITHIN_STEP},
-    [RATE] = {"lr", "autoschedule: the present lr", PER_METHOD, KEPT, .initial_option = "lr"},
-    [STEPS] = {"steps", "autoschedule: since the last change", PER_METHOD, KEPT},
-    [MODELS] = {"models", "model steps among them", PER_METHOD, KEPT},
+    {0},
+};
+
+typedef struct memory {
+    int64_t waits, steps, models;
+    double lr;
+    double f, square, hoped; /* before the trial: the loss, |g|^2, the sum of lr |g|^2 over the groups */
+} memory_t;
+static const field_t FIELDS[] = {
+    {"waits", "whether one is pending", FIELD(OF_METHOD, memory_t, waits)},
+    {"lr", "autoschedule: the present lr", FIELD(OF_METHOD, memory_t, lr), .initial_option = "lr"},
+    {"steps", "autoschedule: since the last change", FIELD(OF_METHOD, memory_t, steps)},
+    {"models", "model steps among them", FIELD(OF_METHOD, memory_t, models)},
     {0},
 };
 
 typedef struct constants {
-    double lr, eta;
+    real lr;
+    double eta;
     bool pending; /* gamma is what is pending */
 } constants_t;
 
-static double rate(const double *option, double *const *scalar) {
-    return option[AUTOSCHEDULE] != 0 ? *scalar[RATE] : option[LR];
+static double rate(const double *option, const memory_t *m) {
+    return option[AUTOSCHEDULE] != 0 ? m->lr : option[LR];
 }
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option;
-    *(constants_t *)constants = (constants_t){rate(o, group->scalar), o[ETA], *group->scalar[WAITS] != 0};
-}
-
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i)
-        square[i] = (double)g[i] * (double)g[i];
+    const memory_t *m = group->memory;
+    *(constants_t *)constants = (constants_t){(real)rate(group->option, m), group->option[ETA], m->waits != 0};
 }
 
 static void try(const tile_t *t) { /* line 1 */
-    const real lr = (real)((const constants_t *)t->constants)->lr;
+    const real lr = ((const constants_t *)t->constants)->lr;
     real *restrict x = t->p, *restrict kept = t->state[X], *restrict kept_g = t->state[G];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -95,7 +96,7 @@ static const real *gamma_of(const tile_t *t) {
 enum { SS, YY, GG, YS, YV, SV, MODEL_SUMS }; /* V: gamma */
 
 static void products(const tile_t *t) {
-    const real lr = (real)((const constants_t *)t->constants)->lr;
+    const real lr = ((const constants_t *)t->constants)->lr;
     const real *g_t = t->g, *g = t->state[G], *gamma = gamma_of(t);
     for (size_t i = 0; i < t->n; ++i) {
         const double s = (double)(-lr * g[i]), y = (double)(g_t[i] - g[i]), v = (double)gamma[i];
@@ -124,41 +125,41 @@ static model_t model_of(const double *sum, double eta) { /* line 4 */
 }
 
 static void build(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const model_t model = model_of(t->tensor_sum, k->eta);
-    const real lr = (real)k->lr, c_s = (real)model.s, c_g = (real)model.gamma, c_y = (real)model.y;
+    const constants_t k = *(const constants_t *)t->constants;
+    const model_t model = model_of(t->tensor_sum, k.eta);
+    const real c_s = (real)model.s, c_g = (real)model.gamma, c_y = (real)model.y;
     const real *x = t->state[X], *g_t = t->g, *g = t->state[G], *gamma = gamma_of(t);
     real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = x[i] - c_s * lr * g[i] + c_g * gamma[i] + c_y * (g_t[i] - g[i]);
+        p[i] = x[i] - c_s * k.lr * g[i] + c_g * gamma[i] + c_y * (g_t[i] - g[i]);
 }
 
 enum { SQUARES, TRY, GIVE_UP, PRODUCTS, BUILD };
 
 static void count(const step_t *s, bool built) { /* line 5 */
     const double *o = s->option;
-    double *lr = s->scalar[RATE], *steps = s->scalar[STEPS], *models = s->scalar[MODELS];
-    *models += built;
-    if (++*steps < o[N_BATCHES])
+    memory_t *m = s->memory;
+    m->models += built;
+    if ((double)++m->steps < o[N_BATCHES])
         return;
-    if (*models / *steps > (o[INDEPENDENT] != 0 ? o[GAMMA] / 2 : o[GAMMA]))
-        *lr *= o[BETA];
-    else if (*lr / o[BETA] <= o[LR_MAX])
-        *lr /= o[BETA];
-    *steps = *models = 0;
+    if ((double)m->models / (double)m->steps > (o[INDEPENDENT] != 0 ? o[GAMMA] / 2 : o[GAMMA]))
+        m->lr *= o[BETA];
+    else if (m->lr / o[BETA] <= o[LR_MAX])
+        m->lr /= o[BETA];
+    m->steps = m->models = 0;
 }
 
 /* Line 1: to the trial point. */
 static optim_status leave(step_t *s) {
-    double *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED];
-    *s->scalar[F] = s->loss;
-    *square = step_reduce(s, SQUARES, NULL, 1)[0];
-    if (!all_finite(s->loss, square, 1))
+    memory_t *m = s->memory;
+    m->f = s->loss;
+    m->square = step_reduce(s, SQUARES, NULL, 1)[0];
+    if (!all_finite(s->loss, &m->square, 1))
         return step_reject(s);
-    *hoped = 0;
+    m->hoped = 0;
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
-        *hoped += rate(group.option, s->scalar) * group.sum[0];
+        m->hoped += rate(group.option, m) * group.sum[0];
     }
     step_update(s, TRY, NULL);
     return OPTIM_OK;
@@ -166,17 +167,17 @@ static optim_status leave(step_t *s) {
 
 /* Lines 2 to 5. */
 static optim_status judge(step_t *s) {
-    const double *o = s->option, *f = s->scalar[F], *square = s->scalar[SQUARE], *hoped = s->scalar[HOPED];
-    double *waits = s->scalar[WAITS];
-    const bool failed = s->loss > *f - o[C] * *hoped && *square > 0;
-    const bool builds = o[INDEPENDENT] != 0 ? *waits != 0 : failed;
+    const double *o = s->option;
+    memory_t *m = s->memory;
+    const bool failed = s->loss > m->f - o[C] * m->hoped && m->square > 0;
+    const bool builds = o[INDEPENDENT] != 0 ? m->waits != 0 : failed;
     if (!isfinite(s->loss) || (builds && !all_finite(0, step_reduce(s, PRODUCTS, NULL, MODEL_SUMS), MODEL_SUMS)))
         return step_reject(s);
     if (builds)
         step_update(s, BUILD, NULL);
     else if (failed)
         step_update(s, GIVE_UP, NULL);
-    *waits = o[INDEPENDENT] != 0 && failed && !builds;
+    m->waits = o[INDEPENDENT] != 0 && failed && !builds;
     count(s, builds);
     return OPTIM_OK;
 }
@@ -199,6 +200,8 @@ const method_t METHOD(smb) = {
     .evaluations = "2 gradients with their losses",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = READS_LOSS | REQUESTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,

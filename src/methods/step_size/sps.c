@@ -14,6 +14,7 @@
  */
 #include "blocks/coupled.h"
 #include "blocks/finite.h"
+#include "blocks/reduce.h"
 
 enum { C, F_STAR, LR_MAX, SMOOTH, GAMMA, N_BATCHES, LR, EPS };
 static const option_t OPTIONS[] = {
@@ -28,58 +29,54 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { ETA, SHARED };
-static const state_t STATE[] = {
-    [ETA] = {"eta", "the last step size", PER_METHOD, KEPT, .initial_option = "lr"},
-    [SHARED] = SHARED_LR_ROW,
+typedef struct memory {
+    double eta, shared_lr;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"eta", "the last step size", FIELD(OF_METHOD, memory_t, eta), .initial_option = "lr"},
     {0},
 };
 
 typedef struct constants {
-    double eta;
+    real eta;
     bool stays;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){*group->scalar[ETA], coupled_stays(group, LR, SHARED)};
+    const memory_t *m = group->memory;
+    *(constants_t *)constants = (constants_t){(real)m->eta, coupled_stays(group, LR, m->shared_lr)};
 }
 
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 1))
-        return;
-    for (size_t i = 0; i < t->n; ++i)
-        square[i] = (double)g[i] * (double)g[i];
+static void gradient_squares(const tile_t *t) {
+    if (!coupled_skips(t, ((const constants_t *)t->constants)->stays, 1))
+        squares(t);
 }
 
 static void update(const tile_t *t) { /* line 3 */
-    const constants_t *k = t->constants;
-    const real eta = (real)k->eta;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p;
     const real *restrict g = t->g;
-    for (size_t i = 0; !k->stays && i < t->n; ++i)
-        x[i] -= eta * g[i];
+    for (size_t i = 0; !k.stays && i < t->n; ++i)
+        x[i] -= k.eta * g[i];
 }
 
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    const optim_status status = coupled_check(s, LR, SHARED);
-    if (status != OPTIM_OK)
-        return status;
+    memory_t *m = s->memory;
+    if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
+        return OPTIM_ERR_VALUE;
     const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1), gap = s->loss - o[F_STAR];
-    double *eta = s->scalar[ETA];
-    if (*eta == 0) /* the first group stays */
-        *eta = *s->scalar[SHARED];
+    if (m->eta == 0) /* the first group stays */
+        m->eta = m->shared_lr;
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
     if (*square == 0 || gap <= 0)
         return OPTIM_OK;
     double wanted = gap / (o[C] * *square + o[EPS]);
     if (o[SMOOTH] != 0)
-        wanted = fmin(wanted, pow(o[GAMMA], 1 / o[N_BATCHES]) * *eta);
-    *eta = o[LR_MAX] > 0 ? fmin(wanted, o[LR_MAX]) : wanted;
+        wanted = fmin(wanted, pow(o[GAMMA], 1 / o[N_BATCHES]) * m->eta);
+    m->eta = o[LR_MAX] > 0 ? fmin(wanted, o[LR_MAX]) : wanted;
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }
@@ -91,10 +88,11 @@ const method_t METHOD(sps) = {
                 "2021, arXiv:2002.10542",
     .evaluations = "1 gradient with the loss",
     .options = OPTIONS,
-    .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = READS_LOSS,
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .kernels = {[SQUARES] = gradient_squares, [UPDATE] = update},
 };

@@ -12,11 +12,11 @@
 #include "engine/method.h"
 
 static const option_t OPTIONS[] = {
-    [MASTER] = {"master", MASTER_NONE, "none|f32", "f32 copies of 16-bit parameters, which the method works on"},
+    [MASTER] = {"master", MASTER_NONE, "none|f32", "f32 copies of 16-bit parameters, which the method works on", .decides_memory = true},
     [ROUNDING] = {"rounding", ROUND_NEAREST, "nearest|stochastic|kahan", "of 16-bit parameters"},
-    [STATE_DTYPE] = {"state_dtype", STATE_FULL, "full|f32|bf16|int8", "form of element-wise methods' states"},
-    [STATE_BLOCK] = {"state_block", 256, "integer [1,4096]", "elements that share a scale with state_dtype=int8"},
-    [STATE_MIN] = {"state_min", 4096, "integer [0,inf)", "smaller tensors keep their states full"},
+    [STATE_DTYPE] = {"state_dtype", STATE_FULL, "full|f32|bf16|int8", "form of element-wise methods' states", .decides_memory = true},
+    [STATE_BLOCK] = {"state_block", 256, "integer [1,4096]", "elements that share a scale with state_dtype=int8", .decides_memory = true},
+    [STATE_MIN] = {"state_min", 4096, "integer [0,inf)", "smaller tensors keep their states full", .decides_memory = true},
     {0},
 };
 

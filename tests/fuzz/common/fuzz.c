@@ -100,7 +100,8 @@ bool saved_planned(const saved_t *saved) {
 /* ---- Ranges ---- */
 
 bool range_allows(const char *range, double value) {
-    if (strcmp(range, "list") == 0 || strcmp(range, "schedules") == 0 || isnan(value))
+    if (strcmp(range, "list") == 0 || strcmp(range, "schedules") == 0 || strcmp(range, "map") == 0 ||
+        strcmp(range, "compressor") == 0 || isnan(value))
         return false;
     if (strchr(range, '|') != NULL) {
         int last = 0;

@@ -1,0 +1,58 @@
+/*
+ * Compressors: named operations that make a vector short enough to send. Here they give the vector that the receiver
+ * would decode, in place, and tell how many bits the message has.
+ *
+ * A compressor is an entry of the registry, and the value of an option of a method that exchanges or feeds back errors
+ * ("compressor=topk(density=0.01)"). Its file is compiled once per precision and instruction-set level.
+ */
+#ifndef ENGINE_COMPRESSOR_H
+#define ENGINE_COMPRESSOR_H
+
+#include "engine/method.h"
+
+/* What a compressor is called with. */
+typedef struct compressor_call {
+    const double *option; /* by row of the option table */
+    double step;          /* number of earlier steps: 0, 1, ... */
+    uint64_t seed, first; /* the first of draws() numbers of a random stream: see random_word */
+    double *work;         /* room for workspace() doubles */
+} compressor_call_t;
+
+typedef struct compressor {
+    union {
+        entry_t entry;
+        struct {
+            ENTRY_FIELDS;
+        };
+    };
+
+    /* Numbers of the random stream that a call takes; NULL: none. */
+    uint64_t (*draws)(const double *option, size_t n);
+    /* Doubles of room; NULL: none. */
+    size_t (*workspace)(const double *option, size_t n);
+    /* real v[0..n), n > 0, becomes C(v). */
+    void (*apply)(const compressor_call_t *c, size_t n, void *v);
+    /* Bits of the message for n entries of so many bits each, at most. */
+    double (*bits)(const double *option, size_t n, double real_bits);
+    /* delta: E |C(x) - x|^2 <= (1 - delta) |x|^2 for all x; NULL or NaN: there is none. */
+    double (*contraction)(const double *option, size_t n);
+    /* omega: E C(x) = x and E |C(x) - x|^2 <= omega |x|^2 for all x; NULL or NaN: there is none. */
+    double (*variance)(const double *option, size_t n);
+} compressor_t;
+
+/* The copies of one compressor for one instruction-set level, by precision: f32, f64. */
+typedef struct compressor_level {
+    const compressor_t *precision[2];
+} compressor_level_t;
+
+/* ---- In compressor files ---- */
+#ifdef REAL
+
+/* Name of a descriptor: one for each precision and instruction-set level. */
+#define COMPRESSOR_PASTE(name, suffix) compressor_##name##_##suffix
+#define COMPRESSOR_EXPAND(name, suffix) COMPRESSOR_PASTE(name, suffix)
+#define COMPRESSOR(name) COMPRESSOR_EXPAND(name, METHOD_SUFFIX)
+
+#endif
+
+#endif

@@ -1,0 +1,192 @@
+#include "optimizer/entry_values.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "optimizer/registry.h"
+
+static bool is_entry(const option_t *option) {
+    return option_kind(option) == OPTIM_KIND_ENTRY;
+}
+
+const entry_t *values_entry(const option_t *table, const double *option, size_t row) {
+    return !is_entry(&table[row]) || option[row] < 0 ? NULL : registry_choice(table[row].range, (size_t)option[row]);
+}
+
+const option_t *values_row(const option_t *table, const double *option, size_t i) {
+    if (i < option_count(table))
+        return &table[i];
+    const size_t row = option_outer(table, i);
+    const entry_t *entry = values_entry(table, option, row);
+    const size_t own = i - option_inner(table, row);
+    return entry != NULL && own < option_count(entry->options) ? &entry->options[own] : NULL;
+}
+
+void values_name(const option_t *table, const double *option, size_t i, char name[VALUE_NAME]) {
+    const bool inner = i >= option_count(table);
+    (void)snprintf(name, VALUE_NAME, "%s%s%s", inner ? table[option_outer(table, i)].name : "", inner ? "." : "",
+                   values_row(table, option, i)->name);
+}
+
+/* Option key[0..length) of the entry that option `row` names, or -1. */
+static int find_in_entry(const option_t *table, const double *option, size_t row, const char *key, size_t length) {
+    const entry_t *entry = values_entry(table, option, row);
+    const int own = entry == NULL ? -1 : option_find(entry->options, key, length);
+    return own < 0 ? -1 : (int)option_inner(table, row) + own;
+}
+
+int values_find(const option_t *table, const double *option, const char *key, size_t length) {
+    const char *dot = memchr(key, '.', length);
+    if (dot == NULL)
+        return option_find(table, key, length);
+    const size_t outer = (size_t)(dot - key);
+    const int row = option_find(table, key, outer);
+    return row < 0 ? -1 : find_in_entry(table, option, (size_t)row, dot + 1, length - outer - 1);
+}
+
+int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count) {
+    int found = -1;
+    *count = 0;
+    for (size_t row = 0; table[row].name != NULL; ++row) {
+        const int i = find_in_entry(table, option, row, key, length);
+        found = i >= 0 ? i : found;
+        *count += i >= 0;
+    }
+    return found;
+}
+
+/* ---- Reading ---- */
+
+typedef struct reader {
+    const option_t *table;
+    const char *owner;
+    double *option;
+    bool entries; /* these are read first: the other keys may be options of theirs */
+} reader_t;
+
+/* A key of the table, or one that it does not know but a single entry in it. */
+static int find_key(const reader_t *reader, const option_piece_t *piece) {
+    size_t count;
+    int i = values_find(reader->table, reader->option, piece->key, piece->key_length);
+    if (i < 0)
+        i = values_find_inner(reader->table, reader->option, piece->key, piece->key_length, &count);
+    return i;
+}
+
+static optim_status take(void *context, const option_piece_t *piece) {
+    const reader_t *reader = context;
+    const int own = option_find(reader->table, piece->key, piece->key_length);
+    if (reader->entries != (own >= 0 && is_entry(&reader->table[own])))
+        return OPTIM_OK;
+    const int i = find_key(reader, piece);
+    if (i < 0)
+        return option_refuse(reader->table, reader->owner, piece->key, piece->key_length);
+    return values_parse(reader->table, reader->option, (size_t)i, piece->value, piece->value_length);
+}
+
+optim_status values_read(const option_t *table, const char *owner, double *option, const char *text) {
+    reader_t reader = {table, owner, option, true};
+    const optim_status status = option_read(text, take, &reader);
+    reader.entries = false;
+    return status == OPTIM_OK ? option_read(text, take, &reader) : status;
+}
+
+/* The entry's options, of which none is an entry, from text[0..length) that something else may follow. */
+static optim_status read_entry_options(const char *kind, const entry_t *entry, double *option, const char *text,
+                                       size_t length) {
+    enum { MOST = 400 };
+    char owner[VALUE_NAME], copy[MOST];
+    (void)snprintf(owner, sizeof owner, "%s \"%s\"", kind, entry->name);
+    if (length >= sizeof copy)
+        return error_set(OPTIM_ERR_VALUE, "the options of %s are longer than %d characters", owner, MOST - 1);
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    return values_read(entry->options, owner, option, copy);
+}
+
+static void set_entry(const option_t *table, double *option, size_t row, int position) {
+    double *inner = option + option_inner(table, row);
+    memset(inner, 0, OPTION_ROOM * sizeof *inner);
+    option[row] = position;
+    const entry_t *entry = values_entry(table, option, row);
+    for (size_t i = 0; entry != NULL && entry->options[i].name != NULL; ++i)
+        inner[i] = entry->options[i].initial;
+}
+
+static bool may_be_none(const option_t *row) {
+    return strcmp(row->choice, "none") == 0;
+}
+
+static optim_status parse_entry(const option_t *table, double *option, size_t row, const char *text, size_t length) {
+    option_piece_t part;
+    if (length == 4 && memcmp(text, "none", 4) == 0 && may_be_none(&table[row])) {
+        set_entry(table, option, row, -1);
+        return OPTIM_OK;
+    }
+    if (!option_split_entry(text, length, &part))
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not of the form name(options)", table[row].name,
+                         (int)(length > 100 ? 100 : length), text);
+    const int position = registry_find_choice(table[row].range, part.key, part.key_length);
+    if (position < 0)
+        return OPTIM_ERR_NAME;
+    set_entry(table, option, row, position);
+    return read_entry_options(table[row].range, values_entry(table, option, row), option + option_inner(table, row),
+                              part.value, part.value_length);
+}
+
+optim_status values_parse(const option_t *table, double *option, size_t i, const char *text, size_t length) {
+    const option_t *row = values_row(table, option, i);
+    return is_entry(row) ? parse_entry(table, option, i, text, length) : option_parse(row, text, length, &option[i]);
+}
+
+void values_text(const option_t *table, const double *option, size_t i, char text[OPTION_TEXT]) {
+    const option_t *row = values_row(table, option, i);
+    if (!is_entry(row)) {
+        option_text(row, option[i], text);
+        return;
+    }
+    const entry_t *entry = values_entry(table, option, i);
+    (void)snprintf(text, OPTION_TEXT, "%s", entry == NULL ? "none" : entry->name);
+}
+
+void values_default(const option_t *table, double *option) {
+    for (size_t i = 0; table[i].name != NULL; ++i) {
+        option[i] = table[i].initial;
+        if (is_entry(&table[i]))
+            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us */
+    }
+}
+
+const char *values_refuse(const option_t *table, const double *option, const char **owner) {
+    for (size_t row = 0; table[row].name != NULL; ++row) {
+        const entry_t *entry = values_entry(table, option, row);
+        const double *inner = option + option_inner(table, row);
+        const char *wrong = entry == NULL ? NULL : registry_refuse_choice(table[row].range, (size_t)option[row], inner);
+        if (wrong != NULL) {
+            *owner = entry->name;
+            return wrong;
+        }
+    }
+    return NULL;
+}
+
+/* ---- Names ---- */
+
+void values_offer(const option_t *table, const double *option, nearest_t *nearest) {
+    option_offer(table, nearest);
+    for (size_t row = 0; table[row].name != NULL; ++row) {
+        const entry_t *entry = values_entry(table, option, row);
+        if (entry != NULL)
+            option_offer(entry->options, nearest);
+    }
+}
+
+void values_list(const option_t *table, const double *option, list_t *list) {
+    char name[VALUE_NAME];
+    for (size_t i = 0; i < option_values(table); ++i)
+        if (values_row(table, option, i) != NULL) {
+            values_name(table, option, i, name);
+            list_add(list, name);
+        }
+}

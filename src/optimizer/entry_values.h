@@ -1,0 +1,44 @@
+/*
+ * Values of an option table, those of entries that are an option's value among them: an option may be called by its name,
+ * or, inside the entry that option "reg" names, "reg.lam". What is numbered below are values (see option_values).
+ */
+#ifndef OPTIMIZER_ENTRY_VALUES_H
+#define OPTIMIZER_ENTRY_VALUES_H
+
+#include "base/entry.h"
+
+/* "option \"reg.lam\"": the longest name. */
+enum { VALUE_NAME = 80 };
+
+/* The entry that option `row` names; NULL: none, or it is no such option. */
+const entry_t *values_entry(const option_t *table, const double *option, size_t row);
+
+/* The row that tells of value `i`, NULL if the entry has none there; its name. */
+const option_t *values_row(const option_t *table, const double *option, size_t i);
+void values_name(const option_t *table, const double *option, size_t i, char name[VALUE_NAME]);
+
+/* The value called key[0..length), or -1: one of the table's own, or with the name of an entry. */
+int values_find(const option_t *table, const double *option, const char *key, size_t length);
+/* The same for the bare name of an entry's option: *count are those that are called so. */
+int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count);
+
+/* Every default. */
+void values_default(const option_t *table, double *option);
+
+/* Reads the text of one value. Of an entry, the options that it does not name stand at their defaults. On an error
+ * values may have been written. Errors: VALUE, NAME, OPTION, DUPLICATE. */
+optim_status values_parse(const option_t *table, double *option, size_t i, const char *text, size_t length);
+/* The text that values_parse reads as the value: of an entry its name alone. */
+void values_text(const option_t *table, const double *option, size_t i, char text[OPTION_TEXT]);
+
+/* A sentence of an entry about its own options, with its name in *owner; or NULL. */
+const char *values_refuse(const option_t *table, const double *option, const char **owner);
+
+/* All of "key=value,..." into one table; `owner` has it, for errors. */
+optim_status values_read(const option_t *table, const char *owner, double *option, const char *text);
+
+/* For sentences about a name that nobody has. */
+void values_offer(const option_t *table, const double *option, nearest_t *nearest);
+void values_list(const option_t *table, const double *option, list_t *list);
+
+#endif
