@@ -8,7 +8,7 @@
 #ifndef BLOCKS_PROBE_H
 #define BLOCKS_PROBE_H
 
-#include "blocks/adam_family.h"
+#include "blocks/averages.h"
 #include "kernels/random.h"
 
 enum { RADEMACHER, WALSH };

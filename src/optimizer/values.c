@@ -79,21 +79,6 @@ static bool number_find(const char *text, const char *name, size_t count, size_t
     return digits > 0 && first[digits] == '\0' && *i < count && (*first != '0' || digits == 1);
 }
 
-static bool read_state(const optim_t *opt, const station_t *station, int group, const char *name, double *value) {
-    const state_t *state = station->method->states;
-    for (size_t k = 0, i; state != NULL && state[k].name != NULL; ++k) {
-        const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
-        if (!is_number || state[k].role != KEPT ||
-            !number_find(name, state[k].name,
-                         station_copies(&opt->engine, station, &state[k], station_option(station, group)), &i))
-            continue;
-        *value = opt->engine.planned ? station->scalar[(size_t)group * station->states + k][i]
-                                     : state_initial(station, &state[k], group);
-        return true;
-    }
-    return false;
-}
-
 static bool read_field(const optim_t *opt, const station_t *station, int group, const char *name, double *value) {
     size_t i;
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
@@ -108,7 +93,7 @@ static bool read_field(const optim_t *opt, const station_t *station, int group, 
     return false;
 }
 
-/* A number that a station keeps, by its name in the tables of states and fields. */
+/* A number that a station keeps, by its name in the table of fields. */
 static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
     const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
     const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
@@ -116,7 +101,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
         if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
-        if (read_state(opt, station, group, name, value) || read_field(opt, station, group, name, value))
+        if (read_field(opt, station, group, name, value))
             return true;
     }
     return false;

@@ -18,6 +18,7 @@
  */
 #include <string.h>
 
+#include "blocks/adam_family.h"
 #include "blocks/probe.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY };

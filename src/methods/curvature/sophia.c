@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "blocks/adam_family.h"
 #include "blocks/probe.h"
 
 enum { LR, BETA1, BETA2, RHO, EPS, WEIGHT_DECAY, UPDATE_PERIOD, ESTIMATOR, BATCH_SIZE, PROBE };
