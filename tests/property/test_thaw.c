@@ -33,8 +33,8 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     static const char *const NAMES[] = {"late", "early"};
     *pair = (pair_t){.count = count};
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
-    CHECK_OK(
-        optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : 3)); /* a row of its table is the data's */
+    /* A row of saga's table is the data's; particles are rows. */
+    CHECK_OK(optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : ROWS));
     pair->lent = needs_lend(pair->opt, ELEMENTS, (size_t)(count - 1) * ELEMENTS);
     const int others = needs_group(pair->opt);
     for (int n = 0; n < count; ++n) {
@@ -80,6 +80,16 @@ static void meet_constraints(const pair_t *pair) {
         values[j] = 0.25;
 }
 
+static void lose(const pair_t *pair) {
+    double losses[ROWS];
+    optim_request request = {.size = sizeof request};
+    CHECK_OK(optim_request_info(pair->opt, &request));
+    assert_in_range(request.count, 1, ROWS);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = 1;
+    CHECK_OK(optim_set_losses(pair->opt, losses, (size_t)request.count));
+}
+
 static void pair_step(pair_t *pair) {
     optim_status status;
     evaluate(pair);
@@ -88,6 +98,8 @@ static void pair_step(pair_t *pair) {
             multiply(pair);
         else if (status == OPTIM_EVAL_CONSTRAINTS)
             meet_constraints(pair);
+        else if (status == OPTIM_EVAL_LOSSES)
+            lose(pair);
         else
             evaluate(pair);
     CHECK_OK(status);
