@@ -29,6 +29,8 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "matrix": "updates of whole matrices",
     "compact": "small states",
     "finite_sum": "variance reduction for finite sums",
+    "bilevel": "two levels: the lower one's minimiser inside the upper one",
+    "constrained": "constraints",
     "sampling": "samples of a density, by gradients and noise or by particles",
     "population": "populations, and function values alone",
     "games": "games and monotone operators",

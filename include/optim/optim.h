@@ -281,7 +281,7 @@ typedef struct optim_request {
                            evaluated; of a product: outside those the direction is 0. 0: all */
 } optim_request;
 enum {
-    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
+    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation, or of the last FRESH one in it */
     OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
     OPTIM_SAMPLE_FULL = 2,  /* the whole data set */
     OPTIM_SAMPLE_MODEL = 3  /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */
@@ -343,7 +343,8 @@ int64_t optim_skipped(const optim_t *opt);
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
  * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
- * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
+ * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most. Of
+ * several numbers of one name the first is "lam_0", the next "lam_1", ...
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);

@@ -75,8 +75,9 @@ typedef struct tensor {
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;      /* position of its first element in all tensors concatenated */
+    size_t role_flat; /* and in those that have its role with this method; see roles */
     size_t own;       /* and in those of its method */
-    size_t first_row; /* and of its first row */
+    size_t first_row; /* of its first row in all tensors' */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
@@ -344,7 +345,9 @@ enum { /* method_t.flags */
        /* the components are particles: row i of every tensor belongs to particle i; NEEDS_COMPONENTS too */
        PARTICLES = 262144,
        /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
-       NEEDS_LAPACK = 524288
+       NEEDS_LAPACK = 524288,
+       /* a step begins without a gradient: what it reads it asks for */
+       ASKS_FOR_ALL = 1048576
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -399,7 +402,8 @@ typedef struct method {
 
     /* Of a wrapper, if not 0: the kernel that runs once for each first moment of the inner method (tile_t.moment). */
     int moment_kernel;
-    /* Of a wrapper, if not 0: the kernel that undoes what advance did to the parameters, should the inner step fail. */
+    /* If not 0, the kernel that undoes what advance did, should the step fail: to the parameters, of a wrapper; to kept
+     * states too large to be copied (see state_t.undone), of a method. */
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
     size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
@@ -563,6 +567,12 @@ void step_permutation(step_t *s, int64_t n, int64_t *order);
 void step_subset(step_t *s, int64_t n, int64_t count, int64_t *order);
 /* Room for as many such places as there are components, free between steps; with NEEDS_COMPONENTS. */
 int64_t *step_order(const step_t *s);
+
+/* Parameter `tensor`, frozen or not, NULL for another method's; its elements first .. first + n - 1 as doubles,
+ * for kernels that read other parameters than their own: those of step_tensors and reductions, while nothing is
+ * queued. */
+const tensor_t *step_parameter(const step_t *s, size_t tensor);
+void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
 
 /* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */
 const input_view_t *step_input(const step_t *s, int row);

@@ -207,6 +207,17 @@ const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     return station_takes(s->station, found) ? found : NULL;
 }
 
+const tensor_t *step_parameter(const step_t *s, size_t tensor) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    return !s->station->is_method || found->owner == s->station ? found : NULL;
+}
+
+void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    s->engine->primitives->load_f64(found->dtype, n, (const char *)found->data + first * dtype_size(found->dtype),
+                                    room);
+}
+
 double step_tensor_clock(const step_t *s, size_t tensor) {
     return (double)(tensor_steps(s->engine, &s->engine->tensors[tensor]) + 1);
 }

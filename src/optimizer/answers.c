@@ -7,7 +7,7 @@
 
 bool begins_without_gradient(const optim_t *opt) {
     const station_t *method = chain_method(opt);
-    return method->holds_gradient || (method->method->flags & VALUES_ONLY);
+    return method->holds_gradient || (method->method->flags & (VALUES_ONLY | ASKS_FOR_ALL));
 }
 
 bool answer_needs_loss(const optim_t *opt) {

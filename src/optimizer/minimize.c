@@ -184,9 +184,11 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
+    const int flags = chain_method(run->opt)->method->flags;
+    const bool wants_none =
+        (flags & VALUES_ONLY) || ((flags & ASKS_FOR_ALL) && run->stop.gradient_norm == 0 && run->problem.loss != NULL);
     const optim_request first = {.size = sizeof first,
-                                 .kind = reads_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
+                                 .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
                                  .needs_loss = 1,
                                  .component = -1,
                                  .evaluation = 1};

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "element.h"
+#include "needs.h"
 
 enum { MOST_EVALUATIONS = 200000 }; /* of one step: an engine that asks for ever fails */
 
@@ -82,6 +83,7 @@ void rig_free(rig_t *rig) {
     if (rig == NULL)
         return;
     optim_destroy(rig->opt);
+    free(rig->lent);
     for (int i = 0; i < rig->count; ++i) {
         free(rig->tensor[i].data_block);
         free(rig->tensor[i].grad_block);
@@ -120,10 +122,19 @@ const double *rig_read(rig_t *rig) {
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
+    free(rig->lent);
+    rig->lent = needs_lend(opt, rig->tensor[0].count, rig_elements(rig) - rig->tensor[0].count);
+    if (rig->lent == NULL)
+        fail_msg("what the method needs is refused: %s", optim_error());
+    const int others = needs_group(opt);
+    bool follows = false; /* a tensor that has elements */
     for (int i = 0; i < rig->count; ++i) {
-        const rig_tensor_t *tensor = &rig->tensor[i];
+        rig_tensor_t *tensor = &rig->tensor[i];
+        const int group = follows && tensor->group == 0 ? others : tensor->group;
+        tensor->role = others > 0 && follows;
+        follows |= tensor->count > 0;
         optim_status status =
-            optim_add_param(opt, tensor->group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
+            optim_add_param(opt, group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
                             tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
         if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
             status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
@@ -182,6 +193,32 @@ static void write_gradient(rig_t *rig) {
     write_buffers(rig);
 }
 
+static bool is_spoilt(const rig_t *rig) {
+    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
+}
+
+/* c(x): how far the first variable and the last one are above 1; the former shall be 1, the latter no more. */
+static void evaluate_constraints(rig_t *rig) {
+    double *values;
+    const size_t d = read_variables(rig);
+    CHECK_OK(optim_constraint_values(rig->opt, &values));
+    values[0] = is_spoilt(rig) ? rig->poison_value : d > 0 ? rig->x[0] - 1 : 0;
+    values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
+}
+
+/* Gradients that are asked for are of the function and the constraints with these weights. */
+static void add_constraints(rig_t *rig, size_t d) {
+    optim_request request = {.size = sizeof request};
+    const double *weights = NULL;
+    CHECK_OK(optim_request_info(rig->opt, &request));
+    if (request.kind == OPTIM_EVAL_GRAD)
+        CHECK_OK(optim_constraint_weights(rig->opt, &weights));
+    if (weights == NULL || d == 0)
+        return;
+    rig->g[0] += rig->sign * weights[0];
+    rig->g[d - 1] += rig->sign * weights[1];
+}
+
 static void hand_loss(rig_t *rig, double loss) {
     rig->loss = loss;
     if (rig->held < RIG_LOSSES)
@@ -208,24 +245,34 @@ static void replay_next(rig_t *rig, bool gradient) {
     ++replay->next;
 }
 
-static bool is_spoilt(const rig_t *rig) {
-    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
-}
-
 static void spoil(rig_t *rig) {
     if (rig->poison_loss) {
         hand_loss(rig, rig->poison_value);
         return;
     }
+    optim_request request = {.size = sizeof request};
     size_t index = rig->poison_index;
+    CHECK_OK(optim_request_info(rig->opt, &request));
     for (int i = 0; i < rig->count; ++i) {
+        const bool is_read = request.kind == 0 || request.roles == 0 || (request.roles >> rig->tensor[i].role & 1) != 0;
         if (rig->tensor[i].frozen)
             continue;
+        if (!is_read) { /* then the first element that is */
+            index = index < rig->tensor[i].count ? 0 : index - rig->tensor[i].count;
+            continue;
+        }
         if (index < rig->tensor[i].count) {
             element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, index, rig->poison_value);
             return;
         }
         index -= rig->tensor[i].count;
+    }
+    for (int i = 0; i < rig->count; ++i) { /* none behind it is read */
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        if (!tensor->frozen && tensor->count > 0 && (request.roles >> tensor->role & 1) != 0) {
+            element_write(tensor->grad_dtype, tensor->grad, 0, rig->poison_value);
+            return;
+        }
     }
 }
 
@@ -265,6 +312,8 @@ void rig_evaluate(rig_t *rig) {
         const size_t d = read_variables(rig);
         hand_loss(rig, rig->oracle->loss(d, first_variables(rig), rig->x));
         rig->oracle->gradient(d, first_variables(rig), rig->x, rig->g);
+        if (rig->opt != NULL)
+            add_constraints(rig, d);
         write_gradient(rig);
     }
     if (rig->accumulates)
@@ -350,6 +399,9 @@ static void answer(rig_t *rig, optim_status request) {
         break;
     case OPTIM_EVAL_HVP:
         evaluate_product(rig);
+        break;
+    case OPTIM_EVAL_CONSTRAINTS:
+        evaluate_constraints(rig);
         break;
     case OPTIM_EVAL_LOSSES:
         evaluate_losses(rig);

@@ -36,6 +36,7 @@ typedef struct replay {
 typedef struct rig_tensor {
     const char *name;
     int ndim, group;
+    int role; /* where the method has roles: 1 for all but the first tensor that has elements */
     const int64_t *dims;
     size_t count;
     optim_dtype dtype, grad_dtype;
@@ -74,6 +75,7 @@ typedef struct rig {
     double handed[RIG_LOSSES];
     size_t room; /* of the arrays below */
     double *x, *g, *v, *hv;
+    double *lent; /* inputs; see needs.h */
 } rig_t;
 
 /* Tensors with their start values (rig_start); 16-bit dtypes too. `misalign` bytes off alignment. */
@@ -91,7 +93,8 @@ void rig_write(rig_t *rig, const double *values);
 const double *rig_read(rig_t *rig);
 size_t rig_elements(const rig_t *rig);
 
-/* Lends the tensors to the optimizer, in order, each to its group; the rig then owns and destroys the optimizer. */
+/* Lends the tensors to the optimizer, in order, each to its group, or with role=y where the method has that role and no
+ * other group is said; the first always to its group. The rig then owns and destroys the optimizer. */
 optim_status rig_lend(rig_t *rig, optim_t *opt);
 
 /* One step: evaluates, hands over, answers. Returns what optim_step returned last. */

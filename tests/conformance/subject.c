@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needs.h"
 #include "range.h"
 
 const layout_t LAYOUTS[] = {
@@ -60,7 +61,8 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     CHECK_OK(status);
     rig->opt = opt;
     for (int group = 1; group < setup.groups; ++group)
-        CHECK_OK(optim_add_group(opt, NULL, NULL));
+        if (needs_group(opt) == 0)
+            CHECK_OK(optim_add_group(opt, NULL, NULL));
     for (int i = 0; i < rig->count; ++i)
         rig->tensor[i].group = i % setup.groups;
     if (setup.frozen != 0)

@@ -17,6 +17,8 @@ static const tensor_of_t STARTS[] = {
     {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
     {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
 };
+/* Of them, those of which each parameter with role=y has its own. */
+static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel"};
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
 /* Parameters that a file does not list; they start at 0. */
@@ -81,10 +83,18 @@ static bool is_zero(const tensor_t *tensor) {
     return true;
 }
 
+/* The parameter whose input it is; -1: the method's. */
+static int owner_of(const run_t *run, const tensor_t *tensor) {
+    for (size_t i = 0; i < sizeof BY_PARAMETER / sizeof *BY_PARAMETER; ++i)
+        if (strcmp(BY_PARAMETER[i], run->f->method) == 0 && strcmp(tensor->name, "z") == 0)
+            return run->params - 1;
+    return -1;
+}
+
 /* A method that has no such input must at least begin where the file does, at 0. */
 static void add_start(run_t *run, const tensor_t *tensor, bool required) {
-    const optim_status status =
-        optim_set_input(run->opt, -1, tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
+    const optim_status status = optim_set_input(run->opt, owner_of(run, tensor), tensor->name, OPTIM_F64, tensor->ndim,
+                                                tensor->dims, tensor->start);
     if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
         return;
     expect_ok(status, file_text("optim_set_input of %s", tensor->name));
