@@ -143,6 +143,7 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
         if (status != OPTIM_OK)
             return status;
     }
+    rig->begins_without_gradient = !optim_wants_gradient(opt);
     return OPTIM_OK;
 }
 

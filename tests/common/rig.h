@@ -53,7 +53,8 @@ typedef struct rig {
     int count;
     rig_tensor_t tensor[RIG_TENSORS];
     size_t misalign;
-    bool by_values; /* the method reads no gradients: optim_freeze freezes, not a missing buffer */
+    bool begins_without_gradient; /* a step does, the first one too: the method reads none, or asks for all it reads */
+    bool by_values;               /* the method reads no gradients: optim_freeze freezes, not a missing buffer */
 
     /* what the caller does out of the ordinary */
     double sign;            /* hands over sign times the function (1) */

@@ -196,13 +196,13 @@ enum { BEGIN, SQUARE_GRADIENT, MOVE_Y, AIM_AT_Q, KEEP_F, BEGIN_SOLVE, SUMS, MOVE
 
 /* ---- A step ---- */
 
-/* Whether y is there, its gradient having arrived; the very first one is the scale. */
+/* Whether y is there, its gradient having arrived, or cannot get there; the very first one is the scale. */
 static bool is_settled(step_t *s) {
     memory_t *m = s->memory;
     const double norm = sqrt(step_reduce(s, SQUARE_GRADIENT, NULL, 1)[0]);
     if (s->t == 1 && m->k == 1)
         m->scale = norm;
-    return norm <= m->tol * m->scale || (double)m->k == s->option[MAX_INNER];
+    return !(norm > m->tol * m->scale) || (double)m->k == s->option[MAX_INNER];
 }
 
 static void start_solve(step_t *s) {
@@ -215,7 +215,7 @@ static void start_solve(step_t *s) {
 
 static bool is_solved(const step_t *s) {
     const memory_t *m = s->memory;
-    return sqrt(m->rr) <= m->tol * sqrt(m->ff) || (double)m->k == s->option[MAX_CG];
+    return !(sqrt(m->rr) > m->tol * sqrt(m->ff)) || (double)m->k == s->option[MAX_CG];
 }
 
 /* One iteration of conjugate gradients, the product having arrived; false where it cannot go on. */

@@ -32,12 +32,12 @@ typedef struct memory { /* within a step */
 
 typedef struct constants {
     lower_level_t lower;
-    real lam, lr, lr_inner;
+    real penalty, lr, lr_inner; /* penalty: lr lam */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){{group->t == 1}, (real)o[LAM], (real)o[LR], (real)o[LR_INNER]};
+    *(constants_t *)constants = (constants_t){{group->t == 1}, (real)(o[LR] * o[LAM]), (real)o[LR], (real)o[LR_INNER]};
 }
 
 /* Line 1. */
@@ -49,23 +49,23 @@ static void move_z(const tile_t *t) {
         z[i] -= lr * g[i];
 }
 
-/* h <- h + lam g, with the gradient of G at (x, y). */
+/* h <- lr (h + lam g), with the gradient of G at (x, y): lam g alone may leave the range where the step does not. */
 static void add(const tile_t *t) {
-    const real lam = ((const constants_t *)t->constants)->lam;
+    const constants_t *k = t->constants;
+    const real lr = k->lr, penalty = k->penalty;
     const real *restrict g = t->g;
     real *restrict h = t->state[H];
     for (size_t i = 0; i < t->n; ++i)
-        h[i] += lam * g[i];
+        h[i] = lr * h[i] + penalty * g[i];
 }
 
 /* Line 2, with G_x(x, z), which is 0 for y. */
 static void move(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = k->lr, lam = k->lam;
+    const real penalty = ((const constants_t *)t->constants)->penalty;
     const real *restrict g = t->g, *restrict h = t->state[H], *restrict start = t->state[START];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = start[i] - lr * (h[i] - lam * g[i]);
+        p[i] = start[i] - (h[i] - penalty * g[i]);
 }
 
 enum { MOVE_Z = LOWER_LEVEL_KERNEL_COUNT, ADD, MOVE };
