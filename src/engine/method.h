@@ -312,7 +312,9 @@ enum { /* method_t.flags */
        /* never reads a gradient: a step begins without one, and parameters need no buffers for it */
        VALUES_ONLY = 65536,
        /* the gradient that a step begins with is that of a full pass */
-       BEGINS_FULL = 131072
+       BEGINS_FULL = 131072,
+       /* a step begins without a gradient: what it reads it asks for */
+       ASKS_FOR_ALL = 262144
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -345,6 +347,8 @@ typedef struct method {
     const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */
     bool (*reads_loss)(const double *option);
+    /* With ASKS_FOR_ALL, likewise; where they do not, no gradient of components is asked for either. */
+    bool (*asks_for_all)(const double *option);
     /* With WHOLE_TENSORS: the tensors that such kernels run on; NULL: all. */
     bool (*takes_whole)(const tensor_t *tensor);
     /* Reals that whole-tensor kernels need for this tensor. */

@@ -115,9 +115,8 @@ size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const doub
     bool has;
     size_t elements;
     const slot_t plain = {.form = (uint8_t)storage_plain(state->type)};
-    return shaped_elements(state, tensor, option, axis, &has, &elements) && has
-               ? form_bytes(&plain, tensor, elements)
-               : 0;
+    return shaped_elements(state, tensor, option, axis, &has, &elements) && has ? form_bytes(&plain, tensor, elements)
+                                                                                : 0;
 }
 
 /* The axes of a PER_AXIS state lie one after the other: that is its one copy. */
@@ -355,6 +354,12 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         for (size_t i = 0; i < engine->tensor_count; ++i)
             if (!needs_of_tensor(engine, engine_keeper(engine, l), &engine->tensors[i], needs))
                 return too_large(engine_keeper(engine, l), &engine->tensors[i]);
+        size_t whole, work;
+        if (!compression_needs(engine, engine_keeper(engine, l), &whole, &work))
+            return error_set(OPTIM_ERR_SIZE, "\"%s\": all parameters in one row are more than memory can hold",
+                             engine_keeper(engine, l)->name);
+        needs->whole = size_aligned(whole) > needs->whole ? size_aligned(whole) : needs->whole;
+        needs->work = work > needs->work ? work : needs->work;
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -15,9 +15,10 @@ static optim_request request_info(const rig_t *rig) {
 }
 
 static int need_of(int kind) {
-    return kind == OPTIM_EVAL_GRAD   ? OPTIM_NEEDS_MORE_GRADIENTS
-           : kind == OPTIM_EVAL_LOSS ? OPTIM_NEEDS_LOSS
-                                     : OPTIM_NEEDS_PRODUCTS;
+    return kind == OPTIM_EVAL_GRAD          ? OPTIM_NEEDS_MORE_GRADIENTS
+           : kind == OPTIM_EVAL_LOSS        ? OPTIM_NEEDS_LOSS
+           : kind == OPTIM_EVAL_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS
+                                            : OPTIM_NEEDS_PRODUCTS;
 }
 
 static void check_request(const subject_t *s, const rig_t *rig, optim_status status, int64_t evaluation) {
@@ -182,7 +183,8 @@ static void run_held(const subject_t *s, bool bounded) {
             lower[i][k] = 0.25;
         CHECK_OK(optim_set_bounds(rig->opt, i, lower[i], NULL));
     }
-    for (int step = 0; step < 6; ++step) {
+    const bool asks_for_all = optim_wants_gradient(rig->opt) == 0; /* and so it holds none */
+    for (int step = 0; step < 6 && !asks_for_all; ++step) {
         const bool wanted = optim_wants_gradient(rig->opt) != 0;
         const double before = rig_value(rig);
         const optim_status status = rig_step(rig);
