@@ -155,11 +155,14 @@ static void test_infinite(void **state) {
         problem_t p;
         optim_status status;
         open_problem(&p, false, "frank_wolfe", OPTIONS[k]);
-        CHECK_OK(optim_set_loss(p.opt, quadratic(&p)));
+        const double first = quadratic(&p);
+        CHECK_OK(optim_set_loss(p.opt, first));
         while ((status = optim_step(p.opt)) == OPTIM_EVAL_LOSS)
             CHECK_OK(optim_set_loss(p.opt, (double)INFINITY));
         CHECK_OK(status);
         assert_true(p.x[0] == 1 && p.x[1] == 0);
+        run(&p, 200); /* and it goes on from there */
+        CHECK_AT_MOST(quadratic(&p), first / 2);
         optim_destroy(p.opt);
     }
 }

@@ -21,8 +21,10 @@
  *        towards s: w_j <- (1 - gamma) w_j, s gains gamma;   from v: w_j <- (1 + gamma) w_j, v loses gamma;  pairwise: v
  *        loses gamma and s gains it;   at gamma_max v is dropped
  *
- * The comparison of backtracking forgives what rounding of the point does to the loss. The set is a product: one for each parameter. In float, x is made anew of its atoms every 100 steps. State: within a
- * step s, with losses x besides: 4 (8) bytes a parameter in f32; away, pairwise: as many vectors as `atoms` says.
+ * Backtracking compares with the model at the point as it was rounded, and forgives a few units of rounding of the loss.
+ * The set is a product: one for each parameter. In float, x is made anew of its atoms every 100 steps. State: within a
+ * step s, with losses x, backtracking g besides: 4 (8, 12) bytes a parameter in f32; away, pairwise: as many vectors as
+ * `atoms` says.
  */
 #include <float.h>
 #include <string.h>
@@ -54,10 +56,16 @@ static bool has_x(const tensor_t *tensor, const double *option) {
     return looks(option);
 }
 
-enum { S, X, ATOM };
+static bool has_g(const tensor_t *tensor, const double *option) {
+    (void)tensor;
+    return option[VARIANT] == VANILLA && option[STEP_ROW] == BACKTRACKING;
+}
+
+enum { S, X, G, ATOM };
 static const state_t STATE[] = {
     [S] = {"s", "the vertex that linear minimisation finds", LIKE_PARAM, WITHIN_STEP},
     [X] = {"x", "where the step began", LIKE_PARAM, RESTORE_POINT, .exists = has_x},
+    [G] = {"g", "the gradient there", LIKE_PARAM, WITHIN_STEP, .exists = has_g},
     [ATOM] = {"atom", "vertices that x is made of", LIKE_PARAM, KEPT, .when = "variant", .copies = "atoms",
               .exact = true},
     {0},
@@ -66,9 +74,9 @@ static const state_t STATE[] = {
 typedef struct memory {
     double gap, smoothness;
     int64_t halvings;
-    int64_t count;                        /* of atoms */
-    double *weight, *place;               /* of atom j: w_j, and its copy of the state */
-    double square, rounding, loss, gamma; /* |d|^2, f(x), the step: within a step */
+    int64_t count;              /* of atoms */
+    double *weight, *place;     /* of atom j: w_j, and its copy of the state */
+    double square, loss, gamma; /* |d|^2, f(x), the step: within a step */
 } memory_t;
 static const field_t FIELDS[] = {
     {"gap", "no less than f(x) - min f, at the last point that was left", FIELD(OF_METHOD, memory_t, gap)},
@@ -119,21 +127,20 @@ static void take_gradient(const tile_t *t) {
 
 static void leave(const tile_t *t) {
     memcpy(t->state[X], t->p, t->n * sizeof(real));
+    if (t->state[G] != NULL)
+        memcpy(t->state[G], t->g, t->n * sizeof(real));
 }
 
 static void come_back(const tile_t *t) {
     memcpy(t->p, t->state[X], t->n * sizeof(real));
 }
 
-/* <g, s - x>, |s - x|^2, and what rounding of a point between them does to the loss. */
-static void measure(const tile_t *t) {
-    const double epsilon = sizeof(real) == sizeof(float) ? (double)FLT_EPSILON : DBL_EPSILON;
+static void measure(const tile_t *t) { /* <g, s - x>, |s - x|^2 */
     const real *restrict p = t->p, *restrict s = t->state[S], *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
         const double d = (double)s[i] - (double)p[i];
         t->term[0][i] = (double)g[i] * d;
         t->term[1][i] = d * d;
-        t->term[2][i] = epsilon * (double)(fabs(g[i]) * (fabs(p[i]) + fabs(s[i])));
     }
 }
 
@@ -151,6 +158,15 @@ static void visit(const tile_t *t) {
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] = x[i] + gamma * (s[i] - x[i]);
+}
+
+static void compare(const tile_t *t) { /* <g, c - x>, |c - x|^2 at the point c tried */
+    const real *restrict p = t->p, *restrict x = t->state[X], *restrict g = t->state[G];
+    for (size_t i = 0; i < t->n; ++i) {
+        const double d = (double)p[i] - (double)x[i];
+        t->term[0][i] = (double)g[i] * d;
+        t->term[1][i] = d * d;
+    }
 }
 
 /* The part of all atoms of a tensor that joins is where it stands. */
@@ -230,6 +246,7 @@ enum {
     MEASURE,
     MOVE,
     VISIT,
+    COMPARE,
     JOIN,
     ADD_ATOM,
     DIFFER,
@@ -246,10 +263,9 @@ static void find_vertex(step_t *s) {
     memory_t *m = s->memory;
     step_update(s, TAKE_GRADIENT, NULL);
     step_map_state(s, LMO, S, 0);
-    const double *sum = step_reduce(s, MEASURE, NULL, 3);
+    const double *sum = step_reduce(s, MEASURE, NULL, 2);
     m->gap = -sum[0];
     m->square = sum[1];
-    m->rounding = sum[2];
     m->loss = s->loss;
 }
 
@@ -264,11 +280,13 @@ static void go(step_t *s, double gamma) {
 }
 
 /* With the loss at the point tried; one that is not finite is too large. */
-static bool is_lower(const step_t *s) {
+static bool is_lower(step_t *s) {
     const memory_t *m = s->memory;
     if (s->option[STEP_ROW] != BACKTRACKING)
         return s->loss <= m->loss;
-    return s->loss <= m->loss - m->gamma * m->gap + m->gamma * m->gamma * m->smoothness * m->square / 2 + m->rounding;
+    const double *sum = step_reduce(s, COMPARE, NULL, 2);
+    const double slack = 8 * DBL_EPSILON * fabs(m->loss);
+    return s->loss <= m->loss + sum[0] + m->smoothness / 2 * sum[1] + slack;
 }
 
 /* The first length that is tried. */
@@ -287,12 +305,16 @@ static double next_length(step_t *s) {
     if (s->option[STEP_ROW] == MONOTONE)
         return 0;
     if (s->option[STEP_ROW] == HALVING) {
-        const bool is_left = m->halvings < MOST_HALVINGS;
-        m->halvings += is_left;
-        return is_left ? m->gamma / 2 : 0;
+        if (++m->halvings <= MOST_HALVINGS)
+            return m->gamma / 2;
+        m->halvings = 0; /* nothing helped: the next step begins anew */
+        return 0;
     }
     m->smoothness *= s->option[TAU];
-    return isfinite(m->smoothness) ? short_step(m->gap, m->smoothness, m->square, 1) : 0;
+    const double next = short_step(m->gap, m->smoothness, m->square, 1);
+    if (next == 0)
+        m->smoothness = s->option[SMOOTHNESS]; /* likewise */
+    return next;
 }
 
 /* ---- Atoms ---- */
@@ -475,8 +497,8 @@ const method_t METHOD(frank_wolfe) = {
     .memory = sizeof(memory_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {take_gradient, leave, come_back, measure, move, visit, join, add_atom, differ, slopes, measure_from,
-                move_from, rebuild},
+    .kernels = {take_gradient, leave, come_back, measure, move, visit, compare, join, add_atom, differ, slopes,
+                measure_from, move_from, rebuild},
     .arguments = {[MOVE] = sizeof(move_t),
                   [VISIT] = sizeof(move_t),
                   [ADD_ATOM] = sizeof(move_t),

@@ -137,7 +137,7 @@ static void try(step_t *s) {
 static bool is_smooth(step_t *s) {
     const memory_t *m = s->memory;
     const double *sum = step_reduce(s, COMPARE, NULL, 2);
-    const double slack = 4 * DBL_EPSILON * (fabs(s->loss) + fabs(m->loss));
+    const double slack = 8 * DBL_EPSILON * fabs(m->loss);
     return s->loss <= m->loss + sum[0] + m->smoothness / 2 * sum[1] + slack;
 }
 
