@@ -558,7 +558,8 @@ enum { /* bits of optim_description.needs */
        OPTIM_NEEDS_COMPONENTS = 16,  /* optim_set_components */
        OPTIM_NEEDS_LOSSES = 32,      /* losses of components, one by one */
        OPTIM_NEEDS_CONSTRAINTS = 64, /* optim_set_constraints */
-       OPTIM_NEEDS_INPUTS = 128      /* reads inputs: optim_set_input */
+       OPTIM_NEEDS_INPUTS = 128,     /* reads inputs: optim_set_input */
+       OPTIM_NEEDS_PARTICLES = 256   /* the components are particles: every parameter has a row for each */
 };
 
 enum {                      /* bits of optim_description.can */

@@ -1,5 +1,5 @@
 /*
- * What Adam and its relatives share: rows of their tables, eps, the rectifier.
+ * What Adam and its relatives share: rows of their tables, eps, Adam's loop, the rectifier.
  *
  * The letters are the papers': m and v are moving averages of the gradient and of its square with decay rates beta1 and
  * beta2; c1 and c2 correct their start at zero. eps stands outside the root, in one of two places, or inside it:
@@ -68,7 +68,7 @@ static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
     return sqrt(eps.inside != 0 ? h + eps.inside : h) * inverse_root_c2 + eps.outside;
 }
 
-/* ---- The step (A) of adam, adamw, amsgrad, adam8bit, and of muon's vectors ---- */
+/* ---- The loop of adam, adamw, amsgrad and adam8bit, which is (A) ---- */
 
 typedef struct adam {
     weights_t beta1, beta2;
@@ -77,12 +77,8 @@ typedef struct adam {
     decay_t decay;
 } adam_t;
 
-/* Where p goes, of moments m and h. */
-static inline real adam_point(real p, real m, real h, adam_t k) {
-    return k.decay.shrink * p - k.step * quotient(m, damped_root(h, k.inverse_root_c2, k.eps));
-}
-
-/* With amsgrad, h is the running maximum of v. Both flags are constants where this is called: a loop for each. */
+/* With amsgrad, vmax is the running maximum of v and divides in its place; else it is NULL. Both flags are constants
+ * where this is called: each has a loop of its own. */
 static inline void adam_loop(const tile_t *t, adam_t k, real *restrict m, real *restrict v, real *restrict vmax,
                              const bool with_l2, const bool amsgrad) {
     real *restrict p = t->p;
@@ -93,7 +89,7 @@ static inline void adam_loop(const tile_t *t, adam_t k, real *restrict m, real *
         m[i] = ema(m[i], gi, k.beta1);
         v[i] = ema(v[i], gi * gi, k.beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        p[i] = adam_point(p[i], m[i], h, k);
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
     }
 }
 

@@ -3,8 +3,8 @@
  * rows of the state table, the parameters and the gradient, each over all tensors. What is queued runs in one pass with
  * the next inner product.
  *
- * A method that uses this puts ALGEBRA_STATE first into its state table and ALGEBRA_KERNELS first among its kernels,
- * and has algebra_prepare as prepare.
+ * A method that uses this puts ALGEBRA_KERNELS first among its kernels and ALGEBRA_ARGUMENTS first among their
+ * arguments.
  */
 #ifndef BLOCKS_ALGEBRA_H
 #define BLOCKS_ALGEBRA_H
@@ -28,23 +28,14 @@ static inline vector_t vector_copy(int row, size_t copy) {
     return (vector_t){row, copy};
 }
 
-/* ---- Operands, as numbers of the method ---- */
-enum { ALGEBRA_ROW, ALGEBRA_NUMBERS = 5 };
-#define ALGEBRA_STATE                                                                                                  \
-    [ALGEBRA_ROW] = {"operands", "of the vector operation under way", PER_METHOD, WITHIN_STEP,                         \
-                     .numbers = ALGEBRA_NUMBERS}
+/* ---- Kernels ---- */
 
-typedef struct algebra_constants {
+/* What they take. */
+typedef struct operands {
     vector_t to, from;
     double factor;
-} algebra_constants_t;
+} operands_t;
 
-static void algebra_prepare(const group_t *group, void *constants) {
-    const double *o = group->scalar[ALGEBRA_ROW];
-    *(algebra_constants_t *)constants = (algebra_constants_t){{(int)o[0], (size_t)o[1]}, {(int)o[2], (size_t)o[3]}, o[4]};
-}
-
-/* ---- Kernels ---- */
 static real *algebra_at(const tile_t *t, vector_t v) {
     if (v.row < 0)
         return v.row == PARAMETERS ? t->p : t->g;
@@ -52,60 +43,53 @@ static real *algebra_at(const tile_t *t, vector_t v) {
 }
 
 static void algebra_copy(const tile_t *t) {
-    const algebra_constants_t *k = t->constants;
-    memcpy(algebra_at(t, k->to), algebra_at(t, k->from), t->n * sizeof(real));
+    const operands_t *o = t->arguments;
+    memcpy(algebra_at(t, o->to), algebra_at(t, o->from), t->n * sizeof(real));
 }
 static void algebra_scale(const tile_t *t) {
-    const algebra_constants_t *k = t->constants;
-    blas_scal(t->n, k->factor, algebra_at(t, k->to));
+    const operands_t *o = t->arguments;
+    blas_scal(t->n, o->factor, algebra_at(t, o->to));
 }
 static void algebra_axpy(const tile_t *t) {
-    const algebra_constants_t *k = t->constants;
-    blas_axpy(t->n, k->factor, algebra_at(t, k->from), algebra_at(t, k->to));
+    const operands_t *o = t->arguments;
+    blas_axpy(t->n, o->factor, algebra_at(t, o->from), algebra_at(t, o->to));
 }
 static void algebra_multiply(const tile_t *t) {
-    const algebra_constants_t *k = t->constants;
-    const real *a = algebra_at(t, k->to), *b = algebra_at(t, k->from);
+    const operands_t *o = t->arguments;
+    const real *a = algebra_at(t, o->to), *b = algebra_at(t, o->from);
     for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (k->factor * (double)a[i]) * (k->factor * (double)b[i]);
+        t->term[0][i] = (o->factor * (double)a[i]) * (o->factor * (double)b[i]);
 }
 static void algebra_modulus(const tile_t *t) {
-    const real *a = algebra_at(t, ((const algebra_constants_t *)t->constants)->to);
+    const real *a = algebra_at(t, ((const operands_t *)t->arguments)->to);
     for (size_t i = 0; i < t->n; ++i)
         t->term[0][i] = (double)fabs(a[i]);
 }
 
 enum { ALGEBRA_COPY, ALGEBRA_SCALE, ALGEBRA_AXPY, ALGEBRA_MULTIPLY, ALGEBRA_MODULUS, ALGEBRA_KERNEL_COUNT };
 #define ALGEBRA_KERNELS algebra_copy, algebra_scale, algebra_axpy, algebra_multiply, algebra_modulus
+#define ALGEBRA_ARGUMENTS                                                                                              \
+    sizeof(operands_t), sizeof(operands_t), sizeof(operands_t), sizeof(operands_t), sizeof(operands_t)
 
 /* ---- Operations ---- */
-static void algebra_operands(step_t *s, vector_t to, vector_t from, double factor) {
-    const double operands[] = {to.row, (double)to.copy, from.row, (double)from.copy, factor};
-    memcpy(s->scalar[ALGEBRA_ROW], operands, sizeof operands);
-}
-
 /* y <- x */
 static inline void copy(step_t *s, vector_t x, vector_t y) {
-    algebra_operands(s, y, x, 0);
-    step_update(s, ALGEBRA_COPY, NULL);
+    step_update(s, ALGEBRA_COPY, &(operands_t){.to = y, .from = x});
 }
 
 /* y <- a y */
 static inline void scale(step_t *s, double a, vector_t y) {
-    algebra_operands(s, y, y, a);
-    step_update(s, ALGEBRA_SCALE, NULL);
+    step_update(s, ALGEBRA_SCALE, &(operands_t){.to = y, .factor = a});
 }
 
 /* y <- y + a x */
 static inline void axpy(step_t *s, double a, vector_t x, vector_t y) {
-    algebra_operands(s, y, x, a);
-    step_update(s, ALGEBRA_AXPY, NULL);
+    step_update(s, ALGEBRA_AXPY, &(operands_t){.to = y, .from = x, .factor = a});
 }
 
 /* (a x)'(a y) */
 static inline double dot_scaled(step_t *s, double a, vector_t x, vector_t y) {
-    algebra_operands(s, x, y, a);
-    return step_reduce(s, ALGEBRA_MULTIPLY, NULL, 1)[0];
+    return step_reduce(s, ALGEBRA_MULTIPLY, &(operands_t){.to = x, .from = y, .factor = a}, 1)[0];
 }
 
 /* x'y */
@@ -115,12 +99,10 @@ static inline double dot(step_t *s, vector_t x, vector_t y) {
 
 /* |x|_1, and the largest |x_i| */
 static inline double norm_1(step_t *s, vector_t x) {
-    algebra_operands(s, x, x, 0);
-    return step_reduce(s, ALGEBRA_MODULUS, NULL, 1)[0];
+    return step_reduce(s, ALGEBRA_MODULUS, &(operands_t){.to = x}, 1)[0];
 }
 static inline double norm_max(step_t *s, vector_t x) {
-    algebra_operands(s, x, x, 0);
-    return step_reduce_max(s, ALGEBRA_MODULUS, NULL, 1)[0];
+    return step_reduce_max(s, ALGEBRA_MODULUS, &(operands_t){.to = x}, 1)[0];
 }
 
 /* The power of two that brings x near 1; 1 where that is no question. */

@@ -2,7 +2,6 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdbool.h>
 
 static const double LONGEST = 0x1p1000; /* a trial beyond it would leave no middle between itself and the last one */
 
@@ -10,7 +9,7 @@ void line_search_start(line_search_t *search, double f, double slope, double tri
     search->start = search->previous = (search_point_t){0, f, slope};
     search->t = fmin(trial, LONGEST);
     search->evaluations = 0;
-    search->zooming = search->cautious = 0;
+    search->zooming = search->cautious = false;
 }
 
 /* Minimiser of the cubic through two points with slopes, kept within [lo, hi]; the middle where there is none. */
@@ -52,15 +51,15 @@ static search_answer_t zoom(line_search_t *search) {
     const double lo = fmin(end[0].t, end[1].t), hi = fmax(end[0].t, end[1].t);
     const bool short_enough = (hi - lo) * search->largest < search->tolerance || hi - lo <= DBL_EPSILON * hi;
     if (!(search->evaluations < search->most) || short_enough) {
-        search->t = end[(int)search->low].t;
+        search->t = end[search->low].t;
         return SEARCH_DONE;
     }
     double t = cubic(end[0], end[1], lo, hi);
     const double margin = 0.1 * (hi - lo);
     const bool near = fmin(hi - t, t - lo) < margin;
-    if (near && (search->cautious != 0 || t >= hi || t <= lo)) {
+    if (near && (search->cautious || t >= hi || t <= lo)) {
         t = fabs(t - hi) < fabs(t - lo) ? hi - margin : lo + margin;
-        search->cautious = 0;
+        search->cautious = false;
     } else {
         search->cautious = near;
     }
@@ -77,7 +76,7 @@ static search_answer_t open_bracket(line_search_t *search, search_point_t first,
         *low = LOW_IS_HERE;
     else if (first.t == 0)
         *low = LOW_IS_ORIGIN;
-    search->zooming = 1;
+    search->zooming = true;
     return zoom(search);
 }
 
@@ -94,17 +93,17 @@ static search_answer_t bracket(line_search_t *search, search_point_t here, searc
     const double from = search->previous.t;
     search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, LONGEST));
     search->previous = here;
-    search->evaluations += 1;
+    ++search->evaluations;
     *low = LOW_IS_HERE;
     return SEARCH_EVALUATE;
 }
 
 static search_answer_t shrink(line_search_t *search, search_point_t here, search_low_t *low) {
-    const int lower = (int)search->low, higher = 1 - lower;
+    const int lower = search->low, higher = 1 - lower;
     if (too_high(search, here) || here.f >= search->end[lower].f) {
         search->end[higher] = here;
         search->low = search->end[0].f <= search->end[1].f ? 0 : 1;
-        if ((int)search->low == higher)
+        if (search->low == higher)
             *low = LOW_IS_HERE;
         return zoom(search);
     }
@@ -121,16 +120,16 @@ search_answer_t line_search_wolfe(line_search_t *search, double f, double slope,
     const bool finite = isfinite(f) && isfinite(slope);
     const search_point_t here = {search->t, finite ? f : INFINITY, finite ? slope : INFINITY};
     *low = LOW_STAYS;
-    const search_answer_t answer = search->zooming != 0 ? shrink(search, here, low) : bracket(search, here, low);
-    if (answer == SEARCH_EVALUATE && search->zooming != 0)
-        search->evaluations += 1;
+    const search_answer_t answer = search->zooming ? shrink(search, here, low) : bracket(search, here, low);
+    if (answer == SEARCH_EVALUATE && search->zooming)
+        ++search->evaluations;
     return answer;
 }
 
 search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low) {
     const search_point_t here = {search->t, isfinite(f) && isfinite(slope) ? f : INFINITY, 0};
     *low = LOW_IS_HERE;
-    search->evaluations += 1;
+    ++search->evaluations;
     if (!too_high(search, here))
         return SEARCH_DONE;
     search->t /= 2;

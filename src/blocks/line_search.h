@@ -5,24 +5,26 @@
 #ifndef BLOCKS_LINE_SEARCH_H
 #define BLOCKS_LINE_SEARCH_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* A point of the search: step, loss, slope along the direction. */
 typedef struct search_point {
     double t, f, slope;
 } search_point_t;
 
-/* Doubles only, so that it can stand among a method's numbers. */
 typedef struct line_search {
-    double c1, c2, tolerance, most; /* most evaluations after the first */
+    double c1, c2, tolerance;
     double largest; /* of |d_i|: brackets shorter than tolerance / largest, or than t's rounding, end the search */
+    int64_t most;   /* evaluations after the first */
+    int64_t evaluations;
+    double t; /* to be evaluated next; in the end, the step to take */
     search_point_t start, previous;
     search_point_t end[2]; /* the bracket */
-    double low;            /* which end is the lower */
-    double t;              /* to be evaluated next; in the end, the step to take */
-    double evaluations;
-    double zooming, cautious;
+    int low;               /* which end is the lower */
+    bool zooming;          /* there is a bracket */
+    bool cautious;         /* the last trial within it was near an end */
 } line_search_t;
-
-enum { LINE_SEARCH_NUMBERS = sizeof(line_search_t) / sizeof(double) };
 
 typedef enum search_answer {
     SEARCH_EVALUATE, /* phi at search->t, please */

@@ -20,22 +20,18 @@ static const option_t PROX_OPTIONS[] = {
     {0},
 };
 
-/* As prepare leaves it, and as the kernels use it. */
-typedef struct prox_constants {
-    double lr, reg;
-} prox_constants_t;
 typedef struct prox {
     real lr, pull, divisor; /* lr, lr reg, 1 + lr reg */
 } prox_t;
 
-static inline prox_constants_t prox_update_of(const double *option) {
-    return (prox_constants_t){option[LR], option[REG]};
+static inline prox_t prox_of(double lr, double reg) {
+    return (prox_t){(real)lr, (real)(lr * reg), (real)(1 + lr * reg)};
 }
-static inline prox_constants_t prox_trial_of(const double *option) {
-    return (prox_constants_t){option[LR_EXTRA] > 0 ? option[LR_EXTRA] : option[LR], option[REG]};
+static inline prox_t prox_update_of(const double *option) {
+    return prox_of(option[LR], option[REG]);
 }
-static inline prox_t prox_of(prox_constants_t k) {
-    return (prox_t){(real)k.lr, (real)(k.lr * k.reg), (real)(1 + k.lr * k.reg)};
+static inline prox_t prox_trial_of(const double *option) {
+    return prox_of(option[LR_EXTRA] > 0 ? option[LR_EXTRA] : option[LR], option[REG]);
 }
 
 /* Element i; anchor is NULL where reg = 0. */
@@ -79,6 +75,15 @@ static void prox_outside(const tile_t *t) {
 static inline bool prox_starts_outside(step_t *s, int kernel) {
     return step_is_a_first(s) && (int)s->option[MIRROR] == ENTROPIC && step_reduce(s, kernel, NULL, 1)[0] > 0;
 }
+
+/* Runs the kernel that works element by element, or for rows that are probability vectors the one on whole tensors. */
+static inline void prox_step(step_t *s, int euclidean, int entropic, const void *arguments) {
+    if ((int)s->option[MIRROR] == ENTROPIC)
+        step_tensors(s, entropic, arguments);
+    else
+        step_update(s, euclidean, arguments);
+}
+
 static const char PROX_OUTSIDE[] = "mirror=entropic needs positive parameters: start inside the simplex";
 
 #endif

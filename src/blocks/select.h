@@ -46,6 +46,12 @@ static inline double select_largest(double *x, size_t n, size_t k) {
     }
 }
 
+/* The median of n > 0 numbers: of an even number the mean of the middle two. Reorders x. */
+static inline double select_median(double *x, size_t n) {
+    const double upper = select_largest(x, n, (n + 1) / 2);
+    return n % 2 != 0 ? upper : 0.5 * (upper + select_largest(x, n, n / 2 + 1));
+}
+
 /*
  * theta with sum max(x - theta, 0) = radius > 0. Entries above theta are those u with sum over x >= u of (x - u) <
  * radius; candidates are halved as in Duchi, Shalev-Shwartz, Singer, Chandra (2008). All is counted from the largest

@@ -54,7 +54,7 @@ static bool is_primary(const tensor_t *tensor) {
     return tensor->owner->values[tensor->group].primary == NULL;
 }
 
-/* By group and method; of these those with a gradient first; of these the ones with most steps; those with the same numbers
+/* By group and method; of these those with a gradient first; of these the ones with most steps; those that remember the same
    together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
@@ -67,9 +67,7 @@ static int by_cohort(const void *left, const void *right) {
         return frozen_a ? 1 : -1;
     if (a->steps != b->steps)
         return a->steps > b->steps ? -1 : 1;
-    if (a->cohort_bytes > 0)
-        return memcmp(a->cohort_memory, b->cohort_memory, a->cohort_bytes);
-    return a->number_count == 0 ? 0 : memcmp(a->numbers, b->numbers, a->number_count * sizeof *a->numbers);
+    return a->cohort_bytes == 0 ? 0 : memcmp(a->cohort_memory, b->cohort_memory, a->cohort_bytes);
 }
 
 /* Whether the tensor begins a cohort, after `last` in the order. Nothing counts a frozen one's steps: it goes with
@@ -80,25 +78,17 @@ static bool begins(const tensor_t *last, const tensor_t *tensor) {
     return !tensor_is_frozen(tensor) && by_cohort(&last, &tensor) != 0;
 }
 
-/* The cohort that begins with this tensor has its numbers: the first of a group keeps them as the group's. */
+/* The cohort that begins with this tensor remembers what it does: the first of a group has the group's place for it. */
 static void begin_cohort(cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
     const station_t *owner = tensor->owner;
-    double *const *scalar = owner->scalar + (size_t)tensor->group * owner->states;
-    double *own = tensor->numbers;
-    *cohort = (cohort_t){.group = tensor->group, .owner = owner, .moves = !tensor_is_frozen(tensor), .steps = tensor->steps};
-    cohort->memory = tensor->cohort_memory;
+    *cohort = (cohort_t){.group = tensor->group,
+                         .owner = owner,
+                         .moves = !tensor_is_frozen(tensor),
+                         .steps = tensor->steps,
+                         .memory = tensor->cohort_memory};
     if (first_of_group && tensor->cohort_bytes > 0) {
         cohort->memory = owner->cohort_memory[tensor->group];
         memcpy(cohort->memory, tensor->cohort_memory, tensor->cohort_bytes);
-    }
-    for (size_t k = 0; k < owner->states; ++k) {
-        cohort->scalar[k] = scalar[k];
-        if (owner->method->states[k].shape != PER_COHORT)
-            continue;
-        if (first_of_group)
-            *scalar[k] = *own++;
-        else
-            cohort->scalar[k] = own++;
     }
 }
 
@@ -139,16 +129,11 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
     return OPTIM_OK;
 }
 
-/* What has become of a cohort's numbers is its tensors' own. */
-static void take_numbers(const engine_t *engine, const tensor_t *tensor) {
-    const station_t *owner = tensor->owner;
-    double *const *scalar = engine->cohorts[tensor->cohort].scalar, *own = tensor->numbers;
+/* What a cohort has come to remember is its tensors' own. */
+static void take_memory(const engine_t *engine, const tensor_t *tensor) {
     const void *memory = engine->cohorts[tensor->cohort].memory;
-    if (memory != tensor->cohort_memory)
+    if (tensor->cohort_bytes > 0 && memory != tensor->cohort_memory)
         memcpy(tensor->cohort_memory, memory, tensor->cohort_bytes);
-    for (size_t k = 0; k < owner->states; ++k)
-        if (owner->method->states[k].shape == PER_COHORT)
-            *own++ = *scalar[k];
 }
 
 void cohorts_collect(engine_t *engine) {
@@ -157,8 +142,7 @@ void cohorts_collect(engine_t *engine) {
         if (tensor_is_frozen(tensor))
             continue;
         tensor->steps += engine->uncollected;
-        if (tensor->number_count > 0 || tensor->cohort_bytes > 0)
-            take_numbers(engine, tensor);
+        take_memory(engine, tensor);
     }
     engine->uncollected = 0;
 }

@@ -35,7 +35,7 @@ static compression_t compression_of(const engine_t *engine, const station_t *sta
         return compression;
     compression.compressor = engine->compressor_at(engine->level, (size_t)values[option])->precision[precision];
     compression.call = (compressor_call_t){.option = values + option_inner(station->method->options, (size_t)option),
-                                           .work = (double *)(void *)engine->work};
+                                           .work = (double *)(void *)engine->large_room};
     return compression;
 }
 
@@ -88,7 +88,7 @@ static size_t move_row(const step_t *s, int state, double *row, bool back) {
 
 static void compress_all(step_t *s, int option, int state) {
     compression_t c = compression_of(s->engine, s->station, s->station->first_group, option, PRECISION_F64);
-    double *row = (double *)(void *)s->engine->whole_p;
+    double *row = whole_room(s->engine);
     if (c.compressor == NULL)
         return;
     const size_t n = move_row(s, state, row, false);

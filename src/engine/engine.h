@@ -45,15 +45,15 @@ typedef struct slot {
     bool by_element; /* an element for each of the tensor's, so that tiles see their part */
     bool widened;    /* kernels see it as reals, which it is not stored as */
     bool nonnegative, keep_sign;
-    bool kept;       /* lives from step to step */
-    size_t *axis;    /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
+    bool kept;    /* lives from step to step */
+    size_t *axis; /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */
 typedef struct values {
-    double *base; /* as set; a schedule scales them */
-    double *now;  /* what the step uses */
-    int role;     /* of a method's group: 1 + position in its roles; 0: not said */
+    double *base;            /* as set; a schedule scales them */
+    double *now;             /* what the step uses */
+    int role;                /* of a method's group: 1 + position in its roles; 0: not said */
     struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
     int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
 } values_t;
@@ -81,15 +81,11 @@ typedef struct station {
     size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
+    size_t own_elements;    /* of a method: elements of its tensors */
     size_t states;          /* rows of the state table */
     slot_t *slot;           /* [tensor][state] */
     bool any_short;         /* some slot is not plain reals */
     bool undoes;            /* some state is `undone` */
-    double *numbers;        /* all numbers in one block: PER_METHOD, PER_GROUP, PER_COHORT, PER_TENSOR ... */
-    double *numbers_backup; /* ... and as they were when the step began (REQUESTS only) */
-    size_t number_count;
-    size_t cohort_numbers; /* PER_COHORT rows: each tensor has so many of its own */
-    double **scalar;       /* [group][state]: PER_GROUP and PER_METHOD numbers, PER_COHORT ones of its first cohort */
     char *memory;          /* the method's structs in one block; see memory.c */
     char *memory_backup;   /* ... and as they were when the step began (REQUESTS only) */
     size_t memory_bytes;
@@ -123,7 +119,7 @@ typedef struct tile_ref {
 } tile_ref_t;
 
 /*
- * Tensors of one group that have taken equally many steps, and have the same PER_COHORT numbers: one call of prepare
+ * Tensors of one group that have taken equally many steps, and remember the same as a cohort: one call of prepare
  * serves them. There is one for every group, and further ones while some tensors have been frozen longer than others. A
  * frozen tensor is counted with any of its group.
  */
@@ -132,7 +128,6 @@ typedef struct cohort {
     const station_t *owner;
     bool moves; /* it has a tensor with a gradient */
     int64_t steps;
-    double *scalar[METHOD_STATES]; /* numbers of the group's method, as group_t has them */
     void *memory;
 } cohort_t;
 
@@ -152,6 +147,11 @@ typedef struct queue {
     call_t entry[QUEUE_LENGTH];
     int count;
 } queue_t;
+
+/* Bytes that a whole tensor may need: its kernel's workspace; the parameter, and the gradient, as reals. */
+typedef struct room {
+    size_t work, whole;
+} room_t;
 
 typedef struct engine {
     tensor_t *tensors;
@@ -183,13 +183,15 @@ typedef struct engine {
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2][METHOD_ROW_SUMS]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *part_scratch; /* [part][part_bytes] */
-    size_t part_bytes;
-    quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
-    double *constraint, *weights;   /* [constraints] */
-    double *asked_weights;          /* as the caller sees them */
-    size_t *axes;                   /* what the slots' `axis` point to */
-    int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
-    char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
+    size_t part_bytes, part_room; /* of a part; where in it room for a small tensor begins */
+    size_t effort;                /* of a pass, in elements: how many threads are worth having */
+    quantize_table_t *tables;     /* signed, nonnegative; NULL unless there are 8-bit states */
+    double *constraint, *weights; /* [constraints] */
+    double *asked_weights;        /* as the caller sees them */
+    size_t *axes;                 /* what the slots' `axis` point to */
+    int64_t *order;               /* [components], with NEEDS_COMPONENTS */
+    room_t large, small; /* WHOLE_TENSORS only: room for one tensor, in large_room and, a small one, in each part */
+    char *large_room;
 
     /* cohorts, settled between steps; see cohorts_settle */
     bool unsettled;      /* a gradient has come or gone, or counts of steps have changed */
@@ -249,16 +251,10 @@ static inline bool engine_reads_gradient(const engine_t *engine, const tensor_t 
     return !tensor->by_values && role_is_among(engine->gradient_roles, tensor->role);
 }
 
-/* Steps that the tensor has taken; number `k` of its method's states, a PER_COHORT one, whose place among its own is
-   `own`. */
+/* Steps that the tensor has taken. */
 static inline int64_t tensor_steps(const engine_t *engine, const tensor_t *tensor) {
     return tensor->steps + (tensor_is_frozen(tensor) ? 0 : engine->uncollected);
 }
-static inline double *tensor_number(const engine_t *engine, const tensor_t *tensor, size_t k, double *own) {
-    const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
-    return in_cohort ? engine->cohorts[tensor->cohort].scalar[k] : own;
-}
-
 /* What the tensor remembers with its cohort. */
 static inline void *tensor_cohort_memory(const engine_t *engine, const tensor_t *tensor) {
     const bool in_cohort = !tensor_is_frozen(tensor) && engine->uncollected > 0;
@@ -271,19 +267,22 @@ static inline const char *tensor_constants(const engine_t *engine, const tensor_
     return constants + (tensor->cohort * both + (both > 1 ? precision : 0)) * engine->constants_bytes;
 }
 
-/* Whether it is an array, not numbers. */
-static inline bool state_is_array(const state_t *state) {
-    return state->shape == LIKE_PARAM || state->shape == SHAPED || state->shape == PER_AXIS;
-}
-
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
 }
 
-/* Whether every group has a number of this state: see station_t.scalar. */
-static inline bool state_is_by_group(const state_t *state) {
-    return state->shape == PER_GROUP || state->shape == PER_COHORT;
+/*
+ * Whether it is so small that BLAS and LAPACK do by themselves what they are asked to do with it: then many threads may
+ * call them, each for a tensor of its own, and the bits are those of one. OpenBLAS shares out products of more than
+ * 64^3 multiplications, and nothing else of that side.
+ */
+static inline bool tensor_is_small(const tensor_t *tensor) {
+    enum { SIDE = 64 };
+    for (int i = 0; i < tensor->ndim; ++i)
+        if (tensor->dims[i] > SIDE)
+            return false;
+    return tensor->count <= (size_t)SIDE * SIDE;
 }
 
 /* Whether whole-tensor kernels of the method run on it. */
@@ -305,8 +304,6 @@ size_t engine_constraints(const engine_t *engine);
 size_t engine_each(const engine_t *engine, state_each_t each);
 /* Whether it has a real for every element. */
 bool state_is_by_element(const state_t *state);
-/* Whether one of its numbers may be `value`; see state_t.whole. */
-bool state_admits(const method_t *method, const state_t *state, const double *option, double value);
 /* From one element of the tensor that it has a real for to the next. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
 /* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */

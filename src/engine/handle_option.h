@@ -2,12 +2,18 @@
 #ifndef ENGINE_HANDLE_OPTION_H
 #define ENGINE_HANDLE_OPTION_H
 
+#include <stdint.h>
+
 enum handle_option { NONFINITE, ZERO_GRAD, SEED };
 enum { NONFINITE_PROPAGATE, NONFINITE_SKIP, NONFINITE_ERROR };
 
-/* Options of accumulate.c's table, and its first states. */
+/* Options of accumulate.c's table, its state, and its memory. */
 enum accumulate_option { ACCUMULATE, ACCUMULATE_CLIP };
-enum accumulate_state { ACCUMULATE_COUNT, ACCUMULATE_LOSS, ACCUMULATE_SUM, ACCUMULATE_STATES };
+enum { ACCUMULATE_SUM };
+typedef struct accumulated {
+    int64_t count; /* gradients in the sum */
+    double loss;   /* sum of their losses */
+} accumulated_t;
 
 /* Options of storage.c's table. */
 enum storage_option { MASTER, ROUNDING, STATE_DTYPE, STATE_BLOCK, STATE_MIN };

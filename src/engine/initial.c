@@ -1,4 +1,4 @@
-/* Initial values of states and numbers. */
+/* Initial values of states. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -15,8 +15,7 @@ static void fill(const tensor_t *tensor, void *to, size_t reals, double value) {
 }
 
 double state_initial(const station_t *station, const state_t *state, int group) {
-    const int from = state->shape == PER_METHOD ? station->first_group : group; /* as advance reads options */
-    const double *option = station->values[station->per_group ? from : 0].base;
+    const double *option = station->values[station->per_group ? group : 0].base;
     return state->initial_option == NULL ? state->initial
                                          : method_option(station->method, state->initial_option, option);
 }
@@ -70,7 +69,7 @@ static void read_some(const engine_t *engine, const tensor_t *tensor, size_t rea
                      to + i * tensor_real(tensor));
 }
 
-/* Numbers, and states whose size is not that of the parameter. */
+/* States whose size is not that of the parameter. */
 static void reset_rest(const engine_t *engine, station_t *station, const tensor_t *tensor) {
     const double *option = station_option(station, tensor->group);
     for (size_t k = 0; k < station->states; ++k) {
@@ -78,11 +77,9 @@ static void reset_rest(const engine_t *engine, station_t *station, const tensor_
         const slot_t *slot = &station->slot[tensor->id * station->states + k];
         const double initial = slot->at == NULL ? 0 : state_initial(station, state, tensor->group);
         for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c)
-            if (state->shape == PER_TENSOR)
-                ((double *)slot->at)[c] = initial;
-            else if (state_is_array(state) && !slot->by_element && slot->form != STORED_REAL)
+            if (!slot->by_element && slot->form != STORED_REAL)
                 memset((char *)slot->at + c * slot->bytes, 0, slot->bytes); /* integers and doubles begin at 0 */
-            else if (state_is_array(state) && !slot->by_element) {
+            else if (!slot->by_element) {
                 const size_t reals = slot->bytes / tensor_real(tensor);
                 char *to = (char *)slot->at + c * slot->bytes;
                 if (state->from_param)
@@ -91,26 +88,6 @@ static void reset_rest(const engine_t *engine, station_t *station, const tensor_
                     fill(tensor, to, reals, initial);
             }
     }
-}
-
-/* The PER_COHORT numbers of one tensor. */
-static void reset_own_numbers(const station_t *station, const tensor_t *tensor) {
-    double *next = tensor->numbers;
-    for (size_t k = 0; station->cohort_numbers > 0 && station_has(station, tensor) && k < station->states;
-         ++k)
-        if (station->method->states[k].shape == PER_COHORT)
-            *next++ = state_initial(station, &station->method->states[k], tensor->group);
-}
-
-static void reset_numbers(const engine_t *engine, station_t *station) {
-    for (int g = 0; g < engine->group_count; ++g)
-        for (size_t k = 0; station_covers(station, g) && k < station->states; ++k) {
-            const state_t *state = &station->method->states[k];
-            double *scalar = station->scalar[(size_t)g * station->states + k];
-            for (size_t c = 0; scalar != NULL && c < station_copies(engine, station, state, station_option(station, g));
-                 ++c)
-                scalar[c] = state_initial(station, state, g);
-        }
 }
 
 void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor) {
@@ -132,10 +109,8 @@ void plan_initialise(engine_t *engine, bool fresh) {
         station->line = 0;
         station->moved = station->holds_gradient = false;
         station->next_sample = method_first_sample(station->method);
-        reset_numbers(engine, station);
         memory_initialise(engine, station);
         for (size_t i = 0; i < engine->tensor_count; ++i) {
-            reset_own_numbers(station, &engine->tensors[i]);
             reset_rest(engine, station, &engine->tensors[i]);
         }
         memset(station->sums, 0,

@@ -41,9 +41,9 @@ optim_status engine_check_level(void) {
 /* What the compiler may use on a level, as CPUID tells it; and the registers that the system must save (XCR0). */
 enum { FMA = 1 << 12, MOVBE = 1 << 22, OSXSAVE = 1 << 27, AVX = 1 << 28, F16C = 1 << 29 }; /* leaf 1, ECX */
 enum { SSE3 = 1 << 0, SSSE3 = 1 << 9, CX16 = 1 << 13, SSE41 = 1 << 19, SSE42 = 1 << 20, POPCNT = 1 << 23 };
-enum { BMI1 = 1 << 3, AVX2 = 1 << 5, BMI2 = 1 << 8 };                                                  /* leaf 7, EBX */
-enum { AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512CD = 1 << 28, AVX512BW = 1 << 30 };                /* likewise */
-enum { LAHF = 1 << 0, LZCNT = 1 << 5 }; /* 80000001, ECX */
+enum { BMI1 = 1 << 3, AVX2 = 1 << 5, BMI2 = 1 << 8 };                                   /* leaf 7, EBX */
+enum { AVX512F = 1 << 16, AVX512DQ = 1 << 17, AVX512CD = 1 << 28, AVX512BW = 1 << 30 }; /* likewise */
+enum { LAHF = 1 << 0, LZCNT = 1 << 5 };                                                 /* 80000001, ECX */
 enum { VECTORS_256 = 0x06, VECTORS_512 = 0xE6 };
 static const uint32_t AVX512VL = UINT32_C(1) << 31;
 

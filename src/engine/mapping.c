@@ -15,7 +15,7 @@ bool mapping_of(const engine_t *engine, const station_t *station, const tensor_t
     mapping->map = mapping->level->precision[tensor_precision(tensor)];
     const double *inner = values + option_inner(station->method->options, (size_t)option);
     const size_t rows = map_rows(mapping->map, inner, tensor->ndim, tensor->dims);
-    mapping->call = (map_call_t){.option = inner, .rows = rows, .work = (double *)(void *)engine->work};
+    mapping->call = (map_call_t){.option = inner, .rows = rows, .work = (double *)(void *)engine->large_room};
     return true;
 }
 

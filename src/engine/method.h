@@ -52,21 +52,20 @@ typedef struct tensor {
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;      /* position of its first element in all tensors concatenated */
+    size_t own;       /* and in those of its method */
     size_t first_row; /* and of its first row */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
     struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
-    int role;        /* position in its method's roles; 0 where there are none */
-    bool frozen;     /* by optim_freeze */
-    bool by_values;  /* its method reads no gradient */
-    size_t cohort;   /* see cohort_t */
+    int role;              /* position in its method's roles; 0 where there are none */
+    bool frozen;           /* by optim_freeze */
+    bool by_values;        /* its method reads no gradient */
+    size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
-    double *numbers; /* the PER_COHORT numbers of its method, likewise; see tensor_number */
-    size_t number_count;
     void *cohort_memory; /* what its method remembers of it and its cohort, as cohorts_collect left it */
     size_t cohort_bytes;
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
@@ -92,6 +91,20 @@ static inline size_t tensor_rows(const tensor_t *tensor) {
     return tensor->row == 0 ? 0 : tensor->count / tensor->row;
 }
 
+/* The axes that PER_AXIS states go by: a tensor without dimensions has one, of length 1. */
+static inline int tensor_axes(const tensor_t *tensor) {
+    return tensor->ndim > 0 ? tensor->ndim : 1;
+}
+static inline size_t tensor_axis(const tensor_t *tensor, int axis) {
+    return tensor->ndim > 0 ? (size_t)tensor->dims[axis] : 1;
+}
+
+/* Its reals that hold so many bytes: for workspaces of doubles. */
+static inline size_t tensor_reals(const tensor_t *tensor, size_t bytes) {
+    const size_t real = tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+    return bytes / real + (bytes % real != 0);
+}
+
 /* ---- An input: a buffer beside the parameters ---- */
 enum { INPUT_DIMS = 8 };
 
@@ -113,7 +126,7 @@ typedef struct tile {
     size_t n; /* elements */
     void *p;  /* real[n]: the parameters */
     void *g;  /* real[n]: the gradient as this station shall see it; only filters write it */
-    /* By row of the state table: real[n], or double[] for per-tensor numbers; NULL: absent. A state of another size
+    /* By row of the state table: real[n]; NULL: absent. A state of another size
      * than the parameter's comes whole, whatever the tile. */
     void *state[METHOD_STATES];
     const void *constants; /* what prepare filled for this tensor's group */
@@ -153,17 +166,14 @@ typedef void kernel_t(const tile_t *t);
 typedef enum state_shape {
     LIKE_PARAM, /* a real for every element */
     SHAPED,     /* dimensions of its own: state_t.dims */
-    PER_AXIS,   /* one for every axis of the tensor, with dimensions of its own; see tile_axis */
-    PER_TENSOR, /* a double for every tensor */
-    PER_COHORT, /* a double for the tensors of a group that have taken the same steps; of methods */
-    PER_GROUP,  /* a double for every group */
-    PER_METHOD  /* one double */
+    PER_AXIS    /* one for every axis of the tensor, with dimensions of its own; see tile_axis */
 } state_shape_t;
 
 /* Where the caller's problem decides how many copies of a state there are: so many times those that options ask for. */
 typedef enum state_each {
     EACH_ONCE,
     EACH_COMPONENT,  /* one for every component */
+    EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY
 } state_each_t;
@@ -194,19 +204,15 @@ typedef struct state {
     const char *copies;                                            /* this option gives the number of copies */
     const char *every;                                             /* only elements 0, p, 2p, ... with p this option */
     state_each_t each;                                             /* copies by the size of the problem */
-    size_t numbers;                                                /* PER_METHOD: how many doubles, where not one */
     bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
-    size_t (*count)(const tensor_t *tensor, const double *option); /* of a schedule: numbers, where not one */
     state_type_t type;
     /* SHAPED (axis = 0) and PER_AXIS: writes the dimensions of a copy and returns how many there are (0: a single
      * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
     int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
     double initial;
     const char *initial_option; /* or the value of this option */
-    const char *most;           /* with `whole`: no more than this option */
     bool from_param;            /* or the parameters as they stand at the first step */
     bool nonnegative;           /* never below zero: short storage spends no sign on it */
-    bool whole;                 /* numbers: a count or a place, 0 or more: loops and indices rely on it */
     bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;              /* kept in the parameter's dtype; for the engine's own */
     bool of_frozen;             /* also of a tensor that never had a gradient */
@@ -272,7 +278,6 @@ typedef struct step step_t;
 typedef struct group {
     const double *option;  /* by row of the option table, schedules applied */
     double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
-    double *const *scalar; /* by row of the state table: PER_COHORT, PER_GROUP and PER_METHOD numbers */
     void *memory, *group_memory, *cohort_memory;
     const double *sum; /* this station's last reduction, over this group */
     const step_t *step;
@@ -281,7 +286,7 @@ typedef struct group {
 
 enum { /* method_t.flags */
        READS_LOSS = 1,
-       /* may return requests: numbers are backed up at the start of every step */
+       /* may return requests: memory is backed up at the start of every step */
        REQUESTS = 2,
        REQUESTS_PRODUCTS = 4,
        /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
@@ -313,8 +318,12 @@ enum { /* method_t.flags */
        VALUES_ONLY = 65536,
        /* the gradient that a step begins with is that of a full pass */
        BEGINS_FULL = 131072,
+       /* the components are particles: row i of every tensor belongs to particle i; NEEDS_COMPONENTS too */
+       PARTICLES = 262144,
+       /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
+       NEEDS_LAPACK = 524288,
        /* a step begins without a gradient: what it reads it asks for */
-       ASKS_FOR_ALL = 262144
+       ASKS_FOR_ALL = 1048576
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -389,7 +398,6 @@ struct step {
     int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
     double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
     const double *option;  /* of the station's first group */
-    double *const *scalar; /* by row of the state table: PER_METHOD numbers */
     void *memory;          /* the method's struct */
     int groups;            /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
@@ -436,36 +444,40 @@ const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int 
 /* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
 void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
- * other; BLAS may thread. */
+/*
+ * Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names. Large ones are
+ * worked on one after the other, so that BLAS may thread; many small ones at once, a thread each, for which BLAS uses
+ * no threads of its own. The kernel writes its tensor's parameters and states alone: the bits do not depend on threads.
+ */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
+/* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
+size_t step_own_elements(const step_t *s);
 
 /* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
 
 /* Of cohort `i`, 0 <= i < step_cohort_count(s): false if its group runs another method or all its tensors are frozen.
- * For what changes PER_COHORT numbers; `t` is the number of the step by its tensors' own count. */
+ * For what changes cohort memory; `t` is the number of the step by its tensors' own count. */
 size_t step_cohort_count(const step_t *s);
 bool step_cohort(step_t *s, size_t i, group_t *cohort);
 /* Whether a tensor takes its first step. */
 bool step_is_a_first(const step_t *s);
 
 /* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times
- * the number "d", if that is what the method multiplies lr by (a PER_METHOD or PER_GROUP state of that name). */
+ * the field that says step_factor. */
 double group_lr(const group_t *group);
 double group_step_size(const group_t *group);
 
 /* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
- * (frozen, or another method's): options of its group, its PER_TENSOR numbers (NULL: absent), its sums. */
+ * (frozen, or another method's): options of its group, its memory, its sums. */
 size_t step_tensor_count(const step_t *s);
 const tensor_t *step_tensor(const step_t *s, size_t tensor);
 /* Number of the step that the tensor is taking, by its own count: 1, 2, ... */
 double step_tensor_clock(const step_t *s, size_t tensor);
 const double *step_tensor_option(const step_t *s, size_t tensor);
-double *step_tensor_scalar(step_t *s, size_t tensor, int state);
 void *step_tensor_memory(step_t *s, size_t tensor);
 const double *step_tensor_sum(const step_t *s, size_t tensor);
 

@@ -22,6 +22,10 @@ static void *block_take(block_t *block, size_t count, size_t size) {
     return piece;
 }
 
+static size_t room_bytes(const room_t *room) {
+    return size_aligned(room->work) + 2 * size_aligned(room->whole);
+}
+
 /* Of one kernel of any station. */
 static size_t most_arguments(const engine_t *engine) {
     size_t most = 0;
@@ -58,9 +62,10 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->arguments_bytes = most_arguments(engine);
     engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
     engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
-    engine->work = block_take(block, needs->work, 1);
-    engine->whole_p = block_take(block, needs->whole, 1);
-    engine->whole_g = block_take(block, needs->whole, 1);
+    engine->effort = needs->effort;
+    engine->large = needs->large;
+    engine->small = needs->small;
+    engine->large_room = block_take(block, room_bytes(&needs->large), 1);
     const size_t constraints = engine_constraints(engine);
     engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
     engine->weights = block_take(block, constraints, sizeof *engine->weights);
@@ -73,11 +78,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
         station_t *station = engine_keeper(engine, l);
         const bool backs_up = station->method->flags & REQUESTS;
         station->states = state_count(station->method->states);
-        station->number_count = station_numbers(engine, station, false);
-        station->numbers = block_take(block, station->number_count, sizeof *station->numbers);
-        station->numbers_backup = block_take(block, backs_up ? station->number_count : 0, sizeof *station->numbers);
         station->slot = block_take(block, tensors * station->states, sizeof *station->slot);
-        station->scalar = block_take(block, groups * station->states, sizeof *station->scalar);
         station->memory_bytes = memory_bytes(engine, station);
         station->memory = block_take(block, station->memory_bytes, 1);
         station->memory_backup = block_take(block, backs_up ? station->memory_bytes : 0, 1);
@@ -93,14 +94,14 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
 }
 
 /* Threads worth having. */
-static int parts_for(size_t elements, int threads) {
+static int parts_for(size_t effort, int threads) {
     enum { ELEMENTS_WORTH_A_THREAD = 32768 };
-    const size_t useful = elements / ELEMENTS_WORTH_A_THREAD + 1;
+    const size_t useful = effort / ELEMENTS_WORTH_A_THREAD + 1;
     return useful < (size_t)threads ? (int)useful : threads;
 }
 
 static size_t part_bytes(const needs_t *needs) {
-    return size_aligned(sizeof(part_scratch_t) + needs->widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+    return size_aligned(part_room(needs->widened) + room_bytes(&needs->small) + PART_PADDING);
 }
 
 /* What plan_share takes. */
@@ -120,16 +121,15 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     if (status != OPTIM_OK)
         return status;
     block_t block = {NULL, 0};
-    size_t numbers = 0;
+    size_t memory = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
     scratch_lay_out(&measured, &needs, &block);
     for (int l = 0; l < engine_keepers(engine); ++l)
-        numbers += station_numbers(engine, engine_keeper(engine, l), true) * sizeof(double) +
-                   memory_kept_bytes(engine, engine_keeper(engine, l));
-    *state_bytes = needs.kept + numbers;
-    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - numbers +
+        memory += memory_kept_bytes(engine, engine_keeper(engine, l));
+    *state_bytes = needs.kept + memory;
+    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - memory +
                      cohorts_bytes(&measured, cohorts_least(engine)) +
-                     share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
+                     share_bytes(parts_for(needs.effort, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
 
@@ -137,9 +137,13 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
 
 static void tiles_cut(engine_t *engine) {
     size_t flat = 0, row = 0, tile = 0;
+    for (int l = 0; l < engine->method_count; ++l)
+        engine->stations[l]->own_elements = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
         tensor->flat = flat;
+        tensor->own = tensor->owner->own_elements;
+        tensor->owner->own_elements += tensor->count;
         tensor->first_row = row;
         tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
         flat += tensor->count;
@@ -152,32 +156,6 @@ static void tiles_cut(engine_t *engine) {
     engine->tile_count = tile;
     engine->element_count = flat;
     engine->row_count = row;
-}
-
-/* Points the station's numbers but the PER_TENSOR ones into its block; returns what is left of it. */
-static double *numbers_place(const engine_t *engine, station_t *station) {
-    double *next = station->numbers;
-    station->cohort_numbers = 0;
-    for (size_t k = 0; k < station->states; ++k) {
-        const state_t *state = &station->method->states[k];
-        double *shared = next;
-        station->cohort_numbers += state->shape == PER_COHORT;
-        if (state->shape == PER_METHOD)
-            next += station_copies(engine, station, state, station_option(station, station->first_group));
-        for (int g = 0; g < engine->group_count; ++g) {
-            double **scalar = &station->scalar[(size_t)g * station->states + k];
-            *scalar = state->shape == PER_METHOD ? shared : state_is_by_group(state) ? next : NULL;
-            if (state_is_by_group(state) && station_covers(station, g))
-                next += station_copies(engine, station, state, station_option(station, g));
-        }
-    }
-    for (size_t i = 0; station->cohort_numbers > 0 && i < engine->tensor_count; ++i)
-        if (station_has(station, &engine->tensors[i])) {
-            engine->tensors[i].numbers = next;
-            engine->tensors[i].number_count = station->cohort_numbers;
-            next += station->cohort_numbers;
-        }
-    return next;
 }
 
 /* Gives a state of a tensor its memory. */
@@ -202,18 +180,17 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
         if (state->shape != PER_AXIS)
             continue;
         slot->axis = next;
-        for (int axis = 0; axis < tensor->ndim; ++axis) {
+        for (int axis = 0; axis < tensor_axes(tensor); ++axis) {
             slot->axis[axis] = begin;
             begin += state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
         }
-        next += tensor->ndim;
+        next += tensor_axes(tensor);
     }
     return next;
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
 static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
-    double *next = numbers_place(engine, station);
     station->any_short = station->undoes = false;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
@@ -228,13 +205,7 @@ static void station_place(engine_t *engine, station_t *station, block_t *arena, 
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
-            slot_t *slot = &station->slot[i * station->states + k];
-            if (state->shape == PER_TENSOR && station_has(station, tensor) &&
-                state_copies(station->method, state, station_option(station, tensor->group)) > 0) {
-                slot->copies = (uint32_t)state_copies(station->method, state, station_option(station, tensor->group));
-                slot->at = next;
-                next += slot->copies;
-            } else if (state_is_array(state) && state_is_taken(state, tensor))
+            if (state_is_taken(state, tensor))
                 slot_place(station, k, tensor, arena);
         }
 }
@@ -252,7 +223,7 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
         station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
-            if (state_is_array(state) && !state_is_taken(state, tensor))
+            if (!state_is_taken(state, tensor))
                 slot_place(station, k, tensor, &arena);
         }
     }
@@ -277,7 +248,7 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
-            if (state_is_array(state) && !state_is_taken(state, tensor))
+            if (!state_is_taken(state, tensor))
                 slot->at = slot->undo = NULL;
         }
     }
@@ -301,7 +272,7 @@ static void tiles_share(const engine_t *engine, size_t *part, int parts) {
 }
 
 optim_status plan_share(engine_t *engine, int threads) {
-    const int parts = parts_for(engine->element_count, threads);
+    const int parts = parts_for(engine->effort, threads);
     size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
     char *scratch = memory_aligned((size_t)parts * engine->part_bytes);
     if (part == NULL || scratch == NULL) {
@@ -341,6 +312,7 @@ optim_status plan_build(engine_t *engine) {
     for (int l = 0; l < engine_keepers(engine); ++l)
         station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
+    engine->part_room = part_room(needs.widened);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
     status = plan_share(engine, engine->threads);
@@ -352,8 +324,8 @@ optim_status plan_build(engine_t *engine) {
     engine->arena = arena;
     engine->scratch = scratch;
     engine->state_bytes = state_bytes;
-    engine->scratch_bytes = scratch_bytes - share_bytes(engine->parts, engine->part_bytes) -
-                            cohorts_bytes(engine, cohorts_least(engine));
+    engine->scratch_bytes =
+        scratch_bytes - share_bytes(engine->parts, engine->part_bytes) - cohorts_bytes(engine, cohorts_least(engine));
     engine->planned = true;
     for (size_t i = 0; i < engine->tensor_count; ++i)
         plan_bind(engine, &engine->tensors[i]);
@@ -378,8 +350,6 @@ void plan_free(engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         free(engine->tensors[i].arena);
         engine->tensors[i].arena = NULL;
-        engine->tensors[i].numbers = NULL;
-        engine->tensors[i].number_count = 0;
         engine->tensors[i].cohort_memory = NULL;
         engine->tensors[i].cohort_bytes = 0;
         engine->tensors[i].steps = 0;

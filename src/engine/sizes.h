@@ -5,11 +5,12 @@
 #include "engine/engine.h"
 
 typedef struct needs {
-    size_t arena, kept; /* bytes of states, and of those that live between steps */
-    size_t work, whole; /* bytes for whole-tensor kernels */
-    size_t elements, tiles, rows;
+    size_t arena, kept;  /* bytes of states, and of those that live between steps */
+    room_t large, small; /* for whole-tensor kernels: in all, and of each part */
+    size_t effort;       /* elements, those of whole tensors several times */
+    size_t tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
-    size_t axes; /* of tensors with PER_AXIS states, once for each */
+    size_t axes;    /* of tensors with PER_AXIS states, once for each */
     bool sums_rows, has_codes;
     bool orders; /* a method draws places of components */
 } needs_t;
@@ -28,7 +29,5 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
 /* Bytes before row `state` of a table: states of long tensors begin at different places of a page, because streams at
  * the same place get in each other's way. */
 size_t state_skew(const tensor_t *tensor, size_t state);
-/* A station's numbers: all, or those that live between steps. */
-size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only);
 
 #endif

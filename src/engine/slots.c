@@ -16,7 +16,7 @@ size_t state_copies(const method_t *method, const state_t *state, const double *
         return 0;
     if (state->copies != NULL)
         return size_of_number(method_option(method, state->copies, option));
-    return state->numbers > 0 ? state->numbers : 1;
+    return 1;
 }
 
 size_t engine_constraints(const engine_t *engine) {
@@ -27,6 +27,8 @@ size_t engine_each(const engine_t *engine, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
         return (size_t)engine->components;
+    case EACH_PAIR: /* what is too large stays so: see check_problem */
+        return engine->components > UINT32_MAX ? SIZE_MAX : (size_t)engine->components * (size_t)engine->components;
     case EACH_CONSTRAINT:
         return engine_constraints(engine);
     case EACH_INEQUALITY:
@@ -58,13 +60,6 @@ static size_t tensor_copies(const engine_t *engine, const station_t *station, co
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
     return state->per_moment ? tensor_moments(engine, tensor) : station_copies(engine, station, state, option);
-}
-
-bool state_admits(const method_t *method, const state_t *state, const double *option, double value) {
-    if (!state->whole)
-        return true;
-    const double most = state->most == NULL ? 0x1p63 : method_option(method, state->most, option);
-    return value >= 0 && value <= most && value == floor(value);
 }
 
 bool state_is_by_element(const state_t *state) {
@@ -122,7 +117,7 @@ size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const doub
 /* The axes of a PER_AXIS state lie one after the other: that is its one copy. */
 static bool fill_axes(const state_t *state, const tensor_t *tensor, const double *option, slot_t *slot) {
     slot->copies = 0;
-    for (int axis = 0; axis < tensor->ndim; ++axis) {
+    for (int axis = 0; axis < tensor_axes(tensor); ++axis) {
         bool has;
         size_t elements;
         if (!shaped_elements(state, tensor, option, axis, &has, &elements))
@@ -151,7 +146,7 @@ static bool fill(const engine_t *engine, const station_t *station, const state_t
                      .nonnegative = state->nonnegative,
                      .keep_sign = storage_keeps_sign(tensor),
                      .kept = state_is_kept(state)};
-    const size_t copies = state_is_array(state) ? tensor_copies(engine, station, state, tensor, option) : 0;
+    const size_t copies = tensor_copies(engine, station, state, tensor, option);
     if (copies > UINT32_MAX)
         return false;
     slot->copies = (uint32_t)copies;
@@ -184,7 +179,7 @@ bool slots_differ(const engine_t *engine, const station_t *station, const tensor
     if (!slots_fill(engine, station, tensor, option, would))
         return true;
     for (size_t k = 0; k < station->states; ++k)
-        if (state_is_array(&station->method->states[k]) && state_is_taken(&station->method->states[k], tensor) &&
+        if (state_is_taken(&station->method->states[k], tensor) &&
             (would[k].copies != has[k].copies || would[k].bytes != has[k].bytes || would[k].form != has[k].form))
             return true;
     return false;
@@ -223,29 +218,11 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
         if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             return too_large(station, tensor);
         for (size_t k = 0; k < state_count(states); ++k)
-            if (state_is_array(&states[k]) && !state_is_taken(&states[k], tensor) &&
+            if (!state_is_taken(&states[k], tensor) &&
                 !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), bytes, kept))
                 return too_large(station, tensor);
     }
     return OPTIM_OK;
-}
-
-size_t station_numbers(const engine_t *engine, const station_t *station, bool kept_only) {
-    size_t count = 0;
-    for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
-        if (kept_only && !state_is_kept(state))
-            continue;
-        if (state->shape == PER_METHOD)
-            count += station_copies(engine, station, state, station_option(station, station->first_group));
-        const bool by_tensor = state->shape == PER_TENSOR || state->shape == PER_COHORT;
-        for (int g = 0; state_is_by_group(state) && g < engine->group_count; ++g)
-            count +=
-                station_covers(station, g) ? station_copies(engine, station, state, station_option(station, g)) : 0;
-        for (size_t i = 0; by_tensor && i < engine->tensor_count; ++i)
-            count += tensor_copies(engine, station, state, &engine->tensors[i],
-                                   station_option(station, engine->tensors[i].group));
-    }
-    return count;
 }
 
 /* What kernels need is there for frozen tensors too: they may thaw. */
@@ -258,14 +235,19 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
     for (size_t k = 0; k < state_count(states); ++k) {
         widened += slot[k].widened ? slot[k].copies : 0;
         needs->has_codes |= slot[k].form == STORED_INT8;
-        needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor->ndim : 0;
-        if (state_is_array(&states[k]) && state_is_taken(&states[k], tensor) &&
+        needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor_axes(tensor) : 0;
+        if (state_is_taken(&states[k], tensor) &&
             !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena,
                       &needs->kept))
             return false;
     }
     needs->widened = widened > needs->widened ? widened : needs->widened;
     return true;
+}
+
+static void room_enlarge(room_t *room, size_t work, size_t whole) {
+    room->work = work > room->work ? work : room->work;
+    room->whole = whole > room->whole ? whole : room->whole;
 }
 
 static bool needs_of_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
@@ -275,19 +257,17 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
     if (!needs_of_states(engine, station, tensor, needs))
         return false;
     if (tensor_is_whole(tensor, station->method)) {
-        const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
         const size_t reals = station->method->workspace == NULL ? 0 : station->method->workspace(tensor, option);
         size_t work;
-        if (!size_multiply(reals, tensor_real(tensor), &work))
+        if (!size_multiply(reals, tensor_real(tensor), &work) || work > PTRDIFF_MAX / 2)
             return false;
-        needs->whole = whole > needs->whole ? whole : needs->whole;
-        needs->work = work > needs->work ? work : needs->work;
+        room_enlarge(tensor_is_small(tensor) ? &needs->small : &needs->large, work,
+                     tensor->count * tensor_real(tensor));
     }
     size_t whole, work;
     if (!mapping_needs(engine, station, tensor, &whole, &work))
         return false;
-    needs->whole = size_aligned(whole) > needs->whole ? size_aligned(whole) : needs->whole;
-    needs->work = work > needs->work ? work : needs->work;
+    room_enlarge(&needs->large, work, whole);
     return true;
 }
 
@@ -340,7 +320,12 @@ static optim_status check_problem(const engine_t *engine, const station_t *stati
     return OPTIM_OK;
 }
 
+static bool is_whole_to_its_method(const tensor_t *tensor) {
+    return tensor_is_whole(tensor, tensor->owner->method);
+}
+
 optim_status needs_of(const engine_t *engine, needs_t *needs) {
+    enum { WHOLE_EFFORT = 16 }; /* an element is worth so many of those that are only updated */
     *needs = (needs_t){0};
     for (int l = 0; l < engine->station_count; ++l) {
         const optim_status status = check_problem(engine, engine->stations[l]);
@@ -358,14 +343,13 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         if (!compression_needs(engine, engine_keeper(engine, l), &whole, &work))
             return error_set(OPTIM_ERR_SIZE, "\"%s\": all parameters in one row are more than memory can hold",
                              engine_keeper(engine, l)->name);
-        needs->whole = size_aligned(whole) > needs->whole ? size_aligned(whole) : needs->whole;
-        needs->work = work > needs->work ? work : needs->work;
+        room_enlarge(&needs->large, work, whole);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         needs->tiles += tensor->count / tensor->tile + (tensor->count % tensor->tile != 0);
         needs->rows += tensor_rows(tensor);
-        needs->elements += tensor->count;
+        needs->effort += tensor->count * (is_whole_to_its_method(tensor) ? WHOLE_EFFORT : 1);
     }
     return OPTIM_OK;
 }

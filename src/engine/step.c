@@ -17,11 +17,6 @@ double group_lr(const group_t *group) {
 double group_step_size(const group_t *group) {
     const station_t *owner = engine_owner(group->step->engine, group->index);
     double size = group_lr(group);
-    for (size_t k = 0; k < owner->states; ++k) {
-        const double *number = owner->scalar[(size_t)group->index * owner->states + k];
-        if (number != NULL && strcmp(owner->method->states[k].name, "d") == 0)
-            size *= *number;
-    }
     for (const field_t *field = owner->method->fields; field != NULL && field->name != NULL; ++field)
         if (field->step_factor)
             size *= field_get(field, field_memory(owner, field, group->index, NULL), 0);
@@ -29,12 +24,11 @@ double group_step_size(const group_t *group) {
 }
 
 /* The group with number `index` of the handle, or a cohort of it that remembers `memory`. */
-static group_t group_of(step_t *s, int index, double t, double *const *scalar, void *memory) {
+static group_t group_of(step_t *s, int index, double t, void *memory) {
     const station_t *station = s->station;
     const size_t sums = s->engine->tensor_count + (size_t)index;
     return (group_t){.option = station_option(station, index),
                      .t = t,
-                     .scalar = scalar,
                      .memory = station->method->memory == 0 ? NULL : station->memory,
                      .group_memory = station->group_memory == NULL ? NULL : station->group_memory[index],
                      .cohort_memory = memory,
@@ -43,15 +37,10 @@ static group_t group_of(step_t *s, int index, double t, double *const *scalar, v
                      .index = index};
 }
 
-static double *const *scalar_of(const station_t *station, int group) {
-    return station->scalar + (size_t)group * station->states;
-}
-
 /* The group as a whole: what it remembers as a cohort is its first cohort's. */
 static group_t whole_group(step_t *s, int index) {
     const station_t *station = s->station;
-    return group_of(s, index, s->t, scalar_of(station, index),
-                    station->cohort_memory == NULL ? NULL : station->cohort_memory[index]);
+    return group_of(s, index, s->t, station->cohort_memory == NULL ? NULL : station->cohort_memory[index]);
 }
 
 size_t step_cohort_count(const step_t *s) {
@@ -62,7 +51,7 @@ bool step_cohort(step_t *s, size_t i, group_t *cohort) {
     const cohort_t *c = &s->engine->cohorts[i];
     const bool is_ours = c->owner == s->station && c->moves;
     if (is_ours)
-        *cohort = group_of(s, c->group, (double)(c->steps + 1), c->scalar, c->memory);
+        *cohort = group_of(s, c->group, (double)(c->steps + 1), c->memory);
     return is_ours;
 }
 
@@ -161,12 +150,8 @@ const char *step_prepare_output(step_t *s, const tensor_t *tensor) {
     const station_t *station = s->station;
     const engine_t *engine = s->engine;
     char *constants = constants_of(engine, room_of(engine, &engine->filters, QUEUE_LENGTH));
-    double *scalar[METHOD_STATES], *own = tensor->numbers;
-    for (size_t k = 0; k < station->states; ++k)
-        scalar[k] = station->method->states[k].shape == PER_COHORT ? tensor_number(engine, tensor, k, own++)
-                                                                   : scalar_of(station, tensor->group)[k];
     const double t = station->is_method ? (double)tensor_steps(engine, tensor) : s->t;
-    const group_t group = group_of(s, tensor->group, t, scalar, tensor_cohort_memory(engine, tensor));
+    const group_t group = group_of(s, tensor->group, t, tensor_cohort_memory(engine, tensor));
     if (station->method->prepare != NULL)
         station->base.precision[tensor_precision(tensor)]->prepare(&group, constants);
     return constants;
@@ -209,6 +194,10 @@ size_t step_element_count(const step_t *s) {
     return s->engine->element_count;
 }
 
+size_t step_own_elements(const step_t *s) {
+    return s->station->own_elements;
+}
+
 size_t step_tensor_count(const step_t *s) {
     return s->engine->tensor_count;
 }
@@ -224,10 +213,6 @@ double step_tensor_clock(const step_t *s, size_t tensor) {
 
 const double *step_tensor_option(const step_t *s, size_t tensor) {
     return station_option(s->station, s->engine->tensors[tensor].group);
-}
-
-double *step_tensor_scalar(step_t *s, size_t tensor, int state) {
-    return s->station->slot[tensor * s->station->states + (size_t)state].at;
 }
 
 void *step_tensor_memory(step_t *s, size_t tensor) {

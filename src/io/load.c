@@ -125,8 +125,7 @@ static optim_status check_numbers(const load_t *load, const piece_t *piece, cons
         memcpy(&value, numbers + i * sizeof value, sizeof value);
         const method_t *method = piece->station->method;
         const double *option = station_option(piece->station, piece->group);
-        if (piece->field == NULL ? !state_admits(method, piece->state, option, value)
-                                 : !field_admits(method, piece->field, option, value))
+        if (!field_admits(method, piece->field, option, value))
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
                              load->source->name, piece->name, value);
     }
@@ -249,13 +248,6 @@ static optim_status stage(load_t *load) {
     return status == OPTIM_OK && planned ? read_pieces(load) : status;
 }
 
-static void assign(const assignment_t *assignment) {
-    if (assignment->at != NULL)
-        *assignment->at = assignment->value;
-    else
-        field_set(assignment->field, assignment->memory, assignment->i, assignment->value);
-}
-
 /* Cannot fail. */
 static void commit(load_t *load) {
     optim_t *opt = load->opt;
@@ -265,7 +257,7 @@ static void commit(load_t *load) {
         if (load->record.stateless[i] && opt->engine.tensors[i].has_states)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]); /* its states begin when it takes its first step */
     for (size_t i = 0; i < load->number_count; ++i)
-        assign(&load->numbers[i]);
+        field_set(load->numbers[i].field, load->numbers[i].memory, load->numbers[i].i, load->numbers[i].value);
     place_arrays(load);
     schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
     record_apply_counters(&load->record, opt);

@@ -107,7 +107,7 @@ static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const s
 static optim_status add_axes(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
                              const slot_t *slot) {
     optim_status status = OPTIM_OK;
-    for (int axis = 0; status == OPTIM_OK && axis < tensor->ndim; ++axis) {
+    for (int axis = 0; status == OPTIM_OK && axis < tensor_axes(tensor); ++axis) {
         char end[16];
         (void)snprintf(end, sizeof end, ".%d", axis);
         status = add_shaped(pieces, tensor, station, state, slot, axis, end);
@@ -123,9 +123,6 @@ static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const st
     if (state->shape == SHAPED)
         return add_shaped(pieces, tensor, station, state, slot, 0, "");
     char *name = joined(tensor->name, station->name, state->name, "");
-    if (state->shape == PER_TENSOR)
-        return add(pieces, (piece_t){name, "F64", NULL, slot->copies, slot->at, 1, slot->copies * sizeof(double), 0,
-                                     station, state, NULL, tensor->group});
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const size_t elements = slot->elements;
     optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
@@ -172,9 +169,8 @@ static optim_status add_station(pieces_t *pieces, const optim_t *opt, const stat
         for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const state_t *state = &station->method->states[k];
-            const bool by_tensor = state_is_array(state) || state->shape == PER_TENSOR,
-                       left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
-            if (!by_tensor || !state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
+            const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
+            if (!state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
                 (left_out && !state->of_frozen))
                 continue;
             const optim_status status = add_state(pieces, tensor, station, k);

@@ -14,8 +14,7 @@ typedef struct piece {
     size_t elements;      /* of a copy */
     char *at;
     size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const station_t *station;     /* of numbers, NULL otherwise: what they may be is for the state's row to say */
-    const state_t *state;
+    const station_t *station; /* of numbers, NULL otherwise: what they may be is for the field's row to say */
     const field_t *field;
     int group;
     const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis` of tensor `of`; else NULL */

@@ -68,9 +68,8 @@ const char *record_sum(const record_t *record, const char *name);
  * CHECKPOINT, OPTION, VALUE. */
 optim_status record_apply_options(const record_t *record, optim_t *opt);
 
-/* A number of a station, and what it shall be. */
+/* Value `i` of a field of this struct, and what it shall be. */
 typedef struct assignment {
-    double *at; /* NULL: value `i` of a field of this struct */
     const field_t *field;
     void *memory;
     size_t i;

@@ -121,27 +121,6 @@ optim_status record_apply_options(const record_t *record, optim_t *opt) {
 
 /* ---- Numbers ---- */
 
-/* One state's numbers, for `at`, out of `object`. */
-static void read_state(const engine_t *engine, const station_t *station, size_t k, int group, const jsontree_t *object,
-                       double *at, assignment_t *list, size_t *count, complaints_t *complaints) {
-    const state_t *state = &station->method->states[k];
-    const jsontree_t *values = jsontree_get(object, state->name);
-    const size_t copies = station_copies(engine, station, state, station_option(station, group));
-    if (jsontree_items(values) != copies) {
-        complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, state->name,
-                 jsontree_items(values), copies);
-        return;
-    }
-    for (size_t i = 0; i < copies; ++i) {
-        assignment_t *assignment = &list[(*count)++];
-        *assignment = (assignment_t){.at = at + i};
-        if (!read_number(jsontree_at(values, i), &assignment->value))
-            complain(complaints, "\"%s.%s\" is not a number there", station->name, state->name);
-        else if (!state_admits(station->method, state, station_option(station, group), assignment->value))
-            complain(complaints, "\"%s.%s\" cannot be %g", station->name, state->name, assignment->value);
-    }
-}
-
 /* One field's values, for the struct `memory`, out of `object`. */
 static void read_field(const engine_t *engine, const station_t *station, const field_t *field, int group,
                        const jsontree_t *object, void *memory, assignment_t *list, size_t *count,
@@ -164,15 +143,11 @@ static void read_field(const engine_t *engine, const station_t *station, const f
     }
 }
 
-static double *number_of(const station_t *station, int group, size_t k) {
-    return station->scalar[(size_t)group * station->states + k];
-}
-
-/* Where the record has state `k` of a group: the group's numbers, or the method's where an older version had one for
+/* Where the record has field `name` of a group: the group's numbers, or the method's where an older version had one for
    all. */
-static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *state) {
+static const jsontree_t *numbers_of_group(const record_t *record, int l, int from, const char *name) {
     const jsontree_t *of_group = jsontree_get(group_at(record, l, from), "numbers");
-    return jsontree_get(of_group, state) != NULL ? of_group : jsontree_get(record->station[l], "numbers");
+    return jsontree_get(of_group, name) != NULL ? of_group : jsontree_get(record->station[l], "numbers");
 }
 
 /* The numbers that the tensor shares with its cohort: its own, or those of its group in the record. */
@@ -181,7 +156,6 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
     const station_t *station = record_listed(opt, l);
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
-    double *at = tensor->numbers;
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
         if (field->of != OF_COHORT)
             continue;
@@ -195,38 +169,11 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
                            : numbers_of_group(record, l, record->from[tensor->group], field->name),
                        tensor->cohort_memory, list, count, complaints);
     }
-    for (size_t k = 0; k < station->states; ++k) {
-        const state_t *state = &station->method->states[k];
-        if (state->shape != PER_COHORT)
-            continue;
-        if (record->stateless[tensor->id])
-            list[(*count)++] = (assignment_t){.at = at, .value = state_initial(station, state, tensor->group)};
-        else
-            read_state(&opt->engine, station, k, tensor->group,
-                       jsontree_get(own, state->name) != NULL
-                           ? own
-                           : numbers_of_group(record, l, record->from[tensor->group], state->name),
-                       at, list, count, complaints);
-        ++at;
-    }
 }
 
 static void read_station(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
                          complaints_t *complaints) {
     const station_t *station = record_listed(opt, l);
-    for (size_t k = 0; k < station->states; ++k) {
-        const state_t *state = &station->method->states[k];
-        if (!state_is_kept(state))
-            continue;
-        if (state->shape == PER_METHOD)
-            read_state(&opt->engine, station, k, station->first_group, jsontree_get(record->station[l], "numbers"),
-                       number_of(station, station->first_group, k), list, count, complaints);
-        for (int g = 0; state_is_by_group(state) && g < opt->engine.group_count; ++g) {
-            if (record->from[g] >= 0 && station_covers(station, g))
-                read_state(&opt->engine, station, k, g, numbers_of_group(record, l, record->from[g], state->name),
-                           number_of(station, g, k), list, count, complaints);
-        }
-    }
     for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
         if (field_is_kept(field) && field->of == OF_METHOD)
             read_field(&opt->engine, station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
@@ -236,7 +183,7 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
                 read_field(&opt->engine, station, field, g, numbers_of_group(record, l, record->from[g], field->name),
                            field_memory(station, field, g, NULL), list, count, complaints);
     }
-    const bool has_cohorts = station->cohort_numbers > 0 || station->method->cohort_memory > 0;
+    const bool has_cohorts = station->method->cohort_memory > 0;
     for (size_t i = 0; has_cohorts && i < opt->engine.tensor_count; ++i)
         if (station_has(station, &opt->engine.tensors[i]))
             read_own_numbers(record, opt, l, &opt->engine.tensors[i], list, count, complaints);
@@ -246,7 +193,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
     size_t most = 1;
     complaints_t complaints = {.used = 0};
     for (int l = 0; l < engine_keepers(&opt->engine); ++l)
-        most += record_listed(opt, l)->number_count + record_listed(opt, l)->memory_bytes / sizeof(double);
+        most += record_listed(opt, l)->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)

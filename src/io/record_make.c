@@ -40,14 +40,8 @@ static void write_field(jsontext_t *record, const optim_t *opt, const station_t 
 }
 
 /* The kept numbers of the method, or of a group; before there is any memory, none. */
-static void write_states(jsontext_t *record, const optim_t *opt, const station_t *station, bool by_group, int group) {
+static void write_fields(jsontext_t *record, const optim_t *opt, const station_t *station, bool by_group, int group) {
     jsontext_open(record, "numbers", '{');
-    for (size_t k = 0; opt->engine.planned && k < station->states; ++k) {
-        const state_t *state = &station->method->states[k];
-        if ((by_group ? state_is_by_group(state) : state->shape == PER_METHOD) && state_is_kept(state))
-            write_numbers(record, state->name, station->scalar[(size_t)group * station->states + k],
-                          station_copies(&opt->engine, station, state, station_option(station, group)));
-    }
     for (const field_t *field = station->method->fields; opt->engine.planned && field_is_row(field); ++field) {
         const bool is_of_group = field->of == OF_GROUP || field->of == OF_COHORT;
         if (field_is_kept(field) && (by_group ? is_of_group : field->of == OF_METHOD))
@@ -74,9 +68,6 @@ static void write_options(jsontext_t *record, const station_t *station, int grou
 /* Whether a group has something of its own in the station: options, or numbers where the options are shared. */
 static bool has_group(const station_t *station, int group) {
     bool has = station->values[group].base != NULL;
-    const state_t *state = station->method->states; /* its table, which is there before any memory is */
-    for (; !has && station_covers(station, group) && state != NULL && state->name != NULL; ++state)
-        has = state_is_by_group(state) && state_is_kept(state);
     for (const field_t *field = station->method->fields; !has && station_covers(station, group) && field_is_row(field);
          ++field)
         has = field->of == OF_GROUP || field->of == OF_COHORT;
@@ -90,7 +81,7 @@ static void write_group(jsontext_t *record, const optim_t *opt, const station_t 
     write_options(record, station, group);
     if (role_name(station, group, role))
         jsontext_string(record, "role", role);
-    write_states(record, opt, station, true, group);
+    write_fields(record, opt, station, true, group);
     jsontext_close(record, '}');
 }
 
@@ -105,7 +96,7 @@ static void write_station(jsontext_t *record, const optim_t *opt, const station_
     else {
         jsontext_word(record, "held", "null");
     }
-    write_states(record, opt, station, false, station->first_group);
+    write_fields(record, opt, station, false, station->first_group);
     jsontext_open(record, "groups", '{');
     for (int g = 0; g < opt->engine.group_count; ++g)
         if (has_group(station, g))
@@ -124,14 +115,9 @@ static bool differs(const void *own, const void *of_group) {
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
 static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
     const station_t *owner = tensor->owner;
-    double *own = tensor->numbers;
-    bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
+    const bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
     if (!opt->engine.planned)
         return true;
-    for (size_t k = 0; same && tensor->number_count > 0 && k < owner->states; ++k)
-        if (owner->method->states[k].shape == PER_COHORT)
-            same = !differs(tensor_number(&opt->engine, tensor, k, own++),
-                            owner->scalar[(size_t)tensor->group * owner->states + k]);
     return same &&
            (tensor->cohort_bytes == 0 || memcmp(tensor_cohort_memory(&opt->engine, tensor),
                                                 owner->cohort_memory[tensor->group], tensor->cohort_bytes) == 0);
@@ -139,16 +125,7 @@ static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
 
 static void write_own_numbers(jsontext_t *record, const optim_t *opt, const tensor_t *tensor) {
     const station_t *owner = tensor->owner;
-    double *own = tensor->numbers;
     jsontext_open(record, "numbers", '{');
-    for (size_t k = 0; tensor->number_count > 0 && k < owner->states; ++k) {
-        const state_t *state = &owner->method->states[k];
-        if (state->shape != PER_COHORT)
-            continue;
-        const double *number = tensor_number(&opt->engine, tensor, k, own++);
-        if (state_is_kept(state) && differs(number, owner->scalar[(size_t)tensor->group * owner->states + k]))
-            write_numbers(record, state->name, number, 1);
-    }
     for (const field_t *field = owner->method->fields; field_is_row(field); ++field) {
         if (field->of != OF_COHORT)
             continue;

@@ -1,8 +1,8 @@
 /* The sum of gradients that have been accumulated since the last evaluation was used up. */
 #include "optimizer/optimizer.h"
 
-static double *number(const optim_t *opt, enum accumulate_state which) {
-    return opt->own[REGISTRY_ENGINE_ACCUMULATE]->scalar[which];
+static accumulated_t *accumulated(const optim_t *opt) {
+    return (void *)opt->own[REGISTRY_ENGINE_ACCUMULATE]->memory;
 }
 
 /* As it was set: memory does not follow schedules. */
@@ -12,7 +12,7 @@ bool accumulation_has_memory(const optim_t *opt) {
 
 /* A count without memory for the sum can come from a damaged checkpoint only. */
 bool accumulation_exists(const optim_t *opt) {
-    return opt->engine.planned && accumulation_has_memory(opt) && *number(opt, ACCUMULATE_COUNT) > 0;
+    return opt->engine.planned && accumulation_has_memory(opt) && accumulated(opt)->count > 0;
 }
 
 const void *accumulation_sum(const optim_t *opt, size_t tensor) {
@@ -21,15 +21,15 @@ const void *accumulation_sum(const optim_t *opt, size_t tensor) {
 }
 
 double accumulation_mean(const optim_t *opt, double sum) {
-    return opt->accumulation_scale > 0 ? sum * opt->accumulation_scale : sum / *number(opt, ACCUMULATE_COUNT);
+    return opt->accumulation_scale > 0 ? sum * opt->accumulation_scale : sum / (double)accumulated(opt)->count;
 }
 
 double accumulation_loss(const optim_t *opt) {
-    return accumulation_mean(opt, *number(opt, ACCUMULATE_LOSS));
+    return accumulation_mean(opt, accumulated(opt)->loss);
 }
 
 void accumulation_clear(optim_t *opt) {
-    *number(opt, ACCUMULATE_COUNT) = *number(opt, ACCUMULATE_LOSS) = 0;
+    *accumulated(opt) = (accumulated_t){0};
     opt->accumulation_scale = 0;
 }
 

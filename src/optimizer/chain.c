@@ -114,7 +114,6 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .line = station->line,
         .loss = opt->loss,
         .option = station_option(station, station->first_group),
-        .scalar = station->scalar + (size_t)station->first_group * station->states,
         .memory = station->method->memory == 0 ? NULL : station->memory,
         .groups = station->per_group ? station->groups : engine->group_count,
         .holds_gradient = station->holds_gradient,

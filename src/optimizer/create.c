@@ -44,7 +44,10 @@ optim_status optim_create(optim_t **out, const char *algorithm, const char *opti
     if (status != OPTIM_OK)
         return status;
     const registry_method_t *entry = registry_find_method(algorithm, strlen(algorithm));
-    return entry == NULL ? OPTIM_ERR_NAME : handle_create(out, entry, options);
+    if (entry == NULL)
+        return OPTIM_ERR_NAME;
+    status = group_refuse_method(entry);
+    return status == OPTIM_OK ? handle_create(out, entry, options) : status;
 }
 
 void optim_destroy(optim_t *opt) {

@@ -45,6 +45,7 @@ typedef struct described {
     const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
+    const schedule_state_t *kept; /* of a schedule */
 } described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
@@ -67,18 +68,19 @@ static described_t describe_method(const registry_method_t *found) {
     if (found == NULL)
         return (described_t){.entry = NULL};
     const method_t *method = method_of(found);
-    return (described_t){found->name, found->family, &method->entry, {method->options}, method};
+    return (described_t){found->name, found->family, &method->entry, {method->options}, method, NULL};
 }
 
 static described_t describe_entry(const char *family, const entry_t *entry) {
     if (entry == NULL)
         return (described_t){.entry = NULL};
-    return (described_t){entry->name, family, entry, {entry->options}, NULL};
+    return (described_t){entry->name, family, entry, {entry->options}, NULL, NULL};
 }
 
-static const entry_t *find_schedule(const char *name) {
-    const schedule_t *found = registry_find_schedule(name, strlen(name));
-    return found == NULL ? NULL : &found->entry;
+static described_t describe_schedule(const schedule_t *found) {
+    described_t described = describe_entry("schedules", found == NULL ? NULL : &found->entry);
+    described.kept = found == NULL ? NULL : found->kept;
+    return described;
 }
 
 static const entry_t *find_choice(const char *range, const char *name) {
@@ -98,7 +100,7 @@ static optim_status find_entry(int kind, const char *name, described_t *found) {
         *found = describe_method(registry_find_wrapper(name, strlen(name)));
         break;
     case OPTIM_SCHEDULE:
-        *found = describe_entry("schedules", find_schedule(name));
+        *found = describe_schedule(registry_find_schedule(name, strlen(name)));
         break;
     case OPTIM_MAP:
         *found = describe_entry("maps", find_choice("map", name));
@@ -141,11 +143,18 @@ static const field_t *find_field(const described_t *entry, size_t i) {
     return NULL;
 }
 
+static size_t kept_count(const schedule_state_t *kept) {
+    size_t count = 0;
+    while (kept != NULL && kept[count].name != NULL)
+        ++count;
+    return count;
+}
+
 static size_t count_states(const described_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return state_count(entry->entry->states) + fields;
+    return state_count(entry->entry->states) + fields + kept_count(entry->kept);
 }
 
 static const char *or_empty(const char *text) {
@@ -171,7 +180,7 @@ static bool reads_loss(const method_t *method) {
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
     return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
-           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) | (flags & PARTICLES ? OPTIM_NEEDS_PARTICLES : 0) |
            (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
            (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
@@ -236,7 +245,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
 /* Of one copy of a state with dimensions of its own, for this tensor. */
 static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
     double bytes = 0;
-    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor_axes(tensor) : 1); ++axis)
         bytes += (double)state_axis_bytes(state, tensor, option, axis);
     return bytes;
 }
@@ -251,7 +260,7 @@ static double default_bytes(const method_t *method, const state_t *state) {
     const bool exists = state->exists == NULL || state->exists(&matrix, option) || state->exists(&vector, option);
     const double bytes =
         method->flags & OWN_STORAGE ? 1 + 4 / option[option_find(method->options, "block_size", 10)] : 4;
-    if (!exists || !state_is_array(state))
+    if (!exists)
         return 0;
     if (state->shape != LIKE_PARAM)
         return shaped_bytes(state, &matrix, option) / (double)matrix.count * (double)state_copies(method, state, option);
@@ -262,6 +271,7 @@ static double default_bytes(const method_t *method, const state_t *state) {
 static const char *condition_of(const char *when, const char *copies, state_each_t each) {
     static const char *const EACH[] = {[EACH_ONCE] = "",
                                        [EACH_COMPONENT] = "components",
+                                       [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities"};
     const char *option = when != NULL ? when : copies;
@@ -282,11 +292,7 @@ static optim_state_info describe_field(const field_t *field) {
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
                                          [SHAPED] = "own",
-                                         [PER_AXIS] = "axis",
-                                         [PER_TENSOR] = "tensor",
-                                         [PER_COHORT] = "tensor",
-                                         [PER_GROUP] = "group",
-                                         [PER_METHOD] = "method"};
+                                         [PER_AXIS] = "axis"};
     described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
@@ -296,6 +302,11 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     if (i >= count_states(&entry))
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu states, counted from 0; there is no %zu", entry.name,
                          count_states(&entry), i);
+    if (entry.kept != NULL) {
+        const optim_state_info number = {
+            .name = entry.kept[i].name, .meaning = entry.kept[i].doc, .shape = "schedule", .condition = ""};
+        return abi_write(state, &number, sizeof number, "optim_state_info");
+    }
     if (i >= state_count(entry.entry->states)) {
         const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.entry->states)));
         return abi_write(state, &number, sizeof number, "optim_state_info");
@@ -304,9 +315,9 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
     const optim_state_info ours = {
         .name = found->name,
         .meaning = found->doc,
-        .shape = entry.method == NULL ? "schedule" : SHAPES[found->shape],
+        .shape = SHAPES[found->shape],
         .condition = condition_of(found->when, found->copies, found->each),
-        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
+        .bytes_per_parameter = default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

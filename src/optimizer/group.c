@@ -1,9 +1,19 @@
 /* Groups of parameters, which may run different methods. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "linear/linear.h"
 #include "optimizer/optimizer.h"
+
+optim_status group_refuse_method(const registry_method_t *entry) {
+    char who[64];
+    if (!(entry->level[0].precision[PRECISION_F64]->flags & NEEDS_LAPACK))
+        return OPTIM_OK;
+    (void)snprintf(who, sizeof who, "method %s", entry->name);
+    return linear_require(who);
+}
 
 /* The method that "algorithm=NAME" calls for: an existing station or a new one; without it the one of group 0. */
 static optim_status group_method(optim_t *opt, const char *options, station_t **station, bool *is_new, bool *named) {
@@ -17,6 +27,9 @@ static optim_status group_method(optim_t *opt, const char *options, station_t **
         const registry_method_t *entry = registry_find_method(piece.value, piece.value_length);
         if (entry == NULL)
             return OPTIM_ERR_NAME;
+        const optim_status status = group_refuse_method(entry);
+        if (status != OPTIM_OK)
+            return status;
         *named = true;
         for (int l = 0; l < opt->engine.method_count; ++l)
             if (strcmp(opt->engine.stations[l]->name, entry->name) == 0) {

@@ -143,6 +143,10 @@ void otherwise_take_options(optim_t *opt);
 station_t *otherwise_owner(const optim_t *opt, const tensor_t *tensor);
 void otherwise_assign(optim_t *opt);
 
+/* ---- group.c ---- */
+/* Refuses a method that needs LAPACK where there is none. Error: MISSING. */
+optim_status group_refuse_method(const registry_method_t *entry);
+
 /* ---- parameter.c ---- */
 /* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
  * parameter, for errors, or NULL. Errors: SHAPE, SIZE. */

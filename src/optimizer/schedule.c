@@ -121,8 +121,8 @@ static optim_status read_options(schedule_run_t *run, const char *text, double b
 static optim_status complete(schedule_run_t *run) {
     const schedule_t *schedule = run->schedule;
     const optim_status status = schedule->prepare == NULL ? OPTIM_OK : schedule->prepare(run);
-    for (const state_t *row = schedule->states; row != NULL && row->name != NULL; ++row)
-        run->state_count += row->count == NULL ? 1 : row->count(NULL, run->option);
+    for (const schedule_state_t *row = schedule->kept; row != NULL && row->name != NULL; ++row)
+        run->state_count += row->count == NULL ? 1 : row->count(run->option);
     if (status != OPTIM_OK || run->state_count == 0)
         return status;
     run->state = calloc(run->state_count, sizeof *run->state);

@@ -30,13 +30,20 @@ void extremes_add(extremes_t *extremes, double value);
 
 typedef double schedule_value_t(const schedule_run_t *run, double base, double t);
 
+/* A number that a schedule keeps, or `count` of them. */
+typedef struct schedule_state {
+    const char *name, *doc;
+    size_t (*count)(const double *option);
+} schedule_state_t;
+
 typedef struct schedule {
     union {
-        entry_t entry; /* states: PER_METHOD numbers, one or `count` */
+        entry_t entry;
         struct {
             ENTRY_FIELDS;
         };
     };
+    const schedule_state_t *kept; /* what reports teach it, in the order of schedule_run_t.state; NULL: nothing */
     /* A sentence on what is wrong with these options for base value `base`, or NULL. */
     const char *(*check)(const schedule_run_t *run, double base);
     /* Once, after the check: what is to be computed from lists. */

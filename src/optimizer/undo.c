@@ -5,12 +5,10 @@
 
 /* Stations that ask have their memory back as it was when the step began. */
 static void keep_memory(const station_t *station) {
-    memcpy(station->numbers_backup, station->numbers, station->number_count * sizeof *station->numbers);
     if (station->memory_bytes > 0)
         memcpy(station->memory_backup, station->memory, station->memory_bytes);
 }
 static void restore_memory(const station_t *station) {
-    memcpy(station->numbers, station->numbers_backup, station->number_count * sizeof *station->numbers);
     if (station->memory_bytes > 0)
         memcpy(station->memory, station->memory_backup, station->memory_bytes);
 }

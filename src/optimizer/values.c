@@ -63,24 +63,14 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
 
 /* ---- Reading ---- */
 
-/* A single number that a station keeps, by its name in the state table. */
+/* A single number that a station keeps, by its name in the table of fields. */
 static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
     const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
     const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
     const station_t *station;
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
-        const state_t *state = station->method->states;
         if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
-        for (size_t k = 0; state != NULL && state[k].name != NULL; ++k) {
-            const bool is_number = state[k].shape == PER_METHOD || state_is_by_group(&state[k]);
-            if (!is_number || state[k].role != KEPT || strcmp(state[k].name, name) != 0 ||
-                station_copies(&opt->engine, station, &state[k], station_option(station, group)) != 1)
-                continue;
-            *value = opt->engine.planned ? *station->scalar[(size_t)group * station->states + k]
-                                         : state_initial(station, &state[k], group);
-            return true;
-        }
         for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
             if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
                 field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)

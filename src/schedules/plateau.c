@@ -32,11 +32,11 @@ static const option_t OPTIONS[] = {
 };
 
 enum { SHARE, BEST, BAD, COOL };
-static const state_t STATES[] = {
-    [SHARE] = {"share", "value over base value", PER_METHOD, KEPT},
-    [BEST] = {"best", "best metric so far", PER_METHOD, KEPT},
-    [BAD] = {"bad", "reports without improvement", PER_METHOD, KEPT},
-    [COOL] = {"cool", "reports that still do not count", PER_METHOD, KEPT},
+static const schedule_state_t STATES[] = {
+    [SHARE] = {"share", "value over base value"},
+    [BEST] = {"best", "best metric so far"},
+    [BAD] = {"bad", "reports without improvement"},
+    [COOL] = {"cool", "reports that still do not count"},
     {0},
 };
 
@@ -101,7 +101,7 @@ const schedule_t schedule_plateau = {
     .purpose = "falls by a factor when a reported metric has not improved for a while",
     .citation = "",
     .options = OPTIONS,
-    .states = STATES,
+    .kept = STATES,
     .check = check,
     .start = start,
     .value = value,

@@ -32,17 +32,16 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-static size_t kept(const tensor_t *none, const double *option) {
-    (void)none;
+static size_t kept(const double *option) {
     return (size_t)(option[HISTORY] == 0 ? 10 * option[WINDOW] : option[HISTORY]);
 }
 
 enum { SHARE, CLOCK, COUNT, METRICS };
-static const state_t STATES[] = {
-    [SHARE] = {"share", "value over base value", PER_METHOD, KEPT},
-    [CLOCK] = {"clock", "e of the last update", PER_METHOD, KEPT},
-    [COUNT] = {"count", "metrics kept", PER_METHOD, KEPT},
-    [METRICS] = {"metrics", "the kept metrics, oldest first", PER_METHOD, KEPT, .count = kept},
+static const schedule_state_t STATES[] = {
+    [SHARE] = {"share", "value over base value"},
+    [CLOCK] = {"clock", "e of the last update"},
+    [COUNT] = {"count", "metrics kept"},
+    [METRICS] = {"metrics", "the kept metrics, oldest first", .count = kept},
     {0},
 };
 
@@ -60,11 +59,11 @@ static double value(const schedule_run_t *run, double base, double t) {
 
 /* Metrics kept; within bounds whatever a damaged checkpoint says. */
 static size_t count_of(const schedule_run_t *run) {
-    return (size_t)fmin(fmax(run->state[COUNT], 0), (double)kept(NULL, run->option));
+    return (size_t)fmin(fmax(run->state[COUNT], 0), (double)kept(run->option));
 }
 
 static void keep(schedule_run_t *run, double metric) {
-    const size_t room = kept(NULL, run->option);
+    const size_t room = kept(run->option);
     double *metrics = run->state + METRICS;
     size_t count = count_of(run);
     if (count == room) {
@@ -135,7 +134,7 @@ const schedule_t schedule_volsched = {
     .purpose = "a cosine whose speed follows the volatility of a reported metric",
     .citation = "Chai: An Adaptive Volatility-based Learning Rate Scheduler, 2025",
     .options = OPTIONS,
-    .states = STATES,
+    .kept = STATES,
     .check = check,
     .start = start,
     .value = value,

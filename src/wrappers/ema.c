@@ -11,10 +11,7 @@
  * prod); the parameters until step `start`, and where nothing is averaged.
  * State: avg, 4 bytes a parameter in f32.
  */
-#include <string.h>
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "wrappers/average.h"
 
 enum { DECAY, BIAS_CORRECTION, WARMUP, START, PERIOD };
 static const option_t OPTIONS[] = {
@@ -26,66 +23,43 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { AVG, COUNT, PROD };
-static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
-    [COUNT] = {"n", "averages so far", PER_METHOD, KEPT},
-    [PROD] = {"prod", "product of the weights of the past", PER_METHOD, KEPT, .initial = 1},
+typedef struct memory {
+    int64_t n;
+    double prod;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"n", "averages so far", FIELD(OF_METHOD, memory_t, n)},
+    {"prod", "product of the weights of the past", FIELD(OF_METHOD, memory_t, prod), .initial = 1},
     {0},
 };
 
-typedef struct constants {
-    double take;    /* 1 - d */
-    double weights; /* that the average carries: the evaluation point divides by them */
-    bool empty;     /* nothing is averaged yet: the past counts as 0 */
-    bool answers;   /* the average does; if not, the parameters */
-} constants_t;
-
-static double decay(const double *option, double n) {
+static double decay(const double *option, int64_t averages) {
+    const double n = (double)averages;
     return option[WARMUP] != 0 ? fmin(option[DECAY], (1 + n) / (10 + n)) : option[DECAY];
 }
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, n = *group->scalar[COUNT], weights = 1 - *group->scalar[PROD];
+    const memory_t *m = group->memory;
+    const double *o = group->option, weights = 1 - m->prod;
     const bool corrects = o[BIAS_CORRECTION] != 0, begins = !corrects && group->t <= o[START];
-    *(constants_t *)constants = (constants_t){
-        .take = begins ? 1 : 1 - decay(o, n),
-        .weights = corrects ? weights : 1,
-        .empty = begins || (corrects && n == 0),
+    *(average_t *)constants = (average_t){
+        .take = begins ? 1 : (real)(1 - decay(o, m->n)),
+        .past = begins || (corrects && m->n == 0) ? 0 : 1,
+        .weights = corrects ? (real)weights : 1,
         .answers = !begins && (!corrects || weights > 0),
     };
 }
 
-static void average(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real take = (real)k->take, past = k->empty ? 0 : 1;
-    real *restrict avg = t->state[AVG];
-    const real *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real before = past * avg[i];
-        avg[i] = before + take * (p[i] - before);
-    }
-}
-
 static void finish(step_t *s) {
     const double *o = s->option, since = s->t - o[START];
-    double *n = s->scalar[COUNT], *prod = s->scalar[PROD];
+    memory_t *m = s->memory;
     if (since == 0 && o[BIAS_CORRECTION] == 0)
         step_update(s, 0, NULL); /* the beginning */
     if (since <= 0 || fmod(since, o[PERIOD]) != 0)
         return;
     step_update(s, 0, NULL);
-    *prod *= decay(o, *n);
-    *n += 1;
-}
-
-static void output(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real weights = (real)k->weights;
-    const real *avg = t->state[AVG], *p = t->p;
-    real *out = t->out;
-    for (size_t i = 0; i < t->n; ++i)
-        out[i] = k->answers ? avg[i] / weights : p[i];
+    m->prod *= decay(o, m->n);
+    ++m->n;
 }
 
 const method_t METHOD(ema) = {
@@ -94,11 +68,13 @@ const method_t METHOD(ema) = {
     .citation = "Polyak, Juditsky: Acceleration of stochastic approximation by averaging, 1992",
     .evaluations = "none of its own",
     .options = OPTIONS,
-    .states = STATE,
+    .states = AVERAGE_STATES,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(average_t),
     .prepare = prepare,
     .finish = finish,
     .kernels = {average},
-    .output = output,
+    .output = average_output,
 };

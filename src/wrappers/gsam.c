@@ -33,18 +33,21 @@ static const char *check(const double *option) {
     return follows && option[RHO_MIN] > option[RHO] ? "rho_min must not be larger than rho" : NULL;
 }
 
-enum { K = SAM_STATE_COUNT, G };
+enum { G = SAM_STATE_COUNT };
 static const state_t STATE[] = {
     SAM_STATES,
-    [K] = {"k", "h is taken k times from g", PER_METHOD, WITHIN_STEP},
     [G] = {"g", "the first gradient", LIKE_PARAM, WITHIN_STEP},
     {0},
 };
 
 typedef struct constants {
     radius_t radius;
-    double alpha, k;
+    real alpha;
 } constants_t;
+
+typedef struct decompose {
+    double k;
+} decompose_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
@@ -53,7 +56,7 @@ static void prepare(const group_t *group, void *constants) {
         const double share = (group_lr(group) - o[LR_MIN]) / (o[LR_MAX] - o[LR_MIN]);
         rho = o[RHO_MIN] + (o[RHO] - o[RHO_MIN]) * fmin(fmax(share, 0), 1);
     }
-    *(constants_t *)constants = (constants_t){radius_of(group, rho, o[ADAPTIVE] != 0), o[ALPHA], *group->scalar[K]};
+    *(constants_t *)constants = (constants_t){radius_of(group, rho, o[ADAPTIVE] != 0), (real)o[ALPHA]};
 }
 
 static void keep_gradient(const tile_t *t) {
@@ -71,8 +74,8 @@ static void products(const tile_t *t) {
 }
 
 static void decompose(const tile_t *t) {
-    const constants_t *constants = t->constants;
-    const real alpha = (real)constants->alpha, k = (real)constants->k;
+    const real alpha = ((const constants_t *)t->constants)->alpha;
+    const real k = (real)((const decompose_t *)t->arguments)->k;
     const real *restrict g = t->state[G];
     real *restrict h = t->g;
     for (size_t i = 0; i < t->n; ++i)
@@ -85,8 +88,7 @@ enum { KEEP_GRADIENT = SAM_KERNEL_COUNT, PRODUCTS, DECOMPOSE };
 static void take_apart(step_t *s) {
     const double *sum = step_reduce(s, PRODUCTS, NULL, 3), eps = s->option[EPS];
     const double g = sqrt(sum[0]) + eps, h = sqrt(sum[1]) + eps, cosine = g > 0 && h > 0 ? sum[2] / g / h : 0;
-    *s->scalar[K] = h > 0 ? cosine * sqrt(sum[0]) / h : 0;
-    step_filter(s, DECOMPOSE, NULL);
+    step_filter(s, DECOMPOSE, &(decompose_t){h > 0 ? cosine * sqrt(sum[0]) / h : 0});
 }
 
 static optim_status advance(step_t *s) {
@@ -107,9 +109,11 @@ const method_t METHOD(gsam) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
+    .memory = sizeof(sam_memory_t),
     .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,
     .kernels = {SAM_KERNELS, [KEEP_GRADIENT] = keep_gradient, [PRODUCTS] = products, [DECOMPOSE] = decompose},
+    .arguments = {[PERTURB] = sizeof(perturb_t), [DECOMPOSE] = sizeof(decompose_t)},
 };

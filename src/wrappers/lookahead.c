@@ -37,30 +37,30 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double alpha;
+    real alpha, one_alpha;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->alpha = group->option[ALPHA];
+    const double alpha = group->option[ALPHA];
+    *(constants_t *)constants = (constants_t){(real)alpha, (real)(1 - alpha)};
 }
 
 static void pull(const tile_t *t) {
-    const real alpha = (real)((const constants_t *)t->constants)->alpha;
+    const real alpha = ((const constants_t *)t->constants)->alpha;
     real *restrict p = t->p, *restrict slow = t->state[SLOW];
     for (size_t i = 0; i < t->n; ++i)
         p[i] = slow[i] += alpha * (p[i] - slow[i]);
 }
 
 static void pull_moment(const tile_t *t) {
-    const double weight = ((const constants_t *)t->constants)->alpha;
-    const real alpha = (real)weight, one_alpha = (real)(1 - weight);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict moment = t->moment, *restrict slow_m = t->state[SLOW_M];
     if (slow_m == NULL) {
         memset(moment, 0, t->n * sizeof *moment);
         return;
     }
     for (size_t i = 0; i < t->n; ++i)
-        moment[i] = slow_m[i] = alpha * moment[i] + one_alpha * slow_m[i];
+        moment[i] = slow_m[i] = k.alpha * moment[i] + k.one_alpha * slow_m[i];
 }
 
 enum { PULL, PULL_MOMENT };

@@ -26,21 +26,20 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double c;
+    real c, one_c;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double gamma = group->option[GAMMA];
-    ((constants_t *)constants)->c = (gamma + 1) / (gamma + group->t);
+    const double gamma = group->option[GAMMA], c = (gamma + 1) / (gamma + group->t);
+    *(constants_t *)constants = (constants_t){(real)c, (real)(1 - c)};
 }
 
 static void average(const tile_t *t) {
-    const double weight = ((const constants_t *)t->constants)->c;
-    const real c = (real)weight, one_c = (real)(1 - weight);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict avg = t->state[AVG];
     const real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        avg[i] = one_c * avg[i] + c * p[i];
+        avg[i] = k.one_c * avg[i] + k.c * p[i];
 }
 
 static void finish(step_t *s) {

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "blocks/draws.h"
-#include "engine/method.h"
 
 enum { DRAWS };
 static const option_t OPTIONS[] = {
@@ -21,28 +20,22 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { P_OLD, S, STARTED };
+enum { P_OLD };
 static const state_t STATE[] = {
     [P_OLD] = {"p_old", "the parameters before the inner step", LIKE_PARAM, WITHIN_STEP},
-    [S] = {"s", "the step's random number", PER_METHOD, WITHIN_STEP},
-    [STARTED] = {"started", "the step for which p_old is kept", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
-typedef struct constants {
+typedef struct scale {
     double s;
-} constants_t;
-
-static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->s = *group->scalar[S];
-}
+} scale_t;
 
 static void keep(const tile_t *t) {
     memcpy(t->state[P_OLD], t->p, t->n * sizeof(real));
 }
 
 static void scale(const tile_t *t) {
-    const real s = (real)((const constants_t *)t->constants)->s;
+    const real s = (real)((const scale_t *)t->arguments)->s;
     real *restrict p = t->p;
     const real *restrict old = t->state[P_OLD];
     for (size_t i = 0; i < t->n; ++i)
@@ -53,18 +46,14 @@ enum { KEEP, SCALE };
 
 /* Only before the inner method has moved anything: with sam around this wrapper that is the step's second gradient. */
 static optim_status advance(step_t *s) {
-    const bool begins = s->first || *s->scalar[STARTED] != s->t;
-    if (begins && (int)s->option[DRAWS] != DRAWS_MEAN)
+    if (s->first && (int)s->option[DRAWS] != DRAWS_MEAN)
         step_update(s, KEEP, NULL);
-    *s->scalar[STARTED] = s->t;
     return OPTIM_OK;
 }
 
 static void finish(step_t *s) {
-    if ((int)s->option[DRAWS] == DRAWS_MEAN)
-        return;
-    *s->scalar[S] = draw_exponential(s, s->option[DRAWS], s->t);
-    step_update(s, SCALE, NULL);
+    if ((int)s->option[DRAWS] != DRAWS_MEAN)
+        step_update(s, SCALE, &(scale_t){draw_exponential(s, s->option[DRAWS], s->t)});
 }
 
 const method_t METHOD(random_scaling) = {
@@ -76,9 +65,8 @@ const method_t METHOD(random_scaling) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
     .advance = advance,
     .finish = finish,
     .kernels = {[KEEP] = keep, [SCALE] = scale},
+    .arguments = {[SCALE] = sizeof(scale_t)},
 };

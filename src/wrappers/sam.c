@@ -43,10 +43,12 @@ const method_t METHOD(sam) = {
     .options = SAM_OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
+    .memory = sizeof(sam_memory_t),
     .constants = sizeof(radius_t),
     .prepare = prepare_sam,
     .advance = advance,
     .kernels = {SAM_KERNELS},
+    .arguments = {[PERTURB] = sizeof(perturb_t)},
 };
 
 const method_t METHOD(asam) = {
@@ -58,8 +60,10 @@ const method_t METHOD(asam) = {
     .options = ASAM_OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
+    .memory = sizeof(sam_memory_t),
     .constants = sizeof(radius_t),
     .prepare = prepare_asam,
     .advance = advance,
     .kernels = {SAM_KERNELS},
+    .arguments = {[PERTURB] = sizeof(perturb_t)},
 };

@@ -20,19 +20,26 @@ enum { RHO, ETA, EPS, ADAPTIVE, SAM_OPTION_COUNT };
 #define ADAPTIVE_ROW                                                                                                   \
     { "adaptive", 0, "0|1", "1: ASAM" }
 
-enum { P, LOSS, INVERSE, SAM_STATE_COUNT };
-#define SAM_STATES                                                                                                     \
-    [P] = {"p", "the parameters, while the gradient at p + e is taken", LIKE_PARAM, RESTORE_POINT},                    \
-    [LOSS] = {"loss", "of the first evaluation", PER_METHOD, WITHIN_STEP},                                             \
-    [INVERSE] = {"inverse", "1 / (N + eps)", PER_METHOD, WITHIN_STEP}
+enum { P, SAM_STATE_COUNT };
+#define SAM_STATES [P] = {"p", "the parameters, while the gradient at p + e is taken", LIKE_PARAM, RESTORE_POINT}
+
+/* Of a step. */
+typedef struct sam_memory {
+    double loss; /* of the first evaluation */
+} sam_memory_t;
 
 typedef struct radius {
-    double factor, eta; /* factor = rho / (N + eps) */
+    double rho;
+    real eta;
     bool adaptive;
 } radius_t;
 
+typedef struct perturb {
+    double inverse; /* 1 / (N + eps) */
+} perturb_t;
+
 static inline radius_t radius_of(const group_t *group, double rho, bool adaptive) {
-    return (radius_t){.factor = rho * *group->scalar[INVERSE], .eta = group->option[ETA], .adaptive = adaptive};
+    return (radius_t){.rho = rho, .eta = (real)group->option[ETA], .adaptive = adaptive};
 }
 
 static inline real scaling(real p, real eta, bool adaptive) {
@@ -42,22 +49,21 @@ static inline real scaling(real p, real eta, bool adaptive) {
 /* ---- Kernels; constants begin with a radius_t ---- */
 
 static void squares(const tile_t *t) {
-    const radius_t *k = t->constants;
-    const real eta = (real)k->eta;
+    const radius_t k = *(const radius_t *)t->constants;
     const real *restrict p = t->p, *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const double scaled = (double)(scaling(p[i], eta, k->adaptive) * g[i]);
+        const double scaled = (double)(scaling(p[i], k.eta, k.adaptive) * g[i]);
         t->term[0][i] = scaled * scaled;
     }
 }
 
 static void perturb(const tile_t *t) {
-    const radius_t *k = t->constants;
-    const real factor = (real)k->factor, eta = (real)k->eta;
+    const radius_t k = *(const radius_t *)t->constants;
+    const real factor = (real)(k.rho * ((const perturb_t *)t->arguments)->inverse);
     real *restrict p = t->p, *restrict kept = t->state[P];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real scale = scaling(p[i], eta, k->adaptive);
+        const real scale = scaling(p[i], k.eta, k.adaptive);
         kept[i] = p[i];
         p[i] += factor * scale * scale * g[i];
     }
@@ -75,14 +81,13 @@ enum { SQUARES, PERTURB, RESTORE, SAM_KERNEL_COUNT };
 /* Line 1: to p + e. */
 static void leave(step_t *s) {
     const double denominator = sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) + s->option[EPS];
-    *s->scalar[LOSS] = s->loss;
-    *s->scalar[INVERSE] = denominator > 0 ? 1 / denominator : 0;
-    step_update(s, PERTURB, NULL);
+    ((sam_memory_t *)s->memory)->loss = s->loss;
+    step_update(s, PERTURB, &(perturb_t){denominator > 0 ? 1 / denominator : 0});
 }
 
 static void come_back(step_t *s) {
     step_update(s, RESTORE, NULL);
-    s->loss = *s->scalar[LOSS];
+    s->loss = ((const sam_memory_t *)s->memory)->loss;
 }
 
 #endif

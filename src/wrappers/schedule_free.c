@@ -24,32 +24,43 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { Z, X, B, LR_MAX, W, C };
+enum { Z, X };
 static const state_t STATE[] = {
     [Z] = {"z", "the inner method's parameters", LIKE_PARAM, KEPT, .from_param = true},
     [X] = {"x", "the average of z", LIKE_PARAM, KEPT, .from_param = true},
-    [B] = {"b", "of the present y", PER_METHOD, KEPT},
-    [LR_MAX] = {"lr_max", "largest lr so far", PER_GROUP, KEPT},
-    [W] = {"W", "sum of the weights", PER_GROUP, KEPT},
-    [C] = {"c", "weight of the present z", PER_GROUP, WITHIN_STEP},
+    {0},
+};
+
+typedef struct memory {
+    double b;
+} memory_t;
+typedef struct group_memory {
+    double lr_max, weights;
+    double c; /* weight of the present z, within a step */
+} group_memory_t;
+static const field_t FIELDS[] = {
+    {"b", "of the present y", FIELD(OF_METHOD, memory_t, b)},
+    {"lr_max", "largest lr so far", FIELD(OF_GROUP, group_memory_t, lr_max)},
+    {"W", "sum of the weights", FIELD(OF_GROUP, group_memory_t, weights)},
     {0},
 };
 
 typedef struct constants {
-    double b, c, decay;
+    real b, c, one_c, decay;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option;
+    const double c = ((const group_memory_t *)group->group_memory)->c;
     *(constants_t *)constants = (constants_t){
-        .b = *group->scalar[B],
-        .c = *group->scalar[C],
-        .decay = group_step_size(group) * o[WEIGHT_DECAY_AT_Y],
+        .b = (real)((const memory_t *)group->memory)->b,
+        .c = (real)c,
+        .one_c = (real)(1 - c),
+        .decay = (real)(group_step_size(group) * group->option[WEIGHT_DECAY_AT_Y]),
     };
 }
 
 static void begin(const tile_t *t) {
-    const real decay = (real)((const constants_t *)t->constants)->decay;
+    const real decay = ((const constants_t *)t->constants)->decay;
     real *restrict p = t->p;
     const real *restrict z = t->state[Z];
     for (size_t i = 0; i < t->n; ++i)
@@ -61,19 +72,18 @@ static inline real interpolate(real z, real x, real b) {
 }
 
 static void average(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real b = (real)k->b, c = (real)k->c, one_c = (real)(1 - k->c);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict z = t->state[Z], *restrict x = t->state[X];
     for (size_t i = 0; i < t->n; ++i) {
         z[i] = p[i];
-        x[i] = one_c * x[i] + c * z[i]; /* 3. */
-        p[i] = interpolate(z[i], x[i], b);
+        x[i] = k.one_c * x[i] + k.c * z[i]; /* 3. */
+        p[i] = interpolate(z[i], x[i], k.b);
     }
 }
 
 /* The inner step failed: y again. */
 static void undo(const tile_t *t) {
-    const real b = (real)((const constants_t *)t->constants)->b;
+    const real b = ((const constants_t *)t->constants)->b;
     real *restrict p = t->p;
     const real *restrict z = t->state[Z], *restrict x = t->state[X];
     for (size_t i = 0; i < t->n; ++i)
@@ -95,13 +105,13 @@ static void finish(step_t *s) {
     for (int i = 0; i < s->groups; ++i) { /* 2. */
         const group_t group = step_group(s, i);
         const double *o = group.option;
-        double *lr_max = group.scalar[LR_MAX], *sum = group.scalar[W];
-        *lr_max = fmax(*lr_max, group_step_size(&group));
-        const double w = pow(s->t, o[R]) * pow(*lr_max, o[WEIGHT_LR_POWER]);
-        *sum += w;
-        *group.scalar[C] = *sum > 0 ? w / *sum : 0;
+        group_memory_t *m = group.group_memory;
+        m->lr_max = fmax(m->lr_max, group_step_size(&group));
+        const double w = pow(s->t, o[R]) * pow(m->lr_max, o[WEIGHT_LR_POWER]);
+        m->weights += w;
+        m->c = m->weights > 0 ? w / m->weights : 0;
     }
-    *s->scalar[B] = s->option[MOMENTUM];
+    ((memory_t *)s->memory)->b = s->option[MOMENTUM];
     step_update(s, AVERAGE, NULL);
 }
 
@@ -112,6 +122,9 @@ const method_t METHOD(schedule_free) = {
     .evaluations = "none of its own",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
+    .group_memory = sizeof(group_memory_t),
     .flags = STEPS_ELSEWHERE,
     .constants = sizeof(constants_t),
     .prepare = prepare,

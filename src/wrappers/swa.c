@@ -8,9 +8,7 @@
  *
  * Evaluation point: avg; the parameters while nothing is collected. State: avg, 4 bytes a parameter in f32.
  */
-#include <tgmath.h>
-
-#include "engine/method.h"
+#include "wrappers/average.h"
 
 enum { START, PERIOD };
 static const option_t OPTIONS[] = {
@@ -19,46 +17,27 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { AVG, COUNT };
-static const state_t STATE[] = {
-    [AVG] = {"avg", "the average", LIKE_PARAM, KEPT, .from_param = true, .of_frozen = true},
-    [COUNT] = {"n", "iterates collected", PER_METHOD, KEPT},
-    {0},
-};
-
-typedef struct constants {
-    double n;
-} constants_t;
+typedef struct memory {
+    int64_t n;
+} memory_t;
+static const field_t FIELDS[] = {{"n", "iterates collected", FIELD(OF_METHOD, memory_t, n)}, {0}};
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->n = *group->scalar[COUNT];
-}
-
-static void collect(const tile_t *t) {
-    const double n = ((const constants_t *)t->constants)->n;
-    const real take = (real)(1 / n), past = n > 1; /* the first one is taken exactly */
-    real *restrict avg = t->state[AVG];
-    const real *restrict p = t->p;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real before = past * avg[i];
-        avg[i] = before + take * (p[i] - before);
-    }
+    const double n = (double)((const memory_t *)group->memory)->n;
+    *(average_t *)constants = (average_t){
+        .take = (real)(1 / fmax(n, 1)),
+        .past = n > 1, /* the first one is taken exactly */
+        .weights = 1,
+        .answers = n > 0,
+    };
 }
 
 static void finish(step_t *s) {
     const double since = s->t - s->option[START];
     if (since <= 0 || fmod(since, s->option[PERIOD]) != 0)
         return;
-    *s->scalar[COUNT] += 1;
+    ++((memory_t *)s->memory)->n;
     step_update(s, 0, NULL);
-}
-
-static void output(const tile_t *t) {
-    const bool empty = ((const constants_t *)t->constants)->n == 0;
-    const real *avg = t->state[AVG], *p = t->p;
-    real *out = t->out;
-    for (size_t i = 0; i < t->n; ++i)
-        out[i] = empty ? p[i] : avg[i];
 }
 
 const method_t METHOD(swa) = {
@@ -68,11 +47,13 @@ const method_t METHOD(swa) = {
                 "arXiv:1803.05407",
     .evaluations = "none of its own",
     .options = OPTIONS,
-    .states = STATE,
+    .states = AVERAGE_STATES,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(average_t),
     .prepare = prepare,
     .finish = finish,
-    .kernels = {collect},
-    .output = output,
+    .kernels = {average},
+    .output = average_output,
 };

@@ -41,18 +41,40 @@ size_t rig_elements(const rig_t *rig) {
 
 rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign) {
     rig_t *rig = check_memory(1, sizeof *rig);
+    rig->layout = *layout;
     rig->count = layout->count;
     rig->misalign = misalign;
     rig->sign = rig->scale = 1;
     rig->oracle = oracle_find("quadratic");
     for (int i = 0; i < rig->count; ++i)
-        tensor_new(&rig->tensor[i], layout, i, dtype, grad_dtype, misalign);
+        tensor_new(&rig->tensor[i], &rig->layout, i, dtype, grad_dtype, misalign);
     rig->room = rig_elements(rig);
     rig->x = check_memory(rig->room, sizeof *rig->x);
     rig->g = check_memory(rig->room, sizeof *rig->g);
     rig->v = check_memory(rig->room, sizeof *rig->v);
     rig->hv = check_memory(rig->room, sizeof *rig->hv);
     rig_write(rig, NULL);
+    return rig;
+}
+
+static layout_t of_particles(const layout_t *layout) {
+    layout_t many = *layout;
+    for (int i = 0; i < many.count; ++i) {
+        assert_in_range(many.tensor[i].ndim, 0, RIG_DIMS - 1);
+        memmove(many.tensor[i].dims + 1, many.tensor[i].dims, (size_t)many.tensor[i].ndim * sizeof(int64_t));
+        many.tensor[i].dims[0] = RIG_COMPONENTS;
+        ++many.tensor[i].ndim;
+    }
+    return many;
+}
+
+rig_t *rig_new_for(const char *algorithm, const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype,
+                   size_t misalign) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    const layout_t many = about.needs & OPTIM_NEEDS_PARTICLES ? of_particles(layout) : *layout;
+    rig_t *rig = rig_new(&many, dtype, grad_dtype, misalign);
+    rig->by_values = !(about.needs & OPTIM_NEEDS_GRADIENT);
     return rig;
 }
 
@@ -105,6 +127,8 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
                             tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
         if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
             status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
+        if (status == OPTIM_OK && tensor->frozen && rig->by_values)
+            status = optim_freeze(opt, i, 1);
         if (status != OPTIM_OK)
             return status;
     }
@@ -259,6 +283,21 @@ static void evaluate_loss(rig_t *rig) {
         hand_loss(rig, rig->poison_value);
 }
 
+/* Of the components that are asked for: each is the function. */
+static void evaluate_losses(rig_t *rig) {
+    optim_request request = {.size = sizeof request};
+    CHECK_OK(optim_request_info(rig->opt, &request));
+    assert_in_range(request.count, 1, RIG_COMPONENTS);
+    double losses[RIG_COMPONENTS];
+    rig->losses += request.count;
+    rig->loss = rig_value(rig);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = rig->sign * rig->loss;
+    if (is_spoilt(rig))
+        losses[request.count - 1] = rig->poison_value;
+    CHECK_OK(optim_set_losses(rig->opt, losses, (size_t)request.count));
+}
+
 static optim_dtype product_dtype(const rig_tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
 }
@@ -312,6 +351,9 @@ static void answer(rig_t *rig, optim_status request) {
     case OPTIM_EVAL_HVP:
         evaluate_product(rig);
         break;
+    case OPTIM_EVAL_LOSSES:
+        evaluate_losses(rig);
+        break;
     default:
         fail_msg("optim_step returned a request of unknown kind %d", request);
     }
@@ -356,6 +398,8 @@ void rig_freeze(rig_t *rig, int tensor, bool frozen) {
     t->frozen = frozen;
     if (rig->opt != NULL)
         CHECK_OK(optim_bind(rig->opt, tensor, t->count == 0 ? NULL : t->data, frozen ? NULL : t->grad));
+    if (rig->opt != NULL && rig->by_values)
+        CHECK_OK(optim_freeze(rig->opt, tensor, frozen));
 }
 
 static void *block_move(void *old_block, void **start, size_t bytes, size_t misalign) {

@@ -6,7 +6,8 @@
 
 enum { STEPS = 6 };
 
-/* A method that keeps numbers by group, or takes a mean over one in every step, is as many methods as there are groups. */
+/* A method that keeps numbers by group, or whose steps are made of a mean over one, is as many methods as there are
+ * groups. */
 static bool goes_by_group(const subject_t *s) {
     const optim_description description = describe(OPTIM_ALGORITHM, s->algorithm);
     for (size_t i = 0; i < description.states; ++i) {
@@ -62,7 +63,7 @@ static void refuse_mixing(const subject_t *s) {
 }
 
 static rig_t *run_mixed(const subject_t *s, const layout_t *layout) {
-    rig_t *rig = rig_new(layout, OPTIM_F64, OPTIM_F64, 0);
+    rig_t *rig = rig_new_for(s->algorithm, layout, OPTIM_F64, OPTIM_F64, 0);
     char *own = check_text("algorithm=%s%s%s", s->algorithm, *s->options == '\0' ? "" : ",", s->options);
     int group;
     CHECK_OK(optim_create(&rig->opt, other_than(s), NULL));

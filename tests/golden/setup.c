@@ -148,6 +148,25 @@ static void add_tensors(run_t *run) {
             add_param(run, 0, &UNLISTED[i].tensor);
 }
 
+/* A layer's activations and derivatives: frozen parameters whose gradients are the inputs of parameter `layer`. */
+static void add_layer_input(const run_t *run, int layer, const char *end, const char *input) {
+    for (int i = 0; i < run->params; ++i) {
+        const tensor_t *tensor = run->param[i].tensor;
+        if (strcmp(tensor->name, file_text("%s_%s", run->param[layer].tensor->name, end)) != 0)
+            continue;
+        expect_ok(optim_set_input(run->opt, layer, input, run->dtype, tensor->ndim, tensor->dims, run->param[i].grad),
+                  file_text("optim_set_input of %s", tensor->name));
+        expect_ok(optim_freeze(run->opt, i, 1), "optim_freeze");
+    }
+}
+
+static void add_layer_inputs(const run_t *run) {
+    for (int i = 0; i < run->params && strcmp(run->f->method, "kfac") == 0; ++i) {
+        add_layer_input(run, i, "act", "activations");
+        add_layer_input(run, i, "bp", "derivatives");
+    }
+}
+
 /* ---- The problem ---- */
 
 static void tell_problem(run_t *run) {
@@ -220,6 +239,7 @@ run_t *run_new(const trajectory_t *f, optim_dtype dtype, int threads) {
     run->dtype = dtype;
     run->opt = handle_new(f, threads);
     add_tensors(run);
+    add_layer_inputs(run);
     run->rows = 1;
     run->d = trajectory_elements(f);
     if (f->evaluations == 0)

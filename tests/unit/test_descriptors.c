@@ -20,9 +20,6 @@ static void check_states(const method_t *method) {
         check_option(method, state->copies, state);
         check_option(method, state->every, state);
         check_option(method, state->initial_option, state);
-        check_option(method, state->most, state);
-        if (state->shape == PER_COHORT && (state->copies != NULL || state->numbers > 1 || state->role != KEPT))
-            fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, state->name);
     }
     if (rows > METHOD_STATES)
         fail_msg("%s: %d rows of states, of %d at most", method->name, rows, METHOD_STATES);

@@ -9,7 +9,8 @@
  *     3. x <- x - lr (1/n) sum_i h_i
  *
  * x - (lr/n) sum_i e_i are the iterates of SGD. C(...) is the message of worker i, the only one. State: h and e, n of
- * each, and the message: 4 (4 n + 1) bytes a parameter in f32, since what n evaluations change must be undone if one fails.
+ * each, and the message: 4 (4 n + 1) bytes a parameter in f32, since what n evaluations change must be undone if one
+ * fails.
  */
 #include <string.h>
 

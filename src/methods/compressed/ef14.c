@@ -7,9 +7,9 @@
  *     1. for every worker i:  p = e_i + lr g_i;   w_i = C(p);   e_i <- p - w_i
  *     2. x <- x - (1/n) sum_i w_i
  *
- * The step size is inside the memory: its change concerns later gradients alone, and x - (1/n) sum_i e_i are the iterates
- * of SGD. w_i is the message of worker i. State: e, n of it, the message and the sum of messages: 4 (2 n + 2) bytes a
- * parameter in f32, since what n evaluations change must be undone if one fails.
+ * The step size is inside the memory: its change concerns later gradients alone, and x - (1/n) sum_i e_i are the
+ * iterates of SGD. w_i is the message of worker i. State: e, n of it, the message and the sum of messages: 4 (2 n + 2)
+ * bytes a parameter in f32, since what n evaluations change must be undone if one fails.
  */
 #include <string.h>
 

@@ -2,17 +2,17 @@
  * ef21: compressed differences to gradient estimates that n workers keep.
  *
  * Richtarik, Sokolov, Fatkhullin, "EF21: A New, Simpler, Theoretically Better, and Practically Faster Error Feedback",
- * 2021, arXiv:2106.05203; weights (EF21-W): Richtarik, Gasanov, Burlachenko, "Error Feedback Reloaded: From Quadratic to
- * Arithmetic Mean of Smoothness Constants", 2024, arXiv:2402.10774; momentum (EF21-SGDM): Fatkhullin, Tyurin, Richtarik,
- * "Momentum Provably Improves Error Feedback!", 2023, arXiv:2305.15155.
+ * 2021, arXiv:2106.05203; weights (EF21-W): Richtarik, Gasanov, Burlachenko, "Error Feedback Reloaded: From Quadratic
+ * to Arithmetic Mean of Smoothness Constants", 2024, arXiv:2402.10774; momentum (EF21-SGDM): Fatkhullin, Tyurin,
+ * Richtarik, "Momentum Provably Improves Error Feedback!", 2023, arXiv:2305.15155.
  *
  *     1. for every worker i:  h = grad f_i / (n w_i);   v_i = h at the first step, then mu v_i + (1 - mu) h
  *     2.                      g_i <- g_i + C(v_i - g_i);   at the first step with init=full:  g_i = v_i
  *     3. x <- x - lr sum_i w_i g_i
  *
- * w_i = 1/n, or the input `weights` over its sum. The papers move first and evaluate then: this is that loop, cut before
- * the evaluation. C(v_i - g_i) is the message of worker i. State: g, with momentum v, n of each, and the message: 4 (2 n +
- * 1) bytes a parameter in f32, since what n evaluations change must be undone if one fails.
+ * w_i = 1/n, or the input `weights` over its sum. The papers move first and evaluate then: this is that loop, cut
+ * before the evaluation. C(v_i - g_i) is the message of worker i. State: g, with momentum v, n of each, and the
+ * message: 4 (2 n + 1) bytes a parameter in f32, since what n evaluations change must be undone if one fails.
  */
 #include <string.h>
 

@@ -4,14 +4,15 @@
  * Tang et al., "1-bit Adam: Communication Efficient Large-Scale Training with Adam's Convergence Speed", 2021,
  * arXiv:2102.02888.
  *
- *     up to step `warmup`:  g = mean of the workers' g_i;   m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
+ *     up to step `warmup`:  g = mean of the workers' g_i
+ *                           m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
  *     then, every worker:   p_i = beta1 m + (1 - beta1) g_i + e_i;   c_i = C(p_i),   e_i <- p_i - c_i
  *     and the server:       s = mean of the c_i + E;   m <- C(s),   E <- s - m
  *     both:                 x <- x - lr (m / (sqrt(v) + eps) + weight_decay x)
  *
- * No bias is corrected. As DeepSpeed has it, but for its chunks of the server's vector, its padding, and that it does not
- * compress with one worker. State: m, v, e for n workers, E, and within a step the message and the sum: 4 (2 n + 5) bytes
- * a parameter in f32, since what n evaluations change must be undone if one fails.
+ * No bias is corrected. As DeepSpeed has it, but for its chunks of the server's vector, its padding, and that it does
+ * not compress with one worker. State: m, v, e for n workers, E, and within a step the message and the sum: 4 (2 n +
+ * 5) bytes a parameter in f32, since what n evaluations change must be undone if one fails.
  */
 #include <string.h>
 

@@ -15,16 +15,17 @@
  *        short         gamma = min(1, gap / (L |d|^2))
  *        backtracking  M = eta L;  gamma = min(1, gap / (M |d|^2)), M <- tau M until
  *                      f(x + gamma d) <= f(x) - gamma gap + gamma^2 M |d|^2 / 2;  L = M
- *     3. away, pairwise: x = sum w_j v_j of atoms v_j, at first x itself.  v: the atom of largest <g, v_j>, w its weight
- *        away      d as above if -<g, d> >= -<g, x - v>, else d = x - v with gamma_max = w / (1 - w);  pairwise: d = s - v,
- *                  gamma_max = w;   gamma = min(gamma_max, -<g, d> / (L |d|^2))
- *        towards s: w_j <- (1 - gamma) w_j, s gains gamma;   from v: w_j <- (1 + gamma) w_j, v loses gamma;  pairwise: v
- *        loses gamma and s gains it;   at gamma_max v is dropped
+ *     3. away, pairwise: x = sum w_j v_j of atoms v_j, at first x itself.  v: that of largest <g, v_j>, w its weight
+ *        away      d as above if -<g, d> >= -<g, x - v>, else d = x - v with gamma_max = w / (1 - w)
+ *        pairwise  d = s - v, gamma_max = w
+ *        gamma = min(gamma_max, -<g, d> / (L |d|^2))
+ *        towards s: w_j <- (1 - gamma) w_j, s gains gamma;   from v: w_j <- (1 + gamma) w_j, v loses gamma
+ *        pairwise: v loses gamma and s gains it;   at gamma_max v is dropped
  *
- * Backtracking compares with the model at the point as it was rounded, and forgives a few units of rounding of the loss.
- * The set is a product: one for each parameter. In float, x is made anew of its atoms every 100 steps. State: within a
- * step s, with losses x, backtracking g besides: 4 (8, 12) bytes a parameter in f32; away, pairwise: as many vectors as
- * `atoms` says.
+ * Backtracking compares with the model at the point as it was rounded, and forgives a few units of rounding of the
+ * loss. The set is a product: one for each parameter. In float, x is made anew of its atoms every 100 steps. State:
+ * within a step s, with losses x, backtracking g besides: 4 (8, 12) bytes a parameter in f32; away, pairwise: as many
+ * vectors as `atoms` says.
  */
 #include <float.h>
 #include <string.h>

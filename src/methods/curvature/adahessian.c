@@ -38,7 +38,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { M, V, ESTIMATE, G, Z, HZ, UPDATES, PROBES, LEFT };
+enum { M, V, ESTIMATE, G, Z, HZ };
 static const state_t STATE[] = {
     [M] = M_ROW,
     [V] = {"v", "average of the diagonal's square", LIKE_PARAM, KEPT, .nonnegative = true},
@@ -46,36 +46,42 @@ static const state_t STATE[] = {
     [G] = WAITING_GRADIENT_ROW,
     [Z] = Z_ROW,
     [HZ] = HZ_ROW,
-    [UPDATES] = {"j", "updates of the diagonal", PER_COHORT, KEPT},
-    [PROBES] = PROBES_ROW,
-    [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct memory {
+    int64_t probes;
+    int64_t collected; /* products, in this step */
+} memory_t;
+typedef struct cohort_memory {
+    double j;
+} cohort_memory_t;
+static const field_t FIELDS[] = {
+    {"j", "updates of the diagonal", FIELD(OF_COHORT, cohort_memory_t, j), .whole = true},
+    PROBES_FIELD,
     {0},
 };
 
 typedef struct constants {
-    double beta1, beta2, step, inverse_root_c2, power, shrink;
-    double keep, take; /* d <- keep d + take z (.) Hz */
+    weights_t beta1, beta2;
+    real step, inverse_root_c2, power, shrink;
     eps_t eps;
-    probe_t probe;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double *o = group->option, samples = o[N_SAMPLES], c2 = correction(o[BETA2], *group->scalar[UPDATES]);
+    const double *o = group->option, j = ((const cohort_memory_t *)group->cohort_memory)->j;
+    const double c2 = correction(o[BETA2], j);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .step = o[LR],
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .power = o[HESSIAN_POWER],
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
-        .keep = *group->scalar[LEFT] == samples ? 0 : 1,
-        .take = 1 / samples,
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .step = (real)(o[LR] / correction(o[BETA1], group->t)),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .power = (real)o[HESSIAN_POWER],
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
     };
     constants_t *k = constants;
-    k->step /= correction(o[BETA1], group->t);
-    if (*group->scalar[UPDATES] == 0) { /* it has thawed and waits for its first diagonal */
+    if (j == 0) { /* it has thawed and waits for its first diagonal */
         k->step = 0;
         k->inverse_root_c2 = k->shrink = 1;
     }
@@ -86,16 +92,11 @@ static void keep(const tile_t *t) {
 }
 
 static void draw(const tile_t *t) {
-    probe_draw(t, &((const constants_t *)t->constants)->probe, t->state[Z]);
+    probe_draw(t, t->state[Z]);
 }
 
 static void collect(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real keep = (real)k->keep, take = (real)k->take;
-    real *restrict d = t->state[ESTIMATE];
-    const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
-    for (size_t i = 0; i < t->n; ++i)
-        d[i] = keep * d[i] + take * z[i] * hz[i];
+    probe_collect(t, t->state[ESTIMATE], t->state[Z], t->state[HZ], probe_weights(t));
 }
 
 static bool has_kernels(const tensor_t *tensor) {
@@ -119,71 +120,59 @@ static void average_kernels(const tile_t *t) {
 }
 
 static void diagonal(const tile_t *t) { /* line 2 */
-    const weights_t beta2 = weights(((const constants_t *)t->constants)->beta2);
+    const weights_t beta2 = ((const constants_t *)t->constants)->beta2;
     real *restrict v = t->state[V];
     const real *restrict d = t->state[ESTIMATE];
     for (size_t i = 0; i < t->n; ++i)
         v[i] = ema(v[i], d[i] * d[i], beta2);
 }
 
-static inline void update_with(const tile_t *t, const real *restrict g, const bool plain) { /* lines 3 and 4 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const eps_t inside = {k->eps.inside, 0};
-    const real eps = (real)k->eps.outside, step = (real)k->step, inverse_root_c2 = (real)k->inverse_root_c2,
-               power = (real)k->power, shrink = (real)k->shrink;
+static inline void update_with(const tile_t *t, const bool plain) { /* lines 3 and 4 */
+    const constants_t k = *(const constants_t *)t->constants;
+    const eps_t inside = {k.eps.inside, 0};
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict v = t->state[V];
+    const real *restrict v = t->state[V], *restrict g = probe_gradient(t, G);
     for (size_t i = 0; i < t->n; ++i) {
-        const real root = damped_root(v[i], inverse_root_c2, inside);
-        m[i] = ema(m[i], g[i], beta1);
-        x[i] = shrink * x[i] - step * quotient(m[i], (plain ? root : pow(root, power)) + eps);
+        const real root = damped_root(v[i], k.inverse_root_c2, inside);
+        m[i] = ema(m[i], g[i], k.beta1);
+        x[i] = k.shrink * x[i] - k.step * quotient(m[i], (plain ? root : pow(root, k.power)) + k.eps.outside);
     }
 }
 
-static inline void update_by(const tile_t *t, const real *g) {
-    if (((const constants_t *)t->constants)->power == 1)
-        update_with(t, g, true);
-    else
-        update_with(t, g, false);
-}
-
 static void update(const tile_t *t) {
-    update_by(t, t->g);
+    if (((const constants_t *)t->constants)->power == 1)
+        update_with(t, true);
+    else
+        update_with(t, false);
 }
 
-static void update_by_kept(const tile_t *t) {
-    update_by(t, t->state[G]);
-}
-
-enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE, UPDATE_BY_KEPT };
+enum { KEEP, DRAW, COLLECT, AVERAGE_KERNELS, DIAGONAL, UPDATE };
 
 static void count_update(step_t *s) {
     group_t cohort;
     for (size_t i = 0; i < step_cohort_count(s); ++i)
         if (step_cohort(s, i, &cohort))
-            ++*cohort.scalar[UPDATES];
+            ++((cohort_memory_t *)cohort.cohort_memory)->j;
 }
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    double *left = s->scalar[LEFT];
+    const bool is_due = fmod(s->t - 1, o[UPDATE_PERIOD]) == 0;
+    memory_t *m = s->memory;
     STEP_BEGIN(s);
-    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE, NULL);
-        return OPTIM_OK;
+    if (is_due) {
+        step_update(s, KEEP, NULL);
+        for (m->collected = 0; (double)m->collected < o[N_SAMPLES]; ++m->collected) {
+            probe_next(s, o[PROBE], &m->probes, DRAW);
+            STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
+            step_update(s, COLLECT, &(sample_t){m->collected, o[N_SAMPLES]});
+        }
+        if (o[SPATIAL_AVERAGE] != 0)
+            step_tensors(s, AVERAGE_KERNELS, NULL);
+        count_update(s);
+        step_update(s, DIAGONAL, NULL);
     }
-    step_update(s, KEEP, NULL);
-    for (*left = o[N_SAMPLES]; *left > 0; --*left) {
-        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
-        STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, COLLECT, NULL);
-    }
-    if (o[SPATIAL_AVERAGE] != 0)
-        step_tensors(s, AVERAGE_KERNELS, NULL);
-    count_update(s);
-    step_update(s, DIAGONAL, NULL);
-    step_update(s, UPDATE_BY_KEPT, NULL);
+    step_update(s, UPDATE, &(waiting_t){is_due});
     STEP_END(s);
 }
 
@@ -195,10 +184,14 @@ const method_t METHOD(adahessian) = {
     .evaluations = "1 gradient; every update_period steps n_samples Hessian-vector products",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
+    .cohort_memory = sizeof(cohort_memory_t),
     .flags = REQUESTS | REQUESTS_PRODUCTS | WHOLE_TENSORS,
     .constants = sizeof(constants_t),
     .takes_whole = has_kernels,
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, collect, average_kernels, diagonal, update, update_by_kept},
+    .kernels = {keep, draw, collect, average_kernels, diagonal, update},
+    .arguments = {[DRAW] = sizeof(probe_t), [COLLECT] = sizeof(sample_t), [UPDATE] = sizeof(waiting_t)},
 };

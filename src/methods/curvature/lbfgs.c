@@ -19,7 +19,6 @@
  */
 #include "blocks/algebra.h"
 #include "blocks/line_search.h"
-#include "engine/method.h"
 
 enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
 enum { STRONG_WOLFE, ARMIJO, NONE };
@@ -42,40 +41,52 @@ static const char *check(const double *option) {
     return option[C1] < option[C2] ? NULL : "c1 must lie below c2";
 }
 
-enum { G = ALGEBRA_ROW + 1, G_LOW, D, X, S, Y, F, F_LOW, GAMMA, CURVATURE, ALPHA, PAIRS, NEXT, STEP, SEARCH };
+enum { G, G_LOW, D, X, S, Y };
 static const state_t STATE[] = {
-    ALGEBRA_STATE,
     [G] = {"g", "the gradient at x", LIKE_PARAM, KEPT},
     [G_LOW] = {"g_low", "the gradient at the lowest point of a search", LIKE_PARAM, WITHIN_STEP},
     [D] = {"d", "direction", LIKE_PARAM, KEPT},
     [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT},
     [S] = {"s", "steps", LIKE_PARAM, KEPT, .copies = "history"},
     [Y] = {"y", "changes of the gradient", LIKE_PARAM, KEPT, .copies = "history"},
-    [F] = {"f", "loss at x", PER_METHOD, KEPT},
-    [F_LOW] = {"f_low", "loss at the lowest point of a search", PER_METHOD, WITHIN_STEP},
-    [GAMMA] = {"gamma", "scale of the initial inverse Hessian", PER_METHOD, KEPT, .initial = 1},
-    [CURVATURE] = {"curvature", "y_i's_i", PER_METHOD, KEPT, .copies = "history"},
-    [ALPHA] = {"alpha", "coefficients of the two loops", PER_METHOD, WITHIN_STEP, .copies = "history"},
-    [PAIRS] = {"pairs", "kept so far", PER_METHOD, KEPT, .whole = true, .most = "history"},
-    [NEXT] = {"next", "place of the next pair", PER_METHOD, KEPT, .whole = true, .most = "history"},
-    [STEP] = {"step", "t: length of the last step in units of d", PER_METHOD, KEPT},
-    [SEARCH] = {"search", "the line search", PER_METHOD, WITHIN_STEP, .numbers = LINE_SEARCH_NUMBERS},
+    {0},
+};
+
+typedef struct memory {
+    double f, gamma, step;
+    double *curvature, *alpha;
+    int64_t pairs, next;
+    line_search_t search; /* within a step, as alpha and f_low */
+    double f_low;         /* loss at the lowest point of the search */
+} memory_t;
+static const field_t FIELDS[] = {
+    {"f", "loss at x", FIELD(OF_METHOD, memory_t, f)},
+    {"gamma", "scale of the initial inverse Hessian", FIELD(OF_METHOD, memory_t, gamma), .initial = 1},
+    {"curvature", "y_i's_i", FIELD(OF_METHOD, memory_t, curvature), .copies = "history"},
+    {"alpha", "coefficients of the two loops", FIELD(OF_METHOD, memory_t, alpha), .copies = "history",
+     .within_step = true},
+    {"pairs", "kept so far", FIELD(OF_METHOD, memory_t, pairs), .most = "history"},
+    {"next", "place of the next pair", FIELD(OF_METHOD, memory_t, next), .most = "history"},
+    {"step", "t: length of the last step in units of d", FIELD(OF_METHOD, memory_t, step)},
     {0},
 };
 
 /* Line 1, with the new gradient in g_low; then it is g. */
 static void keep_pair(step_t *s) {
-    const size_t history = (size_t)s->option[HISTORY], next = (size_t)*s->scalar[NEXT] % history;
-    scale(s, *s->scalar[STEP], vector(D)); /* d is s, and g is y, until the next direction */
+    memory_t *m = s->memory;
+    const int64_t history = (int64_t)s->option[HISTORY];
+    const size_t next = (size_t)(m->next % history);
+    scale(s, m->step, vector(D)); /* d is s, and g is y, until the next direction */
     scale(s, -1, vector(G));
     axpy(s, 1, vector(G_LOW), vector(G));
     const double ys = dot(s, vector(G), vector(D)), s_norm = norm_2(s, vector(D));
     const square_t yy = square_of(s, vector(G));
     if (ys > fmax(s->option[CURVATURE_MIN], DBL_EPSILON * s_norm * (sqrt(yy.square) / yy.unit))) {
-        *s->scalar[GAMMA] = ys * yy.unit / yy.square * yy.unit;
-        s->scalar[CURVATURE][next] = ys;
-        *s->scalar[NEXT] = (double)((next + 1) % history);
-        *s->scalar[PAIRS] = fmin(*s->scalar[PAIRS] + 1, (double)history);
+        m->gamma = ys * yy.unit / yy.square * yy.unit;
+        m->curvature[next] = ys;
+        m->next = ((int64_t)next + 1) % history;
+        if (m->pairs < history)
+            ++m->pairs;
         copy(s, vector(D), vector_copy(S, next));
         copy(s, vector(G), vector_copy(Y, next));
     }
@@ -84,33 +95,33 @@ static void keep_pair(step_t *s) {
 
 /* Line 2; returns g'd. */
 static double find_direction(step_t *s) {
-    const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)*s->scalar[PAIRS];
-    const size_t newest = (size_t)*s->scalar[NEXT] + history - 1;
-    const double *curvature = s->scalar[CURVATURE];
-    double *alpha = s->scalar[ALPHA];
+    const memory_t *m = s->memory;
+    const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)m->pairs;
+    const size_t newest = (size_t)m->next + history - 1;
     copy(s, vector(G), vector(D));
     scale(s, -1, vector(D));
     for (size_t i = 0; i < pairs; ++i) {
         const size_t j = (newest - i) % history;
-        alpha[j] = dot(s, vector_copy(S, j), vector(D)) / curvature[j];
-        axpy(s, -alpha[j], vector_copy(Y, j), vector(D));
+        m->alpha[j] = dot(s, vector_copy(S, j), vector(D)) / m->curvature[j];
+        axpy(s, -m->alpha[j], vector_copy(Y, j), vector(D));
     }
-    scale(s, *s->scalar[GAMMA], vector(D));
+    scale(s, m->gamma, vector(D));
     for (size_t i = pairs; i-- > 0;) {
         const size_t j = (newest - i) % history;
-        axpy(s, alpha[j] - dot(s, vector_copy(Y, j), vector(D)) / curvature[j], vector_copy(S, j), vector(D));
+        axpy(s, m->alpha[j] - dot(s, vector_copy(Y, j), vector(D)) / m->curvature[j], vector_copy(S, j), vector(D));
     }
     return dot(s, vector(G), vector(D));
 }
 
-/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that GAMMA then is. */
+/* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that gamma then is. */
 static double find_steepest(step_t *s) {
-    *s->scalar[PAIRS] = 0;
-    *s->scalar[GAMMA] = 1;
+    memory_t *m = s->memory;
+    m->pairs = 0;
+    m->gamma = 1;
     const double slope = find_direction(s);
     if (slope > -1e270 && slope < -1e-270)
         return slope;
-    *s->scalar[GAMMA] = unit_of(norm_max(s, vector(G)));
+    m->gamma = unit_of(norm_max(s, vector(G)));
     return find_direction(s);
 }
 
@@ -122,22 +133,23 @@ static void go(step_t *s, double t) {
 
 /* A gradient that is not finite is not held: another one may be. */
 static optim_status done(step_t *s) {
-    s->held_loss = *s->scalar[F];
+    s->held_loss = ((const memory_t *)s->memory)->f;
     s->held_norm = norm_2(s, vector(G));
     s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
     return OPTIM_OK;
 }
 
 /* d in units of -g, while no pair is held. */
-static double length_unit(const step_t *s) {
-    return *s->scalar[PAIRS] > 0 ? 1 : *s->scalar[GAMMA];
+static double length_unit(const memory_t *m) {
+    return m->pairs > 0 ? 1 : m->gamma;
 }
 
 /* Line 3. */
 static double first_trial(step_t *s) {
-    const double *o = s->option, lr = o[LR] / length_unit(s);
+    const memory_t *m = s->memory;
+    const double *o = s->option, lr = o[LR] / length_unit(m);
     const bool torch = (int)o[FIRST_TRIAL] == TORCH;
-    if (*s->scalar[PAIRS] > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
+    if (m->pairs > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
         return lr;
     if ((int)o[LINE_SEARCH] == ARMIJO)
         return lr / norm_2(s, vector(G));
@@ -147,33 +159,36 @@ static double first_trial(step_t *s) {
 
 /* Line 4: whether so small a slope ends the step. */
 static bool is_converged(const step_t *s, double slope, double trial) {
+    const memory_t *m = s->memory;
     const double *o = s->option;
-    if (!(slope < 0) || !(slope / length_unit(s) <= -o[TOLERANCE_CHANGE]))
+    if (!(slope < 0) || !(slope / length_unit(m) <= -o[TOLERANCE_CHANGE]))
         return true;
-    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(*s->scalar[F]);
-}
-
-static line_search_t *search_of(const step_t *s) {
-    return (line_search_t *)(void *)s->scalar[SEARCH];
+    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->f);
 }
 
 static void start_search(step_t *s, double slope, double trial) {
     const double *o = s->option;
-    line_search_t *search = search_of(s);
-    *search = (line_search_t){.c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = o[MAX_LS]};
-    search->largest = norm_max(s, vector(D));
-    line_search_start(search, *s->scalar[F], slope, trial);
+    memory_t *m = s->memory;
+    m->search = (line_search_t){
+        .c1 = o[C1],
+        .c2 = o[C2],
+        .tolerance = o[TOLERANCE_CHANGE],
+        .largest = norm_max(s, vector(D)),
+        .most = (int64_t)fmin(o[MAX_LS], 0x1p62),
+    };
+    line_search_start(&m->search, m->f, slope, trial);
 }
 
 /* What the search says to the evaluation that arrived. */
 static search_answer_t judge(step_t *s) {
+    memory_t *m = s->memory;
     search_low_t low;
     const double slope = dot(s, vector(GRADIENT), vector(D));
     const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
-                                       ? line_search_armijo(search_of(s), s->loss, slope, &low)
-                                       : line_search_wolfe(search_of(s), s->loss, slope, &low);
+                                       ? line_search_armijo(&m->search, s->loss, slope, &low)
+                                       : line_search_wolfe(&m->search, s->loss, slope, &low);
     if (low != LOW_STAYS) {
-        *s->scalar[F_LOW] = low == LOW_IS_HERE ? s->loss : *s->scalar[F];
+        m->f_low = low == LOW_IS_HERE ? s->loss : m->f;
         copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
     }
     return answer;
@@ -181,49 +196,52 @@ static search_answer_t judge(step_t *s) {
 
 /* The low point is the next x. */
 static void accept(step_t *s) {
-    *s->scalar[STEP] = search_of(s)->t;
-    *s->scalar[F] = *s->scalar[F_LOW];
-    go(s, search_of(s)->t);
+    memory_t *m = s->memory;
+    m->step = m->search.t;
+    m->f = m->f_low;
+    go(s, m->step);
     keep_pair(s);
 }
 
 /* Lines 1 and 2: takes the gradient, and returns the slope along d. */
 static double find_slope(step_t *s) {
+    memory_t *m = s->memory;
     if (!s->holds_gradient) {
         const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
-        *s->scalar[F] = s->loss;
+        m->f = s->loss;
         copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
         if (pair_is_due)
             keep_pair(s);
     }
-    const double slope = *s->scalar[PAIRS] > 0 ? find_direction(s) : 0;
+    const double slope = m->pairs > 0 ? find_direction(s) : 0;
     return slope >= 0 ? find_steepest(s) : slope;
 }
 
 static optim_status advance(step_t *s) {
+    memory_t *m = s->memory;
     double slope = 0, trial;
     search_answer_t answer = SEARCH_FAILED;
     bool again = false; /* along -g, without pairs */
     STEP_BEGIN(s);
     slope = find_slope(s);
     do {
-        *s->scalar[STEP] = 0;
+        m->step = 0;
         trial = first_trial(s);
         if (is_converged(s, slope, trial))
             return done(s);
         copy(s, vector(PARAMETERS), vector(X));
         if ((int)s->option[LINE_SEARCH] == NONE) {
-            *s->scalar[STEP] = trial;
+            m->step = trial;
             go(s, trial);
             return OPTIM_OK;
         }
         start_search(s, slope, trial);
         do { /* lines 3 to 5 */
-            go(s, search_of(s)->t);
+            go(s, m->search.t);
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
             answer = judge(s);
         } while (answer == SEARCH_EVALUATE);
-        again = (answer == SEARCH_FAILED || search_of(s)->t == 0) && *s->scalar[PAIRS] > 0;
+        again = (answer == SEARCH_FAILED || m->search.t == 0) && m->pairs > 0;
         if (again) {
             copy(s, vector(X), vector(PARAMETERS));
             slope = find_steepest(s);
@@ -244,9 +262,10 @@ const method_t METHOD(lbfgs) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS | REQUESTS | SEARCHES,
-    .constants = sizeof(algebra_constants_t),
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .check = check,
-    .prepare = algebra_prepare,
     .advance = advance,
     .kernels = {ALGEBRA_KERNELS},
+    .arguments = {ALGEBRA_ARGUMENTS},
 };

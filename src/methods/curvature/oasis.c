@@ -32,7 +32,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D, X_PREV, G_PREV, G_NOW, X, Z, HZ, ETA, THETA, PROBES, LEFT, SHARED };
+enum { D, X_PREV, G_PREV, G_NOW, X, Z, HZ };
 static const state_t STATE[] = {
     [D] = {"D", "running diagonal of the Hessian", LIKE_PARAM, KEPT},
     [X_PREV] = {"x_prev", "the last point", LIKE_PARAM, KEPT},
@@ -41,39 +41,36 @@ static const state_t STATE[] = {
     [X] = {"x", "x while the gradient at x_prev is taken", LIKE_PARAM, RESTORE_POINT, .when = "same_batch"},
     [Z] = Z_ROW,
     [HZ] = HZ_ROW,
-    [ETA] = {"eta", "step size", PER_METHOD, KEPT},
-    [THETA] = {"theta", "ratio of the last two step sizes", PER_METHOD, KEPT, .initial = HUGE_VAL},
-    [PROBES] = PROBES_ROW,
-    [LEFT] = {"left", "products still to come in this step", PER_METHOD, WITHIN_STEP},
-    [SHARED] = {"shared_lr", "lr of the groups that move", PER_METHOD, WITHIN_STEP},
+    {0},
+};
+
+typedef struct memory {
+    double eta, theta;
+    int64_t probes;
+    int64_t collected; /* products, in this step */
+    double shared;     /* lr of the groups that move */
+} memory_t;
+static const field_t FIELDS[] = {
+    {"eta", "step size", FIELD(OF_METHOD, memory_t, eta)},
+    {"theta", "ratio of the last two step sizes", FIELD(OF_METHOD, memory_t, theta), .initial = HUGE_VAL},
+    PROBES_FIELD,
     {0},
 };
 
 typedef struct constants {
-    double eta, alpha, keep, take; /* D <- keep D + take z (.) Hz */
-    probe_t probe;
+    weights_t beta2;
+    real eta, alpha;
     bool stays, first;
 } constants_t;
 
-/* Products in this step. */
-static double samples_of(const step_t *s, const double *option) {
-    return s->t == 1 ? option[INIT_SAMPLES] : 1;
-}
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const bool first = group->t == 1;
-    const double samples = samples_of(group->step, o), left = *group->scalar[LEFT];
     *(constants_t *)constants = (constants_t){
-        .eta = *group->scalar[ETA],
-        .alpha = o[ALPHA],
-        .keep = !first            ? o[BETA2]
-                : left == samples ? 0
-                                  : 1,
-        .take = !first ? 1 - o[BETA2] : 1 / samples,
-        .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
-        .stays = coupled_stays(group, LR, *group->scalar[SHARED]),
-        .first = first,
+        .beta2 = weights(o[BETA2]),
+        .eta = (real)((const memory_t *)group->memory)->eta,
+        .alpha = (real)o[ALPHA],
+        .stays = coupled_stays(group, LR, ((const memory_t *)group->memory)->shared),
+        .first = group->t == 1,
     };
 }
 
@@ -99,16 +96,12 @@ static void draw(const tile_t *t) {
     if (k->stays)
         memset(t->state[Z], 0, t->n * sizeof(real)); /* as a parameter without gradient */
     else
-        probe_draw(t, &k->probe, t->state[Z]);
+        probe_draw(t, t->state[Z]);
 }
 
-static void diagonal(const tile_t *t) { /* line 2 */
+static void collect(const tile_t *t) { /* line 2 */
     const constants_t *k = t->constants;
-    const real keep = (real)k->keep, take = (real)k->take;
-    real *restrict d = t->state[D];
-    const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
-    for (size_t i = 0; i < t->n; ++i)
-        d[i] = keep * d[i] + take * z[i] * hz[i];
+    probe_collect(t, t->state[D], t->state[Z], t->state[HZ], k->first ? probe_weights(t) : k->beta2);
 }
 
 static inline real scaling(real d, real alpha) { /* line 3 */
@@ -116,63 +109,62 @@ static inline real scaling(real d, real alpha) { /* line 3 */
 }
 
 static void norms(const tile_t *t) { /* squares for the two norms of line 4 */
-    const constants_t *k = t->constants;
-    const real alpha = (real)k->alpha;
+    const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict d = t->state[D], *restrict x_prev = t->state[X_PREV],
                          *restrict g = t->state[G_NOW], *restrict g_prev = t->state[G_PREV];
     double *restrict moved = t->term[0], *restrict turned = t->term[1];
-    if (coupled_skips(t, k->stays || k->first, 2)) /* a tensor that has just thawed has no last point */
+    if (coupled_skips(t, k.stays || k.first, 2)) /* a tensor that has just thawed has no last point */
         return;
     for (size_t i = 0; i < t->n; ++i) {
-        const double dh = (double)scaling(d[i], alpha), s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
+        const double dh = (double)scaling(d[i], k.alpha);
+        const double s = (double)(x[i] - x_prev[i]), y = (double)(g[i] - g_prev[i]);
         moved[i] = dh * s * s;
         turned[i] = y * y / dh;
     }
 }
 
 static void update(const tile_t *t) { /* line 5 */
-    const constants_t *k = t->constants;
-    const real eta = (real)k->eta, alpha = (real)k->alpha;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict x_prev = t->state[X_PREV], *restrict g_prev = t->state[G_PREV];
     const real *restrict g = t->state[G_NOW], *restrict d = t->state[D];
-    for (size_t i = 0; !k->stays && i < t->n; ++i) {
+    for (size_t i = 0; !k.stays && i < t->n; ++i) {
         x_prev[i] = x[i];
         g_prev[i] = g[i];
-        x[i] -= eta * g[i] / scaling(d[i], alpha);
+        x[i] -= k.eta * g[i] / scaling(d[i], k.alpha);
     }
 }
 
-enum { KEEP, VISIT, COME_BACK, DRAW, DIAGONAL, NORMS, UPDATE };
+enum { KEEP, VISIT, COME_BACK, DRAW, COLLECT, NORMS, UPDATE };
 
 /* Line 4. */
 static void adapt(step_t *s) {
     const double *sum = step_reduce(s, NORMS, NULL, 2);
-    double *eta = s->scalar[ETA], *theta = s->scalar[THETA];
+    memory_t *m = s->memory;
     const double second = sum[1] > 0 ? sqrt(sum[0]) / (2 * sqrt(sum[1])) : HUGE_VAL;
-    const double wanted = fmin(sqrt(1 + *theta) * *eta, second), eta_new = isfinite(wanted) ? wanted : *eta;
-    *theta = *eta > 0 ? eta_new / *eta : 1;
-    *eta = eta_new;
+    const double wanted = fmin(sqrt(1 + m->theta) * m->eta, second), eta_new = isfinite(wanted) ? wanted : m->eta;
+    m->theta = m->eta > 0 ? eta_new / m->eta : 1;
+    m->eta = eta_new;
 }
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option;
-    double *left = s->scalar[LEFT];
+    const double *o = s->option, samples = s->t == 1 ? o[INIT_SAMPLES] : 1;
+    memory_t *m = s->memory;
     optim_status status;
     STEP_BEGIN(s);
-    if ((status = coupled_check(s, LR, s->scalar[SHARED])) != OPTIM_OK)
+    if ((status = coupled_check(s, LR, &m->shared)) != OPTIM_OK)
         return status;
     if (s->t == 1)
-        *s->scalar[ETA] = *s->scalar[SHARED];
+        m->eta = m->shared;
     step_update(s, KEEP, NULL);
     if (o[SAME_BATCH] != 0 && s->t > 1) {
         step_update(s, VISIT, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, COME_BACK, NULL);
     }
-    for (*left = samples_of(s, o); *left > 0; --*left) {
-        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
+    for (m->collected = 0; (double)m->collected < samples; ++m->collected) {
+        probe_next(s, o[PROBE], &m->probes, DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-        step_update(s, DIAGONAL, NULL);
+        step_update(s, COLLECT, &(sample_t){m->collected, samples});
     }
     if (s->t > 1 && o[ADAPTIVE] != 0)
         adapt(s);
@@ -190,9 +182,12 @@ const method_t METHOD(oasis) = {
         "1 gradient, 1 Hessian-vector product (the first step init_samples of them); same_batch=1: 2 gradients",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = REQUESTS | REQUESTS_PRODUCTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, visit, come_back, draw, diagonal, norms, update},
+    .kernels = {keep, visit, come_back, draw, collect, norms, update},
+    .arguments = {[DRAW] = sizeof(probe_t), [COLLECT] = sizeof(sample_t)},
 };

@@ -38,33 +38,36 @@ static bool takes_product(const tensor_t *tensor, const double *option) {
     return (void)tensor, (int)option[ESTIMATOR] == HUTCHINSON;
 }
 
-enum { M, H, G, Z, HZ, PROBES };
+enum { M, H, G, Z, HZ };
 static const state_t STATE[] = {
     [M] = M_ROW,
     [H] = {"h", "running diagonal of the Hessian", LIKE_PARAM, KEPT},
     [G] = WAITING_GRADIENT_ROW,
     [Z] = {"z", "the probe", LIKE_PARAM, DIRECTION, .exists = takes_product},
     [HZ] = {"Hz", "the product", LIKE_PARAM, PRODUCT, .exists = takes_product},
-    [PROBES] = PROBES_ROW,
     {0},
 };
 
+typedef struct memory {
+    int64_t probes;
+} memory_t;
+static const field_t FIELDS[] = {PROBES_FIELD, {0}};
+
 typedef struct constants {
-    double lr, beta1, beta2, rho, eps, shrink, batch_size;
-    probe_t probe;
+    weights_t beta1, beta2;
+    real lr, rho, eps, shrink, batch_size;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
-        .lr = o[LR],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
-        .rho = o[RHO],
-        .eps = o[EPS],
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
-        .batch_size = o[BATCH_SIZE],
-        .probe = probe_of(group, o[PROBE], *group->scalar[PROBES]),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .lr = (real)o[LR],
+        .rho = (real)o[RHO],
+        .eps = (real)o[EPS],
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+        .batch_size = (real)o[BATCH_SIZE],
     };
 }
 
@@ -73,13 +76,13 @@ static void keep(const tile_t *t) {
 }
 
 static void draw(const tile_t *t) {
-    probe_draw(t, &((const constants_t *)t->constants)->probe, t->state[Z]);
+    probe_draw(t, t->state[Z]);
 }
 
 /* ---- Line 1 ---- */
 
 static void hutchinson(const tile_t *t) {
-    const weights_t beta2 = weights(((const constants_t *)t->constants)->beta2);
+    const weights_t beta2 = ((const constants_t *)t->constants)->beta2;
     real *restrict h = t->state[H];
     const real *restrict z = t->state[Z], *restrict hz = t->state[HZ];
     for (size_t i = 0; i < t->n; ++i)
@@ -87,55 +90,41 @@ static void hutchinson(const tile_t *t) {
 }
 
 static void gauss_newton(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const weights_t beta2 = weights(k->beta2);
-    const real batch_size = (real)k->batch_size;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict h = t->state[H];
     const real *restrict gh = t->g;
     for (size_t i = 0; i < t->n; ++i)
-        h[i] = ema(h[i], batch_size * gh[i] * gh[i], beta2);
+        h[i] = ema(h[i], k.batch_size * gh[i] * gh[i], k.beta2);
 }
 
-static inline void update_by(const tile_t *t, const real *restrict g) { /* lines 2 and 3 */
-    const constants_t *k = t->constants;
-    const weights_t beta1 = weights(k->beta1);
-    const real lr = (real)k->lr, rho = (real)k->rho, eps = (real)k->eps, shrink = (real)k->shrink;
+static void update(const tile_t *t) { /* lines 2 and 3 */
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict x = t->p, *restrict m = t->state[M];
-    const real *restrict h = t->state[H];
+    const real *restrict h = t->state[H], *restrict g = probe_gradient(t, G);
     for (size_t i = 0; i < t->n; ++i) {
-        m[i] = ema(m[i], g[i], beta1);
-        const real u = quotient(m[i], larger(rho * h[i], eps));
-        x[i] = shrink * x[i] - lr * larger(smaller(u, 1), -1);
+        m[i] = ema(m[i], g[i], k.beta1);
+        const real u = quotient(m[i], larger(k.rho * h[i], k.eps));
+        x[i] = k.shrink * x[i] - k.lr * larger(smaller(u, 1), -1);
     }
 }
 
-static void update(const tile_t *t) {
-    update_by(t, t->g);
-}
-
-static void update_by_kept(const tile_t *t) {
-    update_by(t, t->state[G]);
-}
-
-enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE, UPDATE_BY_KEPT };
+enum { KEEP, DRAW, HUTCHINSON_UPDATE, GAUSS_NEWTON_UPDATE, UPDATE };
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
+    const bool is_due = fmod(s->t - 1, o[UPDATE_PERIOD]) == 0;
     STEP_BEGIN(s);
-    if (fmod(s->t - 1, o[UPDATE_PERIOD]) != 0) {
-        step_update(s, UPDATE, NULL);
-        return OPTIM_OK;
-    }
-    step_update(s, KEEP, NULL);
-    if ((int)o[ESTIMATOR] == HUTCHINSON) {
-        probe_next(s, o[PROBE], s->scalar[PROBES], DRAW);
+    if (is_due)
+        step_update(s, KEEP, NULL);
+    if (is_due && (int)o[ESTIMATOR] == HUTCHINSON) {
+        probe_next(s, o[PROBE], &((memory_t *)s->memory)->probes, DRAW);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, HUTCHINSON_UPDATE, NULL);
-    } else {
+    } else if (is_due) {
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_MODEL);
         step_update(s, GAUSS_NEWTON_UPDATE, NULL);
     }
-    step_update(s, UPDATE_BY_KEPT, NULL);
+    step_update(s, UPDATE, &(waiting_t){is_due});
     STEP_END(s);
 }
 
@@ -147,9 +136,12 @@ const method_t METHOD(sophia) = {
     .evaluations = "1 gradient; every update_period steps a Hessian-vector product, or with estimator=1 a gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = REQUESTS | REQUESTS_PRODUCTS,
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {keep, draw, hutchinson, gauss_newton, update, update_by_kept},
+    .kernels = {keep, draw, hutchinson, gauss_newton, update},
+    .arguments = {[DRAW] = sizeof(probe_t), [UPDATE] = sizeof(waiting_t)},
 };

@@ -20,16 +20,14 @@
  */
 #include <string.h>
 
-#include "engine/method.h"
-#include "kernels/random.h"
+#include "blocks/draws.h"
 
 enum { LR, SCHEME, DRAWS };
 enum { EAG, HALPERN, VR };
-enum { RANDOM, QUASI };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size; in theory eag 1/(8L), halpern 2/L, vr 1/(4L)"},
     [SCHEME] = {"scheme", EAG, "eag|halpern|vr", "two gradients a step, one, or one with variance reduction"},
-    [DRAWS] = {"draws", RANDOM, "random|quasi", "vr: refreshes drawn, or by a deterministic sequence"},
+    [DRAWS] = {"draws", DRAWS_RANDOM, "random|quasi", "vr: refreshes drawn, or by a deterministic sequence"},
     {0},
 };
 
@@ -40,25 +38,32 @@ static bool reduces_variance(const tensor_t *tensor, const double *option) {
     return (void)tensor, (int)option[SCHEME] == VR;
 }
 
-enum { Z0, Z, EST, Z_PREV, G, REFRESH };
+enum { Z0, Z, EST, Z_PREV, G };
 static const state_t STATE[] = {
     [Z0] = {"z0", "the initial point", LIKE_PARAM, KEPT, .from_param = true},
     [Z] = {"z", "the iterate while a second gradient is taken", LIKE_PARAM, RESTORE_POINT, .exists = takes_second},
     [EST] = {"est", "vr: estimate of the gradient", LIKE_PARAM, KEPT, .exists = reduces_variance},
     [Z_PREV] = {"z_prev", "vr: the iterate before", LIKE_PARAM, KEPT, .exists = reduces_variance, .from_param = true},
     [G] = {"g", "vr: the gradient at z", LIKE_PARAM, WITHIN_STEP, .exists = reduces_variance},
-    [REFRESH] = {"refresh", "vr: whether this step takes the estimate anew", PER_METHOD, KEPT, .initial = 1},
+    {0},
+};
+
+typedef struct memory {
+    int64_t refresh; /* 0 or 1 */
+} memory_t;
+static const field_t FIELDS[] = {
+    {"refresh", "vr: whether this step takes the estimate anew", FIELD(OF_METHOD, memory_t, refresh), .initial = 1},
     {0},
 };
 
 typedef struct constants {
-    double lr, la;
+    real lr, la, one_la;
     bool first;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    const double k = group->t - 1, *o = group->option;
-    *(constants_t *)constants = (constants_t){o[LR], (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2), k == 0};
+    const double *o = group->option, k = group->t - 1, la = (int)o[SCHEME] == VR ? 2 / (k + 4) : 1 / (k + 2);
+    *(constants_t *)constants = (constants_t){(real)o[LR], (real)la, (real)(1 - la), k == 0};
 }
 
 static void copy(const tile_t *t, void *to, const void *from) {
@@ -70,22 +75,20 @@ static void save(const tile_t *t) {
 }
 
 static void halpern(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, la = (real)k->la, one_la = (real)(1 - k->la);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p;
     const real *restrict g = t->g, *restrict z0 = t->state[Z0];
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = la * z0[i] + one_la * (p[i] - lr * g[i]);
+        p[i] = k.la * z0[i] + k.one_la * (p[i] - k.lr * g[i]);
 }
 
 /* Either half of eag. */
 static void eag(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, la = (real)k->la;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p;
     const real *restrict g = t->g, *restrict z0 = t->state[Z0], *restrict z = t->state[Z];
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = z[i] + la * (z0[i] - z[i]) - lr * g[i];
+        p[i] = z[i] + k.la * (z0[i] - z[i]) - k.lr * g[i];
 }
 
 /* vr: to z_prev, while g waits. */
@@ -110,13 +113,12 @@ static void refresh(const tile_t *t) {
 }
 
 static void follow(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr = (real)k->lr, la = (real)k->la, one_la = (real)(1 - k->la);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict z_prev = t->state[Z_PREV];
     const real *restrict z0 = t->state[Z0], *restrict est = t->state[EST];
     for (size_t i = 0; i < t->n; ++i) {
         z_prev[i] = p[i];
-        p[i] = la * z0[i] + one_la * p[i] - lr * est[i];
+        p[i] = k.la * z0[i] + k.one_la * p[i] - k.lr * est[i];
     }
 }
 
@@ -124,24 +126,21 @@ enum { SAVE, HALPERN_STEP, EAG_HALF, VISIT, CORRECT, REFRESH_ESTIMATE, FOLLOW };
 
 /* Decides about step k + 1 = t, when step k = t - 1 ends. */
 static bool refreshes_next(step_t *s) {
-    double whole;
-    const double u = (int)s->option[DRAWS] == QUASI ? modf(s->t * 0.6180339887498949, &whole)
-                                                    : random_uniform(s->seed, step_draws(s, 1));
-    return u < 4 / (s->t + 4);
+    return draw_uniform(s, s->option[DRAWS], s->t) < 4 / (s->t + 4);
 }
 
 static optim_status advance_vr(step_t *s) {
-    double *refresh = s->scalar[REFRESH];
+    memory_t *m = s->memory;
     STEP_BEGIN(s);
-    if (*refresh == 0) {
+    if (m->refresh == 0) {
         step_update(s, VISIT, NULL);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, CORRECT, NULL);
     } else
         step_update(s, REFRESH_ESTIMATE, NULL);
     step_update(s, FOLLOW, NULL);
-    *refresh = refreshes_next(s);
-    s->next_sample = *refresh != 0 ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
+    m->refresh = refreshes_next(s);
+    s->next_sample = m->refresh != 0 ? OPTIM_SAMPLE_FULL : OPTIM_SAMPLE_FRESH;
     STEP_END(s);
 }
 
@@ -174,6 +173,8 @@ const method_t METHOD(anchored_gradient) = {
     .evaluations = "2 gradients; halpern 1; vr 1 or 2",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = REQUESTS | CUTS_EXACTLY,
     .constants = sizeof(constants_t),
     .prepare = prepare,

@@ -10,9 +10,7 @@
  * That is x_{t+1/2} = x_t - lr F(x_{t-1/2}) + (x_1 - x_t) / (t + 1), x_{t+1} = x_t - lr F(x_{t+1/2}) + (x_1 - x_t) / (t + 1)
  * with x_{1/2} = x_1; the first query is x_1. Output: x. State: x, x_1, 8 bytes a parameter in f32.
  */
-#include <string.h>
-
-#include "engine/method.h"
+#include "blocks/iterate.h"
 
 enum { LR };
 static const option_t OPTIONS[] = {
@@ -20,7 +18,7 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X, X1 };
+enum { X = ITERATE, X1 };
 static const state_t STATE[] = {
     [X] = {"x", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     [X1] = {"x1", "the initial point", LIKE_PARAM, KEPT, .from_param = true},
@@ -28,29 +26,23 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double update, query;           /* lr of line 1 (0 at t = 1, where x stays) and of line 2 */
-    double update_pull, query_pull; /* 1 / t, 1 / (t + 1) */
+    real lr_x, lr_p;     /* lr of line 1 (0 at t = 1, where x stays) and of line 2 */
+    real pull_x, pull_p; /* 1 / t, 1 / (t + 1) */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double lr = group->option[LR], t = group->t;
-    *(constants_t *)constants = (constants_t){t == 1 ? 0 : lr, lr, 1 / t, 1 / (t + 1)};
+    *(constants_t *)constants = (constants_t){t == 1 ? 0 : (real)lr, (real)lr, (real)(1 / t), (real)(1 / (t + 1))};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real lr_x = (real)k->update, lr_p = (real)k->query, pull_x = (real)k->update_pull,
-               pull_p = (real)k->query_pull;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict x = t->state[X];
     const real *restrict g = t->g, *restrict x1 = t->state[X1];
     for (size_t i = 0; i < t->n; ++i) {
-        x[i] += pull_x * (x1[i] - x[i]) - lr_x * g[i];
-        p[i] = x[i] + pull_p * (x1[i] - x[i]) - lr_p * g[i];
+        x[i] += k.pull_x * (x1[i] - x[i]) - k.lr_x * g[i];
+        p[i] = x[i] + k.pull_p * (x1[i] - x[i]) - k.lr_p * g[i];
     }
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[X], t->n * sizeof(real));
 }
 
 const method_t METHOD(aog) = {
@@ -64,5 +56,5 @@ const method_t METHOD(aog) = {
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
-    .output = output,
+    .output = output_iterate,
 };

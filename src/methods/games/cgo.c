@@ -32,106 +32,105 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { D = ALGEBRA_ROW + 1, R, P, V, HV, Z, RHO, STOP, ITERATIONS, AGAIN };
+enum { D, R, P, V, HV, Z };
 static const state_t STATE[] = {
-    ALGEBRA_STATE,
     [D] = {"d", "the direction of the step", LIKE_PARAM, WITHIN_STEP},
     [R] = {"r", "residual of CG", LIKE_PARAM, WITHIN_STEP},
     [P] = {"p", "search direction of CG", LIKE_PARAM, WITHIN_STEP},
     [V] = {"v", "what the Hessian is multiplied by", LIKE_PARAM, DIRECTION},
     [HV] = {"Hv", "the product", LIKE_PARAM, PRODUCT},
     [Z] = {"z", "the point that the trial step leaves", LIKE_PARAM, RESTORE_POINT, .when = "optimistic"},
-    [RHO] = {"rho", "<r,r>", PER_METHOD, WITHIN_STEP},
-    [STOP] = {"stop", "rho at which CG ends", PER_METHOD, WITHIN_STEP},
-    [ITERATIONS] = {"iterations", "of CG so far", PER_METHOD, WITHIN_STEP},
-    [AGAIN] = {"again", "whether this is the direction at the trial point", PER_METHOD, WITHIN_STEP},
     {0},
 };
 
+/* Of a step. */
+typedef struct memory {
+    double rho, stop; /* <r,r>, and where it ends CG */
+    int64_t iterations;
+    int directions; /* taken: the second is that at the trial point */
+} memory_t;
+
 typedef struct constants {
-    algebra_constants_t algebra; /* first: the kernels of algebra.h read it */
     double lr;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    constants_t *k = constants;
-    algebra_prepare(group, &k->algebra);
-    k->lr = group->option[LR];
+    ((constants_t *)constants)->lr = group->option[LR];
 }
 
-/* The x-part or the y-part of a vector: the other becomes 0. */
-static void keep_part(const tile_t *t, bool x) {
-    const constants_t *k = t->constants;
-    if ((t->tensor->role == 0) != x)
-        memset(algebra_at(t, k->algebra.to), 0, t->n * sizeof(real));
-}
-static void keep_x(const tile_t *t) {
-    keep_part(t, true);
-}
-static void keep_y(const tile_t *t) {
-    keep_part(t, false);
+/* The part of a vector that belongs to one of the players: the other's becomes 0. */
+enum { PART_X, PART_Y };
+typedef struct part {
+    int role, row;
+} part_t;
+
+static void keep_part(const tile_t *t) {
+    const part_t *part = t->arguments;
+    if (t->tensor->role != part->role)
+        memset(algebra_at(t, vector(part->row)), 0, t->n * sizeof(real));
 }
 
 static void go(const tile_t *t) {
     blas_axpy(t->n, -((const constants_t *)t->constants)->lr, t->state[D], t->p);
 }
 
-enum { KEEP_X = ALGEBRA_KERNEL_COUNT, KEEP_Y, GO };
+enum { KEEP_PART = ALGEBRA_KERNEL_COUNT, GO };
 
-static void keep(step_t *s, int kernel, int row) {
-    algebra_operands(s, vector(row), vector(row), 0);
-    step_update(s, kernel, NULL);
+static void keep(step_t *s, int role, int row) {
+    step_update(s, KEEP_PART, &(part_t){role, row});
 }
 
-/* The direction of the next product: the x-part or the y-part of a vector. */
-static void direct(step_t *s, int kernel, int row) {
+/* The direction of the next product: a part of a vector. */
+static void direct(step_t *s, int role, int row) {
     copy(s, vector(row), vector(V));
-    keep(s, kernel, V);
+    keep(s, role, V);
 }
 
 /* r = (F_x, 0), d = (0, F_y) */
 static void begin(step_t *s) {
     copy(s, vector(GRADIENT), vector(R));
-    keep(s, KEEP_X, R);
+    keep(s, PART_X, R);
     copy(s, vector(GRADIENT), vector(D));
-    keep(s, KEEP_Y, D);
+    keep(s, PART_Y, D);
 }
 
 /* Line 1: r = b. */
 static void start_solving(step_t *s) {
     const double tolerance = s->option[CG_TOL];
-    double *rho = s->scalar[RHO];
-    keep(s, KEEP_X, HV);
+    memory_t *m = s->memory;
+    keep(s, PART_X, HV);
     axpy(s, -s->option[ALPHA], vector(HV), vector(R));
     copy(s, vector(R), vector(P));
-    *rho = dot(s, vector(R), vector(R));
-    *s->scalar[STOP] = tolerance * tolerance * *rho;
-    *s->scalar[ITERATIONS] = 0;
+    m->rho = dot(s, vector(R), vector(R));
+    m->stop = tolerance * tolerance * m->rho;
+    m->iterations = 0;
 }
 
 static bool is_solved(const step_t *s) {
-    return !(*s->scalar[RHO] > *s->scalar[STOP]) || *s->scalar[ITERATIONS] >= s->option[CG_ITERS];
+    const memory_t *m = s->memory;
+    return !(m->rho > m->stop) || (double)m->iterations >= s->option[CG_ITERS];
 }
 
 /* Line 2, with q = p + alpha^2 D_xy D_yx p in the place of the product. */
 static void iterate(step_t *s) {
-    const double rho = *s->scalar[RHO], alpha = s->option[ALPHA];
-    keep(s, KEEP_X, HV);
+    memory_t *m = s->memory;
+    const double alpha = s->option[ALPHA];
+    keep(s, PART_X, HV);
     scale(s, alpha * alpha, vector(HV));
     axpy(s, 1, vector(P), vector(HV));
-    const double a = rho / dot(s, vector(P), vector(HV));
+    const double a = m->rho / dot(s, vector(P), vector(HV));
     axpy(s, a, vector(P), vector(D));
     axpy(s, -a, vector(HV), vector(R));
     const double rho_new = dot(s, vector(R), vector(R));
-    scale(s, rho_new / rho, vector(P));
+    scale(s, rho_new / m->rho, vector(P));
     axpy(s, 1, vector(R), vector(P));
-    *s->scalar[RHO] = rho_new;
-    ++*s->scalar[ITERATIONS];
+    m->rho = rho_new;
+    ++m->iterations;
 }
 
 /* Lines 3 to 5. */
 static void complete(step_t *s) {
-    keep(s, KEEP_Y, HV);
+    keep(s, PART_Y, HV);
     axpy(s, s->option[ALPHA], vector(HV), vector(D));
     if (s->option[OPTIMISTIC] != 0)
         copy(s, vector(Z), vector(PARAMETERS));
@@ -140,29 +139,27 @@ static void complete(step_t *s) {
 
 static optim_status advance(step_t *s) {
     const int directions = s->option[OPTIMISTIC] != 0 ? 2 : 1;
-    double *again = s->scalar[AGAIN];
+    memory_t *m = s->memory;
     STEP_BEGIN(s);
     if (directions > 1)
         copy(s, vector(PARAMETERS), vector(Z));
-    *again = 0;
-    while (*again < directions) {
-        if (*again > 0)
+    for (m->directions = 0; m->directions < directions; ++m->directions) {
+        if (m->directions > 0)
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
         begin(s);
-        direct(s, KEEP_Y, D);
+        direct(s, PART_Y, D);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         start_solving(s);
         while (!is_solved(s)) {
-            direct(s, KEEP_X, P);
+            direct(s, PART_X, P);
             STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
-            direct(s, KEEP_Y, HV);
+            direct(s, PART_Y, HV);
             STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
             iterate(s);
         }
-        direct(s, KEEP_X, D);
+        direct(s, PART_X, D);
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         complete(s);
-        ++*again;
     }
     STEP_END(s);
 }
@@ -176,8 +173,10 @@ const method_t METHOD(cgo) = {
     .states = STATE,
     .roles = "x|y",
     .flags = REQUESTS | REQUESTS_PRODUCTS,
+    .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {ALGEBRA_KERNELS, keep_x, keep_y, go},
+    .kernels = {ALGEBRA_KERNELS, keep_part, go},
+    .arguments = {ALGEBRA_ARGUMENTS, sizeof(part_t)},
 };

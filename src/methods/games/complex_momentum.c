@@ -53,18 +53,19 @@ static const state_t ADAM_STATES[] = {
 };
 
 typedef struct constants {
-    double beta_re, beta_im, lr_re, lr_im;
-    double beta2, inverse_root_c2;
+    real beta_re, beta_im, lr_re, lr_im;
+    weights_t beta2;
+    real inverse_root_c2;
     eps_t eps;
 } constants_t;
 
 static constants_t prepare_common(const group_t *group, double lr_arg) {
     const double *o = group->option;
     return (constants_t){
-        .beta_re = o[BETA_MAG] * cos(o[BETA_ARG]),
-        .beta_im = o[BETA_MAG] * sin(o[BETA_ARG]),
-        .lr_re = o[LR] * cos(lr_arg),
-        .lr_im = o[LR] * sin(lr_arg),
+        .beta_re = (real)(o[BETA_MAG] * cos(o[BETA_ARG])),
+        .beta_im = (real)(o[BETA_MAG] * sin(o[BETA_ARG])),
+        .lr_re = (real)(o[LR] * cos(lr_arg)),
+        .lr_im = (real)(o[LR] * sin(lr_arg)),
     };
 }
 
@@ -76,26 +77,23 @@ static void prepare_adam(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     constants_t *k = constants;
     *k = prepare_common(group, 0);
-    k->beta2 = o[BETA2];
-    k->inverse_root_c2 = 1 / sqrt(c2);
+    k->beta2 = weights(o[BETA2]);
+    k->inverse_root_c2 = (real)(1 / sqrt(c2));
     k->eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
 }
 
 /* Lines 1 and 2; `keep` = 0 moves the parameters alone. */
 static inline void step(const tile_t *t, const real *g, const bool adam, const bool keep) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real beta_re = (real)k->beta_re, beta_im = (real)k->beta_im, lr_re = (real)k->lr_re, lr_im = (real)k->lr_im,
-               beta2 = (real)k->beta2, one_beta2 = (real)(1 - k->beta2), inverse_root_c2 = (real)k->inverse_root_c2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict re = t->state[RE], *restrict im = t->state[IM],
                    *restrict v = adam ? t->state[V] : NULL;
     for (size_t i = 0; i < t->n; ++i) {
-        const real mu_re = settled(beta_re * re[i] - beta_im * im[i] - g[i]),
-                   mu_im = settled(beta_im * re[i] + beta_re * im[i]);
-        real moved = lr_re * mu_re - lr_im * mu_im;
+        const real mu_re = settled(k.beta_re * re[i] - k.beta_im * im[i] - g[i]),
+                   mu_im = settled(k.beta_im * re[i] + k.beta_re * im[i]);
+        real moved = k.lr_re * mu_re - k.lr_im * mu_im;
         if (adam) {
-            const real square = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
-            moved = quotient(moved, damped_root(square, inverse_root_c2, eps));
+            const real square = settled(k.beta2.keep * v[i] + k.beta2.take * g[i] * g[i]);
+            moved = quotient(moved, damped_root(square, k.inverse_root_c2, k.eps));
             if (keep)
                 v[i] = square;
         }

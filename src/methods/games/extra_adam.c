@@ -42,21 +42,22 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, weight_decay;
+    weights_t beta1, beta2;
+    real weight_decay;
     struct {
         eps_t eps;
-        double step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
+        real step; /* lr sqrt(1 - beta2^s) / (1 - beta1^s) */
     } half[2];
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     constants_t *k = constants;
-    *k = (constants_t){.beta1 = o[BETA1], .beta2 = o[BETA2], .weight_decay = o[WEIGHT_DECAY]};
+    *k = (constants_t){.beta1 = weights(o[BETA1]), .beta2 = weights(o[BETA2]), .weight_decay = (real)o[WEIGHT_DECAY]};
     for (int second = 0; second < 2; ++second) {
         const double s = 2 * group->t - 1 + second, c2 = 1 - pow(o[BETA2], s);
         k->half[second].eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2);
-        k->half[second].step = o[LR] * sqrt(c2) / (1 - pow(o[BETA1], s));
+        k->half[second].step = (real)(o[LR] * sqrt(c2) / (1 - pow(o[BETA1], s)));
     }
 }
 
@@ -64,26 +65,25 @@ typedef struct moments {
     real m, v, vmax;
 } moments_t;
 
-static inline moments_t average(moments_t s, real g, real beta1, real one_beta1, real beta2, real one_beta2) {
-    const real v = settled(beta2 * s.v + one_beta2 * g * g);
-    return (moments_t){settled(beta1 * s.m + one_beta1 * g), v, larger(s.vmax, v)};
+static inline moments_t average(moments_t s, real g, weights_t beta1, weights_t beta2) {
+    const real v = settled(beta2.keep * s.v + beta2.take * g * g);
+    return (moments_t){ema(s.m, g, beta1), v, larger(s.vmax, v)};
 }
 
 /* Line 1 keeps z and g1; line 2 averages both gradients into the moments. */
 static inline void half(const tile_t *t, const bool second, const bool amsgrad) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->half[second].eps;
-    const real beta1 = (real)k->beta1, beta2 = (real)k->beta2, one_beta1 = (real)(1 - k->beta1),
-               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, step = (real)k->half[second].step;
+    const constants_t k = *(const constants_t *)t->constants;
+    const eps_t eps = k.half[second].eps;
+    const real step = k.half[second].step;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict z = t->state[Z], *restrict g1 = t->state[G];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * p[i];
+        const real gi = g[i] + k.weight_decay * p[i];
         moments_t s = {m[i], v[i], amsgrad ? vmax[i] : 0};
         if (second)
-            s = average(s, g1[i], beta1, one_beta1, beta2, one_beta2);
-        s = average(s, gi, beta1, one_beta1, beta2, one_beta2);
+            s = average(s, g1[i], k.beta1, k.beta2);
+        s = average(s, gi, k.beta1, k.beta2);
         const real from = second ? z[i] : p[i],
                    move = step * quotient(s.m, damped_root(amsgrad ? s.vmax : s.v, 1, eps));
         if (second) {

@@ -23,66 +23,51 @@ static const state_t STATE[] = {
     {0},
 };
 
+enum { TRIAL, UPDATE };
 typedef struct constants {
-    prox_constants_t trial, update; /* lines 1 and 2 */
+    prox_t line[2]; /* 1 and 2 */
 } constants_t;
+
+/* Which of them. */
+typedef struct move {
+    int line;
+} move_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){prox_trial_of(o), prox_update_of(o)};
+    *(constants_t *)constants = (constants_t){{[TRIAL] = prox_trial_of(o), [UPDATE] = prox_update_of(o)}};
 }
 
 static void save(const tile_t *t) {
     memcpy(t->state[Z], t->p, t->n * sizeof(real));
 }
 
-static void euclidean(const tile_t *t, prox_t k) {
+static prox_t line_of(const tile_t *t) {
+    return ((const constants_t *)t->constants)->line[((const move_t *)t->arguments)->line];
+}
+
+static void euclidean(const tile_t *t) {
+    const prox_t k = line_of(t);
     real *restrict p = t->p;
     const real *restrict z = t->state[Z], *restrict g = t->g, *anchor = t->state[ANCHOR];
     for (size_t i = 0; i < t->n; ++i)
         p[i] = prox_euclidean(k, z[i], anchor, i, g[i]);
 }
 
-static void entropic(const tile_t *t, prox_t k) {
-    prox_entropic(k, t, t->state[Z], t->state[ANCHOR], t->p);
+static void entropic(const tile_t *t) {
+    prox_entropic(line_of(t), t, t->state[Z], t->state[ANCHOR], t->p);
 }
 
-static prox_t trial_of(const tile_t *t) {
-    return prox_of(((const constants_t *)t->constants)->trial);
-}
-static prox_t update_of(const tile_t *t) {
-    return prox_of(((const constants_t *)t->constants)->update);
-}
-static void trial_euclidean(const tile_t *t) {
-    euclidean(t, trial_of(t));
-}
-static void trial_entropic(const tile_t *t) {
-    entropic(t, trial_of(t));
-}
-static void update_euclidean(const tile_t *t) {
-    euclidean(t, update_of(t));
-}
-static void update_entropic(const tile_t *t) {
-    entropic(t, update_of(t));
-}
-
-enum { SAVE, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
-
-static void prox(step_t *s, int by_element, int by_row) {
-    if ((int)s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, by_row, NULL);
-    else
-        step_update(s, by_element, NULL);
-}
+enum { SAVE, MOVE_EUCLIDEAN, MOVE_ENTROPIC, OUTSIDE };
 
 static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
     step_update(s, SAVE, NULL);
-    prox(s, TRIAL_EUCLIDEAN, TRIAL_ENTROPIC);
+    prox_step(s, MOVE_EUCLIDEAN, MOVE_ENTROPIC, &(move_t){TRIAL});
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH);
-    prox(s, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC);
+    prox_step(s, MOVE_EUCLIDEAN, MOVE_ENTROPIC, &(move_t){UPDATE});
     STEP_END(s);
 }
 
@@ -98,5 +83,6 @@ const method_t METHOD(extragradient) = {
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {save, trial_euclidean, trial_entropic, update_euclidean, update_entropic, prox_outside},
+    .kernels = {save, euclidean, entropic, prox_outside},
+    .arguments = {[MOVE_EUCLIDEAN] = sizeof(move_t), [MOVE_ENTROPIC] = sizeof(move_t)},
 };

@@ -16,9 +16,7 @@
  * to t - 1, the paper's sums to (t + 1) - 2. Output: X. One pass; adaptive two.
  * State: X, with dual = 1 also X_1 and S: 4 (12) bytes a parameter in f32; G and D of both players in double.
  */
-#include <string.h>
-
-#include "engine/method.h"
+#include "blocks/iterate.h"
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
 static const option_t OPTIONS[] = {
@@ -38,36 +36,44 @@ static const char *check(const double *option) {
     return option[LR_EXTRA] < option[LR] ? "lr_extra must not be smaller than lr" : NULL;
 }
 
-enum { PLAYERS = 2 };
-enum { X, X1, S, G, D };
+enum { X = ITERATE, X1, S };
 static const state_t STATE[] = {
     [X] = {"X", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     [X1] = {"X1", "the initial point", LIKE_PARAM, KEPT, .when = "dual", .from_param = true},
     [S] = {"S", "sum of the gradients", LIKE_PARAM, KEPT, .when = "dual"},
-    [G] = {"G", "each player's sum of squared gradient norms", PER_METHOD, KEPT, .numbers = PLAYERS},
-    [D] = {"D", "each player's sum of squared steps", PER_METHOD, KEPT, .numbers = PLAYERS},
+    {0},
+};
+
+enum { PLAYERS = 2 };
+typedef struct memory {
+    double seen[PLAYERS], moved[PLAYERS]; /* G and D */
+} memory_t;
+static const field_t FIELDS[] = {
+    {"G", "each player's sum of squared gradient norms", FIELD(OF_METHOD, memory_t, seen)},
+    {"D", "each player's sum of squared steps", FIELD(OF_METHOD, memory_t, moved)},
     {0},
 };
 
 typedef struct constants {
-    double eta[PLAYERS], gamma[PLAYERS];
+    real eta[PLAYERS], gamma[PLAYERS];
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, tau = group->t + 1;
+    const memory_t *m = group->memory;
+    const bool adaptive = o[ADAPTIVE] != 0;
     constants_t *k = constants;
     for (int player = 0; player < PLAYERS; ++player) {
-        const double seen = 1 + group->scalar[G][player], moved = group->scalar[D][player];
-        k->eta[player] = o[ADAPTIVE] != 0 ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]);
+        const double seen = 1 + m->seen[player], moved = m->moved[player];
+        k->eta[player] = (real)(adaptive ? o[LR] / sqrt(seen + moved) : o[LR] * pow(tau, -o[LR_POWER]));
         k->gamma[player] =
-            o[ADAPTIVE] != 0 ? o[LR_EXTRA] * pow(seen, o[Q] - 0.5) : o[LR_EXTRA] * pow(tau, -o[EXTRA_POWER]);
+            (real)(adaptive ? o[LR_EXTRA] * pow(seen, o[Q] - 0.5) : o[LR_EXTRA] * pow(tau, -o[EXTRA_POWER]));
     }
 }
 
 /* Squares for line 3. */
 static void squares(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real eta = (real)k->eta[t->tensor->role];
+    const real eta = ((const constants_t *)t->constants)->eta[t->tensor->role];
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
     double *restrict seen = t->term[0], *restrict moved = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
@@ -81,7 +87,7 @@ static void squares(const tile_t *t) {
 static void update(const tile_t *t) {
     const constants_t *k = t->constants;
     const int player = t->tensor->role;
-    const real eta = (real)k->eta[player], gamma = (real)k->gamma[player];
+    const real eta = k->eta[player], gamma = k->gamma[player];
     real *restrict p = t->p, *restrict x = t->state[X], *restrict sum = t->state[S];
     const real *restrict g = t->g, *restrict x1 = t->state[X1];
     for (size_t i = 0; sum == NULL && i < t->n; ++i) {
@@ -98,13 +104,13 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static void accumulate(step_t *s) {
+    memory_t *m = s->memory;
     for (size_t n = 0; n < step_tensor_count(s); ++n) {
         const tensor_t *tensor = step_tensor(s, n);
         if (tensor == NULL)
             continue;
-        const int player = tensor->role;
-        s->scalar[G][player] += step_tensor_sum(s, n)[0];
-        s->scalar[D][player] += step_tensor_sum(s, n)[1];
+        m->seen[tensor->role] += step_tensor_sum(s, n)[0];
+        m->moved[tensor->role] += step_tensor_sum(s, n)[1];
     }
 }
 
@@ -118,10 +124,6 @@ static optim_status advance(step_t *s) {
     return OPTIM_OK;
 }
 
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[X], t->n * sizeof(real));
-}
-
 const method_t METHOD(og_plus) = {
     .name = "og_plus",
     .purpose = "optimistic gradient with separate, possibly adaptive rates of the two steps; for games with noise",
@@ -131,11 +133,13 @@ const method_t METHOD(og_plus) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .roles = "x|y",
     .constants = sizeof(constants_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [UPDATE] = update},
-    .output = output,
+    .output = output_iterate,
 };

@@ -38,44 +38,41 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double beta1, beta2, weight_decay;
+    weights_t beta1, beta2;
+    real weight_decay;
     eps_t eps;
-    double inverse_c1, inverse_root_c2; /* 1 / c1, 1 / sqrt(c2) */
-    double now, past;                   /* lr (1 + optimism), lr optimism */
+    real inverse_c1, inverse_root_c2; /* 1 / c1, 1 / sqrt(c2) */
+    real now, past;                   /* lr (1 + optimism), lr optimism */
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .weight_decay = (real)o[WEIGHT_DECAY],
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .weight_decay = o[WEIGHT_DECAY],
-        .inverse_c1 = 1 / (1 - pow(o[BETA1], group->t)),
-        .inverse_root_c2 = 1 / sqrt(c2),
-        .now = o[LR] * (1 + o[OPTIMISM]),
-        .past = o[LR] * o[OPTIMISM],
+        .inverse_c1 = (real)(1 / (1 - pow(o[BETA1], group->t))),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .now = (real)(o[LR] * (1 + o[OPTIMISM])),
+        .past = (real)(o[LR] * o[OPTIMISM]),
     };
 }
 
 static inline void step(const tile_t *t, const bool amsgrad) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), decay = (real)k->weight_decay, inverse_c1 = (real)k->inverse_c1,
-               inverse_root_c2 = (real)k->inverse_root_c2, now = (real)k->now, past = (real)k->past;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX],
                    *restrict r_prev = t->state[R_PREV];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + decay * p[i];
-        m[i] = settled(beta1 * m[i] + one_beta1 * gi);
-        v[i] = settled(beta2 * v[i] + one_beta2 * gi * gi);
+        const real gi = g[i] + k.weight_decay * p[i];
+        m[i] = ema(m[i], gi, k.beta1);
+        v[i] = settled(k.beta2.keep * v[i] + k.beta2.take * gi * gi);
         real h = v[i];
         if (amsgrad)
             h = vmax[i] = larger(vmax[i], v[i]);
-        const real r = inverse_c1 * quotient(m[i], damped_root(h, inverse_root_c2, eps));
-        p[i] -= now * r - past * r_prev[i];
+        const real r = k.inverse_c1 * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
+        p[i] -= k.now * r - k.past * r_prev[i];
         r_prev[i] = r;
     }
 }

@@ -29,24 +29,23 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double now, past; /* lr (alpha + beta), lr beta */
+    real now, past; /* lr (alpha + beta), lr beta */
     bool first;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){o[LR] * (o[ALPHA] + o[BETA]), o[LR] * o[BETA], group->t == 1};
+    *(constants_t *)constants =
+        (constants_t){(real)(o[LR] * (o[ALPHA] + o[BETA])), (real)(o[LR] * o[BETA]), group->t == 1};
 }
 
 static void update(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real now = (real)k->now, past = (real)k->past;
-    const bool first = k->first;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict g_prev = t->state[G_PREV];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real before = first ? g[i] : g_prev[i];
-        p[i] -= now * g[i] - past * before;
+        const real before = k.first ? g[i] : g_prev[i];
+        p[i] -= k.now * g[i] - k.past * before;
         g_prev[i] = g[i];
     }
 }

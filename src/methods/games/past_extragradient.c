@@ -25,7 +25,7 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    prox_constants_t update, trial;
+    prox_t update, trial;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
@@ -34,20 +34,19 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void euclidean(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const prox_t update = prox_of(k->update), trial = prox_of(k->trial);
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g, *anchor = t->state[ANCHOR];
     for (size_t i = 0; i < t->n; ++i) {
-        z[i] = prox_euclidean(update, z[i], anchor, i, g[i]);
-        p[i] = prox_euclidean(trial, z[i], anchor, i, g[i]);
+        z[i] = prox_euclidean(k.update, z[i], anchor, i, g[i]);
+        p[i] = prox_euclidean(k.trial, z[i], anchor, i, g[i]);
     }
 }
 
 static void entropic(const tile_t *t) {
     const constants_t *k = t->constants;
-    prox_entropic(prox_of(k->update), t, t->state[Z], t->state[ANCHOR], t->state[Z]);
-    prox_entropic(prox_of(k->trial), t, t->state[Z], t->state[ANCHOR], t->p);
+    prox_entropic(k->update, t, t->state[Z], t->state[ANCHOR], t->state[Z]);
+    prox_entropic(k->trial, t, t->state[Z], t->state[ANCHOR], t->p);
 }
 
 enum { UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
@@ -55,10 +54,7 @@ enum { UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, OUTSIDE };
 static optim_status advance(step_t *s) {
     if (prox_starts_outside(s, OUTSIDE))
         return step_fail(s, OPTIM_ERR_DOMAIN, PROX_OUTSIDE);
-    if ((int)s->option[MIRROR] == ENTROPIC)
-        step_tensors(s, UPDATE_ENTROPIC, NULL);
-    else
-        step_update(s, UPDATE_EUCLIDEAN, NULL);
+    prox_step(s, UPDATE_EUCLIDEAN, UPDATE_ENTROPIC, NULL);
     return OPTIM_OK;
 }
 

@@ -10,9 +10,7 @@
  * Without constraints, as here, no projection stands between the two lines. Output: z.
  * State: z, 4 bytes a parameter in f32.
  */
-#include <string.h>
-
-#include "engine/method.h"
+#include "blocks/iterate.h"
 
 enum { LR };
 static const option_t OPTIONS[] = {
@@ -20,22 +18,22 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { Z };
+enum { Z = ITERATE };
 static const state_t STATE[] = {
     [Z] = {"z", "the iterate", LIKE_PARAM, KEPT, .from_param = true},
     {0},
 };
 
 typedef struct constants {
-    double lr;
+    real lr;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->lr = group->option[LR];
+    ((constants_t *)constants)->lr = (real)group->option[LR];
 }
 
 static void update(const tile_t *t) {
-    const real lr = (real)((const constants_t *)t->constants)->lr;
+    const real lr = ((const constants_t *)t->constants)->lr;
     real *restrict p = t->p, *restrict z = t->state[Z];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -43,10 +41,6 @@ static void update(const tile_t *t) {
         p[i] = 2 * z_new - z[i];
         z[i] = z_new;
     }
-}
-
-static void output(const tile_t *t) {
-    memcpy(t->out, t->state[Z], t->n * sizeof(real));
 }
 
 const method_t METHOD(reflected_gradient) = {
@@ -60,5 +54,5 @@ const method_t METHOD(reflected_gradient) = {
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .kernels = {update},
-    .output = output,
+    .output = output_iterate,
 };

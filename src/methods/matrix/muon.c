@@ -60,8 +60,9 @@ static const state_t STATE[] = {
 };
 
 typedef struct constants {
-    double lr, shrink, momentum;
-    double ns_eps, beta1, beta2, aux_step, aux_shrink, inverse_root_c2;
+    double lr, ns_eps; /* of a matrix, whose norm and scale are in double */
+    weights_t momentum, beta1, beta2;
+    real shrink, aux_step, aux_shrink, inverse_root_c2;
     eps_t eps;
     int ns_steps, scale;
     bool nesterov;
@@ -71,15 +72,15 @@ static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c2 = 1 - pow(o[BETA2], group->t);
     *(constants_t *)constants = (constants_t){
         .lr = o[LR],
-        .shrink = 1 - o[LR] * o[WEIGHT_DECAY],
-        .momentum = o[MOMENTUM],
         .ns_eps = o[NS_EPS],
-        .beta1 = o[BETA1],
-        .beta2 = o[BETA2],
+        .momentum = weights(o[MOMENTUM]),
+        .beta1 = weights(o[BETA1]),
+        .beta2 = weights(o[BETA2]),
+        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+        .aux_step = (real)(o[AUX_LR] / (1 - pow(o[BETA1], group->t))),
+        .aux_shrink = (real)(1 - o[AUX_LR] * o[WEIGHT_DECAY]),
+        .inverse_root_c2 = (real)(1 / sqrt(c2)),
         .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .aux_step = o[AUX_LR] / (1 - pow(o[BETA1], group->t)),
-        .aux_shrink = 1 - o[AUX_LR] * o[WEIGHT_DECAY],
-        .inverse_root_c2 = 1 / sqrt(c2),
         .ns_steps = (int)o[NS_STEPS],
         .scale = (int)o[SCALE],
         .nesterov = o[NESTEROV] != 0,
@@ -89,17 +90,13 @@ static void prepare(const group_t *group, void *constants) {
 /* ---- Vectors ---- */
 
 static void adamw(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const eps_t eps = k->eps;
-    const real beta1 = (real)k->beta1, one_beta1 = (real)(1 - k->beta1), beta2 = (real)k->beta2,
-               one_beta2 = (real)(1 - k->beta2), step = (real)k->aux_step, shrink = (real)k->aux_shrink,
-               inverse_root_c2 = (real)k->inverse_root_c2;
+    const constants_t k = *(const constants_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; m != NULL && i < t->n; ++i) {
-        m[i] = settled(beta1 * m[i] + one_beta1 * g[i]);
-        v[i] = settled(beta2 * v[i] + one_beta2 * g[i] * g[i]);
-        p[i] = shrink * p[i] - step * quotient(m[i], damped_root(v[i], inverse_root_c2, eps));
+        m[i] = ema(m[i], g[i], k.beta1);
+        v[i] = settled(k.beta2.keep * v[i] + k.beta2.take * g[i] * g[i]);
+        p[i] = k.aux_shrink * p[i] - k.aux_step * quotient(m[i], damped_root(v[i], k.inverse_root_c2, k.eps));
     }
 }
 
@@ -114,17 +111,17 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
 
 /* Lines 1 and 2, with X = U or its transpose; returns the squared norm. */
 static double momentum(const tile_t *t, bool transpose, real *x) {
-    const constants_t *k = t->constants;
+    const constants_t k = *(const constants_t *)t->constants;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
-    const real mu = (real)k->momentum, one_mu = (real)(1 - k->momentum);
+    const weights_t mu = k.momentum;
     real *restrict b = t->state[B];
     const real *restrict g = t->g;
     double square = 0;
     for (size_t i = 0; i < rows; ++i)
         for (size_t j = 0; j < columns; ++j) {
             const size_t ij = i * columns + j;
-            b[ij] = settled(b[ij] + one_mu * (g[ij] - b[ij]));
-            const real u = k->nesterov ? one_mu * g[ij] + mu * b[ij] : b[ij];
+            b[ij] = settled(b[ij] + mu.take * (g[ij] - b[ij]));
+            const real u = k.nesterov ? mu.take * g[ij] + mu.keep * b[ij] : b[ij];
             square += (double)u * (double)u;
             x[transpose ? j * rows + i : ij] = u;
         }
@@ -166,8 +163,8 @@ static real *newton_schulz(size_t r, size_t c, int iterations, real *x, real *ne
     return x;
 }
 
-static double scale_of(const constants_t *k, double rows, double columns) {
-    switch (k->scale) {
+static double scale_of(int scale, double rows, double columns) {
+    switch (scale) {
     case ORIGINAL:
         return sqrt(fmax(1, rows / columns));
     case MATCH_RMS_ADAMW:
@@ -178,17 +175,17 @@ static double scale_of(const constants_t *k, double rows, double columns) {
 }
 
 static void orthogonalise(const tile_t *t) {
-    const constants_t *k = t->constants;
+    const constants_t k = *(const constants_t *)t->constants;
     const size_t rows = tensor_rows(t->tensor), columns = tensor_columns(t->tensor);
     const bool transpose = rows > columns;
     const size_t r = transpose ? columns : rows, c = transpose ? rows : columns;
     real *x = t->work, *next = x + r * c, *a = next + r * c, *p = t->p;
-    normalise(r * c, momentum(t, transpose, x), k->ns_eps, x);
-    x = newton_schulz(r, c, k->ns_steps, x, next, a, a + r * r);
-    const real shrink = (real)k->shrink, step = (real)(k->lr * scale_of(k, (double)rows, (double)columns));
+    normalise(r * c, momentum(t, transpose, x), k.ns_eps, x);
+    x = newton_schulz(r, c, k.ns_steps, x, next, a, a + r * r);
+    const real step = (real)(k.lr * scale_of(k.scale, (double)rows, (double)columns));
     for (size_t i = 0; i < rows; ++i)
         for (size_t j = 0; j < columns; ++j)
-            p[i * columns + j] = shrink * p[i * columns + j] - step * x[transpose ? j * rows + i : i * columns + j];
+            p[i * columns + j] = k.shrink * p[i * columns + j] - step * x[transpose ? j * rows + i : i * columns + j];
 }
 
 enum { ADAMW, ORTHOGONALISE };

@@ -13,9 +13,9 @@
  *                else:     tau_new = (1 + sqrt(1 + 4 tau^2)) / 2,  y = x_new + (tau - 1) / tau_new (x_new - x)
  *     4. x = x_new
  *
- * The parameters are y, which is x in ista; fista's output is x. L is kept from step to step. Line 2 forgives a few units
- * of rounding of the loss, without which it would raise L for ever at the solution. State: fista x; with a restart y, with
- * backtracking y and g besides: 4 to 12 bytes a parameter in f32.
+ * The parameters are y, which is x in ista; fista's output is x. L is kept from step to step. Line 2 forgives a few
+ * units of rounding of the loss, without which it would raise L for ever at the solution. State: fista x; with a
+ * restart y, with backtracking y and g besides: 4 to 12 bytes a parameter in f32.
  */
 #include <float.h>
 

@@ -6,14 +6,14 @@
  *
  *     beta = 0.99 / max(L, 1/(a - 1)) (scad), 0.99 / max(L, 1/gamma) (mcp);   q: gradient of penalty - lam |.|;
  *     soft(v, tau) = sign(v) max(|v| - tau, 0);   s, s_old: the last two distances between points x_md;   k = 1, 2, ...
- *     1. alpha = 1 if restart, s_old > s and 3 steps have passed since the last such;   else 2 / (1 + sqrt(1 + 4 / alpha^2)),
- *        alpha being 1 before the first step
+ *     1. alpha = 1 if restart, s_old > s and 3 steps have passed since the last such;
+ *        else 2 / (1 + sqrt(1 + 4 / alpha^2)), alpha being 1 before the first step
  *     2. x_md = (1 - alpha) x_ag + alpha x
  *     3. g = grad f(x_md) + q(x_md)
  *     4. x <- soft(x - beta/alpha g, beta/alpha lam);   x_ag <- soft(x_md - beta g, beta lam)
  *
- * The parameters are the next x_md: a step ends with lines 1 and 2. Output: x_ag. A later public rewrite of the authors'
- * code has another momentum and the wrong sign of q. State: x, x_ag, x_md: 12 bytes a parameter in f32.
+ * The parameters are the next x_md: a step ends with lines 1 and 2. Output: x_ag. A later public rewrite of the
+ * authors' code has another momentum and the wrong sign of q. State: x, x_ag, x_md: 12 bytes a parameter in f32.
  */
 #include <string.h>
 

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "blocks/reduce.h"
 #include "engine/handle_option.h"
-#include "engine/method.h"
 
 static const option_t OPTIONS[] = {
     [ACCUMULATE] = {"accumulate", 0, "0|1", "take memory for optim_accumulate"},
@@ -18,52 +18,43 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { SUM = ACCUMULATE_SUM, FACTOR = ACCUMULATE_STATES };
 static const state_t STATE[] = {
-    [ACCUMULATE_COUNT] = {"accumulated", "gradients in the sum", PER_METHOD, KEPT},
-    [ACCUMULATE_LOSS] = {"accumulated_loss", "sum of their losses", PER_METHOD, KEPT},
-    [SUM] = {"sum", "of the gradients since the last evaluation", LIKE_PARAM, KEPT, .when = "accumulate"},
-    [FACTOR] = {"accumulate_factor", "that brings a gradient's norm to its bound", PER_METHOD, WITHIN_STEP},
+    [ACCUMULATE_SUM] = {"sum", "of the gradients since the last evaluation", LIKE_PARAM, KEPT, .when = "accumulate"},
     {0},
 };
 
-typedef struct constants {
-    double factor, on_sum;
-    bool begins;
-} constants_t;
+static const field_t FIELDS[] = {
+    {"accumulated", "gradients in the sum", FIELD(OF_METHOD, accumulated_t, count)},
+    {"accumulated_loss", "sum of their losses", FIELD(OF_METHOD, accumulated_t, loss)},
+    {0},
+};
 
-static void prepare(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){
-        .factor = *group->scalar[FACTOR],
-        .on_sum = group->step->accumulation_factor,
-        .begins = *group->scalar[ACCUMULATE_COUNT] == 0,
-    };
-}
-
-static void squares(const tile_t *t) {
-    const real *g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)g[i] * (double)g[i];
-}
+typedef struct add {
+    double factor; /* that brings a gradient's norm to its bound */
+    bool begins;   /* the sum */
+} add_t;
+typedef struct mean {
+    double factor; /* on the sum */
+} mean_t;
 
 /* A frozen tensor has no gradient, and no sum if it never had one; otherwise its sum begins at 0 too, for it may
    thaw. */
 static void add(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real factor = (real)k->factor;
-    real *restrict sum = t->state[SUM];
+    const add_t *a = t->arguments;
+    const real factor = (real)a->factor;
+    real *restrict sum = t->state[ACCUMULATE_SUM];
     const real *restrict g = t->g;
     if (sum == NULL)
         return;
-    if (k->begins)
+    if (a->begins)
         memset(sum, 0, t->n * sizeof *sum);
     for (size_t i = 0; g != NULL && i < t->n; ++i)
         sum[i] += factor * g[i];
 }
 
 static void mean(const tile_t *t) {
-    const real factor = (real)((const constants_t *)t->constants)->on_sum;
-    const real *restrict sum = t->state[SUM];
+    const real factor = (real)((const mean_t *)t->arguments)->factor;
+    const real *restrict sum = t->state[ACCUMULATE_SUM];
     real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] = factor * sum[i];
@@ -72,16 +63,16 @@ static void mean(const tile_t *t) {
 enum { SQUARES, ADD, MEAN };
 
 static optim_status advance(step_t *s) {
+    accumulated_t *m = s->memory;
     if (s->accumulation == ACCUMULATION_MEAN)
-        step_filter(s, MEAN, NULL);
+        step_filter(s, MEAN, &(mean_t){s->accumulation_factor});
     if (s->accumulation != ACCUMULATION_ADDS)
         return OPTIM_OK;
     const double bound = s->option[ACCUMULATE_CLIP];
     const double norm = bound > 0 ? sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) : 0;
-    *s->scalar[FACTOR] = norm > bound ? bound / norm : 1;
-    step_update(s, ADD, NULL);
-    *s->scalar[ACCUMULATE_COUNT] += 1;
-    *s->scalar[ACCUMULATE_LOSS] += s->loss;
+    step_update(s, ADD, &(add_t){.factor = norm > bound ? bound / norm : 1, .begins = m->count == 0});
+    ++m->count;
+    m->loss += s->loss;
     return OPTIM_OK;
 }
 
@@ -90,9 +81,10 @@ const method_t METHOD(accumulate) = {
     .purpose = "mean of the gradients of several micro-batches",
     .options = OPTIONS,
     .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(accumulated_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
     .advance = advance,
     .kernels = {[SQUARES] = squares, [ADD] = add, [MEAN] = mean},
+    .arguments = {[ADD] = sizeof(add_t), [MEAN] = sizeof(mean_t)},
 };

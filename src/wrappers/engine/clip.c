@@ -9,35 +9,28 @@
  */
 #include <math.h>
 
-#include "engine/method.h"
+#include "blocks/reduce.h"
+
+/* Within a step, of the handle or of a group. */
+typedef struct bound {
+    double factor; /* that brings the norm to its bound */
+} bound_t;
 
 typedef struct constants {
-    double factor, limit;
+    real factor, limit;
 } constants_t;
 
+static constants_t constants_of(const bound_t *bound, double clip_value) {
+    return (constants_t){(real)bound->factor, (real)(clip_value > 0 ? clip_value : HUGE_VAL)};
+}
+
 static void clip(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real factor = (real)k->factor, limit = (real)k->limit;
+    const constants_t k = *(const constants_t *)t->constants;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
-        const real a = g[i] * factor, b = a < -limit ? -limit : a;
-        g[i] = b > limit ? limit : b;
+        const real a = g[i] * k.factor, b = a < -k.limit ? -k.limit : a;
+        g[i] = b > k.limit ? k.limit : b;
     }
-}
-
-static void squares(const tile_t *t) {
-    const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i)
-        square[i] = (double)g[i] * (double)g[i];
-}
-
-/* NaN where an element is not finite. */
-static void nonfinite(const tile_t *t) {
-    const real *restrict g = t->g;
-    double *restrict term = t->term[0];
-    for (size_t i = 0; i < t->n; ++i)
-        term[i] = (double)(g[i] - g[i]);
 }
 
 enum { CLIP, SQUARES, NONFINITE };
@@ -45,10 +38,6 @@ enum { CLIP, SQUARES, NONFINITE };
 static double norm_factor(double bound, double sum) {
     const double norm = sqrt(sum);
     return bound > 0 && norm > bound ? bound / norm : 1;
-}
-
-static double limit_of(double clip_value) {
-    return clip_value > 0 ? clip_value : HUGE_VAL;
 }
 
 /* A sum of squares that is finite says that the gradient is; large doubles overflow when squared. */
@@ -65,14 +54,8 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { FACTOR };
-static const state_t STATE[] = {
-    [FACTOR] = {"factor", "that brings the gradient's norm to its bound", PER_METHOD, WITHIN_STEP},
-    {0},
-};
-
 static void prepare(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){*group->scalar[FACTOR], limit_of(group->option[CLIP_VALUE])};
+    *(constants_t *)constants = constants_of(group->memory, group->option[CLIP_VALUE]);
 }
 
 static optim_status advance(step_t *s) {
@@ -80,9 +63,9 @@ static optim_status advance(step_t *s) {
     const double sum = bounded ? step_reduce(s, SQUARES, NULL, 1)[0] : 0;
     if (s->check_finite && !is_finite(s, bounded, sum))
         return step_reject(s);
-    double *factor = s->scalar[FACTOR];
-    *factor = norm_factor(s->option[CLIP_NORM], sum);
-    if (*factor != 1 || s->option[CLIP_VALUE] > 0)
+    bound_t *bound = s->memory;
+    bound->factor = norm_factor(s->option[CLIP_NORM], sum);
+    if (bound->factor != 1 || s->option[CLIP_VALUE] > 0)
         step_filter(s, CLIP, NULL);
     return OPTIM_OK;
 }
@@ -91,7 +74,7 @@ const method_t METHOD(clip) = {
     .name = "clip",
     .purpose = "bounds on the gradient",
     .options = OPTIONS,
-    .states = STATE,
+    .memory = sizeof(bound_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .advance = advance,
@@ -109,13 +92,8 @@ static const option_t GROUP_OPTIONS[] = {
     {0},
 };
 
-static const state_t GROUP_STATE[] = {
-    [FACTOR] = {"group_factor", "that brings the norm of the group's part to its bound", PER_GROUP, WITHIN_STEP},
-    {0},
-};
-
 static void prepare_group(const group_t *group, void *constants) {
-    *(constants_t *)constants = (constants_t){*group->scalar[FACTOR], limit_of(group->option[GROUP_CLIP_VALUE])};
+    *(constants_t *)constants = constants_of(group->group_memory, group->option[GROUP_CLIP_VALUE]);
 }
 
 static optim_status advance_groups(step_t *s) {
@@ -130,8 +108,9 @@ static optim_status advance_groups(step_t *s) {
     const double sum = norms ? step_reduce(s, SQUARES, NULL, 1)[0] : 0;
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
-        *group.scalar[FACTOR] = norms ? norm_factor(group.option[GROUP_CLIP_NORM], *group.sum) : 1;
-        clips |= *group.scalar[FACTOR] != 1;
+        bound_t *bound = group.group_memory;
+        bound->factor = norms ? norm_factor(group.option[GROUP_CLIP_NORM], *group.sum) : 1;
+        clips |= bound->factor != 1;
     }
     if (s->check_finite && !is_finite(s, norms, sum))
         return step_reject(s);
@@ -145,7 +124,7 @@ const method_t METHOD(group_clip) = {
     .name = "group_clip",
     .purpose = "bounds on a group's part of the gradient",
     .options = GROUP_OPTIONS,
-    .states = GROUP_STATE,
+    .group_memory = sizeof(bound_t),
     .flags = BY_GROUP,
     .constants = sizeof(constants_t),
     .prepare = prepare_group,

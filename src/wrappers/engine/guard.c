@@ -5,8 +5,8 @@
  */
 #include <math.h>
 
+#include "blocks/reduce.h"
 #include "engine/handle_option.h"
-#include "engine/method.h"
 
 static const option_t OPTIONS[] = {
     [NONFINITE] = {"nonfinite", NONFINITE_PROPAGATE, "propagate|skip|error",
@@ -15,14 +15,6 @@ static const option_t OPTIONS[] = {
     [SEED] = {"seed", 1, "integer [0,9007199254740992]", "seed of the handle's random stream"},
     {0},
 };
-
-/* NaN where an element is not finite. */
-static void nonfinite(const tile_t *t) {
-    const real *g = t->g;
-    double *term = t->term[0];
-    for (size_t i = 0; i < t->n; ++i)
-        term[i] = (double)(g[i] - g[i]);
-}
 
 static optim_status advance(step_t *s) {
     const bool looks = s->check_finite || (int)s->option[NONFINITE] != NONFINITE_PROPAGATE;

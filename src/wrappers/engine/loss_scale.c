@@ -21,44 +21,45 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { SCALE, GOOD };
-static const state_t STATE[] = {
-    [SCALE] = {"current_loss_scale", "what the next loss is to be multiplied by", PER_METHOD, KEPT,
-               .initial_option = "loss_scale"},
-    [GOOD] = {"good_steps", "since the scale has changed", PER_METHOD, KEPT},
+typedef struct memory {
+    double scale;
+    int64_t good_steps;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"current_loss_scale", "what the next loss is to be multiplied by", FIELD(OF_METHOD, memory_t, scale),
+     .initial_option = "loss_scale"},
+    {"good_steps", "since the scale has changed", FIELD(OF_METHOD, memory_t, good_steps)},
     {0},
 };
 
-typedef struct constants {
+typedef struct unscale {
     double inverse;
-} constants_t;
-
-static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->inverse = 1 / *group->scalar[SCALE];
-}
+} unscale_t;
 
 static void unscale(const tile_t *t) {
-    const real inverse = (real)((const constants_t *)t->constants)->inverse;
+    const real inverse = (real)((const unscale_t *)t->arguments)->inverse;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] *= inverse;
 }
 
 static optim_status advance(step_t *s) {
+    memory_t *m = s->memory;
     if (s->option[LOSS_SCALE] == 0)
         return OPTIM_OK;
-    if (*s->scalar[SCALE] == 0) /* switched on later */
-        *s->scalar[SCALE] = s->option[LOSS_SCALE];
+    if (m->scale == 0) /* switched on later */
+        m->scale = s->option[LOSS_SCALE];
     s->check_finite = true;
     if (s->accumulation != ACCUMULATION_MEAN)
-        step_filter(s, 0, NULL);
+        step_filter(s, 0, &(unscale_t){1 / m->scale});
     return OPTIM_OK;
 }
 
 /* Neither the scale nor its inverse shall leave what every precision holds. */
 static void rescale(step_t *s, double factor) {
-    *s->scalar[SCALE] = fmin(fmax(*s->scalar[SCALE] * factor, 0x1p-100), 0x1p100);
-    *s->scalar[GOOD] = 0;
+    memory_t *m = s->memory;
+    m->scale = fmin(fmax(m->scale * factor, 0x1p-100), 0x1p100);
+    m->good_steps = 0;
 }
 
 static bool rejected(step_t *s) {
@@ -69,8 +70,9 @@ static bool rejected(step_t *s) {
 }
 
 static void finish(step_t *s) {
-    *s->scalar[GOOD] += 1;
-    if (s->option[LOSS_SCALE] != 0 && *s->scalar[GOOD] >= s->option[INTERVAL])
+    memory_t *m = s->memory;
+    ++m->good_steps;
+    if (s->option[LOSS_SCALE] != 0 && (double)m->good_steps >= s->option[INTERVAL])
         rescale(s, s->option[GROWTH]);
 }
 
@@ -78,12 +80,12 @@ const method_t METHOD(loss_scale) = {
     .name = "loss_scale",
     .purpose = "dynamic scale of the loss",
     .options = OPTIONS,
-    .states = STATE,
+    .fields = FIELDS,
+    .memory = sizeof(memory_t),
     .flags = INCLUDES_FROZEN,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
     .advance = advance,
     .rejected = rejected,
     .finish = finish,
     .kernels = {unscale},
+    .arguments = {sizeof(unscale_t)},
 };

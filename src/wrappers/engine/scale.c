@@ -13,16 +13,16 @@ static const option_t OPTIONS[] = {
 };
 
 typedef struct constants {
-    double factor;
+    real factor;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->factor =
-        group->option[MAXIMIZE] != 0 ? -group->option[GRAD_SCALE] : group->option[GRAD_SCALE];
+    const double *o = group->option;
+    ((constants_t *)constants)->factor = (real)(o[MAXIMIZE] != 0 ? -o[GRAD_SCALE] : o[GRAD_SCALE]);
 }
 
 static void scale(const tile_t *t) {
-    const real factor = (real)((const constants_t *)t->constants)->factor;
+    const real factor = ((const constants_t *)t->constants)->factor;
     real *g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] *= factor;
