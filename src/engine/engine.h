@@ -5,6 +5,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "engine/compressor.h"
 #include "engine/map.h"
 #include "engine/method.h"
 #include "kernels/primitives.h"
@@ -165,6 +166,7 @@ typedef struct engine {
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
     const map_level_t *(*map_at)(int level, size_t position); /* of the registry */
+    const compressor_level_t *(*compressor_at)(int level, size_t position);
 
     /* the caller's problem, 0: not told */
     int64_t components, equalities, inequalities;
@@ -415,6 +417,12 @@ bool mapping_needs(const engine_t *engine, const station_t *station, const tenso
 
 /* On a tile's parameters: a map by element that waits in the queue. */
 void mapping_run_tile(const engine_t *engine, const tile_t *t, const call_t *call);
+
+/* ---- compression.c: compressors that options name ---- */
+
+/* Bytes that step_compress needs for the station's options: for the elements of all tensors in one row, and of room.
+ * False: overflow. */
+bool compression_needs(const engine_t *engine, const station_t *station, size_t *whole, size_t *work);
 
 /* ---- pass.c ---- */
 

@@ -77,6 +77,8 @@ void step_map_by_lr(step_t *s, int option, double factor);
 void step_map_state(step_t *s, int option, int state, double step);
 /* The penalty at the parameters, summed over all tensors. */
 double step_map_value(step_t *s, int option);
+/* Whether what the option names is of this role wherever it names one. */
+bool step_map_has_role(const step_t *s, int option, map_role_t role);
 /* A sentence on why the map cannot have this step, or NULL: to be asked before it is applied. */
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr);
 

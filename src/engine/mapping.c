@@ -115,6 +115,16 @@ double step_map_value(step_t *s, int option) {
     return sum;
 }
 
+bool step_map_has_role(const step_t *s, int option, map_role_t role) {
+    const engine_t *engine = s->engine;
+    mapping_t mapping;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (station_takes(s->station, &engine->tensors[i]) &&
+            mapping_of(engine, s->station, &engine->tensors[i], option, &mapping) && mapping.map->role != role)
+            return false;
+    return true;
+}
+
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr) {
     const engine_t *engine = s->engine;
     mapping_t mapping;

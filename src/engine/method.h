@@ -380,6 +380,8 @@ typedef struct method {
     const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */
     bool (*reads_loss)(const double *option);
+    /* With ASKS_FOR_ALL, likewise; where they do not, no gradient of components is asked for either. */
+    bool (*asks_for_all)(const double *option);
     /* With WHOLE_TENSORS: the tensors that such kernels run on; NULL: all. */
     bool (*takes_whole)(const tensor_t *tensor);
     /* Reals that whole-tensor kernels need for this tensor. */

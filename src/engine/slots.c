@@ -339,6 +339,11 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         for (size_t i = 0; i < engine->tensor_count; ++i)
             if (!needs_of_tensor(engine, engine_keeper(engine, l), &engine->tensors[i], needs))
                 return too_large(engine_keeper(engine, l), &engine->tensors[i]);
+        size_t whole, work;
+        if (!compression_needs(engine, engine_keeper(engine, l), &whole, &work))
+            return error_set(OPTIM_ERR_SIZE, "\"%s\": all parameters in one row are more than memory can hold",
+                             engine_keeper(engine, l)->name);
+        room_enlarge(&needs->large, work, whole);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

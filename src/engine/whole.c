@@ -33,6 +33,10 @@ static room_at_t large_room(const engine_t *engine) {
     return room_at(engine->large_room, &engine->large, first_scratch(engine));
 }
 
+void *whole_room(const engine_t *engine) {
+    return large_room(engine).p;
+}
+
 static void open_parameter(const engine_t *engine, tile_t *t, const room_at_t *room) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);

@@ -15,7 +15,7 @@ static optim_status check_call(const optim_t *opt) {
     if (chain_method(opt)->method->flags & VALUES_ONLY)
         return error_set(OPTIM_ERR_MISMATCH, "\"%s\" reads no gradient that could be accumulated",
                          chain_method(opt)->name);
-    if (opt->open == OPTIM_OK && (chain_method(opt)->method->flags & ASKS_FOR_ALL))
+    if (opt->open == OPTIM_OK && asks_for_all(opt))
         return error_set(
             OPTIM_ERR_ORDER,
             "a step of \"%s\" begins without a gradient: call optim_step, then accumulate what it asks for",

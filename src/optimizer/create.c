@@ -13,6 +13,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.level = engine_best_level();
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.map_at = registry_map_at;
+    opt->engine.compressor_at = registry_compressor_at;
     opt->engine.threads = threads_default();
     opt->engine.group_count = 1;
     if (!chain_create(opt) || !chain_add_method(opt, entry, 1, &method) || !station_cover(method, 0, NULL))

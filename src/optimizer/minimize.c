@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 typedef struct run {
     optim_t *opt;
@@ -184,9 +185,9 @@ static int reason_to_stop(run_t *run) {
 
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
-    const int flags = chain_method(run->opt)->method->flags;
+    const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
     const bool wants_none =
-        (flags & VALUES_ONLY) || ((flags & ASKS_FOR_ALL) && run->stop.gradient_norm == 0 && run->problem.loss != NULL);
+        reads_none || (asks_for_all(run->opt) && run->stop.gradient_norm == 0 && run->problem.loss != NULL);
     const optim_request first = {.size = sizeof first,
                                  .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
                                  .needs_loss = 1,
@@ -276,8 +277,10 @@ static optim_status check_callbacks_of(const run_t *run, const station_t *statio
         {COMPONENT_LOSSES, problem->losses != NULL, "losses of components", "losses"},
         {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
     };
+    const bool begins_whole = station->method->asks_for_all != NULL && !asks_for_all(run->opt);
+    const int flags = station->method->flags & ~(begins_whole ? COMPONENT_GRADIENTS : 0);
     for (size_t i = 0; i < sizeof need / sizeof *need; ++i)
-        if ((station->method->flags & need[i].flag) && !need[i].is_there)
+        if ((flags & need[i].flag) && !need[i].is_there)
             return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", station->name,
                              need[i].what, need[i].name);
     return OPTIM_OK;

@@ -1,4 +1,5 @@
 /* From a trajectory file to a handle: which of its tensors are parameters, roles, inputs. README.md says it in words. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "element.h"
@@ -49,9 +50,42 @@ static void require(optim_status status, int kind, const char *name, const char 
     expect_ok(status, call);
 }
 
+/* The option `weights=4:1:2` of ef21 is an input here: cuts it out of the options, which must be a copy. */
+static char *cut_weights(const trajectory_t *f, char *options) {
+    static const char KEY[] = "weights=";
+    char *found = strcmp(f->method, "ef21") == 0 ? strstr(options, KEY) : NULL;
+    if (found == NULL)
+        return NULL;
+    char *weights = file_text("%s", found + sizeof KEY - 1), *end = strchr(weights, ',');
+    const char *rest = end == NULL ? "" : found + sizeof KEY + (size_t)(end - weights);
+    memmove(found, rest, strlen(rest) + 1);
+    const size_t length = strlen(options);
+    if (length > 0 && options[length - 1] == ',')
+        options[length - 1] = '\0';
+    if (end != NULL)
+        *end = '\0';
+    return weights;
+}
+
+static void set_weights(optim_t *opt, const char *weights) {
+    enum { MOST = 16 };
+    double *values = file_memory(MOST, sizeof *values); /* the handle keeps no copy */
+    int64_t count = 0;
+    for (char *end; count < MOST && *weights != '\0'; weights = *end == ':' ? end + 1 : end) {
+        values[count++] = strtod(weights, &end);
+        if (end == weights)
+            fail_file("weights are not numbers joined by colons");
+    }
+    expect_ok(optim_set_input(opt, -1, "weights", OPTIM_F64, 1, &count, values), "optim_set_input of weights");
+}
+
 static optim_t *handle_new(const trajectory_t *f, int threads) {
     optim_t *opt;
-    require(optim_create(&opt, f->method, f->options), OPTIM_ALGORITHM, f->method, "optim_create");
+    char *options = file_text("%s", f->options);
+    const char *weights = cut_weights(f, options);
+    require(optim_create(&opt, f->method, options), OPTIM_ALGORITHM, f->method, "optim_create");
+    if (weights != NULL)
+        set_weights(opt, weights);
     file_owns(opt);
     for (int i = 0; i < f->wraps; ++i)
         require(optim_wrap(opt, f->wrap[i].name, f->wrap[i].options), OPTIM_WRAPPER, f->wrap[i].name, "optim_wrap");
