@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/words.h"
 
+/* registry.def is read once for every list below, of the kinds that are defined in front of it. */
+
 /* Each descriptor exists once per precision and instruction-set level. */
 #define DECLARE_AT(name, level) extern const method_t method_##name##_f32_##level, method_##name##_f64_##level;
 #define DECLARE_MAP_AT(name, level) extern const map_t map_##name##_f32_##level, map_##name##_f64_##level;
@@ -48,18 +50,11 @@
 #endif
 
 #define METHOD(name, family) DECLARE(name)
-#define ALIAS(alias, name, family)
 #define WRAPPER(name) DECLARE(name)
 #define SCHEDULE(name) extern const schedule_t schedule_##name;
 #define MAP(name) DECLARE_MAP(name)
 #define COMPRESSOR(name) DECLARE_COMPRESSOR(name)
 #include "registry.def"
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 DECLARE(clip)
 DECLARE(group_clip)
 DECLARE(storage)
@@ -70,83 +65,29 @@ DECLARE(loss_scale)
 
 #define METHOD(name, family) {#name, #family, LEVELS(name)},
 #define ALIAS(alias, name, family) {#alias, #family, LEVELS(name)},
-#define WRAPPER(name)
-#define SCHEDULE(name)
-#define MAP(name)
-#define COMPRESSOR(name)
 const registry_method_t REGISTRY_METHODS[] = {
 #include "registry.def"
 };
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 
-#define METHOD(name, family)
-#define ALIAS(alias, name, family)
 #define WRAPPER(name) {#name, "wrappers", LEVELS(name)},
-#define SCHEDULE(name)
-#define MAP(name)
-#define COMPRESSOR(name)
 const registry_method_t REGISTRY_WRAPPERS[] = {
 #include "registry.def"
 };
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 
-#define METHOD(name, family)
-#define ALIAS(alias, name, family)
-#define WRAPPER(name)
 #define SCHEDULE(name) &schedule_##name,
-#define MAP(name)
-#define COMPRESSOR(name)
 const schedule_t *const REGISTRY_SCHEDULES[] = {
 #include "registry.def"
 };
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 
-#define METHOD(name, family)
-#define ALIAS(alias, name, family)
-#define WRAPPER(name)
-#define SCHEDULE(name)
 #define MAP(name) {MAP_LEVELS(name)},
-#define COMPRESSOR(name)
 const registry_map_t REGISTRY_MAPS[] = {
 #include "registry.def"
 };
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 
-#define METHOD(name, family)
-#define ALIAS(alias, name, family)
-#define WRAPPER(name)
-#define SCHEDULE(name)
-#define MAP(name)
 #define COMPRESSOR(name) {COMPRESSOR_LEVELS(name)},
 const registry_compressor_t REGISTRY_COMPRESSORS[] = {
 #include "registry.def"
 };
-#undef METHOD
-#undef ALIAS
-#undef WRAPPER
-#undef SCHEDULE
-#undef MAP
-#undef COMPRESSOR
 
 const size_t REGISTRY_METHOD_COUNT = sizeof REGISTRY_METHODS / sizeof *REGISTRY_METHODS;
 const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTRY_WRAPPERS;
