@@ -13,7 +13,7 @@ __attribute__((format(printf, 1, 2)))
 #endif
 void error_text(const char *format, ...);
 
-/* Puts "<this>: " before the sentence that is recorded: where what it tells of comes from. */
+/* Puts "<text>: " in front of the recorded sentence; the text names what the error comes from, such as a file. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 1, 2)))
 #endif

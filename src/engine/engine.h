@@ -100,6 +100,11 @@ static inline bool station_covers(const station_t *station, int group) {
     return station_option(station, group) != NULL;
 }
 
+/* The method's struct, NULL if it has none: the structs of groups and tensors stand behind it. */
+static inline void *station_memory(const station_t *station) {
+    return station->method->memory == 0 ? NULL : station->memory;
+}
+
 /* Whether the tensor is the station's: a method's own, or in a group that a wrapper covers. */
 static inline bool station_has(const station_t *station, const tensor_t *tensor) {
     return station->is_method ? tensor->owner == station : station_covers(station, tensor->group);
@@ -350,6 +355,10 @@ const char *step_prepare_output(step_t *s, const tensor_t *tensor);
 
 /* ---- memory.c: the structs of a method's memory ---- */
 
+/* Whether a table of fields, which may be NULL, goes on with this row. */
+static inline bool field_is_row(const field_t *field) {
+    return field != NULL && field->name != NULL;
+}
 /* The values of a field under these options: 0 if it has no meaning under them. */
 size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option);
 /* Value `i` of a field of this struct; and sets it. */

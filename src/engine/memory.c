@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 #include "engine/engine.h"
-#include "engine/sizes.h"
+#include "engine/slots.h"
 
 /* ---- One field ---- */
 
@@ -90,7 +90,7 @@ static size_t padded(size_t bytes) {
 /* Doubles in the lists of one struct. */
 static size_t list_length(const engine_t *engine, const method_t *method, memory_of_t of, const double *option) {
     size_t count = 0;
-    for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = method->fields; field_is_row(field); ++field)
         if (field->of == of && field->type == FIELD_LIST)
             count += field_count(engine, method, field, option);
     return count;
@@ -99,7 +99,7 @@ static size_t list_length(const engine_t *engine, const method_t *method, memory
 /* Points the lists of a struct to what follows `next`; returns what is left. */
 static char *place_lists(const engine_t *engine, const method_t *method, memory_of_t of, const double *option,
                          void *memory, char *next) {
-    for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = method->fields; field_is_row(field); ++field) {
         if (field->of != of || field->type != FIELD_LIST)
             continue;
         *(double **)(void *)((char *)memory + field->offset) = (double *)(void *)next;
@@ -126,7 +126,7 @@ size_t memory_bytes(const engine_t *engine, const station_t *station) {
 size_t memory_kept_bytes(const engine_t *engine, const station_t *station) {
     const method_t *method = station->method;
     size_t count = 0;
-    for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = method->fields; field_is_row(field); ++field) {
         const bool by_group = field->of == OF_GROUP || field->of == OF_COHORT,
                    by_tensor = field->of == OF_TENSOR || field->of == OF_COHORT;
         if (field->within_step)
@@ -182,7 +182,7 @@ void memory_place(engine_t *engine, station_t *station) {
 /* Sets every field of a struct of this kind. */
 static void initialise(const engine_t *engine, const station_t *station, memory_of_t of, int group, void *memory) {
     const double *option = station_option(station, group);
-    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
         const double initial = field->of == of ? field_initial(station, field, group) : 0;
         for (size_t i = 0; field->of == of && i < field_count(engine, station->method, field, option); ++i)
             field_set(field, memory, i, initial);

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/part.h"
-#include "engine/sizes.h"
+#include "engine/slots.h"
 #include "engine/storage.h"
 
 /* A block cut into pieces: with base NULL it only counts. */

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "engine/sizes.h"
+#include "engine/slots.h"
 #include "engine/storage.h"
 
 double method_option(const method_t *method, const char *name, const double *option) {
@@ -308,7 +308,7 @@ static optim_status check_problem(const engine_t *engine, const station_t *stati
         if (state->each != EACH_ONCE && engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
             return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
                              station->name, state->name);
-    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field)
         if (engine_each(engine, field->each) > most)
             return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
                              station->name, field->name);

@@ -17,7 +17,7 @@ double group_lr(const group_t *group) {
 double group_step_size(const group_t *group) {
     const station_t *owner = engine_owner(group->step->engine, group->index);
     double size = group_lr(group);
-    for (const field_t *field = owner->method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = owner->method->fields; field_is_row(field); ++field)
         if (field->step_factor)
             size *= field_get(field, field_memory(owner, field, group->index, NULL), 0);
     return size;
@@ -29,7 +29,7 @@ static group_t group_of(step_t *s, int index, double t, void *memory) {
     const size_t sums = s->engine->tensor_count + (size_t)index;
     return (group_t){.option = station_option(station, index),
                      .t = t,
-                     .memory = station->method->memory == 0 ? NULL : station->memory,
+                     .memory = station_memory(station),
                      .group_memory = station->group_memory == NULL ? NULL : station->group_memory[index],
                      .cohort_memory = memory,
                      .sum = station->sums + sums * METHOD_SUMS,

@@ -150,7 +150,7 @@ static optim_status add_field(pieces_t *pieces, const engine_t *engine, const te
 
 static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
             if (field->of != OF_TENSOR || left_out || !field_is_kept(field) || !station_has(station, tensor) ||

@@ -14,7 +14,8 @@
  * The engine's own stations are all called "engine", with the station's own name beside it; in records of older
  * versions, which lack that, they are told apart by their order.
  *
- * An option that is an entry has its name, and each option of that stands beside it: "reg": "prox_l1", "reg.lam": "0.1".
+ * The value of an option that is an entry is its name; the options of that entry stand beside it: "reg": "prox_l1",
+ * "reg.lam": "0.1".
  * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
  * those of its cohort that are not its group's; or "states": false, if it never had a gradient.
  */

@@ -156,7 +156,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
     const station_t *station = record_listed(opt, l);
     const jsontree_t *there = jsontree_get(jsontree_get(record->json, "parameters"), tensor->name),
                      *own = jsontree_get(there, "numbers");
-    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
         if (field->of != OF_COHORT)
             continue;
         if (record->stateless[tensor->id])
@@ -174,7 +174,7 @@ static void read_own_numbers(const record_t *record, const optim_t *opt, int l, 
 static void read_station(const record_t *record, const optim_t *opt, int l, assignment_t *list, size_t *count,
                          complaints_t *complaints) {
     const station_t *station = record_listed(opt, l);
-    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
         if (field_is_kept(field) && field->of == OF_METHOD)
             read_field(&opt->engine, station, field, station->first_group, jsontree_get(record->station[l], "numbers"),
                        station->memory, list, count, complaints);

@@ -25,11 +25,6 @@ static void write_numbers(jsontext_t *record, const char *key, const double *val
     jsontext_close(record, ']');
 }
 
-/* Whether a table goes on with this row. */
-static bool field_is_row(const field_t *field) {
-    return field != NULL && field->name != NULL;
-}
-
 static void write_field(jsontext_t *record, const optim_t *opt, const station_t *station, const field_t *field,
                         int group, const void *memory) {
     const size_t count = field_count(&opt->engine, station->method, field, station_option(station, group));

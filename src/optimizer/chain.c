@@ -114,7 +114,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .line = station->line,
         .loss = opt->loss,
         .option = station_option(station, station->first_group),
-        .memory = station->method->memory == 0 ? NULL : station->memory,
+        .memory = station_memory(station),
         .groups = station->per_group ? station->groups : engine->group_count,
         .holds_gradient = station->holds_gradient,
         .held_loss = station->held_loss,

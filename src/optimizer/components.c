@@ -18,7 +18,7 @@ static bool memory_depends(const optim_t *opt) {
         bool depends = method->flags & NEEDS_COMPONENTS;
         for (const state_t *state = method->states; state != NULL && state->name != NULL; ++state)
             depends |= state->each == EACH_COMPONENT;
-        for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field)
+        for (const field_t *field = method->fields; field_is_row(field); ++field)
             depends |= field->each == EACH_COMPONENT;
         if (depends)
             return true;

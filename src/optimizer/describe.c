@@ -137,8 +137,7 @@ static size_t count_options(const described_t *entry) {
 
 /* Kept field number `i`, or NULL. */
 static const field_t *find_field(const described_t *entry, size_t i) {
-    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields;
-         field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = entry->method == NULL ? NULL : entry->method->fields; field_is_row(field); ++field)
         if (field_is_kept(field) && i-- == 0)
             return field;
     return NULL;

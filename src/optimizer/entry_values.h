@@ -13,7 +13,7 @@ enum { VALUE_NAME = 80 };
 /* The entry that option `row` names; NULL: none, or it is no such option. */
 const entry_t *values_entry(const option_t *table, const double *option, size_t row);
 
-/* The row that tells of value `i`, NULL if the entry has none there; its name. */
+/* The option row of value `i`, NULL if the entry has no such option; and the name by which that value is set. */
 const option_t *values_row(const option_t *table, const double *option, size_t i);
 void values_name(const option_t *table, const double *option, size_t i, char name[VALUE_NAME]);
 

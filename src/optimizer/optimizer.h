@@ -159,7 +159,7 @@ typedef struct setting {
     station_t *station;
     int option; /* a value of the station: an option of its own, or one of an entry that such an option names */
 } setting_t;
-/* The row that tells of it. */
+/* The row of the option table that describes it. */
 const option_t *setting_row(const setting_t *setting, int group);
 /* Which station's option `key` means for `group`; error OPTION names the key and what there is. */
 optim_status setting_find(const optim_t *opt, int group, const char *key, size_t length, setting_t *setting);

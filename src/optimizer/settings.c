@@ -278,7 +278,7 @@ bool option_decides_memory(const station_t *station, int group, int option, doub
         if (state->every != NULL && strcmp(state->every, row->name) == 0 && before != after)
             return true;
     }
-    for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field)
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field)
         if ((field->when != NULL && strcmp(field->when, row->name) == 0 && (before != 0) != (after != 0)) ||
             (field->copies != NULL && strcmp(field->copies, row->name) == 0 && before != after))
             return true;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "engine/sizes.h"
+#include "engine/slots.h"
 #include "optimizer/optimizer.h"
 
 /* ---- Setting ---- */
@@ -72,7 +72,7 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
         if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
-        for (const field_t *field = station->method->fields; field != NULL && field->name != NULL; ++field) {
+        for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
             if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
                 field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
                 continue;

@@ -31,7 +31,7 @@ static void check_fields(const method_t *method) {
                            [OF_GROUP] = method->group_memory,
                            [OF_COHORT] = method->cohort_memory,
                            [OF_TENSOR] = method->tensor_memory};
-    for (const field_t *field = method->fields; field != NULL && field->name != NULL; ++field) {
+    for (const field_t *field = method->fields; field_is_row(field); ++field) {
         const char *const options[] = {field->when, field->copies, field->initial_option, field->most};
         if (field->offset + field->size > size[field->of])
             fail_msg("%s: field \"%s\" lies outside its struct", method->name, field->name);

@@ -1,6 +1,6 @@
 /* What the plan measures before it takes memory. */
-#ifndef ENGINE_SIZES_H
-#define ENGINE_SIZES_H
+#ifndef ENGINE_SLOTS_H
+#define ENGINE_SLOTS_H
 
 #include "engine/engine.h"
 
