@@ -45,7 +45,7 @@ typedef struct slot {
     bool widened;    /* kernels see it as reals, which it is not stored as */
     bool nonnegative, keep_sign;
     bool kept;    /* lives from step to step */
-    size_t *axis; /* PER_AXIS: where each axis begins, in bytes from `at`; [ndim] */
+    size_t *axis; /* PER_AXIS: where each axis begins, in bytes from `at`; SIZE_MAX: it has none; [ndim] */
 } slot_t;
 
 /* Option values of one station for one group. */

@@ -172,8 +172,9 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
             continue;
         slot->axis = next;
         for (int axis = 0; axis < tensor->ndim; ++axis) {
-            slot->axis[axis] = begin;
-            begin += state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
+            const size_t bytes = state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
+            slot->axis[axis] = bytes == 0 ? SIZE_MAX : begin;
+            begin += bytes;
         }
         next += tensor->ndim;
     }

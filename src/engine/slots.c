@@ -185,7 +185,8 @@ bool slots_differ(const engine_t *engine, const station_t *station, const tensor
 
 void *tile_axis(const tile_t *t, int state, int axis) {
     char *at = t->state[state];
-    return at == NULL ? NULL : at + t->slot[state].axis[axis];
+    const size_t begin = at == NULL ? SIZE_MAX : t->slot[state].axis[axis];
+    return begin == SIZE_MAX ? NULL : at + begin;
 }
 
 /* ---- Measuring ---- */

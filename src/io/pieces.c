@@ -90,7 +90,8 @@ static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const s
         elements *= (size_t)dims[i]; /* slots_fill has seen that it fits */
     if (ndim < 0)
         return OPTIM_OK;
-    char *at = slot->at == NULL ? NULL : (char *)slot->at + (state->shape == PER_AXIS ? slot->axis[axis] : 0);
+    char *at =
+        slot->at == NULL ? NULL : (char *)slot->at + (state->shape == PER_AXIS && elements > 0 ? slot->axis[axis] : 0);
     return add(pieces, (piece_t){.name = joined(tensor->name, station->name, state->name, end),
                                  .dtype = dtype,
                                  .elements = elements,

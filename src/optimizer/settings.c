@@ -260,6 +260,8 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
     for (int l = 0; status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
         if (station_covers(engine_keeper(&opt->engine, l), group))
             status = station_check(engine_keeper(&opt->engine, l), group);
+    if (status == OPTIM_OK)
+        otherwise_assign(opt);
     return status;
 }
 
