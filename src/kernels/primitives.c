@@ -128,11 +128,17 @@ static size_t f16_narrow_eights(size_t n, const float *from, void *to) {
 }
 #endif
 
+/* Nothing may be copied from and to NULL, which memcpy forbids. */
+static void copy_bytes(size_t bytes, const void *from, void *to) {
+    if (bytes > 0)
+        memcpy(to, from, bytes);
+}
+
 static void load_f32(optim_dtype dtype, size_t n, const void *from, float *restrict to) {
     double wide;
     switch (dtype) {
     case OPTIM_F32:
-        memcpy(to, from, n * sizeof *to);
+        copy_bytes(n * sizeof *to, from, to);
         break;
     case OPTIM_F64:
         for (size_t i = 0; i < n; ++i) {
@@ -160,7 +166,7 @@ static void load_f64(optim_dtype dtype, size_t n, const void *from, double *rest
         }
         break;
     case OPTIM_F64:
-        memcpy(to, from, n * sizeof *to);
+        copy_bytes(n * sizeof *to, from, to);
         break;
     case OPTIM_BF16:
         for (size_t i = 0; i < n; ++i)
@@ -183,7 +189,7 @@ static void store_f32(optim_dtype dtype, size_t n, const float *restrict from, v
             write16(to, i, f16_narrow(from[i]));
         break;
     default: /* f64 parameters are never worked on in f32 */
-        memcpy(to, from, n * sizeof *from);
+        copy_bytes(n * sizeof *from, from, to);
     }
 }
 
@@ -200,7 +206,7 @@ static void store_f64(optim_dtype dtype, size_t n, const double *restrict from, 
             write16(to, i, bf16_narrow(narrow_to_odd(from[i])));
         break;
     default: /* nothing worked on in f64 is kept in f16 */
-        memcpy(to, from, n * sizeof *from);
+        copy_bytes(n * sizeof *from, from, to);
     }
 }
 
