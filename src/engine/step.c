@@ -194,6 +194,10 @@ size_t step_element_count(const step_t *s) {
     return s->engine->element_count;
 }
 
+size_t step_own_elements(const step_t *s) {
+    return s->station->own_elements;
+}
+
 size_t step_tensor_count(const step_t *s) {
     return s->engine->tensor_count;
 }
@@ -201,6 +205,17 @@ size_t step_tensor_count(const step_t *s) {
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
     return station_takes(s->station, found) ? found : NULL;
+}
+
+const tensor_t *step_parameter(const step_t *s, size_t tensor) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    return !s->station->is_method || found->owner == s->station ? found : NULL;
+}
+
+void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    s->engine->primitives->load_f64(found->dtype, n, (const char *)found->data + first * dtype_size(found->dtype),
+                                    room);
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {

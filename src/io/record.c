@@ -1,4 +1,4 @@
-/* A record against a handle: what must be there, and which part is for which. */
+/* A record against a handle: what must be there, and which section is for which group, station and parameter. */
 #include "io/record.h"
 
 #include <inttypes.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "io/complaints.h"
 #include "io/safetensors.h"
 
@@ -43,15 +42,15 @@ static optim_status check_form(const record_t *record) {
         return error_set(OPTIM_ERR_FORMAT,
                          "%s has format %lld, which this version (%s) does not know: load it with a newer one",
                          record->source, (long long)format, optim_version());
-    const bool whole = is_count(jsontree_get(json, "steps")) && is_count(jsontree_get(json, "skipped")) &&
-                       is_count(jsontree_get(json, "draws")) && is_switch(jsontree_get(json, "planned")) &&
-                       jsontree_is(jsontree_get(json, "parameters"), JSONTREE_OBJECT) &&
-                       jsontree_is(jsontree_get(json, "groups"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "wrappers"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "layers"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "schedules"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "sums"), JSONTREE_OBJECT);
-    return whole ? OPTIM_OK : malformed(record, "its record lacks a part");
+    const bool complete = is_count(jsontree_get(json, "steps")) && is_count(jsontree_get(json, "skipped")) &&
+                          is_count(jsontree_get(json, "draws")) && is_switch(jsontree_get(json, "planned")) &&
+                          jsontree_is(jsontree_get(json, "parameters"), JSONTREE_OBJECT) &&
+                          jsontree_is(jsontree_get(json, "groups"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "wrappers"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "layers"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "schedules"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "sums"), JSONTREE_OBJECT);
+    return complete ? OPTIM_OK : malformed(record, "its record lacks a part");
 }
 
 /* ---- Parameters and groups ---- */
@@ -144,9 +143,7 @@ static void find_unknown(const record_t *record, const optim_t *opt, complaints_
 static optim_status match_groups(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *groups = jsontree_get(record->json, "groups");
     const size_t there = jsontree_items(groups), here = (size_t)opt->engine.group_count;
-    size_t groups_in_all, *count = NULL;
-    if (size_add(there, here, &groups_in_all))
-        count = calloc(groups_in_all, sizeof *count);
+    size_t *count = calloc(there + here + 1, sizeof *count);
     if (count == NULL)
         return error_nomem("loading a checkpoint");
     const jsontree_t *parameters = jsontree_get(record->json, "parameters");
@@ -158,10 +155,8 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         ++count[there + (size_t)opt->engine.tensors[i].group];
     for (size_t g = 0; g < here; ++g) {
-        // NOLINTNEXTLINE(clang-analyzer-core*): filled for every group by record_read
         if (g < there && record->from[g] < 0 && count[there + g] == 0 && count[g] == 0)
             record->from[g] = (int)g;
-        // NOLINTNEXTLINE(clang-analyzer-core*): filled for every group by record_read
         const int from = record->from[g];
         if (from < 0)
             continue;
@@ -289,6 +284,6 @@ bool record_is_planned(const record_t *record) {
     return jsontree_is(jsontree_get(record->json, "planned"), JSONTREE_TRUE);
 }
 
-const char *record_sum(const record_t *record, const char *name) {
+const char *record_checksum(const record_t *record, const char *name) {
     return jsontree_text(jsontree_get(jsontree_get(record->json, "sums"), name));
 }

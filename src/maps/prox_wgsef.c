@@ -81,8 +81,7 @@ static double find_eta(const groups_t *groups, double k) {
             groups->breaks[count++] = groups->s[g] / groups->c[g];
             groups->breaks[count++] = (1 + groups->s[g]) / groups->c[g];
         }
-    const size_t nonzero = count / 2;
-    if ((double)nonzero <= k)
+    if ((double)(count / 2) <= k)
         return (double)INFINITY;
     sort_ascending(groups->breaks, count);
     size_t low = 0, high = count - 1; /* the first break whose sum reaches k lies in low .. high */

@@ -45,7 +45,7 @@ typedef struct described {
     const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
-    const schedule_state_t *kept;                   /* of a schedule */
+    const schedule_state_t *kept; /* of a schedule */
 } described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
@@ -180,7 +180,7 @@ static bool reads_loss(const method_t *method) {
 static int needs_of(const method_t *method) {
     const int flags = method->flags;
     return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
-           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) | (flags & PARTICLES ? OPTIM_NEEDS_PARTICLES : 0) |
            (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
            (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
@@ -245,7 +245,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
 /* Of one copy of a state with dimensions of its own, for this tensor. */
 static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
     double bytes = 0;
-    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor_axes(tensor) : 1); ++axis)
         bytes += (double)state_axis_bytes(state, tensor, option, axis);
     return bytes;
 }
@@ -272,6 +272,7 @@ static double default_bytes(const method_t *method, const state_t *state) {
 static const char *condition_of(const char *when, const char *copies, state_each_t each) {
     static const char *const EACH[] = {[EACH_ONCE] = "",
                                        [EACH_COMPONENT] = "components",
+                                       [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities"};
     const char *option = when != NULL ? when : copies;
@@ -290,7 +291,9 @@ static optim_state_info describe_field(const field_t *field) {
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [SHAPED] = "own", [PER_AXIS] = "axis"};
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
+                                         [SHAPED] = "own",
+                                         [PER_AXIS] = "axis"};
     described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
@@ -315,7 +318,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .meaning = found->doc,
         .shape = SHAPES[found->shape],
         .condition = condition_of(found->when, found->copies, found->each),
-        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
+        .bytes_per_parameter = default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

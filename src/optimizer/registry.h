@@ -52,8 +52,8 @@ const registry_method_t *registry_find_wrapper(const char *name, size_t length);
 const schedule_t *registry_find_schedule(const char *name, size_t length);
 
 /*
- * What an option with range "map" or "compressor" may name: the position among those, or -1 with an error as above; what stands at a
- * position; what it says of its own options.
+ * What an option with range "map" or "compressor" may name: the position among those, or -1 with an error as above;
+ * what stands at a position; what it says of its own options.
  */
 int registry_find_choice(const char *range, const char *name, size_t length);
 const entry_t *registry_choice(const char *range, size_t position);

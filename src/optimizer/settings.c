@@ -116,8 +116,8 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_t nearest = nearest_begin(text, length);
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
-    const station_t *station, *method = engine_owner(&opt->engine, group);
-    setting_t setting = {0};
+    const station_t *station, *method = setting_station(opt, group, 0);
+    setting_t setting;
     size_t count;
     lookup_in_entries(opt, group, text, length, &setting, &count);
     if (count > 1)
@@ -130,7 +130,6 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_text(&nearest, question);
     values_list(method->method->options, values_of(method, group), &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-        // NOLINTNEXTLINE(clang-analyzer-core*): every group has a method
         option_list(opt->own[i]->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),
@@ -170,7 +169,7 @@ static optim_status refuse_station_option(const optim_t *opt, int group, const c
 /* The entry that a key like "reg.lam" looks into, or NULL. */
 static const entry_t *entry_of_key(const optim_t *opt, int group, const char *text, size_t length) {
     const key_t key = key_read(text, length);
-    setting_t setting = {0};
+    setting_t setting;
     if (key.station == NULL || !lookup_own(opt, group, key.station, key.station_length, &setting))
         return NULL;
     return values_entry(setting.station->method->options, values_of(setting.station, group), (size_t)setting.option);
@@ -208,7 +207,7 @@ optim_status station_check(const station_t *station, int group) {
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
-    if (setting->station == NULL || setting->station->per_group || group <= 0)
+    if (setting->station->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
                      setting_row(setting, 0)->name, group);
@@ -222,27 +221,28 @@ typedef struct reading {
     bool entries; /* options that name an entry are read first: the other keys may be options of these */
 } reading_t;
 
-static optim_status read_setting(void *context, const option_piece_t *piece) {
+static optim_status read_setting(void *context, const option_pair_t *pair) {
     const reading_t *reading = context;
     const char *skip = reading->skip;
-    setting_t setting = {0};
-    if (piece->key_length == 4 && memcmp(piece->key, "role", 4) == 0)
-        return reading->entries ? OPTIM_OK : role_read(reading->opt, reading->group, piece->value, piece->value_length);
-    if (skip != NULL && piece->key_length == strlen(skip) && memcmp(piece->key, skip, piece->key_length) == 0)
+    setting_t setting;
+    if (pair->key_length == 4 && memcmp(pair->key, "role", 4) == 0)
+        return reading->entries ? OPTIM_OK
+                                : role_read(reading->opt, reading->group, pair->value, pair->value_length);
+    if (skip != NULL && pair->key_length == strlen(skip) && memcmp(pair->key, skip, pair->key_length) == 0)
         return OPTIM_OK;
-    const bool own = lookup_own(reading->opt, reading->group, piece->key, piece->key_length, &setting) ||
-                     lookup_in_station(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    const bool own = lookup_own(reading->opt, reading->group, pair->key, pair->key_length, &setting) ||
+                     lookup_in_station(reading->opt, reading->group, pair->key, pair->key_length, &setting);
     const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTIM_KIND_ENTRY;
     if (is_entry != reading->entries)
         return OPTIM_OK;
-    optim_status status = setting_find(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    optim_status status = setting_find(reading->opt, reading->group, pair->key, pair->key_length, &setting);
     if (status == OPTIM_OK)
         status = refuse_handle_option(&setting, reading->group);
     if (status != OPTIM_OK)
         return status;
     const option_t *table = setting.station->method->options;
     values_t *values = setting_values(&setting, reading->group);
-    status = values_parse(table, values->base, (size_t)setting.option, piece->value, piece->value_length);
+    status = values_parse(table, values->base, (size_t)setting.option, pair->value, pair->value_length);
     if (status == OPTIM_OK && is_entry)
         memcpy(values->now + option_count(table), values->base + option_count(table),
                (option_values(table) - option_count(table)) * sizeof *values->now);
@@ -269,7 +269,7 @@ bool option_decides_memory(const station_t *station, int group, int option, doub
     const option_t *row = station_row(station, group, option);
     if (before != after && (row->decides_memory || option_kind(row) == OPTIM_KIND_ENTRY))
         return true;
-    if ((size_t)option >= option_count(station->method->options)) /* no state hangs on it */
+    if ((size_t)option >= option_count(station->method->options)) /* no state depends on it */
         return false;
     for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);
@@ -291,7 +291,7 @@ int settings_first_group(int group) {
     return group < 0 ? 0 : group;
 }
 int settings_last_group(const optim_t *opt, int group, const char *key) {
-    setting_t setting = {0};
+    setting_t setting;
     if (group >= 0)
         return group;
     const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.station->per_group;
@@ -315,7 +315,7 @@ optim_status settings_check_call(const optim_t *opt, int group, const char *key,
     if (status == OPTIM_OK)
         status = refuse_group(opt, group);
     for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
-        setting_t setting = {0};
+        setting_t setting;
         status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
             status = refuse_handle_option(&setting, group);

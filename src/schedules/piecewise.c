@@ -2,7 +2,8 @@
  * piecewise: given factors, constant between given steps or joined by lines or half cosines.
  *
  *     none:         b factors[k],  k = number of boundaries <= t  (one factor more than boundaries)
- *     linear, cos:  b times the curve through factors[0] at t = 0 and factors[k] at boundaries[k - 1], constant after that
+ *     linear, cos:  b times the curve through factors[0] at t = 0 and factors[k] at boundaries[k - 1], constant
+ *                   after that
  */
 #include "schedules/shape.h"
 
@@ -23,7 +24,7 @@ static double value(const schedule_run_t *run, double base, double t) {
         return base * factor[k];
     const double start = k == 0 ? 0 : boundaries.value[k - 1], q = (t - start) / (boundaries.value[k] - start);
     return base * ((int)run->option[INTERPOLATE] == INTERPOLATE_LINEAR ? shape_line(factor[k], factor[k + 1], q)
-                                                                       : shape_wave(factor[k], factor[k + 1], q));
+                                                                  : shape_wave(factor[k], factor[k + 1], q));
 }
 
 static const char *check(const schedule_run_t *run, double base) {

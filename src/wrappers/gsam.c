@@ -6,7 +6,8 @@
  *
  *     1. T = 1, or |p| + eta if adaptive;   N = |T g| over all tensors;   e = rho_t T^2 g / (N + eps)
  *     2. h = gradient at p + e; the parameters are p again, bit for bit
- *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);   the inner method receives h - alpha (g - k h)
+ *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);
+ *        the inner method receives h - alpha (g - k h)
  *     rho_t = rho;  lr_max > 0:  rho_min + (rho - rho_min) (lr_t - lr_min) / (lr_max - lr_min), lr_t that of the method
  *
  * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needs.h"
 #include "range.h"
 
 const layout_t LAYOUTS[] = {
@@ -60,7 +61,8 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     CHECK_OK(status);
     rig->opt = opt;
     for (int group = 1; group < setup.groups; ++group)
-        CHECK_OK(optim_add_group(opt, NULL, NULL));
+        if (needs_group(opt) == 0)
+            CHECK_OK(optim_add_group(opt, NULL, NULL));
     for (int i = 0; i < rig->count; ++i)
         rig->tensor[i].group = i % setup.groups;
     if (setup.frozen != 0)
@@ -79,7 +81,7 @@ bool subject_searches(const subject_t *subject) {
 }
 
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
-    rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
+    rig_t *rig = rig_new_for(subject->algorithm, setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
     rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
     rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
@@ -153,7 +155,7 @@ static bool asks_for_loss(const subject_t *s) {
     if (status == OPTIM_OK)
         status = optim_step(opt);
     optim_destroy(opt);
-    return status == OPTIM_ERR_LOSS;
+    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS;
 }
 
 static void describe_parts(subject_t *s) {
@@ -164,7 +166,7 @@ static void describe_parts(subject_t *s) {
     s->has_output = (method.can & OPTIM_HAS_OUTPUT) != 0;
     for (int i = 0; i < s->wraps; ++i) {
         const optim_description wrapper = describe(OPTIM_WRAPPER, s->wrap[i]);
-        s->needs |= wrapper.needs;
+        s->needs |= wrapper.needs & ~OPTIM_NEEDS_GRADIENT;
         s->splits = s->splits && (wrapper.can & OPTIM_CAN_SPLIT) != 0;
         s->has_output = s->has_output || (wrapper.can & OPTIM_HAS_OUTPUT) != 0;
     }
@@ -195,7 +197,7 @@ static base_t base_of(const char *algorithm) {
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every so-and-so-many'th of the
+/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every n-th of the
  * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;
@@ -228,6 +230,8 @@ static bool is_mismatch(const subject_t *s) {
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
         status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
+        status = optim_set_components(opt, RIG_COMPONENTS);
+    if (status == OPTIM_OK)
         status = optim_memory(opt, NULL, NULL);
     optim_destroy(opt);
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
@@ -238,7 +242,7 @@ static bool may_be_refused(const subject_t *s) {
     for (int i = 0; i < s->wraps; ++i)
         if (strcmp(s->wrap[i], "schedule_free") == 0)
             return true;
-    return false;
+    return s->wraps > 0 && !(s->needs & OPTIM_NEEDS_GRADIENT); /* most wrappers act on gradients */
 }
 
 static size_t keep_matching(subject_t *list, size_t count) {

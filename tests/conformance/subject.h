@@ -34,7 +34,7 @@ optim_description describe(int kind, const char *name);
 
 /* How a subject is set up for one run. */
 typedef struct setup {
-    const layout_t *layout;
+    const layout_t *layout; /* of particle methods, that of one particle */
     optim_dtype dtype, grad_dtype;
     size_t misalign;
     int threads;

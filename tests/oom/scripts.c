@@ -15,6 +15,8 @@ void step(run_t *run, int which, int tensors) {
     do {
         if (run->status == OPTIM_EVAL_HVP)
             CHECK_OK(world_product(*opt, tensors));
+        else if (run->status == OPTIM_EVAL_CONSTRAINTS)
+            CHECK_OK(world_constraints(*opt));
         else {
             const double loss = world_evaluate(&run->world);
             CALL(run, optim_set_loss(*opt, loss));
@@ -34,6 +36,7 @@ static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
     CALL(run, optim_create(opt, subject->algorithm, NULL));
     CALL(run, optim_set_components(*opt, 3));
+    CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
     CALL(run, optim_set_threads(*opt, 1));
     if (subject->wrapper != NULL)
         CALL(run, optim_wrap(*opt, subject->wrapper, NULL));

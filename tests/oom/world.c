@@ -49,3 +49,11 @@ optim_status world_product(optim_t *opt, int tensors) {
     }
     return OPTIM_OK;
 }
+
+optim_status world_constraints(optim_t *opt) {
+    double *values;
+    const optim_status status = optim_constraint_values(opt, &values);
+    for (int j = 0; status == OPTIM_OK && j < WORLD_CONSTRAINTS; ++j)
+        values[j] = 0.25;
+    return status;
+}

@@ -1,5 +1,6 @@
 /* Methods for finite sums, on logistic regression whose components are evaluated one by one. */
 #include <math.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -148,12 +149,121 @@ static void test_svrg_requests(void **state) {
     optim_destroy(twin.opt);
 }
 
+/* All of them end at the minimiser, with a constant step size. */
+static void test_linear_convergence(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *options;
+        int64_t steps;
+    } CASES[] = {{"saga", "lr=0.1", 1500}, {"saga", "lr=0.1,option=zero", 1500}, {"sarah", "lr=0.1", 60},
+                 {"page", "lr=0.2", 1500}, {"page", "lr=0.2,b=12,b2=3", 1500},   {"katyusha", "mu=0.1,L=1.6", 60}};
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
+        problem_t p;
+        open_problem(&p, CASES[k].method, CASES[k].options);
+        CHECK_AT_MOST(run(&p, CASES[k].steps).gradient_norm, 1e-8);
+        optim_destroy(p.opt);
+    }
+}
+
+/* One step from where the start is, with gradients as they are asked for; returns how many were. */
+static int converse(problem_t *p) {
+    optim_request request = {.size = sizeof request};
+    optim_status status;
+    double loss;
+    int asked = 0;
+    assert_int_equal(optim_wants_gradient(p->opt), 0);
+    while ((status = optim_step(p->opt)) > 0) {
+        CHECK_OK(optim_request_info(p->opt, &request));
+        (void)component(p, &request, &loss);
+        ++asked;
+    }
+    CHECK_OK(status);
+    return asked;
+}
+
+/* An empty table: the first step is one of SGD. With the first point's gradients it is along their mean. */
+static void test_saga_tables(void **state) {
+    (void)state;
+    for (int zero = 0; zero < 2; ++zero) {
+        problem_t p;
+        double before[D], full[D], loss;
+        open_problem(&p, "saga", zero ? "lr=0.5,option=zero" : "lr=0.5");
+        (void)whole(&p, NULL, &loss);
+        for (int j = 0; j < D; ++j) {
+            before[j] = p.x[j];
+            full[j] = p.g[j];
+        }
+        assert_int_equal(converse(&p), zero ? 1 : N + 1);
+        for (int j = 0; j < D; ++j) /* what was asked for last is still there */
+            CHECK_CLOSE(p.x[j], before[j] - 0.5 * (zero ? p.g[j] : full[j]), 1e-15);
+        assert_int_equal(converse(&p), 1);
+        optim_destroy(p.opt);
+    }
+}
+
+/* A first step that is abandoned leaves an empty table. */
+static void test_saga_cancel(void **state) {
+    (void)state;
+    problem_t p;
+    double loss;
+    optim_request request = {.size = sizeof request};
+    size_t size, size_after;
+    static unsigned char bytes[1 << 14], after[1 << 14];
+    open_problem(&p, "saga", NULL);
+    CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+    CHECK_OK(optim_cancel(p.opt));
+    CHECK_OK(optim_serialize(p.opt, bytes, sizeof bytes, &size));
+    CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+    for (int k = 0; k < 5; ++k) {
+        CHECK_OK(optim_request_info(p.opt, &request));
+        (void)component(&p, &request, &loss);
+        CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+    }
+    CHECK_OK(optim_cancel(p.opt));
+    CHECK_OK(optim_serialize(p.opt, after, sizeof after, &size_after));
+    assert_int_equal(size, size_after);
+    assert_memory_equal(bytes, after, size);
+    optim_destroy(p.opt);
+}
+
+/* Every order but draws with replacement takes each component once an epoch; so for ever the same. */
+static void test_orders(void **state) {
+    (void)state;
+    static const char *const ORDERS[] = {"order=ig", "order=so", "order=rr", "order=flipflop", "order=grab"};
+    for (size_t k = 0; k < sizeof ORDERS / sizeof *ORDERS; ++k) {
+        problem_t p;
+        int64_t order[4][N];
+        open_problem(&p, "shuffle", ORDERS[k]);
+        for (int epoch = 0; epoch < 4; ++epoch) {
+            int seen[N] = {0};
+            for (int i = 0; i < N; ++i) {
+                optim_request request = {.size = sizeof request};
+                double loss;
+                CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+                CHECK_OK(optim_request_info(p.opt, &request));
+                order[epoch][i] = request.component;
+                (void)component(&p, &request, &loss);
+                assert_int_equal(seen[request.component]++, 0);
+            }
+            CHECK_OK(optim_step(p.opt));
+        }
+        for (int i = 0; i < N; ++i) {
+            if (k < 2)
+                assert_int_equal(order[3][i], order[0][i]);
+            if (k == 3)
+                assert_int_equal(order[3][i], order[2][N - 1 - i]);
+        }
+        assert_int_equal(memcmp(order[1], order[0], sizeof order[0]) == 0, k < 2);
+        optim_destroy(p.opt);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_svrg_trajectory),
-        cmocka_unit_test(test_svrg_average),
-        cmocka_unit_test(test_svrg_converges),
-        cmocka_unit_test(test_svrg_requests),
+        cmocka_unit_test(test_svrg_trajectory),    cmocka_unit_test(test_svrg_average),
+        cmocka_unit_test(test_svrg_converges),     cmocka_unit_test(test_svrg_requests),
+        cmocka_unit_test(test_linear_convergence), cmocka_unit_test(test_saga_tables),
+        cmocka_unit_test(test_saga_cancel),        cmocka_unit_test(test_orders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

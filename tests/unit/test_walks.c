@@ -15,27 +15,58 @@ typedef struct cost {
 
 /* All others walk once for each gradient. docs/engine.md says the same with bytes. */
 static const cost_t METHODS[] = {
-    {"adagrad_norm", 2}, {"lamb", 2},         {"lars", 2},
-    {"novograd", 2},     {"swats", 2},        {"adai", 2},
-    {"ngd", 2},          {"nsgdm", 2},        {"igt", 2},
-    {"storm", 3},        {"harpg", 3},        {"adam_cm", 2},
-    {"opt_amsgrad", 2},  {"clip_adagrad", 2}, {"clip_radagradd", 2},
-    {"clip_adam", 2},    {"clipped_sgd", 2},  {"clipped_sstm", 2},
-    {"dog", 2},          {"ldog", 2},         {"u_dog", 5},
-    {"dadapt_sgd", 2},   {"dadapt_adam", 2},  {"dadapt_adagrad", 2},
-    {"dadapt_lion", 2},  {"prodigy", 2},      {"kt", 2},
-    {"ckt", 2},          {"sps", 2},          {"alr_mag", 2},
-    {"alr_smag", 2},     {"alr_hb", 2},       {"momo", 2},
-    {"momo_adam", 2},    {"aepg", 2},         {"smb", 4},
-    {"sgd_hd", 2},       {"adam_hd", 2},      {"oasis", 3},
-    {"adahessian", 3},   {"cgo", 8},
+    {"adagrad_norm", 2},
+    {"lamb", 2},
+    {"lars", 2},
+    {"novograd", 2},
+    {"swats", 2},
+    {"adai", 2},
+    {"ngd", 2},
+    {"nsgdm", 2},
+    {"igt", 2},
+    {"storm", 3},
+    {"harpg", 3},
+    {"adam_cm", 2},
+    {"opt_amsgrad", 2},
+    {"clip_adagrad", 2},
+    {"clip_radagradd", 2},
+    {"clip_adam", 2},
+    {"clipped_sgd", 2},
+    {"clipped_sstm", 2},
+    {"dog", 2},
+    {"ldog", 2},
+    {"u_dog", 5},
+    {"dadapt_sgd", 2},
+    {"dadapt_adam", 2},
+    {"dadapt_adagrad", 2},
+    {"dadapt_lion", 2},
+    {"prodigy", 2},
+    {"kt", 2},
+    {"ckt", 2},
+    {"sps", 2},
+    {"alr_mag", 2},
+    {"alr_smag", 2},
+    {"alr_hb", 2},
+    {"momo", 2},
+    {"momo_adam", 2},
+    {"aepg", 2},
+    {"smb", 4},
+    {"sgd_hd", 2},
+    {"adam_hd", 2},
+    {"oasis", 3},
+    {"adahessian", 3},
+    {"cgo", 8},
+    {"sgnht", 2},
+    {"langevin_split", 3},
+    {"cbo", 1},
+    {"evolution", 9},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
 /* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
 static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
                   int64_t *gradients) {
-    rig_t *rig = rig_new(&LAYOUT, dtype, dtype, 0);
+    rig_t *rig = rig_new_for(algorithm, &LAYOUT, dtype, dtype, 0);
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, options));
     if (wrapper != NULL)

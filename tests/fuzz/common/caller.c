@@ -52,6 +52,8 @@ static void put(optim_dtype dtype, void *at, size_t i, double value) {
 optim_status caller_start(caller_t *caller, optim_t *opt, optim_dtype dtype, int group) {
     *caller = (caller_t){.opt = opt, .dtype = dtype};
     optim_status status = optim_set_components(opt, 2);
+    if (status == OPTIM_OK)
+        status = optim_set_constraints(opt, 1, 0);
     for (int i = 0; i < CALLER_TENSORS; ++i) {
         const size_t bytes = tensor_bytes(caller, i);
         caller->data[i] = fuzz_memory(bytes);
@@ -99,6 +101,14 @@ static void multiply(caller_t *caller) {
     }
 }
 
+/* The first number shall be 1/4. */
+static void constrain(caller_t *caller) {
+    double *values = NULL;
+    if (optim_constraint_values(caller->opt, &values) != OPTIM_OK || values == NULL)
+        fuzz_fail("values of constraints are asked for, but there is no room for them");
+    *values = get(caller->dtype, caller->data[0], 0) - 0.25;
+}
+
 optim_status caller_step(caller_t *caller) {
     enum { MOST_REQUESTS = 60 };
     evaluate(caller);
@@ -106,6 +116,8 @@ optim_status caller_step(caller_t *caller) {
     for (int i = 0; i < MOST_REQUESTS && status > 0; ++i) {
         if (status == OPTIM_EVAL_HVP)
             multiply(caller);
+        else if (status == OPTIM_EVAL_CONSTRAINTS)
+            constrain(caller);
         else
             evaluate(caller);
         status = optim_step(caller->opt);
