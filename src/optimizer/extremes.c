@@ -35,7 +35,7 @@ extremes_t schedule_extremes(const schedule_run_t *run, schedule_value_t *of, do
 }
 
 bool schedule_listens(const schedule_run_t *run) {
-    bool listens = run->schedule->states != NULL;
+    bool listens = run->schedule->kept != NULL;
     for (size_t i = 0; !listens && i < run->children; ++i)
         listens = schedule_listens(run->child[i]);
     return listens;
