@@ -13,18 +13,18 @@
 
 static const char USAGE[] =
     "usage: gradopt inspect FILE              what a checkpoint holds; verifies every checksum\n"
-                            "       gradopt list [FAMILY [WORD]]      all methods, wrappers and schedules\n"
-                            "       gradopt describe NAME             one of them, or \"engine\": its options and states\n"
-                            "       gradopt help COMMAND, gradopt COMMAND --help\n"
-                            "       gradopt --help, --version\n"
-                            "\n"
-                            "options: --json  print JSON\n"
-                            "         --      what follows is no option\n"
-                            "\n"
-                            "exit status: 0  done; what was inspected is sound\n"
-                            "             1  inspect: damaged, not a checkpoint, of a newer format, or not to be read;\n"
-                            "                or the output cannot be written\n"
-                            "             2  not called as above, nothing is called NAME, or nothing has WORD\n";
+    "       gradopt list [FAMILY [WORD]]      all methods, wrappers and schedules\n"
+    "       gradopt describe NAME             one of them, or \"engine\": its options and states\n"
+    "       gradopt help COMMAND, gradopt COMMAND --help\n"
+    "       gradopt --help, --version\n"
+    "\n"
+    "options: --json  print JSON\n"
+    "         --      what follows is no option\n"
+    "\n"
+    "exit status: 0  done; what was inspected is sound\n"
+    "             1  inspect: damaged, not a checkpoint, of a newer format, or not to be read;\n"
+    "                or the output cannot be written\n"
+    "             2  not called as above, nothing is called NAME, or nothing has WORD\n";
 
 enum { MOST_OPERANDS = 2 };
 
@@ -124,9 +124,9 @@ static int refuse_operands(const command_t *command, int count, char **operand) 
         return DONE;
     if (count < command->needed)
         return print_error("gradopt %s: %s is missing; see gradopt %s --help", command->name, command->operand[count],
-                        command->name);
+                           command->name);
     return print_error("gradopt %s: \"%s\" is one word too many; see gradopt %s --help", command->name, operand[most],
-                    command->name);
+                       command->name);
 }
 
 static int help(const char *name) {

@@ -13,6 +13,8 @@ typedef struct select_split {
 
 /* The pivot is chosen at random, always in the same way: no order of the entries is a bad one on purpose. */
 static inline select_split_t select_split(double *x, size_t n) {
+    if (n == 0)
+        return (select_split_t){0};
     const double pivot = x[random_word(n, 1) % n];
     select_split_t split = {0, n, pivot};
     for (size_t i = 0; i < split.less;) {

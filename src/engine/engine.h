@@ -81,13 +81,13 @@ typedef struct station {
     size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
-    size_t own_elements;    /* of a method: elements of its tensors */
-    size_t states;          /* rows of the state table */
-    slot_t *slot;           /* [tensor][state] */
-    bool any_short;         /* some slot is not plain reals */
-    bool undoes;            /* some state is `undone` */
-    char *memory;          /* the method's structs in one block; see memory.c */
-    char *memory_backup;   /* ... and as they were when the step began (REQUESTS only) */
+    size_t own_elements; /* of a method: elements of its tensors */
+    size_t states;       /* rows of the state table */
+    slot_t *slot;        /* [tensor][state] */
+    bool any_short;      /* some slot is not plain reals */
+    bool undoes;         /* some state is `undone` */
+    char *memory;        /* the method's structs in one block; see memory.c */
+    char *memory_backup; /* ... and as they were when the step began (REQUESTS only) */
     size_t memory_bytes;
     void **group_memory, **cohort_memory; /* by group: where the structs are, the latter of the group's first cohort */
     void **tensor_memory;                 /* by tensor */

@@ -224,24 +224,24 @@ typedef struct state {
     const char *name, *doc;
     state_shape_t shape;
     state_role_t role;
-    const char *when;                                              /* exists only while this option is not 0 */
-    const char *copies;                                            /* this option gives the number of copies */
-    const char *every;                                             /* only elements 0, p, 2p, ... with p this option */
-    state_each_t each;                                             /* copies by the size of the problem */
-    bool (*exists)(const tensor_t *tensor, const double *option);  /* only for such tensors */
-    state_type_t type;
+    const char *when;                                             /* exists only while this option is not 0 */
+    const char *copies;                                           /* this option gives the number of copies */
+    const char *every;                                            /* only elements 0, p, 2p, ... with p this option */
+    bool (*exists)(const tensor_t *tensor, const double *option); /* only for such tensors */
     /* SHAPED (axis = 0) and PER_AXIS: writes the dimensions of a copy and returns how many there are (0: a single
      * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
     int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
     double initial;
     const char *initial_option; /* or the value of this option */
-    bool from_param;            /* or the parameters as they stand at the first step */
-    bool nonnegative;           /* never below zero: short storage spends no sign on it */
-    bool exact;                 /* a count or a running sum: never kept shorter, it would stop growing */
-    bool as_param;              /* kept in the parameter's dtype; for the engine's own */
-    bool of_frozen;             /* also of a tensor that never had a gradient */
-    bool per_moment;            /* a copy for each first moment of the inner method; see moment_kernel */
-    bool undone; /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
+    state_each_t each;          /* copies by the size of the problem */
+    state_type_t type;
+    bool from_param;  /* or the parameters as they stand at the first step */
+    bool nonnegative; /* never below zero: short storage spends no sign on it */
+    bool exact;       /* a count or a running sum: never kept shorter, it would stop growing */
+    bool as_param;    /* kept in the parameter's dtype; for the engine's own */
+    bool of_frozen;   /* also of a tensor that never had a gradient */
+    bool per_moment;  /* a copy for each first moment of the inner method; see moment_kernel */
+    bool undone;      /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
 } state_t;
 
 /* A row of an input table. */
@@ -283,8 +283,8 @@ typedef struct field {
     const char *initial_option; /* or the value of this option */
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
-    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     const char *most;           /* an integer: no more than this option */
+    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */
     bool step_factor;           /* the step size is lr times this: see group_step_size */
@@ -300,8 +300,8 @@ typedef struct step step_t;
 
 /* A group as prepare sees it: tensors of one group that have taken equally many steps. */
 typedef struct group {
-    const double *option;  /* by row of the option table, schedules applied */
-    double t;              /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
+    const double *option; /* by row of the option table, schedules applied */
+    double t;             /* number of the step being taken: 1, 2, ...; of a method: by the tensors' own count */
     void *memory, *group_memory, *cohort_memory;
     const double *sum; /* this station's last reduction, over this group */
     const step_t *step;
@@ -419,12 +419,12 @@ enum {
     ACCUMULATION_MEAN  /* the mean of those added is taken in its place; they have been scaled */
 };
 struct step {
-    double t;              /* number of the step being taken by the handle's count: 1, 2, ... */
-    int line;              /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
-    double loss;           /* of the last evaluation; a gradient wrapper may put another one back */
-    const double *option;  /* of the station's first group */
-    void *memory;          /* the method's struct */
-    int groups;            /* of this station; of a wrapper all */
+    double t;             /* number of the step being taken by the handle's count: 1, 2, ... */
+    int line;             /* where advance goes on: 0 on the first call of a step; see STEP_ASK */
+    double loss;          /* of the last evaluation; a gradient wrapper may put another one back */
+    const double *option; /* of the station's first group */
+    void *memory;         /* the method's struct */
+    int groups;           /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */

@@ -174,7 +174,7 @@ bool slots_fill(const engine_t *engine, const station_t *station, const tensor_t
 }
 
 bool slots_differ(const engine_t *engine, const station_t *station, const tensor_t *tensor, const double *option) {
-    slot_t would[METHOD_STATES];
+    slot_t would[METHOD_STATES] = {{0}};
     const slot_t *has = &station->slot[tensor->id * station->states];
     if (!slots_fill(engine, station, tensor, option, would))
         return true;
@@ -213,7 +213,7 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
     for (int l = 0; l < engine_keepers(engine); ++l) {
         const station_t *station = engine_keeper(engine, l);
         const state_t *states = station->method->states;
-        slot_t slot[METHOD_STATES];
+        slot_t slot[METHOD_STATES] = {{0}};
         if (!station_has(station, tensor))
             continue;
         if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
@@ -229,7 +229,7 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
 /* What kernels need is there for frozen tensors too: they may thaw. */
 static bool needs_of_states(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     const state_t *states = station->method->states;
-    slot_t slot[METHOD_STATES];
+    slot_t slot[METHOD_STATES] = {{0}};
     size_t widened = station->method->moment_kernel != 0 ? 1 : 0;
     if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
         return false;
@@ -275,7 +275,7 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
 static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
     for (int l = 0; l < engine_keepers(engine); ++l) {
         const station_t *station = engine_keeper(engine, l);
-        slot_t slot[METHOD_STATES];
+        slot_t slot[METHOD_STATES] = {{0}};
         if (!station_has(station, tensor) ||
             !slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             continue; /* what overflows is refused by needs_of */

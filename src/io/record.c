@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "io/complaints.h"
 #include "io/safetensors.h"
 
@@ -143,7 +144,9 @@ static void find_unknown(const record_t *record, const optim_t *opt, complaints_
 static optim_status match_groups(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *groups = jsontree_get(record->json, "groups");
     const size_t there = jsontree_items(groups), here = (size_t)opt->engine.group_count;
-    size_t *count = calloc(there + here + 1, sizeof *count);
+    size_t groups_in_all, *count = NULL;
+    if (size_add(there, here, &groups_in_all))
+        count = calloc(groups_in_all, sizeof *count);
     if (count == NULL)
         return error_nomem("loading a checkpoint");
     const jsontree_t *parameters = jsontree_get(record->json, "parameters");

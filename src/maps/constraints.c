@@ -129,7 +129,7 @@ static double value_sum_relu(const map_call_t *m, size_t n, const void *v) {
 static size_t next_largest(size_t n, const real *a, size_t last) {
     size_t next = n;
     for (size_t i = 0; i < n; ++i) {
-        const bool behind = last == n || a[i] < a[last] || (a[i] == a[last] && i > last);
+        const bool behind = last == n || a[i] < a[last] || (i > last && a[i] == a[last]);
         if (behind && (next == n || a[i] > a[next]))
             next = i;
     }
@@ -147,7 +147,7 @@ static void maximum(size_t n, real *a, real *z) {
     }
     const real mean = (real)(total / count), bound = a[last];
     for (size_t i = 0; i < n; ++i)
-        if (a[i] > bound || (a[i] == bound && i <= last))
+        if (a[i] > bound || (i <= last && a[i] == bound))
             a[i] = mean;
     *z = mean;
 }

@@ -81,7 +81,8 @@ static double find_eta(const groups_t *groups, double k) {
             groups->breaks[count++] = groups->s[g] / groups->c[g];
             groups->breaks[count++] = (1 + groups->s[g]) / groups->c[g];
         }
-    if ((double)(count / 2) <= k)
+    const size_t nonzero = count / 2;
+    if ((double)nonzero <= k)
         return (double)INFINITY;
     sort_ascending(groups->breaks, count);
     size_t low = 0, high = count - 1; /* the first break whose sum reaches k lies in low .. high */

@@ -87,7 +87,7 @@ static inline spectrum_t spectrum_of(size_t n, size_t rows, const real *v, doubl
 
 /* v from the new values, which are 0 where the old ones are. */
 static inline void spectrum_write(const spectrum_t *z, size_t n, real *v) {
-    const size_t columns = z->transposed ? z->count : n / z->count;
+    const size_t columns = z->transposed || z->count == 0 ? z->count : n / z->count;
     for (size_t i = 0; i < z->count; ++i) {
         const double factor = z->old[i] > 0 ? z->value[i] / z->old[i] : 0;
         for (size_t j = 0; j < z->length; ++j)

@@ -45,7 +45,7 @@ typedef struct described {
     const entry_t *entry;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
-    const schedule_state_t *kept; /* of a schedule */
+    const schedule_state_t *kept;                   /* of a schedule */
 } described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
@@ -291,9 +291,7 @@ static optim_state_info describe_field(const field_t *field) {
 }
 
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
-    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter",
-                                         [SHAPED] = "own",
-                                         [PER_AXIS] = "axis"};
+    static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [SHAPED] = "own", [PER_AXIS] = "axis"};
     described_t entry;
     optim_status status = refuse_null(state, "state");
     if (status == OPTIM_OK)
@@ -318,7 +316,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .meaning = found->doc,
         .shape = SHAPES[found->shape],
         .condition = condition_of(found->when, found->copies, found->each),
-        .bytes_per_parameter = default_bytes(entry.method, found),
+        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

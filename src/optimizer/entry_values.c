@@ -11,7 +11,9 @@ static bool is_entry(const option_t *option) {
 }
 
 const entry_t *values_entry(const option_t *table, const double *option, size_t row) {
-    return !is_entry(&table[row]) || option[row] < 0 ? NULL : registry_choice(table[row].range, (size_t)option[row]);
+    return table == NULL || !is_entry(&table[row]) || option[row] < 0
+               ? NULL
+               : registry_choice(table[row].range, (size_t)option[row]);
 }
 
 const option_t *values_row(const option_t *table, const double *option, size_t i) {

@@ -113,7 +113,7 @@ static bool reserve(station_t *station, size_t owners) {
 
 optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, const void *data) {
-    found_t found;
+    found_t found = {0};
     input_view_t view = {0};
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
@@ -122,7 +122,7 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
         status = refuse_param(opt, param);
     if (status == OPTIM_OK && !find(opt, param, name, &found))
         status = refuse_unknown(opt, param, name);
-    if (status != OPTIM_OK)
+    if (status != OPTIM_OK || found.station == NULL)
         return status;
     if (data != NULL)
         status = view_make(opt, &found.station->method->inputs[found.row], dtype, ndim, dims, data, &view);

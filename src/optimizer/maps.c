@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "optimizer/optimizer.h"
 #include "optimizer/entry_values.h"
+#include "optimizer/optimizer.h"
 
 /* A map is read as the value of an option. */
 static const option_t OPTIONS[] = {{"map", 0, "map", "", .choice = "prox_l1"}, {0}};

@@ -116,8 +116,8 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_t nearest = nearest_begin(text, length);
     list_t own = {.used = 0}, engine = {.used = 0};
     char question[NEAREST_TEXT];
-    const station_t *station, *method = setting_station(opt, group, 0);
-    setting_t setting;
+    const station_t *station, *method = engine_owner(&opt->engine, group);
+    setting_t setting = {0};
     size_t count;
     lookup_in_entries(opt, group, text, length, &setting, &count);
     if (count > 1)
@@ -169,7 +169,7 @@ static optim_status refuse_station_option(const optim_t *opt, int group, const c
 /* The entry that a key like "reg.lam" looks into, or NULL. */
 static const entry_t *entry_of_key(const optim_t *opt, int group, const char *text, size_t length) {
     const key_t key = key_read(text, length);
-    setting_t setting;
+    setting_t setting = {0};
     if (key.station == NULL || !lookup_own(opt, group, key.station, key.station_length, &setting))
         return NULL;
     return values_entry(setting.station->method->options, values_of(setting.station, group), (size_t)setting.option);
@@ -207,7 +207,7 @@ optim_status station_check(const station_t *station, int group) {
 }
 
 static optim_status refuse_handle_option(const setting_t *setting, int group) {
-    if (setting->station->per_group || group <= 0)
+    if (setting->station == NULL || setting->station->per_group || group <= 0)
         return OPTIM_OK;
     return error_set(OPTIM_ERR_OPTION, "option \"%s\" belongs to the whole handle, not to group %d",
                      setting_row(setting, 0)->name, group);
@@ -224,7 +224,7 @@ typedef struct reading {
 static optim_status read_setting(void *context, const option_pair_t *pair) {
     const reading_t *reading = context;
     const char *skip = reading->skip;
-    setting_t setting;
+    setting_t setting = {0};
     if (pair->key_length == 4 && memcmp(pair->key, "role", 4) == 0)
         return reading->entries ? OPTIM_OK
                                 : role_read(reading->opt, reading->group, pair->value, pair->value_length);
@@ -291,7 +291,7 @@ int settings_first_group(int group) {
     return group < 0 ? 0 : group;
 }
 int settings_last_group(const optim_t *opt, int group, const char *key) {
-    setting_t setting;
+    setting_t setting = {0};
     if (group >= 0)
         return group;
     const bool shared = setting_lookup(opt, 0, key, strlen(key), &setting) && !setting.station->per_group;
@@ -315,7 +315,7 @@ optim_status settings_check_call(const optim_t *opt, int group, const char *key,
     if (status == OPTIM_OK)
         status = refuse_group(opt, group);
     for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
-        setting_t setting;
+        setting_t setting = {0};
         status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
             status = refuse_handle_option(&setting, group);

@@ -24,7 +24,7 @@ static double value(const schedule_run_t *run, double base, double t) {
         return base * factor[k];
     const double start = k == 0 ? 0 : boundaries.value[k - 1], q = (t - start) / (boundaries.value[k] - start);
     return base * ((int)run->option[INTERPOLATE] == INTERPOLATE_LINEAR ? shape_line(factor[k], factor[k + 1], q)
-                                                                  : shape_wave(factor[k], factor[k + 1], q));
+                                                                       : shape_wave(factor[k], factor[k + 1], q));
 }
 
 static const char *check(const schedule_run_t *run, double base) {

@@ -7,8 +7,8 @@
 #include "check.h"
 #include "scene.h"
 
-static const int REASONS[] = {EIO,   ENOSPC, EDQUOT, EACCES, ENOMEM,      EMFILE, EINTR,  EPERM,  ENOSYS, EOPNOTSUPP,
-                              EINVAL, ENOTTY, ENOLCK, EBADF,  EWOULDBLOCK, EROFS,  EXDEV,  EBUSY,  ESTALE, ETIMEDOUT};
+static const int REASONS[] = {EIO,    ENOSPC, EDQUOT, EACCES, ENOMEM,      EMFILE, EINTR, EPERM, ENOSYS, EOPNOTSUPP,
+                              EINVAL, ENOTTY, ENOLCK, EBADF,  EWOULDBLOCK, EROFS,  EXDEV, EBUSY, ESTALE, ETIMEDOUT};
 enum { REASON_COUNT = sizeof REASONS / sizeof *REASONS, COMMON = 7 };
 
 /* What a save does without: answers of file systems that do not have the call, or not for this user. */

@@ -435,8 +435,8 @@ static void ask(player_t *player, bytes_t *bytes, before_t before) {
     } request = {.tail = {0}};
     request.request.size = bytes_below(bytes, sizeof request + 8);
     request.tail[0] = (char)(bytes_one(bytes) == 255);
-    (void)CALL(player, optim_memory(player->opt, &state, &scratch), OPTIM_ERR_ORDER, OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH,
-               OPTIM_ERR_SIZE, OPTIM_ERR_NOMEM);
+    (void)CALL(player, optim_memory(player->opt, &state, &scratch), OPTIM_ERR_ORDER, OPTIM_ERR_SHAPE,
+               OPTIM_ERR_MISMATCH, OPTIM_ERR_SIZE, OPTIM_ERR_NOMEM);
     if (request.request.size <= sizeof request)
         (void)CALL(player, optim_request_info(player->opt, &request.request), OPTIM_ERR_ARGUMENT);
     const void *direction = NULL;

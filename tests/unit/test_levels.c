@@ -109,12 +109,12 @@ static void every_feature_is_needed(void **state) {
         int bit, level;
         const char *name;
     } NEEDED[] = {
-        {0, 0, 0, "sse3"},      {0, 9, 0, "ssse3"},     {0, 12, 0, "fma"},      {0, 13, 0, "cx16"},
-        {0, 19, 0, "sse4.1"},   {0, 20, 0, "sse4.2"},   {0, 22, 0, "movbe"},    {0, 23, 0, "popcnt"},
-        {0, 27, 0, "osxsave"},  {0, 28, 0, "avx"},      {0, 29, 0, "f16c"},     {1, 3, 0, "bmi1"},
-        {1, 5, 0, "avx2"},      {1, 8, 0, "bmi2"},      {1, 16, 1, "avx512f"},  {1, 17, 1, "avx512dq"},
-        {1, 28, 1, "avx512cd"}, {1, 30, 1, "avx512bw"}, {1, 31, 1, "avx512vl"}, {2, 0, 0, "lahf"},
-        {2, 5, 0, "lzcnt"},     {3, 1, 0, "xmm saved"}, {3, 2, 0, "ymm saved"}, {3, 5, 1, "masks saved"},
+        {0, 0, 0, "sse3"},        {0, 9, 0, "ssse3"},       {0, 12, 0, "fma"},      {0, 13, 0, "cx16"},
+        {0, 19, 0, "sse4.1"},     {0, 20, 0, "sse4.2"},     {0, 22, 0, "movbe"},    {0, 23, 0, "popcnt"},
+        {0, 27, 0, "osxsave"},    {0, 28, 0, "avx"},        {0, 29, 0, "f16c"},     {1, 3, 0, "bmi1"},
+        {1, 5, 0, "avx2"},        {1, 8, 0, "bmi2"},        {1, 16, 1, "avx512f"},  {1, 17, 1, "avx512dq"},
+        {1, 28, 1, "avx512cd"},   {1, 30, 1, "avx512bw"},   {1, 31, 1, "avx512vl"}, {2, 0, 0, "lahf"},
+        {2, 5, 0, "lzcnt"},       {3, 1, 0, "xmm saved"},   {3, 2, 0, "ymm saved"}, {3, 5, 1, "masks saved"},
         {3, 6, 1, "upper saved"}, {3, 7, 1, "zmm16 saved"},
     };
     for (size_t i = 0; i < sizeof NEEDED / sizeof *NEEDED; ++i) {

@@ -413,9 +413,9 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
-        cmocka_unit_test(test_find),         cmocka_unit_test(test_names),
-        cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_number),         cmocka_unit_test(test_number_within_text),
+        cmocka_unit_test(test_find),           cmocka_unit_test(test_names),
+        cmocka_unit_test(test_check),          cmocka_unit_test(test_parse),
         cmocka_unit_test(test_bounds),         cmocka_unit_test(test_walk),
         cmocka_unit_test(test_walk_malformed), cmocka_unit_test(test_span),
         cmocka_unit_test(test_unique),         cmocka_unit_test(test_comma_locale),

@@ -183,7 +183,7 @@ static void pieces_get_the_bits_of_the_whole(void **state) {
 static void carries_keep_what_rounding_lost(void **state) {
     (void)state;
     enum { COUNT = 4096 };
-    static const double LAST[] = {0x1p-8, 0x1p-11};     /* half a last place of a number between 1 and 2 */
+    static const double LAST[] = {0x1p-8, 0x1p-11};       /* half a last place of a number between 1 and 2 */
     static const double SMALLEST[] = {0x1p-133, 0x1p-24}; /* the format's step around 0 */
     float *value = check_memory(COUNT, sizeof *value), *back = check_memory(COUNT, sizeof *back);
     uint16_t half[COUNT], carry[COUNT], again[COUNT], carry_again[COUNT];
