@@ -88,7 +88,7 @@ static inline void adam_loop(const tile_t *t, adam_t k, real *restrict m, real *
         const real gi = with_l2 ? g[i] + k.decay.l2 * p[i] : g[i];
         m[i] = ema(m[i], gi, k.beta1);
         v[i] = ema(v[i], gi * gi, k.beta2);
-        const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
+        const real h = amsgrad && vmax != NULL ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
         p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], damped_root(h, k.inverse_root_c2, k.eps));
     }
 }

@@ -158,8 +158,10 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         ++count[there + (size_t)opt->engine.tensors[i].group];
     for (size_t g = 0; g < here; ++g) {
+        // NOLINTNEXTLINE(clang-analyzer-core*): filled for every group by record_read
         if (g < there && record->from[g] < 0 && count[there + g] == 0 && count[g] == 0)
             record->from[g] = (int)g;
+        // NOLINTNEXTLINE(clang-analyzer-core*): filled for every group by record_read
         const int from = record->from[g];
         if (from < 0)
             continue;

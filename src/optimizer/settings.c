@@ -130,6 +130,7 @@ static optim_status refuse_option(const optim_t *opt, int group, const char *tex
     nearest_text(&nearest, question);
     values_list(method->method->options, values_of(method, group), &own);
     for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        // NOLINTNEXTLINE(clang-analyzer-core*): every group has a method
         option_list(opt->own[i]->method->options, &engine);
     return error_set(OPTIM_ERR_OPTION, "\"%s\" has no option \"%.*s\"%s; it has: %s; the engine has: %s", method->name,
                      shown(length), text, question, list_end(&own, "optim_describe_option"),

@@ -51,7 +51,7 @@ static void prepare_adamw(const group_t *group, void *constants) {
 static void update(const tile_t *t) {
     const adam_t k = *(const adam_t *)t->constants;
     if (t->state[VMAX] == NULL)
-        adam_loop(t, k, t->state[M], t->state[V], t->state[V], true, false);
+        adam_loop(t, k, t->state[M], t->state[V], NULL, true, false);
     else
         adam_loop(t, k, t->state[M], t->state[V], t->state[VMAX], true, true);
 }

@@ -47,7 +47,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void update(const tile_t *t) {
-    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], t->state[V], false, false);
+    adam_loop(t, *(const adam_t *)t->constants, t->state[M], t->state[V], NULL, false, false);
 }
 
 const method_t METHOD(adam8bit) = {
