@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/sizes.h"
+#include "engine/slots.h"
 #include "engine/tile.h"
 
 /* ---- What is compressed, and how ---- */
