@@ -1,11 +1,13 @@
+#define _POSIX_C_SOURCE 200809L
 #include "verdict.h"
 
-#include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { REASON_ROOM = 2000 };
 
@@ -17,7 +19,7 @@ typedef struct owned {
 } owned_t;
 
 static owned_t *owned;
-static jmp_buf end_of_file;
+static int reason_end; /* where the process of a file writes its reason */
 static char reason_text[REASON_ROOM];
 
 static owned_t *own(size_t bytes) {
@@ -69,20 +71,23 @@ static void release(void) {
     }
 }
 
+static _Noreturn void end_file(verdict_t verdict, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
+static _Noreturn void end_file(verdict_t verdict, const char *format, va_list arguments) {
+    (void)vdprintf(reason_end, format, arguments);
+    exit((int)verdict);
+}
+
 void fail_file(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reason_text, sizeof reason_text, format, arguments);
-    va_end(arguments);
-    longjmp(end_of_file, VERDICT_FAILED);
+    end_file(VERDICT_FAILED, format, arguments);
 }
 
 void leave_file(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(reason_text, sizeof reason_text, format, arguments);
-    va_end(arguments);
-    longjmp(end_of_file, VERDICT_NOT_RUN);
+    end_file(VERDICT_NOT_RUN, format, arguments);
 }
 
 void expect_ok(optim_status status, const char *call) {
@@ -90,21 +95,46 @@ void expect_ok(optim_status status, const char *call) {
         fail_file("%s returned %d (%s): %s", call, status, optim_strerror(status), optim_error());
 }
 
+static void read_reason(int from) {
+    size_t length = 0;
+    ssize_t got;
+    while (length < sizeof reason_text - 1 &&
+           (got = read(from, reason_text + length, sizeof reason_text - 1 - length)) > 0)
+        length += (size_t)got;
+    reason_text[length] = '\0';
+    (void)close(from);
+}
+
+static verdict_t verdict_from(int status) {
+    if (WIFEXITED(status) && WEXITSTATUS(status) <= VERDICT_NOT_RUN)
+        return (verdict_t)WEXITSTATUS(status);
+    const size_t length = strlen(reason_text);
+    (void)snprintf(reason_text + length, sizeof reason_text - length, "%sits process ended with %s %d",
+                   length == 0 ? "" : "; ", WIFEXITED(status) ? "status" : "signal",
+                   WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return VERDICT_FAILED;
+}
+
 verdict_t verdict_of(void (*check)(const char *path), const char *path, const char **reason) {
-    verdict_t verdict = VERDICT_PASSED;
-    reason_text[0] = '\0';
-    switch (setjmp(end_of_file)) {
-    case 0:
-        check(path);
-        verdict = VERDICT_PASSED;
-        break;
-    case VERDICT_NOT_RUN:
-        verdict = VERDICT_NOT_RUN;
-        break;
-    default:
-        verdict = VERDICT_FAILED;
+    int ends[2], status;
+    (void)fflush(NULL);
+    const pid_t child = pipe(ends) == 0 ? fork() : -1;
+    if (child < 0) {
+        perror("no process for a golden file");
+        exit(EXIT_FAILURE);
     }
-    release();
+    if (child == 0) {
+        reason_end = ends[1];
+        check(path);
+        release();
+        exit(VERDICT_PASSED);
+    }
+    (void)close(ends[1]);
+    read_reason(ends[0]);
+    if (waitpid(child, &status, 0) != child) {
+        perror("the process of a golden file is lost");
+        exit(EXIT_FAILURE);
+    }
     *reason = reason_text;
-    return verdict;
+    return verdict_from(status);
 }

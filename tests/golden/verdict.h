@@ -1,4 +1,7 @@
-/* What becomes of one golden file, and what is freed when that is known. Failing ends the file, not the program. */
+/*
+ * What becomes of one golden file. Each is checked in a process of its own: what fails, or crashes, ends the file and
+ * not the program.
+ */
 #ifndef GOLDEN_VERDICT_H
 #define GOLDEN_VERDICT_H
 
@@ -11,7 +14,7 @@ typedef enum verdict { VERDICT_PASSED, VERDICT_FAILED, VERDICT_NOT_RUN } verdict
 /* Runs `check` on the file. *reason, valid until the next call, says why it failed or was not run. */
 verdict_t verdict_of(void (*check)(const char *path), const char *path, const char **reason);
 
-/* End the file that is being checked. */
+/* End the file that is being checked, and its process. */
 _Noreturn void fail_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void leave_file(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
