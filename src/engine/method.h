@@ -476,6 +476,9 @@ void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
  */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
+/* The same for a kernel that adds to what `arguments` point to: one tensor after the other, as they were declared. */
+void step_tensors_in_order(step_t *s, int kernel, const void *arguments);
+
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
 /* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */

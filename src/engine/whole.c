@@ -98,10 +98,14 @@ typedef struct small_tensors {
     atomic_size_t next;
 } small_tensors_t;
 
+static room_at_t small_room(const engine_t *engine, int part) {
+    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
+    return room_at(base + engine->part_room, &engine->small, (void *)base);
+}
+
 static void run_small(const engine_t *engine, int part, void *context) {
     small_tensors_t *tensors = context;
-    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
-    const room_at_t room = room_at(base + engine->part_room, &engine->small, (void *)base);
+    const room_at_t room = small_room(engine, part);
     for (size_t i; (i = atomic_fetch_add(&tensors->next, 1)) < engine->tensor_count;) {
         const tensor_t *tensor = &engine->tensors[i];
         if (tensor_is_small(tensor) && takes_whole(tensors->call, tensor))
@@ -117,6 +121,14 @@ void pass_tensors(engine_t *engine, const call_t *call) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
         if (!tensor_is_small(&engine->tensors[i]) && takes_whole(call, &engine->tensors[i]))
             run_whole(engine, &engine->tensors[i], call, &room);
+}
+
+void pass_tensors_in_order(engine_t *engine, const call_t *call) {
+    const room_at_t large = large_room(engine), small = small_room(engine, 0);
+    pass_flush(engine, NULL);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (takes_whole(call, &engine->tensors[i]))
+            run_whole(engine, &engine->tensors[i], call, tensor_is_small(&engine->tensors[i]) ? &small : &large);
 }
 
 /* ---- Output and restoring ---- */
