@@ -476,6 +476,10 @@ void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
  */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
+/* The same, one tensor after the other in the order of declaration, small ones too: for kernels that add to numbers of
+ * all tensors, which `arguments` points to. */
+void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
+
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
 /* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
