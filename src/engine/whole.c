@@ -33,6 +33,11 @@ static room_at_t large_room(const engine_t *engine) {
     return room_at(engine->large_room, &engine->large, first_scratch(engine));
 }
 
+static room_at_t small_room(const engine_t *engine, int part) {
+    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
+    return room_at(base + engine->part_room, &engine->small, (void *)base);
+}
+
 void *whole_room(const engine_t *engine) {
     return large_room(engine).p;
 }
@@ -98,11 +103,6 @@ typedef struct small_tensors {
     atomic_size_t next;
 } small_tensors_t;
 
-static room_at_t small_room(const engine_t *engine, int part) {
-    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
-    return room_at(base + engine->part_room, &engine->small, (void *)base);
-}
-
 static void run_small(const engine_t *engine, int part, void *context) {
     small_tensors_t *tensors = context;
     const room_at_t room = small_room(engine, part);
@@ -123,12 +123,14 @@ void pass_tensors(engine_t *engine, const call_t *call) {
             run_whole(engine, &engine->tensors[i], call, &room);
 }
 
-void pass_tensors_in_order(engine_t *engine, const call_t *call) {
-    const room_at_t large = large_room(engine), small = small_room(engine, 0);
+void pass_tensors_in_turn(engine_t *engine, const call_t *call) {
+    const room_at_t small = small_room(engine, 0), large = large_room(engine);
     pass_flush(engine, NULL);
-    for (size_t i = 0; i < engine->tensor_count; ++i)
-        if (takes_whole(call, &engine->tensors[i]))
-            run_whole(engine, &engine->tensors[i], call, tensor_is_small(&engine->tensors[i]) ? &small : &large);
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (takes_whole(call, tensor))
+            run_whole(engine, tensor, call, tensor_is_small(tensor) ? &small : &large);
+    }
 }
 
 /* ---- Output and restoring ---- */
