@@ -5,7 +5,7 @@
 #include "element.h"
 
 const world_tensor_t WORLD[WORLD_TENSORS] = {
-    {"weight", OPTIM_F32, 2, {6, 5}}, {"bias", OPTIM_F64, 1, {5, 0}}, {"short", OPTIM_BF16, 2, {2, 4}}};
+    {"weight", OPTIM_F32, 2, {WORLD_COMPONENTS, 5}}, {"bias", OPTIM_F64, 1, {5, 0}}, {"short", OPTIM_BF16, 2, {2, 4}}};
 
 int world_elements(int tensor) {
     const world_tensor_t *t = &WORLD[tensor];

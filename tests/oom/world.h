@@ -7,6 +7,8 @@
 #include "optim/optim.h"
 
 enum { WORLD_TENSORS = 3, WORLD_MOST = 30, WORLD_LOG = 8, WORLD_CONSTRAINTS = 1 };
+/* Each is the function; as many as the first tensor has rows, which may be particles. */
+enum { WORLD_COMPONENTS = 6 };
 
 typedef struct world {
     double p[WORLD_TENSORS][WORLD_MOST], g[WORLD_TENSORS][WORLD_MOST]; /* room that is aligned for any dtype */

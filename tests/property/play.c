@@ -14,7 +14,7 @@ bool has_algorithm(const char *name) {
 
 rig_t *play_new(const char *algorithm, const char *options, const layout_t *layout) {
     optim_t *opt;
-    rig_t *rig = rig_new(layout, OPTIM_F64, OPTIM_F64, 0);
+    rig_t *rig = rig_new_for(algorithm, layout, OPTIM_F64, OPTIM_F64, 0);
     CHECK_OK(optim_create(&opt, algorithm, options));
     CHECK_OK(rig_lend(rig, opt));
     CHECK_OK(optim_set_threads(opt, 1));
