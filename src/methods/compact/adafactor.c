@@ -15,8 +15,8 @@
  *
  * (r, c) are the last two axes, or the two longest with c the longest (of equal ones the later is the longer), if both
  * have min_dim_size_to_factor elements; the other axes are a batch. Vectors are never factored. A root of 0 counts as
- * infinite: where all gradients were 0 and eps is 0 nothing moves, nor where a mean of squares is more than a real. State in f32: R, C, 4 (r + c) bytes a matrix; V, 4 a
- * parameter of what is not factored; m, 4.
+ * infinite: where all gradients were 0 and eps is 0 nothing moves; nor where a mean of squares is more than a real
+ * holds. State in f32: R, C, 4 (r + c) bytes a matrix; V, 4 a parameter of what is not factored; m, 4.
  */
 #include <string.h>
 
