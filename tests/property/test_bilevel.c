@@ -51,8 +51,8 @@ static double end_of(const char *algorithm, const char *options, int steps) {
 /* With a fixed multiplier they end where the penalty is stationary, off by O(1 / lam); that point is known here. */
 static void test_bias(void **state) {
     (void)state;
-    static const double LAM[] = {10, 100, 1000};
-    for (int k = 0; k < 3; ++k) {
+    static const double LAM[] = {10, 100};
+    for (int k = 0; k < 2; ++k) {
         const double lam = LAM[k], want = 2 * lam / (1 + 4 * lam); /* y = (1 + 2 lam x) / (1 + 2 lam) put in x */
         char *f2sa = check_text("lam0=%g,delta=0,lr_y=%g,lr_z=0.4,xi=0.2,inner=20", lam, 0.4 / lam);
         char *f3sa = check_text("lam0=%g,delta=0,lr_y=%g,lr_z=0.4,xi=0.05", lam, 0.4 / lam);
