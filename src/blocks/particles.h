@@ -1,7 +1,7 @@
 /*
  * Particles: N points that move together; row i of every tensor belongs to particle i (PARTICLES). What is summed over
- * all tensors is collected by whole-tensor kernels, one tensor after the other, in lists of numbers by pair of
- * particles (EACH_PAIR, row-major: N by N).
+ * all tensors is collected by whole-tensor kernels (step_tensors_in_turn), in lists of numbers by pair of particles
+ * (EACH_PAIR, row-major: N by N).
  */
 #ifndef BLOCKS_PARTICLES_H
 #define BLOCKS_PARTICLES_H

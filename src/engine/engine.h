@@ -459,6 +459,8 @@ void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, in
 
 /* Runs what is queued, then the kernel on every whole tensor of the station. */
 void pass_tensors(engine_t *engine, const call_t *call);
+/* The same, one after the other. */
+void pass_tensors_in_turn(engine_t *engine, const call_t *call);
 
 /* Writes the output of this station (it has one) for tensor `i`, with its constants, to `out`, in the parameter's
  * dtype. */

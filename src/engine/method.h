@@ -429,12 +429,12 @@ struct step {
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
-    int64_t evaluation;          /* of this step, that arrives: 1 is the one before it, or held from the step before */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
     bool check_finite;           /* a station further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
-    bool reads_loss, searches;   /* what the flags of the methods say */
+    bool reads_loss;             /* some station does, under its options */
+    bool is_trial;               /* what arrives answers a request of a method that SEARCHES */
     uint64_t seed;
     int64_t components;               /* of the problem, 0: unknown */
     const double *losses;             /* the answer to OPTIM_EVAL_LOSSES: by component from `first` on */
@@ -475,6 +475,10 @@ void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
  * no threads of its own. The kernel writes its tensor's parameters and states alone: the bits do not depend on threads.
  */
 void step_tensors(step_t *s, int kernel, const void *arguments);
+
+/* The same, one tensor after the other in the order of declaration, small ones too: for kernels that add to numbers of
+ * all tensors, which `arguments` points to. */
+void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);

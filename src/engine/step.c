@@ -190,6 +190,11 @@ void step_tensors(step_t *s, int kernel, const void *arguments) {
     pass_tensors(s->engine, &call);
 }
 
+void step_tensors_in_turn(step_t *s, int kernel, const void *arguments) {
+    const call_t call = step_call(s, kernel, arguments);
+    pass_tensors_in_turn(s->engine, &call);
+}
+
 size_t step_element_count(const step_t *s) {
     return s->engine->element_count;
 }

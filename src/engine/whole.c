@@ -33,6 +33,11 @@ static room_at_t large_room(const engine_t *engine) {
     return room_at(engine->large_room, &engine->large, first_scratch(engine));
 }
 
+static room_at_t small_room(const engine_t *engine, int part) {
+    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
+    return room_at(base + engine->part_room, &engine->small, (void *)base);
+}
+
 void *whole_room(const engine_t *engine) {
     return large_room(engine).p;
 }
@@ -100,8 +105,7 @@ typedef struct small_tensors {
 
 static void run_small(const engine_t *engine, int part, void *context) {
     small_tensors_t *tensors = context;
-    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
-    const room_at_t room = room_at(base + engine->part_room, &engine->small, (void *)base);
+    const room_at_t room = small_room(engine, part);
     for (size_t i; (i = atomic_fetch_add(&tensors->next, 1)) < engine->tensor_count;) {
         const tensor_t *tensor = &engine->tensors[i];
         if (tensor_is_small(tensor) && takes_whole(tensors->call, tensor))
@@ -117,6 +121,16 @@ void pass_tensors(engine_t *engine, const call_t *call) {
     for (size_t i = 0; i < engine->tensor_count; ++i)
         if (!tensor_is_small(&engine->tensors[i]) && takes_whole(call, &engine->tensors[i]))
             run_whole(engine, &engine->tensors[i], call, &room);
+}
+
+void pass_tensors_in_turn(engine_t *engine, const call_t *call) {
+    const room_at_t small = small_room(engine, 0), large = large_room(engine);
+    pass_flush(engine, NULL);
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (takes_whole(call, tensor))
+            run_whole(engine, tensor, call, tensor_is_small(tensor) ? &small : &large);
+    }
 }
 
 /* ---- Output and restoring ---- */

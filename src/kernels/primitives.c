@@ -224,13 +224,18 @@ static inline uint32_t f16_truncate(float value) {
     return half == 0 ? 0 : (bits >> 16 & 0x8000) | half;
 }
 
+/* A carry of 0 leaves the parameter -0 what it is, which a sum does not. */
+static inline float carried(float value, float carry) {
+    return carry == 0 ? value : value + carry;
+}
+
 static void load_carried(optim_dtype dtype, size_t n, const void *from, const void *carry, float *restrict to) {
     if (dtype == OPTIM_BF16)
         for (size_t i = 0; i < n; ++i)
-            to[i] = bf16_widen(read16(from, i)) + bf16_widen(read16(carry, i));
+            to[i] = carried(bf16_widen(read16(from, i)), bf16_widen(read16(carry, i)));
     else
         for (size_t i = 0; i < n; ++i)
-            to[i] = f16_widen(read16(from, i)) + f16_widen(read16(carry, i));
+            to[i] = carried(f16_widen(read16(from, i)), f16_widen(read16(carry, i)));
 }
 
 static void store_carried(optim_dtype dtype, size_t n, const float *restrict from, void *restrict to,

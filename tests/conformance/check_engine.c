@@ -112,6 +112,10 @@ static void run_bounds(const subject_t *s, setup_t setup, bool below, bool above
         const optim_status status = rig_step(rig);
         if (status == OPTIM_ERR_LINE_SEARCH)
             break; /* at the wall there may be no way down */
+        if (status == OPTIM_ERR_DOMAIN && (s->needs & OPTIM_NEEDS_PARTICLES) != 0) {
+            rig_write(rig, NULL); /* in a corner particles are one, which some methods refuse: apart again */
+            break;
+        }
         CHECK_OK(status);
         assert_inside(rig, below, above);
     }

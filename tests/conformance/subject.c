@@ -187,12 +187,15 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
     return s;
 }
 
-/* The algorithm by itself: with its defaults, or where those are for gradients no longer than 1, with such. */
+/* The algorithm by itself: with its defaults; but a rate that is for gradients no longer than 1 is made one for longer
+ * ones, and loops within a step are kept short, for many checks make as many steps as a step has evaluations. */
 static base_t base_of(const char *algorithm) {
-    static const base_t BOUNDED[] = {{"kt", "lr=0.02"}, {"ckt", "lr=0.1"}};
-    for (size_t i = 0; i < sizeof BOUNDED / sizeof *BOUNDED; ++i)
-        if (strcmp(BOUNDED[i].algorithm, algorithm) == 0)
-            return BOUNDED[i];
+    static const base_t BASES[] = {{"kt", "lr=0.02"},   {"ckt", "lr=0.1"},
+                                   {"katyusha", "m=2"}, {"sarah", "m=2"},
+                                   {"f2sa", "inner=2"}, {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"}};
+    for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
+        if (strcmp(BASES[i].algorithm, algorithm) == 0)
+            return BASES[i];
     return (base_t){algorithm, ""};
 }
 
@@ -259,6 +262,7 @@ static size_t keep_matching(subject_t *list, size_t count) {
 /* Every flag and keyword of an algorithm away from its default, one at a time, where that is allowed by itself. */
 static size_t variants(subject_t *list, const char *algorithm) {
     size_t count = 0;
+    const char *base = base_of(algorithm).options;
     const optim_description description = describe(OPTIM_ALGORITHM, algorithm);
     for (size_t i = 0; i < description.options; ++i) {
         optim_option option = {.size = sizeof option};
@@ -266,7 +270,7 @@ static size_t variants(subject_t *list, const char *algorithm) {
         const range_t range = range_read(option.range);
         for (int k = 0; k < range.words; ++k) {
             optim_t *opt;
-            char *options = check_text("%s=%s", option.name, range.word[k]);
+            char *options = check_text("%s%s%s=%s", base, *base == '\0' ? "" : ",", option.name, range.word[k]);
             if (k != (int)option.default_value && optim_create(&opt, algorithm, options) == OPTIM_OK) {
                 optim_destroy(opt);
                 list[count++] = subject_new((base_t){algorithm, options}, NULL, NULL);

@@ -1,6 +1,7 @@
 /* Samplers and particles: what they must give in the long run, against closed forms, and what they refuse. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,51 @@ static void test_stein(void **state) {
     check_particles("coin_svgd", NULL);
 }
 
+/* Distances are sums over tensors, which threads must not take up at once. */
+enum { MANY = 200, MANY_PARTICLES = 32, MANY_ROW = 64, MANY_COUNT = MANY_PARTICLES * MANY_ROW };
+
+static void move_many(const char *method, int threads, double *x, double *g) {
+    static const double LOSSES[MANY_PARTICLES] = {0.5, 0, 1, 0.25}; /* and 0 */
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, method, NULL));
+    CHECK_OK(optim_set_components(opt, MANY_PARTICLES));
+    CHECK_OK(optim_set_threads(opt, threads));
+    for (size_t i = 0; i < (size_t)MANY * MANY_COUNT; ++i) {
+        x[i] = 1e-3 * (double)(i * 37 % 1009);
+        g[i] = (double)(i * 53 % 997) - 498;
+    }
+    for (int i = 0; i < MANY; ++i) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "x%d", i);
+        CHECK_OK(optim_add_param(opt, 0, name, OPTIM_F64, 2, (int64_t[]){MANY_PARTICLES, MANY_ROW},
+                                 x + (size_t)i * MANY_COUNT, g + (size_t)i * MANY_COUNT));
+    }
+    for (int t = 0; t < 10; ++t) {
+        optim_status status;
+        while ((status = optim_step(opt)) == OPTIM_EVAL_LOSSES)
+            CHECK_OK(optim_set_losses(opt, LOSSES, MANY_PARTICLES));
+        CHECK_OK(status);
+    }
+    optim_destroy(opt);
+}
+
+static void test_threads(void **state) {
+    static const char *const METHODS[] = {"svgd", "coin_svgd", "msvgd", "cbo"};
+    const size_t count = (size_t)MANY * MANY_COUNT;
+    double *x = check_memory(count, sizeof *x), *y = check_memory(count, sizeof *y),
+           *g = check_memory(count, sizeof *g);
+    (void)state;
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i) {
+        move_many(METHODS[i], 1, x, g);
+        move_many(METHODS[i], 5, y, g);
+        if (memcmp(x, y, count * sizeof *x) != 0)
+            fail_msg("%s: other bits with five threads", METHODS[i]);
+    }
+    free(x);
+    free(y);
+    free(g);
+}
+
 /* One particle has no neighbours: it descends. */
 static void test_single_particle(void **state) {
     (void)state;
@@ -250,7 +296,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),     cmocka_unit_test(test_stein),
         cmocka_unit_test(test_single_particle), cmocka_unit_test(test_refusals), cmocka_unit_test(test_consensus),
-        cmocka_unit_test(test_sharp_consensus),
+        cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

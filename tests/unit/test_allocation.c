@@ -53,7 +53,7 @@ void *aligned_alloc(size_t alignment, size_t size) {
     return __libc_memalign(alignment, size);
 }
 
-enum { ROWS = 40, COLUMNS = 300, P = ROWS * COLUMNS, Q = 100, N = P + Q };
+enum { ROWS = 40, COLUMNS = 300, P = ROWS * COLUMNS, Q = ROWS, N = P + Q };
 
 /* One step with every request answered by the quadratic 1/2 |p|^2, whose Hessian is the identity; gradients in two
    parts. */
@@ -102,7 +102,7 @@ static void run(const char *algorithm, const char *wrapper) {
     for (size_t j = 0; j < N; ++j)
         p[j] = 0.1F + (float)(j % 7) / 7;
     assert_int_equal(optim_create(&opt, algorithm, "clip_norm=1e6,zero_grad=0,accumulate=1,loss_scale=1"), OPTIM_OK);
-    assert_int_equal(optim_set_components(opt, 3), OPTIM_OK);
+    assert_int_equal(optim_set_components(opt, ROWS), OPTIM_OK);
     assert_int_equal(optim_wrap(opt, wrapper, NULL), OPTIM_OK);
     assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
     double *lent = needs_lend(opt, P, Q);

@@ -60,6 +60,21 @@ static const cost_t METHODS[] = {
     {"langevin_split", 3},
     {"cbo", 1},
     {"evolution", 9},
+    {"ef14", 2},
+    {"ef21", 2},
+    {"econtrol", 2},
+    {"page", 3},
+    {"shuffle", 4},
+    {"f2sa", 19},
+    {"f3sa", 13},
+    {"penalty_bilevel", 9},
+    {"hoag", 7},
+    {"frank_wolfe", 3},
+    /* work on whole tensors is not counted */
+    {"kfac", 2},
+    {"shampoo", 0},
+    {"adafactor", 0},
+    {"galore", 0},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
@@ -92,6 +107,7 @@ static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int
 
 static void methods_walk_as_the_page_says(void **state) {
     (void)state;
+    int wrong = 0;
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         const char *name = optim_algorithm_name(i);
         int64_t walks, gradients;
@@ -100,8 +116,10 @@ static void methods_walk_as_the_page_says(void **state) {
             continue;
         const int64_t want = walks_of(METHODS, sizeof METHODS / sizeof *METHODS, name, gradients);
         if (walks != want)
-            fail_msg("%s: %d walks in %d steps, not %d", name, (int)walks, (int)STEPS, (int)want);
+            print_error("%s: %d walks in %d steps, not %d\n", name, (int)walks, (int)STEPS, (int)want);
+        wrong += walks != want;
     }
+    assert_int_equal(wrong, 0);
 }
 
 static void wrappers_walk_as_the_page_says(void **state) {

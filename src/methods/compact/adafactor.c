@@ -15,7 +15,7 @@
  *
  * (r, c) are the last two axes, or the two longest with c the longest (of equal ones the later is the longer), if both
  * have min_dim_size_to_factor elements; the other axes are a batch. Vectors are never factored. A root of 0 counts as
- * infinite: where all gradients were 0 and eps is 0 nothing moves. State in f32: R, C, 4 (r + c) bytes a matrix; V, 4 a
+ * infinite: where all gradients were 0 and eps is 0 nothing moves, nor where a mean of squares is more than a real. State in f32: R, C, 4 (r + c) bytes a matrix; V, 4 a
  * parameter of what is not factored; m, 4.
  */
 #include <string.h>
@@ -71,7 +71,7 @@ static axes_t largest2(const tensor_t *tensor) {
 
 static axes_t axes_of(const tensor_t *tensor, const double *option) {
     const axes_t none = {-1, -1};
-    if (tensor->ndim < 2)
+    if (tensor->ndim < 2 || tensor->count == 0)
         return none;
     const axes_t axes = option[FACTOR_DIMS] == LAST2 ? (axes_t){tensor->ndim - 2, tensor->ndim - 1} : largest2(tensor);
     const double r = (double)tensor->dims[axes.r], c = (double)tensor->dims[axes.c];
@@ -218,7 +218,7 @@ static void roots_of_r(size_t outer, size_t r, size_t inner, const real *moment,
                 sum += (double)moment[i * inner + k];
             const real mean = (real)(sum / (double)r);
             for (size_t i = 0; i < r; ++i)
-                roots[i * inner + k] = reciprocal_root(quotient(moment[i * inner + k], mean));
+                roots[i * inner + k] = reciprocal_root(isinf(mean) ? mean : quotient(moment[i * inner + k], mean));
         }
 }
 

@@ -115,7 +115,7 @@ static optim_status advance(step_t *s) {
     STEP_ASK(s, .kind = OPTIM_EVAL_LOSSES, .first = 0, .count = s->components);
     weigh(s);
     memset(m->distance, 0, n * sizeof *m->distance);
-    step_tensors(s, AGREE, &(agree_t){m->weight, m->distance});
+    step_tensors_in_turn(s, AGREE, &(agree_t){m->weight, m->distance});
     for (size_t i = 0; i < n; ++i)
         m->distance[i] = sqrt(m->distance[i]);
     step_update(s, EXPLORE, &(explore_t){noise_draw(s), m->distance});

@@ -139,7 +139,7 @@ static double width(step_t *s) {
 static optim_status advance(step_t *s) {
     const memory_t *m = s->memory;
     memset(m->square, 0, (size_t)s->components * (size_t)s->components * sizeof *m->square);
-    step_tensors(s, MEASURE, &(pairs_t){.square = m->square});
+    step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
     step_tensors(s, DIRECT, &(pairs_t){m->square, width(s)});
     step_update(s, MOVE, NULL);
     return OPTIM_OK;

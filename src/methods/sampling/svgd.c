@@ -148,7 +148,7 @@ static optim_status advance(step_t *s) {
     if (!particles_move(s))
         return OPTIM_OK;
     memset(m->square, 0, (size_t)s->components * (size_t)s->components * sizeof *m->square);
-    step_tensors(s, MEASURE, &(pairs_t){.square = m->square});
+    step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
     const double inverse_square = widths(s);
     if (isinf(inverse_square))
         return step_fail(s, OPTIM_ERR_DOMAIN,

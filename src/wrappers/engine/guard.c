@@ -19,7 +19,7 @@ static const option_t OPTIONS[] = {
 static optim_status advance(step_t *s) {
     const bool checks = s->check_finite || (int)s->option[NONFINITE] != NONFINITE_PROPAGATE;
     s->check_finite = false;
-    if (!checks || (s->searches && s->evaluation > 1))
+    if (!checks || s->is_trial)
         return OPTIM_OK;
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);
