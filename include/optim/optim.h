@@ -228,7 +228,8 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
  * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
- * MISMATCH, DUPLICATE (memory lent twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * MISMATCH, VALUE (options that do not go together, of one group or of several), DUPLICATE (memory lent twice),
+ * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 

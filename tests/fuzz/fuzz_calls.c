@@ -227,8 +227,9 @@ static void step_once(player_t *player) {
     fuzz_check_status("optim_step", status,
                       OF(OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP, OPTIM_EVAL_LOSSES, OPTIM_EVAL_CONSTRAINTS,
                          OPTIM_ERR_ORDER, OPTIM_ERR_SWAPPED, OPTIM_ERR_LOSS, OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH,
-                         OPTIM_ERR_NONFINITE, OPTIM_ERR_DOMAIN, OPTIM_ERR_LINE_SEARCH, OPTIM_ERR_NOMEM, OPTIM_ERR_SIZE),
-                      COUNT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+                         OPTIM_ERR_NONFINITE, OPTIM_ERR_DOMAIN, OPTIM_ERR_LINE_SEARCH, OPTIM_ERR_NOMEM, OPTIM_ERR_SIZE,
+                         OPTIM_ERR_VALUE),
+                      COUNT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
     const int64_t done = optim_steps(player->opt) - steps + optim_skipped(player->opt) - skipped;
     if (done != (status == OPTIM_OK))
         fuzz_fail("optim_step returned %d and counted %d steps", status, (int)done);
