@@ -32,8 +32,8 @@ static inline real *worker_state(const tile_t *t, int state, size_t worker) {
     return t->state[state] == NULL ? NULL : (real *)t->state[state] + worker * t->stride;
 }
 
-/* `worker` is a member of the method's memory. */
-static inline optim_status workers_advance(step_t *s, int64_t *worker, int message) {
+/* `worker` is a member of the method's memory; is_whole: the messages of this step are sent as they are. */
+static inline optim_status workers_advance(step_t *s, int64_t *worker, int message, bool is_whole) {
     STEP_BEGIN(s);
     if (!groups_agree(s, WORKERS))
         return step_fail(s, OPTIM_ERR_VALUE, "workers must be the same in all groups");
@@ -41,7 +41,8 @@ static inline optim_status workers_advance(step_t *s, int64_t *worker, int messa
         if (s->option[WORKERS] > 1)
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH, .first = *worker, .count = 1);
         step_update(s, SEND, &(worker_t){(size_t)*worker});
-        step_compress(s, CHOICE, message);
+        if (!is_whole)
+            step_compress(s, CHOICE, message);
         step_update(s, RECEIVE, &(worker_t){(size_t)*worker});
     }
     step_update(s, MOVE, NULL);

@@ -64,11 +64,11 @@ static char *cut_weights(const trajectory_t *f, char *options) {
         options[length - 1] = '\0';
     if (end != NULL)
         *end = '\0';
-    return weights;
+    return strcmp(weights, "uniform") == 0 ? NULL : weights;
 }
 
 static void set_weights(optim_t *opt, const char *weights) {
-    enum { MOST = 16 };
+    enum { MOST = 1024 };
     double *values = file_memory(MOST, sizeof *values); /* the handle keeps no copy */
     int64_t count = 0;
     for (char *end; count < MOST && *weights != '\0'; weights = *end == ':' ? end + 1 : end) {
@@ -181,7 +181,8 @@ static void add_layer_inputs(const run_t *run) {
 
 static void tell_problem(run_t *run) {
     const problem_t *p = run->problem;
-    const size_t components = run->rows > 1 ? run->rows : p->components, constraints = p->equalities + p->inequalities;
+    const size_t components = run->rows > 1 || p->components == 0 ? run->rows : p->components;
+    const size_t constraints = p->equalities + p->inequalities;
     if (components > 0)
         expect_ok(optim_set_components(run->opt, (int64_t)components), "optim_set_components");
     if (constraints > 0)

@@ -95,7 +95,8 @@ static void move(const tile_t *t) {
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
-    return workers_advance(s, &m->worker, MESSAGE);
+    const bool is_whole = s->t == 1 && s->option[INIT] != 0 && groups_agree(s, INIT); /* and takes no random numbers */
+    return workers_advance(s, &m->worker, MESSAGE, is_whole);
 }
 
 const method_t METHOD(econtrol) = {

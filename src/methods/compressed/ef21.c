@@ -92,7 +92,7 @@ static void send(const tile_t *t) {
     }
     if (!k->sends_all)
         return;
-    for (size_t i = 0; i < t->n; ++i) /* and nothing is left for the compressed message */
+    for (size_t i = 0; i < t->n; ++i) /* and nothing is left for a compressed message */
         estimate[i] += message[i];
     memset(message, 0, t->n * sizeof(real));
 }
@@ -136,7 +136,8 @@ static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     if (s->line == 0)
         weigh(s);
-    return workers_advance(s, &m->worker, MESSAGE);
+    const bool is_whole = s->t == 1 && s->option[INIT] != 0 && groups_agree(s, INIT); /* and takes no random numbers */
+    return workers_advance(s, &m->worker, MESSAGE, is_whole);
 }
 
 static const char *refuses_inputs(const step_t *s) {

@@ -28,7 +28,7 @@ static const option_t OPTIONS[] = {
     [BETA2] = {"beta2", 0.999, "[0,1)", "decay of the second moment"},
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the root of the second moment"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "added to the update, times the parameters"},
-    [WARMUP] = {"warmup", 100, "integer [1,inf)", "steps of ordinary adam", .zero_apart = true},
+    [WARMUP] = {"warmup", 100, "integer [0,inf)", "steps of ordinary adam", .zero_apart = true},
     {0},
 };
 

@@ -411,8 +411,9 @@ static void move_towards(step_t *s, int64_t known) {
 static void move_away(step_t *s, int64_t known, int64_t worst, bool is_away, const double *sum) {
     const double w = weights(s)[worst];
     const double most = !is_away ? w : w < 1 ? w / (1 - w) : (double)INFINITY;
-    const double gamma = short_step(-sum[0], s->option[SMOOTHNESS], sum[1], most);
     const memory_t *m = s->memory;
+    const bool is_vertex = is_away && m->count == 1; /* then x is it, and what the difference shows is rounding */
+    const double gamma = is_vertex ? 0 : short_step(-sum[0], s->option[SMOOTHNESS], sum[1], most);
     step_update(s, MOVE_FROM, &(move_t){gamma, (int64_t)m->place[worst], is_away});
     if (gamma == 0)
         return;

@@ -17,7 +17,7 @@
 enum { LR, LR_DUAL, DAMPING, SCALE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.01, "[0,inf)", "step size of the parameters"},
-    [LR_DUAL] = {"lr_dual", 0, "[0,inf)", "step size of the multipliers; 0: lr", .zero_apart = true},
+    [LR_DUAL] = {"lr_dual", -1, "[-1,inf)", "step size of the multipliers; -1: lr"},
     [DAMPING] = {"damping", 1, "[0,inf)", "weight of the constraints themselves; 0: the iterates circle"},
     [SCALE] = {"scale", 1, "[0,inf)", "weight of the constraints in all"},
     {0},
@@ -76,7 +76,7 @@ static void weigh(step_t *s) {
 /* Lines 2 and 3. */
 static void move_multipliers(step_t *s) {
     const memory_t *m = s->memory;
-    const double *o = s->option, lr_dual = o[LR_DUAL] > 0 ? o[LR_DUAL] : o[LR];
+    const double *o = s->option, lr_dual = o[LR_DUAL] >= 0 ? o[LR_DUAL] : o[LR];
     const size_t equalities = (size_t)s->equalities;
     for (size_t j = 0; j < constraints(s); ++j) {
         m->lam[j] += lr_dual * o[SCALE] * missing(s, j);

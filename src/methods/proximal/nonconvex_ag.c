@@ -75,7 +75,8 @@ typedef struct weights { /* of x: in the point of this gradient, and of the next
 } weights_t;
 
 static inline real soft(real v, real threshold) {
-    return sign(v) * larger(fabs(v) - threshold, 0);
+    const real rest = fabs(v) - threshold;
+    return sign(v) * (rest < 0 ? 0 : rest); /* NaN stays */
 }
 
 static inline real concave_gradient(const constants_t *k, real x) { /* q */

@@ -26,7 +26,7 @@ enum { ON_ETA, ON_THETA };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
     [KERNEL] = {"kernel", IMQ, "imq|rbf", "inverse multiquadric or Gaussian"},
-    [BANDWIDTH2] = {"bandwidth2", 1, "[-1,inf)", "squared width of the kernel; negative: by the median",
+    [BANDWIDTH2] = {"bandwidth2", 1, "(-inf,inf)", "squared width of the kernel; negative: by the median",
                     .zero_apart = true},
     [ON] = {"on", ON_ETA, "eta|theta", "coordinates that the kernel compares"},
     {0},
