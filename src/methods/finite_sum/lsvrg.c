@@ -10,7 +10,7 @@
  *     4. x = x'
  *
  * p = 0 stands for 1 / n. A step begins without a gradient and asks for two of one component, at x, then at ref; for
- * that of a full pass in line 3, and in line 1, which is that of every step in which some tensor takes its first. State:
+ * that of a full pass in line 3, and in line 1, that of any step that is the first of some tensor. State:
  * ref, mu: 8 bytes a parameter in f32; within a step x, grad f_i(x) and x' besides.
  */
 #include <string.h>
@@ -69,7 +69,7 @@ static void go_to_reference(const tile_t *t) {
     memcpy(t->p, t->state[REF], t->n * sizeof(real));
 }
 
-/* Line 2 up to the map, with the gradient at the reference. The sum of all three would leave f32 before the step does. */
+/* Line 2 up to the map, with the gradient at the reference. The sum of all three might leave f32 first. */
 static void move(const tile_t *t) {
     const real lr = ((const constants_t *)t->constants)->lr;
     const real *restrict g = t->state[G], *restrict g_ref = t->g, *restrict mu = t->state[MU],
