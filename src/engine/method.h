@@ -333,7 +333,7 @@ enum { /* method_t.flags */
        BY_ELEMENT = 2048,
        /* the number of components must be known */
        NEEDS_COMPONENTS = 4096,
-       /* asks for gradients, or for losses, of components: NEEDS_COMPONENTS too */
+       /* asks for gradients, or losses, of components: NEEDS_COMPONENTS too, unless an option is their number */
        COMPONENT_GRADIENTS = 8192,
        COMPONENT_LOSSES = 16384,
        /* there must be constraints, and it asks for their values */

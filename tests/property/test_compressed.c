@@ -74,10 +74,22 @@ static void test_converges(void **state) {
     }
 }
 
+/* Without memory three workers send the wrong entry of each gradient: x grows by 1 + 11 lr / 6 a step. */
+static void test_diverges(void **state) {
+    (void)state;
+    problem_t p;
+    open_problem(&p, "dcgd", "workers=3,k=1,lr=0.01");
+    const double hundred = norm_after(&p, 100);
+    for (int j = 0; j < D; ++j)
+        CHECK_CLOSE(p.x[j], pow(1 + 0.11 / 6, 100), 1e-12);
+    CHECK_AT_MOST(fabs(hundred / 10.655 - 1), 1e-4);
+    optim_destroy(p.opt);
+}
+
 /* Without compression all are gradient descent. */
 static void test_identity(void **state) {
     (void)state;
-    static const char *const METHODS[] = {"ef14", "ef21", "econtrol"};
+    static const char *const METHODS[] = {"dcgd", "ef14", "ef21", "econtrol"};
     problem_t sgd;
     open_problem(&sgd, "sgd", "lr=0.01");
     (void)norm_after(&sgd, 20);
@@ -95,7 +107,7 @@ static void test_identity(void **state) {
 /* A step that is cancelled after some workers have sent leaves nothing behind. */
 static void test_cancel(void **state) {
     (void)state;
-    static const char *const METHODS[] = {"ef14", "ef21", "econtrol"};
+    static const char *const METHODS[] = {"dcgd", "ef14", "ef21", "econtrol"};
     for (size_t k = 0; k < sizeof METHODS / sizeof *METHODS; ++k) {
         problem_t p, twin;
         optim_request request = {.size = sizeof request};
@@ -194,8 +206,9 @@ static void test_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_converges), cmocka_unit_test(test_identity), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_scope),     cmocka_unit_test(test_draws),    cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_converges), cmocka_unit_test(test_diverges), cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_scope),    cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

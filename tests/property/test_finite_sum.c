@@ -155,8 +155,9 @@ static void test_linear_convergence(void **state) {
     static const struct {
         const char *method, *options;
         int64_t steps;
-    } CASES[] = {{"saga", "lr=0.1", 1500}, {"saga", "lr=0.1,option=zero", 1500}, {"sarah", "lr=0.1", 60},
-                 {"page", "lr=0.2", 1500}, {"page", "lr=0.2,b=12,b2=3", 1500},   {"katyusha", "mu=0.1,L=1.6", 60}};
+    } CASES[] = {{"lsvrg", "lr=0.1", 1500},       {"saga", "lr=0.1", 1500}, {"saga", "lr=0.1,option=zero", 1500},
+                 {"sarah", "lr=0.1", 60},         {"page", "lr=0.2", 1500}, {"page", "lr=0.2,b=12,b2=3", 1500},
+                 {"katyusha", "mu=0.1,L=1.6", 60}};
     for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
         problem_t p;
         open_problem(&p, CASES[k].method, CASES[k].options);
@@ -179,6 +180,69 @@ static int converse(problem_t *p) {
     }
     CHECK_OK(status);
     return asked;
+}
+
+/* One step of lsvrg; returns what it asked for, a letter an evaluation: f a full pass, c a component. `at`: where. */
+static const char *lsvrg_step(problem_t *p, double at[4][D]) {
+    static char asked[5];
+    optim_request request = {.size = sizeof request};
+    optim_status status;
+    double loss;
+    size_t n = 0;
+    while ((status = optim_step(p->opt)) > 0) {
+        assert_in_range(n, 0, 3);
+        CHECK_OK(optim_request_info(p->opt, &request));
+        asked[n] = request.count == 1 ? 'c' : 'f';
+        memcpy(at[n++], p->x, sizeof p->x);
+        (void)(request.count == 1 ? component : whole)(p, &request, &loss);
+    }
+    CHECK_OK(status);
+    asked[n] = '\0';
+    return asked;
+}
+
+/* The coin decides about the full pass; with p = 1 the reference is where the step before began. */
+static void test_lsvrg_requests(void **state) {
+    (void)state;
+    problem_t p;
+    double at[4][D], ref[D], x[D];
+    open_problem(&p, "lsvrg", "p=1e-12");
+    memcpy(ref, p.x, sizeof ref);
+    assert_string_equal(lsvrg_step(&p, at), "fcc");
+    for (int k = 0; k < 5; ++k) {
+        assert_string_equal(lsvrg_step(&p, at), "cc");
+        assert_memory_equal(at[1], ref, sizeof ref);
+    }
+    optim_destroy(p.opt);
+    open_problem(&p, "lsvrg", "p=1");
+    memcpy(ref, p.x, sizeof ref);
+    assert_string_equal(lsvrg_step(&p, at), "fccf");
+    for (int k = 0; k < 5; ++k) {
+        memcpy(x, p.x, sizeof x);
+        assert_string_equal(lsvrg_step(&p, at), "ccf");
+        assert_memory_equal(at[0], x, sizeof x);
+        assert_memory_equal(at[1], ref, sizeof x);
+        assert_memory_equal(at[2], x, sizeof x);
+        memcpy(ref, x, sizeof x);
+    }
+    optim_destroy(p.opt);
+}
+
+/* A parameter that is thawed takes its first step: ref and mu are set anew. */
+static void test_lsvrg_thaw(void **state) {
+    (void)state;
+    problem_t p;
+    double y = 1, gy = 0, at[4][D];
+    const int64_t one = 1;
+    open_problem(&p, "lsvrg", "p=1e-12");
+    CHECK_OK(optim_add_param(p.opt, 0, "y", OPTIM_F64, 1, &one, &y, &gy));
+    CHECK_OK(optim_freeze(p.opt, 1, 1));
+    assert_string_equal(lsvrg_step(&p, at), "fcc");
+    assert_string_equal(lsvrg_step(&p, at), "cc");
+    CHECK_OK(optim_freeze(p.opt, 1, 0));
+    assert_string_equal(lsvrg_step(&p, at), "fcc");
+    assert_string_equal(lsvrg_step(&p, at), "cc");
+    optim_destroy(p.opt);
 }
 
 /* An empty table: the first step is one of SGD. With the first point's gradients it is along their mean. */
@@ -264,6 +328,7 @@ int main(void) {
         cmocka_unit_test(test_svrg_converges),     cmocka_unit_test(test_svrg_requests),
         cmocka_unit_test(test_linear_convergence), cmocka_unit_test(test_saga_tables),
         cmocka_unit_test(test_saga_cancel),        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_lsvrg_requests),     cmocka_unit_test(test_lsvrg_thaw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

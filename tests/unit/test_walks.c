@@ -10,7 +10,8 @@ static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1
 
 typedef struct cost {
     const char *name;
-    int walks; /* a step, with default options */
+    int walks;   /* a step, with default options */
+    int besides; /* if not 0: so many in each step, besides one for each gradient */
 } cost_t;
 
 /* All others walk once for each gradient. docs/engine.md says the same with bytes. */
@@ -60,9 +61,11 @@ static const cost_t METHODS[] = {
     {"langevin_split", 3},
     {"cbo", 1},
     {"evolution", 9},
+    {"dcgd", 2},
     {"ef14", 2},
     {"ef21", 2},
     {"econtrol", 2},
+    {"lsvrg", .besides = 1},
     {"page", 3},
     {"shuffle", 4},
     {"f2sa", 19},
@@ -101,7 +104,8 @@ static bool count(const char *algorithm, const char *options, const char *wrappe
 static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int64_t otherwise) {
     for (size_t i = 0; i < count; ++i)
         if (strcmp(costs[i].name, name) == 0)
-            return (int64_t)STEPS * costs[i].walks;
+            return costs[i].besides != 0 ? otherwise + (int64_t)STEPS * costs[i].besides
+                                         : (int64_t)STEPS * costs[i].walks;
     return otherwise;
 }
 
