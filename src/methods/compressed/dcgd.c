@@ -57,7 +57,7 @@ static void move(const tile_t *t) {
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
-    return workers_advance(s, &m->worker, MESSAGE);
+    return workers_advance(s, &m->worker, MESSAGE, false);
 }
 
 const method_t METHOD(dcgd) = {
