@@ -73,7 +73,8 @@ double map_value(const map_level_t *map, int precision, const map_call_t *m, siz
 /* The parameters become what the map makes of them, with this step, or `factor` times each group's learning rate. */
 void step_map(step_t *s, int option, double step);
 void step_map_by_lr(step_t *s, int option, double factor);
-/* The same for a state that is an array of reals like the parameter (`exact`). */
+/* The same for a state that is an array of reals like the parameter (`exact`, `from_param`, or within the
+ * step). */
 void step_map_state(step_t *s, int option, int state, double step);
 /* The penalty at the parameters, summed over all tensors. */
 double step_map_value(step_t *s, int option);

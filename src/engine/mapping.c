@@ -74,13 +74,13 @@ void step_map_by_lr(step_t *s, int option, double factor) {
 void step_map_state(step_t *s, int option, int state, double step) {
     const engine_t *engine = s->engine;
     mapping_t mapping;
-    pass_flush(s->engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         const slot_t *slot = &s->station->slot[i * s->station->states + (size_t)state];
         if (!station_takes(s->station, tensor) || slot->at == NULL ||
             !mapping_of(engine, s->station, tensor, option, &mapping))
             continue;
+        pass_flush(s->engine, NULL);
         mapping.call.step = step;
         map_apply(mapping.level, tensor_precision(tensor), &mapping.call, tensor->count, slot->at);
     }

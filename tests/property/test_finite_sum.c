@@ -166,6 +166,98 @@ static void test_linear_convergence(void **state) {
     }
 }
 
+/* How far x is from what a step of the proximal gradient method with lam |x| makes of it. */
+static double proximal_residual(problem_t *p, double lam) {
+    double loss, most = 0;
+    (void)whole(p, NULL, &loss);
+    for (int j = 0; j < D; ++j) {
+        const double v = p->x[j] - p->g[j], soft = fabs(v) > lam ? v - copysign(lam, v) : 0;
+        most = fmax(most, fabs(p->x[j] - soft));
+    }
+    return most;
+}
+
+/* With a penalty they end at the minimiser of the sum, which has an element that is exactly 0. */
+static void test_penalty(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *options;
+        int64_t steps;
+    } CASES[] = {{"svrg", "lr=0.1,reg=prox_l1(lam=0.05)", 60},
+                 {"saga", "lr=0.1,reg=prox_l1(lam=0.05)", 1500},
+                 {"sarah", "lr=0.1,reg=prox_l1(lam=0.05)", 60},
+                 {"page", "lr=0.2,reg=prox_l1(lam=0.05)", 1500},
+                 {"katyusha", "mu=0.1,L=1.6,reg=prox_l1(lam=0.05)", 60}};
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
+        problem_t p;
+        int zeros = 0;
+        open_problem(&p, CASES[k].method, CASES[k].options);
+        (void)run(&p, CASES[k].steps);
+        CHECK_AT_MOST(proximal_residual(&p, 0.05), 1e-8);
+        for (int j = 0; j < D; ++j)
+            zeros += p.x[j] == 0;
+        assert_int_equal(zeros, 1);
+        optim_destroy(p.opt);
+    }
+}
+
+/* The first move is along the full gradient; behind it comes the prox, whose step is the move's. */
+static void test_penalty_of_a_move(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *options;
+        double step;
+    } CASES[] = {{"saga", "lr=0.5,reg=prox_l1(lam=0.4)", 0.5},
+                 {"sarah", "lr=0.5,m=1,reg=prox_l1(lam=0.4)", 0.5},
+                 {"page", "lr=0.5,reg=prox_l1(lam=0.4)", 0.5},
+                 {"katyusha", "mu=0.1,L=0.5,m=1,reg=prox_l1(lam=0.4)", 1 / 1.5}};
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
+        problem_t p;
+        double want[D], loss;
+        open_problem(&p, CASES[k].method, CASES[k].options);
+        (void)whole(&p, NULL, &loss);
+        for (int j = 0; j < D; ++j) {
+            const double v = p.x[j] - CASES[k].step * p.g[j], cut = CASES[k].step * 0.4;
+            want[j] = fabs(v) > cut ? v - copysign(cut, v) : 0;
+        }
+        (void)run(&p, 1);
+        for (int j = 0; j < D; ++j)
+            CHECK_CLOSE(p.x[j], want[j], 1e-14);
+        optim_destroy(p.opt);
+    }
+}
+
+/* The two steps of katyusha's prox follow from options of the method, which makes one step of all groups. */
+static void test_penalty_of_groups(void **state) {
+    (void)state;
+    static const char *const OPTIONS[] = {"mu=0.1,L=1,reg=prox_l1(lam=0.1)", "mu=0.1,L=1"};
+    for (int k = 0; k < 2; ++k) {
+        const int64_t count = D;
+        double y[D] = {0}, g[D] = {0};
+        problem_t p;
+        open_problem(&p, "katyusha", OPTIONS[k]);
+        CHECK_OK(optim_add_group(p.opt, "L=2", NULL));
+        CHECK_OK(optim_add_param(p.opt, 1, "y", OPTIM_F64, 1, &count, y, g));
+        if (k == 0)
+            CHECK_REFUSED(optim_step(p.opt), OPTIM_ERR_VALUE,
+                          "with reg all other options must be the same in all groups");
+        else
+            CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+        optim_destroy(p.opt);
+    }
+}
+
+/* There are no more draws than components in an estimate. */
+static void test_page_draws(void **state) {
+    (void)state;
+    problem_t p;
+    open_problem(&p, "page", "b=13");
+    CHECK_REFUSED(optim_step(p.opt), OPTIM_ERR_VALUE, "b must be no more than the number of components");
+    CHECK_OK(optim_set(p.opt, -1, "b", 12));
+    CHECK_STATUS(optim_step(p.opt), OPTIM_EVAL_GRAD);
+    optim_destroy(p.opt);
+}
+
 /* One step from where the start is, with gradients as they are asked for; returns how many were. */
 static int converse(problem_t *p) {
     optim_request request = {.size = sizeof request};
@@ -324,11 +416,20 @@ static void test_orders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_svrg_trajectory),    cmocka_unit_test(test_svrg_average),
-        cmocka_unit_test(test_svrg_converges),     cmocka_unit_test(test_svrg_requests),
-        cmocka_unit_test(test_linear_convergence), cmocka_unit_test(test_saga_tables),
-        cmocka_unit_test(test_saga_cancel),        cmocka_unit_test(test_orders),
-        cmocka_unit_test(test_lsvrg_requests),     cmocka_unit_test(test_lsvrg_thaw),
+        cmocka_unit_test(test_svrg_trajectory),
+        cmocka_unit_test(test_svrg_average),
+        cmocka_unit_test(test_svrg_converges),
+        cmocka_unit_test(test_svrg_requests),
+        cmocka_unit_test(test_linear_convergence),
+        cmocka_unit_test(test_saga_tables),
+        cmocka_unit_test(test_saga_cancel),
+        cmocka_unit_test(test_orders),
+        cmocka_unit_test(test_penalty),
+        cmocka_unit_test(test_penalty_of_a_move),
+        cmocka_unit_test(test_penalty_of_groups),
+        cmocka_unit_test(test_page_draws),
+        cmocka_unit_test(test_lsvrg_requests),
+        cmocka_unit_test(test_lsvrg_thaw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@
  *
  *     estimate(x):   grad f(x) if b = n, else the mean of grad f_i(x) over b draws of i, uniform in 0 .. n - 1
  *     before the first step: v = estimate(x)
- *     1. x' = x - lr v
+ *     1. x' = reg(x - lr v), reg's step being lr
  *     2. with probability p:   v = estimate(x')
  *        otherwise:            v = v + the mean of grad f_i(x') - grad f_i(x) over b2 draws of i
  *     3. x = x'
@@ -17,15 +17,16 @@
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "engine/map.h"
 
-enum { LR, P, B, B2 };
+enum { LR, P, B, B2, REG };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size; theory: 1 / (L (1 + sqrt((1 - p) / (p b2))))"},
     [P] = {"p", 0, "[0,1]", "probability of a new estimate; 0: b2 / (b2 + b)", .zero_apart = true},
     [B] = {"b", 0, "integer [0,inf)", "draws of an estimate; 0, or the number of components: a full pass",
            .zero_apart = true},
     [B2] = {"b2", 1, "integer [1,inf)", "draws of a correction"},
+    [REG] = {"reg", 0, "map", "prox of a penalty on the parameters, or projection", .choice = "none"},
     {0},
 };
 
@@ -74,17 +75,20 @@ static void add(const tile_t *t) {
         sum[i] += weight * g[i];
 }
 
-/* Line 1. */
+/* Line 1 up to the map. */
 static void move(const tile_t *t) {
     const constants_t *k = t->constants;
     const real lr = k->lr, *restrict x = t->state[X];
-    real *restrict p = t->p, *restrict new_x = t->state[NEW_X], *restrict v = t->state[DIRECTION_V];
+    real *restrict p = t->p, *restrict v = t->state[DIRECTION_V];
     memcpy(v, t->state[k->first ? SUM : V], t->n * sizeof(real));
     memset(t->state[SUM], 0, t->n * sizeof(real));
-    for (size_t i = 0; i < t->n; ++i) {
-        new_x[i] = x[i] - lr * v[i];
-        p[i] = new_x[i];
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = x[i] - lr * v[i];
+}
+
+/* And behind it. */
+static void keep(const tile_t *t) {
+    memcpy(t->state[NEW_X], t->p, t->n * sizeof(real));
 }
 
 static void go_to_x(const tile_t *t) {
@@ -103,7 +107,7 @@ static void end(const tile_t *t) {
         v[i] = (estimates ? 0 : direction[i]) + sum[i];
 }
 
-enum { BEGIN, ADD, MOVE, GO_TO_X, GO_TO_NEW_X, END };
+enum { BEGIN, ADD, MOVE, KEEP, GO_TO_X, GO_TO_NEW_X, END };
 
 static bool is_full(const step_t *s) {
     return s->option[B] == 0 || s->option[B] == (double)s->components;
@@ -118,12 +122,19 @@ static double probability(const step_t *s) {
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
+    const char *wrong = step_map_refuses(s, REG, 1, true);
+    if (s->option[B] > (double)s->components)
+        wrong = "b must be no more than the number of components";
+    if (wrong != NULL)
+        return step_fail(s, OPTIM_ERR_VALUE, wrong);
     STEP_BEGIN(s);
     step_update(s, BEGIN, NULL);
     m->estimates = step_is_a_first(s);
     for (m->round = 0; m->round < 2; ++m->round) { /* at x, before the first step alone; at x' */
         if (m->round == 1) {
             step_update(s, MOVE, NULL);
+            step_map_by_lr(s, REG, 1);
+            step_update(s, KEEP, NULL);
             m->estimates = step_bernoulli(s, probability(s));
         }
         for (m->k = 0; m->estimates && m->k < asks(s); ++m->k) {
@@ -160,6 +171,6 @@ const method_t METHOD(page) = {
     .memory = sizeof(memory_t),
     .prepare = prepare,
     .advance = advance,
-    .kernels = {begin, add, move, go_to_x, go_to_new_x, end},
+    .kernels = {begin, add, move, keep, go_to_x, go_to_new_x, end},
     .arguments = {[ADD] = sizeof(weight_t), [END] = sizeof(end_t)},
 };

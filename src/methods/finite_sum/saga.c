@@ -6,18 +6,20 @@
  *
  *     before the first step: table_i = grad f_i(x) for all i, or 0;   mean = (1/n) sum_i table_i
  *     1. i uniform in 0 .. n - 1;   g = grad f_i(x)
- *     2. x <- x - lr (g - table_i + mean)
+ *     2. x <- reg(x - lr (g - table_i + mean)), reg's step being lr
  *     3. mean <- mean + (g - table_i) / n;   table_i = g
  *
  * One gradient of one component a step, the first time n besides. The mean is kept in double, where it does not drift.
  * State: table, n vectors; mean: 4 n + 8 bytes a parameter in f32.
  */
 #include "blocks/double_state.h"
+#include "engine/map.h"
 
-enum { LR, OPTION };
+enum { LR, OPTION, REG };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size; theory: 1 / (2 (mu n + L)), or 1 / (3 L)"},
     [OPTION] = {"option", 0, "gradients|zero", "what the table begins with"},
+    [REG] = {"reg", 0, "map", "prox of a penalty on the parameters, or projection", .choice = "none"},
     {0},
 };
 
@@ -74,7 +76,7 @@ static void average(const tile_t *t, double components) {
     }
 }
 
-/* Lines 2 and 3. */
+/* Line 2 up to the map, and line 3. */
 static void move(const tile_t *t) {
     const constants_t *k = t->constants;
     const real lr = k->lr;
@@ -95,6 +97,9 @@ enum { FILL, EMPTY, MOVE };
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
+    const char *wrong = step_map_refuses(s, REG, 1, true);
+    if (wrong != NULL)
+        return step_fail(s, OPTIM_ERR_VALUE, wrong);
     STEP_BEGIN(s);
     for (m->i = 0; s->option[OPTION] == 0 && step_is_a_first(s) && m->i < s->components; ++m->i) {
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->i, .count = 1);
@@ -103,6 +108,7 @@ static optim_status advance(step_t *s) {
     m->i = step_index(s, s->components);
     STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .first = m->i, .count = 1);
     step_update(s, MOVE, &(component_t){(size_t)m->i});
+    step_map_by_lr(s, REG, 1);
     STEP_END(s);
 }
 
