@@ -63,6 +63,7 @@ typedef struct station {
     const char *name;           /* to users; the engine's own are all "engine", and told apart by their method's name */
     method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
     const method_t *method;     /* the copy whose tables and serial functions are used */
+    const char *preset;         /* defaults that it has in place of its table's, "key=value,..."; NULL: none */
     bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method, is_wrapper; /* neither: the engine's own */
     struct engine *engine;      /* in which it works */

@@ -98,7 +98,7 @@ static bool shaped_elements(const state_t *state, const tensor_t *tensor, const 
     for (int i = 0; i < ndim; ++i)
         if (dims[i] == 0)
             *elements = 0; /* however long the others are */
-    for (int i = 0; i < ndim && *elements > 0; ++i)
+    for (int i = 0; i<ndim && * elements> 0; ++i)
         if (!size_multiply(*elements, (size_t)dims[i], elements))
             return false;
     return true;

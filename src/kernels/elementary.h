@@ -43,12 +43,15 @@ static inline double elementary_cosine(double u) {
     return negative ? -sum : sum;
 }
 
-/* e^x for |x| <= 700: x = k ln 2 + r. */
+/* e^x for |x| <= 700, and NaN of NaN: x = k ln 2 + r. Added to 1.5 times 2^52, k stands in the last bits. */
 static inline double elementary_exp(double x) {
     const double k = floor(x * 1.4426950408889634 + 0.5);
     const double r = (x - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33;
-    const uint64_t bits = (uint64_t)((int64_t)k + 1023) << 52;
+    const double shifted = k + 0x1.8p52;
+    uint64_t bits;
     double power, sum = 1;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 1023) << 52;
     memcpy(&power, &bits, sizeof power);
     for (int j = 14; j >= 1; --j)
         sum = 1 + sum * r / j;
@@ -71,7 +74,7 @@ static inline double elementary_sinh(double x) {
 static inline double elementary_asinh(double x) {
     const double a = fabs(x), y = a < 1e8 ? a + a * a / (1 + sqrt(1 + a * a)) : 2 * a - 1;
     const double magnitude = y < 0.4 ? elementary_log_ratio(y / (2 + y)) : elementary_log(1 + y);
-    return x < 0 ? -magnitude : magnitude;
+    return isnan(x) ? x : x < 0 ? -magnitude : magnitude;
 }
 
 #endif

@@ -152,12 +152,14 @@ void values_text(const option_t *table, const double *option, size_t i, char tex
     (void)snprintf(text, OPTION_TEXT, "%s", entry == NULL ? "none" : entry->name);
 }
 
-void values_default(const option_t *table, double *option) {
+void values_default(const option_t *table, const char *preset, double *option) {
     for (size_t i = 0; table[i].name != NULL; ++i) {
         option[i] = table[i].initial;
         if (is_entry(&table[i]))
-            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us */
+            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us ... */
     }
+    if (preset != NULL)
+        (void)values_read(table, "the preset's entry", option, preset); /* ... as is this */
 }
 
 const char *values_refuse(const option_t *table, const double *option, const char **owner) {

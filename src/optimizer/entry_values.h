@@ -22,8 +22,8 @@ int values_find(const option_t *table, const double *option, const char *key, si
 /* The same for the bare name of an entry's option; *count says how many options have that name. */
 int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count);
 
-/* Every default. */
-void values_default(const option_t *table, double *option);
+/* Every default: the table's, but for those that a preset's "key=value,..." gives; NULL: none. */
+void values_default(const option_t *table, const char *preset, double *option);
 
 /* Reads the text of one value. Of an entry, the options that it does not name stand at their defaults. On an error
  * values may have been written. Errors: VALUE, NAME, OPTION, DUPLICATE. */

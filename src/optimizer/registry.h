@@ -7,10 +7,17 @@
 #include "engine/map.h"
 #include "optimizer/schedule.h"
 
+/* What an entry has of its own that is another one with other defaults. */
+typedef struct preset {
+    const char *options;            /* "key=value,...", all of them the other's own; NULL: this is no preset */
+    const char *purpose, *citation; /* NULL: the other's */
+} preset_t;
+
 typedef struct registry_method {
-    const char *name; /* an alias has its own */
+    const char *name; /* an alias and a preset have their own */
     const char *family;
     method_level_t level[ENGINE_LEVELS];
+    preset_t preset;
 } registry_method_t;
 
 typedef struct registry_map {

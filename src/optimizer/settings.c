@@ -227,8 +227,7 @@ static optim_status read_setting(void *context, const option_pair_t *pair) {
     const char *skip = reading->skip;
     setting_t setting = {0};
     if (pair->key_length == 4 && memcmp(pair->key, "role", 4) == 0)
-        return reading->entries ? OPTIM_OK
-                                : role_read(reading->opt, reading->group, pair->value, pair->value_length);
+        return reading->entries ? OPTIM_OK : role_read(reading->opt, reading->group, pair->value, pair->value_length);
     if (skip != NULL && pair->key_length == strlen(skip) && memcmp(pair->key, skip, pair->key_length) == 0)
         return OPTIM_OK;
     const bool own = lookup_own(reading->opt, reading->group, pair->key, pair->key_length, &setting) ||

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static _Atomic int64_t calls;
-static _Thread_local int within; /* a call may make others */
+static _Thread_local int within;         /* a call may make others */
 static uint64_t nudge_seed, nudge_count; /* by one thread */
 
 int64_t blas_watch_calls(void) {

@@ -25,8 +25,9 @@ rig_t *play_vector(const char *algorithm, const char *options, const char *oracl
     static layout_t vector = {"vector", 1, {{"x", 1, {0}}}};
     vector.tensor[0].dims[0] = (int64_t)d;
     rig_t *rig = play_new(algorithm, options, &vector);
-    double *values = check_memory(d, sizeof *values);
-    for (size_t i = 0; i < d; ++i)
+    const size_t elements = rig_elements(rig); /* more than d, where particles have d each */
+    double *values = check_memory(elements, sizeof *values);
+    for (size_t i = 0; i < elements; ++i)
         values[i] = start;
     rig_write(rig, values);
     free(values);

@@ -72,6 +72,7 @@ static void test_elementary(void **state) {
     assert_true(elementary_cosine(0) == 1 && elementary_cosine(0.25) == 0 && elementary_cosine(0.5) == -1);
     assert_true(elementary_log(1) == 0 && elementary_exp(0) == 1 && elementary_sinh(0) == 0 &&
                 elementary_asinh(0) == 0);
+    assert_true(isnan(elementary_exp(NAN)) && isnan(elementary_sinh(NAN)) && isnan(elementary_asinh(NAN)));
 }
 
 /* Mean, variance and fourth moment of many of them; and three that another program made. */

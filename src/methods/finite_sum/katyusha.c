@@ -144,9 +144,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(katyusha) = {
     .name = "katyusha",
     .purpose = "accelerated variance reduction for strongly convex sums, held back by a reference point",
-    .citation =
-        "Allen-Zhu: Katyusha: The First Direct Acceleration of Stochastic Gradient Methods, STOC 2017, "
-        "arXiv:1603.05953",
+    .citation = "Allen-Zhu: Katyusha: The First Direct Acceleration of Stochastic Gradient Methods, STOC 2017, "
+                "arXiv:1603.05953",
     .evaluations = "1 gradient of a full pass, 2 m of one component",
     .options = OPTIONS,
     .states = STATE,
