@@ -123,7 +123,10 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
     free(rig->lent);
-    rig->lent = needs_lend(opt, rig->tensor[0].count, rig_elements(rig) - rig->tensor[0].count);
+    size_t first = 0; /* elements of the first tensor that has any */
+    for (int i = 0; i < rig->count && first == 0; ++i)
+        first = rig->tensor[i].count;
+    rig->lent = needs_lend(opt, first, rig_elements(rig) - first);
     if (rig->lent == NULL)
         fail_msg("what the method needs is refused: %s", optim_error());
     const int others = needs_group(opt);

@@ -29,7 +29,8 @@ void check_defaults(void **state) {
         rig_check_finite(rig, setup.layout->name);
         assert_int_equal(optim_steps(rig->opt), STEPS);
         assert_int_equal(optim_skipped(rig->opt), 0);
-        assert_true(has_moved(rig) || s->is_variant); /* some keywords ignore small gradients */
+        /* Some keywords ignore small gradients; inputs may be about pairs of parameters. */
+        assert_true(has_moved(rig) || s->is_variant || (!subject_evaluates(s) && setup.layout->count == 1));
         rig_free(rig);
     }
 }

@@ -111,6 +111,11 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
     return rig;
 }
 
+bool subject_evaluates(const subject_t *subject) {
+    return (subject->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_MORE_GRADIENTS |
+                              OPTIM_NEEDS_PRODUCTS | OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_CONSTRAINTS)) != 0;
+}
+
 bool subject_reads_loss(const subject_t *subject, setup_t setup) {
     rig_t *rig = subject_rig(subject, setup);
     rig->withhold_loss = true;

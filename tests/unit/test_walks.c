@@ -73,6 +73,7 @@ static const cost_t METHODS[] = {
     {"penalty_bilevel", 9},
     {"hoag", 7},
     {"frank_wolfe", 3},
+    {"sinkhorn", 1},
     /* work on whole tensors is not counted */
     {"kfac", 2},
     {"shampoo", 0},
