@@ -2,8 +2,8 @@
  * sinkhorn: optimal transport with an entropy, by matching the marginals in turn.
  *
  * Cuturi, "Sinkhorn Distances: Lightspeed Computation of Optimal Transport", 2013; the form of Tang, Shavlovsky,
- * Rahmanian, Tardini, Thekumparampil, Xiao, Ying, "Accelerating Sinkhorn Algorithm with Sparse Newton Iterations", 2024,
- * arXiv:2401.12253.
+ * Rahmanian, Tardini, Thekumparampil, Xiao, Ying, "Accelerating Sinkhorn Algorithm with Sparse Newton Iterations",
+ * 2024, arXiv:2401.12253.
  *
  *     P_ij = exp(eta (x_i + y_j - C_ij) - 1), with row sums r and column sums c in the end
  *     1. x_i <- x_i + (ln r_i - ln sum_j P_ij) / eta

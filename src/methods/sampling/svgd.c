@@ -27,7 +27,7 @@
 enum { BANDWIDTH, COIN_OPTIONS, LR = COIN_OPTIONS, RULE, ALPHA, EPS };
 enum { PLAIN, ADAGRAD };
 #define BANDWIDTH_ROW                                                                                                  \
-    [BANDWIDTH] = {"bandwidth", -1, "(-inf,inf)", "width b of the kernel; negative: by the median rule",                 \
+    [BANDWIDTH] = {"bandwidth", -1, "(-inf,inf)", "width b of the kernel; negative: by the median rule",               \
                    .zero_apart = true}
 static const option_t COIN[] = {BANDWIDTH_ROW, {0}};
 static const option_t SVGD[] = {
