@@ -228,10 +228,10 @@ static void move_from(const tile_t *t) {
 
 /* x of its atoms, where rounding adds up. */
 static void rebuild(const tile_t *t) {
-    const memory_t *m = ((const constants_t *)t->constants)->memory;
-    real *restrict p = t->p;
     if (sizeof(real) == sizeof(double))
         return;
+    const memory_t *m = ((const constants_t *)t->constants)->memory;
+    real *restrict p = t->p;
     memset(p, 0, t->n * sizeof(real));
     for (int64_t j = 0; j < m->count; ++j) {
         const real w = (real)m->weight[j], *restrict v = atom_at(t, j);
@@ -472,11 +472,13 @@ static optim_status advance(step_t *s) {
         return OPTIM_OK;
     }
     step_update(s, LEAVE, NULL);
-    for (next = first_length(s); next > 0; next = next_length(s)) {
+    next = first_length(s);
+    while (next > 0) {
         go(s, next);
         STEP_ASK(s, .kind = OPTIM_EVAL_LOSS, .sample = OPTIM_SAMPLE_SAME);
         if (is_lower(s))
             return OPTIM_OK;
+        next = next_length(s);
     }
     step_update(s, COME_BACK, NULL);
     STEP_END(s);
