@@ -247,9 +247,7 @@ static void test_empty_shapes(void **state) {
         const optim_status status = optim_step(opt);
         assert_true(status >= OPTIM_OK || status == OPTIM_ERR_DOMAIN);
         if (status == OPTIM_OK) {
-            CHECK_OK(optim_serialize(opt, NULL, 0, &size));
-            void *bytes = check_memory(size, 1);
-            CHECK_OK(optim_serialize(opt, bytes, size, &size));
+            void *bytes = check_serialized(opt, &size);
             CHECK_OK(optim_deserialize(opt, bytes, size));
             free(bytes);
         }
