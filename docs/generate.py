@@ -28,7 +28,13 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "curvature": "from Hessian-vector products or pairs of gradients",
     "matrix": "updates of whole matrices",
     "compact": "small states",
+    "proximal": "a smooth loss and the prox of a penalty",
+    "constrained": "under constraints, or over a set",
+    "compressed": "what workers send is compressed, and the error fed back",
     "finite_sum": "variance reduction for finite sums",
+    "bilevel": "two levels: the lower one's minimiser inside the upper one",
+    "sampling": "samples of a density, by gradients and noise or by particles",
+    "population": "populations, and function values alone",
     "games": "games and monotone operators",
     "wrappers": "around any method",
     "schedules": "on any option of any group",
@@ -36,7 +42,8 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "compressors": "what makes a vector short enough to send: the values of options",
 }
 NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products",
-         16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs"}
+         16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs",
+         256: "a row of every parameter for each particle"}
 CAN = {1: "cutting a tensor changes no bit", 2: "may share a handle with other algorithms", 4: "has an output of its own"}
 
 

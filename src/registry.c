@@ -63,13 +63,16 @@ DECLARE(accumulate)
 DECLARE(scale)
 DECLARE(loss_scale)
 
-#define METHOD(name, family) {#name, #family, LEVELS(name)},
-#define ALIAS(alias, name, family) {#alias, #family, LEVELS(name)},
+#define METHOD(id, of_family) {.name = #id, .family = #of_family, .level = LEVELS(id)},
+#define ALIAS(alias, id, of_family) {.name = #alias, .family = #of_family, .level = LEVELS(id)},
+#define METHOD_PRESET(id, of, of_family, ...)                                                                          \
+    {.name = #id, .family = #of_family, .level = LEVELS(of), .preset = {__VA_ARGS__}},
 const registry_method_t REGISTRY_METHODS[] = {
 #include "registry.def"
 };
 
-#define WRAPPER(name) {#name, "wrappers", LEVELS(name)},
+#define WRAPPER(id) {.name = #id, .family = "wrappers", .level = LEVELS(id)},
+#define WRAPPER_PRESET(id, of, ...) {.name = #id, .family = "wrappers", .level = LEVELS(of), .preset = {__VA_ARGS__}},
 const registry_method_t REGISTRY_WRAPPERS[] = {
 #include "registry.def"
 };
@@ -95,14 +98,16 @@ const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGIS
 const size_t REGISTRY_MAP_COUNT = sizeof REGISTRY_MAPS / sizeof *REGISTRY_MAPS;
 const size_t REGISTRY_COMPRESSOR_COUNT = sizeof REGISTRY_COMPRESSORS / sizeof *REGISTRY_COMPRESSORS;
 
+#define ENGINE(id)                                                                                                     \
+    { .name = "engine", .family = "engine", .level = LEVELS(id) }
 const registry_method_t REGISTRY_ENGINE[] = {
-    [REGISTRY_ENGINE_CLIP] = {"engine", "engine", LEVELS(clip)},
-    [REGISTRY_ENGINE_GROUP_CLIP] = {"engine", "engine", LEVELS(group_clip)},
-    [REGISTRY_ENGINE_STORAGE] = {"engine", "engine", LEVELS(storage)},
-    [REGISTRY_ENGINE_GUARD] = {"engine", "engine", LEVELS(guard)},
-    [REGISTRY_ENGINE_ACCUMULATE] = {"engine", "engine", LEVELS(accumulate)},
-    [REGISTRY_ENGINE_SCALE] = {"engine", "engine", LEVELS(scale)},
-    [REGISTRY_ENGINE_LOSS_SCALE] = {"engine", "engine", LEVELS(loss_scale)},
+    [REGISTRY_ENGINE_CLIP] = ENGINE(clip),
+    [REGISTRY_ENGINE_GROUP_CLIP] = ENGINE(group_clip),
+    [REGISTRY_ENGINE_STORAGE] = ENGINE(storage),
+    [REGISTRY_ENGINE_GUARD] = ENGINE(guard),
+    [REGISTRY_ENGINE_ACCUMULATE] = ENGINE(accumulate),
+    [REGISTRY_ENGINE_SCALE] = ENGINE(scale),
+    [REGISTRY_ENGINE_LOSS_SCALE] = ENGINE(loss_scale),
 };
 
 static bool is_called(const char *name, const char *wanted, size_t length) {

@@ -250,7 +250,7 @@ static int refuse(const checkpoint_t *checkpoint, const char *why) {
 static int tell(const checkpoint_t *checkpoint, bool json) {
     if (checkpoint->file.text == NULL)
         return refuse(checkpoint, "is a safetensors file, but not a checkpoint of libgradopt");
-    if (!checkpoint->file.is_whole)
+    if (!checkpoint->file.is_intact)
         return refuse(checkpoint, "is DAMAGED: the checksum of its header is wrong");
     if (!jsontree_is(checkpoint->record, JSONTREE_OBJECT) || count_of(checkpoint->record, "format") < 1)
         return refuse(checkpoint, "is not a checkpoint that can be read: its record is malformed");

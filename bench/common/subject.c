@@ -45,6 +45,7 @@ bool subject_create(subject_t *subject, const recipe_t *recipe, int threads) {
         return false;
     subject->reads_loss = (about.needs & OPTIM_NEEDS_LOSS) != 0;
     return wrap(subject->opt, recipe) && optim_set_components(subject->opt, 8) == OPTIM_OK &&
+           optim_set_constraints(subject->opt, 1, 0) == OPTIM_OK &&
            optim_set_threads(subject->opt, threads) == OPTIM_OK;
 }
 

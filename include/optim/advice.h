@@ -1,6 +1,6 @@
 /*
- * libgradopt: advice on rates and batch sizes, from laws that others fitted and from gradients that you have. No function
- * here needs an optimizer.
+ * libgradopt: advice on rates and batch sizes, from laws that others fitted and from gradients that you have. No
+ * function here needs an optimizer.
  *
  * Experimental: what this header declares may change or go away in any version, within one SOVERSION too. Errors are
  * told as in optim.h.
@@ -81,7 +81,7 @@ typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaqu
  * augmented|coordinate (norm), eta (0.1), theta (0.9), nu (5.84), max (largest batch size; must be given), size (the
  * first, 1), microbatch (samples that a gradient handed in is the mean of, 1), gradients (room for so many in a window,
  * 16; of inner_product, orthogonality and augmented only). Takes 16 bytes an element, and for those three tests the
- * gradients of a window besides; later calls allocate nothing. *out is NULL on error.
+ * gradients of a window as well; later calls allocate nothing. *out is NULL on error.
  * Errors: NULL, ARGUMENT, OPTION, VALUE, DUPLICATE, SHAPE (counts[i] < 0), SIZE, NOMEM.
  */
 optim_status optim_batch_create(optim_batch_t **out, const char *options, optim_dtype dtype, int tensors,

@@ -21,7 +21,8 @@
  * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
- * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap and optim_set_constraints before the first step only (ORDER);
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap and optim_set_constraints before the first step
+ *   only (ORDER);
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
  *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
  *   optim_cancel, optim_set_input, and what only reads (optim_get, optim_schedule_values, optim_request_info,
@@ -227,7 +228,8 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
  * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
- * MISMATCH, DUPLICATE (memory lent twice), NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
+ * MISMATCH, VALUE (options that do not go together, of one group or of several), DUPLICATE (memory lent twice),
+ * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
 
@@ -280,7 +282,7 @@ typedef struct optim_request {
                            evaluated; of a product: outside those the direction is 0. 0: all */
 } optim_request;
 enum {
-    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation */
+    OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation, or of the last FRESH one in it */
     OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
     OPTIM_SAMPLE_FULL = 2,  /* the whole data set */
     OPTIM_SAMPLE_MODEL = 3  /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */
@@ -342,7 +344,8 @@ int64_t optim_skipped(const optim_t *opt);
  * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
  * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
- * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most.
+ * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most. Of
+ * several numbers of one name the first is "lam_0", the next "lam_1", ...
  * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
@@ -360,16 +363,16 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
  * to its base. Schedules nest: "sequence" and "chain" take
  * children=linear(start_factor=0.1,steps=8);constant;step(...), up to 16 deep. cyclic and onecycle on "lr" also drive
  * the group's momentum (or beta1), unless that has a schedule of its own or cycle_momentum=0; sgd without momentum gets
- * one if they are set before the first step. Otherwise what is off because an option is 0 stays off. Whole numbers and
- * keywords cannot follow a schedule. A schedule that would take the option (or the momentum) out of its range, or a
- * bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set and optim_load too.
- * Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
+ * one if they are set before the first step. Any other option whose 0 means that some state is not kept stays 0 under a
+ * schedule. Integers and keywords cannot follow a schedule. A schedule that would take the option (or the momentum) out
+ * of its range, or a bound from above to the 0 that means none, is refused (VALUE: step and value), by optim_set and
+ * optim_load too. Errors: NULL, ARGUMENT, NAME, OPTION, VALUE, OPEN, NOMEM.
  */
 optim_status optim_set_schedule(optim_t *opt, int group, const char *key, const char *schedule, const char *options);
 
 /*
- * Hands `metric` (a loss, an accuracy) to the schedules that read one, such as plateau and volsched; others do not
- * mind. After a completed step, as often as the schedule wants: plateau once for every evaluation, volsched after every
+ * Hands `metric` (a loss, an accuracy) to the schedules that read one, such as plateau and volsched; the others ignore
+ * it. After a completed step, as often as the schedule wants: plateau once for every evaluation, volsched after every
  * step. A NaN is allowed. Errors: NULL, OPEN, ORDER (before the first step).
  */
 optim_status optim_report(optim_t *opt, double metric);
@@ -502,9 +505,9 @@ typedef struct optim_result {
  * At least one criterion must be set. `result` may be NULL; otherwise set its size. Where the handle has an output
  * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
  * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
- * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds after
- * a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that
- * nobody reads), OPEN, SWAPPED, and those of optim_step.
+ * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds
+ * after a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients
+ * that nobody reads), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
@@ -512,18 +515,18 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
 
 /*
  * Applies a map to a vector in place, without any optimizer: the prox of a penalty with this step (argmin_x step r(x) +
- * |x - v|^2 / 2), a projection, or a linear minimisation oracle (v becomes the s of the set with the least <v, s>), which
- * need no step: "prox_l1(lam=0.1)", "proj_simplex". `dims` say what the matrix is where a map asks for one: dimension 0 by
- * the others. Entries that are not finite stay as they are (maps by element) or make all of them NaN.
- * Errors: NULL, ARGUMENT (no such dtype), NAME, OPTION, DUPLICATE, VALUE (also: a step that the map cannot have), SHAPE,
- * SIZE, NOMEM; the data are unchanged then.
+ * |x - v|^2 / 2), a projection, or a linear minimisation oracle (v becomes the s of the set with the least <v, s>),
+ * which need no step: "prox_l1(lam=0.1)", "proj_simplex". `dims` say what the matrix is where a map asks for one:
+ * dimension 0 by the others. Entries that are not finite stay as they are (maps by element) or make all of them NaN.
+ * Errors: NULL, ARGUMENT (no such dtype), NAME, OPTION, DUPLICATE, VALUE (also: a step that the map cannot have),
+ * SHAPE, SIZE, NOMEM; the data are unchanged then.
  */
 optim_status optim_map_apply(const char *map, double step, optim_dtype dtype, int ndim, const int64_t *dims,
                              void *data);
 
 /*
- * The penalty r of a proximal map at a vector; of a projection 0 in its set, up to rounding, and infinity outside. NaN for
- * oracles, and where an entry is not finite. Errors: as above.
+ * The penalty r of a proximal map at a vector; of a projection 0 in its set, up to rounding, and infinity outside. NaN
+ * for oracles, and where an entry is not finite. Errors: as above.
  */
 optim_status optim_map_value(const char *map, optim_dtype dtype, int ndim, const int64_t *dims, const void *data,
                              double *value);
@@ -558,7 +561,8 @@ enum { /* bits of optim_description.needs */
        OPTIM_NEEDS_COMPONENTS = 16,  /* optim_set_components */
        OPTIM_NEEDS_LOSSES = 32,      /* losses of components, one by one */
        OPTIM_NEEDS_CONSTRAINTS = 64, /* optim_set_constraints */
-       OPTIM_NEEDS_INPUTS = 128      /* reads inputs: optim_set_input */
+       OPTIM_NEEDS_INPUTS = 128,     /* reads inputs: optim_set_input */
+       OPTIM_NEEDS_PARTICLES = 256   /* the components are particles: every parameter has a row for each */
 };
 
 enum {                      /* bits of optim_description.can */
@@ -599,8 +603,8 @@ typedef struct optim_option {
     const char *meaning;
     double default_value; /* a keyword's position in `range` */
     int kind;             /* OPTIM_KIND_... */
-    /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity too.
-     * Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
+    /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity
+     * too. Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
     double lowest, highest;
     int lowest_open, highest_open;
     const char *default_entry; /* with range "map": "prox_l1" or "prox_l1(lam=0.1)"; otherwise "" */
@@ -614,7 +618,8 @@ typedef struct optim_state_info {
                           "schedule": numbers */
     const char *condition;      /* option that switches it on, or gives the number of copies ("components",
                                    "constraints": the problem does); "" if always there */
-    double bytes_per_parameter; /* with default options and f32 parameters; 0 for scalars */
+    double bytes_per_parameter; /* with default options and f32 parameters, of a matrix of 1024 by 1024 where shapes
+                                   matter; 0 for scalars */
 } optim_state_info;
 
 typedef struct optim_input_info {

@@ -65,12 +65,12 @@ void optim_batch_destroy(optim_batch_t *batch) {
     free(batch);
 }
 
-static optim_status read_option(void *context, const option_piece_t *piece) {
+static optim_status read_option(void *context, const option_pair_t *pair) {
     optim_batch_t *batch = context;
-    const int i = option_find(OPTIONS, piece->key, piece->key_length);
+    const int i = option_find(OPTIONS, pair->key, pair->key_length);
     if (i < 0)
-        return option_refuse(OPTIONS, "a batch", piece->key, piece->key_length);
-    return option_parse(&OPTIONS[i], piece->value, piece->value_length, &batch->option[i]);
+        return option_refuse(OPTIONS, "a batch", pair->key, pair->key_length);
+    return option_parse(&OPTIONS[i], pair->value, pair->value_length, &batch->option[i]);
 }
 
 static optim_status read_options(optim_batch_t *batch, const char *options) {

@@ -1,16 +1,18 @@
 /*
  * Learning rate, weight decay and batch size.
  *
- *     linear  lr B' / B (SGD),  sqrt  lr sqrt(B' / B) (Adam): Granziol, Zohren, Roberts, "Learning Rates as a Function of
- *             Batch Size: A Random Matrix Theory Approach to Neural Network Training", 2022; above a critical batch neither
+ *     linear  lr B' / B (SGD),  sqrt  lr sqrt(B' / B) (Adam): Granziol, Zohren, Roberts, "Learning Rates as a Function
+ *             of Batch Size: A Random Matrix Theory Approach to Neural Network Training", 2022; above a critical batch
+ *             neither
  *     surge   lr_peak / (1/2 (sqrt(B_noise / B) + sqrt(B / B_noise))): Li et al., "Surge Phenomenon in Optimal Learning
  *             Rate and Batch Size Scaling", 2024
- *     noise   |G|^2 = (B q_B - b q_b) / (B - b),  S = (q_b - q_B) / (1/b - 1/B),  B_simple = S / |G|^2: McCandlish, Kaplan,
+ *     noise   |G|^2 = (B q_B - b q_b) / (B - b),  S = (q_b - q_B) / (1/b - 1/B),
+ *             B_simple = S / |G|^2: McCandlish, Kaplan,
  *             Amodei, "An Empirical Model of Large-Batch Training", 2018, appendix A.1
  *     power lines  tau = B / (lr lambda D),  tau_opt = 1.084 (D / N)^-0.527,  lambda_opt = B / (lr D tau_opt),
- *             B_opt = 0.0306 D^0.383,  B_crit = 0.0471 D^0.462: Bergsma et al., "Power Lines: Scaling Laws for Weight Decay
- *             and Batch Size in LLM Pre-training", 2025. The exponent -0.527 is confirmed by a public review; the other
- *             constants are from memory of the paper. They belong to its GPT-like setup with muP.
+ *             B_opt = 0.0306 D^0.383,  B_crit = 0.0471 D^0.462: Bergsma et al., "Power Lines: Scaling Laws for Weight
+ *             Decay and Batch Size in LLM Pre-training", 2025. The exponent -0.527 is confirmed by a public review; the
+ *             other constants are from memory of the paper. They belong to its GPT-like setup with muP.
  */
 #include "advice/guard.h"
 #include "optim/advice.h"

@@ -210,7 +210,7 @@ ptrdiff_t option_span(const char *text, size_t length, char separator) {
     return depth == 0 ? (ptrdiff_t)i : -1;
 }
 
-int option_next(const char **cursor, option_piece_t *piece) {
+int option_next(const char **cursor, option_pair_t *pair) {
     const char *text = *cursor;
     if (text == NULL || *text == '\0')
         return 0;
@@ -221,10 +221,10 @@ int option_next(const char **cursor, option_piece_t *piece) {
     if (equals == NULL || equals == text)
         return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form key=value", (int)(length > 100 ? 100 : length),
                          text);
-    piece->key = text;
-    piece->key_length = (size_t)(equals - text);
-    piece->value = equals + 1;
-    piece->value_length = (size_t)length - piece->key_length - 1;
+    pair->key = text;
+    pair->key_length = (size_t)(equals - text);
+    pair->value = equals + 1;
+    pair->value_length = (size_t)length - pair->key_length - 1;
     *cursor = text + length;
     if (**cursor == ',' && *++*cursor == '\0')
         return error_set(OPTIM_ERR_VALUE, "the option string ends in a comma");
@@ -234,9 +234,9 @@ int option_next(const char **cursor, option_piece_t *piece) {
 /* More options than there are names for; comparing all with all would take for ever. */
 static optim_status refuse_many(const char *text) {
     enum { MOST_OPTIONS = 256 };
-    option_piece_t piece;
+    option_pair_t pair;
     int count = 0;
-    while (count <= MOST_OPTIONS && option_next(&text, &piece) > 0)
+    while (count <= MOST_OPTIONS && option_next(&text, &pair) > 0)
         ++count;
     return count <= MOST_OPTIONS
                ? OPTIM_OK
@@ -244,33 +244,33 @@ static optim_status refuse_many(const char *text) {
 }
 
 optim_status option_check_unique(const char *text) {
-    option_piece_t piece, other;
+    option_pair_t pair, other;
     const optim_status many = refuse_many(text);
     if (many != OPTIM_OK)
         return many;
     int more;
-    while ((more = option_next(&text, &piece)) > 0) {
+    while ((more = option_next(&text, &pair)) > 0) {
         const char *rest = text;
         while (option_next(&rest, &other) > 0)
-            if (other.key_length == piece.key_length && memcmp(other.key, piece.key, piece.key_length) == 0)
+            if (other.key_length == pair.key_length && memcmp(other.key, pair.key, pair.key_length) == 0)
                 return error_set(OPTIM_ERR_DUPLICATE, "option \"%.*s\" is given twice; give it once",
-                                 (int)piece.key_length, piece.key);
+                                 (int)pair.key_length, pair.key);
     }
     return more;
 }
 
 optim_status option_read(const char *text, option_take_t *take, void *context) {
-    option_piece_t piece;
+    option_pair_t pair;
     optim_status status = option_check_unique(text);
     int more = 0;
-    while (status == OPTIM_OK && (more = option_next(&text, &piece)) > 0)
-        status = take(context, &piece);
+    while (status == OPTIM_OK && (more = option_next(&text, &pair)) > 0)
+        status = take(context, &pair);
     return more < 0 ? more : status;
 }
 
-bool option_split_entry(const char *text, size_t length, option_piece_t *entry) {
+bool option_split_entry(const char *text, size_t length, option_pair_t *entry) {
     const char *open = memchr(text, '(', length);
-    *entry = (option_piece_t){text, text + length, length, 0};
+    *entry = (option_pair_t){text, text + length, length, 0};
     if (open == NULL)
         return length > 0;
     entry->key_length = (size_t)(open - text);

@@ -81,23 +81,23 @@ void option_list(const option_t *table, list_t *list);
 optim_status option_refuse(const option_t *table, const char *owner, const char *key, size_t length);
 
 /* Piece of an option string: key=value, both pointing into it. */
-typedef struct option_piece {
+typedef struct option_pair {
     const char *key, *value;
     size_t key_length, value_length;
-} option_piece_t;
+} option_pair_t;
 
 /*
  * Walks "key=value,key=value". *cursor starts at the string (NULL is an empty one) and moves on; commas inside
- * parentheses do not separate. Returns 1 with a piece, 0 at the end, a negative status on malformed text.
+ * parentheses do not separate. Returns 1 with a pair, 0 at the end, a negative status on malformed text.
  */
-int option_next(const char **cursor, option_piece_t *piece);
+int option_next(const char **cursor, option_pair_t *pair);
 
-/* Calls `take` with every pair of "key=value,...", a key that stands there twice being refused first, until one fails. */
-typedef optim_status option_take_t(void *context, const option_piece_t *piece);
+/* Calls `take` with every pair of "key=value,..." until one fails; a key that stands there twice is refused before. */
+typedef optim_status option_take_t(void *context, const option_pair_t *pair);
 optim_status option_read(const char *text, option_take_t *take, void *context);
 
 /* Splits NAME, or NAME(options), into both; false if it is neither. */
-bool option_split_entry(const char *text, size_t length, option_piece_t *entry);
+bool option_split_entry(const char *text, size_t length, option_pair_t *entry);
 
 /* Length of the text up to the next `separator` outside parentheses, or up to the end; -1 if they do not match. */
 ptrdiff_t option_span(const char *text, size_t length, char separator);

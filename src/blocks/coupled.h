@@ -1,6 +1,6 @@
 /*
- * What methods with one step size for all groups share. Their lr is a factor on it, the same for every group; a group may
- * have lr = 0: it stays where it is and counts in no sum, as if it had no gradient.
+ * What methods with one step size for all groups share. Their lr is a factor on it, the same for every group; a group
+ * may have lr = 0: it stays where it is and counts in no sum, as if it had no gradient.
  */
 #ifndef BLOCKS_COUPLED_H
 #define BLOCKS_COUPLED_H
@@ -61,8 +61,8 @@ static inline double raised(double d, double d_hat, double growth_rate) {
     return fmax(d, fmin(d_hat, d * growth_rate));
 }
 
-/* The end of a step: moves by this kernel, with d as it is, and raises d to the estimate numerator / norm. Where the norm
- * is 0 nothing is known yet and nothing moves: false. */
+/* The end of a step: moves by this kernel, with d as it is, and raises d to the estimate numerator / norm. Where the
+ * norm is 0 nothing is known yet and nothing moves: false. */
 static inline bool dadapt_move(step_t *s, int kernel, double *d, double numerator, double norm, double growth_rate) {
     if (norm == 0)
         return false;

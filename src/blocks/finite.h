@@ -1,4 +1,4 @@
-/* For methods that keep numbers made from the loss and from sums: one that is not finite would stay in them for ever. */
+/* For methods that keep numbers made from the loss and from sums: one that is not finite would stay there for ever. */
 #ifndef BLOCKS_FINITE_H
 #define BLOCKS_FINITE_H
 

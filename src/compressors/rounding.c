@@ -2,8 +2,8 @@
  * qsgd, natural: entries are rounded to few values, at random so that the mean is right.
  *
  * qsgd: Alistarh, Grubic, Li, Tomioka, Vojnovic, "QSGD: Communication-Efficient SGD via Gradient Quantization and
- * Encoding", 2017, arXiv:1610.02132. natural: Horvath et al., "Natural Compression for Distributed Deep Learning", 2019,
- * arXiv:1905.10988.
+ * Encoding", 2017, arXiv:1610.02132. natural: Horvath et al., "Natural Compression for Distributed Deep Learning",
+ * 2019, arXiv:1905.10988.
  *
  *     qsgd:     |x| sign(x) q / levels,  q = floor(levels |x_i| / |x| + xi),  xi = 1/2, or uniform in [0, 1) if random:
  *               unbiased with omega = min(n / levels^2, sqrt(n) / levels);  0 if x = 0

@@ -1,8 +1,8 @@
 /*
  * sign, onebit: one bit an entry, and one length.
  *
- * sign: Karimireddy, Rebjock, Stich, Jaggi, "Error Feedback Fixes SignSGD and other Gradient Compression Schemes", 2019,
- * arXiv:1901.09847. onebit: Tang et al., "1-bit Adam", 2021, arXiv:2102.02888.
+ * sign: Karimireddy, Rebjock, Stich, Jaggi, "Error Feedback Fixes SignSGD and other Gradient Compression Schemes",
+ * 2019, arXiv:1901.09847. onebit: Tang et al., "1-bit Adam", 2021, arXiv:2102.02888.
  *
  *     sign:    (|x|_1 / n) sign(x), sign(0) = 0:  contractive with delta = |x|_1^2 / (n |x|^2) >= 1 / n
  *     onebit:  (|x| / sqrt(n)) s, s = 1 for x >= 0, else -1:  for error feedback, no contraction by itself

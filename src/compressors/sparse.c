@@ -5,7 +5,8 @@
  *
  *     K = min(n, k if k > 0, else max(1, ceil(density n)))
  *     topk:   the K entries of largest modulus, ties to the lower index:  contractive with delta = K / n
- *     randk:  random = 0: entries (tau K + j) mod n, j < K, of step tau;  random = 1: the first K of a random permutation
+ *     randk:  random = 0: entries (tau K + j) mod n, j < K, of step tau;
+ *             random = 1: the first K of a random permutation
  *             scaled = 1: times n / K: unbiased with omega = n / K - 1;  scaled = 0: contractive with delta = K / n
  *
  * The permutation is p = 0..n-1, for i = n-1 down to 1: p_i <-> p_j, j uniform in 0..i; all n - 1 numbers are drawn.

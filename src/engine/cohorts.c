@@ -54,8 +54,8 @@ static bool is_primary(const tensor_t *tensor) {
     return tensor->owner->values[tensor->group].primary == NULL;
 }
 
-/* By group and method; of these those with a gradient first; of these the ones with most steps; those that remember the same
-   together. */
+/* By group and method; of these those with a gradient first; of these the ones with most steps; those that remember the
+ * same together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
     const bool frozen_a = tensor_is_frozen(a), frozen_b = tensor_is_frozen(b);

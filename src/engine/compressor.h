@@ -28,7 +28,7 @@ typedef struct compressor {
 
     /* Numbers of the random stream that a call takes; NULL: none. */
     uint64_t (*draws)(const double *option, size_t n);
-    /* Doubles of room; NULL: none. */
+    /* Doubles of room, no more than n; NULL: none. */
     size_t (*workspace)(const double *option, size_t n);
     /* real v[0..n), n > 0, becomes C(v). */
     void (*apply)(const compressor_call_t *c, size_t n, void *v);
@@ -44,6 +44,16 @@ typedef struct compressor {
 typedef struct compressor_level {
     const compressor_t *precision[2];
 } compressor_level_t;
+
+/* ---- Service of a step, for an option whose range is "compressor" ---- */
+
+/*
+ * A state that is an array of reals like the parameter (`exact`, or within the step) becomes what a receiver of the
+ * compressed message would decode. The vector is each tensor by itself, with its group's options; or, where the method
+ * has an option `scope` and its word is "global", all its tensors one after the other, with the first group's. Frozen
+ * tensors are no part of it. The step's number is that of the tensor, or of the handle.
+ */
+void step_compress(step_t *s, int option, int state);
 
 /* ---- In compressor files ---- */
 #ifdef REAL

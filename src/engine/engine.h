@@ -5,6 +5,7 @@
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
+#include "engine/compressor.h"
 #include "engine/map.h"
 #include "engine/method.h"
 #include "kernels/primitives.h"
@@ -62,6 +63,7 @@ typedef struct station {
     const char *name;           /* to users; the engine's own are all "engine", and told apart by their method's name */
     method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
     const method_t *method;     /* the copy whose tables and serial functions are used */
+    const char *preset;         /* defaults that it has in place of its table's, "key=value,..."; NULL: none */
     bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method, is_wrapper; /* neither: the engine's own */
     struct engine *engine;      /* in which it works */
@@ -80,6 +82,7 @@ typedef struct station {
     size_t input_owners, input_rows;
 
     /* memory, taken by plan_build */
+    size_t own_elements; /* of a method: elements of its tensors */
     size_t states;       /* rows of the state table */
     slot_t *slot;        /* [tensor][state] */
     bool any_short;      /* some slot is not plain reals */
@@ -151,6 +154,11 @@ typedef struct queue {
     int count;
 } queue_t;
 
+/* Bytes that a whole tensor may need: its kernel's workspace; the parameter, and the gradient, as reals. */
+typedef struct room {
+    size_t work, whole;
+} room_t;
+
 typedef struct engine {
     tensor_t *tensors;
     size_t tensor_count, tensor_capacity, element_count, row_count;
@@ -164,6 +172,7 @@ typedef struct engine {
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
     const map_level_t *(*map_at)(int level, size_t position); /* of the registry */
+    const compressor_level_t *(*compressor_at)(int level, size_t position);
 
     /* the caller's problem, 0: not told */
     int64_t components, equalities, inequalities;
@@ -180,13 +189,15 @@ typedef struct engine {
     double *partial;    /* [tile][METHOD_SUMS] */
     double *edge;       /* [tile][2][METHOD_ROW_SUMS]: sums over the row pieces at a tile's ends (SUMS_ROWS only) */
     char *part_scratch; /* [part][part_bytes] */
-    size_t part_bytes;
-    quantize_table_t *tables;       /* signed, nonnegative; NULL unless there are 8-bit states */
-    double *constraint, *weights;   /* [constraints] */
-    double *asked_weights;          /* as the caller sees them */
-    size_t *axes;                   /* what the slots' `axis` point to */
-    int64_t *order;                 /* [components], with NEEDS_COMPONENTS */
-    char *work, *whole_p, *whole_g; /* WHOLE_TENSORS only */
+    size_t part_bytes, part_room; /* of a part; where in it room for a small tensor begins */
+    size_t effort;                /* of a pass, in elements: how many threads are worth having */
+    quantize_table_t *tables;     /* signed, nonnegative; NULL unless there are 8-bit states */
+    double *constraint, *weights; /* [constraints] */
+    double *asked_weights;        /* as the caller sees them */
+    size_t *axes;                 /* what the slots' `axis` point to */
+    int64_t *order;               /* [components], with NEEDS_COMPONENTS */
+    room_t large, small; /* WHOLE_TENSORS only: room for one tensor, in large_room and, a small one, in each part */
+    char *large_room;
 
     /* cohorts, settled between steps; see cohorts_settle */
     bool unsettled;      /* a gradient has come or gone, or counts of steps have changed */
@@ -265,6 +276,19 @@ static inline const char *tensor_constants(const engine_t *engine, const tensor_
 /* Whether a state lives from step to step. */
 static inline bool state_is_kept(const state_t *state) {
     return state->role == KEPT || state->role == FIRST_MOMENT;
+}
+
+/*
+ * Whether it is so small that BLAS and LAPACK do by themselves what they are asked to do with it: then many threads may
+ * call them, each for a tensor of its own, and the bits are those of one. OpenBLAS shares out products of more than
+ * 64^3 multiplications, and nothing else of that side.
+ */
+static inline bool tensor_is_small(const tensor_t *tensor) {
+    enum { SIDE = 64 };
+    for (int i = 0; i < tensor->ndim; ++i)
+        if (tensor->dims[i] > SIDE)
+            return false;
+    return tensor->count <= (size_t)SIDE * SIDE;
 }
 
 /* Whether whole-tensor kernels of the method run on it. */
@@ -404,6 +428,12 @@ bool mapping_needs(const engine_t *engine, const station_t *station, const tenso
 /* On a tile's parameters: a map by element that waits in the queue. */
 void mapping_run_tile(const engine_t *engine, const tile_t *t, const call_t *call);
 
+/* ---- compression.c: compressors that options name ---- */
+
+/* Bytes that step_compress needs for the station's options: for the elements of all tensors in one row, and of room.
+ * False: overflow. */
+bool compression_needs(const engine_t *engine, const station_t *station, size_t *whole, size_t *work);
+
 /* ---- pass.c ---- */
 
 /* Calls work for every part of the plan, each on a thread of its own where there are several. */
@@ -430,6 +460,8 @@ void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, in
 
 /* Runs what is queued, then the kernel on every whole tensor of the station. */
 void pass_tensors(engine_t *engine, const call_t *call);
+/* The same, one after the other. */
+void pass_tensors_in_turn(engine_t *engine, const call_t *call);
 
 /* Writes the output of this station (it has one) for tensor `i`, with its constants, to `out`, in the parameter's
  * dtype. */

@@ -1,6 +1,7 @@
 /*
- * Maps: named operations on a vector in place. The prox of a penalty r with step tau, argmin_x tau r(x) + |x - v|^2 / 2;
- * the projection onto a set; the linear minimisation oracle of a set, argmin_{s in it} <v, s>.
+ * Maps: named operations on a vector in place. The prox of a penalty r with step tau, argmin_x of
+ * tau r(x) + |x - v|^2 / 2; the projection onto a set; the linear minimisation oracle of a set, argmin over its s
+ * of <v, s>.
  *
  * A map is an entry of the registry: the value of an option of a method ("reg=prox_l1(lam=0.1)"), or called by itself
  * through optim_map_apply. Like a method's file, a map's is compiled once per precision and instruction-set level.
@@ -69,13 +70,16 @@ double map_value(const map_level_t *map, int precision, const map_call_t *m, siz
 
 /* ---- Services of a step, for an option whose range is "map"; nothing happens where it names none ---- */
 
-/* The parameters become what the map makes of them, with this step, or with `factor` times each group's learning rate. */
+/* The parameters become what the map makes of them, with this step, or `factor` times each group's learning rate. */
 void step_map(step_t *s, int option, double step);
 void step_map_by_lr(step_t *s, int option, double factor);
-/* The same for a state that is an array of reals like the parameter (`exact`). */
+/* The same for a state that is an array of reals like the parameter (`exact`, `from_param`, or within the
+ * step). */
 void step_map_state(step_t *s, int option, int state, double step);
 /* The penalty at the parameters, summed over all tensors. */
 double step_map_value(step_t *s, int option);
+/* Whether what the option names is of this role wherever it names one. */
+bool step_map_has_role(const step_t *s, int option, map_role_t role);
 /* A sentence on why the map cannot have this step, or NULL: to be asked before it is applied. */
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr);
 

@@ -15,7 +15,7 @@ bool mapping_of(const engine_t *engine, const station_t *station, const tensor_t
     mapping->map = mapping->level->precision[tensor_precision(tensor)];
     const double *inner = values + option_inner(station->method->options, (size_t)option);
     const size_t rows = map_rows(mapping->map, inner, tensor->ndim, tensor->dims);
-    mapping->call = (map_call_t){.option = inner, .rows = rows, .work = (double *)(void *)engine->work};
+    mapping->call = (map_call_t){.option = inner, .rows = rows, .work = (double *)(void *)engine->large_room};
     return true;
 }
 
@@ -74,13 +74,13 @@ void step_map_by_lr(step_t *s, int option, double factor) {
 void step_map_state(step_t *s, int option, int state, double step) {
     const engine_t *engine = s->engine;
     mapping_t mapping;
-    pass_flush(s->engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         const slot_t *slot = &s->station->slot[i * s->station->states + (size_t)state];
         if (!station_takes(s->station, tensor) || slot->at == NULL ||
             !mapping_of(engine, s->station, tensor, option, &mapping))
             continue;
+        pass_flush(s->engine, NULL);
         mapping.call.step = step;
         map_apply(mapping.level, tensor_precision(tensor), &mapping.call, tensor->count, slot->at);
     }
@@ -113,6 +113,16 @@ double step_map_value(step_t *s, int option) {
             mapping_of(engine, s->station, &engine->tensors[i], option, &mapping))
             sum += value_at(engine, &mapping, &engine->tensors[i]);
     return sum;
+}
+
+bool step_map_has_role(const step_t *s, int option, map_role_t role) {
+    const engine_t *engine = s->engine;
+    mapping_t mapping;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (station_takes(s->station, &engine->tensors[i]) &&
+            mapping_of(engine, s->station, &engine->tensors[i], option, &mapping) && mapping.map->role != role)
+            return false;
+    return true;
 }
 
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr) {

@@ -1,16 +1,39 @@
 /*
  * What a method or wrapper file sees: the tables it fills, the tile its kernels work on, and the services of a step.
  *
- * Every such file is compiled once per precision and instruction-set level; `real` is float or double. Kernels and
- * prepare are taken from the copy that suits the tensor; advance, finish and check from the one for double.
+ * A method is two kinds of code. Serial code (advance, finish, check, prepare) decides, in double, once a step or once
+ * a group; kernels are loops over a tile in `real`, run by many threads, which see nothing but the tile. Every file is
+ * compiled once per precision and instruction-set level: kernels and prepare are taken from the copy that suits the
+ * tensor, advance, finish and check from the one for double. Since the copies must agree, whatever decides anything
+ * stands in serial code, and kernels get their numbers ready to be used:
  *
- * Numbers reach a kernel on two ways, which both end in a struct that it uses as it stands:
+ *      options (schedules applied), group->t,
+ *      memory structs as they are at the call
+ *           |
+ *           v  prepare, for each cohort, whenever a kernel is queued
+ *      constants_t -----------------------------------> t->constants    a decay, a step size, a bias correction; `real`
  *
- *     options, memory --prepare--> constants_t   t->constants   by group and step, in `real`: a decay, a step size
- *     advance --step_update(s, MOVE, &(move_t){...})--> move_t   t->arguments   by call, in double: a trial step
+ *      advance: step_update(s, MOVE, &(move_t){.step = eta})
+ *      move_t, copied by the call ---------------------> t->arguments    a trial step; double
  *
- * What a method remembers besides arrays is a struct, too: of the method (s->memory), a group, a cohort, a tensor. Its
- * table of fields names the members that live from step to step; the others are free between steps.
+ *      step_reduce, of this station, before -----------> t->tensor_sum, t->row_sum
+ *      a tensor's memory struct, when the kernel runs -> t->memory       a norm's running mean
+ *      inputs of the caller ---------------------------> tile_input
+ *
+ * The first two are taken when the kernel is queued: what advance changes afterwards does not reach it. The last three
+ * are read when the kernel runs, which may be later, in one pass with what other stations queue: advance changes a
+ * tensor's struct before it queues the kernel, or behind a reduction, which runs the queue.
+ *
+ * And back: a kernel answers through the terms of a reduction alone (double; summed in one fixed order, so that bits do
+ * not depend on threads), or, on whole tensors, through t->memory.
+ *
+ * What a method remembers has two forms as well. Arrays are rows of the state table: the engine takes their memory, may
+ * store them in fewer bits, saves them. Numbers are members of structs: of the method (s->memory), of each group, of
+ * each cohort (the tensors of a group that have taken equally many steps), of each tensor. The table of fields names
+ * the members that live from step to step; they are saved, restored, and read by optim_get. The others are free between
+ * steps: a loop counter needs no row.
+ *
+ * docs/adding-a-method.md goes through a method from the first line, and says what may be written when.
  */
 #ifndef ENGINE_METHOD_H
 #define ENGINE_METHOD_H
@@ -52,7 +75,9 @@ typedef struct tensor {
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;      /* position of its first element in all tensors concatenated */
-    size_t first_row; /* and of its first row */
+    size_t role_flat; /* and in those that have its role with this method; see roles */
+    size_t own;       /* and in those of its method */
+    size_t first_row; /* of its first row in all tensors' */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
@@ -88,6 +113,20 @@ static inline size_t tensor_columns(const tensor_t *tensor) {
 }
 static inline size_t tensor_rows(const tensor_t *tensor) {
     return tensor->row == 0 ? 0 : tensor->count / tensor->row;
+}
+
+/* The axes that PER_AXIS states go by: a tensor without dimensions has one, of length 1. */
+static inline int tensor_axes(const tensor_t *tensor) {
+    return tensor->ndim > 0 ? tensor->ndim : 1;
+}
+static inline size_t tensor_axis(const tensor_t *tensor, int axis) {
+    return tensor->ndim > 0 ? (size_t)tensor->dims[axis] : 1;
+}
+
+/* Its reals that hold so many bytes: for workspaces of doubles. */
+static inline size_t tensor_reals(const tensor_t *tensor, size_t bytes) {
+    const size_t real = tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
+    return bytes / real + (bytes % real != 0);
 }
 
 /* ---- An input: a buffer beside the parameters ---- */
@@ -158,6 +197,7 @@ typedef enum state_shape {
 typedef enum state_each {
     EACH_ONCE,
     EACH_COMPONENT,  /* one for every component */
+    EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY
 } state_each_t;
@@ -293,7 +333,7 @@ enum { /* method_t.flags */
        BY_ELEMENT = 2048,
        /* the number of components must be known */
        NEEDS_COMPONENTS = 4096,
-       /* asks for gradients, or for losses, of components: NEEDS_COMPONENTS too */
+       /* asks for gradients, or losses, of components: NEEDS_COMPONENTS too, unless an option is their number */
        COMPONENT_GRADIENTS = 8192,
        COMPONENT_LOSSES = 16384,
        /* there must be constraints, and it asks for their values */
@@ -301,7 +341,13 @@ enum { /* method_t.flags */
        /* never reads a gradient: a step begins without one, and parameters need no buffers for it */
        VALUES_ONLY = 65536,
        /* the gradient that a step begins with is that of a full pass */
-       BEGINS_FULL = 131072
+       BEGINS_FULL = 131072,
+       /* the components are particles: row i of every tensor belongs to particle i; NEEDS_COMPONENTS too */
+       PARTICLES = 262144,
+       /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
+       NEEDS_LAPACK = 524288,
+       /* a step begins without a gradient: what it reads it asks for */
+       ASKS_FOR_ALL = 1048576
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -334,6 +380,8 @@ typedef struct method {
     const char *(*refuses_inputs)(const step_t *s);
     /* With READS_LOSS: whether these options do; NULL: always. */
     bool (*reads_loss)(const double *option);
+    /* With ASKS_FOR_ALL, likewise; where they do not, no gradient of components is asked for either. */
+    bool (*asks_for_all)(const double *option);
     /* With WHOLE_TENSORS: the tensors that such kernels run on; NULL: all. */
     bool (*takes_whole)(const tensor_t *tensor);
     /* Reals that whole-tensor kernels need for this tensor. */
@@ -356,7 +404,8 @@ typedef struct method {
 
     /* Of a wrapper, if not 0: the kernel that runs once for each first moment of the inner method (tile_t.moment). */
     int moment_kernel;
-    /* Of a wrapper, if not 0: the kernel that undoes what advance did to the parameters, should the inner step fail. */
+    /* If not 0, the kernel that undoes what advance did, should the step fail: to the parameters, of a wrapper; to kept
+     * states too large to be copied (see state_t.undone), of a method. */
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
     size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
@@ -380,12 +429,12 @@ struct step {
     double held_loss, held_norm; /* those, with holds_gradient */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
-    int64_t evaluation;          /* of this step, that arrives: 1 is the one before it, or held from the step before */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
     bool check_finite;           /* a station further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
-    bool reads_loss, searches;   /* what the flags of the methods say */
+    bool reads_loss;             /* some station does, under its options */
+    bool is_trial;               /* what arrives answers a request of a method that SEARCHES */
     uint64_t seed;
     int64_t components;               /* of the problem, 0: unknown */
     const double *losses;             /* the answer to OPTIM_EVAL_LOSSES: by component from `first` on */
@@ -407,8 +456,8 @@ void step_filter(step_t *s, int kernel, const void *arguments);
 
 /* Runs the queue and the kernel, which must not write the parameters, and sums the `count` terms it writes: returns the
  * sums over all of this station's tensors; sums by tensor and group are in tile_t.tensor_sum and group_t.sum until the
- * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not depend
- * on threads. */
+ * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not
+ * depend on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
 /* Of the last such reduction: the `count` sums over the tensors of one role. */
@@ -420,12 +469,21 @@ const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int 
 /* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
 void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
-/* Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names, one after the
- * other; BLAS may thread. */
+/*
+ * Runs the queue, then the kernel on every whole tensor (tile_t.n is its count) that takes_whole names. Large ones are
+ * worked on one after the other, so that BLAS may thread; many small ones at once, a thread each, for which BLAS uses
+ * no threads of its own. The kernel writes its tensor's parameters and states alone: the bits do not depend on threads.
+ */
 void step_tensors(step_t *s, int kernel, const void *arguments);
+
+/* The same, one tensor after the other in the order of declaration, small ones too: for kernels that add to numbers of
+ * all tensors, which `arguments` points to. */
+void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
+/* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
+size_t step_own_elements(const step_t *s);
 
 /* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);
@@ -515,6 +573,12 @@ void step_permutation(step_t *s, int64_t n, int64_t *order);
 void step_subset(step_t *s, int64_t n, int64_t count, int64_t *order);
 /* Room for as many such places as there are components, free between steps; with NEEDS_COMPONENTS. */
 int64_t *step_order(const step_t *s);
+
+/* Parameter `tensor`, frozen or not, NULL for another method's; its elements first .. first + n - 1 as doubles,
+ * for kernels that read other parameters than their own: those of step_tensors and reductions, while nothing is
+ * queued. */
+const tensor_t *step_parameter(const step_t *s, size_t tensor);
+void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
 
 /* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */
 const input_view_t *step_input(const step_t *s, int row);

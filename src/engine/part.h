@@ -16,4 +16,9 @@ typedef struct part_scratch {
 /* Parts lie a few lines apart from a power of two, so that they do not fall on the same cache sets. */
 enum { PART_PADDING = 5 * 64 };
 
+/* Bytes of a part before its room for a small tensor; see room_t. */
+static inline size_t part_room(size_t widened) {
+    return sizeof(part_scratch_t) + widened * TILE_ELEMENTS * sizeof(double);
+}
+
 #endif

@@ -1,6 +1,41 @@
 /*
- * Passes over the tiles. A pass opens each tile once (widening it if need be), runs on it every kernel that is queued,
- * and closes it, so that whatever several stations do to a tile costs one walk over memory.
+ * Passes over the tiles. A step of an element-wise method costs what its memory traffic costs; so nothing may walk
+ * memory twice that could walk it once. Stations therefore run no loops. They queue kernels, and a pass runs the whole
+ * queue on a tile while that tile is in the cache:
+ *
+ *     for each tile, on the thread that has it:
+ *
+ *         open       parameters (bf16, f16 and unaligned ones widened into the thread's scratch)
+ *           |        gradient (likewise)  -->  filters, in the order in which stations put them there
+ *           v
+ *         queue      kernel of one station, kernel of the next, map, projection onto the box ...
+ *           |
+ *           v
+ *         reduce     the terms that one kernel writes are summed: partial[tile]
+ *           |
+ *           v
+ *         end        of the pass that completes a step: project onto the box, zero the gradient
+ *           |
+ *           v
+ *         close      parameters rounded back to where they are kept
+ *
+ *     then, on one thread: tiles --> tensors --> groups --> all, in the order of declaration
+ *
+ * The queue holds what changes tiles: step_update adds to it. It waits until somebody needs its result: a reduction, a
+ * request (the caller evaluates at the parameters), work on whole tensors, the end of the step, or the queue is full.
+ *
+ * Filters change the gradient for the stations further in: unscaling, clipping, what a wrapper puts in its place. They
+ * stay until the next gradient arrives and run again in each pass, on a copy: the caller's buffer is never written, and
+ * no second gradient has to be kept. A filter that needs a norm waits for one reduction.
+ *
+ * A reduction is the one thing that ends a pass, since its sums must be complete before anyone can use them. Its kernel
+ * runs behind the queue in the same walk and must not write parameters. It writes terms in double for up to
+ * PIECE_ELEMENTS elements at a time, so that terms stay in the first-level cache. Every tile's sum has its own place
+ * and all are added in one fixed order: the bits depend neither on the number of threads nor on which of them was
+ * faster. Sums over rows (REDUCE_ROWS) keep the halves of a row that two tiles share apart and join them at the end.
+ *
+ * tile.c binds a tile to a station's states and runs one kernel; whole.c does for whole tensors what is done here for
+ * tiles.
  */
 #include <math.h>
 #include <stdint.h>

@@ -1,4 +1,36 @@
-/* The plan: built once when the first step sees the frozen list of parameters. All memory of a handle is taken here. */
+/*
+ * The plan: what the first step decides once, when the list of parameters is complete, so that later steps neither
+ * allocate nor decide anything. It holds the list of tiles, who works on which of them, and the memory.
+ *
+ * Tiles. Every tensor is cut into runs of consecutive elements, short enough that a tile's parameters, gradient and
+ * states stay in a cache while several kernels run on them. Threads get runs of tiles, equal in elements plus a fixed
+ * cost a tile, so that ten thousand small tensors cost little more than one large one. Which thread works on a tile
+ * never decides a bit.
+ *
+ *     tensors      | weight                     | bias |
+ *     tiles        | 0      | 1      | 2        | 3    |     cut by tiles_cut
+ *     shares       | thread 0        | thread 1        |     cut by tiles_share
+ *
+ * Memory is of four kinds, which differ in who needs it and for how long:
+ *
+ *     arena         states, row after row of a state table, each over all tensors:
+ *                   | m of weight | m of bias | v of weight | v of bias | ... next station |
+ *                   (a pass over many small tensors runs along few streams; an `undone` state has its copy behind it)
+ *     scratch       | tiles | sums by tile | arguments | room for large whole tensors | for each station: slots, memory
+ *                   structs and their backup, sums |
+ *     part_scratch  | share 0 | share 1 | ...: a widened tile, the terms of a reduction, widened states, small tensors
+ *     cohorts.c     what prepare fills for each call that is queued, by cohort and precision
+ *
+ * The arena must be zeroed, and each thread touches its own share of it first, so that its pages lie near that thread;
+ * the rest need not be zero. States of a tensor that never had a gradient are not in the arena: plan_take_states gives
+ * them a block of their own when the tensor thaws.
+ *
+ * How much is needed is asked once: slots_fill (slots.c) says what a tensor has of each state under its options, and
+ * measuring, placing, checkpoints and optim_set all use its answer. scratch_lay_out is written so that the same walk
+ * measures (over a block without a base) and assigns: the two cannot disagree. plan_build measures first, takes all,
+ * and calls the engine planned only when it has it: where memory is short the caller's handle is as it was, and
+ * optim_memory has told the truth before.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +52,10 @@ static void *block_take(block_t *block, size_t count, size_t size) {
     void *piece = block->base == NULL ? NULL : block->base + block->used;
     block->used += size_aligned(count * size);
     return piece;
+}
+
+static size_t room_bytes(const room_t *room) {
+    return size_aligned(room->work) + 2 * size_aligned(room->whole);
 }
 
 /* Of one kernel of any station. */
@@ -58,9 +94,10 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->arguments_bytes = most_arguments(engine);
     engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
     engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
-    engine->work = block_take(block, needs->work, 1);
-    engine->whole_p = block_take(block, needs->whole, 1);
-    engine->whole_g = block_take(block, needs->whole, 1);
+    engine->effort = needs->effort;
+    engine->large = needs->large;
+    engine->small = needs->small;
+    engine->large_room = block_take(block, room_bytes(&needs->large), 1);
     const size_t constraints = engine_constraints(engine);
     engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
     engine->weights = block_take(block, constraints, sizeof *engine->weights);
@@ -89,14 +126,14 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
 }
 
 /* Threads worth having. */
-static int parts_for(size_t elements, int threads) {
+static int parts_for(size_t effort, int threads) {
     enum { ELEMENTS_WORTH_A_THREAD = 32768 };
-    const size_t useful = elements / ELEMENTS_WORTH_A_THREAD + 1;
+    const size_t useful = effort / ELEMENTS_WORTH_A_THREAD + 1;
     return useful < (size_t)threads ? (int)useful : threads;
 }
 
 static size_t part_bytes(const needs_t *needs) {
-    return size_aligned(sizeof(part_scratch_t) + needs->widened * TILE_ELEMENTS * sizeof(double) + PART_PADDING);
+    return size_aligned(part_room(needs->widened) + room_bytes(&needs->small) + PART_PADDING);
 }
 
 /* What plan_share takes. */
@@ -124,7 +161,7 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     *state_bytes = needs.kept + memory;
     *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - memory +
                      cohorts_bytes(&measured, cohorts_least(engine)) +
-                     share_bytes(parts_for(needs.elements, engine->threads), part_bytes(&needs));
+                     share_bytes(parts_for(needs.effort, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
 }
 
@@ -132,9 +169,13 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
 
 static void tiles_cut(engine_t *engine) {
     size_t flat = 0, row = 0, tile = 0;
+    for (int l = 0; l < engine->method_count; ++l)
+        engine->stations[l]->own_elements = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
         tensor->flat = flat;
+        tensor->own = tensor->owner->own_elements;
+        tensor->owner->own_elements += tensor->count;
         tensor->first_row = row;
         tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
         flat += tensor->count;
@@ -171,12 +212,12 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
         if (state->shape != PER_AXIS)
             continue;
         slot->axis = next;
-        for (int axis = 0; axis < tensor->ndim; ++axis) {
+        for (int axis = 0; axis < tensor_axes(tensor); ++axis) {
             const size_t bytes = state_axis_bytes(state, tensor, station_option(station, tensor->group), axis);
             slot->axis[axis] = bytes == 0 ? SIZE_MAX : begin;
             begin += bytes;
         }
-        next += tensor->ndim;
+        next += tensor_axes(tensor);
     }
     return next;
 }
@@ -264,7 +305,7 @@ static void tiles_share(const engine_t *engine, size_t *part, int parts) {
 }
 
 optim_status plan_share(engine_t *engine, int threads) {
-    const int parts = parts_for(engine->element_count, threads);
+    const int parts = parts_for(engine->effort, threads);
     size_t *part = malloc(((size_t)parts + 1) * sizeof *part);
     char *scratch = memory_aligned((size_t)parts * engine->part_bytes);
     if (part == NULL || scratch == NULL) {
@@ -304,6 +345,7 @@ optim_status plan_build(engine_t *engine) {
     for (int l = 0; l < engine_keepers(engine); ++l)
         station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
+    engine->part_room = part_room(needs.widened);
     for (int i = 0; engine->tables != NULL && i < 2; ++i)
         engine->primitives->quantizer->make(&engine->tables[i], i == 0);
     status = plan_share(engine, engine->threads);

@@ -27,6 +27,8 @@ size_t engine_each(const engine_t *engine, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
         return (size_t)engine->components;
+    case EACH_PAIR: /* what is too large stays so: see check_problem */
+        return engine->components > UINT32_MAX ? SIZE_MAX : (size_t)engine->components * (size_t)engine->components;
     case EACH_CONSTRAINT:
         return engine_constraints(engine);
     case EACH_INEQUALITY:
@@ -94,6 +96,9 @@ static bool shaped_elements(const state_t *state, const tensor_t *tensor, const 
     *has = ndim >= 0;
     *elements = 1;
     for (int i = 0; i < ndim; ++i)
+        if (dims[i] == 0)
+            *elements = 0; /* however long the others are */
+    for (int i = 0; i<ndim && * elements> 0; ++i)
         if (!size_multiply(*elements, (size_t)dims[i], elements))
             return false;
     return true;
@@ -115,7 +120,7 @@ size_t state_axis_bytes(const state_t *state, const tensor_t *tensor, const doub
 /* The axes of a PER_AXIS state lie one after the other: that is its one copy. */
 static bool fill_axes(const state_t *state, const tensor_t *tensor, const double *option, slot_t *slot) {
     slot->copies = 0;
-    for (int axis = 0; axis < tensor->ndim; ++axis) {
+    for (int axis = 0; axis < tensor_axes(tensor); ++axis) {
         bool has;
         size_t elements;
         if (!shaped_elements(state, tensor, option, axis, &has, &elements))
@@ -234,7 +239,7 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
     for (size_t k = 0; k < state_count(states); ++k) {
         widened += slot[k].widened ? slot[k].copies : 0;
         needs->has_codes |= slot[k].form == STORED_INT8;
-        needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor->ndim : 0;
+        needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor_axes(tensor) : 0;
         if (state_is_taken(&states[k], tensor) &&
             !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena,
                       &needs->kept))
@@ -244,6 +249,11 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
     return true;
 }
 
+static void room_enlarge(room_t *room, size_t work, size_t whole) {
+    room->work = work > room->work ? work : room->work;
+    room->whole = whole > room->whole ? whole : room->whole;
+}
+
 static bool needs_of_tensor(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     const double *option = station_option(station, tensor->group);
     if (!station_has(station, tensor))
@@ -251,19 +261,17 @@ static bool needs_of_tensor(const engine_t *engine, const station_t *station, co
     if (!needs_of_states(engine, station, tensor, needs))
         return false;
     if (tensor_is_whole(tensor, station->method)) {
-        const size_t whole = size_aligned(tensor->count * tensor_real(tensor));
         const size_t reals = station->method->workspace == NULL ? 0 : station->method->workspace(tensor, option);
         size_t work;
-        if (!size_multiply(reals, tensor_real(tensor), &work))
+        if (!size_multiply(reals, tensor_real(tensor), &work) || work > PTRDIFF_MAX / 2)
             return false;
-        needs->whole = whole > needs->whole ? whole : needs->whole;
-        needs->work = work > needs->work ? work : needs->work;
+        room_enlarge(tensor_is_small(tensor) ? &needs->small : &needs->large, work,
+                     tensor->count * tensor_real(tensor));
     }
     size_t whole, work;
     if (!mapping_needs(engine, station, tensor, &whole, &work))
         return false;
-    needs->whole = size_aligned(whole) > needs->whole ? size_aligned(whole) : needs->whole;
-    needs->work = work > needs->work ? work : needs->work;
+    room_enlarge(&needs->large, work, whole);
     return true;
 }
 
@@ -316,7 +324,12 @@ static optim_status check_problem(const engine_t *engine, const station_t *stati
     return OPTIM_OK;
 }
 
+static bool is_whole_to_its_method(const tensor_t *tensor) {
+    return tensor_is_whole(tensor, tensor->owner->method);
+}
+
 optim_status needs_of(const engine_t *engine, needs_t *needs) {
+    enum { WHOLE_EFFORT = 16 }; /* an element is worth so many of those that are only updated */
     *needs = (needs_t){0};
     for (int l = 0; l < engine->station_count; ++l) {
         const optim_status status = check_problem(engine, engine->stations[l]);
@@ -330,12 +343,17 @@ optim_status needs_of(const engine_t *engine, needs_t *needs) {
         for (size_t i = 0; i < engine->tensor_count; ++i)
             if (!needs_of_tensor(engine, engine_keeper(engine, l), &engine->tensors[i], needs))
                 return too_large(engine_keeper(engine, l), &engine->tensors[i]);
+        size_t whole, work;
+        if (!compression_needs(engine, engine_keeper(engine, l), &whole, &work))
+            return error_set(OPTIM_ERR_SIZE, "\"%s\": all parameters in one row are more than memory can hold",
+                             engine_keeper(engine, l)->name);
+        room_enlarge(&needs->large, work, whole);
     }
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         needs->tiles += tensor->count / tensor->tile + (tensor->count % tensor->tile != 0);
         needs->rows += tensor_rows(tensor);
-        needs->elements += tensor->count;
+        needs->effort += tensor->count * (is_whole_to_its_method(tensor) ? WHOLE_EFFORT : 1);
     }
     return OPTIM_OK;
 }

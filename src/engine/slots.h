@@ -5,9 +5,10 @@
 #include "engine/engine.h"
 
 typedef struct needs {
-    size_t arena, kept; /* bytes of states, and of those that live between steps */
-    size_t work, whole; /* bytes for whole-tensor kernels */
-    size_t elements, tiles, rows;
+    size_t arena, kept;  /* bytes of states, and of those that live between steps */
+    room_t large, small; /* for whole-tensor kernels: in all, and of each part */
+    size_t effort;       /* elements, those of whole tensors several times */
+    size_t tiles, rows;
     size_t widened; /* most tiles of short states that a kernel needs at once */
     size_t axes;    /* of tensors with PER_AXIS states, once for each */
     bool sums_rows, has_codes;

@@ -190,8 +190,17 @@ void step_tensors(step_t *s, int kernel, const void *arguments) {
     pass_tensors(s->engine, &call);
 }
 
+void step_tensors_in_turn(step_t *s, int kernel, const void *arguments) {
+    const call_t call = step_call(s, kernel, arguments);
+    pass_tensors_in_turn(s->engine, &call);
+}
+
 size_t step_element_count(const step_t *s) {
     return s->engine->element_count;
+}
+
+size_t step_own_elements(const step_t *s) {
+    return s->station->own_elements;
 }
 
 size_t step_tensor_count(const step_t *s) {
@@ -201,6 +210,17 @@ size_t step_tensor_count(const step_t *s) {
 const tensor_t *step_tensor(const step_t *s, size_t tensor) {
     const tensor_t *found = &s->engine->tensors[tensor];
     return station_takes(s->station, found) ? found : NULL;
+}
+
+const tensor_t *step_parameter(const step_t *s, size_t tensor) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    return !s->station->is_method || found->owner == s->station ? found : NULL;
+}
+
+void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    s->engine->primitives->load_f64(found->dtype, n, (const char *)found->data + first * dtype_size(found->dtype),
+                                    room);
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {

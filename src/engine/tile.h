@@ -30,6 +30,9 @@ void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scra
 
 /* ---- whole.c ---- */
 
+/* Room for all of a parameter as reals, or for what else needs_of has counted there. */
+void *whole_room(const engine_t *engine);
+
 /* All of the parameter of t->tensor as reals, in t->p: where it lies, or gathered tile by tile; and back. */
 void whole_open_parameter(const engine_t *engine, tile_t *t);
 void whole_close_parameter(const engine_t *engine, const tile_t *t);

@@ -1,6 +1,8 @@
-/* What walks tensors one after the other: whole-tensor kernels, outputs, restoring. */
+/* What goes by tensors: whole-tensor kernels, outputs, restoring. */
+#include <stdatomic.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "engine/storage.h"
 #include "engine/tile.h"
 
@@ -16,16 +18,40 @@ static part_scratch_t *first_scratch(const engine_t *engine) {
     return (void *)engine->part_scratch;
 }
 
-void whole_open_parameter(const engine_t *engine, tile_t *t) {
+/* Where one thread works on a whole tensor. */
+typedef struct room_at {
+    char *work, *p, *g;
+    part_scratch_t *scratch;
+} room_at_t;
+
+static room_at_t room_at(char *base, const room_t *room, part_scratch_t *scratch) {
+    char *p = base + size_aligned(room->work);
+    return (room_at_t){.work = base, .p = p, .g = p + size_aligned(room->whole), .scratch = scratch};
+}
+
+static room_at_t large_room(const engine_t *engine) {
+    return room_at(engine->large_room, &engine->large, first_scratch(engine));
+}
+
+static room_at_t small_room(const engine_t *engine, int part) {
+    char *base = engine->part_scratch + (size_t)part * engine->part_bytes;
+    return room_at(base + engine->part_room, &engine->small, (void *)base);
+}
+
+void *whole_room(const engine_t *engine) {
+    return large_room(engine).p;
+}
+
+static void open_parameter(const engine_t *engine, tile_t *t, const room_at_t *room) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->p = tensor->data;
     if (tensor->plain_data)
         return;
-    t->p = engine->whole_p;
+    t->p = room->p;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         tile_t piece = piece_of(t, offset);
-        storage_open_parameters(engine, &piece, first_scratch(engine)->p);
+        storage_open_parameters(engine, &piece, room->scratch->p);
         memcpy((char *)t->p + offset * real, piece.p, piece.n * real);
     }
 }
@@ -39,33 +65,71 @@ void whole_close_parameter(const engine_t *engine, const tile_t *t) {
     }
 }
 
-static void open_whole_gradient(const engine_t *engine, tile_t *t) {
+void whole_open_parameter(const engine_t *engine, tile_t *t) {
+    const room_at_t room = large_room(engine);
+    open_parameter(engine, t, &room);
+}
+
+static void open_whole_gradient(const engine_t *engine, tile_t *t, const room_at_t *room) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     t->g = tensor->grad;
     if (engine->filters.count == 0 && tensor->plain_grad && engine_reads_gradient(engine, tensor))
         return;
-    t->g = engine->whole_g;
+    t->g = room->g;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
         tile_t piece = piece_of(t, offset);
-        char *room = (char *)t->g + offset * real;
+        char *at = (char *)t->g + offset * real;
         piece.p = (char *)t->p + offset * real;
-        tile_open_gradient(engine, &piece, room, first_scratch(engine));
+        tile_open_gradient(engine, &piece, at, room->scratch);
+    }
+}
+
+static void run_whole(const engine_t *engine, const tensor_t *tensor, const call_t *call, const room_at_t *room) {
+    tile_t t = {.n = tensor->count, .tensor = tensor, .work = room->work};
+    open_parameter(engine, &t, room);
+    open_whole_gradient(engine, &t, room);
+    tile_run(engine, &t, call, room->scratch);
+    whole_close_parameter(engine, &t);
+}
+
+static bool takes_whole(const call_t *call, const tensor_t *tensor) {
+    return station_takes(call->station, tensor) && tensor_is_whole(tensor, call->station->method) && tensor->count > 0;
+}
+
+/* Small tensors go to the threads one by one: whose turn it is does not show in the bits. */
+typedef struct small_tensors {
+    const call_t *call;
+    atomic_size_t next;
+} small_tensors_t;
+
+static void run_small(const engine_t *engine, int part, void *context) {
+    small_tensors_t *tensors = context;
+    const room_at_t room = small_room(engine, part);
+    for (size_t i; (i = atomic_fetch_add(&tensors->next, 1)) < engine->tensor_count;) {
+        const tensor_t *tensor = &engine->tensors[i];
+        if (tensor_is_small(tensor) && takes_whole(tensors->call, tensor))
+            run_whole(engine, tensor, tensors->call, &room);
     }
 }
 
 void pass_tensors(engine_t *engine, const call_t *call) {
-    const station_t *station = call->station;
+    small_tensors_t small = {.call = call};
+    const room_at_t room = large_room(engine);
+    pass_flush(engine, NULL);
+    engine_parallel(engine, run_small, &small);
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (!tensor_is_small(&engine->tensors[i]) && takes_whole(call, &engine->tensors[i]))
+            run_whole(engine, &engine->tensors[i], call, &room);
+}
+
+void pass_tensors_in_turn(engine_t *engine, const call_t *call) {
+    const room_at_t small = small_room(engine, 0), large = large_room(engine);
     pass_flush(engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
-        tile_t t = {.n = engine->tensors[i].count, .tensor = &engine->tensors[i], .work = engine->work};
-        if (!station_takes(station, &engine->tensors[i]) || !tensor_is_whole(&engine->tensors[i], station->method) ||
-            t.n == 0)
-            continue;
-        whole_open_parameter(engine, &t);
-        open_whole_gradient(engine, &t);
-        tile_run(engine, &t, call, first_scratch(engine));
-        whole_close_parameter(engine, &t);
+        const tensor_t *tensor = &engine->tensors[i];
+        if (takes_whole(call, tensor))
+            run_whole(engine, tensor, call, tensor_is_small(tensor) ? &small : &large);
     }
 }
 

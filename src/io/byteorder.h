@@ -8,7 +8,7 @@
 
 typedef optim_status byteorder_take_t(void *context, const void *bytes, size_t count);
 
-/* Hands over `count` bytes of elements of `item` bytes as they are to stand in a file, all at once or piece by piece.
+/* Hands over `count` bytes of elements of `item` bytes as they are to stand in a file, all at once or in runs.
  * Errors: those of `take`. */
 optim_status byteorder_to_file(const void *bytes, size_t count, size_t item, byteorder_take_t *take, void *context);
 

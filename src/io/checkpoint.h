@@ -5,7 +5,7 @@
 #include "io/stream.h"
 #include "optimizer/optimizer.h"
 
-/* What every call here begins with. */
+/* Every call here begins with this check. */
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing);
 
 /* A writer_t: `context` is the handle. Errors: NOMEM, VALUE, the sink's. */

@@ -1,6 +1,6 @@
 /*
- * JSON that is written: compact text, piece by piece, without a tree. A failure lasts: whoever writes looks at `failed`
- * once, at the end.
+ * JSON that is written: compact text, value by value, without a tree. A failure lasts: writers check `failed` once, at
+ * the end.
  */
 #ifndef IO_JSONTEXT_H
 #define IO_JSONTEXT_H
@@ -14,7 +14,7 @@ typedef struct jsontext {
     char *at; /* with a terminator; to be freed */
     size_t used, room;
     bool ascii;  /* characters beyond ASCII as \uXXXX */
-    bool after;  /* a value stands before: the next one needs a comma */
+    bool after;  /* a value stands in front of the next one, which needs a comma */
     bool failed; /* no memory, or a string that is not UTF-8 */
 } jsontext_t;
 

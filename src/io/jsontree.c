@@ -125,7 +125,7 @@ static bool read_number(reader_t *reader, jsontree_t *number) {
     const char *begin = reader->at;
     const bool negative = accept(reader, "-");
     const size_t digits = count_digits(reader->at, reader->end);
-    bool good = digits > 0 && (digits == 1 || *reader->at != '0'), whole = true, fits = true;
+    bool good = digits > 0 && (digits == 1 || *reader->at != '0'), integer = true, fits = true;
     int64_t value = 0;
     for (size_t i = 0; i < digits; ++i, ++reader->at) {
         const int digit = *reader->at - '0';
@@ -136,17 +136,17 @@ static bool read_number(reader_t *reader, jsontree_t *number) {
     if (accept(reader, ".")) {
         const size_t more = count_digits(reader->at, reader->end);
         good = good && more > 0;
-        whole = false;
+        integer = false;
         reader->at += more;
     }
     if (accept(reader, "e") || accept(reader, "E")) {
         (void)(accept(reader, "+") || accept(reader, "-"));
         const size_t more = count_digits(reader->at, reader->end);
         good = good && more > 0;
-        whole = false;
+        integer = false;
         reader->at += more;
     }
-    if (whole) {
+    if (integer) {
         number->kind = JSONTREE_INTEGER;
         number->is.integer = fits && !negative ? -value : value;
         return good && fits;
@@ -208,17 +208,17 @@ static bool push(reader_t *reader, jsontree_t value) {
 }
 
 /* Moves the values from number `first` on into the array or object. */
-static bool take_items(reader_t *reader, jsontree_t *whole, size_t first) {
+static bool take_items(reader_t *reader, jsontree_t *parent, size_t first) {
     const size_t count = reader->count - first;
     if (count == 0)
         return true;
-    whole->is.items = malloc(count * sizeof *whole->is.items);
-    if (whole->is.items == NULL) {
+    parent->is.items = malloc(count * sizeof *parent->is.items);
+    if (parent->is.items == NULL) {
         reader->no_memory = true;
         return false;
     }
-    memcpy(whole->is.items, reader->values + first, count * sizeof *whole->is.items);
-    whole->count = count;
+    memcpy(parent->is.items, reader->values + first, count * sizeof *parent->is.items);
+    parent->count = count;
     reader->count = first;
     return true;
 }
@@ -242,11 +242,11 @@ static bool read_item(reader_t *reader, bool member, int depth) {
 }
 
 /* What stands between `{` and `}`, or between `[` and `]`. */
-static bool read_inside(reader_t *reader, jsontree_kind_t kind, int depth, jsontree_t *whole) {
+static bool read_inside(reader_t *reader, jsontree_kind_t kind, int depth, jsontree_t *parent) {
     const bool object = kind == JSONTREE_OBJECT;
     const char *close = object ? "}" : "]";
     const size_t first = reader->count;
-    whole->kind = kind;
+    parent->kind = kind;
     skip_space(reader);
     if (accept(reader, close))
         return true;
@@ -255,8 +255,8 @@ static bool read_inside(reader_t *reader, jsontree_kind_t kind, int depth, jsont
         good = read_item(reader, object, depth - 1);
         skip_space(reader);
     }
-    return good && accept(reader, close) && take_items(reader, whole, first) &&
-           (!object || (sort_members(reader, whole) && !has_key_twice(whole)));
+    return good && accept(reader, close) && take_items(reader, parent, first) &&
+           (!object || (sort_members(reader, parent) && !has_key_twice(parent)));
 }
 
 /* What is wrong has items nevertheless, for release(). */

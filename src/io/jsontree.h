@@ -13,7 +13,7 @@ typedef enum jsontree_kind {
     JSONTREE_NULL,
     JSONTREE_FALSE,
     JSONTREE_TRUE,
-    JSONTREE_INTEGER, /* a whole number, written as one */
+    JSONTREE_INTEGER, /* an integer, written as one */
     JSONTREE_REAL,
     JSONTREE_TEXT,
     JSONTREE_ARRAY,
@@ -46,14 +46,14 @@ static inline bool jsontree_is(const jsontree_t *json, jsontree_kind_t kind) {
 /* The member of an object, or NULL. */
 const jsontree_t *jsontree_get(const jsontree_t *object, const char *key);
 
-/* Item number `i` of an array, or NULL; a negative number, turned into one of this type, finds nothing either. */
+/* Item number `i` of an array, or NULL: also for a negative number that was converted to this type. */
 const jsontree_t *jsontree_at(const jsontree_t *array, uint64_t i);
 
 /* Items of an array, or 0; members of an object, or 0. */
 size_t jsontree_items(const jsontree_t *array);
 size_t jsontree_members(const jsontree_t *object);
 
-/* The text, or NULL; the whole number, or 0. */
+/* The text, or NULL; the integer, or 0. */
 const char *jsontree_text(const jsontree_t *json);
 int64_t jsontree_integer(const jsontree_t *json);
 

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/arrays.h"
 #include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/complaints.h"
-#include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
 
@@ -21,8 +21,8 @@ typedef struct load {
     double **options; /* as they were, by station and group */
     bool made_plan;
     bool *took_states; /* by parameter, where the plan was there before */
-    pieces_t pieces;
-    char *arrays; /* what was read, where the states' own memory must not be touched yet */
+    arrays_t arrays;
+    char *contents; /* what was read, where the states' own memory must not be touched yet */
     assignment_t *numbers;
     size_t number_count;
     scheduled_t *schedules;
@@ -81,8 +81,8 @@ static void load_end(load_t *load, bool failed) {
         schedule_destroy(load->schedules[i].run);
     free(load->schedules);
     free(load->numbers);
-    free(load->arrays);
-    pieces_free(&load->pieces);
+    free(load->contents);
+    arrays_free(&load->arrays);
     record_free(&load->record);
     safetensors_free(&load->file);
 }
@@ -90,25 +90,25 @@ static void load_end(load_t *load, bool failed) {
 /* ---- Arrays ---- */
 
 /* Of integers, as whoever read the entry has seen. */
-static bool has_shape(const piece_t *piece, const jsontree_t *there) {
-    const shape_t here = piece_shape(piece);
+static bool has_shape(const array_t *array, const jsontree_t *there) {
+    const shape_t here = array_shape(array);
     bool same = jsontree_items(there) == here.count;
     for (size_t i = 0; same && i < here.count; ++i)
         same = jsontree_integer(jsontree_at(there, i)) == here.dims[i];
     return same;
 }
 
-static optim_status match_pieces(load_t *load) {
+static optim_status match_arrays(load_t *load) {
     complaints_t complaints = {.used = 0};
-    for (size_t i = 0; i < load->pieces.count; ++i) {
-        const piece_t *piece = &load->pieces.piece[i];
-        safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
+    for (size_t i = 0; i < load->arrays.count; ++i) {
+        const array_t *array = &load->arrays.array[i];
+        safetensors_entry_t *entry = safetensors_find(&load->file, array->name);
         if (entry == NULL)
-            complain(&complaints, "array \"%s\" is missing in it", piece->name);
-        else if (strcmp(entry->dtype, piece->dtype) != 0)
-            complain(&complaints, "array \"%s\" is %.8s there and %s here", piece->name, entry->dtype, piece->dtype);
-        else if (!has_shape(piece, entry->shape) || entry->bytes != piece_bytes(piece))
-            complain(&complaints, "array \"%s\" has another shape there", piece->name);
+            complain(&complaints, "array \"%s\" is missing in it", array->name);
+        else if (strcmp(entry->dtype, array->dtype) != 0)
+            complain(&complaints, "array \"%s\" is %.8s there and %s here", array->name, entry->dtype, array->dtype);
+        else if (!has_shape(array, entry->shape) || entry->bytes != array_bytes(array))
+            complain(&complaints, "array \"%s\" has another shape there", array->name);
         if (entry != NULL)
             entry->taken = true;
     }
@@ -119,69 +119,69 @@ static optim_status match_pieces(load_t *load) {
 }
 
 /* Numbers that something is counted with. */
-static optim_status check_numbers(const load_t *load, const piece_t *piece, const char *numbers) {
-    for (size_t i = 0; piece->station != NULL && i < piece->bytes / sizeof(double); ++i) {
+static optim_status check_numbers(const load_t *load, const array_t *array, const char *numbers) {
+    for (size_t i = 0; array->station != NULL && i < array->bytes / sizeof(double); ++i) {
         double value;
         memcpy(&value, numbers + i * sizeof value, sizeof value);
-        const method_t *method = piece->station->method;
-        const double *option = station_option(piece->station, piece->group);
-        if (!field_admits(method, piece->field, option, value))
+        const method_t *method = array->station->method;
+        const double *option = station_option(array->station, array->group);
+        if (!field_admits(method, array->field, option, value))
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
-                             load->source->name, piece->name, value);
+                             load->source->name, array->name, value);
     }
     return OPTIM_OK;
 }
 
-static optim_status read_piece(load_t *load, const piece_t *piece, char *to, size_t stride) {
-    const safetensors_entry_t *entry = safetensors_find(&load->file, piece->name);
-    const char *wanted = record_sum(&load->record, piece->name);
+static optim_status read_array(load_t *load, const array_t *array, char *to, size_t stride) {
+    const safetensors_entry_t *entry = safetensors_find(&load->file, array->name);
+    const char *wanted = record_checksum(&load->record, array->name);
     char found[CHECKSUM_TEXT];
     XXH3_state_t state;
     (void)XXH3_64bits_reset(&state);
-    for (size_t c = 0; c < piece->copies && piece->bytes > 0; ++c) {
+    for (size_t c = 0; c < array->copies && array->bytes > 0; ++c) {
         char *copy = to + c * stride;
         const optim_status status =
-            load->source->read(load->source, entry->begin + c * piece->bytes, copy, piece->bytes);
+            load->source->read(load->source, entry->begin + c * array->bytes, copy, array->bytes);
         if (status != OPTIM_OK)
             return status;
-        (void)XXH3_64bits_update(&state, copy, piece->bytes);
-        byteorder_from_file(copy, piece->bytes, safetensors_item(piece->dtype));
+        (void)XXH3_64bits_update(&state, copy, array->bytes);
+        byteorder_from_file(copy, array->bytes, safetensors_item(array->dtype));
     }
     checksum_text(XXH3_64bits_digest(&state), found);
     if (wanted != NULL && strcmp(wanted, found) == 0)
-        return check_numbers(load, piece, to);
+        return check_numbers(load, array, to);
     return error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of array \"%.100s\" is wrong", load->source->name,
-                     piece->name);
+                     array->name);
 }
 
 /* Straight into the states if they have just been taken for this; otherwise beside them. */
-static optim_status read_pieces(load_t *load) {
+static optim_status read_arrays(load_t *load) {
     size_t bytes = 0;
-    for (size_t i = 0; i < load->pieces.count; ++i)
-        bytes += piece_bytes(&load->pieces.piece[i]); /* of memory that exists */
-    if (!load->made_plan && (load->arrays = malloc(bytes + 1)) == NULL)
+    for (size_t i = 0; i < load->arrays.count; ++i)
+        bytes += array_bytes(&load->arrays.array[i]); /* of memory that exists */
+    if (!load->made_plan && (load->contents = malloc(bytes + 1)) == NULL)
         return error_nomem("loading a checkpoint");
-    char *beside = load->arrays;
-    for (size_t i = 0; i < load->pieces.count; ++i) {
-        const piece_t *piece = &load->pieces.piece[i];
-        const optim_status status = load->made_plan ? read_piece(load, piece, piece->at, piece->stride)
-                                                    : read_piece(load, piece, beside, piece->bytes);
+    char *beside = load->contents;
+    for (size_t i = 0; i < load->arrays.count; ++i) {
+        const array_t *array = &load->arrays.array[i];
+        const optim_status status = load->made_plan ? read_array(load, array, array->at, array->stride)
+                                                    : read_array(load, array, beside, array->bytes);
         if (status != OPTIM_OK)
             return status;
         if (beside != NULL)
-            beside += piece_bytes(piece);
+            beside += array_bytes(array);
     }
     return OPTIM_OK;
 }
 
 static void place_arrays(const load_t *load) {
-    const char *from = load->arrays;
-    for (size_t i = 0; from != NULL && i < load->pieces.count; ++i)
-        for (size_t c = 0; c < load->pieces.piece[i].copies; ++c) {
-            const piece_t *piece = &load->pieces.piece[i];
-            if (piece->bytes > 0)
-                memcpy(piece->at + c * piece->stride, from, piece->bytes);
-            from += piece->bytes;
+    const char *from = load->contents;
+    for (size_t i = 0; from != NULL && i < load->arrays.count; ++i)
+        for (size_t c = 0; c < load->arrays.array[i].copies; ++c) {
+            const array_t *array = &load->arrays.array[i];
+            if (array->bytes > 0)
+                memcpy(array->at + c * array->stride, from, array->bytes);
+            from += array->bytes;
         }
 }
 
@@ -220,7 +220,7 @@ static optim_status take_states(load_t *load) {
 
 static optim_status stage(load_t *load) {
     optim_status status = safetensors_read(&load->file, load->source);
-    if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_whole)
+    if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_intact)
         status = error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of its header is wrong", load->source->name);
     if (status == OPTIM_OK)
         status = record_read(&load->record, load->file.text, load->source->name, load->opt);
@@ -242,10 +242,10 @@ static optim_status stage(load_t *load) {
     if (status == OPTIM_OK && planned)
         status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
     if (status == OPTIM_OK && planned)
-        status = pieces_make(&load->pieces, load->opt, load->record.stateless);
+        status = arrays_make(&load->arrays, load->opt, load->record.stateless);
     if (status == OPTIM_OK)
-        status = match_pieces(load);
-    return status == OPTIM_OK && planned ? read_pieces(load) : status;
+        status = match_arrays(load);
+    return status == OPTIM_OK && planned ? read_arrays(load) : status;
 }
 
 /* Cannot fail. */

@@ -1,4 +1,4 @@
-/* A record against a handle: what must be there, and which part is for which. */
+/* A record against a handle: what must be there, and which section is for which group, station and parameter. */
 #include "io/record.h"
 
 #include <inttypes.h>
@@ -43,15 +43,15 @@ static optim_status check_form(const record_t *record) {
         return error_set(OPTIM_ERR_FORMAT,
                          "%s has format %lld, which this version (%s) does not know: load it with a newer one",
                          record->source, (long long)format, optim_version());
-    const bool whole = is_count(jsontree_get(json, "steps")) && is_count(jsontree_get(json, "skipped")) &&
-                       is_count(jsontree_get(json, "draws")) && is_switch(jsontree_get(json, "planned")) &&
-                       jsontree_is(jsontree_get(json, "parameters"), JSONTREE_OBJECT) &&
-                       jsontree_is(jsontree_get(json, "groups"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "wrappers"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "layers"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "schedules"), JSONTREE_ARRAY) &&
-                       jsontree_is(jsontree_get(json, "sums"), JSONTREE_OBJECT);
-    return whole ? OPTIM_OK : malformed(record, "its record lacks a part");
+    const bool complete = is_count(jsontree_get(json, "steps")) && is_count(jsontree_get(json, "skipped")) &&
+                          is_count(jsontree_get(json, "draws")) && is_switch(jsontree_get(json, "planned")) &&
+                          jsontree_is(jsontree_get(json, "parameters"), JSONTREE_OBJECT) &&
+                          jsontree_is(jsontree_get(json, "groups"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "wrappers"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "layers"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "schedules"), JSONTREE_ARRAY) &&
+                          jsontree_is(jsontree_get(json, "sums"), JSONTREE_OBJECT);
+    return complete ? OPTIM_OK : malformed(record, "its record lacks a part");
 }
 
 /* ---- Parameters and groups ---- */
@@ -289,6 +289,6 @@ bool record_is_planned(const record_t *record) {
     return jsontree_is(jsontree_get(record->json, "planned"), JSONTREE_TRUE);
 }
 
-const char *record_sum(const record_t *record, const char *name) {
+const char *record_checksum(const record_t *record, const char *name) {
     return jsontree_text(jsontree_get(jsontree_get(record->json, "sums"), name));
 }

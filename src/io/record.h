@@ -34,18 +34,18 @@ optim_status record_make(jsontext_t *record, const optim_t *opt);
 
 /* ---- Loading ---- */
 
-/* Which part of a record is for which part of a handle. */
+/* A record that has been read, its groups and stations matched with those of the handle. */
 typedef struct record {
     jsontree_t *json;
     const char *source;         /* for errors */
     int *from;                  /* by group of the handle: the record's group that has its parameters, or -1 */
-    bool *exact;                /* and whether it has no others: then its options and schedules are taken too */
+    bool *exact;                /* that group has no other parameters: its options and schedules are taken too */
     const jsontree_t **station; /* by station of the handle, as record_listed counts them */
     int64_t *steps;             /* by parameter: its own count ... */
     bool *stateless;            /* ... and whether it had no states when the handle had */
 } record_t;
 
-/* Reads the text and finds the parts. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
+/* Reads the text and finds its sections. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
 void record_free(record_t *record);
 
@@ -53,7 +53,7 @@ void record_free(record_t *record);
  * it. NULL: there are no more. */
 station_t *record_listed(const optim_t *opt, int i);
 
-/* What a station is called in a record, which is "engine" for all of the engine's but the one that came later. */
+/* The name of a station in a record: "engine" for the engine's own, except for the one that was added later. */
 const char *record_station_name(const optim_t *opt, const station_t *station);
 
 /* The text under `key`, "" if there is none. */
@@ -63,13 +63,13 @@ const char *record_text(const jsontree_t *object, const char *key);
 bool record_is_planned(const record_t *record);
 
 /* The checksum that array `name` must have, or NULL. */
-const char *record_sum(const record_t *record, const char *name);
+const char *record_checksum(const record_t *record, const char *name);
 
 /* Puts the options into the handle. On an error some have been written: the caller puts its copy back. Errors:
  * CHECKPOINT, OPTION, VALUE. */
 optim_status record_apply_options(const record_t *record, optim_t *opt);
 
-/* Value `i` of a field of this struct, and what it shall be. */
+/* Value `i` of a field of this struct, and the value that it gets. */
 typedef struct assignment {
     const field_t *field;
     void *memory;

@@ -10,11 +10,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", SUM[] = "libgradopt.checksum";
-static const char NO_SUM[] = "0000000000000000";
+static const char METADATA[] = "__metadata__", TEXT[] = "libgradopt", CHECKSUM[] = "libgradopt.checksum";
+static const char NO_CHECKSUM[] = "0000000000000000";
 
-void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]) {
-    (void)snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, sum);
+void checksum_text(uint64_t checksum, char text[CHECKSUM_TEXT]) {
+    (void)snprintf(text, CHECKSUM_TEXT, "%016" PRIx64, checksum);
 }
 
 const char *safetensors_dtype(optim_dtype dtype) {
@@ -43,7 +43,7 @@ void safetensors_begin(jsontext_t *header, const char *text) {
     jsontext_open(header, METADATA, '{');
     jsontext_string(header, "format", "libgradopt");
     jsontext_string(header, TEXT, text);
-    jsontext_string(header, SUM, NO_SUM);
+    jsontext_string(header, CHECKSUM, NO_CHECKSUM);
     jsontext_close(header, '}');
 }
 
@@ -58,22 +58,22 @@ void safetensors_add(jsontext_t *header, const char *name, const char *dtype, co
 }
 
 /* The place of the checksum's digits in the header's text. */
-static char *find_sum(char *text) {
-    char pattern[sizeof SUM + 8];
-    (void)snprintf(pattern, sizeof pattern, "\"%s\":\"", SUM);
+static char *find_checksum(char *text) {
+    char pattern[sizeof CHECKSUM + 8];
+    (void)snprintf(pattern, sizeof pattern, "\"%s\":\"", CHECKSUM);
     char *found = strstr(text, pattern);
-    return found == NULL || strlen(found) < strlen(pattern) + sizeof NO_SUM ? NULL : found + strlen(pattern);
+    return found == NULL || strlen(found) < strlen(pattern) + sizeof NO_CHECKSUM ? NULL : found + strlen(pattern);
 }
 
 static optim_status write_text(sink_t *sink, char *text, size_t length, size_t bytes) {
     enum { MULTIPLE = 8 };
     const size_t padding = (MULTIPLE - length % MULTIPLE) % MULTIPLE;
     uint8_t size[8];
-    char sum[CHECKSUM_TEXT];
+    char checksum[CHECKSUM_TEXT];
     for (int i = 0; i < 8; ++i)
         size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
-    checksum_text(XXH3_64bits(text, length), sum);
-    memcpy(find_sum(text), sum, CHECKSUM_TEXT - 1);
+    checksum_text(XXH3_64bits(text, length), checksum);
+    memcpy(find_checksum(text), checksum, CHECKSUM_TEXT - 1);
     optim_status status = OPTIM_OK;
     if (sink->expect != NULL)
         status = sink->expect(sink, sizeof size + length + padding + bytes);
@@ -125,14 +125,14 @@ static optim_status read_text(source_t *source, char **text, size_t *length, siz
 }
 
 /* Whether the checksum is there and right; the text is left with zeros in its place. */
-static bool check_sum(char *text, size_t length) {
-    char *sum = find_sum(text), wanted[CHECKSUM_TEXT], found[CHECKSUM_TEXT] = "";
+static bool checksum_is_right(char *text, size_t length) {
+    char *checksum = find_checksum(text), wanted[CHECKSUM_TEXT], found[CHECKSUM_TEXT] = "";
     while (length > 0 && text[length - 1] == ' ')
         --length; /* padding */
-    if (sum == NULL)
+    if (checksum == NULL)
         return false;
-    memcpy(found, sum, CHECKSUM_TEXT - 1);
-    memcpy(sum, NO_SUM, CHECKSUM_TEXT - 1);
+    memcpy(found, checksum, CHECKSUM_TEXT - 1);
+    memcpy(checksum, NO_CHECKSUM, CHECKSUM_TEXT - 1);
     checksum_text(XXH3_64bits(text, length), wanted);
     return strcmp(found, wanted) == 0;
 }
@@ -220,7 +220,7 @@ optim_status safetensors_read(safetensors_t *file, source_t *source) {
     *file = (safetensors_t){0};
     optim_status status = read_text(source, &text, &length, &begin);
     if (status == OPTIM_OK) {
-        file->is_whole = check_sum(text, length);
+        file->is_intact = checksum_is_right(text, length);
         file->header = jsontree_read(text, length, &no_memory);
         if (no_memory)
             status = error_nomem("reading a checkpoint");

@@ -16,7 +16,7 @@
 
 /* Hexadecimal digits of a checksum (XXH3, 64 bits), and a terminator. */
 enum { CHECKSUM_TEXT = 17 };
-void checksum_text(uint64_t sum, char text[CHECKSUM_TEXT]);
+void checksum_text(uint64_t checksum, char text[CHECKSUM_TEXT]);
 
 /* The format's name of a dtype: "F32", ... */
 const char *safetensors_dtype(optim_dtype dtype);
@@ -49,7 +49,7 @@ typedef struct safetensors_entry {
     const char *name, *dtype;
     const jsontree_t *shape; /* an array of integers >= 0 */
     size_t begin, bytes;     /* from the start of the source */
-    bool taken;              /* for whoever looks for what nobody wanted */
+    bool taken;              /* by who loads: what nobody has taken is unknown to the handle */
 } safetensors_entry_t;
 
 typedef struct safetensors {
@@ -57,7 +57,7 @@ typedef struct safetensors {
     const char *text; /* the metadata "libgradopt"; NULL: there is none */
     size_t count;
     safetensors_entry_t *entries; /* by name */
-    bool is_whole;                /* the header's checksum is there and right */
+    bool is_intact;               /* the header's checksum is there and right */
 } safetensors_t;
 
 /*

@@ -9,10 +9,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "io/arrays.h"
 #include "io/byteorder.h"
 #include "io/checkpoint.h"
 #include "io/jsontext.h"
-#include "io/pieces.h"
 #include "io/record.h"
 #include "io/safetensors.h"
 #include "io/system.h"
@@ -24,47 +24,47 @@ optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
 
 /* ---- Writing ---- */
 
-/* Hands over all copies of a piece as they are to stand in the file. */
-static optim_status give_piece(const piece_t *piece, byteorder_take_t *take, void *context) {
-    const size_t item = safetensors_item(piece->dtype);
+/* Hands over all copies of an array as they are to stand in the file. */
+static optim_status give_array(const array_t *array, byteorder_take_t *take, void *context) {
+    const size_t item = safetensors_item(array->dtype);
     optim_status status = OPTIM_OK;
-    for (size_t c = 0; status == OPTIM_OK && c < piece->copies && piece->bytes > 0; ++c) /* at NULL if it has none */
-        status = byteorder_to_file(piece->at + c * piece->stride, piece->bytes, item, take, context);
+    for (size_t c = 0; status == OPTIM_OK && c < array->copies && array->bytes > 0; ++c) /* at NULL if it has none */
+        status = byteorder_to_file(array->at + c * array->stride, array->bytes, item, take, context);
     return status;
 }
 
-static optim_status add_to_sum(void *context, const void *bytes, size_t count) {
+static optim_status add_to_checksum(void *context, const void *bytes, size_t count) {
     (void)XXH3_64bits_update(context, bytes, count);
     return OPTIM_OK;
 }
 
-static uint64_t sum_of(const piece_t *piece) {
+static uint64_t checksum_of(const array_t *array) {
     XXH3_state_t state;
     (void)XXH3_64bits_reset(&state);
-    (void)give_piece(piece, add_to_sum, &state);
+    (void)give_array(array, add_to_checksum, &state);
     return XXH3_64bits_digest(&state);
 }
 
 /* The end of the record: the arrays' checksums. */
-static void end_record(jsontext_t *record, const pieces_t *pieces, bool with_sums) {
+static void end_record(jsontext_t *record, const arrays_t *arrays, bool with_checksums) {
     jsontext_open(record, "sums", '{');
-    for (size_t i = 0; !record->failed && i < pieces->count; ++i) {
-        char sum[CHECKSUM_TEXT];
-        checksum_text(with_sums ? sum_of(&pieces->piece[i]) : 0, sum); /* of one length, whatever they are */
-        jsontext_string(record, pieces->piece[i].name, sum);
+    for (size_t i = 0; !record->failed && i < arrays->count; ++i) {
+        char checksum[CHECKSUM_TEXT];
+        checksum_text(with_checksums ? checksum_of(&arrays->array[i]) : 0, checksum); /* always of one length */
+        jsontext_string(record, arrays->array[i].name, checksum);
     }
     jsontext_close(record, '}');
     jsontext_close(record, '}');
 }
 
-static optim_status write_header(sink_t *sink, const pieces_t *pieces, const char *record) {
+static optim_status write_header(sink_t *sink, const arrays_t *arrays, const char *record) {
     jsontext_t header = {.at = NULL};
     size_t bytes = 0;
     safetensors_begin(&header, record);
-    for (size_t i = 0; i < pieces->count; ++i) {
-        const piece_t *piece = &pieces->piece[i];
-        const shape_t shape = piece_shape(piece);
-        safetensors_add(&header, piece->name, piece->dtype, &shape, piece_bytes(piece), &bytes);
+    for (size_t i = 0; i < arrays->count; ++i) {
+        const array_t *array = &arrays->array[i];
+        const shape_t shape = array_shape(array);
+        safetensors_add(&header, array->name, array->dtype, &shape, array_bytes(array), &bytes);
     }
     const optim_status status = safetensors_write_header(sink, &header, bytes);
     free(header.at);
@@ -76,28 +76,28 @@ static optim_status write_to_sink(void *context, const void *bytes, size_t count
     return sink->write(sink, bytes, count);
 }
 
-static optim_status write_pieces(sink_t *sink, const pieces_t *pieces) {
+static optim_status write_arrays(sink_t *sink, const arrays_t *arrays) {
     optim_status status = OPTIM_OK;
-    for (size_t i = 0; status == OPTIM_OK && i < pieces->count; ++i)
-        status = give_piece(&pieces->piece[i], write_to_sink, sink);
+    for (size_t i = 0; status == OPTIM_OK && i < arrays->count; ++i)
+        status = give_array(&arrays->array[i], write_to_sink, sink);
     return status;
 }
 
 optim_status checkpoint_write(sink_t *sink, const void *context) {
-    pieces_t pieces;
-    optim_status status = pieces_make(&pieces, context, NULL);
+    arrays_t arrays;
+    optim_status status = arrays_make(&arrays, context, NULL);
     if (status != OPTIM_OK)
         return status;
     jsontext_t record = {.at = NULL};
     status = record_make(&record, context);
     if (status == OPTIM_OK) {
-        end_record(&record, &pieces, !sink->only_counts);
-        status = record.failed ? error_nomem("saving") : write_header(sink, &pieces, record.at);
+        end_record(&record, &arrays, !sink->only_counts);
+        status = record.failed ? error_nomem("saving") : write_header(sink, &arrays, record.at);
     }
     if (status == OPTIM_OK)
-        status = write_pieces(sink, &pieces);
+        status = write_arrays(sink, &arrays);
     free(record.at);
-    pieces_free(&pieces);
+    arrays_free(&arrays);
     return status;
 }
 

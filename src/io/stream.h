@@ -9,7 +9,7 @@
 #include "optim/optim.h"
 
 typedef struct sink {
-    bool only_counts; /* it looks at no byte */
+    bool only_counts; /* the bytes themselves are not read */
     /* Told before the first byte how many there will be; may be NULL. */
     optim_status (*expect)(struct sink *sink, size_t bytes);
     optim_status (*write)(struct sink *sink, const void *bytes, size_t count);
@@ -19,7 +19,7 @@ typedef struct sink {
 typedef struct source {
     const char *name;
     size_t size;
-    optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* inside the size */
+    optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* all within `size` */
 } source_t;
 
 /* What writes a whole checkpoint. */

@@ -57,8 +57,8 @@ static inline uint32_t bf16_narrow(float value) {
 }
 
 /*
- * For a number that is rounded twice: what the first rounding cuts off leaves a mark in the last bit, so that the second meets no
- * tie that is none.
+ * Rounds to odd: a number that is then rounded once more, to fewer bits, ends as if it had been rounded once. The last
+ * bit keeps the mark of what was cut off, so that the second rounding sees no tie where there was none.
  */
 static inline float narrow_to_odd(double value) {
     const float nearest = (float)value;
@@ -70,8 +70,8 @@ static inline float narrow_to_odd(double value) {
 }
 
 /*
- * Exponents move by 112; subnormals are counts of 2^-24, exact in binary32, where arithmetic on subnormals would be slow. Selects
- * stand where bits are joined, not around arithmetic, or compilers branch.
+ * Exponents move by 112. Subnormals are counts of 2^-24, which are exact in binary32, where arithmetic on subnormals
+ * would be slow. Selects stand where bits are joined, not around arithmetic: there compilers would branch.
  */
 static inline float f16_widen(uint32_t bits) {
     const uint32_t sign = (bits & 0x8000) << 16, magnitude = bits & 0x7FFF;
@@ -210,7 +210,8 @@ static void store_f64(optim_dtype dtype, size_t n, const double *restrict from, 
     }
 }
 
-/* Towards zero, and never to -0, so that parameter and carry, added and rounded again, are the same parameter and carry. */
+/* Towards zero, and never to -0, so that parameter and carry, added and rounded again, are the same parameter and
+ * carry. */
 static inline uint32_t bf16_truncate(float value) {
     const uint32_t kept = bits_of_float(value) >> 16;
     return kept == 0x8000 ? 0 : kept;
@@ -223,13 +224,18 @@ static inline uint32_t f16_truncate(float value) {
     return half == 0 ? 0 : (bits >> 16 & 0x8000) | half;
 }
 
+/* A carry of 0 leaves the parameter -0 what it is, which a sum does not. */
+static inline float carried(float value, float carry) {
+    return carry == 0 ? value : value + carry;
+}
+
 static void load_carried(optim_dtype dtype, size_t n, const void *from, const void *carry, float *restrict to) {
     if (dtype == OPTIM_BF16)
         for (size_t i = 0; i < n; ++i)
-            to[i] = bf16_widen(read16(from, i)) + bf16_widen(read16(carry, i));
+            to[i] = carried(bf16_widen(read16(from, i)), bf16_widen(read16(carry, i)));
     else
         for (size_t i = 0; i < n; ++i)
-            to[i] = f16_widen(read16(from, i)) + f16_widen(read16(carry, i));
+            to[i] = carried(f16_widen(read16(from, i)), f16_widen(read16(carry, i)));
 }
 
 static void store_carried(optim_dtype dtype, size_t n, const float *restrict from, void *restrict to,
@@ -262,8 +268,8 @@ static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
                                              : (bits + random) >> 16;
 }
 
-/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest, of which every part
- * is exact. */
+/* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest, of which every
+ * part is exact. */
 static inline uint32_t f16_narrow_random(float value, uint32_t random) {
     const uint32_t bits = bits_of_float(value), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
     const float units = float_of_bits(magnitude < 0x38800000 ? magnitude : 0) * 0x1p24f;

@@ -40,7 +40,7 @@ static inline size_t dtype_size(optim_dtype dtype) {
     return dtype == OPTIM_F64 ? 8 : dtype == OPTIM_F32 ? 4 : 2;
 }
 
-/* The next of `count` elements at `from`, beginning with number `offset`, as doubles: returns how many, 0 at the end. */
+/* The next of `count` elements at `from`, beginning with number `offset`, as doubles: returns how many; 0: the end. */
 enum { READ_ELEMENTS = 512 };
 static inline size_t primitives_read(const primitives_t *primitives, optim_dtype dtype, const void *from, size_t count,
                                      size_t offset, double out[READ_ELEMENTS]) {

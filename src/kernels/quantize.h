@@ -1,7 +1,7 @@
 /*
  * Block-wise dynamic 8-bit quantization (Dettmers, Lewis, Shleifer, Zettlemoyer, "8-bit Optimizers via Block-wise
- * Quantization", 2021, arXiv:2110.02861): a block is its largest modulus and, for every element, the position of the nearest
- * of 256 values in a table that is denser towards 0.
+ * Quantization", 2021, arXiv:2110.02861): a block is its largest modulus and, for every element, the position of the
+ * nearest of 256 values in a table that is denser towards 0.
  */
 #ifndef KERNELS_QUANTIZE_H
 #define KERNELS_QUANTIZE_H
@@ -21,9 +21,9 @@ typedef struct quantize_table {
     float value[QUANTIZE_CODES];      /* rising; the real values rounded to binary32 */
     double middle[QUANTIZE_CODES];    /* between value i and i + 1; the last is infinite */
     float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
-    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0, both times. No cell
-     * holds more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers to
-     * gather. */
+    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0, both times. No
+     * cell holds more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers
+     * to gather. */
     int32_t cell[2 * (1 + QUANTIZE_CELLS)];
 } quantize_table_t;
 
@@ -34,8 +34,8 @@ typedef struct quantizer {
     void (*decode_f32)(const quantize_table_t *table, size_t n, const uint8_t *code, float scale, float *x);
     void (*decode_f64)(const quantize_table_t *table, size_t n, const uint8_t *code, double scale, double *x);
     /* Codes of the values nearest to x[i] / scale, ties to the lower code; returns scale, the largest finite |x[i]|: an
-     * infinite or NaN element is lost, its block is not. With keep_sign, a code whose value has the other sign than x goes one
-     * back (0 counts as positive). */
+     * infinite or NaN element is lost, its block is not. With keep_sign, a code whose value has the other sign than x
+     * goes one back (0 counts as positive). */
     float (*encode_f32)(const quantize_table_t *table, size_t n, const float *x, bool keep_sign, uint8_t *code);
     double (*encode_f64)(const quantize_table_t *table, size_t n, const double *x, bool keep_sign, uint8_t *code);
 } quantizer_t;

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "kernels/elementary.h"
+
 /* Word k = 1, 2, ... of stream `seed`: SplitMix64 (Steele, Lea, Flood 2014). */
 static inline uint64_t random_word(uint64_t seed, uint64_t k) {
     uint64_t z = seed + k * UINT64_C(0x9E3779B97F4A7C15);
@@ -18,11 +20,10 @@ static inline double random_uniform(uint64_t seed, uint64_t k) {
     return (double)(random_word(seed, k) >> 11) * 0x1p-53;
 }
 
-/* Standard normal, from words k and k + 1: Box and Muller's cosine; nothing is kept. */
+/* Standard normal, from words k and k + 1: Box and Muller's cosine; nothing is kept. The same bits on every machine. */
 static inline double random_normal(uint64_t seed, uint64_t k) {
-    const double turn = 6.283185307179586;
-    const double radius = sqrt(-2 * log(1 - random_uniform(seed, k)));
-    return radius * cos(turn * random_uniform(seed, k + 1));
+    const double radius = sqrt(-2 * elementary_log(1 - random_uniform(seed, k)));
+    return radius * elementary_cosine(random_uniform(seed, k + 1));
 }
 
 #endif

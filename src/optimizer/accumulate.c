@@ -15,6 +15,11 @@ static optim_status check_call(const optim_t *opt) {
     if (chain_method(opt)->method->flags & VALUES_ONLY)
         return error_set(OPTIM_ERR_MISMATCH, "\"%s\" reads no gradient that could be accumulated",
                          chain_method(opt)->name);
+    if (opt->open == OPTIM_OK && asks_for_all(opt))
+        return error_set(
+            OPTIM_ERR_ORDER,
+            "a step of \"%s\" begins without a gradient: call optim_step, then accumulate what it asks for",
+            chain_method(opt)->name);
     if (opt->open != OPTIM_OK && opt->open != OPTIM_EVAL_GRAD)
         return error_set(OPTIM_ERR_OPEN, "the open request asks for no gradient that could be accumulated");
     return OPTIM_OK;
@@ -29,6 +34,7 @@ optim_status optim_accumulate(optim_t *opt) {
     if (status != OPTIM_OK)
         return status;
     opt->engine.filters.count = 0;
+    opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
     opt->accumulation = ACCUMULATION_ADDS;
     opt->accumulation_factor = 0;
     opt->loss = opt->has_loss ? opt->loss : 0;

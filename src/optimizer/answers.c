@@ -5,9 +5,16 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
+bool asks_for_all(const optim_t *opt) {
+    const station_t *station = chain_method(opt);
+    const method_t *method = station->method;
+    return (method->flags & ASKS_FOR_ALL) &&
+           (method->asks_for_all == NULL || method->asks_for_all(station_option(station, station->first_group)));
+}
+
 bool begins_without_gradient(const optim_t *opt) {
     const station_t *method = chain_method(opt);
-    return method->holds_gradient || (method->method->flags & VALUES_ONLY);
+    return method->holds_gradient || (method->method->flags & VALUES_ONLY) || asks_for_all(opt);
 }
 
 bool answer_needs_loss(const optim_t *opt) {

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "optimizer/optimizer.h"
 
-/* What a schedule on lr may drive besides, or -1. */
+/* The momentum option that a schedule on lr may drive as well, or -1. */
 static int companion_of(const setting_t *setting) {
     const option_t *options = setting->station->method->options;
     if (!setting->station->is_method || setting->option != option_find(options, "lr", 2))

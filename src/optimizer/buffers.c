@@ -1,6 +1,6 @@
 /*
  * Which memory belongs to which parameter: what is lent under two names would be stepped twice, and by two threads at
- * once. Looked at when memory is taken and before the step after something moved. The index, sorted by address, is of
+ * once. Checked when memory is taken and before the step after something moved. The index, sorted by address, is of
  * the parameters that are not frozen, as they stood then; no two of them overlap.
  */
 #include <stdlib.h>

@@ -107,6 +107,12 @@ void chain_forget_gradient(optim_t *opt) {
         opt->engine.stations[l]->holds_gradient = false;
 }
 
+/* Before the method itself has been called, requests are the wrappers'. */
+static bool is_trial(const optim_t *opt) {
+    const station_t *method = chain_method(opt);
+    return (method->method->flags & SEARCHES) && method->called;
+}
+
 step_t step_make(const optim_t *opt, station_t *station) {
     engine_t *engine = station->engine;
     return (step_t){
@@ -121,12 +127,11 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .held_norm = station->held_norm,
         .next_sample = method_first_sample(station->method),
         .first = !station->called,
-        .evaluation = opt->evaluation,
         .wrapped = chain_wrapper(opt, 0) != NULL,
         .accumulation = opt->accumulation,
         .accumulation_factor = opt->accumulation_factor,
         .reads_loss = opt->reads_loss,
-        .searches = chain_method(opt)->method->flags & SEARCHES,
+        .is_trial = is_trial(opt),
         .seed = engine->seed,
         .components = engine->components,
         .losses = opt->answers.losses,

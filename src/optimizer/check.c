@@ -1,4 +1,6 @@
 /* What must hold before memory is taken: shapes, mixing, nesting, forms of storage. */
+#include <inttypes.h>
+
 #include "base/error.h"
 #include "engine/storage.h"
 #include "optimizer/optimizer.h"
@@ -25,6 +27,20 @@ static optim_status check_shapes(const optim_t *opt, const station_t *station) {
         if (wrong != NULL)
             return error_set(OPTIM_ERR_SHAPE, "\"%s\" cannot take parameter \"%s\": %s", station->name, tensor->name,
                              wrong);
+    }
+    return OPTIM_OK;
+}
+
+/* Every tensor has a row for each particle. */
+static optim_status check_particles(const optim_t *opt, const station_t *station) {
+    for (size_t i = 0; (station->method->flags & PARTICLES) && i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        const int64_t rows = tensor->ndim == 0 ? 0 : tensor->dims[0];
+        if (station_has(station, tensor) && rows != opt->engine.components)
+            return error_set(OPTIM_ERR_SHAPE,
+                             "\"%s\" moves particles, of which optim_set_components says that there are %" PRId64
+                             ": dimension 0 of parameter \"%s\" must be that",
+                             station->name, opt->engine.components, tensor->name);
     }
     return OPTIM_OK;
 }
@@ -117,6 +133,8 @@ optim_status check_plan(const optim_t *opt) {
             status = check_values_only(opt, station);
         if (status == OPTIM_OK)
             status = check_shapes(opt, station);
+        if (status == OPTIM_OK)
+            status = check_particles(opt, station);
         if (status == OPTIM_OK)
             status = check_maps(opt, station);
         if (status != OPTIM_OK)

@@ -17,9 +17,9 @@ static bool memory_depends(const optim_t *opt) {
         const method_t *method = opt->engine.stations[l]->method;
         bool depends = method->flags & NEEDS_COMPONENTS;
         for (const state_t *state = method->states; state != NULL && state->name != NULL; ++state)
-            depends |= state->each == EACH_COMPONENT;
+            depends |= state->each == EACH_COMPONENT || state->each == EACH_PAIR;
         for (const field_t *field = method->fields; field_is_row(field); ++field)
-            depends |= field->each == EACH_COMPONENT;
+            depends |= field->each == EACH_COMPONENT || field->each == EACH_PAIR;
         if (depends)
             return true;
     }

@@ -13,6 +13,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.level = engine_best_level();
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.map_at = registry_map_at;
+    opt->engine.compressor_at = registry_compressor_at;
     opt->engine.threads = threads_default();
     opt->engine.group_count = 1;
     if (!chain_create(opt) || !chain_add_method(opt, entry, 1, &method) || !station_cover(method, 0, NULL))
@@ -43,7 +44,10 @@ optim_status optim_create(optim_t **out, const char *algorithm, const char *opti
     if (status != OPTIM_OK)
         return status;
     const registry_method_t *entry = registry_find_method(algorithm, strlen(algorithm));
-    return entry == NULL ? OPTIM_ERR_NAME : handle_create(out, entry, options);
+    if (entry == NULL)
+        return OPTIM_ERR_NAME;
+    status = group_refuse_method(entry);
+    return status == OPTIM_OK ? handle_create(out, entry, options) : status;
 }
 
 void optim_destroy(optim_t *opt) {

@@ -43,6 +43,7 @@ const char *optim_compressor_name(size_t i) {
 typedef struct described {
     const char *name, *family; /* an alias has its own */
     const entry_t *entry;
+    preset_t preset;
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
     const schedule_state_t *kept;                   /* of a schedule */
@@ -68,13 +69,18 @@ static described_t describe_method(const registry_method_t *found) {
     if (found == NULL)
         return (described_t){.entry = NULL};
     const method_t *method = method_of(found);
-    return (described_t){found->name, found->family, &method->entry, {method->options}, method, NULL};
+    return (described_t){.name = found->name,
+                         .family = found->family,
+                         .entry = &method->entry,
+                         .preset = found->preset,
+                         .options = {method->options},
+                         .method = method};
 }
 
 static described_t describe_entry(const char *family, const entry_t *entry) {
     if (entry == NULL)
         return (described_t){.entry = NULL};
-    return (described_t){entry->name, family, entry, {entry->options}, NULL, NULL};
+    return (described_t){.name = entry->name, .family = family, .entry = entry, .options = {entry->options}};
 }
 
 static described_t describe_schedule(const schedule_t *found) {
@@ -161,34 +167,42 @@ static const char *or_empty(const char *text) {
     return text == NULL ? "" : text;
 }
 
+/* A preset's own text, or that of the entry. */
+static const char *own_text(const char *of_preset, const char *of_entry) {
+    return or_empty(of_preset != NULL ? of_preset : of_entry);
+}
+
 /* ---- Calls ---- */
 
 enum { MOST_OPTIONS = 64 };
 
-static void default_options(const method_t *method, double option[MOST_OPTIONS]) {
-    if (option_values(method->options) <= MOST_OPTIONS)
-        values_default(method->options, option);
+/* Of a method or wrapper. */
+static void default_options(const described_t *entry, double option[MOST_OPTIONS]) {
+    if (option_values(entry->method->options) <= MOST_OPTIONS)
+        values_default(entry->method->options, entry->preset.options, option);
 }
 
 /* With default options. */
-static bool reads_loss(const method_t *method) {
+static bool reads_loss(const described_t *entry) {
+    const method_t *method = entry->method;
     double option[MOST_OPTIONS];
-    default_options(method, option);
+    default_options(entry, option);
     return (method->flags & READS_LOSS) && (method->reads_loss == NULL || method->reads_loss(option));
 }
 
-static int needs_of(const method_t *method) {
+static int needs_of(const described_t *entry) {
+    const method_t *method = entry->method;
     const int flags = method->flags;
     return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
-           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) |
+           (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) | (flags & PARTICLES ? OPTIM_NEEDS_PARTICLES : 0) |
            (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
-           (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(method) ? OPTIM_NEEDS_LOSS : 0) |
+           (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(entry) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
 }
 
 static int can_of(const method_t *method) {
     const int flags = method->flags;
-    return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & REQUESTS ? 0 : OPTIM_CAN_MIX) |
+    return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & (REQUESTS | VALUES_ONLY) ? 0 : OPTIM_CAN_MIX) |
            (method->output == NULL ? 0 : OPTIM_HAS_OUTPUT);
 }
 
@@ -201,10 +215,10 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         return status;
     const optim_description ours = {
         .name = entry.name,
-        .purpose = or_empty(entry.entry->purpose),
-        .citation = or_empty(entry.entry->citation),
+        .purpose = own_text(entry.preset.purpose, entry.entry->purpose),
+        .citation = own_text(entry.preset.citation, entry.entry->citation),
         .evaluations = or_empty(entry.method == NULL ? NULL : entry.method->evaluations),
-        .needs = entry.method == NULL ? 0 : needs_of(entry.method),
+        .needs = entry.method == NULL ? 0 : needs_of(&entry),
         .can = entry.method == NULL ? 0 : can_of(entry.method),
         .options = count_options(&entry),
         .states = count_states(&entry),
@@ -213,6 +227,18 @@ optim_status optim_describe(int kind, const char *name, optim_description *descr
         .family = entry.family,
     };
     return abi_write(description, &ours, sizeof ours, "optim_description");
+}
+
+/* What a preset has in place of the table's default of option `i`. */
+static void describe_preset(const described_t *entry, size_t i, optim_option *ours) {
+    const option_t *table = entry->method->options;
+    double option[MOST_OPTIONS];
+    default_options(entry, option);
+    const entry_t *named = values_entry(table, option, i);
+    if (option_kind(&table[i]) == OPTIM_KIND_ENTRY)
+        ours->default_entry = named == NULL ? "none" : named->name;
+    else
+        ours->default_value = option[i];
 }
 
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
@@ -227,7 +253,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
         return error_set(OPTIM_ERR_ARGUMENT, "\"%s\" has %zu options, counted from 0; there is no %zu", entry.name,
                          count_options(&entry), i);
     const option_bounds_t bounds = option_bounds(found);
-    const optim_option ours = {
+    optim_option ours = {
         .name = found->name,
         .range = found->range,
         .meaning = found->doc,
@@ -239,21 +265,24 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
         .lowest_open = bounds.lowest_open,
         .highest_open = bounds.highest_open,
     };
+    if (entry.preset.options != NULL)
+        describe_preset(&entry, i, &ours);
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
 /* Of one copy of a state with dimensions of its own, for this tensor. */
 static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
     double bytes = 0;
-    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor->ndim : 1); ++axis)
+    for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor_axes(tensor) : 1); ++axis)
         bytes += (double)state_axis_bytes(state, tensor, option, axis);
     return bytes;
 }
 
 /* Bytes a parameter with default options, in f32. */
-static double default_bytes(const method_t *method, const state_t *state) {
+static double default_bytes(const described_t *entry, const state_t *state) {
+    const method_t *method = entry->method;
     double option[MOST_OPTIONS];
-    default_options(method, option);
+    default_options(entry, option);
     int64_t dims[] = {1024, 1024};
     const tensor_t matrix = {.dtype = OPTIM_F32, .ndim = 2, .dims = dims, .count = 1 << 20, .row = 1024};
     const tensor_t vector = {.dtype = OPTIM_F32, .ndim = 1, .dims = dims, .count = 1024, .row = 1024};
@@ -272,6 +301,7 @@ static double default_bytes(const method_t *method, const state_t *state) {
 static const char *condition_of(const char *when, const char *copies, state_each_t each) {
     static const char *const EACH[] = {[EACH_ONCE] = "",
                                        [EACH_COMPONENT] = "components",
+                                       [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities"};
     const char *option = when != NULL ? when : copies;
@@ -315,7 +345,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         .meaning = found->doc,
         .shape = SHAPES[found->shape],
         .condition = condition_of(found->when, found->copies, found->each),
-        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(entry.method, found),
+        .bytes_per_parameter = entry.method == NULL ? 0 : default_bytes(&entry, found),
     };
     return abi_write(state, &ours, sizeof ours, "optim_state_info");
 }

@@ -68,23 +68,23 @@ typedef struct reader {
 } reader_t;
 
 /* A key of the table, or one that it does not know but a single entry in it. */
-static int find_key(const reader_t *reader, const option_piece_t *piece) {
+static int find_key(const reader_t *reader, const option_pair_t *pair) {
     size_t count;
-    int i = values_find(reader->table, reader->option, piece->key, piece->key_length);
+    int i = values_find(reader->table, reader->option, pair->key, pair->key_length);
     if (i < 0)
-        i = values_find_inner(reader->table, reader->option, piece->key, piece->key_length, &count);
+        i = values_find_inner(reader->table, reader->option, pair->key, pair->key_length, &count);
     return i;
 }
 
-static optim_status take(void *context, const option_piece_t *piece) {
+static optim_status take(void *context, const option_pair_t *pair) {
     const reader_t *reader = context;
-    const int own = option_find(reader->table, piece->key, piece->key_length);
+    const int own = option_find(reader->table, pair->key, pair->key_length);
     if (reader->entries != (own >= 0 && is_entry(&reader->table[own])))
         return OPTIM_OK;
-    const int i = find_key(reader, piece);
+    const int i = find_key(reader, pair);
     if (i < 0)
-        return option_refuse(reader->table, reader->owner, piece->key, piece->key_length);
-    return values_parse(reader->table, reader->option, (size_t)i, piece->value, piece->value_length);
+        return option_refuse(reader->table, reader->owner, pair->key, pair->key_length);
+    return values_parse(reader->table, reader->option, (size_t)i, pair->value, pair->value_length);
 }
 
 optim_status values_read(const option_t *table, const char *owner, double *option, const char *text) {
@@ -121,20 +121,20 @@ static bool may_be_none(const option_t *row) {
 }
 
 static optim_status parse_entry(const option_t *table, double *option, size_t row, const char *text, size_t length) {
-    option_piece_t part;
+    option_pair_t entry;
     if (length == 4 && memcmp(text, "none", 4) == 0 && may_be_none(&table[row])) {
         set_entry(table, option, row, -1);
         return OPTIM_OK;
     }
-    if (!option_split_entry(text, length, &part))
+    if (!option_split_entry(text, length, &entry))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not of the form name(options)", table[row].name,
                          (int)(length > 100 ? 100 : length), text);
-    const int position = registry_find_choice(table[row].range, part.key, part.key_length);
+    const int position = registry_find_choice(table[row].range, entry.key, entry.key_length);
     if (position < 0)
         return OPTIM_ERR_NAME;
     set_entry(table, option, row, position);
     return read_entry_options(table[row].range, values_entry(table, option, row), option + option_inner(table, row),
-                              part.value, part.value_length);
+                              entry.value, entry.value_length);
 }
 
 optim_status values_parse(const option_t *table, double *option, size_t i, const char *text, size_t length) {
@@ -152,12 +152,14 @@ void values_text(const option_t *table, const double *option, size_t i, char tex
     (void)snprintf(text, OPTION_TEXT, "%s", entry == NULL ? "none" : entry->name);
 }
 
-void values_default(const option_t *table, double *option) {
+void values_default(const option_t *table, const char *preset, double *option) {
     for (size_t i = 0; table[i].name != NULL; ++i) {
         option[i] = table[i].initial;
         if (is_entry(&table[i]))
-            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us */
+            (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us ... */
     }
+    if (preset != NULL)
+        (void)values_read(table, "the preset's entry", option, preset); /* ... as is this */
 }
 
 const char *values_refuse(const option_t *table, const double *option, const char **owner) {

@@ -51,9 +51,9 @@ typedef struct search {
     bool off; /* a 0 that means something else is no fault */
     bool any; /* nothing is but what lies beyond these two: */
     double below, above;
-    int looks; /* that may still be taken: bounds that are too wide could be halved for ever */
+    int tries; /* that are left: bounds that are too wide could be halved for ever */
 } search_t;
-enum { LOOKS = 20000 };
+enum { TRIES = 20000 };
 
 typedef struct fault {
     const char *what, *detail; /* NULL: there is none */
@@ -90,21 +90,21 @@ static bool has_fault(const search_t *search, extremes_t extremes) {
 /* The first clock in from..to whose value is at fault. */
 static bool find_first(search_t *search, double from, double to, double *at) {
     static const double LAST = 9007199254740992.0;
-    if (from > LAST || search->looks-- == 0 ||
+    if (from > LAST || search->tries-- == 0 ||
         !has_fault(search, schedule_extremes(search->scheduled->run, search->of, search->base, from, to)))
         return false;
     *at = from;
     if (from == to)
         return true;
     const double middle = isfinite(to) ? from + floor((to - from) / 2) : 2 * from + 1;
-    return find_first(search, from, middle, at) || (search->looks > 0 && find_first(search, middle + 1, to, at));
+    return find_first(search, from, middle, at) || (search->tries > 0 && find_first(search, middle + 1, to, at));
 }
 
 /* ", 1.35 at step 10": where the value is farthest out, if that is at another clock. */
 static void say_farthest(search_t search, extremes_t extremes, double at, double value, char text[80]) {
     double farthest;
     search.any = true;
-    search.looks = LOOKS;
+    search.tries = TRIES;
     if (value > search.base)
         search.above = nextafter(extremes.most, value);
     else
@@ -120,7 +120,7 @@ static optim_status check_option(const scheduled_t *scheduled, int option, sched
     const schedule_run_t *run = scheduled->run;
     const double base = scheduled->station->values[scheduled->group].base[option];
     const extremes_t extremes = schedule_extremes(run, of, base, 0, HUGE_VAL);
-    search_t search = {scheduled, option, of, base, .below = -HUGE_VAL, .above = HUGE_VAL, .looks = LOOKS};
+    search_t search = {scheduled, option, of, base, .below = -HUGE_VAL, .above = HUGE_VAL, .tries = TRIES};
     double at;
     if (find_first(&search, 0, HUGE_VAL, &at)) {
         char also[80];

@@ -1,22 +1,35 @@
 /* Groups of parameters, which may run different methods. */
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "linear/linear.h"
 #include "optimizer/optimizer.h"
+
+optim_status group_refuse_method(const registry_method_t *entry) {
+    char who[64];
+    if (!(entry->level[0].precision[PRECISION_F64]->flags & NEEDS_LAPACK))
+        return OPTIM_OK;
+    (void)snprintf(who, sizeof who, "method %s", entry->name);
+    return linear_require(who);
+}
 
 /* The method that "algorithm=NAME" calls for: an existing station or a new one; without it the one of group 0. */
 static optim_status group_method(optim_t *opt, const char *options, station_t **station, bool *is_new, bool *named) {
-    option_piece_t piece;
+    option_pair_t pair;
     int more;
     *is_new = *named = false;
     *station = engine_owner(&opt->engine, 0);
-    while ((more = option_next(&options, &piece)) > 0) {
-        if (piece.key_length != 9 || memcmp(piece.key, "algorithm", 9) != 0)
+    while ((more = option_next(&options, &pair)) > 0) {
+        if (pair.key_length != 9 || memcmp(pair.key, "algorithm", 9) != 0)
             continue;
-        const registry_method_t *entry = registry_find_method(piece.value, piece.value_length);
+        const registry_method_t *entry = registry_find_method(pair.value, pair.value_length);
         if (entry == NULL)
             return OPTIM_ERR_NAME;
+        const optim_status status = group_refuse_method(entry);
+        if (status != OPTIM_OK)
+            return status;
         *named = true;
         for (int l = 0; l < opt->engine.method_count; ++l)
             if (strcmp(opt->engine.stations[l]->name, entry->name) == 0) {

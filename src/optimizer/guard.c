@@ -1,4 +1,4 @@
-/* What a call refuses before it looks at anything else, each in one sentence. */
+/* What calls refuse before they do anything else: each refusal is one sentence. */
 #include "base/error.h"
 #include "optimizer/optimizer.h"
 

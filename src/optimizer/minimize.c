@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
+#include "optimizer/problem.h"
 
 typedef struct run {
     optim_t *opt;
@@ -123,16 +124,16 @@ static void interrupt(run_t *run, int answer) {
 
 /* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
 static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
-    double piece[READ_ELEMENTS], sum = 0;
+    double chunk[READ_ELEMENTS], sum = 0;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
         for (size_t offset = 0, n;
-             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
+             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, chunk)) > 0;
              offset += n)
             for (size_t j = 0; j < n; ++j) {
-                sum += (scale * piece[j]) * (scale * piece[j]);
-                *largest = fmax(*largest, fabs(piece[j]));
+                sum += (scale * chunk[j]) * (scale * chunk[j]);
+                *largest = fmax(*largest, fabs(chunk[j]));
             }
     }
     return sum;
@@ -185,8 +186,10 @@ static int reason_to_stop(run_t *run) {
 /* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
     const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
+    const bool wants_none =
+        reads_none || (asks_for_all(run->opt) && run->stop.gradient_norm == 0 && run->problem.loss != NULL);
     const optim_request first = {.size = sizeof first,
-                                 .kind = reads_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
+                                 .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
                                  .needs_loss = 1,
                                  .component = -1,
                                  .evaluation = 1};
@@ -274,8 +277,10 @@ static optim_status check_callbacks_of(const run_t *run, const station_t *statio
         {COMPONENT_LOSSES, problem->losses != NULL, "losses of components", "losses"},
         {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
     };
+    const bool begins_whole = station->method->asks_for_all != NULL && !asks_for_all(run->opt);
+    const int flags = station->method->flags & ~(begins_whole ? COMPONENT_GRADIENTS : 0);
     for (size_t i = 0; i < sizeof need / sizeof *need; ++i)
-        if ((station->method->flags & need[i].flag) && !need[i].is_there)
+        if ((flags & need[i].flag) && !need[i].is_there)
             return error_set(OPTIM_ERR_NULL, "\"%s\" needs %s: problem.%s must not be NULL", station->name,
                              need[i].what, need[i].name);
     return OPTIM_OK;

@@ -15,18 +15,18 @@ bool nonfinite_skips(optim_t *opt) {
 }
 
 optim_status nonfinite_name(const optim_t *opt) {
-    double piece[READ_ELEMENTS];
+    double chunk[READ_ELEMENTS];
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
         for (size_t offset = 0, n;
-             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, piece)) > 0;
+             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, chunk)) > 0;
              offset += n)
             for (size_t j = 0; j < n; ++j)
-                if (!isfinite(piece[j]))
+                if (!isfinite(chunk[j]))
                     return error_set(OPTIM_ERR_NONFINITE,
                                      "the gradient of parameter \"%s\" is %g at element %zu; the step was undone",
-                                     tensor->name, piece[j], offset + j);
+                                     tensor->name, chunk[j], offset + j);
     }
     return error_set(
         OPTIM_ERR_NONFINITE,

@@ -23,7 +23,7 @@ size_t optim_recorded(const optim_t *opt) {
 
 /* Sum of |g| or g^2 over one tile of the bound gradients, or of the sum of those that were accumulated. */
 static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
-    double piece[READ_ELEMENTS], sum = 0;
+    double chunk[READ_ELEMENTS], sum = 0;
     const engine_t *engine = &opt->engine;
     const tensor_t *tensor = &engine->tensors[tile->tensor];
     const bool accumulated = accumulation_exists(opt);
@@ -33,11 +33,11 @@ static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
     const int norm = opt->norm_log.norm;
     const void *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
     const size_t end = tile->offset + tile->n;
-    for (size_t at = tile->offset, n; (n = primitives_read(engine->primitives, dtype, grad, end, at, piece)) > 0;
+    for (size_t at = tile->offset, n; (n = primitives_read(engine->primitives, dtype, grad, end, at, chunk)) > 0;
          at += n) {
         for (size_t i = 0; i < n; ++i)
-            piece[i] = norm == OPTIM_NORM_L1 ? fabs(piece[i]) : piece[i] * piece[i];
-        sum += engine->primitives->sum(n, piece);
+            chunk[i] = norm == OPTIM_NORM_L1 ? fabs(chunk[i]) : chunk[i] * chunk[i];
+        sum += engine->primitives->sum(n, chunk);
     }
     return sum;
 }

@@ -13,7 +13,7 @@
 typedef struct scheduled {
     station_t *station;
     int group, option;
-    int momentum; /* the momentum option that it drives together with lr, unless that has a schedule of its own; or -1 */
+    int momentum; /* the momentum option that it drives with lr, unless that has a schedule of its own; or -1 */
     schedule_run_t *run;
 } scheduled_t;
 
@@ -24,7 +24,7 @@ typedef struct norm_log {
     int norm; /* OPTIM_NORM_..., 0: none is kept */
     double *log;
     size_t count, capacity;
-    double open; /* of the step under way */
+    double open; /* the norm of the step under way */
 } norm_log_t;
 
 /* The memory of one parameter. */
@@ -35,9 +35,9 @@ typedef struct buffer {
 
 /* See buffers.c. */
 typedef struct buffers {
-    buffer_t *sorted; /* 2 room of them */
+    buffer_t *sorted; /* there is memory for 2 * room */
     size_t count, room;
-    bool checked; /* all that has moved since cannot have made an overlap */
+    bool checked; /* nothing that has moved since the last check can overlap */
     bool zeroes;  /* with zero_grad=1 */
 } buffers_t;
 
@@ -80,7 +80,7 @@ struct optim {
 /* ---- guard.c: what calls refuse ---- */
 optim_status refuse_open(const optim_t *opt, const char *doing);
 optim_status refuse_planned(const optim_t *opt, const char *doing);
-/* While the output is swapped in: a call; to move a parameter; to save or load. */
+/* What is refused while the output is swapped in: a call; moving a parameter; saving or loading. */
 optim_status refuse_swapped(const optim_t *opt, const char *doing);
 optim_status refuse_swapped_move(const optim_t *opt);
 optim_status refuse_swapped_state(const optim_t *opt, const char *doing);
@@ -93,7 +93,7 @@ optim_status refuse_dtype(optim_dtype dtype);
 
 /* ---- station.c ---- */
 typedef enum station_kind { STATION_METHOD, STATION_WRAPPER, STATION_ENGINE } station_kind_t;
-/* With room for so many groups, none of which it covers yet. NULL: no memory. */
+/* A station with room for so many groups, none of which it covers yet. NULL: no memory. */
 station_t *station_create(optim_t *opt, const registry_method_t *entry, station_kind_t kind, int groups);
 void station_destroy(station_t *station, int groups);
 bool station_add_group(station_t *station, int groups); /* room for one more; not yet covered */
@@ -109,7 +109,7 @@ void station_value_name(const station_t *station, int group, int i, char name[VA
 bool chain_create(optim_t *opt);
 /* With all stations. */
 void chain_destroy(optim_t *opt);
-/* Puts a station just inside the one `before`, which methods and wrappers do; NULL: outermost. False: no memory. */
+/* Puts a station just inside station `before`; NULL: outermost. False: no memory. */
 bool chain_insert(optim_t *opt, station_t *station, const station_t *before);
 void chain_remove(optim_t *opt, const station_t *station);
 /* Where a station stands, counted from the innermost. */
@@ -142,6 +142,10 @@ void otherwise_take_options(optim_t *opt);
 /* The method that will move a tensor; then, before the plan is made, of all tensors, with options handed over. */
 station_t *otherwise_owner(const optim_t *opt, const tensor_t *tensor);
 void otherwise_assign(optim_t *opt);
+
+/* ---- group.c ---- */
+/* Refuses a method that needs LAPACK where there is none. Error: MISSING. */
+optim_status group_refuse_method(const registry_method_t *entry);
 
 /* ---- parameter.c ---- */
 /* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
@@ -184,23 +188,23 @@ int settings_last_group(const optim_t *opt, int group, const char *key);
 /* Whether a schedule drives the option; its value after t completed steps. */
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group);
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t);
-/* Whether the option stays off under its schedule: it is 0 and a state hangs on it. */
+/* Whether the option stays 0 under its schedule, because a state exists only while it is not 0. */
 bool scheduled_is_off(const scheduled_t *scheduled);
 /* A schedule for one option of one group, not yet attached. Errors: those of optim_set_schedule. */
 optim_status scheduled_make(const setting_t *setting, int group, const char *name, const char *options,
                             scheduled_t *made);
-/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (of a momentum
- * that it drives besides, too), and that the ends agree with the station's other options; of all schedules on the
- * station's options for `group`. Errors: VALUE. */
+/* extremes.c: that the schedule suits the option's base value, that no value it takes leaves the range (nor the
+ * momentum's, if it drives that as well), and that the ends agree with the station's other options; of all schedules on
+ * the station's options for `group`. Errors: VALUE. */
 optim_status scheduled_check(const scheduled_t *scheduled);
 optim_status schedules_check(const optim_t *opt, const station_t *station, int group);
-/* Room for `more` schedules; then, without fail: these in the place of those of the groups that are marked (and of the
- * options that all groups share). */
+/* Takes room for `more` schedules. Then, which cannot fail: `made` replaces the schedules of the groups that are marked
+ * (and of the options that all groups share). */
 bool schedules_reserve(optim_t *opt, size_t more);
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
 /* The option follows no schedule any more. */
 void schedules_remove(optim_t *opt, const setting_t *setting, int group);
-/* Before the plan is made: that it takes memory for a momentum of 0 which these drive. */
+/* Before the plan is made: makes it take memory for a momentum of 0 that these schedules drive. */
 void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 /* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);
@@ -215,7 +219,8 @@ optim_status handle_create(optim_t **out, const registry_method_t *entry, const 
 optim_status check_plan(const optim_t *opt);
 
 /* ---- buffers.c ---- */
-/* That no memory is lent under two names, if anything has moved since the last look. Errors: DUPLICATE, NOMEM. */
+/* That no memory is lent under two names, if anything has moved since this was last checked. Errors: DUPLICATE,
+ * NOMEM. */
 optim_status buffers_check(optim_t *opt);
 /* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
@@ -260,7 +265,7 @@ optim_status step_deliver(optim_t *opt, int from, int to);
 /* ---- step.c ---- */
 /* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
 optim_status step_take(optim_t *opt, bool given);
-/* Takes memory if need be and lets schedules act: between steps, before a gradient is looked at. */
+/* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */
 optim_status step_ready(optim_t *opt);
 /* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it, and norm
  * of the gradient. */

@@ -1,6 +1,6 @@
 /*
- * Who takes the tensors that a method refuses: method_t.otherwise. That other method is a station like any; it covers the
- * same groups, with options that it has from the first one's: aux_lr there is lr here.
+ * Who takes the tensors that a method refuses: method_t.otherwise. That other method is a station like any; it covers
+ * the same groups, with options that it has from the first one's: aux_lr there is lr here.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -13,7 +13,9 @@
 #define PROBLEM_MOST (INT64_C(1) << 40)
 
 /* ---- answers.c ---- */
-/* Whether the step begins with no gradient: the method holds one, or reads none. */
+/* Whether the method asks for every gradient that it reads: none comes before the step. */
+bool asks_for_all(const optim_t *opt);
+/* Whether the step begins with no gradient: so, or the method holds one, or reads none. */
 bool begins_without_gradient(const optim_t *opt);
 /* Whether optim_set_loss belongs to what optim_step expects now. */
 bool answer_needs_loss(const optim_t *opt);

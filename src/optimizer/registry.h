@@ -7,10 +7,17 @@
 #include "engine/map.h"
 #include "optimizer/schedule.h"
 
+/* What an entry has of its own that is another one with other defaults. */
+typedef struct preset {
+    const char *options;            /* "key=value,...", all of them the other's own; NULL: this is no preset */
+    const char *purpose, *citation; /* NULL: the other's */
+} preset_t;
+
 typedef struct registry_method {
-    const char *name; /* an alias has its own */
+    const char *name; /* an alias and a preset have their own */
     const char *family;
     method_level_t level[ENGINE_LEVELS];
+    preset_t preset;
 } registry_method_t;
 
 typedef struct registry_map {
@@ -52,8 +59,8 @@ const registry_method_t *registry_find_wrapper(const char *name, size_t length);
 const schedule_t *registry_find_schedule(const char *name, size_t length);
 
 /*
- * What an option with range "map" or "compressor" may name: the position among those, or -1 with an error as above; what stands at a
- * position; what it says of its own options.
+ * What an option with range "map" or "compressor" may name: the position among those, or -1 with an error as above;
+ * what stands at a position; what it says of its own options.
  */
 int registry_find_choice(const char *range, const char *name, size_t length);
 const entry_t *registry_choice(const char *range, size_t position);

@@ -59,6 +59,18 @@ static void split(engine_t *engine, const station_t *station, size_t first) {
             engine->tensors[i].role = i < first ? 0 : 1;
 }
 
+/* Where each tensor begins among those of its role. */
+static void place(engine_t *engine, const station_t *station) {
+    size_t next[METHOD_ROLES] = {0};
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        if (tensor->owner != station)
+            continue;
+        tensor->role_flat = next[tensor->role];
+        next[tensor->role] += tensor->count;
+    }
+}
+
 void roles_settle(optim_t *opt) {
     engine_t *engine = &opt->engine;
     for (int l = 0; l < engine->method_count; ++l) {
@@ -66,5 +78,7 @@ void roles_settle(optim_t *opt) {
         const int row = station->method->roles == NULL ? -1 : option_find(station->method->options, "split", 5);
         if (row >= 0 && !any_is_named(station, engine->group_count))
             split(engine, station, size_of_number(station_option(station, station->first_group)[row]));
+        if (station->method->roles != NULL)
+            place(engine, station);
     }
 }

@@ -24,7 +24,7 @@ void schedule_destroy(schedule_run_t *run) {
     free(run);
 }
 
-static size_t count_pieces(const char *text, size_t length, char separator) {
+static size_t count_between(const char *text, size_t length, char separator) {
     size_t count = 1;
     int depth = 0;
     for (size_t i = 0; i < length; ++i) {
@@ -35,7 +35,7 @@ static size_t count_pieces(const char *text, size_t length, char separator) {
 }
 
 static optim_status read_list(number_list_t *list, const option_t *option, const char *text, size_t length) {
-    const size_t count = count_pieces(text, length, ';');
+    const size_t count = count_between(text, length, ';');
     list->value = malloc(count * sizeof *list->value);
     if (list->value == NULL)
         return error_nomem("reading a list");
@@ -55,17 +55,17 @@ static optim_status create(schedule_run_t **out, const char *name, size_t name_l
                            size_t options_length, double base, int level);
 
 static optim_status read_child(schedule_run_t **child, const char *text, size_t length, double base, int level) {
-    option_piece_t part;
+    option_pair_t entry;
     if (level > MOST_LEVELS)
         return error_set(OPTIM_ERR_VALUE, "schedules are nested more than %d deep", (int)MOST_LEVELS);
-    if (!option_split_entry(text, length, &part) && memchr(text, '(', length) != NULL)
+    if (!option_split_entry(text, length, &entry) && memchr(text, '(', length) != NULL)
         return error_set(OPTIM_ERR_VALUE, "\"%.*s\" is not of the form name(options)",
                          (int)(length > 100 ? 100 : length), text);
-    return create(child, part.key, part.key_length, part.value, part.value_length, base, level);
+    return create(child, entry.key, entry.key_length, entry.value, entry.value_length, base, level);
 }
 
 static optim_status read_children(schedule_run_t *run, const char *text, size_t length, double base, int level) {
-    const size_t count = count_pieces(text, length, ';');
+    const size_t count = count_between(text, length, ';');
     run->child = calloc(count, sizeof *run->child);
     if (run->child == NULL)
         return error_nomem("reading schedules");
@@ -88,23 +88,23 @@ typedef struct reading {
     int level;
 } reading_t;
 
-static optim_status read_option(void *context, const option_piece_t *piece) {
+static optim_status read_option(void *context, const option_pair_t *pair) {
     const reading_t *reading = context;
     schedule_run_t *run = reading->run;
-    const int i = option_find(run->schedule->options, piece->key, piece->key_length);
+    const int i = option_find(run->schedule->options, pair->key, pair->key_length);
     if (i < 0) {
         char owner[80];
         (void)snprintf(owner, sizeof owner, "schedule \"%s\"", run->schedule->name);
-        return option_refuse(run->schedule->options, owner, piece->key, piece->key_length);
+        return option_refuse(run->schedule->options, owner, pair->key, pair->key_length);
     }
     const option_t *option = &run->schedule->options[i];
     switch (option_kind(option)) {
     case OPTIM_KIND_LIST:
-        return read_list(&run->list[i], option, piece->value, piece->value_length);
+        return read_list(&run->list[i], option, pair->value, pair->value_length);
     case OPTIM_KIND_ENTRIES:
-        return read_children(run, piece->value, piece->value_length, reading->base, reading->level);
+        return read_children(run, pair->value, pair->value_length, reading->base, reading->level);
     default:
-        return option_parse(option, piece->value, piece->value_length, &run->option[i]);
+        return option_parse(option, pair->value, pair->value_length, &run->option[i]);
     }
 }
 

@@ -17,8 +17,8 @@ static const scheduled_t *scheduled_find(const optim_t *opt, const setting_t *se
     return NULL;
 }
 
-/* The schedule of another option (lr) that drives this one besides. */
-static const scheduled_t *companion_find(const optim_t *opt, const setting_t *setting, int group) {
+/* The schedule of another option (lr) that drives this one, too. */
+static const scheduled_t *driver_find(const optim_t *opt, const setting_t *setting, int group) {
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];
         if (scheduled->station == setting->station && scheduled->momentum == setting->option &&
@@ -28,8 +28,8 @@ static const scheduled_t *companion_find(const optim_t *opt, const setting_t *se
     return NULL;
 }
 
-/* The number of the state that hangs on an option, or -1. */
-static int hanging_state(const station_t *station, int option) {
+/* The number of the state that depends on an option, or -1. */
+static int dependent_state(const station_t *station, int option) {
     if (option < 0 || (size_t)option >= option_count(station->method->options))
         return -1;
     const char *name = station->method->options[option].name;
@@ -40,10 +40,10 @@ static int hanging_state(const station_t *station, int option) {
     return -1;
 }
 
-/* There is no memory for it. */
+/* No memory was taken for the state. */
 bool scheduled_is_off(const scheduled_t *scheduled) {
     return scheduled->station->values[scheduled->group].base[scheduled->option] == 0 &&
-           hanging_state(scheduled->station, scheduled->option) >= 0;
+           dependent_state(scheduled->station, scheduled->option) >= 0;
 }
 
 /* Reports may take a bound to 0: it becomes small, not none. */
@@ -53,11 +53,11 @@ static double own_value(const scheduled_t *scheduled, double base, double t) {
     return option->zero_apart && base > 0 && value == 0 ? DBL_MIN : value;
 }
 
-/* The plan was made when nothing drove a momentum of 0. One tensor tells it of all that are in the group: this is asked
- * in every step. */
+/* The plan was made when nothing drove a momentum of 0. All tensors of a group have the state or none has, so that the
+ * first one answers for all: this is asked in every step. */
 static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
     const station_t *station = scheduled->station;
-    const int state = hanging_state(station, scheduled->momentum);
+    const int state = dependent_state(station, scheduled->momentum);
     for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
         if (opt->engine.tensors[i].group == scheduled->group && station_has(station, &opt->engine.tensors[i]) &&
             opt->engine.tensors[i].count > 0 && opt->engine.tensors[i].has_states)
@@ -66,7 +66,7 @@ static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
 }
 
 /* A negative momentum, which some methods take, is left alone. */
-static double companion_value(const optim_t *opt, const scheduled_t *scheduled, double base, double t) {
+static double driven_momentum(const optim_t *opt, const scheduled_t *scheduled, double base, double t) {
     const bool driven = base > 0 || (base == 0 && !lacks_memory(opt, scheduled));
     return driven ? schedule_momentum(scheduled->run, base, t) : base;
 }
@@ -81,7 +81,7 @@ void schedules_switch_on(const scheduled_t *scheduled, size_t count) {
 }
 
 bool scheduled_drives(const optim_t *opt, const setting_t *setting, int group) {
-    return scheduled_find(opt, setting, group) != NULL || companion_find(opt, setting, group) != NULL;
+    return scheduled_find(opt, setting, group) != NULL || driver_find(opt, setting, group) != NULL;
 }
 
 double scheduled_value(const optim_t *opt, const setting_t *setting, int group, double t) {
@@ -89,8 +89,8 @@ double scheduled_value(const optim_t *opt, const setting_t *setting, int group, 
     const scheduled_t *scheduled = scheduled_find(opt, setting, group);
     if (scheduled != NULL)
         return own_value(scheduled, base, t);
-    scheduled = companion_find(opt, setting, group);
-    return scheduled == NULL ? base : companion_value(opt, scheduled, base, t);
+    scheduled = driver_find(opt, setting, group);
+    return scheduled == NULL ? base : driven_momentum(opt, scheduled, base, t);
 }
 
 /* ---- In the life of a handle ---- */
@@ -102,7 +102,7 @@ void schedules_apply(optim_t *opt) {
         const values_t *values = &scheduled->station->values[scheduled->group];
         const int momentum = scheduled->momentum;
         if (momentum >= 0)
-            values->now[momentum] = companion_value(opt, scheduled, values->base[momentum], t);
+            values->now[momentum] = driven_momentum(opt, scheduled, values->base[momentum], t);
     }
     for (size_t i = 0; i < opt->scheduled_count; ++i) {
         const scheduled_t *scheduled = &opt->scheduled[i];

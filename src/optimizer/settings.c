@@ -222,27 +222,27 @@ typedef struct reading {
     bool entries; /* options that name an entry are read first: the other keys may be options of these */
 } reading_t;
 
-static optim_status read_setting(void *context, const option_piece_t *piece) {
+static optim_status read_setting(void *context, const option_pair_t *pair) {
     const reading_t *reading = context;
     const char *skip = reading->skip;
     setting_t setting = {0};
-    if (piece->key_length == 4 && memcmp(piece->key, "role", 4) == 0)
-        return reading->entries ? OPTIM_OK : role_read(reading->opt, reading->group, piece->value, piece->value_length);
-    if (skip != NULL && piece->key_length == strlen(skip) && memcmp(piece->key, skip, piece->key_length) == 0)
+    if (pair->key_length == 4 && memcmp(pair->key, "role", 4) == 0)
+        return reading->entries ? OPTIM_OK : role_read(reading->opt, reading->group, pair->value, pair->value_length);
+    if (skip != NULL && pair->key_length == strlen(skip) && memcmp(pair->key, skip, pair->key_length) == 0)
         return OPTIM_OK;
-    const bool own = lookup_own(reading->opt, reading->group, piece->key, piece->key_length, &setting) ||
-                     lookup_in_station(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    const bool own = lookup_own(reading->opt, reading->group, pair->key, pair->key_length, &setting) ||
+                     lookup_in_station(reading->opt, reading->group, pair->key, pair->key_length, &setting);
     const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTIM_KIND_ENTRY;
     if (is_entry != reading->entries)
         return OPTIM_OK;
-    optim_status status = setting_find(reading->opt, reading->group, piece->key, piece->key_length, &setting);
+    optim_status status = setting_find(reading->opt, reading->group, pair->key, pair->key_length, &setting);
     if (status == OPTIM_OK)
         status = refuse_handle_option(&setting, reading->group);
     if (status != OPTIM_OK)
         return status;
     const option_t *table = setting.station->method->options;
     values_t *values = setting_values(&setting, reading->group);
-    status = values_parse(table, values->base, (size_t)setting.option, piece->value, piece->value_length);
+    status = values_parse(table, values->base, (size_t)setting.option, pair->value, pair->value_length);
     if (status == OPTIM_OK && is_entry)
         memcpy(values->now + option_count(table), values->base + option_count(table),
                (option_values(table) - option_count(table)) * sizeof *values->now);
@@ -269,7 +269,7 @@ bool option_decides_memory(const station_t *station, int group, int option, doub
     const option_t *row = station_row(station, group, option);
     if (before != after && (row->decides_memory || option_kind(row) == OPTIM_KIND_ENTRY))
         return true;
-    if ((size_t)option >= option_count(station->method->options)) /* no state hangs on it */
+    if ((size_t)option >= option_count(station->method->options)) /* no state depends on it */
         return false;
     for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state) {
         const bool by_value = state->exists != NULL ? before != after : (before != 0) != (after != 0);

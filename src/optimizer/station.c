@@ -9,6 +9,7 @@ station_t *station_create(optim_t *opt, const registry_method_t *entry, station_
     if (station == NULL)
         return NULL;
     station->name = entry->name;
+    station->preset = entry->preset.options;
     station->engine = &opt->engine;
     station->typed = entry->level[opt->engine.level];
     station->base = entry->level[0];
@@ -51,7 +52,7 @@ bool station_cover(station_t *station, int group, const values_t *from) {
     if (base == NULL)
         return false;
     if (from == NULL)
-        values_default(station->method->options, base);
+        values_default(station->method->options, station->preset, base);
     else
         memcpy(base, from->base, count * sizeof *base);
     memcpy(base + count, base, count * sizeof *base);

@@ -1,8 +1,40 @@
 /*
- * The life of a step. A gradient that arrives goes through the stations from the outermost to the methods; a station
- * that wants another evaluation returns a request and goes on where it asked when the answer has gone through the
- * stations outside it. When the methods are done, the stations finish from the inside out, and what is still queued is
- * run in one last pass.
+ * The life of a step. To the caller it is one call, or several where the method asks for further evaluations; to the
+ * handle it is atomic: it is completed, or nothing has happened.
+ *
+ *     optim_step           begin: plan, schedules, roles; keep what undoing needs (undo.c)
+ *        |
+ *        v  gradient
+ *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [method]
+ *     deliver.c: from the outermost
+ *        each may filter the gradient, reduce, queue kernels ...                            station inwards (chain.c)
+ *                                                    |
+ *                     +------ asks ------------------+------ is done ------+
+ *                     v                                                    v
+ *     the queue is run; optim_step returns the request       finish: wrappers from the inside out, the last pass,
+ *     the caller evaluates and calls again                   counts of steps; optim_step returns OPTIM_OK
+ *        |
+ *        v  a gradient comes in from the outermost station again, up to the one that asked; losses, products and values
+ *           of constraints go to that one directly. It goes on behind its STEP_ASK.
+ *
+ * Between two calls everything that is under way is in the handle: which request is open, which station waits for it
+ * (`waiting`), and the line at which that station goes on (station_t.line). No thread or stack waits. Saving, loading
+ * and optim_set are refused meanwhile; a line of source therefore never has to be written to a checkpoint.
+ *
+ * Undoing. optim_cancel, an error of a station, and a gradient that nonfinite= rejects all end in step_undo. Stations
+ * are undone from the outermost (which moved the parameters last) to the method:
+ *
+ *     parameters      from the RESTORE_POINT of each station that has asked; wrappers by their undo_kernel
+ *     memory          the structs, from the copy made in step_keep, of stations with the flag REQUESTS
+ *     states          those that are marked `undone`, from their copies; others must not have been written yet
+ *     random stream   back to its first number
+ *
+ * A station that never asks needs none of that: it does not write before the gradient has passed every check that can
+ * still reject it, and what it has queued is dropped with the queue.
+ *
+ * Finishing. Once the method is done nothing can fail any more. Wrappers see the new parameters in the order opposite
+ * to the gradient's (averages, slow weights), the boxes are kept, and one last pass runs all that is queued. Only then
+ * the step counts.
  */
 #include "base/error.h"
 #include "kernels/random.h"
@@ -71,7 +103,7 @@ static void finish(optim_t *opt) {
             continue;
         step_t s = step_make(opt, station);
         station->method->finish(&s);
-        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages look, the others move */
+        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages only read the parameters */
     }
     if (moved)
         chain_forget_gradient(opt);

@@ -64,7 +64,36 @@ optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
 
 /* ---- Reading ---- */
 
-/* A single number that a station keeps, by its name in the table of fields. */
+/* Which of `count` numbers called `name` the text means: "name" if there is one, else "name_0", "name_1", ... */
+static bool number_find(const char *text, const char *name, size_t count, size_t *i) {
+    const size_t length = strlen(name);
+    size_t digits = 0;
+    *i = 0;
+    if (strncmp(text, name, length) != 0)
+        return false;
+    if (count == 1 || text[length] != '_')
+        return count == 1 && text[length] == '\0';
+    for (const char *c = text + length + 1; *c >= '0' && *c <= '9' && *i < count; ++c, ++digits)
+        *i = 10 * *i + (size_t)(*c - '0');
+    const char *first = text + length + 1;
+    return digits > 0 && first[digits] == '\0' && *i < count && (*first != '0' || digits == 1);
+}
+
+static bool read_field(const optim_t *opt, const station_t *station, int group, const char *name, double *value) {
+    size_t i;
+    for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
+        if (field->of == OF_TENSOR || !field_is_kept(field) ||
+            !number_find(name, field->name,
+                         field_count(&opt->engine, station->method, field, station_option(station, group)), &i))
+            continue;
+        *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), i)
+                                     : field_initial(station, field, group);
+        return true;
+    }
+    return false;
+}
+
+/* A number that a station keeps, by its name in the table of fields. */
 static bool read_number(const optim_t *opt, int group, const char *key, double *value) {
     const char *dot = strchr(key, '.'), *name = dot == NULL ? key : dot + 1;
     const size_t prefix = dot == NULL ? 0 : (size_t)(dot - key);
@@ -72,14 +101,8 @@ static bool read_number(const optim_t *opt, int group, const char *key, double *
     for (int i = 0; (station = setting_station(opt, group, i)) != NULL; ++i) {
         if (dot != NULL && (strlen(station->name) != prefix || memcmp(station->name, key, prefix) != 0))
             continue;
-        for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
-            if (field->of == OF_TENSOR || !field_is_kept(field) || strcmp(field->name, name) != 0 ||
-                field_count(&opt->engine, station->method, field, station_option(station, group)) != 1)
-                continue;
-            *value = opt->engine.planned ? field_get(field, field_memory(station, field, group, NULL), 0)
-                                         : field_initial(station, field, group);
+        if (read_field(opt, station, group, name, value))
             return true;
-        }
     }
     return false;
 }

@@ -22,7 +22,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     return product;
 }
 
-/* The last child that drives momentum has its way. */
+/* Of several children that drive momentum the last one decides. */
 static double momentum(const schedule_run_t *run, double base, double t) {
     double driven = base;
     for (size_t i = 0; i < run->children; ++i)
@@ -40,7 +40,7 @@ static const char *check(const schedule_run_t *run, double base) {
     return run->children == 0 ? "children= is missing" : NULL;
 }
 
-/* A product of what is neither 0 nor infinite is neither. */
+/* A product of factors that are neither 0 nor infinite is neither 0 nor infinite. */
 static double product(double a, double b) {
     const double c = a * b;
     if (c == 0 && a != 0 && b != 0)

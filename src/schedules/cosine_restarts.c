@@ -22,7 +22,7 @@ static double cycle_start(double period, double mult, double n) {
     return mult == 1 ? period * n : period * ((pow(mult, n) - 1) / (mult - 1));
 }
 
-/* End of the last cycle of at least a step. */
+/* Where the last cycle ends that takes at least one step. */
 static double end_of(double period, double mult) {
     return mult < 1 ? cycle_start(period, mult, floor(-log(period) / log(mult) + 1e-12) + 1) : HUGE_VAL;
 }
@@ -48,7 +48,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     return shape_wave(peak, lr_min, (t - cycle_start(period, mult, n)) / length);
 }
 
-/* Peaks rise or fall from cycle to cycle; between two of them it falls towards lr_min. */
+/* Peaks rise or fall from cycle to cycle; between two peaks the value falls towards lr_min. */
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     const double period = run->option[PERIOD], mult = run->option[MULT], end = end_of(period, mult);

@@ -3,7 +3,8 @@
  * Fast Training of Neural Networks Using Large Learning Rates", 2019). b is the peak.
  *
  *     two phases, ends pct_start steps - 1 and steps - 1 (real numbers):    b / div -> b -> b / div / final_div
- *     three, ends pct_start steps - 1, 2 pct_start steps - 2, steps - 1:    b / div -> b -> b / div -> b / div / final_div
+ *     three, ends pct_start steps - 1, 2 pct_start steps - 2, steps - 1:
+ *            b / div -> b -> b / div -> b / div / final_div
  *     in a phase from s to e, q = (t - s) / (e - s):   linear a + (z - a) q,   cos z + (a - z) (1 + cos(pi q)) / 2
  *     momentum: max -> min -> max (-> max) in the same phases
  *

@@ -2,7 +2,8 @@
  * piecewise: given factors, constant between given steps or joined by lines or half cosines.
  *
  *     none:         b factors[k],  k = number of boundaries <= t  (one factor more than boundaries)
- *     linear, cos:  b times the curve through factors[0] at t = 0 and factors[k] at boundaries[k - 1], constant after that
+ *     linear, cos:  b times the curve through factors[0] at t = 0 and factors[k] at boundaries[k - 1], constant
+ *                   after that
  */
 #include "schedules/shape.h"
 

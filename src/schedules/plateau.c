@@ -87,7 +87,7 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
-/* It falls towards lr_min, by a factor of 0 onto it. */
+/* The value falls towards lr_min; with a factor of 0 it reaches lr_min at once. */
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     (void)of, (void)from, (void)to;

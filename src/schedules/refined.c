@@ -2,8 +2,8 @@
  * refined: the rate that is best in hindsight for the gradient norms of an earlier run (Defazio, Cutkosky, Mehta,
  * Mishchenko, "When, Why and How Much? Adaptive Learning Rate Scheduling by Refinement", 2023).
  *
- *     1. Ghat_t = median of the 2 h + 1 norms around t, h = floor(floor(tau T) / 2); before the first the first repeats,
- *        after the last the log is mirrored: G_{T-1}, G_{T-2}, ...
+ *     1. Ghat_t = median of the 2 h + 1 norms around t, h = floor(floor(tau T) / 2); before the first the first
+ *        repeats, after the last the log is mirrored: G_{T-1}, G_{T-2}, ...
  *     2. w_t = Ghat_t^-power
  *     3. s_t = w_t sum_{p > t} w_p   (s_T = 0)
  *     4. factor_t = s_t / max s,   value at t: b factor_{t+1},   0 from t = T on

@@ -58,7 +58,7 @@ static void between(const schedule_run_t *run, schedule_value_t *of, double base
         const double last = k == milestones.count ? to : fmin(to, ceil(milestones.value[k]) - 1);
         if (first > to)
             return;
-        if (first > last) /* no whole step between two milestones */
+        if (first > last) /* no step lies between two milestones */
             continue;
         const extremes_t child = schedule_extremes(run->child[k], of, base, first - start, last - start);
         extremes_add(extremes, child.least);

@@ -57,7 +57,7 @@ static inline size_t shape_passed(number_list_t list, double t) {
     return low;
 }
 
-/* A share of the base value, and where that is the least value's share or less, the least value to the last bit. */
+/* A share of the base value; where the share is the least value's or less, the least value itself, to the last bit. */
 static inline double shape_above(double base, double share, double least) {
     return share <= least / base ? least : base * share;
 }

@@ -18,7 +18,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     return base * pow(run->option[GAMMA], floor(t / run->option[STEP_SIZE]));
 }
 
-/* Without a gamma of 0 it falls for ever. */
+/* The value falls for ever, unless gamma is 0. */
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     if (run->option[GAMMA] == 0)

@@ -57,7 +57,7 @@ static double value(const schedule_run_t *run, double base, double t) {
     return shape_above(base, run->state[SHARE], run->option[LR_MIN]);
 }
 
-/* Metrics kept; within bounds whatever a damaged checkpoint says. */
+/* How many metrics are kept: within bounds, whatever a damaged checkpoint says. */
 static size_t count_of(const schedule_run_t *run) {
     return (size_t)fmin(fmax(run->state[COUNT], 0), (double)kept(run->option));
 }
@@ -119,7 +119,7 @@ static const char *check(const schedule_run_t *run, double base) {
     return shape_refuse_floor(base, run->option[LR_MIN]);
 }
 
-/* With a weight volatility may lift it without bound. */
+/* Where volatility has a weight, the value may rise without bound. */
 static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
                     extremes_t *extremes) {
     schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);

@@ -3,7 +3,8 @@
  * Warm Restarts", 2017, without restarts).
  *
  *     t < warmup:  lr_init + (b - lr_init) t / warmup
- *     else:        lr_min + (b - lr_min) ((1 + cos(pi q)) / 2)^exponent,   q = min(t - warmup, n) / n,  n = steps - warmup
+ *     else:        lr_min + (b - lr_min) ((1 + cos(pi q)) / 2)^exponent,   q = min(t - warmup, n) / n,
+ *                  n = steps - warmup
  */
 #include "schedules/shape.h"
 

@@ -38,7 +38,7 @@ static void squares(const tile_t *t) {
 }
 
 static inline double at_least(double norm, double least) {
-    return norm < least ? least : norm; /* a NaN stays */
+    return norm < least ? least : norm; /* a NaN norm stays NaN */
 }
 
 static void clip(const tile_t *t) {

@@ -6,7 +6,8 @@
  *
  *     1. T = 1, or |p| + eta if adaptive;   N = |T g| over all tensors;   e = rho_t T^2 g / (N + eps)
  *     2. h = gradient at p + e; the parameters are p again, bit for bit
- *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);   the inner method receives h - alpha (g - k h)
+ *     3. cos = <g, h> / ((|g| + eps) (|h| + eps)),  k = cos |g| / (|h| + eps);
+ *        the inner method receives h - alpha (g - k h)
  *     rho_t = rho;  lr_max > 0:  rho_min + (rho - rho_min) (lr_t - lr_min) / (lr_max - lr_min), lr_t that of the method
  *
  * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a
@@ -16,8 +17,7 @@
 
 enum { ALPHA = SAM_OPTION_COUNT, RHO_MIN, LR_MIN, LR_MAX };
 static const option_t OPTIONS[] = {
-    SAM_ROWS(0.05, 0),
-    [ADAPTIVE] = ADAPTIVE_ROW,
+    SAM_ROWS,
     [ALPHA] = {"alpha", 0.4, "[0,1)", "weight of the part of g perpendicular to h"},
     [RHO_MIN] = {"rho_min", 0, "[0,inf)", "radius at the rate lr_min, if lr_max is given"},
     [LR_MIN] = {"lr_min", 0, "[0,inf)", "least rate of the method's schedule"},
@@ -56,7 +56,7 @@ static void prepare(const group_t *group, void *constants) {
         const double share = (group_lr(group) - o[LR_MIN]) / (o[LR_MAX] - o[LR_MIN]);
         rho = o[RHO_MIN] + (o[RHO] - o[RHO_MIN]) * fmin(fmax(share, 0), 1);
     }
-    *(constants_t *)constants = (constants_t){radius_of(group, rho, o[ADAPTIVE] != 0), (real)o[ALPHA]};
+    *(constants_t *)constants = (constants_t){radius_of(group, rho), (real)o[ALPHA]};
 }
 
 static void keep_gradient(const tile_t *t) {

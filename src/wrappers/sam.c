@@ -1,12 +1,12 @@
 /*
- * sam, asam: sharpness-aware minimization, the gradient at the worst point nearby; asam measures what is near relative
- * to the parameters.
+ * sam: sharpness-aware minimization, the gradient at the worst point nearby; adaptive measures what is near relative to
+ * the parameters. asam is a preset: adaptive = 1, with its paper's rho and eta.
  *
  * Foret, Kleiner, Mobahi, Neyshabur, "Sharpness-Aware Minimization for Efficiently Improving Generalization", 2021,
  * arXiv:2010.01412; Kwon, Kim, Park, Choi, "ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of
  * Deep Neural Networks", 2021, arXiv:2102.11600.
  *
- *     1. T = 1,  asam (and sam with adaptive): |p| + eta;   N = |T g| over all tensors;   e = rho T^2 g / (N + eps)
+ *     1. T = 1,  adaptive: |p| + eta;   N = |T g| over all tensors;   e = rho T^2 g / (N + eps)
  *     2. h = gradient at p + e; the parameters are p again, bit for bit, and the inner method receives h
  *
  * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p, 4 bytes a
@@ -14,16 +14,11 @@
  */
 #include "wrappers/sam.h"
 
-static const option_t SAM_OPTIONS[] = {SAM_ROWS(0.05, 0), [ADAPTIVE] = ADAPTIVE_ROW, {0}};
-static const option_t ASAM_OPTIONS[] = {SAM_ROWS(0.5, 0.01), {0}};
+static const option_t OPTIONS[] = {SAM_ROWS, {0}};
 static const state_t STATE[] = {SAM_STATES, {0}};
 
-static void prepare_sam(const group_t *group, void *constants) {
-    *(radius_t *)constants = radius_of(group, group->option[RHO], group->option[ADAPTIVE] != 0);
-}
-
-static void prepare_asam(const group_t *group, void *constants) {
-    *(radius_t *)constants = radius_of(group, group->option[RHO], true);
+static void prepare(const group_t *group, void *constants) {
+    *(radius_t *)constants = radius_of(group, group->option[RHO]);
 }
 
 static optim_status advance(step_t *s) {
@@ -40,29 +35,12 @@ const method_t METHOD(sam) = {
     .citation = "Foret et al.: Sharpness-Aware Minimization for Efficiently Improving Generalization, 2021, "
                 "arXiv:2010.01412; Kwon et al.: ASAM, 2021, arXiv:2102.11600",
     .evaluations = "1 gradient more for each that the inner method takes",
-    .options = SAM_OPTIONS,
+    .options = OPTIONS,
     .states = STATE,
     .flags = REQUESTS,
     .memory = sizeof(sam_memory_t),
     .constants = sizeof(radius_t),
-    .prepare = prepare_sam,
-    .advance = advance,
-    .kernels = {SAM_KERNELS},
-    .arguments = {[PERTURB] = sizeof(perturb_t)},
-};
-
-const method_t METHOD(asam) = {
-    .name = "asam",
-    .purpose = "sharpness-aware minimization where near is relative to the size of each parameter",
-    .citation = "Kwon et al.: ASAM: Adaptive Sharpness-Aware Minimization for Scale-Invariant Learning of Deep Neural "
-                "Networks, 2021, arXiv:2102.11600",
-    .evaluations = "1 gradient more for each that the inner method takes",
-    .options = ASAM_OPTIONS,
-    .states = STATE,
-    .flags = REQUESTS,
-    .memory = sizeof(sam_memory_t),
-    .constants = sizeof(radius_t),
-    .prepare = prepare_asam,
+    .prepare = prepare,
     .advance = advance,
     .kernels = {SAM_KERNELS},
     .arguments = {[PERTURB] = sizeof(perturb_t)},

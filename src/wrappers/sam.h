@@ -1,5 +1,5 @@
 /*
- * What sam, asam and gsam share: the way to the perturbed point and back.
+ * What sam and gsam share: the way to the perturbed point and back.
  *
  *     T = 1, or |p| + eta if adaptive;   N = |T g| over all tensors;   e = rho T^2 g / (N + eps)
  *
@@ -14,11 +14,10 @@
 #include "engine/method.h"
 
 enum { RHO, ETA, EPS, ADAPTIVE, SAM_OPTION_COUNT };
-#define SAM_ROWS(rho, eta)                                                                                             \
-    [RHO] = {"rho", rho, "[0,inf)", "radius; 0.5 to 2 where it is relative to |p|"},                                   \
-    [ETA] = {"eta", eta, "[0,inf)", "adaptive: added to |p|"}, [EPS] = {"eps", 1e-12, "[0,inf)", "added to the norms"}
-#define ADAPTIVE_ROW                                                                                                   \
-    { "adaptive", 0, "0|1", "1: ASAM" }
+#define SAM_ROWS                                                                                                       \
+    [RHO] = {"rho", 0.05, "[0,inf)", "radius; 0.5 to 2 where it is relative to |p|"},                                  \
+    [ETA] = {"eta", 0, "[0,inf)", "adaptive: added to |p|"}, [EPS] = {"eps", 1e-12, "[0,inf)", "added to the norms"},  \
+    [ADAPTIVE] = {"adaptive", 0, "0|1", "1: ASAM"}
 
 enum { P, SAM_STATE_COUNT };
 #define SAM_STATES [P] = {"p", "the parameters, while the gradient at p + e is taken", LIKE_PARAM, RESTORE_POINT}
@@ -38,8 +37,8 @@ typedef struct perturb {
     double inverse; /* 1 / (N + eps) */
 } perturb_t;
 
-static inline radius_t radius_of(const group_t *group, double rho, bool adaptive) {
-    return (radius_t){.rho = rho, .eta = (real)group->option[ETA], .adaptive = adaptive};
+static inline radius_t radius_of(const group_t *group, double rho) {
+    return (radius_t){.rho = rho, .eta = (real)group->option[ETA], .adaptive = group->option[ADAPTIVE] != 0};
 }
 
 static inline real scaling(real p, real eta, bool adaptive) {

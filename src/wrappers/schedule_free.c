@@ -1,7 +1,8 @@
 /*
  * schedule_free: gradients at y, inner steps at z, answer x, an average that needs no schedule.
  *
- * Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2024, arXiv:2405.15682; around any method.
+ * Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2024, arXiv:2405.15682; around any
+ * method.
  *
  *     1. z <- z - lr weight_decay_at_y y;   the inner step from z with the gradient at y
  *     2. lr_max = largest lr so far,  w = t^r lr_max^weight_lr_power,  W <- W + w,  c = w / W (0 if W = 0)
@@ -81,7 +82,7 @@ static void average(const tile_t *t) {
     }
 }
 
-/* The inner step failed: y again. */
+/* The inner step failed: the parameters are y again. */
 static void undo(const tile_t *t) {
     const real b = ((const constants_t *)t->constants)->b;
     real *restrict p = t->p;

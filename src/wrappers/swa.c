@@ -26,7 +26,7 @@ static void prepare(const group_t *group, void *constants) {
     const double n = (double)((const memory_t *)group->memory)->n;
     *(average_t *)constants = (average_t){
         .take = (real)(1 / fmax(n, 1)),
-        .past = n > 1, /* the first one is taken exactly */
+        .past = n > 1, /* the first iterate is taken exactly */
         .weights = 1,
         .answers = n > 0,
     };
@@ -42,7 +42,7 @@ static void finish(step_t *s) {
 
 const method_t METHOD(swa) = {
     .name = "swa",
-    .purpose = "stochastic weight averaging: the mean of the parameters at every so-and-so-many'th step",
+    .purpose = "stochastic weight averaging: the mean of the parameters after every period-th step",
     .citation = "Izmailov et al.: Averaging Weights Leads to Wider Optima and Better Generalization, 2018, "
                 "arXiv:1803.05407",
     .evaluations = "none of its own",

@@ -208,6 +208,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_NEEDS_LOSSES, 32),
         VALUE(OPTIM_NEEDS_CONSTRAINTS, 64),
         VALUE(OPTIM_NEEDS_INPUTS, 128),
+        VALUE(OPTIM_NEEDS_PARTICLES, 256),
         VALUE(OPTIM_CAN_SPLIT, 1),
         VALUE(OPTIM_CAN_MIX, 2),
         VALUE(OPTIM_HAS_OUTPUT, 4),

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static _Atomic int64_t calls;
-static _Thread_local bool within;
+static _Thread_local int within;         /* a call may make others */
 static uint64_t nudge_seed, nudge_count; /* by one thread */
 
 int64_t blas_watch_calls(void) {
@@ -19,7 +19,7 @@ int64_t blas_watch_calls(void) {
 }
 
 bool blas_watch_within(void) {
-    return within;
+    return within > 0;
 }
 
 void blas_watch_nudge(uint64_t seed) {
@@ -29,7 +29,7 @@ void blas_watch_nudge(uint64_t seed) {
 
 /* POSIX keeps functions and objects of one size; C has no cast between pointers to them. */
 static void enter(const char *name, void *function) {
-    within = true;
+    ++within;
     ++calls;
     void *symbol = dlsym(RTLD_NEXT, name);
     if (symbol == NULL) {
@@ -40,7 +40,7 @@ static void enter(const char *name, void *function) {
 }
 
 static void leave(void) {
-    within = false;
+    --within;
 }
 
 /* `value` and between -1 and 1 of the rounding error of a number as large as `scale`. */
@@ -112,5 +112,54 @@ void cblas_dgemm(const CBLAS_ORDER order, const CBLAS_TRANSPOSE ta, const CBLAS_
                  blas_int, const double *, blas_int, double, double *, blas_int);
     enter("cblas_dgemm", &next);
     next(order, ta, tb, m, n, k, a, A, lda, B, ldb, b, C, ldc);
+    leave();
+}
+
+/* ---- In place of LAPACK, as src/linear/lapack.c declares it ---- */
+
+void dsyevd_(const char *job, const char *triangle, const blas_int *n, double *a, const blas_int *lda, double *values,
+             double *work, const blas_int *work_length, blas_int *integers, const blas_int *integer_count,
+             blas_int *info, size_t job_length, size_t triangle_length);
+void dsyevd_(const char *job, const char *triangle, const blas_int *n, double *a, const blas_int *lda, double *values,
+             double *work, const blas_int *work_length, blas_int *integers, const blas_int *integer_count,
+             blas_int *info, size_t job_length, size_t triangle_length) {
+    void (*next)(const char *, const char *, const blas_int *, double *, const blas_int *, double *, double *,
+                 const blas_int *, blas_int *, const blas_int *, blas_int *, size_t, size_t);
+    enter("dsyevd_", &next);
+    next(job, triangle, n, a, lda, values, work, work_length, integers, integer_count, info, job_length,
+         triangle_length);
+    leave();
+}
+
+void dgesdd_(const char *job, const blas_int *m, const blas_int *n, double *a, const blas_int *lda, double *values,
+             double *u, const blas_int *ldu, double *vt, const blas_int *ldvt, double *work,
+             const blas_int *work_length, blas_int *integers, blas_int *info, size_t job_length);
+void dgesdd_(const char *job, const blas_int *m, const blas_int *n, double *a, const blas_int *lda, double *values,
+             double *u, const blas_int *ldu, double *vt, const blas_int *ldvt, double *work,
+             const blas_int *work_length, blas_int *integers, blas_int *info, size_t job_length) {
+    void (*next)(const char *, const blas_int *, const blas_int *, double *, const blas_int *, double *, double *,
+                 const blas_int *, double *, const blas_int *, double *, const blas_int *, blas_int *, blas_int *,
+                 size_t);
+    enter("dgesdd_", &next);
+    next(job, m, n, a, lda, values, u, ldu, vt, ldvt, work, work_length, integers, info, job_length);
+    leave();
+}
+
+void dpotrf_(const char *triangle, const blas_int *n, double *a, const blas_int *lda, blas_int *info, size_t length);
+void dpotrf_(const char *triangle, const blas_int *n, double *a, const blas_int *lda, blas_int *info, size_t length) {
+    void (*next)(const char *, const blas_int *, double *, const blas_int *, blas_int *, size_t);
+    enter("dpotrf_", &next);
+    next(triangle, n, a, lda, info, length);
+    leave();
+}
+
+void dpotrs_(const char *triangle, const blas_int *n, const blas_int *count, const double *a, const blas_int *lda,
+             double *b, const blas_int *ldb, blas_int *info, size_t length);
+void dpotrs_(const char *triangle, const blas_int *n, const blas_int *count, const double *a, const blas_int *lda,
+             double *b, const blas_int *ldb, blas_int *info, size_t length) {
+    void (*next)(const char *, const blas_int *, const blas_int *, const double *, const blas_int *, double *,
+                 const blas_int *, blas_int *, size_t);
+    enter("dpotrs_", &next);
+    next(triangle, n, count, a, lda, b, ldb, info, length);
     leave();
 }

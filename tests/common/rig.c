@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "element.h"
+#include "needs.h"
 
 enum { MOST_EVALUATIONS = 200000 }; /* of one step: an engine that asks for ever fails */
 
@@ -41,12 +42,13 @@ size_t rig_elements(const rig_t *rig) {
 
 rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign) {
     rig_t *rig = check_memory(1, sizeof *rig);
+    rig->layout = *layout;
     rig->count = layout->count;
     rig->misalign = misalign;
     rig->sign = rig->scale = 1;
     rig->oracle = oracle_find("quadratic");
     for (int i = 0; i < rig->count; ++i)
-        tensor_new(&rig->tensor[i], layout, i, dtype, grad_dtype, misalign);
+        tensor_new(&rig->tensor[i], &rig->layout, i, dtype, grad_dtype, misalign);
     rig->room = rig_elements(rig);
     rig->x = check_memory(rig->room, sizeof *rig->x);
     rig->g = check_memory(rig->room, sizeof *rig->g);
@@ -56,10 +58,32 @@ rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype
     return rig;
 }
 
+static layout_t of_particles(const layout_t *layout) {
+    layout_t many = *layout;
+    for (int i = 0; i < many.count; ++i) {
+        assert_in_range(many.tensor[i].ndim, 0, RIG_DIMS - 1);
+        memmove(many.tensor[i].dims + 1, many.tensor[i].dims, (size_t)many.tensor[i].ndim * sizeof(int64_t));
+        many.tensor[i].dims[0] = RIG_COMPONENTS;
+        ++many.tensor[i].ndim;
+    }
+    return many;
+}
+
+rig_t *rig_new_for(const char *algorithm, const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype,
+                   size_t misalign) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    const layout_t many = about.needs & OPTIM_NEEDS_PARTICLES ? of_particles(layout) : *layout;
+    rig_t *rig = rig_new(&many, dtype, grad_dtype, misalign);
+    rig->by_values = !(about.needs & OPTIM_NEEDS_GRADIENT);
+    return rig;
+}
+
 void rig_free(rig_t *rig) {
     if (rig == NULL)
         return;
     optim_destroy(rig->opt);
+    free(rig->lent);
     for (int i = 0; i < rig->count; ++i) {
         free(rig->tensor[i].data_block);
         free(rig->tensor[i].grad_block);
@@ -98,16 +122,31 @@ const double *rig_read(rig_t *rig) {
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
+    free(rig->lent);
+    size_t first = 0; /* elements of the first tensor that has any */
+    for (int i = 0; i < rig->count && first == 0; ++i)
+        first = rig->tensor[i].count;
+    rig->lent = needs_lend(opt, first, rig_elements(rig) - first);
+    if (rig->lent == NULL)
+        fail_msg("what the method needs is refused: %s", optim_error());
+    const int others = needs_group(opt);
+    bool follows = false; /* a tensor that has elements */
     for (int i = 0; i < rig->count; ++i) {
-        const rig_tensor_t *tensor = &rig->tensor[i];
+        rig_tensor_t *tensor = &rig->tensor[i];
+        const int group = follows && tensor->group == 0 ? others : tensor->group;
+        tensor->role = others > 0 && follows;
+        follows |= tensor->count > 0;
         optim_status status =
-            optim_add_param(opt, tensor->group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
+            optim_add_param(opt, group, tensor->name, tensor->dtype, tensor->ndim, tensor->dims,
                             tensor->count == 0 ? NULL : tensor->data, tensor->frozen ? NULL : tensor->grad);
         if (status == OPTIM_OK && tensor->grad_dtype != tensor->dtype)
             status = optim_set_grad_dtype(opt, i, tensor->grad_dtype);
+        if (status == OPTIM_OK && tensor->frozen && rig->by_values)
+            status = optim_freeze(opt, i, 1);
         if (status != OPTIM_OK)
             return status;
     }
+    rig->begins_without_gradient = !optim_wants_gradient(opt);
     return OPTIM_OK;
 }
 
@@ -158,6 +197,32 @@ static void write_gradient(rig_t *rig) {
     write_buffers(rig);
 }
 
+static bool is_spoilt(const rig_t *rig) {
+    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
+}
+
+/* c(x): how far the first variable and the last one are above 1; the former shall be 1, the latter no more. */
+static void evaluate_constraints(rig_t *rig) {
+    double *values;
+    const size_t d = read_variables(rig);
+    CHECK_OK(optim_constraint_values(rig->opt, &values));
+    values[0] = is_spoilt(rig) ? rig->poison_value : d > 0 ? rig->x[0] - 1 : 0;
+    values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
+}
+
+/* Gradients that are asked for are of the function and the constraints with these weights. */
+static void add_constraints(rig_t *rig, size_t d) {
+    optim_request request = {.size = sizeof request};
+    const double *weights = NULL;
+    CHECK_OK(optim_request_info(rig->opt, &request));
+    if (request.kind == OPTIM_EVAL_GRAD)
+        CHECK_OK(optim_constraint_weights(rig->opt, &weights));
+    if (weights == NULL || d == 0)
+        return;
+    rig->g[0] += rig->sign * weights[0];
+    rig->g[d - 1] += rig->sign * weights[1];
+}
+
 static void hand_loss(rig_t *rig, double loss) {
     rig->loss = loss;
     if (rig->held < RIG_LOSSES)
@@ -184,24 +249,34 @@ static void replay_next(rig_t *rig, bool gradient) {
     ++replay->next;
 }
 
-static bool is_spoilt(const rig_t *rig) {
-    return rig->poison_at != 0 && rig->evaluation == rig->poison_at;
-}
-
 static void spoil(rig_t *rig) {
     if (rig->poison_loss) {
         hand_loss(rig, rig->poison_value);
         return;
     }
+    optim_request request = {.size = sizeof request};
     size_t index = rig->poison_index;
+    CHECK_OK(optim_request_info(rig->opt, &request));
     for (int i = 0; i < rig->count; ++i) {
+        const bool is_read = request.kind == 0 || request.roles == 0 || (request.roles >> rig->tensor[i].role & 1) != 0;
         if (rig->tensor[i].frozen)
             continue;
+        if (!is_read) { /* then the first element that is */
+            index = index < rig->tensor[i].count ? 0 : index - rig->tensor[i].count;
+            continue;
+        }
         if (index < rig->tensor[i].count) {
             element_write(rig->tensor[i].grad_dtype, rig->tensor[i].grad, index, rig->poison_value);
             return;
         }
         index -= rig->tensor[i].count;
+    }
+    for (int i = 0; i < rig->count; ++i) { /* none behind it is read */
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        if (!tensor->frozen && tensor->count > 0 && (request.roles >> tensor->role & 1) != 0) {
+            element_write(tensor->grad_dtype, tensor->grad, 0, rig->poison_value);
+            return;
+        }
     }
 }
 
@@ -241,6 +316,8 @@ void rig_evaluate(rig_t *rig) {
         const size_t d = read_variables(rig);
         hand_loss(rig, rig->oracle->loss(d, first_variables(rig), rig->x));
         rig->oracle->gradient(d, first_variables(rig), rig->x, rig->g);
+        if (rig->opt != NULL)
+            add_constraints(rig, d);
         write_gradient(rig);
     }
     if (rig->accumulates)
@@ -257,6 +334,21 @@ static void evaluate_loss(rig_t *rig) {
         hand_loss(rig, rig_value(rig));
     if (is_spoilt(rig))
         hand_loss(rig, rig->poison_value);
+}
+
+/* Of the components that are asked for: each is the function. */
+static void evaluate_losses(rig_t *rig) {
+    optim_request request = {.size = sizeof request};
+    CHECK_OK(optim_request_info(rig->opt, &request));
+    assert_in_range(request.count, 1, RIG_COMPONENTS);
+    double losses[RIG_COMPONENTS];
+    rig->losses += request.count;
+    rig->loss = rig_value(rig);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = rig->sign * rig->loss;
+    if (is_spoilt(rig))
+        losses[request.count - 1] = rig->poison_value;
+    CHECK_OK(optim_set_losses(rig->opt, losses, (size_t)request.count));
 }
 
 static optim_dtype product_dtype(const rig_tensor_t *tensor) {
@@ -312,6 +404,12 @@ static void answer(rig_t *rig, optim_status request) {
     case OPTIM_EVAL_HVP:
         evaluate_product(rig);
         break;
+    case OPTIM_EVAL_CONSTRAINTS:
+        evaluate_constraints(rig);
+        break;
+    case OPTIM_EVAL_LOSSES:
+        evaluate_losses(rig);
+        break;
     default:
         fail_msg("optim_step returned a request of unknown kind %d", request);
     }
@@ -356,6 +454,8 @@ void rig_freeze(rig_t *rig, int tensor, bool frozen) {
     t->frozen = frozen;
     if (rig->opt != NULL)
         CHECK_OK(optim_bind(rig->opt, tensor, t->count == 0 ? NULL : t->data, frozen ? NULL : t->grad));
+    if (rig->opt != NULL && rig->by_values)
+        CHECK_OK(optim_freeze(rig->opt, tensor, frozen));
 }
 
 static void *block_move(void *old_block, void **start, size_t bytes, size_t misalign) {

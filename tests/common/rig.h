@@ -14,7 +14,7 @@
 
 /* Each component of the function is the function. */
 enum { RIG_COMPONENTS = 3 };
-enum { RIG_TENSORS = 16, RIG_DIMS = 5, RIG_LOSSES = 64 };
+enum { RIG_TENSORS = 16, RIG_DIMS = 6, RIG_LOSSES = 64 };
 
 typedef struct layout {
     const char *name;
@@ -36,6 +36,7 @@ typedef struct replay {
 typedef struct rig_tensor {
     const char *name;
     int ndim, group;
+    int role; /* where the method has roles: 1 for all but the first tensor that has elements */
     const int64_t *dims;
     size_t count;
     optim_dtype dtype, grad_dtype;
@@ -46,11 +47,14 @@ typedef struct rig_tensor {
 
 typedef struct rig {
     optim_t *opt;
+    layout_t layout;
     const oracle_t *oracle;
     replay_t *replay; /* instead of the oracle, if there is one */
     int count;
     rig_tensor_t tensor[RIG_TENSORS];
     size_t misalign;
+    bool begins_without_gradient; /* a step does, the first one too: the method reads none, or asks for all it reads */
+    bool by_values;               /* the method reads no gradients: optim_freeze freezes, not a missing buffer */
 
     /* what the caller does out of the ordinary */
     double sign;            /* hands over sign times the function (1) */
@@ -66,16 +70,20 @@ typedef struct rig {
     int stop_at;            /* leaves the step open instead of making this evaluation (0: never) */
 
     int evaluation;                      /* of the present step, counted from 1 */
-    int64_t gradients, losses, products; /* evaluations made, in all */
+    int64_t gradients, losses, products; /* evaluations made, in all; losses of components count one by one */
     double loss;                         /* the last one */
     int held;                            /* losses handed over in this step: the first of them */
     double handed[RIG_LOSSES];
     size_t room; /* of the arrays below */
     double *x, *g, *v, *hv;
+    double *lent; /* inputs; see needs.h */
 } rig_t;
 
 /* Tensors with their start values (rig_start); 16-bit dtypes too. `misalign` bytes off alignment. */
 rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype, size_t misalign);
+/* For this algorithm: what moves particles gets RIG_COMPONENTS of them, each with tensors of this layout. */
+rig_t *rig_new_for(const char *algorithm, const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype,
+                   size_t misalign);
 void rig_free(rig_t *rig);
 
 /* Start value of element i of all tensors concatenated: between 1/2 and 3/2, the same number on every machine. */
@@ -86,7 +94,8 @@ void rig_write(rig_t *rig, const double *values);
 const double *rig_read(rig_t *rig);
 size_t rig_elements(const rig_t *rig);
 
-/* Lends the tensors to the optimizer, in order, each to its group; the rig then owns and destroys the optimizer. */
+/* Lends the tensors to the optimizer, in order, each to its group, or with role=y where the method has that role and no
+ * other group is said; the first always to its group. The rig then owns and destroys the optimizer. */
 optim_status rig_lend(rig_t *rig, optim_t *opt);
 
 /* One step: evaluates, hands over, answers. Returns what optim_step returned last. */

@@ -11,9 +11,12 @@ static void run_coarse(rig_t *rig) {
 }
 
 /* Searches that read the loss take other ways where it is rounded otherwise, and so do steps sized by the loss over a
- * gradient that a wrapper changes, which may vanish where the loss does not: they are held to going down as well. */
+ * gradient that a wrapper changes, which may vanish where the loss does not: they are held to going down as well. So is
+ * a linear system within a step, of which a wrapper changes the right side alone. */
 static bool is_sensitive(const subject_t *s) {
-    return (s->needs & OPTIM_NEEDS_LOSS) != 0 && ((s->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0 || s->wraps > 0);
+    const bool asks = (s->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0, is_wrapped = s->wraps > 0;
+    return ((s->needs & OPTIM_NEEDS_LOSS) != 0 && (asks || is_wrapped)) ||
+           ((s->needs & OPTIM_NEEDS_PRODUCTS) != 0 && asks && is_wrapped);
 }
 
 static void compare(const subject_t *s, setup_t coarse, setup_t fine, double tolerance, const char *what) {

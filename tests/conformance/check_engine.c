@@ -112,6 +112,10 @@ static void run_bounds(const subject_t *s, setup_t setup, bool below, bool above
         const optim_status status = rig_step(rig);
         if (status == OPTIM_ERR_LINE_SEARCH)
             break; /* at the wall there may be no way down */
+        if (status == OPTIM_ERR_DOMAIN && (s->needs & OPTIM_NEEDS_PARTICLES) != 0) {
+            rig_write(rig, NULL); /* in a corner particles are one, which some methods refuse: apart again */
+            break;
+        }
         CHECK_OK(status);
         assert_inside(rig, below, above);
     }
@@ -182,12 +186,14 @@ void check_frozen(void **state) {
         with->leaves_out_frozen = true;
         CHECK_OK(rig_steps(with, STEPS));
         assert_true(tensor_bits_are(with, 2, before));
-        double output[12];
+        const size_t count = with->tensor[2].count;
+        double *output = check_memory(count, sizeof *output);
         CHECK_OK(optim_output(with->opt, 2, output));
-        for (size_t k = 0; k < 12; ++k) /* an average of what never moved */
+        for (size_t k = 0; k < count; ++k) /* an average of what never moved */
             CHECK_CLOSE(output[k], element_read(OPTIM_F64, before, k), 1e-14);
-        with->count = 2; /* compare the others only; numbers drawn for all tensors are others then */
-        if (!draws_numbers(s, setup))
+        free(output);
+        with->count = 2; /* compare the others only; numbers drawn for all tensors, and inputs, are others then */
+        if (!draws_numbers(s, setup) && subject_evaluates(s))
             rig_check_same(with, without, "beside a frozen parameter");
         with->count = 3;
         free(before);

@@ -63,7 +63,7 @@ static void refuse_mixing(const subject_t *s) {
 }
 
 static rig_t *run_mixed(const subject_t *s, const layout_t *layout) {
-    rig_t *rig = rig_new(layout, OPTIM_F64, OPTIM_F64, 0);
+    rig_t *rig = rig_new_for(s->algorithm, layout, OPTIM_F64, OPTIM_F64, 0);
     char *own = check_text("algorithm=%s%s%s", s->algorithm, *s->options == '\0' ? "" : ",", s->options);
     int group;
     CHECK_OK(optim_create(&rig->opt, other_than(s), NULL));

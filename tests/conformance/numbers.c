@@ -24,7 +24,9 @@ typedef struct image {
 
 static image_t image_take(const rig_t *rig) {
     image_t image = {.parameters = rig_snapshot(rig), .steps = optim_steps(rig->opt)};
-    image.state = check_serialized(rig->opt, &image.size);
+    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &image.size));
+    image.state = check_memory(image.size, 1);
+    CHECK_OK(optim_serialize(rig->opt, image.state, image.size, &image.size));
     return image;
 }
 
@@ -216,9 +218,10 @@ static bool is_finite(rig_t *rig, double largest) {
 }
 
 /* Methods whose states leave f32 where the parameters would not (docs/numerics.md): differences of squares, sums of
- * velocities, differences of gradients. */
+ * velocities, differences of gradients, their products, sequences of steps longer than the parameters'. */
 static bool overflows(const subject_t *s) {
-    static const char *const NAMES[] = {"yogi", "qhadam", "oasis", "aggmo"};
+    static const char *const NAMES[] = {"yogi",         "qhadam",   "oasis", "aggmo", "shampoo",
+                                        "nonconvex_ag", "katyusha", "svrg",  "f2sa"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;

@@ -47,6 +47,8 @@ static optim_status cancelled_step(rig_t *rig) {
 }
 
 static optim_status micro_batch(rig_t *rig) {
+    if (rig->begins_without_gradient) /* there is nothing to add up */
+        return OPTIM_OK;
     rig_evaluate(rig);
     return optim_accumulate(rig->opt);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needs.h"
 #include "range.h"
 
 const layout_t LAYOUTS[] = {
@@ -60,7 +61,8 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     CHECK_OK(status);
     rig->opt = opt;
     for (int group = 1; group < setup.groups; ++group)
-        CHECK_OK(optim_add_group(opt, NULL, NULL));
+        if (needs_group(opt) == 0)
+            CHECK_OK(optim_add_group(opt, NULL, NULL));
     for (int i = 0; i < rig->count; ++i)
         rig->tensor[i].group = i % setup.groups;
     if (setup.frozen != 0)
@@ -79,7 +81,7 @@ bool subject_searches(const subject_t *subject) {
 }
 
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
-    rig_t *rig = rig_new(setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
+    rig_t *rig = rig_new_for(subject->algorithm, setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
     rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
     rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
@@ -107,6 +109,11 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
     rig_t *rig = subject_rig(subject, setup);
     CHECK_OK(rig_steps(rig, steps));
     return rig;
+}
+
+bool subject_evaluates(const subject_t *subject) {
+    return (subject->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_MORE_GRADIENTS |
+                              OPTIM_NEEDS_PRODUCTS | OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_CONSTRAINTS)) != 0;
 }
 
 bool subject_reads_loss(const subject_t *subject, setup_t setup) {
@@ -153,7 +160,7 @@ static bool asks_for_loss(const subject_t *s) {
     if (status == OPTIM_OK)
         status = optim_step(opt);
     optim_destroy(opt);
-    return status == OPTIM_ERR_LOSS;
+    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS;
 }
 
 static void describe_parts(subject_t *s) {
@@ -164,7 +171,7 @@ static void describe_parts(subject_t *s) {
     s->has_output = (method.can & OPTIM_HAS_OUTPUT) != 0;
     for (int i = 0; i < s->wraps; ++i) {
         const optim_description wrapper = describe(OPTIM_WRAPPER, s->wrap[i]);
-        s->needs |= wrapper.needs;
+        s->needs |= wrapper.needs & ~OPTIM_NEEDS_GRADIENT;
         s->splits = s->splits && (wrapper.can & OPTIM_CAN_SPLIT) != 0;
         s->has_output = s->has_output || (wrapper.can & OPTIM_HAS_OUTPUT) != 0;
     }
@@ -185,17 +192,21 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
     return s;
 }
 
-/* The algorithm by itself: with its defaults, or where those are for gradients no longer than 1, with such. */
+/* The algorithm by itself: with its defaults; but a rate that is for gradients no longer than 1 is made one for longer
+ * ones, and loops within a step are kept short, for many checks make as many steps as a step has evaluations. */
 static base_t base_of(const char *algorithm) {
-    static const base_t BOUNDED[] = {{"kt", "lr=0.02"}, {"ckt", "lr=0.1"}};
-    for (size_t i = 0; i < sizeof BOUNDED / sizeof *BOUNDED; ++i)
-        if (strcmp(BOUNDED[i].algorithm, algorithm) == 0)
-            return BOUNDED[i];
+    static const base_t BASES[] = {{"kt", "lr=0.02"},           {"ckt", "lr=0.1"},
+                                   {"katyusha", "m=2"},         {"sarah", "m=2"},
+                                   {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
+                                   {"coin_svgd", "bandwidth=1"}};
+    for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
+        if (strcmp(BASES[i].algorithm, algorithm) == 0)
+            return BASES[i];
     return (base_t){algorithm, ""};
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every so-and-so-many'th of the
+/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every n-th of the
  * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;
@@ -228,6 +239,8 @@ static bool is_mismatch(const subject_t *s) {
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
         status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
+        status = optim_set_components(opt, RIG_COMPONENTS);
+    if (status == OPTIM_OK)
         status = optim_memory(opt, NULL, NULL);
     optim_destroy(opt);
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
@@ -238,7 +251,7 @@ static bool may_be_refused(const subject_t *s) {
     for (int i = 0; i < s->wraps; ++i)
         if (strcmp(s->wrap[i], "schedule_free") == 0)
             return true;
-    return false;
+    return s->wraps > 0 && !(s->needs & OPTIM_NEEDS_GRADIENT); /* most wrappers act on gradients */
 }
 
 static size_t keep_matching(subject_t *list, size_t count) {
@@ -255,6 +268,7 @@ static size_t keep_matching(subject_t *list, size_t count) {
 /* Every flag and keyword of an algorithm away from its default, one at a time, where that is allowed by itself. */
 static size_t variants(subject_t *list, const char *algorithm) {
     size_t count = 0;
+    const char *base = base_of(algorithm).options;
     const optim_description description = describe(OPTIM_ALGORITHM, algorithm);
     for (size_t i = 0; i < description.options; ++i) {
         optim_option option = {.size = sizeof option};
@@ -262,7 +276,7 @@ static size_t variants(subject_t *list, const char *algorithm) {
         const range_t range = range_read(option.range);
         for (int k = 0; k < range.words; ++k) {
             optim_t *opt;
-            char *options = check_text("%s=%s", option.name, range.word[k]);
+            char *options = check_text("%s%s%s=%s", base, *base == '\0' ? "" : ",", option.name, range.word[k]);
             if (k != (int)option.default_value && optim_create(&opt, algorithm, options) == OPTIM_OK) {
                 optim_destroy(opt);
                 list[count++] = subject_new((base_t){algorithm, options}, NULL, NULL);

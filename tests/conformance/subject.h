@@ -34,7 +34,7 @@ optim_description describe(int kind, const char *name);
 
 /* How a subject is set up for one run. */
 typedef struct setup {
-    const layout_t *layout;
+    const layout_t *layout; /* of particle methods, that of one particle */
     optim_dtype dtype, grad_dtype;
     size_t misalign;
     int threads;
@@ -65,5 +65,7 @@ bool subject_searches(const subject_t *subject);
 
 /* Whether the loss must be handed over under the subject's options; only who announces it may ask. */
 bool subject_reads_loss(const subject_t *subject, setup_t setup);
+/* Whether it asks for anything of a function; else its inputs are the problem, of all parameters with elements. */
+bool subject_evaluates(const subject_t *subject);
 
 #endif

@@ -6,6 +6,7 @@
  *   - a call that fails changes neither parameters nor counters nor the state that optim_serialize shows, and an error
  *     inside a step goes back to where it began;
  *   - optim_cancel, and optim_swap_output the second time, restore the parameters bit for bit;
+ *   - a parameter that is frozen is left alone by steps;
  *   - between begin and end of a step, and while the output is swapped in, saving, loading and the like are refused.
  */
 #include <math.h>
@@ -52,6 +53,20 @@ static const entry_t *any_entry(int kind, bytes_t *bytes) {
     return &entries[bytes_below(bytes, count)];
 }
 
+/* What some methods must be told: components, constraints, a group of the second role. */
+static void tell_problem(player_t *player, const entry_t *entry) {
+    double split;
+    (void)optim_set_threads(player->opt, 1);
+    if (optim_set_components(player->opt, PLAYER_COMPONENTS) != OPTIM_OK ||
+        optim_set_constraints(player->opt, 1, 1) != OPTIM_OK)
+        fuzz_fail("components or constraints are refused");
+    player->constraints = 2;
+    player->particles = (entry->needs & OPTIM_NEEDS_PARTICLES) != 0;
+    if (*entry->roles != '\0' && optim_get(player->opt, 0, "split", &split) != OPTIM_OK &&
+        optim_add_group(player->opt, "role=y", NULL) == OPTIM_OK)
+        ++player->groups;
+}
+
 static void create(player_t *player, bytes_t *bytes) {
     const entry_t *entry = any_entry(OPTIM_ALGORITHM, bytes);
     char *options = entry_text(entry, bytes);
@@ -62,21 +77,21 @@ static void create(player_t *player, bytes_t *bytes) {
     if ((status == OPTIM_OK) != (player->opt != NULL))
         fuzz_fail("optim_create returned %d and another kind of handle", status);
     player->groups = 1;
-    if (player->opt != NULL) {
-        (void)optim_set_threads(player->opt, 1);
-        (void)optim_set_components(player->opt, 2);
-    }
+    if (player->opt != NULL)
+        tell_problem(player, entry);
     free(options);
 }
 
 static void add_group(player_t *player, bytes_t *bytes, before_t before) {
     const entry_t *entry = any_entry(OPTIM_ALGORITHM, bytes);
-    const bool named = bytes_one(bytes) % 2 == 0;
-    char *options = entry_text(entry, bytes), *text = fuzz_memory(strlen(options) + strlen(entry->name) + 20);
-    (void)sprintf(text, "algorithm=%s%s%s", entry->name, *options == '\0' ? "" : ",", options);
+    const uint8_t how = bytes_one(bytes);
+    char *options = entry_text(entry, bytes), *text = fuzz_memory(strlen(options) + strlen(entry->name) + 30);
+    (void)sprintf(text, "%s%s%s%s%s", how % 2 == 0 ? "algorithm=" : "role=", how % 2 == 0 ? entry->name : "y",
+                  how % 8 == 4 ? ",role=y" : "", *options == '\0' ? "" : ",", options);
     int group = -1;
-    if (CALL(player, optim_add_group(player->opt, named ? text : options, &group), OPTIM_ERR_NAME, OPTIM_ERR_OPTION,
-             OPTIM_ERR_VALUE, OPTIM_ERR_DUPLICATE, OPTIM_ERR_ORDER, OPTIM_ERR_MISMATCH) == OPTIM_OK &&
+    if (CALL(player, optim_add_group(player->opt, how % 2 == 0 || how % 8 == 7 ? text : options, &group),
+             OPTIM_ERR_NAME, OPTIM_ERR_OPTION, OPTIM_ERR_VALUE, OPTIM_ERR_DUPLICATE, OPTIM_ERR_ORDER,
+             OPTIM_ERR_MISMATCH) == OPTIM_OK &&
         group != player->groups++)
         fuzz_fail("the new group is number %d", group);
     free(options);
@@ -85,13 +100,15 @@ static void add_group(player_t *player, bytes_t *bytes, before_t before) {
 
 static void add_param(player_t *player, bytes_t *bytes, before_t before) {
     int64_t dims[PLAYER_DIMS];
-    const int ndim = (int)bytes_below(bytes, PLAYER_DIMS + 1);
+    const int drawn = (int)bytes_below(bytes, PLAYER_DIMS + 1), ndim = player->particles && drawn == 0 ? 1 : drawn;
     const uint8_t odd = bytes_one(bytes);
     const optim_dtype dtype = odd == 255 ? 7 : odd % 4;
     size_t count = 1;
     for (int i = 0; i < ndim; ++i) {
-        const uint8_t dim = bytes_one(bytes);
+        const uint8_t dim = i < drawn ? bytes_one(bytes) : 0;
         dims[i] = dim == 255 ? -1 : dim == 254 ? INT64_MAX : dim % 5;
+        if (i == 0 && player->particles && dim < 240)
+            dims[i] = PLAYER_COMPONENTS;
         count *= dims[i] < 0 || dims[i] > 4 ? 1 : (size_t)dims[i];
     }
     char name[] = "a";
@@ -208,13 +225,16 @@ static void step_once(player_t *player) {
         remember(player);
     const optim_status status = optim_step(player->opt);
     fuzz_check_status("optim_step", status,
-                      OF(OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP, OPTIM_ERR_ORDER, OPTIM_ERR_SWAPPED,
-                         OPTIM_ERR_LOSS, OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH, OPTIM_ERR_NONFINITE, OPTIM_ERR_DOMAIN,
-                         OPTIM_ERR_LINE_SEARCH, OPTIM_ERR_NOMEM, OPTIM_ERR_SIZE),
-                      COUNT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13));
+                      OF(OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP, OPTIM_EVAL_LOSSES, OPTIM_EVAL_CONSTRAINTS,
+                         OPTIM_ERR_ORDER, OPTIM_ERR_SWAPPED, OPTIM_ERR_LOSS, OPTIM_ERR_SHAPE, OPTIM_ERR_MISMATCH,
+                         OPTIM_ERR_NONFINITE, OPTIM_ERR_DOMAIN, OPTIM_ERR_LINE_SEARCH, OPTIM_ERR_NOMEM, OPTIM_ERR_SIZE,
+                         OPTIM_ERR_VALUE),
+                      COUNT(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16));
     const int64_t done = optim_steps(player->opt) - steps + optim_skipped(player->opt) - skipped;
     if (done != (status == OPTIM_OK))
         fuzz_fail("optim_step returned %d and counted %d steps", status, (int)done);
+    if (!player->swapped)
+        player_check_frozen(player, player->begin_values);
     if (player->swapped && status != OPTIM_ERR_SWAPPED)
         fuzz_fail("a step while swapped returned %d", status);
     if (status == OPTIM_ERR_LOSS || status == OPTIM_ERR_SWAPPED || status == OPTIM_ERR_ORDER) {
@@ -229,6 +249,18 @@ static void step_once(player_t *player) {
     free(values);
 }
 
+static void answer(player_t *player, uint8_t pattern) {
+    const bool answers = pattern % 16 != 9;
+    if (player->open == OPTIM_EVAL_HVP && answers)
+        player_multiply(player, pattern);
+    else if (player->open == OPTIM_EVAL_LOSSES && answers)
+        player_compare(player, pattern);
+    else if (player->open == OPTIM_EVAL_CONSTRAINTS && answers)
+        player_constrain(player, pattern);
+    else
+        player_evaluate(player, pattern, pattern % 16 == 15);
+}
+
 /* A step from beginning to end, or as far as the bytes go; with evaluations as they say. */
 static void step(player_t *player, bytes_t *bytes, before_t before) {
     if (player->opt == NULL) {
@@ -237,11 +269,7 @@ static void step(player_t *player, bytes_t *bytes, before_t before) {
     }
     const size_t answers = bytes_below(bytes, ANSWERS);
     for (size_t i = 0; i <= answers; ++i) {
-        const uint8_t pattern = bytes_one(bytes);
-        if (player->open == OPTIM_EVAL_HVP && pattern % 16 != 9)
-            player_multiply(player, pattern);
-        else
-            player_evaluate(player, pattern, pattern % 16 == 15);
+        answer(player, bytes_one(bytes));
         step_once(player);
         if (player->open == OPTIM_OK)
             break;
@@ -387,6 +415,61 @@ static void set_threads(player_t *player, bytes_t *bytes, before_t before) {
                OPTIM_ERR_OPEN, OPTIM_ERR_NOMEM);
 }
 
+/* ---- The problem ---- */
+
+static void set_components(player_t *player, bytes_t *bytes, before_t before) {
+    static const int64_t COUNTS[] = {2, 1, 3, 0, -1, (int64_t)1 << 40, ((int64_t)1 << 40) + 1, INT64_MAX};
+    (void)CALL(player, optim_set_components(player->opt, COUNTS[bytes_below(bytes, sizeof COUNTS / sizeof *COUNTS)]),
+               OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPEN, OPTIM_ERR_ORDER);
+}
+
+static void set_constraints(player_t *player, bytes_t *bytes, before_t before) {
+    const int64_t equalities = (int64_t)bytes_below(bytes, 5) - 1, inequalities = (int64_t)bytes_below(bytes, 4) - 1;
+    if (CALL(player, optim_set_constraints(player->opt, equalities, inequalities), OPTIM_ERR_ARGUMENT,
+             OPTIM_ERR_ORDER) == OPTIM_OK)
+        player->constraints = (size_t)(equalities + inequalities);
+}
+
+static void set_input(player_t *player, bytes_t *bytes, before_t before) {
+    static const char *const NAMES[] = {"z", "lam", "beta", "weights", "metric", "sigma", "activations", "nope"};
+    const char *name = NAMES[bytes_below(bytes, sizeof NAMES / sizeof *NAMES)];
+    const int param = (int)bytes_below(bytes, PLAYER_PARAMS + 2) - 1;
+    const uint8_t how = bytes_one(bytes);
+    const int64_t first = (int64_t)bytes_below(bytes, 5), second = (int64_t)bytes_below(bytes, 5);
+    const int64_t dims[9] = {first, second, 1, 1, 1, 1, 1, 1, 1};
+    const int ndim = how == 255 ? 9 : how == 254 ? -1 : how % 3;
+    const optim_dtype dtype = how == 253 ? 7 : how / 3 % 4;
+    const size_t rows = ndim > 0 ? (size_t)first : 1, count = ndim > 1 ? rows * (size_t)second : rows;
+    if (player->inputs == PLAYER_INPUTS)
+        return;
+    param_t lent = param_new(how / 3 % 4, OPTIM_F32, count, how / 12 % 4);
+    if (CALL(player,
+             optim_set_input(player->opt, param, name, dtype, ndim, dims, how % 16 == 9 ? NULL : param_data(&lent)),
+             OPTIM_ERR_ARGUMENT, OPTIM_ERR_NAME, OPTIM_ERR_SHAPE, OPTIM_ERR_SIZE, OPTIM_ERR_NOMEM) == OPTIM_OK) {
+        player->input[player->inputs++] = lent.data_block;
+        lent.data_block = NULL;
+    }
+    param_free(&lent);
+}
+
+static void freeze(player_t *player, bytes_t *bytes, before_t before) {
+    const int param = (int)bytes_below(bytes, PLAYER_PARAMS + 2) - 1, frozen = (int)bytes_below(bytes, 4);
+    if (CALL(player, optim_freeze(player->opt, param, frozen), OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPEN, OPTIM_ERR_SWAPPED) ==
+        OPTIM_OK)
+        player->param[param].frozen = frozen != 0;
+}
+
+/* Answers to requests, mostly to others than what is open. */
+static void hand_over(player_t *player, bytes_t *bytes, before_t before) {
+    const double losses[4] = {1, any_value(bytes), -1, 0};
+    const double *weights = NULL;
+    double *values = NULL;
+    (void)CALL(player, optim_set_losses(player->opt, losses, bytes_below(bytes, 4)), OPTIM_ERR_CLOSED,
+               OPTIM_ERR_ARGUMENT, OPTIM_ERR_NOMEM);
+    (void)CALL(player, optim_constraint_values(player->opt, &values), OPTIM_ERR_CLOSED);
+    (void)CALL(player, optim_constraint_weights(player->opt, &weights), OPTIM_ERR_CLOSED);
+}
+
 /* ---- Checkpoints ---- */
 
 static void save(game_t *game, player_t *player) {
@@ -495,12 +578,30 @@ static int minimize_product(void *user, const optim_request *request, optim_t *o
     return 0;
 }
 
+static int minimize_losses(void *user, const optim_request *request, double *losses) {
+    (void)user;
+    for (int64_t i = 0; i < request->count; ++i)
+        losses[i] = (double)(request->component + i);
+    return 0;
+}
+
+static int minimize_constraints(void *user, const optim_request *request, double *values) {
+    const player_t *player = user;
+    (void)request;
+    for (size_t i = 0; i < player->constraints; ++i)
+        values[i] = 0.25;
+    return 0;
+}
+
 static void minimize(player_t *player, bytes_t *bytes, before_t before) {
     const uint8_t how = bytes_one(bytes);
     const optim_problem problem = {.size = how == 255 ? 0 : sizeof problem,
                                    .user = player,
                                    .gradient = how == 254 ? NULL : minimize_gradient,
-                                   .product = how % 4 == 0 ? NULL : minimize_product};
+                                   .product = how % 4 == 0 ? NULL : minimize_product,
+                                   .component = how % 8 == 0 ? NULL : minimize_gradient,
+                                   .losses = how % 8 == 1 ? NULL : minimize_losses,
+                                   .constraints = how % 8 == 2 ? NULL : minimize_constraints};
     const optim_stop stop = {.size = sizeof stop, .steps = how % 3, .evaluations = how % 5 * 4, .keep_best = how % 2};
     optim_result result = {.size = sizeof result};
     const optim_status status = optim_minimize(player->opt, &problem, &stop, &result);
@@ -561,7 +662,14 @@ static void play(game_t *game, player_t *player, size_t which) {
     static move_t *const MOVES[] = {
         step,   step, step, add_param,      add_param,  wrap,        set, get,    schedule, accumulate, cancel,   reset,
         output, swap, bind, set_grad_dtype, set_bounds, set_threads, ask, record, minimize, report,     add_group};
-    enum { MOVE_COUNT = sizeof MOVES / sizeof *MOVES };
+    static move_t *const OF_PROBLEM[] = {set_components, set_constraints, set_input, freeze, hand_over};
+    enum { MOVE_COUNT = sizeof MOVES / sizeof *MOVES, PROBLEM_COUNT = sizeof OF_PROBLEM / sizeof *OF_PROBLEM };
+    if (which >= 240) { /* which the others have no need of: the corpus keeps its meaning */
+        before_t before = before_take(player);
+        OF_PROBLEM[which % PROBLEM_COUNT](player, &game->bytes, before);
+        before_free(&before);
+        return;
+    }
     switch (which % (MOVE_COUNT + 7)) {
     case MOVE_COUNT:
     case MOVE_COUNT + 1:

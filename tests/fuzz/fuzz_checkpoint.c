@@ -5,7 +5,7 @@
  *     WRAPPER OPTIONS          or an empty line
  *     KEY SCHEDULE OPTIONS     or an empty line
  *     letters:  s  the handle that loads has taken steps before      f  from a file
- *               g  a second group                                    d h H  f64, bf16 or f16 parameters
+ *               g  a second group, of the second role if there are   d h H  f64, bf16 or f16 parameters
  *               n  what is saved has taken no step                   r  the bytes are the file itself
  *
  * Without r the file is a sound one of such a handle, edited as the bytes say (forge.h). What is refused leaves the handle
@@ -54,6 +54,11 @@ static bool has(char *const line[LINES], char letter) {
     return strchr(line[LETTERS], letter) != NULL;
 }
 
+static bool has_roles(const char *method) {
+    optim_description about = {.size = sizeof about};
+    return optim_describe(OPTIM_ALGORITHM, method, &about) == OPTIM_OK && *about.roles != '\0';
+}
+
 static optim_status set_up(optim_t **opt, char *const line[LINES], int *group) {
     char *method = own_copy(line[METHOD]), *wrapper = own_copy(line[WRAPPER]), *key = own_copy(line[SCHEDULE]);
     char *options = cut(method), *wrapper_options = cut(wrapper), *schedule = cut(key);
@@ -63,7 +68,7 @@ static optim_status set_up(optim_t **opt, char *const line[LINES], int *group) {
     if (status == OPTIM_OK)
         status = optim_set_threads(*opt, 1);
     if (status == OPTIM_OK && has(line, 'g'))
-        status = optim_add_group(*opt, NULL, group);
+        status = optim_add_group(*opt, has_roles(method) ? "role=y" : NULL, group);
     if (status == OPTIM_OK && *wrapper != '\0')
         status = optim_wrap(*opt, wrapper, wrapper_options);
     if (status == OPTIM_OK && schedule != NULL)
@@ -87,7 +92,10 @@ static bool start(caller_t *caller, char *const line[LINES], int steps) {
                               : has(line, 'h') ? OPTIM_BF16
                               : has(line, 'H') ? OPTIM_F16
                                                : OPTIM_F32;
-    bool good = caller_start(caller, opt, dtype, group) == OPTIM_OK;
+    char *method = own_copy(line[METHOD]);
+    (void)cut(method);
+    bool good = caller_start(caller, opt, method, dtype, group) == OPTIM_OK;
+    free(method);
     for (int i = 0; i < steps && good; ++i)
         good = caller_step(caller) == OPTIM_OK && optim_report(opt, 1.0 / (1 + i)) == OPTIM_OK;
     if (!good)

@@ -115,10 +115,12 @@ typedef struct range {
     size_t first, end;
 } range_t;
 
-/* The components of a term; one, number 0, where there is no sum. */
+/* The components of a term; one, number 0, where there is no sum. Of an oracle every component is the function
+ * itself: workers that have the same loss. */
 static range_t components_of(const problem_t *p, const term_t *term) {
     if (p->components == 0) {
-        if (term->count != 0)
+        const bool is_all = term->count == 0 || (term->first == 0 && term->count == 1);
+        if (!is_all && p->oracle == NULL)
             fail_file("asks for component %lld of a problem that is no sum", (long long)term->first);
         return (range_t){0, 1};
     }

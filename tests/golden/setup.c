@@ -1,4 +1,5 @@
 /* From a trajectory file to a handle: which of its tensors are parameters, roles, inputs. README.md says it in words. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "element.h"
@@ -17,6 +18,8 @@ static const tensor_of_t STARTS[] = {
     {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
     {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
 };
+/* Of them, those of which each parameter with role=y has its own. */
+static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel"};
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
 /* Parameters that a file does not list; they start at 0. */
@@ -47,9 +50,42 @@ static void require(optim_status status, int kind, const char *name, const char 
     expect_ok(status, call);
 }
 
+/* The option `weights=4:1:2` of ef21 is an input here: cuts it out of the options, which must be a copy. */
+static char *cut_weights(const trajectory_t *f, char *options) {
+    static const char KEY[] = "weights=";
+    char *found = strcmp(f->method, "ef21") == 0 ? strstr(options, KEY) : NULL;
+    if (found == NULL)
+        return NULL;
+    char *weights = file_text("%s", found + sizeof KEY - 1), *end = strchr(weights, ',');
+    const char *rest = end == NULL ? "" : found + sizeof KEY + (size_t)(end - weights);
+    memmove(found, rest, strlen(rest) + 1);
+    const size_t length = strlen(options);
+    if (length > 0 && options[length - 1] == ',')
+        options[length - 1] = '\0';
+    if (end != NULL)
+        *end = '\0';
+    return strcmp(weights, "uniform") == 0 ? NULL : weights;
+}
+
+static void set_weights(optim_t *opt, const char *weights) {
+    enum { MOST = 1024 };
+    double *values = file_memory(MOST, sizeof *values); /* the handle keeps no copy */
+    int64_t count = 0;
+    for (char *end; count < MOST && *weights != '\0'; weights = *end == ':' ? end + 1 : end) {
+        values[count++] = strtod(weights, &end);
+        if (end == weights)
+            fail_file("weights are not numbers joined by colons");
+    }
+    expect_ok(optim_set_input(opt, -1, "weights", OPTIM_F64, 1, &count, values), "optim_set_input of weights");
+}
+
 static optim_t *handle_new(const trajectory_t *f, int threads) {
     optim_t *opt;
-    require(optim_create(&opt, f->method, f->options), OPTIM_ALGORITHM, f->method, "optim_create");
+    char *options = file_text("%s", f->options);
+    const char *weights = cut_weights(f, options);
+    require(optim_create(&opt, f->method, options), OPTIM_ALGORITHM, f->method, "optim_create");
+    if (weights != NULL)
+        set_weights(opt, weights);
     file_owns(opt);
     for (int i = 0; i < f->wraps; ++i)
         require(optim_wrap(opt, f->wrap[i].name, f->wrap[i].options), OPTIM_WRAPPER, f->wrap[i].name, "optim_wrap");
@@ -81,10 +117,18 @@ static bool is_zero(const tensor_t *tensor) {
     return true;
 }
 
+/* The parameter whose input it is; -1: the method's. */
+static int owner_of(const run_t *run, const tensor_t *tensor) {
+    for (size_t i = 0; i < sizeof BY_PARAMETER / sizeof *BY_PARAMETER; ++i)
+        if (strcmp(BY_PARAMETER[i], run->f->method) == 0 && strcmp(tensor->name, "z") == 0)
+            return run->params - 1;
+    return -1;
+}
+
 /* A method that has no such input must at least begin where the file does, at 0. */
 static void add_start(run_t *run, const tensor_t *tensor, bool required) {
-    const optim_status status =
-        optim_set_input(run->opt, -1, tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
+    const optim_status status = optim_set_input(run->opt, owner_of(run, tensor), tensor->name, OPTIM_F64, tensor->ndim,
+                                                tensor->dims, tensor->start);
     if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
         return;
     expect_ok(status, file_text("optim_set_input of %s", tensor->name));
@@ -114,11 +158,31 @@ static void add_tensors(run_t *run) {
             add_param(run, 0, &UNLISTED[i].tensor);
 }
 
+/* A layer's activations and derivatives: frozen parameters whose gradients are the inputs of parameter `layer`. */
+static void add_layer_input(const run_t *run, int layer, const char *end, const char *input) {
+    for (int i = 0; i < run->params; ++i) {
+        const tensor_t *tensor = run->param[i].tensor;
+        if (strcmp(tensor->name, file_text("%s_%s", run->param[layer].tensor->name, end)) != 0)
+            continue;
+        expect_ok(optim_set_input(run->opt, layer, input, run->dtype, tensor->ndim, tensor->dims, run->param[i].grad),
+                  file_text("optim_set_input of %s", tensor->name));
+        expect_ok(optim_freeze(run->opt, i, 1), "optim_freeze");
+    }
+}
+
+static void add_layer_inputs(const run_t *run) {
+    for (int i = 0; i < run->params && strcmp(run->f->method, "kfac") == 0; ++i) {
+        add_layer_input(run, i, "act", "activations");
+        add_layer_input(run, i, "bp", "derivatives");
+    }
+}
+
 /* ---- The problem ---- */
 
 static void tell_problem(run_t *run) {
     const problem_t *p = run->problem;
-    const size_t components = run->rows > 1 ? run->rows : p->components, constraints = p->equalities + p->inequalities;
+    const size_t components = run->rows > 1 || p->components == 0 ? run->rows : p->components;
+    const size_t constraints = p->equalities + p->inequalities;
     if (components > 0)
         expect_ok(optim_set_components(run->opt, (int64_t)components), "optim_set_components");
     if (constraints > 0)
@@ -186,6 +250,7 @@ run_t *run_new(const trajectory_t *f, optim_dtype dtype, int threads) {
     run->dtype = dtype;
     run->opt = handle_new(f, threads);
     add_tensors(run);
+    add_layer_inputs(run);
     run->rows = 1;
     run->d = trajectory_elements(f);
     if (f->evaluations == 0)

@@ -1,7 +1,8 @@
 """Usage: check_families.py SRC
 
-A method's family in registry.def is the folder its descriptor lies in, an alias has that of its method, and a family's
-lines stand together; wrappers lie in wrappers/, schedules in schedules/. Every folder of methods/ is a family.
+A method's family in registry.def is the folder its descriptor lies in, an alias and a preset have that of their method,
+and a family's lines stand together; wrappers lie in wrappers/, schedules in schedules/. Every folder of methods/ is a
+family. A preset stands behind what it is a preset of, which has a descriptor of its own.
 """
 import pathlib
 import re
@@ -17,27 +18,32 @@ def described(src, folder, kind):
 
 
 def entries(registry):
-    """(kind, name, more) of every line, more being a method's family, or an alias's method and family."""
-    for line in registry.read_text().splitlines():
-        match = re.match(r"(METHOD|ALIAS|WRAPPER|SCHEDULE)\((.*)\)$", line)
-        if match:
-            name, *more = match[2].split(", ")
-            yield match[1], name, more
+    """(kind, name, more) of every line: more is a method's family, or what an alias or a preset is of, and the family."""
+    line = r"^(METHOD|ALIAS|WRAPPER|SCHEDULE|METHOD_PRESET|WRAPPER_PRESET)\((\w+(?:, \w+)*)(?:, \"|\)$)"
+    for kind, words in re.findall(line, registry.read_text(), re.MULTILINE):
+        name, *more = words.split(", ")
+        yield kind, name, more
 
 
 def check(src):
     folders = {"METHOD": described(src, "methods", "METHOD"), "WRAPPER": described(src, "wrappers", "METHOD"),
                "SCHEDULE": described(src, "schedules", "SCHEDULE")}
-    families, sections = {}, []
+    families, described_wrappers, sections = {}, set(), []
     for kind, name, more in entries(src / "registry.def"):
-        if kind in ("METHOD", "ALIAS"):
+        if kind in ("METHOD", "ALIAS", "METHOD_PRESET"):
             families[name] = more[-1]
             sections += [more[-1]] if sections[-1:] != [more[-1]] else []
+        if kind == "WRAPPER":
+            described_wrappers.add(name)
         lies = folders.get(kind, {}).get(name)
         belongs = {"WRAPPER": "wrappers", "SCHEDULE": "schedules"}.get(kind, f"methods/{more[-1] if more else ''}")
-        if kind == "ALIAS" and families.get(more[0]) != more[1]:
-            yield f"registry.def: {name} is said to be of {more[1]}, but {more[0]} is of {families.get(more[0])}"
-        elif kind != "ALIAS" and str(lies) != belongs:
+        if kind in ("ALIAS", "METHOD_PRESET"):
+            if families.get(more[0]) != more[1]:
+                yield f"registry.def: {name} is said to be of {more[1]}, but {more[0]} is of {families.get(more[0])}"
+        elif kind == "WRAPPER_PRESET":
+            if more[0] not in described_wrappers:
+                yield f"registry.def: {name} is a preset of {more[0]}, which is no wrapper in front of it"
+        elif str(lies) != belongs:
             yield f"registry.def: {name} should lie in {belongs}, but its descriptor lies in {lies}"
     yield from (f"registry.def: the lines of {section} do not stand together"
                 for section in sorted(set(sections)) if sections.count(section) > 1)

@@ -231,6 +231,29 @@ static void run_steps(const char *algorithm, const char *options, int most) {
     }
 }
 
+/* What a wrapper asks for before the search has begun is no trial: a NaN there is one of the step's own gradient. */
+static void test_wrapper_asks_first(void **state) {
+    static const char *const METHODS[] = {"lbfgs", "ista", "fista", "frank_wolfe"};
+    (void)state;
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i) {
+        field_t field = {.f = bowl};
+        double loss = 0;
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, METHODS[i], "nonfinite=skip"));
+        CHECK_OK(optim_wrap(opt, "sam", NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, field.x, field.g));
+        (void)evaluate(&field, NULL, &loss);
+        CHECK_OK(optim_set_loss(opt, loss));
+        assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
+        field.g[0] = (double)NAN;
+        CHECK_OK(optim_set_loss(opt, loss));
+        CHECK_OK(optim_step(opt));
+        assert_int_equal(optim_skipped(opt), 1);
+        assert_int_equal(optim_steps(opt), 0);
+        optim_destroy(opt);
+    }
+}
+
 static void test_other_searches(void **state) {
     (void)state;
     run_steps("qasgd", "line_search=1", 53);
@@ -248,6 +271,7 @@ int main(void) {
         cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_lbfgs_recovers),
         cmocka_unit_test(test_nan_gradient_ends),
+        cmocka_unit_test(test_wrapper_asks_first),
         cmocka_unit_test(test_other_searches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

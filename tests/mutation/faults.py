@@ -180,8 +180,8 @@ FAULTS = [
      "free_options(load, false);",
      "checkpoint/*"),
     ("src/io/load.c",
-     "memcpy(piece->at + c * piece->stride, from, piece->bytes);",
-     "memcpy(piece->at, from, piece->bytes);",
+     "memcpy(array->at + c * array->stride, from, array->bytes);",
+     "memcpy(array->at, from, array->bytes);",
      "property/going_back"),
 
     # ---- methods, wrappers, schedules, advice ----
@@ -248,8 +248,8 @@ FAULTS = [
     ("src/io/place.c", "const int opened = io_open(place->folder, folder, TO_PASS, 0);",
      "const int opened = io_open(AT_FDCWD, folder, TO_PASS, 0);", "crash/folders"),
     ("src/io/save.c",
-     "status = byteorder_to_file(piece->at + c * piece->stride, piece->bytes, item, take, context);",
-     "status = byteorder_to_file(piece->at + c * piece->stride, piece->bytes, item > 0, take, context);",
+     "status = byteorder_to_file(array->at + c * array->stride, array->bytes, item, take, context);",
+     "status = byteorder_to_file(array->at + c * array->stride, array->bytes, item > 0, take, context);",
      "unit/byteorder"),
     ("src/io/system.c", "return result < 0 && errno == EINTR;",
      "return result < 0 && errno == EIO;", "crash/errors crash/kill_points"),

@@ -15,7 +15,7 @@ static void set_up(run_t *run, int which) {
     CALL(run, optim_add_group(*opt, "lr=0.02", NULL));
     CALL(run, optim_wrap(*opt, "lookahead", "k=2"));
     CALL(run, optim_wrap(*opt, "ema", NULL));
-    lend(run, which, WORLD_TENSORS, 0);
+    lend(run, which, 0, WORLD_TENSORS, 0);
     for (int i = 0; i < 9; ++i) /* so many that lists grow; they are frozen */
         CALL(run, optim_add_param(*opt, i % 3, NULL, OPTIM_F32, 1, (int64_t[]){i}, run->world.g[0], NULL));
     CALL(run, optim_set(*opt, -1, "weight_decay", 0.125));
@@ -80,7 +80,7 @@ static void files(run_t *run, const void *subject) {
     (void)subject;
     run->algorithms[0] = "adam";
     CALL(run, optim_create(&run->opt[0], ADAM.algorithm, "lr=0.01"));
-    lend(run, 0, 1, 0);
+    lend(run, 0, 0, 1, 0);
     CALL(run, optim_save(run->opt[0], run->path)); /* before memory is taken */
     if (!run->left)
         assert_int_equal(symlink("state", run->link), 0);
@@ -89,7 +89,7 @@ static void files(run_t *run, const void *subject) {
     step(run, 0, 1);
     CALL(run, save_and_wait(run->opt[0], run->link));
     CALL(run, optim_create(&run->opt[1], ADAM.algorithm, NULL));
-    lend(run, 1, 1, 0);
+    lend(run, 1, 0, 1, 0);
     CALL(run, optim_load(run->opt[1], run->link));
     step(run, 0, 1);
     CALL(run, optim_load(run->opt[0], run->path));
@@ -101,7 +101,7 @@ static void open_steps(run_t *run, const void *subject) {
     run->algorithms[0] = "lbfgs";
     CALL(run, optim_create(&run->opt[0], "lbfgs", NULL));
     CALL(run, optim_wrap(run->opt[0], "sam", NULL));
-    lend(run, 0, 2, 0);
+    lend(run, 0, 0, 2, 0);
     CALL(run, optim_set_loss(run->opt[0], world_evaluate(&run->world)));
     CALL(run, optim_step(run->opt[0]));
     CALL(run, optim_cancel(run->opt[0]));
@@ -116,7 +116,7 @@ static void thaws(run_t *run, const void *subject) {
     for (int which = 0; which < 2; ++which) {
         run->spared = which == 1;
         CALL(run, optim_create(&run->opt[which], "nadam", NULL));
-        lend(run, which, 2, 0);
+        lend(run, which, 0, 2, 0);
         CALL(run, optim_bind(run->opt[which], 1, run->world.p[1], NULL));
         step(run, which, 2);
     }
@@ -149,7 +149,7 @@ static void minimized(run_t *run, const void *subject) {
     (void)subject;
     run->algorithms[0] = "oasis";
     CALL(run, optim_create(&run->opt[0], "oasis", NULL));
-    lend(run, 0, 2, 0);
+    lend(run, 0, 0, 2, 0);
     (void)world_evaluate(&run->world);
     CALL(run, optim_minimize(run->opt[0], &problem, &stop, &result));
     if (!run->left)

@@ -4,10 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void lend(run_t *run, int which, int tensors, int group) {
-    for (int k = 0; k < tensors; ++k)
+void lend(run_t *run, int which, int first, int end, int group) {
+    for (int k = first; k < end; ++k)
         CALL(run, optim_add_param(run->opt[which], group, WORLD[k].name, WORLD[k].dtype, WORLD[k].ndim, WORLD[k].dims,
                                   run->world.p[k], run->world.g[k]));
+}
+
+static void lose(run_t *run, optim_t *opt) {
+    optim_request request = {.size = sizeof request};
+    double losses[WORLD_COMPONENTS];
+    CHECK_OK(optim_request_info(opt, &request));
+    assert_in_range(request.count, 1, WORLD_COMPONENTS);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = world_evaluate(&run->world) + (double)i;
+    CALL(run, optim_set_losses(opt, losses, (size_t)request.count));
 }
 
 void step(run_t *run, int which, int tensors) {
@@ -15,6 +25,10 @@ void step(run_t *run, int which, int tensors) {
     do {
         if (run->status == OPTIM_EVAL_HVP)
             CHECK_OK(world_product(*opt, tensors));
+        else if (run->status == OPTIM_EVAL_CONSTRAINTS)
+            CHECK_OK(world_constraints(*opt));
+        else if (run->status == OPTIM_EVAL_LOSSES)
+            lose(run, *opt);
         else {
             const double loss = world_evaluate(&run->world);
             CALL(run, optim_set_loss(*opt, loss));
@@ -30,14 +44,26 @@ void serialize(run_t *run, int which) {
     CALL(run, optim_serialize(run->opt[which], run->bytes, ROOM, &run->size));
 }
 
+static optim_description describe(const char *algorithm) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    return about;
+}
+
+/* The first tensor has the first role, the others have the second. */
 static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
+    int others = 0;
     CALL(run, optim_create(opt, subject->algorithm, NULL));
-    CALL(run, optim_set_components(*opt, 3));
+    CALL(run, optim_set_components(*opt, WORLD_COMPONENTS));
+    CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
     CALL(run, optim_set_threads(*opt, 1));
+    if (*describe(subject->algorithm).roles != '\0')
+        CALL(run, optim_add_group(*opt, "role=y", &others));
     if (subject->wrapper != NULL)
         CALL(run, optim_wrap(*opt, subject->wrapper, NULL));
-    lend(run, which, subject->tensors, 0);
+    lend(run, which, 0, 1, 0);
+    lend(run, which, 1, subject->tensors, others);
 }
 
 void subject_script(run_t *run, const void *argument) {
@@ -73,6 +99,10 @@ const char *schedule_example(const char *schedule) {
         if (strcmp(schedule, EXAMPLES[i][0]) == 0)
             return EXAMPLES[i][1];
     return NULL;
+}
+
+void torture_algorithm(const char *algorithm) {
+    torture_subject((subject_t){algorithm, NULL, NULL, NULL, *describe(algorithm).roles == '\0' ? 1 : 2});
 }
 
 void torture_subject(subject_t subject) {

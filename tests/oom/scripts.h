@@ -4,8 +4,8 @@
 
 #include "run.h"
 
-/* Lends the first `tensors` tensors of the world to handle `which`, all in `group`. */
-void lend(run_t *run, int which, int tensors, int group);
+/* Lends the tensors first, ..., end - 1 of the world to handle `which`, all in `group`. */
+void lend(run_t *run, int which, int first, int end, int group);
 /* One step of that handle: evaluates, hands over, answers. */
 void step(run_t *run, int which, int tensors);
 /* Its checkpoint into memory. */
@@ -23,6 +23,8 @@ script_t subject_script;
 const char *schedule_example(const char *schedule);
 /* torture() with every script of api.c. */
 void torture_api(void);
+/* With defaults, on one tensor, or on one for each of its roles. */
+void torture_algorithm(const char *algorithm);
 /* torture() under a name made from the subject. */
 void torture_subject(subject_t subject);
 

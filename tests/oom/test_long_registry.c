@@ -5,7 +5,7 @@
 static void every_algorithm(void **state) {
     (void)state;
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
-        torture_subject((subject_t){optim_algorithm_name(i), NULL, NULL, NULL, 1});
+        torture_algorithm(optim_algorithm_name(i));
 }
 
 static void every_wrapper(void **state) {

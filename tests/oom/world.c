@@ -5,7 +5,7 @@
 #include "element.h"
 
 const world_tensor_t WORLD[WORLD_TENSORS] = {
-    {"weight", OPTIM_F32, 2, {6, 5}}, {"bias", OPTIM_F64, 1, {5, 0}}, {"short", OPTIM_BF16, 2, {2, 4}}};
+    {"weight", OPTIM_F32, 2, {WORLD_COMPONENTS, 5}}, {"bias", OPTIM_F64, 1, {5, 0}}, {"short", OPTIM_BF16, 2, {2, 4}}};
 
 int world_elements(int tensor) {
     const world_tensor_t *t = &WORLD[tensor];
@@ -48,4 +48,12 @@ optim_status world_product(optim_t *opt, int tensors) {
             element_write(dtype, product, (size_t)i, curvature(i) * element_read(dtype, direction, (size_t)i));
     }
     return OPTIM_OK;
+}
+
+optim_status world_constraints(optim_t *opt) {
+    double *values;
+    const optim_status status = optim_constraint_values(opt, &values);
+    for (int j = 0; status == OPTIM_OK && j < WORLD_CONSTRAINTS; ++j)
+        values[j] = 0.25;
+    return status;
 }

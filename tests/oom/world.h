@@ -6,7 +6,9 @@
 
 #include "optim/optim.h"
 
-enum { WORLD_TENSORS = 3, WORLD_MOST = 30, WORLD_LOG = 8 };
+enum { WORLD_TENSORS = 3, WORLD_MOST = 30, WORLD_LOG = 8, WORLD_CONSTRAINTS = 1 };
+/* Each is the function; as many as the first tensor has rows, which may be particles. */
+enum { WORLD_COMPONENTS = 6 };
 
 typedef struct world {
     double p[WORLD_TENSORS][WORLD_MOST], g[WORLD_TENSORS][WORLD_MOST]; /* room that is aligned for any dtype */
@@ -27,5 +29,7 @@ int world_elements(int tensor);
 double world_evaluate(world_t *world);
 /* Answers OPTIM_EVAL_HVP for the first `tensors` tensors; 0 or an error. */
 optim_status world_product(optim_t *opt, int tensors);
+/* Answers OPTIM_EVAL_CONSTRAINTS; 0 or an error. */
+optim_status world_constraints(optim_t *opt);
 
 #endif

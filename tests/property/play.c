@@ -14,7 +14,7 @@ bool has_algorithm(const char *name) {
 
 rig_t *play_new(const char *algorithm, const char *options, const layout_t *layout) {
     optim_t *opt;
-    rig_t *rig = rig_new(layout, OPTIM_F64, OPTIM_F64, 0);
+    rig_t *rig = rig_new_for(algorithm, layout, OPTIM_F64, OPTIM_F64, 0);
     CHECK_OK(optim_create(&opt, algorithm, options));
     CHECK_OK(rig_lend(rig, opt));
     CHECK_OK(optim_set_threads(opt, 1));
@@ -25,8 +25,9 @@ rig_t *play_vector(const char *algorithm, const char *options, const char *oracl
     static layout_t vector = {"vector", 1, {{"x", 1, {0}}}};
     vector.tensor[0].dims[0] = (int64_t)d;
     rig_t *rig = play_new(algorithm, options, &vector);
-    double *values = check_memory(d, sizeof *values);
-    for (size_t i = 0; i < d; ++i)
+    const size_t elements = rig_elements(rig); /* more than d, where particles have d each */
+    double *values = check_memory(elements, sizeof *values);
+    for (size_t i = 0; i < elements; ++i)
         values[i] = start;
     rig_write(rig, values);
     free(values);

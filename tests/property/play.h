@@ -10,7 +10,7 @@
 /* Whether the registry has an algorithm of this name: tables may name methods that are yet to come. */
 bool has_algorithm(const char *name);
 
-/* A rig that runs `algorithm` on `layout` in f64, on one thread. */
+/* A rig that runs `algorithm` on `layout` (of each particle, where it moves them) in f64, on one thread. */
 rig_t *play_new(const char *algorithm, const char *options, const layout_t *layout);
 /* The same on one vector of d elements that all start at `start`, for an oracle. */
 rig_t *play_vector(const char *algorithm, const char *options, const char *oracle, size_t d, double start);

@@ -28,25 +28,40 @@ static optim_t *create_without_eps(const char *algorithm) {
     return opt;
 }
 
+static void quiet_noise(replay_t *noise, size_t d) {
+    double *gradient = (double *)(uintptr_t)noise->gradient;
+    for (size_t k = 0; k < EVALUATIONS * d; ++k)
+        if (is_quiet(k % ELEMENTS))
+            gradient[k] = 0;
+}
+
+/* Particles are moved apart and together too: those coordinates that shall stay are the same in all of them. */
+static void quiet_start(rig_t *rig) {
+    double values[RIG_COMPONENTS * ELEMENTS];
+    for (size_t i = 0; i < rig_elements(rig); ++i)
+        values[i] = rig_start(is_quiet(i % ELEMENTS) ? i % ELEMENTS : i);
+    rig_write(rig, values);
+}
+
 static bool run_quiet(const char *algorithm, optim_dtype dtype) {
     optim_t *opt = create_without_eps(algorithm);
     if (opt == NULL)
         return false;
-    replay_t *noise = noise_new(EVALUATIONS, ELEMENTS);
-    double *gradient = (double *)(uintptr_t)noise->gradient;
-    for (size_t k = 0; k < (size_t)EVALUATIONS * ELEMENTS; ++k)
-        if (is_quiet(k % ELEMENTS))
-            gradient[k] = 0;
-    rig_t *rig = rig_new(&VECTOR, dtype, dtype, 0);
+    rig_t *rig = rig_new_for(algorithm, &VECTOR, dtype, dtype, 0);
+    const size_t d = rig_elements(rig);
+    replay_t *noise = noise_new(EVALUATIONS, d);
+    quiet_noise(noise, d);
     CHECK_OK(rig_lend(rig, opt));
     rig->replay = noise;
-    double start[ELEMENTS];
-    memcpy(start, rig_read(rig), sizeof start);
+    double start[RIG_COMPONENTS * ELEMENTS];
+    assert_in_range(d, ELEMENTS, RIG_COMPONENTS * ELEMENTS);
+    quiet_start(rig);
+    memcpy(start, rig_read(rig), d * sizeof *start);
     CHECK_OK(rig_steps(rig, STEPS));
     const double *x = rig_read(rig);
     size_t moved = 0;
-    for (size_t i = 0; i < ELEMENTS; ++i) {
-        if (!isfinite(x[i]) || (is_quiet(i) && x[i] != start[i]))
+    for (size_t i = 0; i < d; ++i) {
+        if (!isfinite(x[i]) || (is_quiet(i % ELEMENTS) && x[i] != start[i]))
             fail_msg("%s, dtype %d: element %zu went from %.17g to %.17g", algorithm, dtype, i, start[i], x[i]);
         moved += x[i] != start[i];
     }

@@ -22,8 +22,10 @@ completes 'inspect list describe help' ''
 completes 'list' l
 completes '--json' list --j
 completes '--help --json --version' -
-families='gradient adaptive recursive accelerated lr_free step_size curvature matrix compact finite_sum games'
-completes "methods $families wrappers schedules maps compressors" list ''
+# Those of the listing for programs, which the completion does not read.
+families=$("$tool" list --json methods | grep -o '"family":"[a-z_]*"' | cut -d '"' -f 4 | uniq | tr '\n' ' ')
+[[ $families == "gradient "*" games " ]] || { echo "families: $families" >&2 && exit 1; }
+completes "methods ${families}wrappers schedules maps compressors" list ''
 completes 'wrappers' list --json w
 completes '' list methods ''
 completes 'lbfgs' describe lb

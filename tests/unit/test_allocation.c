@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "blas_watch.h"
+#include "needs.h"
 #include "optim/optim.h"
 
 #if defined(__has_feature)
@@ -52,7 +53,7 @@ void *aligned_alloc(size_t alignment, size_t size) {
     return __libc_memalign(alignment, size);
 }
 
-enum { ROWS = 40, COLUMNS = 300, N = ROWS * COLUMNS };
+enum { ROWS = 40, COLUMNS = 300, P = ROWS * COLUMNS, Q = ROWS, N = P + Q };
 
 /* One step with every request answered by the quadratic 1/2 |p|^2, whose Hessian is the identity; gradients in two
    parts. */
@@ -60,18 +61,27 @@ static optim_status step(optim_t *opt, const float *p, float *g) {
     optim_status status = OPTIM_OK;
     do {
         if (status == OPTIM_EVAL_HVP) {
-            const void *direction;
-            void *product;
-            assert_int_equal(optim_hvp_vector(opt, 0, &direction), OPTIM_OK);
-            assert_int_equal(optim_hvp_result(opt, 0, &product), OPTIM_OK);
-            memcpy(product, direction, N * sizeof(float));
+            for (int i = 0; i < 2; ++i) {
+                const void *direction;
+                void *product;
+                assert_int_equal(optim_hvp_vector(opt, i, &direction), OPTIM_OK);
+                assert_int_equal(optim_hvp_result(opt, i, &product), OPTIM_OK);
+                if (product != NULL)
+                    memcpy(product, direction, (i == 0 ? P : Q) * sizeof(float));
+            }
+        } else if (status == OPTIM_EVAL_CONSTRAINTS) {
+            double *values;
+            assert_int_equal(optim_constraint_values(opt, &values), OPTIM_OK);
+            for (int j = 0; j < NEEDS_CONSTRAINTS; ++j)
+                values[j] = 0.25;
         } else {
             double loss = 0;
             for (size_t i = 0; i < N; ++i) {
                 g[i] = p[i];
                 loss += 0.5 * (double)p[i] * (double)p[i];
             }
-            for (int part = 0; part < 2 && status != OPTIM_EVAL_LOSS; ++part) {
+            const bool is_read = status == OPTIM_EVAL_GRAD || (status == OPTIM_OK && optim_wants_gradient(opt));
+            for (int part = 0; part < 2 && is_read; ++part) {
                 assert_int_equal(optim_set_loss(opt, loss), OPTIM_OK);
                 assert_int_equal(optim_accumulate(opt), OPTIM_OK);
             }
@@ -87,15 +97,19 @@ static optim_status step(optim_t *opt, const float *p, float *g) {
 static void run(const char *algorithm, const char *wrapper) {
     static float p[N], g[N];
     double norms[8];
-    const int64_t dims[] = {ROWS, COLUMNS};
+    const int64_t dims[] = {ROWS, COLUMNS}, length = Q;
     optim_t *opt;
     for (size_t j = 0; j < N; ++j)
         p[j] = 0.1F + (float)(j % 7) / 7;
     assert_int_equal(optim_create(&opt, algorithm, "clip_norm=1e6,zero_grad=0,accumulate=1,loss_scale=1"), OPTIM_OK);
-    assert_int_equal(optim_set_components(opt, 3), OPTIM_OK);
+    assert_int_equal(optim_set_components(opt, ROWS), OPTIM_OK);
     assert_int_equal(optim_wrap(opt, wrapper, NULL), OPTIM_OK);
     assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
+    double *lent = needs_lend(opt, P, Q);
+    assert_non_null(lent);
+    const int others = needs_group(opt);
     assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);
+    assert_int_equal(optim_add_param(opt, others, "q", OPTIM_F32, 1, &length, p + P, g + P), OPTIM_OK);
     assert_int_equal(optim_set_schedule(opt, 0, "clip_norm", "volsched", "window=2,history=3"), OPTIM_OK);
     assert_int_equal(optim_record_norms(opt, OPTIM_NORM_L2, norms, 8), OPTIM_OK);
     if (step(opt, p, g) == OPTIM_OK) {
@@ -106,6 +120,7 @@ static void run(const char *algorithm, const char *wrapper) {
             fail_msg("%s + %s: %ld allocations in 5 steps", algorithm, wrapper, allocations - before);
     }
     optim_destroy(opt);
+    free(lent);
 }
 
 static void steps_allocate_nothing(void **state) {

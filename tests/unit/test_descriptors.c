@@ -55,7 +55,7 @@ static void check_choices(const method_t *method) {
     double option[MOST];
     if (option_values(method->options) > MOST)
         fail_msg("%s: %zu values of options, of %d at most", method->name, option_values(method->options), MOST);
-    values_default(method->options, option);
+    values_default(method->options, NULL, option);
     for (size_t row = 0; method->options[row].name != NULL; ++row)
         if (option_kind(&method->options[row]) == OPTIM_KIND_ENTRY)
             CHECK_OK(values_parse(method->options, option, row, method->options[row].choice,

@@ -56,7 +56,9 @@ typedef struct image {
 
 static image_t save(const optim_t *opt) {
     image_t image;
-    image.bytes = check_serialized(opt, &image.size);
+    CHECK_OK(optim_serialize(opt, NULL, 0, &image.size));
+    image.bytes = check_memory(image.size, 1);
+    CHECK_OK(optim_serialize(opt, image.bytes, image.size, &image.size));
     return image;
 }
 

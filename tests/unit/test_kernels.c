@@ -3,6 +3,7 @@
  * then every method on buffers that end, or begin, at memory that must not be touched.
  */
 #define _GNU_SOURCE
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,52 @@ static float float_of(uint32_t bits) {
 
 static bool same_double(double a, double b) {
     return memcmp(&a, &b, sizeof a) == 0;
+}
+
+/* ---- Elementary functions ---- */
+
+static void check_near(const char *name, double x, double got, double want) {
+    if (!(fabs(got - want) <= 4 * DBL_EPSILON * fabs(want)))
+        fail_msg("%s of %.17g is %.17g, not %.17g", name, x, got, want);
+}
+
+static void test_elementary(void **state) {
+    (void)state;
+    for (uint64_t k = 1; k < 100000; ++k) {
+        const double u = random_uniform(11, k), wide = ldexp(2 * u - 1, (int)(k % 90) - 60);
+        const double large = 700 * (2 * u - 1), bounded = fabs(wide) < 700 ? wide : large;
+        check_near("log", 1 - u, elementary_log(1 - u), log(1 - u));
+        check_near("log", ldexp(1 + u, (int)(k % 2000) - 1000), elementary_log(ldexp(1 + u, (int)(k % 2000) - 1000)),
+                   log(ldexp(1 + u, (int)(k % 2000) - 1000)));
+        check_near("exp", large, elementary_exp(large), exp(large));
+        check_near("sinh", bounded, elementary_sinh(bounded), sinh(bounded));
+        check_near("asinh", wide, elementary_asinh(wide), asinh(wide));
+        if (fabs(elementary_cosine(u) - cos(6.283185307179586 * u)) > 2e-15)
+            fail_msg("cosine of %.17g turns is %.17g", u, elementary_cosine(u));
+    }
+    assert_true(elementary_cosine(0) == 1 && elementary_cosine(0.25) == 0 && elementary_cosine(0.5) == -1);
+    assert_true(elementary_log(1) == 0 && elementary_exp(0) == 1 && elementary_sinh(0) == 0 &&
+                elementary_asinh(0) == 0);
+    assert_true(isnan(elementary_exp(NAN)) && isnan(elementary_sinh(NAN)) && isnan(elementary_asinh(NAN)));
+}
+
+/* Mean, variance and fourth moment of many of them; and three that another program made. */
+static void test_normal(void **state) {
+    (void)state;
+    enum { MANY = 200000 };
+    static const double KNOWN[] = {-0.034267321791851144, -2.5000674933698677, 0.08772246831488635};
+    double moment[5] = {0};
+    for (uint64_t k = 0; k < MANY; ++k) {
+        const double z = random_normal(5, 2 * k + 1);
+        for (int power = 1; power <= 4; ++power)
+            moment[power] += pow(z, power) / MANY;
+    }
+    CHECK_CLOSE(moment[1], 0, 0.01);
+    CHECK_CLOSE(moment[2], 1, 0.015);
+    CHECK_CLOSE(moment[3], 0, 0.04);
+    CHECK_CLOSE(moment[4], 3, 0.12);
+    for (uint64_t k = 0; k < 3; ++k)
+        CHECK_CLOSE(random_normal(1, 2 * k + 1), KNOWN[k], 1e-14);
 }
 
 /* ---- 16-bit formats ---- */
@@ -293,7 +340,7 @@ static void guard_tensor(rig_t *rig, const guarded_t *data, const guarded_t *gra
 static void run_between_guards(const char *algorithm, optim_dtype dtype, size_t n, const guarded_t *memory) {
     layout_t layout = {"vector", 1, {{"vector", 1, {(int64_t)n}}}};
     for (int at_end = 0; at_end < 2; ++at_end) {
-        rig_t *rig = rig_new(&layout, dtype, dtype, 0);
+        rig_t *rig = rig_new_for(algorithm, &layout, dtype, dtype, 0);
         optim_t *opt;
         guard_tensor(rig, &memory[0], &memory[1], at_end != 0);
         CHECK_OK(optim_create(&opt, algorithm, "clip_norm=1,zero_grad=1"));
@@ -322,6 +369,8 @@ static void test_methods_between_guards(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_elementary),
+        cmocka_unit_test(test_normal),
         cmocka_unit_test(test_widening),
         cmocka_unit_test(test_narrowing_near_every_value),
         cmocka_unit_test(test_narrowing_of_any_float),

@@ -189,45 +189,45 @@ static void test_parse(void **state) {
 
 /* ---- Strings ---- */
 
-static void assert_piece(const option_piece_t *piece, const char *key, const char *value) {
-    assert_int_equal(piece->key_length, strlen(key));
-    assert_memory_equal(piece->key, key, piece->key_length);
-    assert_int_equal(piece->value_length, strlen(value));
-    if (piece->value_length > 0)
-        assert_memory_equal(piece->value, value, piece->value_length);
+static void assert_pair(const option_pair_t *pair, const char *key, const char *value) {
+    assert_int_equal(pair->key_length, strlen(key));
+    assert_memory_equal(pair->key, key, pair->key_length);
+    assert_int_equal(pair->value_length, strlen(value));
+    if (pair->value_length > 0)
+        assert_memory_equal(pair->value, value, pair->value_length);
 }
 
 static void test_walk(void **state) {
     (void)state;
-    option_piece_t piece;
+    option_pair_t pair;
     const char *cursor = "lr=0.1,children=linear(start_factor=0.1,steps=8);constant,draws=mean,empty=,a=b=c";
-    assert_int_equal(option_next(&cursor, &piece), 1);
-    assert_piece(&piece, "lr", "0.1");
-    assert_int_equal(option_next(&cursor, &piece), 1);
-    assert_piece(&piece, "children", "linear(start_factor=0.1,steps=8);constant");
-    assert_int_equal(option_next(&cursor, &piece), 1);
-    assert_piece(&piece, "draws", "mean");
-    assert_int_equal(option_next(&cursor, &piece), 1);
-    assert_piece(&piece, "empty", "");
-    assert_int_equal(option_next(&cursor, &piece), 1);
-    assert_piece(&piece, "a", "b=c");
-    assert_int_equal(option_next(&cursor, &piece), 0);
-    assert_int_equal(option_next(&cursor, &piece), 0);
+    assert_int_equal(option_next(&cursor, &pair), 1);
+    assert_pair(&pair, "lr", "0.1");
+    assert_int_equal(option_next(&cursor, &pair), 1);
+    assert_pair(&pair, "children", "linear(start_factor=0.1,steps=8);constant");
+    assert_int_equal(option_next(&cursor, &pair), 1);
+    assert_pair(&pair, "draws", "mean");
+    assert_int_equal(option_next(&cursor, &pair), 1);
+    assert_pair(&pair, "empty", "");
+    assert_int_equal(option_next(&cursor, &pair), 1);
+    assert_pair(&pair, "a", "b=c");
+    assert_int_equal(option_next(&cursor, &pair), 0);
+    assert_int_equal(option_next(&cursor, &pair), 0);
     cursor = NULL;
-    assert_int_equal(option_next(&cursor, &piece), 0);
+    assert_int_equal(option_next(&cursor, &pair), 0);
     cursor = "";
-    assert_int_equal(option_next(&cursor, &piece), 0);
+    assert_int_equal(option_next(&cursor, &pair), 0);
 }
 
 static void test_walk_malformed(void **state) {
     (void)state;
     static const char *const BAD[] = {"lr", "=1", ",", ",lr=1", "a=(", "a=)", "a=)(", "lr=1,", "=", "(=1)("};
     for (size_t i = 0; i < sizeof BAD / sizeof *BAD; ++i) {
-        option_piece_t piece;
+        option_pair_t pair;
         const char *cursor = BAD[i];
         int more;
         do
-            more = option_next(&cursor, &piece);
+            more = option_next(&cursor, &pair);
         while (more > 0);
         if (more != OPTIM_ERR_VALUE)
             fail_msg("\"%s\" ends with %d", BAD[i], more);

@@ -189,6 +189,8 @@ static void carries_keep_what_rounding_lost(void **state) {
     uint16_t half[COUNT], carry[COUNT], again[COUNT], carry_again[COUNT];
     for (size_t i = 0; i < COUNT; ++i)
         value[i] = (float)ldexp(copysign(1 + random_uniform(5, i + 1), i % 3 == 0 ? -1 : 1), (int)(i % 40) - 24);
+    value[0] = -0.0F;
+    value[1] = 0;
     for (size_t k = 0; k < 2; ++k)
         for (int level = 0; level <= engine_best_level(); ++level) {
             const primitives_t *primitives = engine_primitives(level);

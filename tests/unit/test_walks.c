@@ -10,32 +10,82 @@ static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1
 
 typedef struct cost {
     const char *name;
-    int walks; /* a step, with default options */
+    int walks;   /* a step, with default options */
+    int besides; /* if not 0: so many in each step, besides one for each gradient */
 } cost_t;
 
 /* All others walk once for each gradient. docs/engine.md says the same with bytes. */
 static const cost_t METHODS[] = {
-    {"adagrad_norm", 2}, {"lamb", 2},         {"lars", 2},
-    {"novograd", 2},     {"swats", 2},        {"adai", 2},
-    {"ngd", 2},          {"nsgdm", 2},        {"igt", 2},
-    {"storm", 3},        {"harpg", 3},        {"adam_cm", 2},
-    {"opt_amsgrad", 2},  {"clip_adagrad", 2}, {"clip_radagradd", 2},
-    {"clip_adam", 2},    {"clipped_sgd", 2},  {"clipped_sstm", 2},
-    {"dog", 2},          {"ldog", 2},         {"u_dog", 5},
-    {"dadapt_sgd", 2},   {"dadapt_adam", 2},  {"dadapt_adagrad", 2},
-    {"dadapt_lion", 2},  {"prodigy", 2},      {"kt", 2},
-    {"ckt", 2},          {"sps", 2},          {"alr_mag", 2},
-    {"alr_smag", 2},     {"alr_hb", 2},       {"momo", 2},
-    {"momo_adam", 2},    {"aepg", 2},         {"smb", 4},
-    {"sgd_hd", 2},       {"adam_hd", 2},      {"oasis", 3},
-    {"adahessian", 3},   {"cgo", 8},
+    {"adagrad_norm", 2},
+    {"lamb", 2},
+    {"lars", 2},
+    {"novograd", 2},
+    {"swats", 2},
+    {"adai", 2},
+    {"ngd", 2},
+    {"nsgdm", 2},
+    {"igt", 2},
+    {"storm", 3},
+    {"harpg", 3},
+    {"adam_cm", 2},
+    {"opt_amsgrad", 2},
+    {"clip_adagrad", 2},
+    {"clip_radagradd", 2},
+    {"clip_adam", 2},
+    {"clipped_sgd", 2},
+    {"clipped_sstm", 2},
+    {"dog", 2},
+    {"ldog", 2},
+    {"u_dog", 5},
+    {"dadapt_sgd", 2},
+    {"dadapt_adam", 2},
+    {"dadapt_adagrad", 2},
+    {"dadapt_lion", 2},
+    {"prodigy", 2},
+    {"kt", 2},
+    {"ckt", 2},
+    {"sps", 2},
+    {"alr_mag", 2},
+    {"alr_smag", 2},
+    {"alr_hb", 2},
+    {"momo", 2},
+    {"momo_adam", 2},
+    {"aepg", 2},
+    {"smb", 4},
+    {"sgd_hd", 2},
+    {"adam_hd", 2},
+    {"oasis", 3},
+    {"adahessian", 3},
+    {"cgo", 8},
+    {"sgnht", 2},
+    {"langevin_split", 3},
+    {"cbo", 1},
+    {"evolution", 9},
+    {"dcgd", 2},
+    {"ef14", 2},
+    {"ef21", 2},
+    {"econtrol", 2},
+    {"lsvrg", .besides = 1},
+    {"page", 3},
+    {"shuffle", 4},
+    {"f2sa", 19},
+    {"f3sa", 13},
+    {"penalty_bilevel", 9},
+    {"hoag", 7},
+    {"frank_wolfe", 3},
+    {"sinkhorn", 1},
+    /* work on whole tensors is not counted */
+    {"kfac", 2},
+    {"shampoo", 0},
+    {"adafactor", 0},
+    {"galore", 0},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
 /* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
 static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
                   int64_t *gradients) {
-    rig_t *rig = rig_new(&LAYOUT, dtype, dtype, 0);
+    rig_t *rig = rig_new_for(algorithm, &LAYOUT, dtype, dtype, 0);
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, options));
     if (wrapper != NULL)
@@ -55,12 +105,14 @@ static bool count(const char *algorithm, const char *options, const char *wrappe
 static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int64_t otherwise) {
     for (size_t i = 0; i < count; ++i)
         if (strcmp(costs[i].name, name) == 0)
-            return (int64_t)STEPS * costs[i].walks;
+            return costs[i].besides != 0 ? otherwise + (int64_t)STEPS * costs[i].besides
+                                         : (int64_t)STEPS * costs[i].walks;
     return otherwise;
 }
 
 static void methods_walk_as_the_page_says(void **state) {
     (void)state;
+    int wrong = 0;
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         const char *name = optim_algorithm_name(i);
         int64_t walks, gradients;
@@ -69,8 +121,10 @@ static void methods_walk_as_the_page_says(void **state) {
             continue;
         const int64_t want = walks_of(METHODS, sizeof METHODS / sizeof *METHODS, name, gradients);
         if (walks != want)
-            fail_msg("%s: %d walks in %d steps, not %d", name, (int)walks, (int)STEPS, (int)want);
+            print_error("%s: %d walks in %d steps, not %d\n", name, (int)walks, (int)STEPS, (int)want);
+        wrong += walks != want;
     }
+    assert_int_equal(wrong, 0);
 }
 
 static void wrappers_walk_as_the_page_says(void **state) {

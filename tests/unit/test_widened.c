@@ -104,6 +104,10 @@ static optim_status step(optim_t *opt, const double *p, double *g) {
             CHECK_OK(optim_hvp_result(opt, 0, &product));
             for (int i = 0; i < N; ++i)
                 ((double *)product)[i] = (i + 1) * ((const double *)direction)[i];
+        } else if (status == OPTIM_EVAL_CONSTRAINTS) {
+            double *values;
+            CHECK_OK(optim_constraint_values(opt, &values));
+            values[0] = p[0] - 0.5;
         }
     } while (status > 0);
     return status;
@@ -119,6 +123,7 @@ static void rates_may_pause(void **state) {
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
         CHECK_OK(optim_set_components(opt, 3));
+        CHECK_OK(optim_set_constraints(opt, 1, 0));
         CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, 1, (int64_t[]){N}, p, g));
         if (optim_get(opt, 0, "lr", &lr) == OPTIM_OK) {
             pausing += optim_set(opt, 0, "lr", 0) == OPTIM_ERR_VALUE;

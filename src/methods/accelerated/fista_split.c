@@ -1,15 +1,16 @@
 /*
  * fista_split: accelerated gradient steps that treat a quadratic part implicitly.
  *
- * Akande et al., "Momentum-based minimization of the Ginzburg-Landau functional on Euclidean spaces and graphs", 2024: the
- * case that needs no linear solver, with the convex part (split / 2) |x|^2 implicit and f - (split / 2) |x|^2 explicit.
+ * Akande et al., "Momentum-based minimization of the Ginzburg-Landau functional on Euclidean spaces and graphs", 2024:
+ * the case that needs no linear solver, with the convex part (split / 2) |x|^2 implicit and f - (split / 2) |x|^2
+ * explicit.
  *
  *     1. x_new = (y - lr (g - split y)) / (1 + lr split) = y - lr / (1 + lr split) g,   g at y
  *     2. y <- x_new + rho (x_new - x),   rho = k / (k + 3) at step k = 1, 2, ..., or momentum if that is not negative
  *     3. x <- x_new
  *
- * The second form of line 1 is computed: no cancellation at large lr. The parameters are y. split = 0 is Nesterov's method
- * with k / (k + 3). Output: x. State: x, 4 bytes a parameter in f32.
+ * The second form of line 1 is computed: no cancellation at large lr. The parameters are y. split = 0 is Nesterov's
+ * method with k / (k + 3). Output: x. State: x, 4 bytes a parameter in f32.
  */
 #include "blocks/iterate.h"
 

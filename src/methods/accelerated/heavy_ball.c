@@ -4,7 +4,8 @@
  * Pan, Liu, Wang, Zhang, "Accelerated Convergence of Stochastic Heavy Ball Method under Anisotropic Gradient Noise",
  * 2023, arXiv:2312.14567; equations from knowledge of the paper.
  *
- *     1. stages > 1:  lr_k = lr / decay^min(floor(k / len), stages - 1),  len = ceil(total_steps / stages),  k = 0, 1, ...
+ *     1. stages > 1:  lr_k = lr / decay^min(floor(k / len), stages - 1),  len = ceil(total_steps / stages),
+ *        k = 0, 1, ...
  *     2. v <- momentum v + lr_k (g + weight_decay p)
  *     3. p <- p - v
  *

@@ -5,7 +5,8 @@
  * search: Hinder, Sidford, Sohoni, "Near-Optimal Methods for Minimizing Star-Convex Functions and Beyond", 2020,
  * arXiv:1906.11985.
  *
- *     line_search = 0, the parameters being x_{k+1} = tau_k x_k + (1 - tau_k) z_k,   tau_k = k / (k + 2),   k = 0, 1, ...
+ *     line_search = 0, the parameters being x_{k+1} = tau_k x_k + (1 - tau_k) z_k,   tau_k = k / (k + 2),
+ *                      k = 0, 1, ...
  *     1. z <- z - lr (2k + 3) / gamma g
  *     2. p <- tau_{k+1} p + (1 - tau_{k+1}) z
  *
@@ -14,8 +15,8 @@
  *     b. f, g at a x + (1 - a) z, a = tau_k. If good(a): c f + a <g, xz> <= c f1 + tol: take it
  *     c.                                     If <g1, xz> < tol: take x
  *     d. f0, g0 at z.                        If f0 < f1 + tol / c: take z
- *     e. lo = 0, hi = 1;  max_bisect times:  a = (lo + hi) / 2,  f, g there;  good(a): take it;  else hi = a if f <= f1,
- *        lo = a if f > f1;  in the end, or when no number lies between lo and hi, take the last
+ *     e. lo = 0, hi = 1;  max_bisect times:  a = (lo + hi) / 2,  f, g there;  good(a): take it;
+ *        else hi = a if f <= f1, lo = a if f > f1;  in the end, or when no number lies between lo and hi, take the last
  *     3. x <- the point taken,   z <- z - lr (2k + 3) / gamma (its gradient)
  *
  * The public code compares with f at z where the search means f at x; Hinder et al. are followed. With other gradient

@@ -6,7 +6,8 @@
  * Over-Parameterized Models and an Accelerated Perceptron", 2019, arXiv:1810.07288. Equations from knowledge of the
  * papers.
  *
- *     estimating, the parameters being y:   alpha(gamma) = positive root of alpha^2 = (1 - alpha) lr gamma + alpha lr mu
+ *     estimating, the parameters being y:   alpha(gamma) = positive root of alpha^2 = (1 - alpha) lr gamma +
+ *                 alpha lr mu
  *     1. w_new = y - lr g
  *     2. alpha = alpha(gamma),   gamma <- (1 - alpha) gamma + alpha mu
  *     3. y <- w_new + alpha (1 - alpha) / (alpha^2 + alpha(gamma)) (w_new - w),   w <- w_new

@@ -13,7 +13,8 @@
  *     4. rectify = 1, r as in radam:  p <- p - lr r (sqrt(c2) / c1) m / (sqrt(s) + eps);
  *                     rho < 5:        degenerated_to_sgd = 1: p <- p - (lr / c1) m;   0: p stays
  *        rectify = 0: amsgrad: smax <- max(smax, s), h <- smax;   else h <- s
- *                     adabelief: p <- p - (lr / c1) m / (sqrt(h) / sqrt(c2) + eps);   adamomentum: without the outer eps
+ *                     adabelief: p <- p - (lr / c1) m / (sqrt(h) / sqrt(c2) + eps);
+ *                     adamomentum: without the outer eps
  *
  * d is taken with the new m. eps is added to the state and accumulates there, up to eps / (1 - beta2), as it does in
  * both codes and as it did in the published results. L2 decay changes g before d is taken. The names differ in line 3,

@@ -14,7 +14,7 @@
  *
  * lr_0 is the value of lr at the first step before any schedule, so a schedule scales the band as well. The bias
  * correction stands inside the clipped rate; bias_correction = 0 (c1 = c2 = 1) with sqrt_decay = 1 is the paper's
- * algorithm. The two names differ in the default of amsbound. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
+ * algorithm. amsbound is a preset: amsbound = 1. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
  * eps_in_root = 1: adam_family.h.
  */
 #include "blocks/adam_family.h"
@@ -34,17 +34,22 @@ enum {
     DECOUPLED,
     FIXED_DECAY
 };
-#define ROWS(amsbound)                                                                                                 \
-    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase", .pauses = true}, [BETA1] = BETA1_ROW(0.9),            \
-    [BETA2] = BETA2_ROW(0.999), [EPS] = EPS_ROW(1e-8), [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,                                \
-    [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},                       \
-    [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},                                              \
-    [AMS] = {"amsbound", amsbound, "0|1", "divide by the running maximum of the second moment"},                       \
-    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),                                                                        \
-    [SQRT_DECAY] = {"sqrt_decay", 0, "0|1", "divide the clipped rate by the root of t"},                               \
-    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0), [DECOUPLED] = DECOUPLED_ROW(0), [FIXED_DECAY] = FIXED_DECAY_ROW(0)
-static const option_t ADABOUND_OPTIONS[] = {ROWS(0), {0}};
-static const option_t AMSBOUND_OPTIONS[] = {ROWS(1), {0}};
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 1e-3, "(0,inf)", "rate of the adaptive phase", .pauses = true},
+    [BETA1] = BETA1_ROW(0.9),
+    [BETA2] = BETA2_ROW(0.999),
+    [EPS] = EPS_ROW(1e-8),
+    [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
+    [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},
+    [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},
+    [AMS] = {"amsbound", 0, "0|1", "divide by the running maximum of the second moment"},
+    [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),
+    [SQRT_DECAY] = {"sqrt_decay", 0, "0|1", "divide the clipped rate by the root of t"},
+    [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
+    [DECOUPLED] = DECOUPLED_ROW(0),
+    [FIXED_DECAY] = FIXED_DECAY_ROW(0),
+    {0},
+};
 
 enum { M, V, VMAX };
 static const state_t STATE[] = {
@@ -108,29 +113,12 @@ static void update(const tile_t *t) {
         update_with(t, true);
 }
 
-#define CITATION "Luo et al.: Adaptive Gradient Methods with Dynamic Bound of Learning Rate, 2019, arXiv:1902.09843"
-
 const method_t METHOD(adabound) = {
     .name = "adabound",
     .purpose = "Adam that turns into SGD as bounds on its rates close",
-    .citation = CITATION,
+    .citation = "Luo et al.: Adaptive Gradient Methods with Dynamic Bound of Learning Rate, 2019, arXiv:1902.09843",
     .evaluations = "1 gradient",
-    .options = ADABOUND_OPTIONS,
-    .states = STATE,
-    .fields = FIELDS,
-    .group_memory = sizeof(group_memory_t),
-    .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
-    .prepare = prepare,
-    .kernels = {update},
-};
-
-const method_t METHOD(amsbound) = {
-    .name = "amsbound",
-    .purpose = "AMSGrad that turns into SGD as bounds on its rates close",
-    .citation = CITATION,
-    .evaluations = "1 gradient",
-    .options = AMSBOUND_OPTIONS,
+    .options = OPTIONS,
     .states = STATE,
     .fields = FIELDS,
     .group_memory = sizeof(group_memory_t),

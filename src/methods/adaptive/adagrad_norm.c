@@ -1,8 +1,8 @@
 /*
  * adagrad_norm: AdaGrad with one accumulator for all coordinates.
  *
- * Ward, Wu, Bottou, "AdaGrad stepsizes: Sharp convergence over nonconvex landscapes", 2019, arXiv:1806.01811, algorithm 1;
- * the step size of Attia, Koren, "SGD with AdaGrad Stepsizes", 2023, with gamma = b0.
+ * Ward, Wu, Bottou, "AdaGrad stepsizes: Sharp convergence over nonconvex landscapes", 2019, arXiv:1806.01811,
+ * algorithm 1; the step size of Attia, Koren, "SGD with AdaGrad Stepsizes", 2023, with gamma = b0.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
  *     2. b2 <- b2 + |g|^2,  over all tensors of the group;   per_tensor: b2[n] <- b2[n] + |g[n]|^2

@@ -1,8 +1,8 @@
 /*
  * adai: adaptive inertia: the momentum, not the rate, is chosen element by element.
  *
- * Xie, Wang, Zhang, Sato, Sugiyama, "Adaptive Inertia: Disentangling the Effects of Adaptive Learning Rate and Momentum",
- * 2022, arXiv:2006.15815, algorithm 2, as the authors' code.
+ * Xie, Wang, Zhang, Sato, Sugiyama, "Adaptive Inertia: Disentangling the Effects of Adaptive Learning Rate and
+ * Momentum", 2022, arXiv:2006.15815, algorithm 2, as the authors' code.
  *
  *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
  *     2. v <- beta2 v + (1 - beta2) g^2;   mean = mean of v over all elements of the group's tensors
@@ -10,8 +10,8 @@
  *                  m <- b m + (1 - b) g;   p <- p - lr m / (1 - prod)
  *
  * Where v is large there is little inertia. The bias correction of v cancels in v / mean; prod, the product of all b so
- * far, corrects m. The authors' code takes the mean over all groups; here it is the group's. Frozen tensors do not count.
- * Two passes. State: m, v, prod, 12 bytes a parameter in f32; the mean in double.
+ * far, corrects m. The authors' code takes the mean over all groups; here it is the group's. Frozen tensors do not
+ * count. Two passes. State: m, v, prod, 12 bytes a parameter in f32; the mean in double.
  */
 #include "blocks/adam_family.h"
 

@@ -7,8 +7,8 @@
  *     1. p = (1 - lr weight_decay) p
  *     2. t = 1: (g, r) enters the buffer, and that is all: m stays 0, a = 0
  *     3. m = beta1 m + (1 - beta1) g;   a = m + the mean (or sum) of the momenta in the buffer
- *     4. (m, r) enters the buffer: appended while it has less than `capacity` entries, then in place of the first of the
- *        smallest priority, if that is below r
+ *     4. (m, r) enters the buffer: appended while it has less than `capacity` entries, then in place of the first of
+ *        the smallest priority, if that is below r
  *     5. v = beta2 v + (1 - beta2) a^2;   amsgrad: vmax = max(vmax, v), h = vmax;   else h = v
  *     6. all priorities are multiplied by `decay`
  *     7. p = p - (lr / c1) a / (sqrt(h) / sqrt(c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t

@@ -4,7 +4,8 @@
  * Ginsburg, Castonguay, Hrinchuk, Kuchaiev, Lavrukhin, Leary, Li, Nguyen, Zhang, Cohen, "Stochastic Gradient Methods
  * with Layer-wise Adaptive Moments for Training of Deep Networks", 2019, arXiv:1905.11286, algorithm 1.
  *
- *     1. v <- |g|^2 at t = 1,   v <- beta2 v + (1 - beta2) |g|^2 later;   amsgrad: vmax <- max(vmax, v), h <- vmax, else v
+ *     1. v <- |g|^2 at t = 1,   v <- beta2 v + (1 - beta2) |g|^2 later;
+ *        amsgrad: vmax <- max(vmax, v), h <- vmax, else v
  *     2. d <- g / (sqrt(h) + eps) + weight_decay p;   grad_averaging: d <- (1 - beta1) d
  *     3. m <- beta1 m + d
  *     4. p <- p - lr m

@@ -4,7 +4,8 @@
  * Liu, Jiang, He, Chen, Liu, Gao, Han, "On the Variance of the Adaptive Learning Rate and Beyond", 2020,
  * arXiv:1908.03265, algorithm 2.
  *
- *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p  (not in steps that stay)
+ *     1. decoupled = 0: g <- g + weight_decay p;   decoupled = 1: p <- (1 - lr weight_decay) p
+ *        (not in steps that stay)
  *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
  *     3. rho_inf = 2 / (1 - beta2) - 1,   rho = rho_inf - 2 t beta2^t / (1 - beta2^t)
  *        rho >= 5: p <- p - lr r (sqrt(c2) / c1) m / (sqrt(v) + eps),

@@ -5,7 +5,8 @@
  *
  *     1. m, v out of their codes, block by block
  *     2. m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
- *     3. p <- (1 - lr weight_decay) p;   p <- p - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps), with m and v as they are here
+ *     3. p <- (1 - lr weight_decay) p;   p <- p - (lr / c1) m / (sqrt(v) / sqrt(c2) + eps),
+ *        with m and v as they are here
  *     4. into codes: scale = largest modulus of the block, code = nearest table value, ties to the lower
  *
  * Lines 1 and 4 are the engine's storage of states (kernels/quantize.h), with this method's block_size and

@@ -5,12 +5,13 @@
  * 2021, arXiv:2006.00719.
  *
  *     on steps t = 1, 1 + update_period, ...:
- *     1. d = |mean of n_samples estimates z (.) Hz|;   spatial_average, tensors of 3 or more dimensions: the mean of d over
- *        dimensions 2 and on (the kernel) in place of d
+ *     1. d = |mean of n_samples estimates z (.) Hz|;   spatial_average, tensors of 3 or more dimensions: the mean of d
+ *        over dimensions 2 and on (the kernel) in place of d
  *     2. v <- beta2 v + (1 - beta2) d^2,   j <- j + 1   (j counts these steps)
  *     on every step:
  *     3. m <- beta1 m + (1 - beta1) g
- *     4. x <- x - lr (m / c1 / (sqrt(v / c2)^hessian_power + eps) + weight_decay x),   c1 = 1 - beta1^t,  c2 = 1 - beta2^j
+ *     4. x <- x - lr (m / c1 / (sqrt(v / c2)^hessian_power + eps) + weight_decay x),   c1 = 1 - beta1^t,
+ *        c2 = 1 - beta2^j;
  *        eps_in_root = 1: sqrt(v / c2 + eps)^hessian_power in the divisor
  *
  * z: see probe.h. Public code averages over kernels of 4 dimensions only.

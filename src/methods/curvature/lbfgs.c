@@ -7,7 +7,8 @@
  *        pairs, dropping the oldest), gamma = y's / y'y;   eps = 2^-52
  *     2. q = -g;   newest to oldest: alpha_i = s_i'q / y_i's_i, q <- q - alpha_i y_i;   q <- gamma q;
  *        oldest to newest: q <- q + s_i (alpha_i - y_i'q / y_i's_i);   d = q      (d = -g while no pair is held)
- *     3. trial step: lr;  while no pair is held lr / |g|_1, with armijo lr / |g|_2  (line_search=none: in the first step)
+ *     3. trial step: lr;  while no pair is held lr / |g|_1, with armijo lr / |g|_2
+ *        (line_search=none: in the first step)
  *        first_trial=torch: lr min(1, 1 / |g|_1), in the first step only
  *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
  *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step

@@ -7,8 +7,8 @@
  *     1. g at x;   same_batch and t > 1: then g' at x_prev on the present sample, and back to x
  *     2. t = 1: D = mean of init_samples estimates z (.) Hz;   else D <- beta2 D + (1 - beta2) z (.) Hz,  all at x
  *     3. Dh = max(|D|, alpha)
- *     4. t > 1 and adaptive: eta_new = min(sqrt(1 + theta) eta, |x - x_prev|_Dh / (2 |g - g_prev|_{1/Dh}))  (g' for g_prev),
- *        theta = eta_new / eta,  eta = eta_new
+ *     4. t > 1 and adaptive: eta_new = min(sqrt(1 + theta) eta, |x - x_prev|_Dh / (2 |g - g_prev|_{1/Dh}))
+ *        (g' for g_prev), theta = eta_new / eta,  eta = eta_new
  *     5. x_prev = x, g_prev = g;   x <- x - eta g / Dh,      |u|_M = sqrt(sum M u^2)
  *
  * z has entries +1 or -1, see probe.h. D keeps its sign (public research code keeps |D|). A denominator of 0 in 4

@@ -1,14 +1,15 @@
 /*
  * aog: accelerated optimistic gradient, anchored at the initial point.
  *
- * Cai, Zheng, "Doubly Optimal No-Regret Learning in Monotone Games", 2023. The equations are from knowledge of the paper;
- * its rate was confirmed numerically.
+ * Cai, Zheng, "Doubly Optimal No-Regret Learning in Monotone Games", 2023. The equations are from knowledge of the
+ * paper; its rate was confirmed numerically.
  *
  *     1. t = 1: x = x_1, the initial point;   t > 1: x = x - lr g + (x_1 - x) / t,   g at the parameters
  *     2. p = x - lr g + (x_1 - x) / (t + 1)
  *
- * That is x_{t+1/2} = x_t - lr F(x_{t-1/2}) + (x_1 - x_t) / (t + 1), x_{t+1} = x_t - lr F(x_{t+1/2}) + (x_1 - x_t) / (t + 1)
- * with x_{1/2} = x_1; the first query is x_1. Output: x. State: x, x_1, 8 bytes a parameter in f32.
+ * That is x_{t+1/2} = x_t - lr F(x_{t-1/2}) + (x_1 - x_t) / (t + 1),
+ * x_{t+1} = x_t - lr F(x_{t+1/2}) + (x_1 - x_t) / (t + 1) with x_{1/2} = x_1; the first query is x_1.
+ * Output: x. State: x, x_1, 8 bytes a parameter in f32.
  */
 #include "blocks/iterate.h"
 

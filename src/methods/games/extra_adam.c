@@ -5,7 +5,8 @@
  * Networks", 2019, arXiv:1802.10551.
  *
  *     move(g):  s = s + 1;   g = g + weight_decay p  at the point where g was taken
- *               m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;   amsgrad: vmax = max(vmax, v), h = vmax; else h = v
+ *               m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;
+ *               amsgrad: vmax = max(vmax, v), h = vmax; else h = v
  *               returns -lr sqrt(1 - beta2^s) / (1 - beta1^s) m / (sqrt(h) + eps)
  *     1. z_half = z + move(g at z)
  *     2. z = z + move(g at z_half)

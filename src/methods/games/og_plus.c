@@ -7,7 +7,8 @@
  *
  *     with tau = t + 1, player by player:
  *     1. eta = lr tau^-lr_power,   gamma = lr_extra tau^-extra_power;
- *        adaptive: eta = lr / sqrt(1 + G + D),   gamma = lr_extra / (1 + G)^(1/2 - q),   G, D of the steps before this one
+ *        adaptive: eta = lr / sqrt(1 + G + D),   gamma = lr_extra / (1 + G)^(1/2 - q),
+ *        G, D of the steps before this one
  *     2. dual = 0 (OG+):     X_new = X - eta g;   dual = 1 (OptDA+):   S = S + g,  X_new = X_1 - eta S
  *     3. adaptive: G = G + |g|^2,   D = D + |X_new - X|^2
  *     4. X = X_new;   p = X - gamma g

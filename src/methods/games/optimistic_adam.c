@@ -4,7 +4,8 @@
  * Daskalakis, Ilyas, Syrgkanis, Zeng, "Training GANs with Optimism", 2018, arXiv:1711.00141, algorithm 1.
  *
  *     1. g = g + weight_decay p
- *     2. m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;   amsgrad: vmax = max(vmax, v), h = vmax; else h = v
+ *     2. m = beta1 m + (1 - beta1) g;   v = beta2 v + (1 - beta2) g^2;
+ *        amsgrad: vmax = max(vmax, v), h = vmax; else h = v
  *     3. r = (m / c1) / (sqrt(h / c2) + eps),   c1 = 1 - beta1^t,  c2 = 1 - beta2^t
  *     4. p = p - lr ((1 + optimism) r - optimism r_prev);   r_prev = r,  at first 0
  *

@@ -1,16 +1,16 @@
 /*
  * optimistic_gd: gradient descent with a correction by the change of the gradient (OGDA).
  *
- * Popov, "A modification of the Arrow-Hurwicz method for search of saddle points", 1980; Daskalakis, Ilyas, Syrgkanis, Zeng,
- * "Training GANs with Optimism", 2018, arXiv:1711.00141; alpha, beta: Mokhtari, Ozdaglar, Pattathil, "A Unified Analysis of
- * Extra-gradient and Optimistic Gradient Methods for Saddle Point Problems", 2020, arXiv:1901.08511.
+ * Popov, "A modification of the Arrow-Hurwicz method for search of saddle points", 1980; Daskalakis, Ilyas, Syrgkanis,
+ * Zeng, "Training GANs with Optimism", 2018, arXiv:1711.00141; alpha, beta: Mokhtari, Ozdaglar, Pattathil, "A Unified
+ * Analysis of Extra-gradient and Optimistic Gradient Methods for Saddle Point Problems", 2020, arXiv:1901.08511.
  *
  *     1. t = 1: g_prev = g
  *     2. p = p - lr ((alpha + beta) g - beta g_prev)
  *     3. g_prev = g
  *
- * lr multiplies both coefficients. The first step is a plain one of length lr alpha; with g_prev = 0 at t = 1, as one public
- * class has it, it would be longer by beta. State: g_prev, 4 bytes a parameter in f32.
+ * lr multiplies both coefficients. The first step is a plain one of length lr alpha; with g_prev = 0 at t = 1, as one
+ * public class has it, it would be longer by beta. State: g_prev, 4 bytes a parameter in f32.
  */
 #include "engine/method.h"
 

@@ -1,8 +1,8 @@
 /*
  * reflected_gradient: gradients at the reflection of the last iterate in the present one.
  *
- * Malitsky, "Projected Reflected Gradient Methods for Monotone Variational Inequalities", 2015; Hsieh, Iutzeler, Malick,
- * Mertikopoulos, "On the Convergence of Single-Call Stochastic Extra-Gradient Methods", 2019 (RG).
+ * Malitsky, "Projected Reflected Gradient Methods for Monotone Variational Inequalities", 2015; Hsieh, Iutzeler,
+ * Malick, Mertikopoulos, "On the Convergence of Single-Call Stochastic Extra-Gradient Methods", 2019 (RG).
  *
  *     1. z_new = z - lr g,   g at the parameters; z starts at the initial point, which is also the first query
  *     2. p = 2 z_new - z;   z = z_new

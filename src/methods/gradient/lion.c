@@ -1,8 +1,8 @@
 /*
  * lion: evolved sign momentum.
  *
- * Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of Optimization Algorithms",
- * 2023, arXiv:2302.06675, algorithm 2.
+ * Chen, Liang, Huang, Real, Wang, Liu, Pham, Dong, Luong, Hsieh, Lu, Le, "Symbolic Discovery of Optimization
+ * Algorithms", 2023, arXiv:2302.06675, algorithm 2.
  *
  *     1. p <- (1 - lr weight_decay) p
  *     2. c <- beta1 m + (1 - beta1) g

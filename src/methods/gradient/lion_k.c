@@ -1,9 +1,9 @@
 /*
  * lion_k: lion with the gradient of a convex K in place of the sign.
  *
- * Chen, Liu, Liang, Liu, "Lion Secretly Solves Constrained Optimization: As Lyapunov Predicts", 2023, arXiv:2310.05898. The
- * update is the paper's; the list of K is from knowledge of the paper and from public reimplementations, not read off its
- * text, and no authors' code was found.
+ * Chen, Liu, Liang, Liu, "Lion Secretly Solves Constrained Optimization: As Lyapunov Predicts", 2023, arXiv:2310.05898.
+ * The update is the paper's; the list of K is from knowledge of the paper and from public reimplementations, not read
+ * off its text, and no authors' code was found.
  *
  *     1. p <- (1 - lr weight_decay) p
  *     2. c <- beta1 m + (1 - beta1) g
@@ -15,8 +15,9 @@
  *        l2sq          c
  *     4. m <- beta2 m + (1 - beta2) g
  *
- * lp: P = kappa_p, after division by the largest |c|; unit Q-norm, 1/P + 1/Q = 1, not rescaled by the tensor's size (some
- * ports do); three passes. topk: k = ceil(kappa_frac N), ties to the lowest index. State: m, 4 bytes a parameter in f32.
+ * lp: P = kappa_p, after division by the largest |c|; unit Q-norm, 1/P + 1/Q = 1, not rescaled by the tensor's size
+ * (some ports do); three passes. topk: k = ceil(kappa_frac N), ties to the lowest index. State: m, 4 bytes a parameter
+ * in f32.
  */
 #include <string.h>
 #include <tgmath.h>

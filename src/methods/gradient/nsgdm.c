@@ -1,16 +1,16 @@
 /*
  * nsgdm: normalized SGD with momentum.
  *
- * Cutkosky, Mehta, "Momentum Improves Normalized SGD", 2020, arXiv:2002.03305; power schedules as in Fatkhullin, Barakat,
- * Kireeva, He, "Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate Policies", 2023,
- * arXiv:2302.01734.
+ * Cutkosky, Mehta, "Momentum Improves Normalized SGD", 2020, arXiv:2002.03305; power schedules as in Fatkhullin,
+ * Barakat, Kireeva, He, "Stochastic Policy Gradient Methods: Improved Sample Complexity for Fisher-non-degenerate
+ * Policies", 2023, arXiv:2302.01734.
  *
  *     1. lr_k = lr (2 / (k + 2))^lr_power,   e_k = min(1, eta (2 / (k + 2))^eta_power),   k = 0, 1, ...
  *     2. d <- g at k = 0,   d <- (1 - e_k) d + e_k g later
  *     3. p <- p - lr_k d / (|d| + eps),  the norm over all tensors;   normalize = 0: p <- p - lr_k d
  *
- * d starts at the first gradient itself, so there is nothing to correct (with (1 - beta) g_1 all directions but the first
- * would differ). eta is 1 - beta. Where |d| + eps is 0 nothing moves. State: d, 4 bytes a parameter in f32.
+ * d starts at the first gradient itself, so there is nothing to correct (with (1 - beta) g_1 all directions but the
+ * first would differ). eta is 1 - beta. Where |d| + eps is 0 nothing moves. State: d, 4 bytes a parameter in f32.
  */
 #include "blocks/normalized.h"
 

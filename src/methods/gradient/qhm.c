@@ -7,9 +7,9 @@
  *     2. m <- momentum m + (1 - momentum) g
  *     3. p <- p - lr ((1 - nu) g + nu m)
  *
- * The buffer is a mean, so that lr means the same for every momentum; no bias correction; as the authors' qhoptim. nu = 0
- * is sgd; nu = 1 and nu = momentum are sgd with momentum and with nesterov, lr times 1 - momentum. State: m, 4 bytes a
- * parameter in f32.
+ * The buffer is a mean, so that lr means the same for every momentum; no bias correction; as the authors' qhoptim.
+ * nu = 0 is sgd; nu = 1 and nu = momentum are sgd with momentum and with nesterov, lr times 1 - momentum. State: m,
+ * 4 bytes a parameter in f32.
  */
 #include "blocks/averages.h"
 

@@ -8,8 +8,9 @@
  *     2. signum: m <- momentum m + (1 - momentum) g,  d <- sign(m);   signsgd: d <- sign(g)
  *     3. p <- p - lr d
  *
- * sign(0) = 0; no bias correction, since the sign does not see the scale. The authors' text has decoupled decay, their code
- * adds it to the gradient: the code's form is the default. State: signsgd none; signum m, 4 bytes a parameter in f32.
+ * sign(0) = 0; no bias correction, since the sign does not see the scale. The authors' text has decoupled decay, their
+ * code adds it to the gradient: the code's form is the default. State: signsgd none; signum m, 4 bytes a parameter in
+ * f32.
  */
 #include "blocks/averages.h"
 

@@ -9,7 +9,8 @@
  *     4. m <- beta1 m + dlr (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2;   s <- q s + dlr (1 - q) g
  *     5. num <- q num + (1 - q) acc;   d_hat = num / ((1 - q) |s|_1);   d <- max(d, min(d_hat, d growth_rate))
  *     6. decoupled = 1: x <- x - weight_decay dlr x,  dlr of line 2
- *     7. x <- x - m / (sqrt(v) + eps)      (eps_in_root = 1, here and in 3: adam_family.h, c2 = 1 without bias_correction)
+ *     7. x <- x - m / (sqrt(v) + eps)      (eps_in_root = 1, here and in 3: adam_family.h,
+ *                                           c2 = 1 without bias_correction)
  *
  * One d for all groups. |s|_1 = 0: the step ends after line 4 and t, which the method counts for itself, stays.
  * Two passes. State: m, v, s, 12 bytes a parameter in f32; d, num, t in double.

@@ -1,8 +1,8 @@
 /*
  * dadapt_lion: Lion whose step size is a growing estimate d of the distance to the solution.
  *
- * Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, arXiv:2301.07733; the Lion form is that of the
- * authors' package. q = sqrt(beta2), dlr = d lr.
+ * Defazio, Mishchenko, "Learning-Rate-Free Learning by D-Adaptation", 2023, arXiv:2301.07733; the Lion form is that of
+ * the authors' package. q = sqrt(beta2), dlr = d lr.
  *
  *     1. u = sign(beta1 m + (1 - beta1) g),  sign(0) = 0;   acc = dlr <u, s>;   s <- q s + (1 - q) dlr u
  *     2. x <- (1 - dlr weight_decay) x - dlr u;   m <- beta2 m + (1 - beta2) dlr g

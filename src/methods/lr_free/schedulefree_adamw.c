@@ -4,7 +4,8 @@
  * Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2024, arXiv:2405.15682.
  *
  *     1. g at y;   z <- z - lr_t weight_decay y,   decay_at_z: - lr_t weight_decay z
- *     2. v <- beta2 v + (1 - beta2) g^2;   u = g,  or with mu = inner_momentum > 0: m <- mu m + (1 - mu) g, u = m / (1 - mu^t)
+ *     2. v <- beta2 v + (1 - beta2) g^2;   u = g,  or with mu = inner_momentum > 0: m <- mu m + (1 - mu) g,
+ *        u = m / (1 - mu^t)
  *     3. z <- z - lr_t u / (sqrt(v / (1 - beta2^t)) + eps)
  *     4. c = w / W;   x <- (1 - c) x + c z;   y = beta1 x + (1 - beta1) z               (schedule_free.h)
  *

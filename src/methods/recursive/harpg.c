@@ -8,7 +8,8 @@
  *     1. lr_k = lr (2 / (k + 2))^lr_power,   e_k = min(1, eta (2 / (k + 2))^eta_power),   k = 0, 1, ...
  *     2. g at x_k;   k > 0: then Hv at u x_k + (1 - u) x_{k-1} with v = x_k - x_{k-1},  u ~ U[0, 1),  and back to x_k
  *     3. d <- g at k = 0,   d <- (1 - e_k) (d + Hv) + e_k g later
- *     4. x_{k+1} = x_k - lr_k d / |d|,  the norm over all tensors (no movement where d = 0);   normalize = 0: x_k - lr_k d
+ *     4. x_{k+1} = x_k - lr_k d / |d|,  the norm over all tensors (no movement where d = 0);
+ *        normalize = 0: x_k - lr_k d
  *
  * u is one number a step; draws=quasi: the fractional part of k times the golden ratio; draws=mean: 1/2. In policy
  * gradients the estimator of Hv has a score-function term, which belongs to the caller's product.

@@ -5,7 +5,8 @@
  *
  *     1. g at x_t;   t > 1: then h at x_{t-1} on the same sample, and back to x_t
  *     2. d <- g at t = 1,   d <- g + (1 - a) (d - h) later
- *     3. adaptive = 1:  G <- G + |g|^2,  over all tensors;   lr_t = lr / (w + G)^(1/3);   a <- min(1, c lr_t^2), for t + 1
+ *     3. adaptive = 1:  G <- G + |g|^2,  over all tensors;   lr_t = lr / (w + G)^(1/3);
+ *        a <- min(1, c lr_t^2), for t + 1
  *        adaptive = 0:  k = t - 1,  lr_t = lr (2 / (k + 2))^lr_power,  a = min(1, eta (2 / (k + 2))^eta_power)
  *     4. x_{t+1} = x_t - lr_t d,   normalize: x_t - lr_t d / |d|  (no movement where d = 0)
  *

@@ -8,19 +8,19 @@
  *     2. eta = max(f - f_star, 0) / (c |d|^2);   lr_max > 0: eta <- min(eta, lr_max);   eta = 0 where d = 0
  *     3. x <- (1 - weight_decay eta) x - eta d
  *
- * d starts at 0. The two differ in the default of lr_max. Two passes. State: d, 4 bytes a parameter in f32.
+ * d starts at 0. alr_smag is a preset: lr_max = 0.1. Two passes. State: d, 4 bytes a parameter in f32.
  */
 #include "blocks/finite.h"
 
 enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
-#define ROWS(bound)                                                                                                    \
-    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the sum of earlier gradients"},                                 \
-    [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},                     \
-    [C] = {"c", 1, "(0,inf)", "divides the step size"},                                                                \
-    [LR_MAX] = {"lr_max", bound, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},                    \
-    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"}
-static const option_t MAG_OPTIONS[] = {ROWS(0), {0}};
-static const option_t SMAG_OPTIONS[] = {ROWS(0.1), {0}};
+static const option_t OPTIONS[] = {
+    [MOMENTUM] = {"momentum", 0.9, "[0,1]", "factor on the sum of earlier gradients"},
+    [F_STAR] = {"f_star", 0, "(-inf,inf)", "least value of the (batch's) loss, or a lower bound"},
+    [C] = {"c", 1, "(0,inf)", "divides the step size"},
+    [LR_MAX] = {"lr_max", 0, "[0,inf)", "bound on the step size; 0: none", .zero_apart = true},
+    [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
+    {0},
+};
 
 enum { D };
 static const state_t STATE[] = {[D] = {"d", "moving sum of gradients", LIKE_PARAM, FIRST_MOMENT}, {0}};
@@ -74,23 +74,18 @@ static optim_status advance(step_t *s) {
     return OPTIM_OK;
 }
 
-#define COMMON                                                                                                         \
-    .citation = "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, "    \
-                "2023, arXiv:2305.12939",                                                                              \
-    .evaluations = "1 gradient with the loss", .states = STATE, .flags = READS_LOSS, .constants = sizeof(constants_t), \
-    .prepare = prepare, .advance = advance, .kernels = {[SQUARES] = squares, [UPDATE] = update},                       \
-    .arguments = {[UPDATE] = sizeof(double)}
-
 const method_t METHOD(alr_mag) = {
     .name = "alr_mag",
     .purpose = "Polyak step size along a moving sum of gradients",
-    .options = MAG_OPTIONS,
-    COMMON,
-};
-
-const method_t METHOD(alr_smag) = {
-    .name = "alr_smag",
-    .purpose = "bounded Polyak step size along a moving sum of gradients, for stochastic losses",
-    .options = SMAG_OPTIONS,
-    COMMON,
+    .citation = "Wang, Johansson, Zhang: Generalized Polyak Step Size for First Order Optimization with Momentum, "
+                "2023, arXiv:2305.12939",
+    .evaluations = "1 gradient with the loss",
+    .options = OPTIONS,
+    .states = STATE,
+    .flags = READS_LOSS,
+    .constants = sizeof(constants_t),
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {[SQUARES] = squares, [UPDATE] = update},
+    .arguments = {[UPDATE] = sizeof(double)},
 };

@@ -10,7 +10,8 @@
  *     3. use_fstar: cap = A (fbar - gamma) + p;   cap < A rho lb: lb <- max(cap / (2 A rho), lb_0)
  *     4. tau = min(lr / rho, max(A (fbar - rho lb - gamma) + p, 0) / q)   (0 where q = 0)
  *     5. use_fstar: lb <- max((fbar + p - gamma - tau q / 2) / rho, lb_0)
- *     6. x <- (x - tau d) / A;   momo_adam: x <- (x - tau m / D) / A, decoupled: x <- (1 - lr weight_decay) x - tau m / D
+ *     6. x <- (x - tau d) / A;   momo_adam: x <- (x - tau m / D) / A,
+ *        decoupled: x <- (1 - lr weight_decay) x - tau m / D
  *
  * rho = 1 - beta1^t for averages that began at 0: momo_adam, and momo with bias_correction; otherwise rho = 1 and they
  * begin with f, <g, x> and g of the first step. lb_0 is the option lb. fbar and gamma are doubles: their difference

@@ -1,7 +1,7 @@
 /*
- * The engine's station just outside the wrappers: options of the whole handle, and the look at what arrives when
- * nonfinite= or a loss scale asks for it.
- * Without wrappers in between clip checks for NaN, which may be summing the gradient anyway.
+ * The engine's station just outside the wrappers: options of the whole handle, and the check that what arrives is
+ * finite, when nonfinite= or a loss scale asks for it. Without wrappers in between, clip makes that check, since it may
+ * be summing the gradient anyway.
  */
 #include <math.h>
 
@@ -17,9 +17,9 @@ static const option_t OPTIONS[] = {
 };
 
 static optim_status advance(step_t *s) {
-    const bool looks = s->check_finite || (int)s->option[NONFINITE] != NONFINITE_PROPAGATE;
+    const bool checks = s->check_finite || (int)s->option[NONFINITE] != NONFINITE_PROPAGATE;
     s->check_finite = false;
-    if (!looks || (s->searches && s->evaluation > 1))
+    if (!checks || s->is_trial)
         return OPTIM_OK;
     if (s->first && s->reads_loss && !isfinite(s->loss))
         return step_reject(s);

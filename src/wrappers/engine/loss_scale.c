@@ -1,7 +1,7 @@
 /*
  * The engine's outermost station: gradients of a loss that the caller has multiplied by a scale, so that 16-bit
- * gradients do not fall below their range (Micikevicius et al., "Mixed Precision Training", 2018, arXiv:1710.03740). The
- * scale adapts: too large a one shows as a gradient that is not finite.
+ * gradients do not fall below their range (Micikevicius et al., "Mixed Precision Training", 2018, arXiv:1710.03740).
+ * The scale adapts: too large a one shows as a gradient that is not finite.
  *
  *     g <- g / scale
  *     some gradient of the step not finite: nothing changes but scale <- backoff scale

@@ -3,20 +3,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t DIMS[] = {2, 3};
-static const struct {
+typedef struct layout {
     const char *name;
     int ndim;
-    const int64_t *dims;
+    int64_t dims[2];
     size_t count;
-} TENSORS[CALLER_TENSORS] = {{"w", 2, DIMS, 6}, {"b", 1, DIMS + 1, 3}, {"s", 0, NULL, 1}};
+} layout_t;
+static const layout_t TENSORS[CALLER_TENSORS] = {{"w", 2, {2, 3}, 6}, {"b", 1, {3}, 3}, {"s", 0, {0}, 1}},
+                      PARTICLES[CALLER_TENSORS] = {{"w", 2, {CALLER_COMPONENTS, 3}, 6},
+                                                   {"b", 2, {CALLER_COMPONENTS, 2}, 4},
+                                                   {"s", 1, {CALLER_COMPONENTS}, 2}};
+
+static const layout_t *layout(const caller_t *caller, int i) {
+    return caller->particles ? &PARTICLES[i] : &TENSORS[i];
+}
 
 static size_t item(optim_dtype dtype) {
     return dtype == OPTIM_F64 ? 8 : dtype == OPTIM_F32 ? 4 : 2;
 }
 
 static size_t tensor_bytes(const caller_t *caller, int i) {
-    return TENSORS[i].count * item(caller->dtype);
+    return layout(caller, i)->count * item(caller->dtype);
 }
 
 /* 16-bit numbers by their upper half: exactly enough for small trainers. */
@@ -49,19 +56,24 @@ static void put(optim_dtype dtype, void *at, size_t i, double value) {
         memcpy((char *)at + 2 * i, &half, 2);
 }
 
-optim_status caller_start(caller_t *caller, optim_t *opt, optim_dtype dtype, int group) {
-    *caller = (caller_t){.opt = opt, .dtype = dtype};
-    optim_status status = optim_set_components(opt, 2);
+optim_status caller_start(caller_t *caller, optim_t *opt, const char *algorithm, optim_dtype dtype, int group) {
+    optim_description about = {.size = sizeof about};
+    optim_status status = optim_describe(OPTIM_ALGORITHM, algorithm, &about);
+    *caller = (caller_t){.opt = opt, .dtype = dtype, .particles = (about.needs & OPTIM_NEEDS_PARTICLES) != 0};
+    if (status == OPTIM_OK)
+        status = optim_set_components(opt, CALLER_COMPONENTS);
+    if (status == OPTIM_OK)
+        status = optim_set_constraints(opt, 1, 0);
     for (int i = 0; i < CALLER_TENSORS; ++i) {
         const size_t bytes = tensor_bytes(caller, i);
         caller->data[i] = fuzz_memory(bytes);
         caller->grad[i] = fuzz_memory(bytes);
         memset(caller->grad[i], 0, bytes);
-        for (size_t j = 0; j < TENSORS[i].count; ++j)
+        for (size_t j = 0; j < layout(caller, i)->count; ++j)
             put(dtype, caller->data[i], j, 0.5 + 0.125 * (double)(j + 3 * (size_t)i));
         if (status == OPTIM_OK)
-            status = optim_add_param(opt, i == 0 ? 0 : group, TENSORS[i].name, dtype, TENSORS[i].ndim, TENSORS[i].dims,
-                                     caller->data[i], caller->grad[i]);
+            status = optim_add_param(opt, i == 0 ? 0 : group, layout(caller, i)->name, dtype, layout(caller, i)->ndim,
+                                     layout(caller, i)->dims, caller->data[i], caller->grad[i]);
     }
     return status;
 }
@@ -75,16 +87,30 @@ void caller_end(caller_t *caller) {
     *caller = (caller_t){0};
 }
 
-/* Half the square of the distance from 1/4. */
-static void evaluate(caller_t *caller) {
+/* Half the square of the distance from 1/4; returns it. */
+static double evaluate(caller_t *caller) {
     double loss = 0;
     for (int i = 0; i < CALLER_TENSORS; ++i)
-        for (size_t j = 0; j < TENSORS[i].count; ++j) {
+        for (size_t j = 0; j < layout(caller, i)->count; ++j) {
             const double off = get(caller->dtype, caller->data[i], j) - 0.25;
             loss += off * off / 2;
             put(caller->dtype, caller->grad[i], j, off);
         }
     (void)optim_set_loss(caller->opt, loss);
+    return loss;
+}
+
+/* Of the components that are asked for: the first is the function, the other more. */
+static void evaluate_each(caller_t *caller) {
+    optim_request request = {.size = sizeof request};
+    double losses[CALLER_COMPONENTS];
+    if (optim_request_info(caller->opt, &request) != OPTIM_OK || request.count < 1 || request.component < 0 ||
+        request.component + request.count > CALLER_COMPONENTS)
+        fuzz_fail("losses of %d components from %d on are asked for", (int)request.count, (int)request.component);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = evaluate(caller) + (double)(request.component + i);
+    if (optim_set_losses(caller->opt, losses, (size_t)request.count) != OPTIM_OK)
+        fuzz_fail("the losses that are asked for are refused");
 }
 
 /* Its Hessian is the identity. */
@@ -95,26 +121,41 @@ static void multiply(caller_t *caller) {
         if (optim_hvp_vector(caller->opt, i, &direction) != OPTIM_OK ||
             optim_hvp_result(caller->opt, i, &product) != OPTIM_OK || direction == NULL || product == NULL)
             fuzz_fail("a product is asked for, but there is no direction or no room for parameter %d", i);
-        memcpy(product, direction, TENSORS[i].count * (caller->dtype == OPTIM_F64 ? 8 : 4));
+        memcpy(product, direction, layout(caller, i)->count * (caller->dtype == OPTIM_F64 ? 8 : 4));
     }
+}
+
+/* The first number shall be 1/4. */
+static void constrain(caller_t *caller) {
+    double *values = NULL;
+    if (optim_constraint_values(caller->opt, &values) != OPTIM_OK || values == NULL)
+        fuzz_fail("values of constraints are asked for, but there is no room for them");
+    *values = get(caller->dtype, caller->data[0], 0) - 0.25;
 }
 
 optim_status caller_step(caller_t *caller) {
     enum { MOST_REQUESTS = 60 };
-    evaluate(caller);
+    (void)evaluate(caller);
     optim_status status = optim_step(caller->opt);
     for (int i = 0; i < MOST_REQUESTS && status > 0; ++i) {
         if (status == OPTIM_EVAL_HVP)
             multiply(caller);
+        else if (status == OPTIM_EVAL_CONSTRAINTS)
+            constrain(caller);
+        else if (status == OPTIM_EVAL_LOSSES)
+            evaluate_each(caller);
         else
-            evaluate(caller);
+            (void)evaluate(caller);
         status = optim_step(caller->opt);
     }
     return status;
 }
 
 size_t caller_size(const caller_t *caller) {
-    return CALLER_ELEMENTS * item(caller->dtype);
+    size_t bytes = 0;
+    for (int i = 0; i < CALLER_TENSORS; ++i)
+        bytes += tensor_bytes(caller, i);
+    return bytes;
 }
 
 void caller_read(const caller_t *caller, unsigned char out[CALLER_BYTES]) {

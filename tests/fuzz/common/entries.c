@@ -27,7 +27,8 @@ static entry_t describe(int kind, const char *name) {
     optim_description description = {.size = sizeof description};
     if (optim_describe(kind, name, &description) != OPTIM_OK)
         fuzz_fail("\"%s\" cannot be described", name);
-    entry_t entry = {name, description.options, fuzz_memory(description.options * sizeof(optim_option))};
+    entry_t entry = {name, description.needs, description.roles, description.options,
+                     fuzz_memory(description.options * sizeof(optim_option))};
     for (size_t i = 0; i < entry.options; ++i) {
         entry.option[i] = (optim_option){.size = sizeof(optim_option)};
         if (optim_describe_option(kind, name, i, &entry.option[i]) != OPTIM_OK)

@@ -6,6 +6,8 @@
 
 typedef struct entry {
     const char *name;
+    int needs;         /* of optim_description */
+    const char *roles; /* likewise */
     size_t options;
     optim_option *option;
 } entry_t;

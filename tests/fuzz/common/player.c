@@ -40,6 +40,7 @@ void param_free(param_t *param) {
 param_t param_moved(const param_t *param, size_t misalign, bool frozen) {
     param_t moved = param_new(param->dtype, param->grad_dtype, param->count, misalign);
     memcpy(param_data(&moved), param_data(param), param_bytes(param));
+    moved.frozen = param->frozen;
     if (frozen) {
         free(moved.grad_block);
         moved.grad_block = NULL;
@@ -70,6 +71,13 @@ bool player_has_values(const player_t *player, const unsigned char *values) {
     return same;
 }
 
+void player_check_frozen(const player_t *player, const unsigned char *values) {
+    for (int i = 0; i < player->params; values += param_bytes(&player->param[i]), ++i)
+        if (player->param[i].frozen &&
+            memcmp(values, param_data(&player->param[i]), param_bytes(&player->param[i])) != 0)
+            fuzz_fail("a step moved parameter %d, which is frozen", i);
+}
+
 void player_end(player_t *player) {
     optim_destroy(player->opt);
     for (int i = 0; i < player->params; ++i)
@@ -77,6 +85,8 @@ void player_end(player_t *player) {
     saved_free(&player->begin);
     free(player->begin_values);
     free(player->log);
+    for (int i = 0; i < player->inputs; ++i)
+        free(player->input[i]);
     *player = (player_t){0};
 }
 
@@ -130,6 +140,33 @@ void player_multiply(player_t *player, unsigned pattern) {
                           pattern % 10 == 2 ? (double)NAN
                                             : (1 + (double)(pattern % 3)) * element_read(dtype, direction, i));
     }
+}
+
+static optim_request open_request(const player_t *player) {
+    optim_request request = {.size = sizeof request};
+    if (optim_request_info(player->opt, &request) != OPTIM_OK)
+        fuzz_fail("a handle does not say what it asks for");
+    return request;
+}
+
+void player_compare(player_t *player, unsigned pattern) {
+    const optim_request request = open_request(player);
+    if (request.component < 0 || request.count < 1)
+        fuzz_fail("losses of %d components from %d on are asked for", (int)request.count, (int)request.component);
+    double *losses = fuzz_memory((size_t)request.count * sizeof *losses);
+    for (int64_t i = 0; i < request.count; ++i)
+        losses[i] = gradient_at(pattern, (double)(request.component + i), (size_t)i);
+    if (optim_set_losses(player->opt, losses, (size_t)request.count) != OPTIM_OK)
+        fuzz_fail("the losses that are asked for are refused");
+    free(losses);
+}
+
+void player_constrain(player_t *player, unsigned pattern) {
+    double *values = NULL;
+    if (optim_constraint_values(player->opt, &values) != OPTIM_OK || values == NULL)
+        fuzz_fail("values of constraints are asked for, but there is no place for them");
+    for (size_t i = 0; i < player->constraints; ++i)
+        values[i] = gradient_at(pattern, 0.5, i);
 }
 
 /* ---- What a call may not change ---- */

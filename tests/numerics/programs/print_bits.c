@@ -104,7 +104,7 @@ static void print_result(const rig_t *rig, optim_status status) {
 }
 
 static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
-    rig_t *rig = rig_new(&LAYOUT, form->dtype, form->grad_dtype, 0);
+    rig_t *rig = rig_new_for(algorithm, &LAYOUT, form->dtype, form->grad_dtype, 0);
     optim_t *opt;
     rig->scale = form->scale;
     scale_start(rig, form->scale);

@@ -37,7 +37,11 @@ CASES = {
     "Muon(0.02, weight_decay=0.1)": "muon lr=0.02,weight_decay=0.1,scale=match_rms_adamw",
     "SGD(0.1, global_clipnorm=1.0)": "sgd lr=0.1,clip_norm=1",
     "SGD(0.1, clipvalue=0.5)": "sgd lr=0.1,clip_value=0.5",
+    "Adafactor(0.01)": "adafactor",
+    "Adafactor(0.05, beta_2_decay=-0.6, epsilon_1=1e-12, epsilon_2=0.01, clip_threshold=0.7)":
+        "adafactor relative_step=0,lr=0.05,decay_rate=0.6,eps=1e-12,eps2=0.01,clip_threshold=0.7",
 }
+
 
 def run(call):
     tensors = {name: keras.Variable(numpy.array(START[name]).reshape(shape), dtype="float64", name=name)
@@ -50,6 +54,12 @@ def run(call):
         yield {name: keras.ops.convert_to_numpy(tensor.value).ravel().tolist() for name, tensor in tensors.items()}
 
 
+def tolerance(call):
+    if "Muon" in call:
+        return 1e-5  # the norm's eps is beside another length
+    return 1e-7 if "Adafactor" in call else 1e-12  # over jax keras.ops.mean is an f32 one
+
+
 for number, (call, ours) in enumerate(CASES.items(), 1):
     write(f"keras_{number:02}_{ours.split()[0]}", f"keras {keras.__version__}", f"keras.optimizers.{call}", ours,
-          list(run(call)), 1e-5 if "Muon" in call else 1e-12)  # the norm's eps is beside another length
+          list(run(call)), tolerance(call))

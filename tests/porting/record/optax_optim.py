@@ -50,6 +50,13 @@ CASES = {
     "chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1))": "sgd lr=0.1,clip_norm=1",
     "chain(optax.clip(0.5), optax.sgd(0.1))": "sgd lr=0.1,clip_value=0.5",
     "chain(optax.centralize(), optax.sgd(0.1))": "sgd lr=0.1; gc",
+    "adafactor(0.01, min_dim_size_to_factor=2)":
+        "adafactor relative_step=0,lr=0.01,factor_dims=largest2,min_dim_size_to_factor=2",
+    "adafactor(0.01, multiply_by_parameter_scale=False, momentum=0.9, dtype_momentum='float64', weight_decay_rate=0.001)":
+        "adafactor relative_step=0,lr=0.01,factor_dims=largest2,min_dim_size_to_factor=128,scale_parameter=0,beta1=0.9,"
+        "weight_decay=0.1",
+    "contrib.galore(0.01, rank=2, base_optimizer=optax.scale_by_adam(eps=0))":
+        "galore lr=0.01,rank=2,proj_side=reverse_std,scale=1,eps=0",
 }
 
 
@@ -66,6 +73,12 @@ def run(call):
         yield {name: numpy.asarray(tensor).ravel().tolist() for name, tensor in tensors.items()}
 
 
+def tolerance(call):
+    if "galore" in call:
+        return 1e-5  # decomposes in f32
+    return 1e-8 if "adafactor" in call else 1e-12  # takes powers of the step's number in f32
+
+
 for number, (call, ours) in enumerate(CASES.items(), 1):
     write(f"optax_{number:02}_{ours.split()[0]}", f"optax {optax.__version__} on jax {jax.__version__}",
-          f"optax.{call}", ours, list(run(call)))
+          f"optax.{call}", ours, list(run(call)), tolerance(call))

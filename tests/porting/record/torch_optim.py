@@ -28,6 +28,9 @@ CASES = {
     "Adadelta(lr=1.0, rho=0.8, eps=1e-4, weight_decay=0.1)": "adadelta lr=1,rho=0.8,eps=1e-4,weight_decay=0.1",
     "Muon(lr=0.02, weight_decay=0.1)": "muon lr=0.02,weight_decay=0.1",
     "Muon(lr=0.02, weight_decay=0, adjust_lr_fn='match_rms_adamw')": "muon lr=0.02,weight_decay=0,scale=match_rms_adamw",
+    "Adafactor()": "adafactor",
+    "Adafactor(lr=0.05, beta2_decay=-0.6, eps=(None, 0.01), d=1.5)":
+        "adafactor relative_step=0,lr=0.05,decay_rate=0.6,eps2=0.01,clip_threshold=1.5",
 }
 
 

@@ -1,4 +1,4 @@
-#include "io/pieces.h"
+#include "io/arrays.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,31 +17,31 @@ static char *joined(const char *parameter, const char *method, const char *state
     return name;
 }
 
-shape_t piece_shape(const piece_t *piece) {
+shape_t array_shape(const array_t *array) {
     shape_t shape = {.count = 0};
-    if (piece->copies != 1)
-        shape.dims[shape.count++] = (int64_t)piece->copies;
-    if (piece->shaped != NULL) {
-        const int count = state_dims(piece->shaped, piece->of, piece->option, piece->axis, shape.dims + shape.count);
+    if (array->copies != 1)
+        shape.dims[shape.count++] = (int64_t)array->copies;
+    if (array->shaped != NULL) {
+        const int count = state_dims(array->shaped, array->of, array->option, array->axis, shape.dims + shape.count);
         shape.count += count < 0 ? 0 : (size_t)count;
         return shape;
     }
-    if (piece->like == NULL)
-        shape.dims[shape.count++] = (int64_t)piece->elements;
-    for (int i = 0; piece->like != NULL && i < piece->like->ndim; ++i)
-        shape.dims[shape.count++] = piece->like->dims[i];
+    if (array->like == NULL)
+        shape.dims[shape.count++] = (int64_t)array->elements;
+    for (int i = 0; array->like != NULL && i < array->like->ndim; ++i)
+        shape.dims[shape.count++] = array->like->dims[i];
     return shape;
 }
 
 /* Takes over the name. */
-static optim_status add(pieces_t *pieces, piece_t piece) {
-    void *grown = pieces->piece;
-    if (piece.name == NULL || !memory_grow(&grown, &pieces->capacity, pieces->count + 1, sizeof piece)) {
-        free(piece.name);
+static optim_status add(arrays_t *arrays, array_t array) {
+    void *grown = arrays->array;
+    if (array.name == NULL || !memory_grow(&grown, &arrays->capacity, arrays->count + 1, sizeof array)) {
+        free(array.name);
         return error_nomem("listing the states");
     }
-    pieces->piece = grown;
-    pieces->piece[pieces->count++] = piece;
+    arrays->array = grown;
+    arrays->array[arrays->count++] = array;
     return OPTIM_OK;
 }
 
@@ -69,17 +69,17 @@ static const char *dtype_name(stored_t form, const tensor_t *tensor) {
 }
 
 /* Codes of 8-bit states are followed, in every copy, by a scale for each block. */
-static optim_status add_scales(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
+static optim_status add_scales(arrays_t *arrays, const tensor_t *tensor, const station_t *station, const state_t *state,
                                const slot_t *slot) {
     const size_t real = tensor_real(tensor);
     const size_t blocks = tensor->count / tensor->block + (tensor->count % tensor->block != 0);
     char *at = slot->at == NULL ? NULL : (char *)slot->at + size_aligned(tensor->count);
-    return add(pieces, (piece_t){joined(tensor->name, station->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
+    return add(arrays, (array_t){joined(tensor->name, station->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
                                  NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
 }
 
 /* An array with dimensions of its own: PARAMETER/METHOD.STATE, or one for each axis, PARAMETER/METHOD.STATE.AXIS. */
-static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
+static optim_status add_shaped(arrays_t *arrays, const tensor_t *tensor, const station_t *station, const state_t *state,
                                const slot_t *slot, int axis, const char *end) {
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const double *option = station_option(station, tensor->group);
@@ -92,7 +92,7 @@ static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const s
         return OPTIM_OK;
     char *at =
         slot->at == NULL ? NULL : (char *)slot->at + (state->shape == PER_AXIS && elements > 0 ? slot->axis[axis] : 0);
-    return add(pieces, (piece_t){.name = joined(tensor->name, station->name, state->name, end),
+    return add(arrays, (array_t){.name = joined(tensor->name, station->name, state->name, end),
                                  .dtype = dtype,
                                  .elements = elements,
                                  .at = at,
@@ -105,40 +105,40 @@ static optim_status add_shaped(pieces_t *pieces, const tensor_t *tensor, const s
                                  .axis = axis});
 }
 
-static optim_status add_axes(pieces_t *pieces, const tensor_t *tensor, const station_t *station, const state_t *state,
+static optim_status add_axes(arrays_t *arrays, const tensor_t *tensor, const station_t *station, const state_t *state,
                              const slot_t *slot) {
     optim_status status = OPTIM_OK;
-    for (int axis = 0; status == OPTIM_OK && axis < tensor->ndim; ++axis) {
+    for (int axis = 0; status == OPTIM_OK && axis < tensor_axes(tensor); ++axis) {
         char end[16];
         (void)snprintf(end, sizeof end, ".%d", axis);
-        status = add_shaped(pieces, tensor, station, state, slot, axis, end);
+        status = add_shaped(arrays, tensor, station, state, slot, axis, end);
     }
     return status;
 }
 
-static optim_status add_state(pieces_t *pieces, const tensor_t *tensor, const station_t *station, size_t k) {
+static optim_status add_state(arrays_t *arrays, const tensor_t *tensor, const station_t *station, size_t k) {
     const state_t *state = &station->method->states[k];
     const slot_t *slot = &station->slot[tensor->id * station->states + k];
     if (state->shape == PER_AXIS)
-        return add_axes(pieces, tensor, station, state, slot);
+        return add_axes(arrays, tensor, station, state, slot);
     if (state->shape == SHAPED)
-        return add_shaped(pieces, tensor, station, state, slot, 0, "");
+        return add_shaped(arrays, tensor, station, state, slot, 0, "");
     char *name = joined(tensor->name, station->name, state->name, "");
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const size_t elements = slot->elements;
-    optim_status status = add(pieces, (piece_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
+    optim_status status = add(arrays, (array_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
                                                 slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && slot->form == STORED_INT8)
-        status = add_scales(pieces, tensor, station, state, slot);
+        status = add_scales(arrays, tensor, station, state, slot);
     return status;
 }
 
 /* A kept number, or several, of one tensor. */
-static optim_status add_field(pieces_t *pieces, const engine_t *engine, const tensor_t *tensor,
+static optim_status add_field(arrays_t *arrays, const engine_t *engine, const tensor_t *tensor,
                               const station_t *station, const field_t *field) {
     const size_t count = field_count(engine, station->method, field, station_option(station, tensor->group));
     char *name = joined(tensor->name, station->name, field->name, "");
-    return add(pieces, (piece_t){.name = name,
+    return add(arrays, (array_t){.name = name,
                                  .dtype = "F64",
                                  .elements = count,
                                  .at = field_address(field, station->tensor_memory[tensor->id]),
@@ -149,7 +149,7 @@ static optim_status add_field(pieces_t *pieces, const engine_t *engine, const te
                                  .group = tensor->group});
 }
 
-static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
+static optim_status add_fields(arrays_t *arrays, const optim_t *opt, const station_t *station, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
             const tensor_t *tensor = &opt->engine.tensors[i];
@@ -157,14 +157,14 @@ static optim_status add_fields(pieces_t *pieces, const optim_t *opt, const stati
             if (field->of != OF_TENSOR || left_out || !field_is_kept(field) || !station_has(station, tensor) ||
                 field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) == 0)
                 continue;
-            const optim_status status = add_field(pieces, &opt->engine, tensor, station, field);
+            const optim_status status = add_field(arrays, &opt->engine, tensor, station, field);
             if (status != OPTIM_OK)
                 return status;
         }
     return OPTIM_OK;
 }
 
-static optim_status add_station(pieces_t *pieces, const optim_t *opt, const station_t *station, const bool *stateless) {
+static optim_status add_station(arrays_t *arrays, const optim_t *opt, const station_t *station, const bool *stateless) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < station->states; ++k) {
             const tensor_t *tensor = &opt->engine.tensors[i];
@@ -173,34 +173,34 @@ static optim_status add_station(pieces_t *pieces, const optim_t *opt, const stat
             if (!state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
                 (left_out && !state->of_frozen))
                 continue;
-            const optim_status status = add_state(pieces, tensor, station, k);
+            const optim_status status = add_state(arrays, tensor, station, k);
             if (status != OPTIM_OK)
                 return status;
         }
-    return add_fields(pieces, opt, station, stateless);
+    return add_fields(arrays, opt, station, stateless);
 }
 
 static int by_width(const void *a, const void *b) {
-    const piece_t *left = a, *right = b;
+    const array_t *left = a, *right = b;
     const size_t l = safetensors_item(left->dtype), r = safetensors_item(right->dtype);
     return l != r ? (l < r) - (l > r) : strcmp(left->name, right->name);
 }
 
-optim_status pieces_make(pieces_t *pieces, const optim_t *opt, const bool *stateless) {
-    *pieces = (pieces_t){0};
+optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless) {
+    *arrays = (arrays_t){0};
     optim_status status = OPTIM_OK;
     for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
-        status = add_station(pieces, opt, engine_keeper(&opt->engine, l), stateless);
+        status = add_station(arrays, opt, engine_keeper(&opt->engine, l), stateless);
     if (status != OPTIM_OK)
-        pieces_free(pieces);
-    else if (pieces->count > 0)
-        qsort(pieces->piece, pieces->count, sizeof *pieces->piece, by_width);
+        arrays_free(arrays);
+    else if (arrays->count > 0)
+        qsort(arrays->array, arrays->count, sizeof *arrays->array, by_width);
     return status;
 }
 
-void pieces_free(pieces_t *pieces) {
-    for (size_t i = 0; i < pieces->count; ++i)
-        free(pieces->piece[i].name);
-    free(pieces->piece);
-    *pieces = (pieces_t){0};
+void arrays_free(arrays_t *arrays) {
+    for (size_t i = 0; i < arrays->count; ++i)
+        free(arrays->array[i].name);
+    free(arrays->array);
+    *arrays = (arrays_t){0};
 }

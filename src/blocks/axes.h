@@ -1,0 +1,131 @@
+/*
+ * Marginals: what is left of a tensor that is summed over one axis, or over all but one. For kernels of whole tensors.
+ *
+ * Values pass in chunks of consecutive elements, so that a tensor is read once for all its marginals. Each sum is taken
+ * in double and in the order of the elements, however they are cut in chunks.
+ */
+#ifndef BLOCKS_AXES_H
+#define BLOCKS_AXES_H
+
+#include <string.h>
+
+#include "engine/method.h"
+
+/* Element i of the tensor is (outer, k, inner) to its axis: inner = i % inner, k = i / inner % length. */
+typedef struct marginal {
+    size_t count;                       /* its own elements */
+    size_t length, inner;               /* of the axis; of all axes after it */
+    size_t per_outer, per_k, per_inner; /* how far each of the three moves in the marginal */
+} marginal_t;
+
+static inline size_t axes_least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static inline size_t axes_product(const int64_t *dims, int from, int to) {
+    size_t product = 1;
+    for (int i = from; i < to; ++i)
+        product *= (size_t)dims[i];
+    return product;
+}
+
+/* Over one axis: the other axes are left. */
+static inline marginal_t marginal_over(int ndim, const int64_t *dims, int axis) {
+    const size_t outer = axes_product(dims, 0, axis), inner = axes_product(dims, axis + 1, ndim);
+    return (marginal_t){outer * inner, (size_t)dims[axis], inner, inner, 0, 1};
+}
+
+/* Over all axes but one. */
+static inline marginal_t marginal_of(int ndim, const int64_t *dims, int axis) {
+    return (marginal_t){(size_t)dims[axis], (size_t)dims[axis], axes_product(dims, axis + 1, ndim), 0, 1, 0};
+}
+
+/* The dimensions without one axis; how many they are. */
+static inline int dims_without(int ndim, const int64_t *dims, int axis, int64_t *others) {
+    int count = 0;
+    for (int i = 0; i < ndim; ++i)
+        if (i != axis)
+            others[count++] = dims[i];
+    return count;
+}
+
+/* Where element i of the tensor is in the marginal. */
+static inline size_t marginal_at(const marginal_t *m, size_t i) {
+    const size_t slice = i / m->inner;
+    return slice / m->length * m->per_outer + slice % m->length * m->per_k + i % m->inner * m->per_inner;
+}
+
+/* Values i .. i + n - 1 that are passed belong to elements at, at + step, ... of the marginal; step is 0 or 1. */
+typedef struct marginal_run {
+    size_t i, n, at, step;
+    size_t outer, k; /* where it lies in the tensor */
+} marginal_run_t;
+
+/* The run that values begin with whose first is element `first` of the tensor, and the next one; `count` values. */
+static inline marginal_run_t marginal_begin(const marginal_t *m, size_t first, size_t count) {
+    const size_t slice = first / m->inner, period = m->inner > 1 ? m->inner : m->length;
+    return (marginal_run_t){.n = axes_least(period - first % period, count),
+                            .at = marginal_at(m, first),
+                            .step = m->inner > 1 ? m->per_inner : m->per_k,
+                            .outer = slice / m->length,
+                            .k = slice % m->length};
+}
+static inline void marginal_next(const marginal_t *m, marginal_run_t *run, size_t count) {
+    const bool is_last = m->inner == 1 || run->k + 1 == m->length; /* of this `outer` */
+    run->i += run->n;
+    run->n = axes_least(m->inner > 1 ? m->inner : m->length, count - run->i);
+    run->outer += is_last;
+    run->k = is_last ? 0 : run->k + 1;
+    run->at = run->outer * m->per_outer + run->k * m->per_k;
+}
+
+/* sums <- sums + n elements of the tensor, from `first` on. */
+static inline void marginal_add(const marginal_t *m, size_t first, size_t n, const double *restrict value,
+                                double *restrict sums) {
+    for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        const double *restrict v = value + run.i;
+        double *restrict to = sums + run.at, sum = *to;
+        for (size_t j = 0; run.step == 0 && j < run.n; ++j)
+            sum += v[j];
+        if (run.step == 0)
+            *to = sum;
+        for (size_t j = 0; run.step == 1 && j < run.n; ++j)
+            to[j] += v[j];
+    }
+}
+
+/* Of a whole tensor of n elements. */
+static inline void marginal_sum(const marginal_t *m, size_t n, const real *restrict x, double *restrict sums) {
+    double value[CHUNK_ELEMENTS];
+    for (size_t i = 0; i < m->count; ++i)
+        sums[i] = 0;
+    for (size_t first = 0; first < n; first += CHUNK_ELEMENTS) {
+        const size_t length = axes_least(n - first, CHUNK_ELEMENTS);
+        for (size_t j = 0; j < length; ++j)
+            value[j] = (double)x[first + j];
+        marginal_add(m, first, length, value, sums);
+    }
+}
+
+/* most <- the larger of it and the tensor's elements; a NaN in them is passed over. */
+static inline void marginal_most(const marginal_t *m, size_t first, size_t n, const real *restrict value,
+                                 real *restrict most) {
+    for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        real *restrict to = most + run.at;
+        for (size_t j = 0; j < run.n; ++j)
+            to[j * run.step] = larger(value[run.i + j], to[j * run.step]);
+    }
+}
+
+/* The marginal as n elements of the tensor see it, from `first` on. */
+static inline void marginal_spread(const marginal_t *m, const real *restrict marginal, size_t first, size_t n,
+                                   real *restrict out) {
+    for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        const real *restrict from = marginal + run.at;
+        real *restrict to = out + run.i;
+        for (size_t j = 0; j < run.n; ++j)
+            to[j] = from[j * run.step];
+    }
+}
+
+#endif

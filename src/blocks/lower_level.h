@@ -1,0 +1,80 @@
+/*
+ * Bilevel methods that keep z, the minimiser of G(x, .), beside y: parameters have role=x or role=y, z is a state of
+ * those with role=y, and is visited by the parameters y when a gradient at (x, z) is wanted.
+ *
+ * A method that uses this puts LOWER_LEVEL_STATES first into its state table, LOWER_LEVEL_KERNELS first among its
+ * kernels, a lower_level_t first into its constants, and has LOWER_LEVEL_INPUTS, LOWER_LEVEL_ROLES and
+ * lower_level_refuses.
+ */
+#ifndef BLOCKS_LOWER_LEVEL_H
+#define BLOCKS_LOWER_LEVEL_H
+
+#include <string.h>
+
+#include "engine/method.h"
+
+#define LOWER_LEVEL_ROLES "x|y"
+enum { X_ROLE, Y_ROLE };
+enum { OF_X = 1 << X_ROLE, OF_Y = 1 << Y_ROLE }; /* masks of requests */
+enum { UPPER, LOWER };                           /* objectives: F, G */
+
+static bool is_y(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return tensor->role == Y_ROLE;
+}
+
+enum { START, Y, Z, H };
+#define LOWER_LEVEL_STATES                                                                                             \
+    [START] = {"start", "where the step began", LIKE_PARAM, RESTORE_POINT},                                            \
+    [Y] = {"y", "y, in the precision of states", LIKE_PARAM, WITHIN_STEP, .exists = is_y},                             \
+    [Z] = {"z",           "the minimiser of the lower level", LIKE_PARAM, KEPT, .exists = is_y, .from_param = true,    \
+           .undone = true},                                                                                            \
+    [H] = {"h", "the part of a direction that is known", LIKE_PARAM, WITHIN_STEP}
+
+static const input_t LOWER_LEVEL_INPUTS[] = {
+    {"z", "where z starts, with the shape of the parameter; without it z starts at y", INPUT_OF_PARAMETER, true},
+    {0},
+};
+
+static const char *lower_level_refuses(const step_t *s) {
+    for (size_t i = 0; i < step_tensor_count(s); ++i) {
+        const input_view_t *z = step_tensor_input(s, i, 0);
+        if (z != NULL && z->count != step_parameter(s, i)->count)
+            return "the input \"z\" must have as many elements as its parameter";
+    }
+    return NULL;
+}
+
+typedef struct lower_level {
+    bool first; /* step of the tensor */
+} lower_level_t;
+
+static void begin(const tile_t *t) {
+    real room[TILE_ELEMENTS];
+    memcpy(t->state[START], t->p, t->n * sizeof(real));
+    if (t->tensor->role != Y_ROLE)
+        return;
+    memcpy(t->state[Y], t->p, t->n * sizeof(real));
+    const real *z = ((const lower_level_t *)t->constants)->first ? tile_input(t, 0, room) : NULL;
+    if (z != NULL)
+        memcpy(t->state[Z], z, t->n * sizeof(real));
+}
+
+static void go_to_z(const tile_t *t) {
+    if (t->tensor->role == Y_ROLE)
+        memcpy(t->p, t->state[Z], t->n * sizeof(real));
+}
+static void go_to_y(const tile_t *t) {
+    if (t->tensor->role == Y_ROLE)
+        memcpy(t->p, t->state[Y], t->n * sizeof(real));
+}
+
+/* h <- g */
+static void keep(const tile_t *t) {
+    memcpy(t->state[H], t->g, t->n * sizeof(real));
+}
+
+enum { BEGIN, GO_TO_Z, GO_TO_Y, KEEP, LOWER_LEVEL_KERNEL_COUNT };
+#define LOWER_LEVEL_KERNELS begin, go_to_z, go_to_y, keep
+
+#endif

@@ -1,0 +1,44 @@
+/* The arrays that a checkpoint keeps of a handle: states by parameter, in the form in which they lie in memory. */
+#ifndef IO_ARRAYS_H
+#define IO_ARRAYS_H
+
+#include "io/safetensors.h"
+#include "io/stream.h"
+#include "optimizer/optimizer.h"
+
+/* One array: `copies` runs of `bytes` bytes, `stride` apart. */
+typedef struct array {
+    char *name; /* PARAMETER/METHOD.STATE */
+    const char *dtype;
+    const tensor_t *like; /* the tensor whose dimensions the array has; NULL: it has one dimension, `elements` */
+    size_t elements;      /* of a copy */
+    char *at;
+    size_t copies, bytes, stride; /* several copies are one more dimension, the first */
+    const station_t *station;     /* of numbers, whose values the row of `field` limits; else NULL */
+    const field_t *field;
+    int group;
+    const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis` of tensor `of`; else NULL */
+    const tensor_t *of;
+    const double *option;
+    int axis;
+} array_t;
+
+typedef struct arrays {
+    size_t count, capacity;
+    array_t *array; /* widest elements first, so that all are aligned in the file */
+} arrays_t;
+
+/* The arrays of a planned handle; a handle without a plan has none. `stateless`, if not NULL, says of each parameter
+ * whether the states are left out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not
+ * UTF-8). */
+optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless);
+void arrays_free(arrays_t *arrays);
+
+/* Bytes of all copies of an array. */
+static inline size_t array_bytes(const array_t *array) {
+    return array->copies * array->bytes;
+}
+
+shape_t array_shape(const array_t *array);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * msvgd: mirrored Stein variational gradient descent: particles on a simplex, moved in the coordinates of the entropy.
+ *
+ * Shi, Liu, Mackey, "Sampling with Mirrored Stein Operators", ICLR 2022, arXiv:2106.12506.
+ *
+ *     Row i of a tensor, of D - 1 entries, is eta_i; theta_i = the first D - 1 entries of softmax(eta_i, 0).
+ *     s_i = -g_i + 1 - D theta_i      g the gradient in eta of -log p(theta); the rest the divergence of H^-1
+ *     y = eta (on=eta) or theta (on=theta),  r = |y_i - y_j|^2,  w = bandwidth2, or the middle of all N^2 r if w < 0
+ *     imq: k = (1 + r / w)^(-1/2),  k' = -(1 + r / w)^(-3/2) (y_i - y_j) / w;
+ *     rbf: k = e^(-r / w), k' = -2 / w (y_i - y_j) k
+ *     eta_j <- eta_j + lr / N sum_i (k s_i + k')              on=eta
+ *     eta_j <- eta_j + lr / N sum_i (k s_i + H_i^-1 k')       on=theta,  H^-1 u = theta (u - <theta, u>)
+ *
+ * The middle is the floor(N^2 / 2)-th largest, or 1 if that is 0. Several tensors are so many simplices, their
+ * distances added up. State: within a step theta and the direction, 8 bytes a parameter in f32; 2 N^2 numbers.
+ */
+#include <string.h>
+
+#include "blocks/particles.h"
+#include "blocks/select.h"
+#include "kernels/elementary.h"
+
+enum { LR, KERNEL, BANDWIDTH2, ON };
+enum { IMQ, RBF };
+enum { ON_ETA, ON_THETA };
+static const option_t OPTIONS[] = {
+    [LR] = {"lr", 0.1, "[0,inf)", "step size"},
+    [KERNEL] = {"kernel", IMQ, "imq|rbf", "inverse multiquadric or Gaussian"},
+    [BANDWIDTH2] = {"bandwidth2", 1, "(-inf,inf)", "squared width of the kernel; negative: by the median",
+                    .zero_apart = true},
+    [ON] = {"on", ON_ETA, "eta|theta", "coordinates that the kernel compares"},
+    {0},
+};
+
+enum { THETA, PHI };
+static const state_t STATE[] = {
+    [THETA] = {"theta", "the particles on the simplex", LIKE_PARAM, WITHIN_STEP},
+    [PHI] = {"phi", "the direction", LIKE_PARAM, WITHIN_STEP},
+    {0},
+};
+
+typedef struct memory { /* within a step: N by N */
+    double *square, *room;
+} memory_t;
+static const field_t FIELDS[] = {
+    {"D", "squared distances", FIELD(OF_METHOD, memory_t, square), .each = EACH_PAIR, .within_step = true},
+    {"room", "for the median", FIELD(OF_METHOD, memory_t, room), .each = EACH_PAIR, .within_step = true},
+    {0},
+};
+
+typedef struct constants {
+    real lr;
+    bool rbf, on_theta;
+} constants_t;
+
+typedef struct pairs {
+    double *square;
+    double w;
+} pairs_t;
+
+static void prepare(const group_t *group, void *constants) {
+    const double *o = group->option;
+    *(constants_t *)constants = (constants_t){(real)o[LR], (int)o[KERNEL] == RBF, (int)o[ON] == ON_THETA};
+}
+
+/* softmax(eta, 0), the largest exponent being 0. */
+static void map_row(size_t n, const real *eta, real *theta) {
+    double largest = 0, sum;
+    for (size_t c = 0; c < n; ++c)
+        largest = (double)eta[c] > largest ? (double)eta[c] : largest;
+    sum = largest < 700 ? elementary_exp(-largest) : 0;
+    for (size_t c = 0; c < n; ++c) {
+        const double x = (double)eta[c] - largest;
+        theta[c] = (real)(x > -700 ? elementary_exp(x) : 0);
+        sum += (double)theta[c];
+    }
+    for (size_t c = 0; c < n; ++c)
+        theta[c] = (real)((double)theta[c] / sum);
+}
+
+static void measure(const tile_t *t) {
+    const constants_t *k = t->constants;
+    const size_t particles = (size_t)t->tensor->dims[0], row = particle_row(t->tensor);
+    for (size_t i = 0; i < particles; ++i)
+        map_row(row, (real *)t->p + i * row, (real *)t->state[THETA] + i * row);
+    particle_distances_of(t, k->on_theta ? t->state[THETA] : t->p, ((const pairs_t *)t->arguments)->square);
+}
+
+/* phi_j += (k s_i + slope y) / N with y = y_i - y_j, through H_i^-1 on=theta. */
+static void add_pair(size_t n, const real *yi, const real *yj, const real *theta, const real *g, bool on_theta, real k,
+                     real slope, real *restrict phi) {
+    const real D = (real)(n + 1);
+    double inner = 0;
+    for (size_t c = 0; c < n && on_theta; ++c)
+        inner += (double)theta[c] * (double)(yi[c] - yj[c]);
+    for (size_t c = 0; c < n; ++c) {
+        const real y = yi[c] - yj[c], push = on_theta ? theta[c] * (y - (real)inner) : y;
+        phi[c] += k * (1 - D * theta[c] - g[c]) + slope * push;
+    }
+}
+
+static void direct(const tile_t *t) {
+    const constants_t *o = t->constants;
+    const pairs_t *pairs = t->arguments;
+    const size_t particles = (size_t)t->tensor->dims[0], row = particle_row(t->tensor);
+    const real *y = o->on_theta ? t->state[THETA] : t->p, *theta = t->state[THETA], *g = t->g;
+    real *phi = t->state[PHI];
+    memset(phi, 0, t->n * sizeof *phi);
+    for (size_t j = 0; j < particles; ++j)
+        for (size_t i = 0; i < particles; ++i) {
+            const double r = pairs->square[i * particles + j] / pairs->w, root = 1 / sqrt(1 + r);
+            const double k = (o->rbf ? r < 700 ? elementary_exp(-r) : 0 : root) / (double)particles;
+            const double slope = (o->rbf ? -2 * k : -k * root * root) / pairs->w;
+            add_pair(row, y + i * row, y + j * row, theta + i * row, g + i * row, o->on_theta, (real)k, (real)slope,
+                     phi + j * row);
+        }
+}
+
+static void move(const tile_t *t) {
+    const real lr = ((const constants_t *)t->constants)->lr;
+    real *restrict p = t->p;
+    const real *restrict phi = t->state[PHI];
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] += lr * phi[i];
+}
+
+enum { MEASURE, DIRECT, MOVE };
+
+static double width(step_t *s) {
+    const memory_t *m = s->memory;
+    const size_t pairs = (size_t)s->components * (size_t)s->components;
+    if (s->option[BANDWIDTH2] > 0)
+        return s->option[BANDWIDTH2];
+    memcpy(m->room, m->square, pairs * sizeof *m->room);
+    const double middle = select_largest(m->room, pairs, pairs > 1 ? pairs / 2 : 1);
+    return middle > 0 ? middle : 1;
+}
+
+static optim_status advance(step_t *s) {
+    const memory_t *m = s->memory;
+    memset(m->square, 0, (size_t)s->components * (size_t)s->components * sizeof *m->square);
+    step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
+    step_tensors(s, DIRECT, &(pairs_t){m->square, width(s)});
+    step_update(s, MOVE, NULL);
+    return OPTIM_OK;
+}
+
+static const char *check(const double *option) {
+    return option[BANDWIDTH2] == 0 ? "bandwidth2=0 is no width: say a positive one, or -1 for the median" : NULL;
+}
+
+const method_t METHOD(msvgd) = {
+    .name = "msvgd",
+    .purpose = "mirrored Stein variational gradient descent: particles on a simplex",
+    .citation = "Shi, Liu, Mackey: Sampling with Mirrored Stein Operators, ICLR 2022, arXiv:2106.12506",
+    .evaluations = "1 gradient, of every particle",
+    .options = OPTIONS,
+    .states = STATE,
+    .fields = FIELDS,
+    .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS,
+    .constants = sizeof(constants_t),
+    .memory = sizeof(memory_t),
+    .check = check,
+    .prepare = prepare,
+    .advance = advance,
+    .kernels = {measure, direct, move},
+    .arguments = {[MEASURE] = sizeof(pairs_t), [DIRECT] = sizeof(pairs_t)},
+};

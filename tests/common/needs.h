@@ -1,0 +1,19 @@
+/* What some methods must be told of the problem: constraints, inputs, roles. For callers that take any method. */
+#ifndef TESTS_NEEDS_H
+#define TESTS_NEEDS_H
+
+#include <stddef.h>
+
+#include "optim/optim.h"
+
+/* One of c(x) = 0 and one of c(x) <= 0. */
+enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1, NEEDS_CONSTRAINTS = 2 };
+
+/* The group for parameters but the first: one with role=y, added here, where the method has that role; else 0. */
+int needs_group(optim_t *opt);
+
+/* Says how many constraints there are, and hands over whatever inputs the method has: for so many elements in the first
+ * parameter, and in all others. Returns them, to be freed when the handle is gone; NULL: out of memory or refused. */
+double *needs_lend(optim_t *opt, size_t first, size_t others);
+
+#endif

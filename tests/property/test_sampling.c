@@ -1,0 +1,302 @@
+/* Samplers and particles: what they must give in the long run, against closed forms, and what they refuse. */
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+
+enum { D = 2 };
+static const double H[D] = {1, 2}, TAU[D] = {-0.5, -0.13636363636363635}; /* U = sum_i H_i (x_i - TAU_i)^2 / 2 */
+
+static void gradient(int rows, const double *x, double *g) {
+    for (int i = 0; i < rows * D; ++i)
+        g[i] = H[i % D] * (x[i] - TAU[i % D]);
+}
+
+static void step(optim_t *opt, int rows, const double *x, double *g) {
+    if (optim_wants_gradient(opt))
+        gradient(rows, x, g);
+    optim_status status;
+    while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD)
+        gradient(rows, x, g);
+    CHECK_OK(status);
+}
+
+static optim_t *open(const char *method, const char *options, int rows, double *x, double *g) {
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, method, options));
+    CHECK_OK(optim_set_components(opt, rows));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){rows, D}, x, g));
+    CHECK_OK(optim_set_threads(opt, 1));
+    return opt;
+}
+
+/* ---- Chains ---- */
+
+typedef struct chain {
+    const char *method, *options;
+    double variance[D], slack; /* of the method at this step size, times H */
+} chain_t;
+
+static void check_chain(const chain_t *c) {
+    enum { SKIPPED = 2000, STEPS = 200000 };
+    double x[D] = {0}, g[D], out[D], sum[D] = {0}, square[D] = {0};
+    optim_t *opt = open(c->method, c->options, 1, x, g);
+    for (int t = 0; t < SKIPPED + STEPS; ++t) {
+        step(opt, 1, x, g);
+        CHECK_OK(optim_output(opt, 0, out));
+        for (int i = 0; i < D && t >= SKIPPED; ++i) {
+            sum[i] += (out[i] - TAU[i]) / STEPS;
+            square[i] += (out[i] - TAU[i]) * (out[i] - TAU[i]) / STEPS;
+        }
+    }
+    for (int i = 0; i < D; ++i) {
+        const double variance = H[i] * (square[i] - sum[i] * sum[i]);
+        if (fabs(sum[i]) > 0.06 || fabs(variance - c->variance[i]) > c->slack)
+            fail_msg("%s (%s), coordinate %d: mean %g, variance %g of %g", c->method, c->options, i, sum[i], variance,
+                     c->variance[i]);
+    }
+    optim_destroy(opt);
+}
+
+static void test_chains(void **state) {
+    (void)state;
+    static const chain_t CHAINS[] = {
+        {"sgld", "lr=0.2", {1 / 0.9, 1 / 0.8}, 0.03},
+        {"sgld", "lr=0.2,temperature=0.5", {0.5 / 0.9, 0.5 / 0.8}, 0.03},
+        {"sghmc", "lr=0.01,alpha=0.2", {1, 1}, 0.06},
+        {"sgnht", "lr=0.002,a=0.05", {1, 1}, 0.1},
+        {"langevin_split", "lr=0.3", {1, 1}, 0.04},
+        {"langevin_split", "lr=0.3,scheme=OBABO", {1 / 0.9775, 1 / 0.955}, 0.04},
+        {"rlmc", "lr=0.1", {1, 1}, 0.04},
+        {"rklmc", "lr=0.1", {1, 1}, 0.06},
+        {"ulmc", "lr=0.2,gamma=1.5", {1.08, 1.16}, 0.05},
+    };
+    for (size_t i = 0; i < sizeof CHAINS / sizeof *CHAINS; ++i)
+        check_chain(&CHAINS[i]);
+}
+
+/* A temperature of 0 is descent, and draws as much as any other. */
+static void test_cold(void **state) {
+    (void)state;
+    double x[D] = {1, 1}, g[D], y[D] = {1, 1}, h[D];
+    optim_t *cold = open("sgld", "lr=0.1,temperature=0", 1, x, g), *sgd = open("sgd", "lr=0.1", 1, y, h);
+    for (int t = 0; t < 5; ++t) {
+        step(cold, 1, x, g);
+        step(sgd, 1, y, h);
+    }
+    for (int i = 0; i < D; ++i)
+        CHECK_CLOSE(x[i], y[i], 1e-15);
+    optim_destroy(sgd);
+    double warm[D] = {1, 1};
+    optim_t *other = open("sgld", "lr=0.1", 1, warm, h);
+    for (int t = 0; t < 5; ++t)
+        step(other, 1, warm, h);
+    memcpy(warm, x, sizeof x);
+    CHECK_OK(optim_set(cold, 0, "temperature", 1));
+    step(cold, 1, x, g);
+    step(other, 1, warm, h);
+    assert_memory_equal(x, warm, sizeof x);
+    optim_destroy(cold);
+    optim_destroy(other);
+}
+
+/* ---- Particles ---- */
+
+enum { N = 50 };
+
+static void start_particles(double *x) {
+    for (int i = 0; i < N * D; ++i)
+        x[i] = 1.5 * sin(1 + 2.7 * i) + 0.5 * cos(0.3 * i * i);
+}
+
+static void check_particles(const char *method, const char *options) {
+    double x[N * D], g[N * D];
+    start_particles(x);
+    optim_t *opt = open(method, options, N, x, g);
+    for (int t = 0; t < 1000; ++t)
+        step(opt, N, x, g);
+    for (int i = 0; i < D; ++i) {
+        double mean = 0, square = 0;
+        for (int k = 0; k < N; ++k)
+            mean += (x[k * D + i] - TAU[i]) / N;
+        for (int k = 0; k < N; ++k)
+            square += (x[k * D + i] - TAU[i] - mean) * (x[k * D + i] - TAU[i] - mean) / N;
+        if (fabs(mean) > 0.04 || H[i] * square < 0.8 || H[i] * square > 1)
+            fail_msg("%s, coordinate %d: mean %g, variance %g", method, i, mean, H[i] * square);
+    }
+    optim_destroy(opt);
+}
+
+static void test_stein(void **state) {
+    (void)state;
+    check_particles("svgd", "lr=0.1");
+    check_particles("svgd", "lr=0.05,rule=adagrad");
+    check_particles("coin_svgd", NULL);
+}
+
+/* Distances are sums over tensors, which threads must not take up at once. */
+enum { MANY = 200, MANY_PARTICLES = 32, MANY_ROW = 64, MANY_COUNT = MANY_PARTICLES * MANY_ROW };
+
+static void move_many(const char *method, int threads, double *x, double *g) {
+    static const double LOSSES[MANY_PARTICLES] = {0.5, 0, 1, 0.25}; /* and 0 */
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, method, NULL));
+    CHECK_OK(optim_set_components(opt, MANY_PARTICLES));
+    CHECK_OK(optim_set_threads(opt, threads));
+    for (size_t i = 0; i < (size_t)MANY * MANY_COUNT; ++i) {
+        x[i] = 1e-3 * (double)(i * 37 % 1009);
+        g[i] = (double)(i * 53 % 997) - 498;
+    }
+    for (int i = 0; i < MANY; ++i) {
+        char name[8];
+        (void)snprintf(name, sizeof name, "x%d", i);
+        CHECK_OK(optim_add_param(opt, 0, name, OPTIM_F64, 2, (int64_t[]){MANY_PARTICLES, MANY_ROW},
+                                 x + (size_t)i * MANY_COUNT, g + (size_t)i * MANY_COUNT));
+    }
+    for (int t = 0; t < 10; ++t) {
+        optim_status status;
+        while ((status = optim_step(opt)) == OPTIM_EVAL_LOSSES)
+            CHECK_OK(optim_set_losses(opt, LOSSES, MANY_PARTICLES));
+        CHECK_OK(status);
+    }
+    optim_destroy(opt);
+}
+
+static void test_threads(void **state) {
+    static const char *const METHODS[] = {"svgd", "coin_svgd", "msvgd", "cbo"};
+    const size_t count = (size_t)MANY * MANY_COUNT;
+    double *x = check_memory(count, sizeof *x), *y = check_memory(count, sizeof *y),
+           *g = check_memory(count, sizeof *g);
+    (void)state;
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i) {
+        move_many(METHODS[i], 1, x, g);
+        move_many(METHODS[i], 5, y, g);
+        if (memcmp(x, y, count * sizeof *x) != 0)
+            fail_msg("%s: other bits with five threads", METHODS[i]);
+    }
+    free(x);
+    free(y);
+    free(g);
+}
+
+/* One particle has no neighbours: it descends. */
+static void test_single_particle(void **state) {
+    (void)state;
+    double x[D] = {1, -1}, g[D], y[D] = {1, -1}, h[D];
+    optim_t *svgd = open("svgd", "lr=0.1,bandwidth=1", 1, x, g), *sgd = open("sgd", "lr=0.1", 1, y, h);
+    for (int t = 0; t < 5; ++t) {
+        step(svgd, 1, x, g);
+        step(sgd, 1, y, h);
+    }
+    for (int i = 0; i < D; ++i)
+        CHECK_CLOSE(x[i], y[i], 1e-15);
+    optim_destroy(svgd);
+    optim_destroy(sgd);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    double x[4 * D] = {0}, g[4 * D] = {1};
+    optim_t *opt = open("svgd", NULL, 4, x, g); /* all in one point */
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "bandwidth");
+    for (int i = 0; i < 4 * D; ++i)
+        assert_true(x[i] == 0);
+    assert_int_equal(optim_steps(opt), 0);
+    optim_destroy(opt);
+    CHECK_OK(optim_create(&opt, "svgd", NULL));
+    CHECK_OK(optim_add_param(opt, 0, "points", OPTIM_F64, 2, (int64_t[]){4, D}, x, g));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_ORDER, "optim_set_components");
+    CHECK_OK(optim_set_components(opt, 3)); /* of other particles */
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "points");
+    CHECK_OK(optim_set_components(opt, 4));
+    x[0] = 1;
+    x[3] = 2;
+    x[5] = 1;
+    CHECK_OK(optim_step(opt));
+    CHECK_REFUSED(optim_set_components(opt, 5), OPTIM_ERR_ORDER, "components");
+    optim_destroy(opt);
+    CHECK_REFUSED(optim_create(&opt, "svgd", "bandwidth=0"), OPTIM_ERR_VALUE, "bandwidth");
+    CHECK_REFUSED(optim_create(&opt, "msvgd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
+    CHECK_REFUSED(optim_create(&opt, "sghmc", "alpha=0.1,beta=0.2"), OPTIM_ERR_VALUE, "beta");
+}
+
+/* ---- Consensus ---- */
+
+static double rastrigin(int d, const double *x) {
+    double sum = 0;
+    for (int j = 0; j < d; ++j)
+        sum += (x[j] - 0.5) * (x[j] - 0.5) + 2.5 * (1 - cos(6.283185307179586 * (x[j] - 0.5)));
+    return sum;
+}
+
+static void consensus_step(optim_t *opt, int d, int n, const double *x) {
+    optim_status status = optim_step(opt);
+    double losses[128];
+    assert_int_equal(status, OPTIM_EVAL_LOSSES);
+    for (int i = 0; i < n; ++i)
+        losses[i] = rastrigin(d, x + i * d);
+    CHECK_OK(optim_set_losses(opt, losses, (size_t)n));
+    CHECK_OK(optim_step(opt));
+}
+
+/* Whether the particles agree on the minimiser within 400 steps. */
+static bool finds_minimum(int seed) {
+    enum { DIM = 3, SWARM = 100 };
+    double x[SWARM * DIM];
+    char *options = check_text("sigma=1,seed=%d", seed);
+    optim_t *opt;
+    for (int i = 0; i < SWARM * DIM; ++i) {
+        const double u = (i + 1) * 0.6180339887498949 + seed * 0.7548776662466927 * (1 + i % 7);
+        x[i] = 6 * (u - floor(u)) - 3;
+    }
+    CHECK_OK(optim_create(&opt, "cbo", options));
+    CHECK_OK(optim_set_components(opt, SWARM));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){SWARM, DIM}, x, NULL));
+    for (int t = 0; t < 400; ++t)
+        consensus_step(opt, DIM, SWARM, x);
+    double square = 0;
+    for (int j = 0; j < DIM; ++j) { /* by now all are where they agree */
+        double mean = 0;
+        for (int i = 0; i < SWARM; ++i)
+            mean += x[i * DIM + j] / SWARM;
+        square += (mean - 0.5) * (mean - 0.5);
+    }
+    optim_destroy(opt);
+    free(options);
+    return square < 0.01;
+}
+
+static void test_consensus(void **state) {
+    (void)state;
+    int found = 0;
+    for (int seed = 1; seed <= 40; ++seed)
+        found += finds_minimum(seed);
+    assert_in_range(found, 38, 40);
+}
+
+/* With a large alpha the consensus is the best particle, which then stays. */
+static void test_sharp_consensus(void **state) {
+    (void)state;
+    double x[] = {2, 2, 0.5, 0.5, -1, 3};
+    const double best[] = {0.5, 0.5};
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "cbo", "alpha=1e6"));
+    CHECK_OK(optim_set_components(opt, 3));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){3, 2}, x, NULL));
+    consensus_step(opt, 2, 3, x);
+    assert_memory_equal(x + 2, best, sizeof best);
+    assert_true(x[0] != 2 && x[5] != 3);
+    optim_destroy(opt);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),     cmocka_unit_test(test_stein),
+        cmocka_unit_test(test_single_particle), cmocka_unit_test(test_refusals), cmocka_unit_test(test_consensus),
+        cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
