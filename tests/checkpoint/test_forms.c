@@ -102,10 +102,7 @@ static void check_same(const model_t *a, const model_t *b) {
 }
 
 static unsigned char *serialized(const model_t *m, size_t *size) {
-    CHECK_OK(optim_serialize(m->opt, NULL, 0, size));
-    unsigned char *bytes = check_memory(*size, 1);
-    CHECK_OK(optim_serialize(m->opt, bytes, *size, size));
-    return bytes;
+    return check_serialized(m->opt, size);
 }
 
 static unsigned char *file_there(size_t *size) {

@@ -19,9 +19,7 @@ static void open_state(serialized_t *s) {
     CHECK_OK(optim_create(&s->opt, "sgd", "momentum=0.5"));
     CHECK_OK(optim_add_param(s->opt, 0, "x", OPTIM_F64, 1, dims, s->x, s->g));
     CHECK_OK(optim_step(s->opt));
-    CHECK_OK(optim_serialize(s->opt, NULL, 0, &s->size));
-    s->bytes = check_memory(s->size, 1);
-    CHECK_OK(optim_serialize(s->opt, s->bytes, s->size, &s->size));
+    s->bytes = check_serialized(s->opt, &s->size);
 }
 
 static void close_state(serialized_t *s) {
@@ -115,9 +113,7 @@ static void array_without_elements(void **state) {
         x = g = 1;
     }
     CHECK_OK(optim_step(opt[0]));
-    CHECK_OK(optim_serialize(opt[0], NULL, 0, &size));
-    char *bytes = check_memory(size, 1);
-    CHECK_OK(optim_serialize(opt[0], bytes, size, &size));
+    char *bytes = check_serialized(opt[0], &size);
     CHECK_OK(optim_deserialize(opt[1], bytes, size));
     assert_true(optim_steps(opt[1]) == 1);
     free(bytes);

@@ -48,10 +48,7 @@ static void many_close(many_t *many) {
 }
 
 static char *state_of(const many_t *many, size_t *size) {
-    CHECK_OK(optim_serialize(many->opt, NULL, 0, size));
-    char *state = check_memory(*size, 1);
-    CHECK_OK(optim_serialize(many->opt, state, *size, size));
-    return state;
+    return check_serialized(many->opt, size);
 }
 
 /* Loading what `from` holds into `into` is refused and changes nothing. */

@@ -190,9 +190,7 @@ static void names_of_every_kind(void **state) {
         p[i] = 1 + 0.125 * i;
     for (int step = 0; step < 3; ++step)
         step_names(saved, p, g);
-    CHECK_OK(optim_serialize(saved, NULL, 0, &size));
-    char *bytes = check_memory(size, 1);
-    CHECK_OK(optim_serialize(saved, bytes, size, &size));
+    char *bytes = check_serialized(saved, &size);
     memcpy(q, p, sizeof p);
     CHECK_OK(optim_deserialize(loaded, bytes, size));
     for (int step = 0; step < 3; ++step) {

@@ -57,10 +57,7 @@ void trainer_check_same(const trainer_t *a, const trainer_t *b) {
 }
 
 char *trainer_state(const trainer_t *t, size_t *size) {
-    CHECK_OK(optim_serialize(t->opt, NULL, 0, size));
-    char *state = check_memory(*size, 1);
-    CHECK_OK(optim_serialize(t->opt, state, *size, size));
-    return state;
+    return check_serialized(t->opt, size);
 }
 
 void trainer_refuses(trainer_t *t, const void *state, size_t size, optim_status status, const char *words) {

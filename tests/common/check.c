@@ -43,6 +43,13 @@ void *check_memory(size_t count, size_t size) {
     return memory;
 }
 
+void *check_serialized(const optim_t *opt, size_t *size) {
+    CHECK_OK(optim_serialize(opt, NULL, 0, size));
+    void *bytes = check_memory(*size, 1);
+    CHECK_OK(optim_serialize(opt, bytes, *size, size));
+    return bytes;
+}
+
 char *check_text(const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);

@@ -32,6 +32,9 @@ void check_at_most(double got, double limit, const char *what, const char *file,
 /* Memory for a test; ends the program if there is none. Filled with zeros. */
 void *check_memory(size_t count, size_t size);
 
+/* All that a handle is made of but its parameters, as optim_serialize writes it, in memory of its own. */
+void *check_serialized(const optim_t *opt, size_t *size);
+
 /* Formatted text in memory of its own. */
 char *check_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

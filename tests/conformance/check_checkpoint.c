@@ -13,9 +13,7 @@ typedef struct saved {
 
 static saved_t save(const rig_t *rig) {
     saved_t saved = {.parameters = rig_snapshot(rig)};
-    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &saved.size));
-    saved.state = check_memory(saved.size, 1);
-    CHECK_OK(optim_serialize(rig->opt, saved.state, saved.size, &saved.size));
+    saved.state = check_serialized(rig->opt, &saved.size);
     return saved;
 }
 

@@ -24,9 +24,7 @@ typedef struct image {
 
 static image_t image_take(const rig_t *rig) {
     image_t image = {.parameters = rig_snapshot(rig), .steps = optim_steps(rig->opt)};
-    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &image.size));
-    image.state = check_memory(image.size, 1);
-    CHECK_OK(optim_serialize(rig->opt, image.state, image.size, &image.size));
+    image.state = check_serialized(rig->opt, &image.size);
     return image;
 }
 

@@ -136,9 +136,7 @@ typedef struct blob {
 
 static blob_t state_of(const rig_t *rig) {
     blob_t state;
-    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &state.size));
-    state.bytes = check_memory(state.size, 1);
-    CHECK_OK(optim_serialize(rig->opt, state.bytes, state.size, &state.size));
+    state.bytes = check_serialized(rig->opt, &state.size);
     return state;
 }
 

@@ -54,9 +54,7 @@ void subject_step(subject_t *subject) {
 
 blob_t subject_bytes(const subject_t *subject) {
     blob_t blob;
-    CHECK_OK(optim_serialize(subject->opt, NULL, 0, &blob.size));
-    blob.bytes = check_memory(blob.size, 1);
-    CHECK_OK(optim_serialize(subject->opt, blob.bytes, blob.size, &blob.size));
+    blob.bytes = check_serialized(subject->opt, &blob.size);
     return blob;
 }
 

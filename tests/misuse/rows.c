@@ -51,10 +51,7 @@ static int no_gradient(void *user, const optim_request *request, double *loss) {
 
 /* All that a handle is made of but its parameters. */
 static void *state_of(const optim_t *opt, size_t *size) {
-    CHECK_OK(optim_serialize(opt, NULL, 0, size));
-    void *bytes = check_memory(*size, 1);
-    CHECK_OK(optim_serialize(opt, bytes, *size, size));
-    return bytes;
+    return check_serialized(opt, size);
 }
 
 world_t *world_new(void) {

@@ -579,9 +579,7 @@ static int make_files(void **unused) {
     twin_path = check_text("%s/twin", folder);
     handle_open(&h, STEPPED, one_path);
     CHECK_OK(optim_save(h.opt, path));
-    CHECK_OK(optim_serialize(h.opt, NULL, 0, &saved_size));
-    saved = check_memory(saved_size, 1);
-    CHECK_OK(optim_serialize(h.opt, saved, saved_size, &saved_size));
+    saved = check_serialized(h.opt, &saved_size);
     optim_destroy(h.opt);
     return 0;
 }

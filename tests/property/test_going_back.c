@@ -16,9 +16,7 @@ static void go_back(void **state) {
     rig->oracle = straight->oracle = oracle_find("quadratic");
     CHECK_OK(rig_steps(rig, BEFORE));
     size_t size;
-    CHECK_OK(optim_serialize(rig->opt, NULL, 0, &size));
-    char *bytes = check_memory(size, 1);
-    CHECK_OK(optim_serialize(rig->opt, bytes, size, &size));
+    char *bytes = check_serialized(rig->opt, &size);
     void *parameters = rig_snapshot(rig);
     CHECK_OK(rig_steps(rig, ASTRAY));
     rig_restore(rig, parameters);

@@ -324,9 +324,7 @@ static void test_from_the_thaw_on(void **state) {
 
 static void restore(pair_t *to, const pair_t *from) {
     size_t size;
-    CHECK_OK(optim_serialize(from->opt, NULL, 0, &size));
-    void *bytes = check_memory(size, 1);
-    CHECK_OK(optim_serialize(from->opt, bytes, size, &size));
+    void *bytes = check_serialized(from->opt, &size);
     CHECK_OK(optim_deserialize(to->opt, bytes, size));
     memcpy(to->x, from->x, sizeof to->x);
     free(bytes);

@@ -16,9 +16,7 @@ static void write_forged(char *path, const char *from, const char *to) {
     CHECK_OK(optim_create(&opt, "adamw", NULL));
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
     CHECK_OK(optim_step(opt));
-    CHECK_OK(optim_serialize(opt, NULL, 0, &size));
-    char *state = check_memory(size, 1);
-    CHECK_OK(optim_serialize(opt, state, size, &size));
+    char *state = check_serialized(opt, &size);
     char *forged = tampered(state, size, from, to, &forged_size);
     const int descriptor = mkstemp(path);
     assert_true(descriptor >= 0);

@@ -74,10 +74,7 @@ static void long_and_short_runs(void **state) {
 }
 
 static unsigned char *serialized(const orders_t *orders, size_t *size) {
-    CHECK_OK(optim_serialize(orders->opt, NULL, 0, size));
-    unsigned char *bytes = check_memory(*size, 1);
-    CHECK_OK(optim_serialize(orders->opt, bytes, *size, size));
-    return bytes;
+    return check_serialized(orders->opt, size);
 }
 
 /* Every array lies there with its elements the other way round, those of one byte as they are. */

@@ -256,9 +256,7 @@ static void test_empty_shapes(void **state) {
         assert_true(status >= OPTIM_OK || status == OPTIM_ERR_DOMAIN ||
                     ((found.needs & OPTIM_NEEDS_INPUTS) != 0 && status == OPTIM_ERR_ORDER)); /* none was handed over */
         if (status == OPTIM_OK) {
-            CHECK_OK(optim_serialize(opt, NULL, 0, &size));
-            void *bytes = check_memory(size, 1);
-            CHECK_OK(optim_serialize(opt, bytes, size, &size));
+            void *bytes = check_serialized(opt, &size);
             CHECK_OK(optim_deserialize(opt, bytes, size));
             free(bytes);
         }

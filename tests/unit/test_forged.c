@@ -56,9 +56,7 @@ typedef struct image {
 
 static image_t save(const optim_t *opt) {
     image_t image;
-    CHECK_OK(optim_serialize(opt, NULL, 0, &image.size));
-    image.bytes = check_memory(image.size, 1);
-    CHECK_OK(optim_serialize(opt, image.bytes, image.size, &image.size));
+    image.bytes = check_serialized(opt, &image.size);
     return image;
 }
 

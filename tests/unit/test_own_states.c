@@ -116,10 +116,7 @@ static void test_saved(void **state) {
     size_t size;
     optim_t *opt = counting(NULL, x, g), *loaded = counting(NULL, y, g), *other = counting("limit=5", y, g);
     CHECK_OK(optim_step(opt));
-    CHECK_OK(optim_serialize(opt, NULL, 0, &size));
-    char *file = malloc(size);
-    assert_non_null(file);
-    CHECK_OK(optim_serialize(opt, file, size, &size));
+    char *file = check_serialized(opt, &size);
     assert_true(holds(file, size, "\"x/counting.counter\":{\"dtype\":\"U16\",\"shape\":[2,7]"));
     assert_true(holds(file, size, "\"x/counting.square.0\":{\"dtype\":\"F64\",\"shape\":[3,3]"));
     assert_false(holds(file, size, "counting.square.1"));
@@ -257,10 +254,7 @@ static void test_otherwise_saved(void **state) {
     size_t size;
     optim_t *opt = open_both(&both, "aux_momentum=0.5"), *loaded = open_both(&again, "aux_momentum=0.5");
     CHECK_OK(optim_step(opt));
-    CHECK_OK(optim_serialize(opt, NULL, 0, &size));
-    char *file = malloc(size);
-    assert_non_null(file);
-    CHECK_OK(optim_serialize(opt, file, size, &size));
+    char *file = check_serialized(opt, &size);
     assert_true(holds(file, size, "\"vector/sgd.buf\""));
     assert_false(holds(file, size, "\"matrix/sgd.buf\""));
     CHECK_OK(optim_deserialize(loaded, file, size));
