@@ -1,6 +1,5 @@
 #include "needs.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
@@ -17,9 +16,14 @@ static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t
     return status == OPTIM_ERR_NAME ? OPTIM_OK : status; /* the method reads no such thing */
 }
 
+bool needs_pairs(optim_t *opt) {
+    const int64_t none = 0;
+    return optim_set_input(opt, -1, "cost", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+}
+
 double *needs_lend(optim_t *opt, size_t first, size_t others) {
     const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const bool has_cost = optim_set_input(opt, -1, "cost", OPTIM_F64, 1, dims, NULL) == OPTIM_OK;
+    const bool has_cost = needs_pairs(opt);
     const size_t costs = has_cost ? first * others : 0;
     double *values = malloc((costs + first + others + 1) * sizeof *values);
     if (values == NULL)

@@ -14,6 +14,7 @@
 #endif
 
 #include "check.h"
+#include "needs.h"
 #include "oracle.h"
 #include "rig.h"
 
@@ -182,12 +183,13 @@ static bool memory_is_counted(void) {
 }
 
 static void check_memory_of(const char *algorithm) {
-    static const layout_t LAYOUT = {"tensors", 2, {{"w", 2, {128, 256}}, {"b", 1, {32768}}}};
-    rig_t *rig = rig_new(&LAYOUT, OPTIM_F32, OPTIM_F32, 0);
-    rig->scale = 1e-3; /* so that no rate that grows with the squared gradient runs away */
+    static const layout_t LONG = {"tensors", 2, {{"w", 2, {128, 256}}, {"b", 1, {32768}}}};
+    static const layout_t SHORT = {"short tensors", 2, {{"w", 2, {16, 32}}, {"b", 1, {512}}}};
     optim_t *opt;
     size_t state_bytes, scratch_bytes;
     CHECK_OK(optim_create(&opt, algorithm, "grad_scale=0.1")); /* some ask for gradients of at most 1 */
+    rig_t *rig = rig_new(needs_pairs(opt) ? &SHORT : &LONG, OPTIM_F32, OPTIM_F32, 0);
+    rig->scale = 1e-3; /* so that no rate that grows with the squared gradient runs away */
     CHECK_OK(optim_set_components(opt, 3));
     CHECK_OK(rig_lend(rig, opt));
     CHECK_OK(optim_set_threads(opt, 1));
