@@ -56,6 +56,7 @@
 #define COMPRESSOR(name) DECLARE_COMPRESSOR(name)
 #include "registry.def"
 DECLARE(clip)
+DECLARE(share)
 DECLARE(group_clip)
 DECLARE(storage)
 DECLARE(guard)
@@ -101,6 +102,7 @@ const size_t REGISTRY_COMPRESSOR_COUNT = sizeof REGISTRY_COMPRESSORS / sizeof *R
 #define ENGINE(id)                                                                                                     \
     { .name = "engine", .family = "engine", .level = LEVELS(id) }
 const registry_method_t REGISTRY_ENGINE[] = {
+    [REGISTRY_ENGINE_SHARE] = ENGINE(share),
     [REGISTRY_ENGINE_CLIP] = ENGINE(clip),
     [REGISTRY_ENGINE_GROUP_CLIP] = ENGINE(group_clip),
     [REGISTRY_ENGINE_STORAGE] = ENGINE(storage),

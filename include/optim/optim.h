@@ -21,7 +21,8 @@
  * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
- * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap and optim_set_constraints before the first step
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap, optim_wrap_groups and optim_set_constraints
+ *   before the first step
  *   only (ORDER);
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
  *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
@@ -292,7 +293,8 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request);
 
 /* During OPTIM_EVAL_HVP: the direction for `param` (row-major; the parameter's dtype, f32 for 16-bit parameters), and
  * the buffer for Hessian times direction, to be filled by the caller. Both belong to the handle and are valid until the
- * next optim_step or optim_cancel. Errors: NULL, ARGUMENT, CLOSED. */
+ * next optim_step or optim_cancel. NULL where the direction is 0 because the parameter is frozen or another method's than
+ * the one that asks: its product is not wanted. Errors: NULL, ARGUMENT, CLOSED. */
 optim_status optim_hvp_vector(const optim_t *opt, int param, const void **direction);
 optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 
@@ -356,6 +358,14 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
  * Before the first step. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE (each wrapper once), ORDER, MISMATCH, NOMEM.
  */
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
+
+/*
+ * Chooses the groups that a wrapper of the handle acts on: groups[0..count), instead of all. The parameters of others,
+ * also of groups added later, are stepped as if it were not there and have no state of it; evaluations that it asks for
+ * are still of all parameters. Called again, the last choice holds. Before the first step.
+ * Errors: NULL, ARGUMENT (no such group, or none), NAME (no such wrapper around this handle), ORDER.
+ */
+optim_status optim_wrap_groups(optim_t *opt, const char *wrapper, const int *groups, size_t count);
 
 /*
  * Drives option `key` of `group` (-1: all) by a schedule (a name from optim_schedule_name): the option's value when set
@@ -567,7 +577,9 @@ enum { /* bits of optim_description.needs */
 
 enum {                      /* bits of optim_description.can */
        OPTIM_CAN_SPLIT = 1, /* cutting a tensor into several changes no bit of the result */
-       OPTIM_CAN_MIX = 2,   /* may share a handle with groups of other algorithms */
+       /* may share a handle with groups of other algorithms; of those that ask for further evaluations one at most, and
+        * while it asks the others wait */
+       OPTIM_CAN_MIX = 2,
        OPTIM_HAS_OUTPUT = 4 /* optim_output differs from the parameters */
 };
 

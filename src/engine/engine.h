@@ -56,6 +56,7 @@ typedef struct values {
     int role;                /* of a method's group: 1 + position in its roles; 0: not said */
     struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
     int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
+    bool left_out;           /* by a wrapper */
 } values_t;
 
 /* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
@@ -66,6 +67,7 @@ typedef struct station {
     const char *preset;         /* defaults that it has in place of its table's, "key=value,..."; NULL: none */
     bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method, is_wrapper; /* neither: the engine's own */
+    bool leaves_out;            /* a wrapper, all groups but those that it was given */
     struct engine *engine;      /* in which it works */
     int first_group;            /* it covers */
     int groups;                 /* how many it covers */
@@ -110,7 +112,9 @@ static inline void *station_memory(const station_t *station) {
 
 /* Whether the tensor is the station's: a method's own, or in a group that a wrapper covers. */
 static inline bool station_has(const station_t *station, const tensor_t *tensor) {
-    return station->is_method ? tensor->owner == station : station_covers(station, tensor->group);
+    return station->is_method
+               ? tensor->owner == station
+               : station_covers(station, tensor->group) && !station->values[tensor->group].left_out;
 }
 
 /* Who has inputs: the method, then the tensors. */
@@ -137,7 +141,7 @@ typedef struct cohort {
     void *memory;
 } cohort_t;
 
-enum { QUEUE_LENGTH = 16 };
+enum { QUEUE_LENGTH = 17 };
 
 /* A kernel to be run on the tiles of its station, with what it takes. */
 typedef struct call {
@@ -231,6 +235,14 @@ static inline station_t *engine_owner(const engine_t *engine, int group) {
     while (!station_covers(engine->stations[l], group) || engine->stations[l]->values[group].primary != NULL)
         ++l;
     return engine->stations[l];
+}
+
+/* The method that asks for further evaluations, where others share the handle and wait for it; NULL: there is none. */
+static inline const station_t *engine_asker(const engine_t *engine) {
+    for (int l = 0; engine->method_count > 1 && l < engine->method_count; ++l)
+        if (engine->stations[l]->method->flags & REQUESTS)
+            return engine->stations[l];
+    return NULL;
 }
 
 /* All that has options and states: the stations of the chain, then storage. */

@@ -15,6 +15,11 @@ typedef struct accumulated {
     double loss;   /* sum of their losses */
 } accumulated_t;
 
+/* Memory of share.c. */
+typedef struct shared {
+    double loss; /* at the step's own point */
+} shared_t;
+
 /* Options of storage.c's table. */
 enum storage_option { MASTER, ROUNDING, STATE_DTYPE, STATE_BLOCK, STATE_MIN };
 enum { MASTER_NONE, MASTER_F32 };

@@ -347,13 +347,16 @@ enum { /* method_t.flags */
        /* calls src/linear, which a library without LAPACK cannot serve: an error when the handle is made */
        NEEDS_LAPACK = 524288,
        /* a step begins without a gradient: what it reads it asks for */
-       ASKS_FOR_ALL = 1048576
+       ASKS_FOR_ALL = 1048576,
+       /* calls step_fail or step_reject though it has no REQUESTS */
+       MAY_FAIL = 2097152
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
  * one with a prefix; those that do not stand there keep their defaults. */
 typedef struct otherwise {
     const char *method, *prefix; /* NULL: such tensors are an error */
+    const char *only;            /* the one option that is handed over; NULL: all that stand there */
 } otherwise_t;
 
 typedef struct method {

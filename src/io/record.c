@@ -194,11 +194,17 @@ static void check_wrappers(const record_t *record, const optim_t *opt, complaint
                  jsontree_text(jsontree_at(wrappers, next)) == NULL ? "" : jsontree_text(jsontree_at(wrappers, next)));
 }
 
+int record_stations(const optim_t *opt) {
+    return engine_keepers(&opt->engine) - 1;
+}
+
+/* The chain, with storage in front of guard, and without share, which keeps nothing. */
 station_t *record_listed(const optim_t *opt, int i) {
-    const int storage = chain_position(opt, opt->own[REGISTRY_ENGINE_GUARD]);
+    const int share = chain_position(opt, opt->own[REGISTRY_ENGINE_SHARE]),
+              storage = chain_position(opt, opt->own[REGISTRY_ENGINE_GUARD]) - 1;
     if (i == storage)
         return opt->engine.storage;
-    const int l = i < storage ? i : i - 1;
+    const int listed = i < storage ? i : i - 1, l = listed < share ? listed : listed + 1;
     return l < opt->engine.station_count ? opt->engine.stations[l] : NULL;
 }
 
@@ -221,6 +227,25 @@ static const jsontree_t *find_station(const record_t *record, const char *name, 
             return station;
     }
     return NULL;
+}
+
+/* Whether the record's station acts on that group of the record's. */
+static bool acts_on(const jsontree_t *station, int group) {
+    const jsontree_t *only = jsontree_get(station, "only");
+    for (size_t i = 0; i < jsontree_items(only); ++i)
+        if (jsontree_integer(jsontree_at(only, i)) == group)
+            return true;
+    return only == NULL;
+}
+
+/* That wrappers act on the same groups here and there. */
+static void check_covered(const record_t *record, const optim_t *opt, complaints_t *complaints) {
+    const station_t *station;
+    for (int l = 0; (station = record_listed(opt, l)) != NULL; ++l)
+        for (int g = 0; station->is_wrapper && record->station[l] != NULL && g < opt->engine.group_count; ++g)
+            if (record->from[g] >= 0 && acts_on(record->station[l], record->from[g]) == station->values[g].left_out)
+                complain(complaints, "\"%s\" %s group %d here, and there not", station->name,
+                         station->values[g].left_out ? "leaves out" : "acts on", g);
 }
 
 /* A station's own numbers and names; NULL for one that is younger than the record. */
@@ -247,7 +272,7 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     record->json = jsontree_read(text, strlen(text), &no_memory);
     record->from = malloc(groups * sizeof *record->from);
     record->exact = calloc(groups, sizeof *record->exact);
-    record->station = calloc((size_t)engine_keepers(&opt->engine), sizeof *record->station);
+    record->station = calloc((size_t)record_stations(opt), sizeof *record->station);
     record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
     record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
     optim_status status = OPTIM_OK;
@@ -268,6 +293,8 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     }
     if (status == OPTIM_OK && complaints.count == 0)
         match_stations(record, opt, &complaints);
+    if (status == OPTIM_OK && complaints.count == 0)
+        check_covered(record, opt, &complaints);
     if (status == OPTIM_OK)
         status = complaints_end(&complaints, record->source);
     if (status != OPTIM_OK)

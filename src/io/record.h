@@ -50,8 +50,9 @@ optim_status record_read(record_t *record, const char *text, const char *source,
 void record_free(record_t *record);
 
 /* The stations as a record lists them, innermost first, with storage in front of guard, where older versions look for
- * it. NULL: there are no more. */
+ * it, and without share, which keeps nothing. NULL: there are no more. How many there are. */
 station_t *record_listed(const optim_t *opt, int i);
+int record_stations(const optim_t *opt);
 
 /* The name of a station in a record: "engine" for the engine's own, except for the one that was added later. */
 const char *record_station_name(const optim_t *opt, const station_t *station);

@@ -100,7 +100,7 @@ static optim_status check_role(const record_t *record, const optim_t *opt, int l
 }
 
 optim_status record_apply_options(const record_t *record, optim_t *opt) {
-    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
+    for (int l = 0; l < record_stations(opt); ++l)
         for (int g = 0; g < opt->engine.group_count; ++g) {
             optim_status status = check_role(record, opt, l, g);
             if (status != OPTIM_OK)
@@ -192,13 +192,13 @@ static void read_station(const record_t *record, const optim_t *opt, int l, assi
 optim_status record_numbers(const record_t *record, const optim_t *opt, assignment_t **list, size_t *count) {
     size_t most = 1;
     complaints_t complaints = {.used = 0};
-    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
+    for (int l = 0; l < record_stations(opt); ++l)
         most += record_listed(opt, l)->memory_bytes / sizeof(double);
     *count = 0;
     *list = malloc(most * sizeof **list);
     if (*list == NULL)
         return error_nomem("loading a checkpoint");
-    for (int l = 0; l < engine_keepers(&opt->engine); ++l)
+    for (int l = 0; l < record_stations(opt); ++l)
         read_station(record, opt, l, *list, count, &complaints);
     return complaints_end(&complaints, record->source);
 }
@@ -208,7 +208,7 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
 /* The station of the handle that the record's station number `index` is. */
 static int station_at(const record_t *record, const optim_t *opt, int64_t index) {
     const jsontree_t *wanted = jsontree_at(jsontree_get(record->json, "layers"), (uint64_t)index);
-    for (int l = 0; wanted != NULL && l < engine_keepers(&opt->engine); ++l)
+    for (int l = 0; wanted != NULL && l < record_stations(opt); ++l)
         if (record->station[l] == wanted)
             return l;
     return -1;
@@ -328,7 +328,7 @@ void record_apply_counters(const record_t *record, optim_t *opt) {
     opt->engine.uncollected = 0;
     opt->engine.unsettled = true;
     opt->engine.draws = (uint64_t)jsontree_integer(jsontree_get(record->json, "draws"));
-    for (int l = 0; l < engine_keepers(&opt->engine); ++l) {
+    for (int l = 0; l < record_stations(opt); ++l) {
         station_t *station = record_listed(opt, l);
         if (record->station[l] == NULL)
             continue;

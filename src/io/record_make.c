@@ -80,11 +80,22 @@ static void write_group(jsontext_t *record, const optim_t *opt, const station_t 
     jsontext_close(record, '}');
 }
 
+/* Of a wrapper, the groups that it acts on, if not all; what was always so is written as older versions read it. */
+static void write_covered(jsontext_t *record, const optim_t *opt, const station_t *station) {
+    jsontext_open(record, "only", '[');
+    for (int g = 0; g < opt->engine.group_count; ++g)
+        if (!station->values[g].left_out)
+            jsontext_integer(record, NULL, g);
+    jsontext_close(record, ']');
+}
+
 static void write_station(jsontext_t *record, const optim_t *opt, const station_t *station) {
     jsontext_open(record, NULL, '{');
     jsontext_string(record, "name", record_station_name(opt, station));
     if (!station->is_method && !station->is_wrapper)
         jsontext_string(record, "station", station->method->name);
+    if (station->leaves_out)
+        write_covered(record, opt, station);
     jsontext_integer(record, "sample", station->next_sample);
     if (station->holds_gradient)
         write_numbers(record, "held", (double[]){station->held_loss, station->held_norm}, 2);

@@ -8,7 +8,7 @@
 bool asks_for_all(const optim_t *opt) {
     const station_t *station = chain_method(opt);
     const method_t *method = station->method;
-    return (method->flags & ASKS_FOR_ALL) &&
+    return opt->engine.method_count == 1 && (method->flags & ASKS_FOR_ALL) && /* others read the step's gradient */
            (method->asks_for_all == NULL || method->asks_for_all(station_option(station, station->first_group)));
 }
 

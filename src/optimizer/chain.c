@@ -1,9 +1,9 @@
 /*
  * The chain: the stations of a handle in the order in which a gradient meets them, which is from the outermost inwards.
  *
- *     methods, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale
+ *     methods, share, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale
  *
- * Between its ends only methods and wrappers are put in, in front of clip and of guard.
+ * Between its ends only methods and wrappers are put in, in front of share and of guard.
  */
 #include <stdlib.h>
 
@@ -44,7 +44,7 @@ void chain_remove(optim_t *opt, const station_t *station) {
 
 bool chain_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
     station_t *station = station_create(opt, entry, STATION_METHOD, groups);
-    if (station == NULL || !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_CLIP])) {
+    if (station == NULL || !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_SHARE])) {
         station_destroy(station, groups);
         return false;
     }

@@ -85,6 +85,22 @@ static optim_status check_nesting(const optim_t *opt) {
     return OPTIM_OK;
 }
 
+/* Methods wait for the one that asks, and have their turn when its step can no longer be undone. */
+static optim_status check_sharing(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    const station_t *asker = engine_asker(engine);
+    for (int l = 0; asker != NULL && l < engine->method_count; ++l) {
+        const station_t *other = engine->stations[l];
+        if (other == asker || !(other->method->flags & (REQUESTS | MAY_FAIL)))
+            continue;
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\", which %s: "
+                         "use one handle each",
+                         asker->name, other->name, other->method->flags & REQUESTS ? "does too" : "may refuse a gradient");
+    }
+    return OPTIM_OK;
+}
+
 /* What must have been said about the problem. */
 static optim_status check_problem(const optim_t *opt, const station_t *station) {
     const int flags = station->method->flags;
@@ -105,7 +121,7 @@ static optim_status check_values_only(const optim_t *opt, const station_t *stati
     const engine_t *engine = &opt->engine;
     for (int l = 0; (station->method->flags & VALUES_ONLY) && l < engine->station_count; ++l) {
         const station_t *other = engine->stations[l];
-        if (other->is_method && !(other->method->flags & VALUES_ONLY))
+        if (other->is_method && other != station)
             return error_set(OPTIM_ERR_MISMATCH,
                              "\"%s\" reads no gradients and cannot share a handle with \"%s\": use one handle each",
                              station->name, other->name);
@@ -119,15 +135,12 @@ static optim_status check_values_only(const optim_t *opt, const station_t *stati
 optim_status check_plan(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     optim_status status = check_nesting(opt);
+    if (status == OPTIM_OK)
+        status = check_sharing(opt);
     if (status != OPTIM_OK)
         return status;
     for (int l = 0; l < engine->station_count; ++l) {
         const station_t *station = engine->stations[l];
-        if (station->is_method && engine->method_count > 1 && (station->method->flags & (REQUESTS | REQUESTS_PRODUCTS)))
-            return error_set(OPTIM_ERR_MISMATCH,
-                             "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
-                             "use one handle each",
-                             station->name, engine->stations[l == 0 ? 1 : 0]->name);
         status = check_problem(opt, station);
         if (status == OPTIM_OK)
             status = check_values_only(opt, station);

@@ -35,14 +35,34 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     return status;
 }
 
-optim_status step_deliver(optim_t *opt, int from, int to) {
-    bool check_finite = false;
-    for (int l = from; l >= to; --l) {
-        const optim_status status = advance(opt, l, &check_finite);
-        if (status > 0)
-            opt->waiting = l;
-        if (status != OPTIM_OK)
-            return status;
+static optim_status advance_or_wait(optim_t *opt, int l, bool *check_finite) {
+    const optim_status status = advance(opt, l, check_finite);
+    if (status > 0)
+        opt->waiting = l;
+    return status;
+}
+
+/* The method that asks, until it is done; then the others, with the gradient and loss that the station `share` keeps
+ * for them if it has asked. None of these can fail: see check_plan. */
+static optim_status advance_methods(optim_t *opt, bool *check_finite) {
+    engine_t *engine = &opt->engine;
+    const station_t *asker = engine_asker(engine);
+    optim_status status = asker == NULL ? OPTIM_OK : advance_or_wait(opt, chain_position(opt, asker), check_finite);
+    if (status == OPTIM_OK && asker != NULL && asker->moved) {
+        engine->gradient_roles = 0;
+        status = advance(opt, engine->method_count, check_finite);
     }
-    return OPTIM_OK;
+    for (int l = engine->method_count - 1; status == OPTIM_OK && l >= 0; --l)
+        if (engine->stations[l] != asker)
+            status = advance_or_wait(opt, l, check_finite);
+    return status;
+}
+
+optim_status step_deliver(optim_t *opt, int from, int to) {
+    const int methods = opt->engine.method_count;
+    bool check_finite = false;
+    optim_status status = OPTIM_OK;
+    for (int l = from; status == OPTIM_OK && l >= to && l >= methods; --l)
+        status = advance_or_wait(opt, l, &check_finite);
+    return status == OPTIM_OK && to < methods ? advance_methods(opt, &check_finite) : status;
 }

@@ -202,7 +202,7 @@ static int needs_of(const described_t *entry) {
 
 static int can_of(const method_t *method) {
     const int flags = method->flags;
-    return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & (REQUESTS | VALUES_ONLY) ? 0 : OPTIM_CAN_MIX) |
+    return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & VALUES_ONLY ? 0 : OPTIM_CAN_MIX) |
            (method->output == NULL ? 0 : OPTIM_HAS_OUTPUT);
 }
 

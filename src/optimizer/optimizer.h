@@ -116,9 +116,10 @@ void chain_remove(optim_t *opt, const station_t *station);
 int chain_position(const optim_t *opt, const station_t *station);
 /* Number `i` of the wrappers, from the inside out; NULL: there are not so many. */
 station_t *chain_wrapper(const optim_t *opt, int i);
-/* The method that holds a gradient or asks for evaluations: check_plan lets no other share a handle with such a one. */
-static inline station_t *chain_method(const optim_t *opt) {
-    return opt->engine.stations[0];
+/* The method that asks for evaluations, which check_plan lets one do alone; otherwise the first. */
+static inline const station_t *chain_method(const optim_t *opt) {
+    const station_t *asker = engine_asker(&opt->engine);
+    return asker != NULL ? asker : opt->engine.stations[0];
 }
 /* No method holds a gradient any more: the parameters have moved. */
 void chain_forget_gradient(optim_t *opt);

@@ -23,8 +23,10 @@ static station_t *other_station(optim_t *opt, const otherwise_t *otherwise, int 
 
 /* The option of `primary` that is option `name` of the other one, or -1. */
 static int option_from(const station_t *primary, const char *name) {
-    const char *prefix = primary->method->otherwise.prefix;
+    const char *prefix = primary->method->otherwise.prefix, *only = primary->method->otherwise.only;
     const size_t length = strlen(prefix);
+    if (only != NULL && strcmp(only, name) != 0)
+        return -1;
     const option_t *options = primary->method->options;
     for (int i = 0; options[i].name != NULL; ++i)
         if (strncmp(options[i].name, prefix, length) == 0 && strcmp(options[i].name + length, name) == 0)

@@ -42,6 +42,7 @@ extern const size_t REGISTRY_COMPRESSOR_COUNT;
 
 /* What carries the engine's own options, in the order in which they are listed. */
 enum {
+    REGISTRY_ENGINE_SHARE,
     REGISTRY_ENGINE_CLIP,
     REGISTRY_ENGINE_GROUP_CLIP,
     REGISTRY_ENGINE_STORAGE,

@@ -41,7 +41,7 @@ bool station_add_group(station_t *station, int groups) {
     values_t *grown = realloc(station->values, ((size_t)groups + 1) * sizeof *grown);
     if (grown == NULL)
         return false;
-    grown[groups] = (values_t){0};
+    grown[groups] = (values_t){.left_out = station->leaves_out};
     station->values = grown;
     return true;
 }
@@ -79,5 +79,5 @@ void station_uncover(station_t *station, int group) {
     station->groups -= station->values[group].base != NULL;
     free(station->values[group].base);
     free(station->values[group].from);
-    station->values[group] = (values_t){0};
+    station->values[group] = (values_t){.left_out = station->values[group].left_out};
 }

@@ -5,7 +5,7 @@
  *     optim_step           begin: plan, schedules, roles; keep what undoing needs (undo.c)
  *        |
  *        v  gradient
- *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [method]
+ *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [share] [methods]
  *     deliver.c: from the outermost
  *        each may filter the gradient, reduce, queue kernels ...                            station inwards (chain.c)
  *                                                    |
@@ -28,6 +28,9 @@
  *     memory          the structs, from the copy made in step_keep, of stations with the flag REQUESTS
  *     states          those that are marked `undone`, from their copies; others must not have been written yet
  *     random stream   back to its first number
+ *
+ * Several methods. The others wait for the one that asks, so that its evaluations differ in its own parameters alone and
+ * nothing of theirs has to be undone; share keeps the gradient at the step's own point for them.
  *
  * A station that never asks needs none of that: it does not write before the gradient has passed every check that can
  * still reject it, and what it has queued is dropped with the queue.
@@ -93,7 +96,7 @@ static bool any_rounds_masters(const engine_t *engine) {
 
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
-    bool moved = opt->has_bounds;
+    bool moved = opt->has_bounds || engine->method_count > 1;
     if (opt->has_bounds && chain_wrapper(opt, 0) != NULL)
         step_project(engine); /* what wrappers average or keep lies in the box too */
     for (int l = 0; l < engine->station_count; ++l) {

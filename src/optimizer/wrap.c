@@ -37,7 +37,7 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         return OPTIM_ERR_NAME;
     if (find_wrapper(opt, wrapper) != NULL)
         return error_set(OPTIM_ERR_DUPLICATE, "wrapper \"%s\" is there already; each can be used once", wrapper);
-    if (chain_wrapper(opt, QUEUE_LENGTH - 5 - 1) != NULL) /* as many as the engine's own filters leave room for */
+    if (chain_wrapper(opt, QUEUE_LENGTH - 6 - 1) != NULL) /* as many as the engine's own filters leave room for */
         return error_set(OPTIM_ERR_MISMATCH, "there are too many wrappers; \"%s\" cannot be added", wrapper);
     station_t *station = station_create(opt, entry, STATION_WRAPPER, opt->engine.group_count);
     if (station == NULL || !station_cover(station, 0, NULL))
@@ -49,4 +49,30 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
     if (status != OPTIM_OK)
         station_destroy(station, opt->engine.group_count);
     return status;
+}
+
+optim_status optim_wrap_groups(optim_t *opt, const char *wrapper, const int *groups, size_t count) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_null(wrapper, "wrapper");
+    if (status == OPTIM_OK)
+        status = refuse_null(groups, "groups");
+    if (status == OPTIM_OK)
+        status = refuse_planned(opt, "choosing the groups of a wrapper");
+    if (status == OPTIM_OK && count == 0)
+        status = error_set(OPTIM_ERR_ARGUMENT, "a wrapper of no group does nothing: name one at least");
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        status = refuse_group(opt, groups[i]);
+    if (status != OPTIM_OK)
+        return status;
+    station_t *station = find_wrapper(opt, wrapper);
+    if (station == NULL)
+        return error_set(OPTIM_ERR_NAME, "there is no wrapper \"%.60s\" whose groups could be chosen: optim_wrap first",
+                         wrapper);
+    station->leaves_out = true;
+    for (int g = 0; g < opt->engine.group_count; ++g)
+        station->values[g].left_out = true;
+    for (size_t i = 0; i < count; ++i)
+        station->values[groups[i]].left_out = false;
+    return OPTIM_OK;
 }

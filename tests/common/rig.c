@@ -355,7 +355,7 @@ static optim_dtype product_dtype(const rig_tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
 }
 
-/* A frozen tensor has no direction, or nothing but zeros. */
+/* A frozen tensor has no direction, or nothing but zeros; one of another method than that which asks has none. */
 static void read_direction(rig_t *rig) {
     size_t at = 0;
     for (int i = 0; i < rig->count; ++i) {
@@ -364,7 +364,7 @@ static void read_direction(rig_t *rig) {
         if (t->count > 0)
             CHECK_OK(optim_hvp_vector(rig->opt, i, &direction));
         for (size_t k = 0; k < t->count; ++k) {
-            const double v = t->frozen && direction == NULL ? 0 : element_read(product_dtype(t), direction, k);
+            const double v = direction == NULL ? 0 : element_read(product_dtype(t), direction, k);
             if (t->frozen && v != 0)
                 fail_msg("the direction moves element %zu of %s, which is frozen", k, t->name);
             if (k < variables(rig, t))

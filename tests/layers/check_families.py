@@ -2,7 +2,8 @@
 
 A method's family in registry.def is the folder its descriptor lies in, an alias and a preset have that of their method,
 and a family's lines stand together; wrappers lie in wrappers/, schedules in schedules/. Every folder of methods/ is a
-family. A preset stands behind what it is a preset of, which has a descriptor of its own.
+family. A preset stands behind what it is a preset of, which has a descriptor of its own. A method that may fail without
+REQUESTS has the flag MAY_FAIL.
 """
 import pathlib
 import re
@@ -53,8 +54,23 @@ def check(src):
         yield f"no methods in {src / 'registry.def'}"
 
 
+def unmarked(src):
+    """Method files that may fail without REQUESTS, which others that share the handle rely on, and do not say so."""
+    fails = re.compile(r"\b(step_fail|step_reject)\(")
+    blocks = {str(file.relative_to(src)) for file in sorted((src / "blocks").glob("*.h"))
+              if fails.search(file.read_text())}
+    for file in sorted((src / "methods").rglob("*.c")):
+        text = file.read_text()
+        if not fails.search(text) and not any(f'"{block}"' in text for block in blocks):
+            continue
+        for descriptor in re.findall(r"^const method_t METHOD\(.*?^};", text, re.MULTILINE | re.DOTALL):
+            if not re.search(r"REQUESTS|MAY_FAIL", descriptor):
+                yield f"{file.relative_to(src)}: it may fail; its flags must have MAY_FAIL"
+
+
 def main():
-    sys.exit("\n".join(check(pathlib.Path(sys.argv[1]))) or None)
+    src = pathlib.Path(sys.argv[1])
+    sys.exit("\n".join([*check(src), *unmarked(src)]) or None)
 
 
 main()

@@ -55,6 +55,17 @@ static void rows_of_groups(world_t *world) {
     REFUSED(optim_wrap, (world->fresh, "ema", world->endless), OPTIM_ERR_VALUE, "kkkk");
     ACCEPTED(optim_wrap, (world->scratch, "ema", ""));
     ACCEPTED(optim_wrap, (world->scratch, "ema", NULL));
+    const int groups[] = {0, 1};
+    REFUSED(optim_wrap_groups, (NULL, "ema", groups, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_wrap_groups, (world->fresh, NULL, groups, 1), OPTIM_ERR_NULL, "wrapper");
+    REFUSED(optim_wrap_groups, (world->fresh, "ema", NULL, 1), OPTIM_ERR_NULL, "groups");
+    REFUSED(optim_wrap_groups, (world->fresh, "ema", groups, 0), OPTIM_ERR_ARGUMENT, "no group");
+    REFUSED(optim_wrap_groups, (world->fresh, "ema", groups, 2), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_wrap_groups, (world->fresh, "ema", groups, 1), OPTIM_ERR_NAME, "ema");
+    REFUSED(optim_wrap_groups, (world->fresh, "", groups, 1), OPTIM_ERR_NAME, "\"\"");
+    REFUSED(optim_wrap_groups, (world->fresh, world->control, groups, 1), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_wrap_groups, (world->fresh, world->bytes, groups, 1), OPTIM_ERR_NAME, "such\?\?\?\?\?\?");
+    REFUSED(optim_wrap_groups, (world->fresh, world->endless, groups, 1), OPTIM_ERR_NAME, "kkkk");
 }
 
 static void rows_of_new_parameters(world_t *world) {

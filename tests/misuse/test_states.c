@@ -316,6 +316,9 @@ static int get(handle_t *h) {
 static int wrap(handle_t *h) {
     return optim_wrap(h->opt, "ema", NULL);
 }
+static int wrap_groups(handle_t *h) {
+    return optim_wrap_groups(h->opt, "ema", (int[]){0}, 1);
+}
 static int set_schedule(handle_t *h) {
     return optim_set_schedule(h->opt, 0, h->key, "linear", NULL);
 }
@@ -455,6 +458,7 @@ static const struct {
     {"optim_set", set,                         "...RRRRR......"},
     {"optim_get", get,                         ".............."},
     {"optim_wrap", wrap,                       "..OOOOOOO.OOOO"},
+    {"optim_wrap_groups", wrap_groups,         "NNOOOOOOONOOOO"},
     {"optim_set_schedule", set_schedule,       "...RRRRR......"},
     {"optim_report", report,                   "OO.RRRRR.O.OO."},
     {"optim_schedule_values", schedule_values, ".............."},

@@ -116,6 +116,7 @@ const method_t METHOD(dadapt_sgd) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .states = STATE,
+    .flags = MAY_FAIL,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .constants = sizeof(constants_t),

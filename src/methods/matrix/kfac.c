@@ -15,9 +15,8 @@
  *     5. M <- momentum M + nu P + weight_decay W,  W <- W - lr M
  *
  * init = identity: both factors are I before the first step; first: what it estimates. Eigenvalues below 0 count as 0.
- * A matrix without inputs takes P = G, nu = 1; what is not a matrix goes to sgd with the same lr, momentum and
- * weight_decay. What is not finite makes the step NaN. State in f32: 8 (in^2 + out^2) bytes a layer, eigen 4 (in + out)
- * more; M, 4 a parameter.
+ * A matrix without inputs takes W <- W - lr G; what is not a matrix goes to sgd with the same lr. What is not finite
+ * makes the step NaN. State in f32: 8 (in^2 + out^2) bytes a layer, eigen 4 (in + out) more; M, 4 a parameter.
  */
 #include <string.h>
 
@@ -233,9 +232,14 @@ static void products(const tile_t *t) {
 
 static void update(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
-    const real nu = has_inputs(t) ? (real)((const length_t *)t->arguments)->nu : 1;
+    const real nu = (real)((const length_t *)t->arguments)->nu;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict x = t->state[P];
+    if (!has_inputs(t)) {
+        for (size_t i = 0; i < t->n; ++i)
+            p[i] -= k.lr * x[i];
+        return;
+    }
     for (size_t i = 0; m == NULL && i < t->n; ++i)
         p[i] -= k.lr * (nu * x[i] + k.weight_decay * p[i]);
     for (size_t i = 0; m != NULL && i < t->n; ++i) {
@@ -296,7 +300,7 @@ const method_t METHOD(kfac) = {
     .flags = WHOLE_TENSORS | NEEDS_LAPACK,
     .constants = sizeof(constants_t),
     .refuses = refuses,
-    .otherwise = {"sgd", ""},
+    .otherwise = {"sgd", "", .only = "lr"},
     .refuses_inputs = refuses_inputs,
     .workspace = workspace,
     .prepare = prepare,

@@ -166,6 +166,7 @@ const method_t METHOD(bplmc) = {
     .evaluations = "1 gradient",
     .options = OPTIONS,
     .inputs = INPUT,
+    .flags = MAY_FAIL,
     .constants = sizeof(constants_t),
     .refuses_inputs = refuses_inputs,
     .prepare = prepare,
