@@ -102,14 +102,10 @@ const size_t REGISTRY_COMPRESSOR_COUNT = sizeof REGISTRY_COMPRESSORS / sizeof *R
 #define ENGINE(id)                                                                                                     \
     { .name = "engine", .family = "engine", .level = LEVELS(id) }
 const registry_method_t REGISTRY_ENGINE[] = {
-    [REGISTRY_ENGINE_SHARE] = ENGINE(share),
-    [REGISTRY_ENGINE_CLIP] = ENGINE(clip),
-    [REGISTRY_ENGINE_GROUP_CLIP] = ENGINE(group_clip),
-    [REGISTRY_ENGINE_STORAGE] = ENGINE(storage),
-    [REGISTRY_ENGINE_GUARD] = ENGINE(guard),
-    [REGISTRY_ENGINE_ACCUMULATE] = ENGINE(accumulate),
-    [REGISTRY_ENGINE_SCALE] = ENGINE(scale),
-    [REGISTRY_ENGINE_LOSS_SCALE] = ENGINE(loss_scale),
+    [REGISTRY_ENGINE_SHARE] = ENGINE(share),           [REGISTRY_ENGINE_CLIP] = ENGINE(clip),
+    [REGISTRY_ENGINE_GROUP_CLIP] = ENGINE(group_clip), [REGISTRY_ENGINE_STORAGE] = ENGINE(storage),
+    [REGISTRY_ENGINE_GUARD] = ENGINE(guard),           [REGISTRY_ENGINE_ACCUMULATE] = ENGINE(accumulate),
+    [REGISTRY_ENGINE_SCALE] = ENGINE(scale),           [REGISTRY_ENGINE_LOSS_SCALE] = ENGINE(loss_scale),
 };
 
 static bool is_called(const char *name, const char *wanted, size_t length) {

@@ -293,8 +293,8 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request);
 
 /* During OPTIM_EVAL_HVP: the direction for `param` (row-major; the parameter's dtype, f32 for 16-bit parameters), and
  * the buffer for Hessian times direction, to be filled by the caller. Both belong to the handle and are valid until the
- * next optim_step or optim_cancel. NULL where the direction is 0 because the parameter is frozen or another method's than
- * the one that asks: its product is not wanted. Errors: NULL, ARGUMENT, CLOSED. */
+ * next optim_step or optim_cancel. NULL where the direction is 0 because the parameter is frozen or another method's
+ * than the one that asks: its product is not wanted. Errors: NULL, ARGUMENT, CLOSED. */
 optim_status optim_hvp_vector(const optim_t *opt, int param, const void **direction);
 optim_status optim_hvp_result(optim_t *opt, int param, void **product);
 

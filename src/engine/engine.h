@@ -112,9 +112,8 @@ static inline void *station_memory(const station_t *station) {
 
 /* Whether the tensor is the station's: a method's own, or in a group that a wrapper covers. */
 static inline bool station_has(const station_t *station, const tensor_t *tensor) {
-    return station->is_method
-               ? tensor->owner == station
-               : station_covers(station, tensor->group) && !station->values[tensor->group].left_out;
+    return station->is_method ? tensor->owner == station
+                              : station_covers(station, tensor->group) && !station->values[tensor->group].left_out;
 }
 
 /* Who has inputs: the method, then the tensors. */

@@ -93,10 +93,11 @@ static optim_status check_sharing(const optim_t *opt) {
         const station_t *other = engine->stations[l];
         if (other == asker || !(other->method->flags & (REQUESTS | MAY_FAIL)))
             continue;
-        return error_set(OPTIM_ERR_MISMATCH,
-                         "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\", which %s: "
-                         "use one handle each",
-                         asker->name, other->name, other->method->flags & REQUESTS ? "does too" : "may refuse a gradient");
+        return error_set(
+            OPTIM_ERR_MISMATCH,
+            "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\", which %s: "
+            "use one handle each",
+            asker->name, other->name, other->method->flags & REQUESTS ? "does too" : "may refuse a gradient");
     }
     return OPTIM_OK;
 }
@@ -141,9 +142,9 @@ optim_status check_plan(const optim_t *opt) {
         return status;
     for (int l = 0; l < engine->station_count; ++l) {
         const station_t *station = engine->stations[l];
-        status = check_problem(opt, station);
+        status = check_values_only(opt, station);
         if (status == OPTIM_OK)
-            status = check_values_only(opt, station);
+            status = check_problem(opt, station);
         if (status == OPTIM_OK)
             status = check_shapes(opt, station);
         if (status == OPTIM_OK)

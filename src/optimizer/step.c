@@ -29,8 +29,8 @@
  *     states          those that are marked `undone`, from their copies; others must not have been written yet
  *     random stream   back to its first number
  *
- * Several methods. The others wait for the one that asks, so that its evaluations differ in its own parameters alone and
- * nothing of theirs has to be undone; share keeps the gradient at the step's own point for them.
+ * Several methods. The others wait for the one that asks, so that its evaluations differ in its own parameters alone
+ * and nothing of theirs has to be undone; share keeps the gradient at the step's own point for them.
  *
  * A station that never asks needs none of that: it does not write before the gradient has passed every check that can
  * still reject it, and what it has queued is dropped with the queue.

@@ -39,8 +39,13 @@ static void check_tensor(const rig_t *rig, const rig_t *other, int tensor, const
 static const struct {
     const char *asks, *waits, *wrapper;
 } PAIRS[] = {
-    {"adahessian", "adamw", NULL}, {"sophia", "lamb", NULL},     {"oasis", "muon", NULL},       {"storm", "novograd", NULL},
-    {"harpg", "adamw", "ema"},     {"adahessian", "lion", "gc"}, {"sophia", "schedulefree_adamw", NULL},
+    {"adahessian", "adamw", NULL},
+    {"sophia", "lamb", NULL},
+    {"oasis", "muon", NULL},
+    {"storm", "novograd", NULL},
+    {"harpg", "adamw", "ema"},
+    {"adahessian", "lion", "gc"},
+    {"sophia", "schedulefree_adamw", NULL},
 };
 
 /* Each tensor goes where it goes while the other stands still. */
@@ -191,7 +196,8 @@ static void test_no_average(void **state) {
 static void test_checkpoint(void **state) {
     (void)state;
     size_t size;
-    rig_t *rig = open_wrapped("gc", true, -1), *all = open_wrapped("gc", false, -1), *same = open_wrapped("gc", true, -1);
+    rig_t *rig = open_wrapped("gc", true, -1), *all = open_wrapped("gc", false, -1),
+          *same = open_wrapped("gc", true, -1);
     CHECK_OK(rig_steps(rig, 2));
     void *bytes = check_serialized(rig->opt, &size);
     CHECK_REFUSED(optim_deserialize(all->opt, bytes, size), OPTIM_ERR_CHECKPOINT, "\"gc\" acts on group 0");
@@ -223,10 +229,10 @@ static void test_later_group(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_if_alone),        cmocka_unit_test(test_order_does_not_matter),
-        cmocka_unit_test(test_cancel),             cmocka_unit_test(test_resumes),
-        cmocka_unit_test(test_who_cannot_share),   cmocka_unit_test(test_wrapper_of_a_group),
-        cmocka_unit_test(test_no_average),         cmocka_unit_test(test_checkpoint),
+        cmocka_unit_test(test_as_if_alone),      cmocka_unit_test(test_order_does_not_matter),
+        cmocka_unit_test(test_cancel),           cmocka_unit_test(test_resumes),
+        cmocka_unit_test(test_who_cannot_share), cmocka_unit_test(test_wrapper_of_a_group),
+        cmocka_unit_test(test_no_average),       cmocka_unit_test(test_checkpoint),
         cmocka_unit_test(test_later_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
