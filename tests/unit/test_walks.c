@@ -85,6 +85,7 @@ static const cost_t METHODS[] = {
     {"adam_mini", 0},
     {"sm3", 0},
     {"microadam", 0},
+    {"frugal", 0},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 
