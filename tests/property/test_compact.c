@@ -324,6 +324,22 @@ static void test_random_bases(void **state) {
             CHECK_CLOSE(step[i * 40 + j] * step[0], step[i * 40] * step[j], 1e-12);
 }
 
+/* No rule moves what rounding leaves: with all 24 singular vectors, of 40 columns too. */
+static void test_nothing_is_left(void **state) {
+    (void)state;
+    static const char *const SIDES[] = {"std", "left", "right", "reverse_std"};
+    static double step[960], without[960];
+    for (size_t i = 0; i < sizeof SIDES / sizeof *SIDES; ++i) {
+        char *options = check_text("proj=svd,density=1,proj_side=%s", SIDES[i]),
+             *none = check_text("%s,inactive_rule=none", options);
+        random_step(options, step);
+        random_step(none, without);
+        assert_memory_equal(step, without, sizeof step);
+        free(options);
+        free(none);
+    }
+}
+
 static void test_frugal_refuses(void **state) {
     (void)state;
     static const char *const OTHERS[] = {"proj=svd", "density=0.5", "update_gap=7", "block_order=random"};
@@ -352,6 +368,7 @@ int main(void) {
         cmocka_unit_test(test_blocks_are_drawn),
         cmocka_unit_test(test_columns_and_rows),
         cmocka_unit_test(test_random_bases),
+        cmocka_unit_test(test_nothing_is_left),
         cmocka_unit_test(test_frugal_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

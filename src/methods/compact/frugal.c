@@ -18,9 +18,10 @@
  * svd: singular vectors of g, as galore; round(density side) of them. random: an orthonormal basis in their place.
  * columns, rows: floor(density side) of them, (j r + i) mod side at change number j, or any with random=1.
  *
- * Under the latter four, what is not a matrix takes Adam. Where the basis is complete, g - up(L) is 0 and not what
- * rounding leaves of it. State in f32: m and v, 8 bytes for each element of L (block: 8 a parameter, active or not) and
- * the bases, 4 r of a side, or the places of random columns or rows.
+ * Under the latter four, what is not a matrix takes Adam. Where the basis is complete, or has just been made of all
+ * singular vectors of g, g - up(L) is 0 and not what rounding leaves of it. State in f32: m and v, 8 bytes for each
+ * element of L (block: 8 a parameter, active or not) and the bases, 4 r of a side, or the places of random columns or
+ * rows.
  */
 #include <string.h>
 
@@ -253,10 +254,17 @@ static void change_basis(const tile_t *t, projection_t p) {
         draw_basis(k->seed, first + (p.left ? 2 * p.rows * p.rank : 0), p.columns, p.rank, b, 1, p.columns, t->work);
 }
 
+/* The basis is complete, or all singular vectors of this gradient are in it. */
+static bool leaves_nothing(const tile_t *t, projection_t p) {
+    const bool is_complete = (!p.left || p.rank == p.rows) && (!p.right || p.rank == p.columns);
+    const bool is_of_g =
+        ((const constants_t *)t->constants)->option[PROJ] == BY_SVD && ((const tensor_memory_t *)t->memory)->is_changed;
+    return is_complete || (is_of_g && p.rank == projection_most(p));
+}
+
 static void update_in_basis(const tile_t *t) {
     const constants_t *k = t->constants;
     const projection_t p = projection_of(t->tensor, k->option);
-    const bool is_complete = (!p.left || p.rank == p.rows) && (!p.right || p.rank == p.columns);
     real *low = (real *)t->work + tensor_reals(t->tensor, basis_bytes(p, k->option)), *between = low + t->n,
          *up = between + t->n, *rest = up + t->n;
     const real *g = t->g, *a = t->state[A], *b = t->state[B];
@@ -272,7 +280,7 @@ static void update_in_basis(const tile_t *t) {
         rest[i] = g[i] - up[i];
     adam(t, p.low_rows * p.low_columns, low);
     projection_up(p, a, b, low, between, up);
-    move(t, up, is_complete ? NULL : rest);
+    move(t, up, leaves_nothing(t, p) ? NULL : rest);
 }
 
 /* ---- Columns, or rows ---- */
