@@ -72,8 +72,7 @@ static const field_t FIELDS[] = {
 
 typedef struct constants {
     double option[VECTOR + 1];
-    weights_t beta1, beta2;
-    real step, inverse_root_c2, eps, shrink;
+    adam_t adam;
     real root; /* of line 4, with partition=all */
 } constants_t;
 
@@ -83,12 +82,12 @@ static void prepare(const group_t *group, void *constants) {
     const double c2 = correction(o[BETA2], o[PARTITION] == ALL ? (double)m->steps : group->t);
     constants_t *k = constants;
     *k = (constants_t){
-        .beta1 = weights(o[BETA1]),
-        .beta2 = weights(o[BETA2]),
-        .step = (real)(o[LR] / correction(o[BETA1], group->t)),
-        .inverse_root_c2 = (real)(1 / sqrt(c2)),
-        .eps = (real)o[EPS],
-        .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
+        .adam = {.beta1 = weights(o[BETA1]),
+                 .beta2 = weights(o[BETA2]),
+                 .step = (real)(o[LR] / correction(o[BETA1], group->t)),
+                 .inverse_root_c2 = (real)(1 / sqrt(c2)),
+                 .eps = eps_of(o[EPS], false, c2),
+                 .decay = decay_of(o[WEIGHT_DECAY], true, o[LR])},
         .root = (real)(sqrt(m->v / c2) + o[EPS]),
     };
     memcpy(k->option, o, sizeof k->option);
@@ -97,12 +96,12 @@ static void prepare(const group_t *group, void *constants) {
 /* ---- Lines 1, 2 and 4 for elements first .. first + n - 1 of the tile, which share a root ---- */
 
 static void move(const tile_t *t, size_t first, size_t n, real root) {
-    const constants_t k = *(const constants_t *)t->constants;
+    const adam_t k = ((const constants_t *)t->constants)->adam;
     real *restrict p = (real *)t->p + first, *restrict m = (real *)t->state[M] + first;
     const real *restrict g = (const real *)t->g + first;
     for (size_t i = 0; i < n; ++i) {
         m[i] = ema(m[i], g[i], k.beta1);
-        p[i] = k.shrink * p[i] - k.step * quotient(m[i], root);
+        p[i] = k.decay.shrink * p[i] - k.step * quotient(m[i], root);
     }
 }
 
@@ -114,13 +113,17 @@ static void update(const tile_t *t) {
     if (v == NULL)
         return;
     const size_t blocks = blocks_of(t->tensor, k->option), length = t->n / blocks;
+    if (length == 1) {
+        adam_loop(t, k->adam, t->state[M], v, NULL, false, false);
+        return;
+    }
     for (size_t b = 0; b < blocks; ++b) {
         const real *g = (const real *)t->g + b * length;
         double square = 0;
         for (size_t i = 0; i < length; ++i)
             square += (double)g[i] * (double)g[i];
-        v[b] = ema(v[b], (real)(square / (double)length), k->beta2);
-        move(t, b * length, length, sqrt(v[b]) * k->inverse_root_c2 + k->eps);
+        v[b] = ema(v[b], (real)(square / (double)length), k->adam.beta2);
+        move(t, b * length, length, damped_root(v[b], k->adam.inverse_root_c2, k->adam.eps));
     }
 }
 

@@ -90,22 +90,16 @@ static projection_t projection_of(const tensor_t *tensor, const double *option) 
     return projection_rank(p, option[PROJ] == BY_SVD && rank > most ? most : rank);
 }
 
-/* Of columns or rows: how many there are, how many are taken, and how elements of one and their neighbours lie. */
+/* Columns or rows: how many there are and how many are taken; L, low_rows by low_columns. */
 typedef struct places {
-    size_t side, count, others; /* `others`: elements of a column, or row */
-    size_t step, stride;        /* from one column to the next; within one */
+    bool by_rows;
+    size_t columns, side, count, low_rows, low_columns;
 } places_t;
 static places_t places_of(const tensor_t *tensor, const double *option) {
     const size_t rows = tensor_axis(tensor, 0), columns = tensor_axis(tensor, 1);
     const bool by_rows = option[PROJ] == BY_ROWS;
-    const size_t side = by_rows ? rows : columns;
-    return (places_t){
-        .side = side,
-        .count = (size_t)floor((double)side * option[DENSITY]),
-        .others = by_rows ? columns : rows,
-        .step = by_rows ? columns : 1,
-        .stride = by_rows ? 1 : columns,
-    };
+    const size_t side = by_rows ? rows : columns, count = (size_t)floor((double)side * option[DENSITY]);
+    return (places_t){by_rows, columns, side, count, by_rows ? count : rows, by_rows ? columns : count};
 }
 
 static int low_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
@@ -114,9 +108,12 @@ static int low_dims(const tensor_t *tensor, const double *option, int axis, int6
         return projection_low_dims(projection_of(tensor, option), dims);
     for (int i = 0; i < tensor->ndim; ++i)
         dims[i] = tensor->dims[i];
-    if (has_places(tensor, option))
-        dims[option[PROJ] == BY_ROWS ? 0 : 1] = (int64_t)places_of(tensor, option).count;
-    return tensor->ndim;
+    if (!has_places(tensor, option))
+        return tensor->ndim;
+    const places_t c = places_of(tensor, option);
+    dims[0] = (int64_t)c.low_rows;
+    dims[1] = (int64_t)c.low_columns;
+    return 2;
 }
 static int left_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
     (void)axis;
@@ -296,33 +293,33 @@ static void draw_places(const tile_t *t, places_t c) {
             place[taken++] = (uint32_t)i;
 }
 
-static size_t place_at(const tile_t *t, places_t c, size_t j) {
-    const uint32_t *place = t->state[PLACES];
-    const double changes = ((const tensor_memory_t *)t->memory)->changes - 1;
-    return place != NULL ? place[j] : ((size_t)fmod(changes * (double)c.count, (double)c.side) + j) % c.side;
+/* Where element (i, j) of L is in the matrix; `first` is where places that are taken in turn begin. */
+static size_t place_of(places_t c, const uint32_t *drawn, size_t first, size_t i, size_t j) {
+    const size_t k = c.by_rows ? i : j, in_turn = first + k < c.side ? first + k : first + k - c.side;
+    const size_t place = drawn != NULL ? drawn[k] : in_turn;
+    return c.by_rows ? place * c.columns + j : i * c.columns + place;
 }
 
 static void update_places(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const places_t c = places_of(t->tensor, k->option);
-    const size_t low_step = k->option[PROJ] == BY_ROWS ? c.others : 1,
-                 low_stride = k->option[PROJ] == BY_ROWS ? 1 : c.count;
+    const tensor_memory_t *m = t->memory;
+    const places_t c = places_of(t->tensor, ((const constants_t *)t->constants)->option);
+    const size_t first = c.side == 0 ? 0 : (size_t)fmod((m->changes - 1) * (double)c.count, (double)c.side);
+    const uint32_t *drawn = t->state[PLACES];
     real *restrict low = t->work, *restrict up = low + t->n, *restrict rest = up + t->n;
-    if (((const tensor_memory_t *)t->memory)->is_changed && t->state[PLACES] != NULL)
+    if (m->is_changed && drawn != NULL)
         draw_places(t, c);
     memcpy(rest, t->g, t->n * sizeof(real));
     memset(up, 0, t->n * sizeof(real));
-    for (size_t j = 0; j < c.count; ++j) {
-        real *from = rest + place_at(t, c, j) * c.step;
-        for (size_t i = 0; i < c.others; ++i) {
-            low[j * low_step + i * low_stride] = from[i * c.stride];
-            from[i * c.stride] = 0;
+    for (size_t i = 0; i < c.low_rows; ++i)
+        for (size_t j = 0; j < c.low_columns; ++j) {
+            real *from = &rest[place_of(c, drawn, first, i, j)];
+            low[i * c.low_columns + j] = *from;
+            *from = 0;
         }
-    }
-    adam(t, c.count * c.others, low);
-    for (size_t j = 0; j < c.count; ++j)
-        for (size_t i = 0, to = place_at(t, c, j) * c.step; i < c.others; ++i)
-            up[to + i * c.stride] = low[j * low_step + i * low_stride];
+    adam(t, c.low_rows * c.low_columns, low);
+    for (size_t i = 0; i < c.low_rows; ++i)
+        for (size_t j = 0; j < c.low_columns; ++j)
+            up[place_of(c, drawn, first, i, j)] = low[i * c.low_columns + j];
     move(t, up, rest);
 }
 

@@ -136,13 +136,18 @@ static real step_of(real lo, real hi) {
     return (hi - lo) / LEVELS;
 }
 
+/* Where block b of n elements ends. */
+static size_t end_of(runs_t runs, size_t b, size_t n) {
+    return b + 1 < runs.count ? (b + 1) * runs.length : n;
+}
+
 static void add_error(const tile_t *t, runs_t quant, real *restrict a) {
     const real *restrict g = t->g, *lo = t->state[LO], *hi = t->state[HI];
     const uint8_t *restrict codes = t->state[CODES];
-    for (size_t i = 0; i < t->n; ++i) {
-        const size_t b = i / quant.length;
-        const int code = codes[i / 2] >> (i % 2 * 4) & LEVELS;
-        a[i] = g[i] + (real)code * step_of(lo[b], hi[b]) + lo[b];
+    for (size_t b = 0, i = 0; b < quant.count; ++b) {
+        const real least = lo[b], u = step_of(least, hi[b]);
+        for (const size_t end = end_of(quant, b, t->n); i < end; ++i)
+            a[i] = g[i] + (real)(codes[i / 2] >> (i % 2 * 4) & LEVELS) * u + least;
     }
 }
 
@@ -157,16 +162,17 @@ static void keep_error(const tile_t *t, runs_t quant, const real *restrict a) {
     uint8_t *restrict codes = t->state[CODES];
     memset(codes, 0, t->n / 2 + t->n % 2);
     for (size_t b = 0, first = 0; b < quant.count; ++b, first += quant.length) {
-        const size_t end = b + 1 < quant.count ? first + quant.length : t->n;
+        const size_t end = end_of(quant, b, t->n);
         real least = a[first], most = a[first];
         for (size_t i = first; i < end; ++i) {
             least = smaller(a[i], least);
             most = larger(a[i], most);
         }
+        const real u = step_of(least, most);
+        for (size_t i = first; i < end; ++i)
+            codes[i / 2] |= (uint8_t)(code_of(a[i], least, u) << (i % 2 * 4));
         lo[b] = least;
         hi[b] = most;
-        for (size_t i = first; i < end; ++i)
-            codes[i / 2] |= (uint8_t)(code_of(a[i], least, step_of(least, most)) << (i % 2 * 4));
     }
 }
 
