@@ -31,6 +31,7 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "proximal": "a smooth loss and the prox of a penalty",
     "constrained": "under constraints, or over a set",
     "compressed": "what workers send is compressed, and the error fed back",
+    "private": "gradients of single samples, clipped, with noise: differentially private",
     "finite_sum": "variance reduction for finite sums",
     "bilevel": "two levels: the lower one's minimiser inside the upper one",
     "sampling": "samples of a density, by gradients and noise or by particles",

@@ -101,7 +101,8 @@ static void run(const char *algorithm, const char *wrapper) {
     optim_t *opt;
     for (size_t j = 0; j < N; ++j)
         p[j] = 0.1F + (float)(j % 7) / 7;
-    assert_int_equal(optim_create(&opt, algorithm, "clip_norm=1e6,zero_grad=0,accumulate=1,loss_scale=1"), OPTIM_OK);
+    assert_int_equal(optim_create(&opt, algorithm, "engine.clip_norm=1e6,zero_grad=0,accumulate=1,loss_scale=1"),
+                     OPTIM_OK);
     assert_int_equal(optim_set_components(opt, ROWS), OPTIM_OK);
     assert_int_equal(optim_wrap(opt, wrapper, NULL), OPTIM_OK);
     assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
@@ -110,7 +111,7 @@ static void run(const char *algorithm, const char *wrapper) {
     const int others = needs_group(opt);
     assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);
     assert_int_equal(optim_add_param(opt, others, "q", OPTIM_F32, 1, &length, p + P, g + P), OPTIM_OK);
-    assert_int_equal(optim_set_schedule(opt, 0, "clip_norm", "volsched", "window=2,history=3"), OPTIM_OK);
+    assert_int_equal(optim_set_schedule(opt, 0, "engine.clip_norm", "volsched", "window=2,history=3"), OPTIM_OK);
     assert_int_equal(optim_record_norms(opt, OPTIM_NORM_L2, norms, 8), OPTIM_OK);
     if (step(opt, p, g) == OPTIM_OK) {
         const long before = allocations;

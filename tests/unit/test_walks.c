@@ -65,6 +65,9 @@ static const cost_t METHODS[] = {
     {"ef14", 2},
     {"ef21", 2},
     {"econtrol", 2},
+    {"dp_sgd", 2},
+    {"dice_sgd", 2},
+    {"mngp", 2},
     {"lsvrg", .besides = 1},
     {"page", 3},
     {"shuffle", 4},
@@ -79,6 +82,10 @@ static const cost_t METHODS[] = {
     {"shampoo", 0},
     {"adafactor", 0},
     {"galore", 0},
+    {"adam_mini", 0},
+    {"sm3", 0},
+    {"microadam", 0},
+    {"frugal", 0},
 };
 static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
 

@@ -20,11 +20,9 @@
 #include <string.h>
 
 #include "blocks/adam_family.h"
-#include "blocks/dense.h"
-#include "kernels/blas.h"
+#include "blocks/projection.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, BIAS_CORRECTION, RANK, UPDATE_GAP, SCALE, PROJ_SIDE };
-enum { STD, REVERSE_STD, LEFT, RIGHT, FULL };
 static const option_t OPTIONS[] = {
     [LR] = LR_ROW(1e-3),
     [BETA1] = BETA1_ROW(0.9),
@@ -35,61 +33,34 @@ static const option_t OPTIONS[] = {
     [RANK] = {"rank", 128, "integer [1,inf)", "directions that are kept"},
     [UPDATE_GAP] = {"update_gap", 200, "integer [1,inf)", "steps from one basis to the next"},
     [SCALE] = {"scale", 0.25, "(0,inf)", "factor on steps of matrices"},
-    [PROJ_SIDE] = {"proj_side", STD, "std|reverse_std|left|right|full", "std: the shorter side is projected"},
+    [PROJ_SIDE] = PROJ_SIDE_ROW,
     {0},
 };
 
 /* ---- Sizes ---- */
 
-/* Of a matrix: which sides are projected, rank, and L, low_rows by low_columns. */
-typedef struct projection {
-    size_t rows, columns, rank, low_rows, low_columns;
-    bool left, right;
-} projection_t;
-
-static bool is_matrix(const tensor_t *tensor) {
-    return tensor->ndim == 2;
-}
-
 static projection_t projection_of(const tensor_t *tensor, const double *option) {
-    projection_t p = {tensor_axis(tensor, 0), tensor_axis(tensor, 1), 0, 0, 0, false, false};
-    const bool is_tall = p.rows >= p.columns;
-    const int side = (int)option[PROJ_SIDE];
-    const size_t most = is_tall ? p.columns : p.rows;
-    p.left = side == FULL || side == LEFT || side == (is_tall ? REVERSE_STD : STD);
-    p.right = side == FULL || !p.left;
-    p.rank = option[RANK] < (double)most ? (size_t)option[RANK] : most;
-    p.low_rows = p.left ? p.rank : p.rows;
-    p.low_columns = p.right ? p.rank : p.columns;
-    return p;
+    const projection_t p = projection_sides(tensor, (int)option[PROJ_SIDE]);
+    const size_t most = projection_most(p);
+    return projection_rank(p, option[RANK] < (double)most ? (size_t)option[RANK] : most);
 }
 
 static int low_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
     (void)axis;
-    if (!is_matrix(tensor)) {
-        for (int i = 0; i < tensor->ndim; ++i)
-            dims[i] = tensor->dims[i];
-        return tensor->ndim;
-    }
-    const projection_t p = projection_of(tensor, option);
-    dims[0] = (int64_t)p.low_rows;
-    dims[1] = (int64_t)p.low_columns;
-    return 2;
+    if (is_matrix(tensor))
+        return projection_low_dims(projection_of(tensor, option), dims);
+    for (int i = 0; i < tensor->ndim; ++i)
+        dims[i] = tensor->dims[i];
+    return tensor->ndim;
 }
 
 static int left_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    const projection_t p = projection_of(tensor, option);
     (void)axis;
-    dims[0] = (int64_t)p.rows;
-    dims[1] = (int64_t)p.rank;
-    return is_matrix(tensor) && p.left ? 2 : -1;
+    return is_matrix(tensor) ? projection_left_dims(projection_of(tensor, option), dims) : -1;
 }
 static int right_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    const projection_t p = projection_of(tensor, option);
     (void)axis;
-    dims[0] = (int64_t)p.rank;
-    dims[1] = (int64_t)p.columns;
-    return is_matrix(tensor) && p.right ? 2 : -1;
+    return is_matrix(tensor) ? projection_right_dims(projection_of(tensor, option), dims) : -1;
 }
 
 enum { M, V, A, B };
@@ -124,61 +95,6 @@ static void prepare(const group_t *group, void *constants) {
     memcpy(k->option, o, sizeof k->option);
 }
 
-/* ---- Line 1 ---- */
-
-/* Bytes for the decomposition: its own room, G, U, V' and s in double; SIZE_MAX: too large. */
-static size_t basis_bytes(const projection_t *p) {
-    const size_t most = p->rows < p->columns ? p->rows : p->columns;
-    const size_t doubles = p->rows * p->columns + most * (p->rows + p->columns + 1);
-    const size_t room = linear_svd_room(p->rows, p->columns);
-    size_t bytes;
-    return size_multiply(doubles, sizeof(double), &bytes) && size_add(bytes, room, &bytes) ? bytes : SIZE_MAX;
-}
-
-static void take_basis(const tile_t *t, const projection_t *p) {
-    const size_t most = p->rows < p->columns ? p->rows : p->columns;
-    double *g = t->work, *u = g + t->n, *v = u + p->rows * most, *values = v + most * p->columns;
-    real *a = t->state[A];
-    dense_load(t->n, t->g, g);
-    const linear_status_t status = linear_svd(p->rows, p->columns, g, u, values, v, values + most);
-    if (p->right) {
-        linear_sign_rows(p->rank, p->columns, v);
-        dense_store(status, p->rank * p->columns, v, t->state[B]);
-    }
-    if (!p->left)
-        return;
-    linear_sign_columns(p->rows, most, u);
-    for (size_t i = 0; i < p->rows; ++i)
-        dense_store(status, p->rank, u + i * most, a + i * p->rank);
-}
-
-/* ---- Lines 2 to 4 ---- */
-
-/* L of a matrix; `between` has room for A'G. */
-static void project(const tile_t *t, const projection_t *p, real *between, real *low) {
-    const real *g = t->g;
-    const size_t columns = p->columns;
-    real *left = p->right ? between : low;
-    if (p->left) {
-        blas_gemm(1, 0, p->rank, columns, p->rows, 1, t->state[A], p->rank, g, columns, 0, left, columns);
-        g = left;
-    }
-    if (p->right)
-        blas_gemm(0, 1, p->low_rows, p->rank, columns, 1, g, columns, t->state[B], columns, 0, low, p->rank);
-}
-
-/* D of N; `between` has room for A N. */
-static void project_back(const tile_t *t, const projection_t *p, const real *low, real *between, real *out) {
-    real *left = p->right ? between : out;
-    if (p->left) {
-        blas_gemm(0, 0, p->rows, p->low_columns, p->rank, 1, t->state[A], p->rank, low, p->low_columns, 0, left,
-                  p->low_columns);
-        low = left;
-    }
-    if (p->right)
-        blas_gemm(0, 0, p->rows, p->columns, p->rank, 1, low, p->rank, t->state[B], p->columns, 0, out, p->columns);
-}
-
 /* Line 3: `low` holds L, and then N. */
 static void adam(const tile_t *t, size_t n, real *restrict low) {
     const constants_t *k = t->constants;
@@ -196,8 +112,7 @@ static void adam(const tile_t *t, size_t n, real *restrict low) {
 static size_t workspace(const tensor_t *tensor, const double *option) {
     if (!is_matrix(tensor))
         return tensor->count;
-    const projection_t p = projection_of(tensor, option);
-    return dense_workspace(tensor, basis_bytes(&p), 3 * tensor->count);
+    return dense_workspace(tensor, projection_svd_bytes(projection_of(tensor, option)), 3 * tensor->count);
 }
 
 /* Lines 5 and 6. */
@@ -218,13 +133,14 @@ static void update(const tile_t *t) {
         return;
     }
     const projection_t p = projection_of(t->tensor, k->option);
-    real *low = (real *)t->work + tensor_reals(t->tensor, basis_bytes(&p)), *between = low + t->n,
+    real *a = t->state[A], *b = t->state[B];
+    real *low = (real *)t->work + tensor_reals(t->tensor, projection_svd_bytes(p)), *between = low + t->n,
          *out = between + t->n;
     if (k->takes_basis)
-        take_basis(t, &p);
-    project(t, &p, between, low);
+        projection_svd(p, t->g, a, b, t->work);
+    projection_down(p, a, b, t->g, between, low);
     adam(t, p.low_rows * p.low_columns, low);
-    project_back(t, &p, low, between, out);
+    projection_up(p, a, b, low, between, out);
     move(t, out, (real)k->option[SCALE]);
 }
 
@@ -235,9 +151,7 @@ static optim_status advance(step_t *s) {
 
 static const char *refuses(const tensor_t *tensor, const double *option) {
     (void)option;
-    return is_matrix(tensor) && tensor->count > INT32_MAX
-               ? "a matrix of more than 2^31 - 1 elements is too large for BLAS"
-               : NULL;
+    return projection_refuses(tensor);
 }
 
 const method_t METHOD(galore) = {

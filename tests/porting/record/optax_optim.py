@@ -57,17 +57,20 @@ CASES = {
         "weight_decay=0.1",
     "contrib.galore(0.01, rank=2, base_optimizer=optax.scale_by_adam(eps=0))":
         "galore lr=0.01,rank=2,proj_side=reverse_std,scale=1,eps=0",
+    "sm3(0.1)": "sm3 lr=0.1,momentum=0.9,eps=1e-8",
+    "sm3(0.1, momentum=0.0)": "sm3 lr=0.1,eps=1e-8",
 }
 
 
 def run(call):
-    tensors = {name: numpy.array(START[name], dtype=numpy.float64).reshape(shape) for name, shape in TENSORS.items()}
+    shapes = {name: shape for name, shape in TENSORS.items() if shape or "sm3" not in call}  # which has none for scalars
+    tensors = {name: numpy.array(START[name], dtype=numpy.float64).reshape(shape) for name, shape in shapes.items()}
     optimizer = optax.with_extra_args_support(eval(f"optax.{call}", {"optax": optax}))
     tensors = jax.tree.map(jax.numpy.asarray, tensors)
     state = optimizer.init(tensors)
     for step in range(STEPS):
         gradients = {name: jax.numpy.asarray(GRADIENTS[step][name], dtype=jax.numpy.float64).reshape(shape)
-                     for name, shape in TENSORS.items()}
+                     for name, shape in shapes.items()}
         updates, state = optimizer.update(gradients, state, tensors, value=jax.numpy.float64(LOSSES[step]))
         tensors = optax.apply_updates(tensors, updates)
         yield {name: numpy.asarray(tensor).ravel().tolist() for name, tensor in tensors.items()}
