@@ -111,7 +111,7 @@ static void error_one(const subject_t *s, setup_t setup, double value) {
 }
 
 void check_error(void **state) {
-    if (!subject_evaluates(*state))
+    if (!subject_evaluates(*state) || evaluations_of_the_step(*state, subject_setup(*state)) == 0)
         return;
     const setup_t setup = setup_extra(subject_setup(*state), "nonfinite=error");
     error_one(*state, setup, (double)NAN);
