@@ -6,12 +6,14 @@
  * arXiv:1801.01401, whose kernel and variance these are.
  *
  *     kernel(x, y) = (x y / dim + 1)^3;   of Y, and of Z likewise: S = the matrix within Y without its diagonal,
- *     K = that between X (rows) and Y;   k = S 1,  a = K' 1,  r = K 1,  alpha = 1' S 1 / (m (m - 1)),  beta = 1' K 1 / m^2
+ *     K = that between X (rows) and Y;   k = S 1,  a = K' 1,  r = K 1,
+ *     alpha = 1' S 1 / (m (m - 1)),  beta = 1' K 1 / m^2
  *     difference = (alpha - 2 beta) of Y - (alpha - 2 beta) of Z
  *     first  = sum over Y, Z of (e1 - alpha^2 + e2 + e3 - 2 beta^2 - 2 c + 2 alpha beta) - 2 w + 2 beta_Y beta_Z
  *     second = sum over Y, Z of (|S|^2 / (m (m - 1)) - alpha^2 + 2 |K|^2 / m^2 - 2 beta^2 - 4 c + 4 alpha beta)
  *              - 4 w + 4 beta_Y beta_Z,   w = r_Y r_Z / m^3,   c = k a / (m^2 (m - 1))
- *     e1 = (k k - |S|^2) / (m (m - 1) (m - 2)),  e2 = (a a - |K|^2) / (m^2 (m - 1)),  e3 = (r r - |K|^2) / (m^2 (m - 1))
+ *     e1 = (k k - |S|^2) / (m (m - 1) (m - 2)),  e2 = (a a - |K|^2) / (m^2 (m - 1)),
+ *     e3 = (r r - |K|^2) / (m^2 (m - 1))
  *     var = 4 (m - 2) / (m (m - 1)) first + 2 / (m (m - 1)) second
  *     statistic = difference / sqrt(max(var, min_var)),   p = Phi(statistic)
  */

@@ -128,9 +128,9 @@ optim_status check_plan(const optim_t *opt) {
                              "\"%s\" asks for further evaluations in a step and cannot share a handle with \"%s\": "
                              "use one handle each",
                              station->name, engine->stations[l == 0 ? 1 : 0]->name);
-        status = check_problem(opt, station);
+        status = check_values_only(opt, station);
         if (status == OPTIM_OK)
-            status = check_values_only(opt, station);
+            status = check_problem(opt, station);
         if (status == OPTIM_OK)
             status = check_shapes(opt, station);
         if (status == OPTIM_OK)

@@ -3,7 +3,7 @@
  *
  *     better (mode = min):  rel: v < best (1 - threshold),  abs: v < best - threshold
  *            (mode = max):  rel: v > best (1 + threshold),  abs: v > best + threshold
- *            (mode = pvalue):  v <= threshold;   (mode = predicate):  v = 0;   NaN: no test was made, nothing changes
+ *            (mode = pvalue):  v <= threshold,   (mode = predicate):  v = 0,   a NaN: nothing changes
  *     better: best = v, bad = 0;  else bad += 1
  *     if cool > 0: cool -= 1, bad = 0
  *     if bad > patience: new = max(value factor, lr_min); if value - new > e: value = new, cool = cooldown, bad = 0

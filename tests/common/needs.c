@@ -29,16 +29,22 @@ static double value_at(size_t i) {
     return (double)(i * 37 % 101) / 101;
 }
 
-/* values: r, c, b, then cost or A, whose columns are alike: what is frozen may be left out. */
+/* values: r, c, b, an x of all elements, then cost or A, whose columns are alike: what is frozen may be left out. */
 static optim_status lend_all(optim_t *opt, size_t components, size_t first, size_t others, const double *values) {
-    const int64_t pairs[] = {(int64_t)first, (int64_t)others};
+    const int64_t pairs[] = {(int64_t)first, (int64_t)others}, one = 1;
     const int64_t samples[] = {(int64_t)components, (int64_t)(first + others)};
-    const double *b = values + first + others, *costs = b + components;
+    const double *b = values + first + others, *x = b + components, *costs = x + first + others;
     optim_status status = lend(opt, "r", 1, &pairs[0], values);
     if (status == OPTIM_OK)
         status = lend(opt, "c", 1, &pairs[1], values + first);
     if (status == OPTIM_OK)
         status = lend(opt, "b", 1, &samples[0], b);
+    if (status == OPTIM_OK)
+        status = lend(opt, "z", 1, &samples[0], b);
+    if (status == OPTIM_OK)
+        status = lend(opt, "x", 1, &samples[1], x);
+    if (status == OPTIM_OK)
+        status = lend(opt, "y", 1, &one, b);
     if (status == OPTIM_OK && needs_pairs(opt))
         status = lend(opt, "cost", 2, pairs, costs);
     if (status == OPTIM_OK && has_input(opt, "A"))
@@ -47,14 +53,16 @@ static optim_status lend_all(optim_t *opt, size_t components, size_t first, size
 }
 
 double *needs_lend(optim_t *opt, size_t components, size_t first, size_t others) {
-    const size_t marginals = first + others, before = marginals + components;
+    const size_t marginals = first + others, before = 2 * marginals + components;
     const size_t rows = has_input(opt, "A") ? components * marginals : 0;
     const size_t rest = needs_pairs(opt) ? first * others : rows;
     double *values = malloc((before + rest + 1) * sizeof *values);
     if (values == NULL)
         return NULL;
     for (size_t i = 0; i < before; ++i)
-        values[i] = i >= marginals ? value_at(i - marginals) : 1 / (double)(i < first ? first : others);
+        values[i] = i < first ? 1 / (double)first : i < marginals ? 1 / (double)others : 0.25;
+    for (size_t i = 0; i < components; ++i)
+        values[marginals + i] = value_at(i);
     for (size_t i = 0; i < rest; ++i)
         values[before + i] = value_at(rows > 0 ? i / marginals : i);
     if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&

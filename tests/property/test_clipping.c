@@ -264,13 +264,12 @@ static void test_sstm_first_steps(void **state) {
     rig_free(rig);
 }
 
-/* A stage is what a new handle does from y with the smaller level and rate; without noise it halves the squared distance
- * to the minimum if it is long enough. */
+/* A stage is what a new handle does from y with the smaller level and rate. */
 static void test_sstm_restarts(void **state) {
     (void)state;
     enum { D = 21 };
-    rig_t *rig = play_vector("clipped_sstm", "lr=0.5,L=7,clip=0.5,restart=5,restart_lr=0.5,restart_growth=1.3", "quadratic",
-                             D, 1);
+    rig_t *rig = play_vector("clipped_sstm", "lr=0.5,L=7,clip=0.5,restart=5,restart_lr=0.5,restart_growth=1.3",
+                             "quadratic", D, 1);
     CHECK_OK(rig_steps(rig, 5));
     rig_t *fresh = play_vector("clipped_sstm", "lr=0.25,L=7,clip=0.35355339059327379", "quadratic", D, 1);
     rig_write(fresh, rig_read(rig));
@@ -286,6 +285,7 @@ static void test_sstm_restarts(void **state) {
     rig_free(rig);
 }
 
+/* Without noise each halves the squared distance to the minimum, if it is long enough. */
 static void test_sstm_stages(void **state) {
     (void)state;
     enum { D = 21 };

@@ -231,8 +231,8 @@ static optim_status advance(step_t *s) {
 const method_t METHOD(vro_cbcd) = {
     .name = "vro_cbcd",
     .purpose = "descent over blocks of coordinates in turn, with estimates of the gradient that correct themselves",
-    .citation = "Cai, Song, Wright, Diakonikolas: Cyclic Block Coordinate Descent With Variance Reduction for Composite "
-                "Nonconvex Optimization, ICML 2023, arXiv:2212.05088",
+    .citation = "Cai, Song, Wright, Diakonikolas: Cyclic Block Coordinate Descent With Variance Reduction for "
+                "Composite Nonconvex Optimization, ICML 2023, arXiv:2212.05088",
     .evaluations = "for each block with probability p, and in the first step, 1 gradient of a full pass (b < n: b of "
                    "one component), otherwise 2 b2 of one component",
     .options = OPTIONS,
