@@ -65,12 +65,57 @@ typedef struct optim_power_line {
 optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
 
 /*
+ * What a run costs at another batch size, from the fewest steps (of an endless batch) and the critical batch size:
+ * steps = least_steps (1 + critical_batch / batch), examples = batch steps, least_examples = least_steps critical_batch
+ * (of the smallest batch). Errors: NULL, ARGUMENT (numbers <= 0).
+ */
+optim_status optim_batch_relation(double least_steps, double batch, double critical_batch, double *steps,
+                                  double *examples, double *least_examples);
+
+/*
+ * These three from `count` runs to the same loss, by least squares of steps[i] = least_steps + least_examples /
+ * batch[i]; what does not suit the relation may come out negative. Errors: NULL, ARGUMENT (batch[i] <= 0, numbers that
+ * are not finite, fewer than two different batch sizes).
+ */
+optim_status optim_batch_fit(const double *batch, const double *steps, size_t count, double *least_steps,
+                             double *least_examples, double *critical_batch);
+
+/*
+ * Laws of Kaplan et al. 2020 for language models; their constants are from memory of the paper. The critical batch in
+ * tokens at a loss: b_star / loss^(1 / alpha), there 2.1e8 and 0.21. The loss of a model of `parameters` after
+ * `tokens`: ((n_c / parameters)^(alpha_n / alpha_d) + d_c / tokens)^alpha_d with constants n_c, alpha_n, d_c, alpha_d
+ * (NULL: 8.8e13, 0.076, 5.4e13, 0.095). The rate 0.003239 - 0.0001395 ln parameters, for Adam. NaN unless all are
+ * above 0.
+ */
+double optim_critical_batch(double loss, double b_star, double alpha);
+double optim_kaplan_loss(double parameters, double tokens, const double constants[4]);
+double optim_kaplan_lr(double parameters);
+
+/*
  * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive
  * iterates of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if
  * sums[1] is 0. Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
  */
 optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
                                     double sums[2]);
+
+/* ---- Whether a generator still improves ---- */
+
+typedef struct optim_mmd {
+    size_t size;       /* sizeof(optim_mmd) */
+    double difference; /* MMD^2(X, Y) - MMD^2(X, Z), unbiased */
+    double statistic;  /* in standard deviations, of a variance of min_var at least */
+    double p;          /* large: Y is not closer to X than Z is */
+} optim_mmd;
+
+/*
+ * Test of relative similarity (Bounliphone et al. 2016) with the kernel (x y / dim + 1)^3: x, y, z have `count` rows of
+ * `dim` numbers. The paper's least variance min_var is 1e-5. With Y what the model makes now and Z what it made some
+ * tests ago, p is a metric for the schedule plateau with mode=pvalue. Takes 48 bytes a sample while it runs.
+ * Errors: NULL, ARGUMENT (count < 3, dim < 1, min_var, size), NOMEM, NONFINITE.
+ */
+optim_status optim_mmd_three_sample(size_t count, size_t dim, const double *x, const double *y, const double *z,
+                                    double min_var, optim_mmd *mmd);
 
 /* ---- When to enlarge the batch ---- */
 

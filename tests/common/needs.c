@@ -16,24 +16,57 @@ static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t
     return status == OPTIM_ERR_NAME ? OPTIM_OK : status; /* the method reads no such thing */
 }
 
-bool needs_pairs(optim_t *opt) {
+static bool has_input(optim_t *opt, const char *name) {
     const int64_t none = 0;
-    return optim_set_input(opt, -1, "cost", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+    return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
-double *needs_lend(optim_t *opt, size_t first, size_t others) {
-    const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const bool has_cost = needs_pairs(opt);
-    const size_t costs = has_cost ? first * others : 0;
-    double *values = malloc((costs + first + others + 1) * sizeof *values);
+bool needs_pairs(optim_t *opt) {
+    return has_input(opt, "cost");
+}
+
+static double value_at(size_t i) {
+    return (double)(i * 37 % 101) / 101;
+}
+
+/* values: r, c, b, an x of all elements, then cost or A, whose columns are alike: what is frozen may be left out. */
+static optim_status lend_all(optim_t *opt, size_t components, size_t first, size_t others, const double *values) {
+    const int64_t pairs[] = {(int64_t)first, (int64_t)others}, one = 1;
+    const int64_t samples[] = {(int64_t)components, (int64_t)(first + others)};
+    const double *b = values + first + others, *x = b + components, *costs = x + first + others;
+    optim_status status = lend(opt, "r", 1, &pairs[0], values);
+    if (status == OPTIM_OK)
+        status = lend(opt, "c", 1, &pairs[1], values + first);
+    if (status == OPTIM_OK)
+        status = lend(opt, "b", 1, &samples[0], b);
+    if (status == OPTIM_OK)
+        status = lend(opt, "z", 1, &samples[0], b);
+    if (status == OPTIM_OK)
+        status = lend(opt, "x", 1, &samples[1], x);
+    if (status == OPTIM_OK)
+        status = lend(opt, "y", 1, &one, b);
+    if (status == OPTIM_OK && needs_pairs(opt))
+        status = lend(opt, "cost", 2, pairs, costs);
+    if (status == OPTIM_OK && has_input(opt, "A"))
+        status = lend(opt, "A", 2, samples, costs);
+    return status;
+}
+
+double *needs_lend(optim_t *opt, size_t components, size_t first, size_t others) {
+    const size_t marginals = first + others, before = 2 * marginals + components;
+    const size_t rows = has_input(opt, "A") ? components * marginals : 0;
+    const size_t rest = needs_pairs(opt) ? first * others : rows;
+    double *values = malloc((before + rest + 1) * sizeof *values);
     if (values == NULL)
         return NULL;
-    for (size_t i = 0; i < costs + first + others; ++i)
-        values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
+    for (size_t i = 0; i < before; ++i)
+        values[i] = i < first ? 1 / (double)first : i < marginals ? 1 / (double)others : 0.25;
+    for (size_t i = 0; i < components; ++i)
+        values[marginals + i] = value_at(i);
+    for (size_t i = 0; i < rest; ++i)
+        values[before + i] = value_at(rows > 0 ? i / marginals : i);
     if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
-        (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
-        lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
-        lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK)
+        lend_all(opt, components, first, others, values) == OPTIM_OK)
         return values;
     free(values);
     return NULL;

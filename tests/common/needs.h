@@ -16,8 +16,9 @@ int needs_group(optim_t *opt);
 /* Whether the method has an input with a number for each pair of elements of two roles: too large for long parameters. */
 bool needs_pairs(optim_t *opt);
 
-/* Says how many constraints there are, and hands over whatever inputs the method has: for so many elements in the first
- * parameter, and in all others. Returns them, to be freed when the handle is gone; NULL: out of memory or refused. */
-double *needs_lend(optim_t *opt, size_t first, size_t others);
+/* Says how many constraints there are, and hands over whatever inputs the method has: for so many components, so many
+ * elements in the first parameter, and in all others. Returns them, to be freed when the handle is gone; NULL: out of
+ * memory or refused. */
+double *needs_lend(optim_t *opt, size_t components, size_t first, size_t others);
 
 #endif

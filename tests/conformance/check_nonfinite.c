@@ -91,7 +91,8 @@ static void error_one(const subject_t *s, setup_t setup, double value) {
     rig_t *clean = subject_run(s, setup, BEFORE);
     void *before = rig_snapshot(clean);
     optim_status status;
-    const int first = (s->needs & OPTIM_NEEDS_CONSTRAINTS) != 0 ? 2 : 1; /* gradient */
+    const int before_gradients = OPTIM_NEEDS_CONSTRAINTS | OPTIM_NEEDS_LOSSES;
+    const int first = (s->needs & OPTIM_NEEDS_GRADIENT) && (s->needs & before_gradients) ? 2 : 1; /* gradient */
     rig_t *rig = run_spoilt(s, setup, first, value, false, &status);
     if (status != OPTIM_ERR_NONFINITE && may_cope(s)) {
         check_coped(s, rig, status, before, rig_value(clean));
@@ -111,7 +112,7 @@ static void error_one(const subject_t *s, setup_t setup, double value) {
 }
 
 void check_error(void **state) {
-    if (!subject_evaluates(*state))
+    if (!subject_evaluates(*state) || evaluations_of_the_step(*state, subject_setup(*state)) == 0)
         return;
     const setup_t setup = setup_extra(subject_setup(*state), "nonfinite=error");
     error_one(*state, setup, (double)NAN);

@@ -136,13 +136,14 @@ static bool has_key(const entry_t *entry) {
     return entry->kind != OPTIM_SCHEDULE; /* a schedule's options are fixed when it is set */
 }
 
+/* Of its method, or of every handle. */
 static bool host_has(const char *name) {
-    const entry_t host = {OPTIM_ALGORITHM, "sgd"};
-    const size_t count = describe(host.kind, host.name).options;
-    for (size_t i = 0; i < count; ++i)
-        if (strcmp(option_at(&host, i).name, name) == 0)
-            return true;
-    return false;
+    optim_t *opt;
+    double value;
+    CHECK_OK(optim_create(&opt, "sgd", NULL));
+    const bool has = optim_get(opt, 0, name, &value) == OPTIM_OK;
+    optim_destroy(opt);
+    return has;
 }
 
 /* The option's name, with the wrapper's before it where the host has one of that name too. To be freed. */

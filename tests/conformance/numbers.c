@@ -223,6 +223,9 @@ static bool overflows(const subject_t *s) {
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;
+    for (int i = 0; i < s->wraps; ++i)
+        if (strcmp(s->wrap[i], "mlmc") == 0) /* hands on a multiple of a difference of means */
+            return true;
     static const char *const OPTIONS[] = {"centered=1", "grad_averaging=0", "clip_type=none"};
     for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i)
         if (strcmp(s->options, OPTIONS[i]) == 0)

@@ -147,20 +147,33 @@ typedef struct base {
     const char *algorithm, *options;
 } base_t;
 
+/* What a first call of optim_step says, of a parameter with a row for each component. */
+static bool first_needs_loss(optim_t *opt) {
+    optim_request request = {.size = sizeof request};
+    const optim_status status = optim_step(opt);
+    if (status == OPTIM_EVAL_GRAD)
+        CHECK_OK(optim_request_info(opt, &request));
+    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS || request.needs_loss;
+}
+
 /* The description speaks of default options; whether these options make the method read the loss, it says itself. */
 static bool asks_for_loss(const subject_t *s) {
-    double p[4] = {1, 1, 1, 1}, g[4] = {0};
-    const int64_t dims[] = {2, 2};
+    double p[2 * RIG_COMPONENTS] = {1, 1, 1, 1, 1, 1}, g[2 * RIG_COMPONENTS] = {0}, *lent = NULL;
+    const int64_t dims[] = {RIG_COMPONENTS, 2};
     optim_t *opt;
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
         status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
-        status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
+        status = optim_set_components(opt, RIG_COMPONENTS);
     if (status == OPTIM_OK)
-        status = optim_step(opt);
+        lent = needs_lend(opt, RIG_COMPONENTS, 2 * RIG_COMPONENTS, 0);
+    if (lent != NULL)
+        status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
+    const bool needs_loss = lent != NULL && status == OPTIM_OK && first_needs_loss(opt);
     optim_destroy(opt);
-    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS;
+    free(lent);
+    return needs_loss;
 }
 
 static void describe_parts(subject_t *s) {

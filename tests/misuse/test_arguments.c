@@ -542,6 +542,55 @@ static void rows_of_rates(world_t *world) {
     ACCEPTED(optim_power_lines, (1, 1, 1, 1, boxed(world, LONGER, &line)));
 }
 
+static void rows_of_laws(world_t *world) {
+    const double two[] = {1, 2}, wild[] = {1, (double)NAN}, *fitted = NULL;
+    const optim_mmd mmd = {.size = sizeof mmd};
+    double *number = &world->number;
+    REFUSED(optim_batch_relation, (1, 1, 1, NULL, number, number), OPTIM_ERR_NULL, "steps");
+    REFUSED(optim_batch_relation, (1, 1, 1, number, NULL, number), OPTIM_ERR_NULL, "examples");
+    REFUSED(optim_batch_relation, (1, 1, 1, number, number, NULL), OPTIM_ERR_NULL, "least_examples");
+    REFUSED(optim_batch_relation, ((double)NAN, 1, 1, number, number, number), OPTIM_ERR_ARGUMENT, "least_steps");
+    REFUSED(optim_batch_relation, ((double)INFINITY, 1, 1, number, number, number), OPTIM_ERR_ARGUMENT, "least_steps");
+    REFUSED(optim_batch_relation, (1, (double)NAN, 1, number, number, number), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_batch_relation, (1, (double)INFINITY, 1, number, number, number), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_batch_relation, (1, 1, (double)NAN, number, number, number), OPTIM_ERR_ARGUMENT, "critical_batch");
+    REFUSED(optim_batch_relation, (1, 1, (double)INFINITY, number, number, number), OPTIM_ERR_ARGUMENT, "critical");
+    REFUSED(optim_batch_fit, (NULL, two, 2, number, number, number), OPTIM_ERR_NULL, "batch");
+    REFUSED(optim_batch_fit, (two, NULL, 2, number, number, number), OPTIM_ERR_NULL, "steps");
+    REFUSED(optim_batch_fit, (two, two, 2, NULL, number, number), OPTIM_ERR_NULL, "least_steps");
+    REFUSED(optim_batch_fit, (two, two, 2, number, NULL, number), OPTIM_ERR_NULL, "least_examples");
+    REFUSED(optim_batch_fit, (two, two, 2, number, number, NULL), OPTIM_ERR_NULL, "critical_batch");
+    REFUSED(optim_batch_fit, (two, wild, 2, number, number, number), OPTIM_ERR_ARGUMENT, "run 1");
+    REFUSED(optim_batch_fit, (two, two, 1, number, number, number), OPTIM_ERR_ARGUMENT, "two different");
+    HOLDS(optim_critical_batch, ((double)NAN, (double)NAN, (double)NAN), isnan(optim_critical_batch(1, -1, 1)));
+    HOLDS(optim_critical_batch, ((double)INFINITY, (double)INFINITY, (double)INFINITY),
+          isnan(optim_critical_batch(-1, 1, 1)));
+    HOLDS(optim_kaplan_loss, ((double)NAN, (double)NAN, NULL), isnan(optim_kaplan_loss((double)NAN, 1, fitted)));
+    HOLDS(optim_kaplan_loss, ((double)INFINITY, (double)INFINITY, NULL), isnan(optim_kaplan_loss(-1, 1, fitted)));
+    HOLDS(optim_kaplan_lr, ((double)NAN), isnan(optim_kaplan_lr(-1)));
+    HOLDS(optim_kaplan_lr, ((double)INFINITY), isnan(optim_kaplan_lr((double)NAN)));
+    REFUSED(optim_mmd_three_sample, (3, 1, NULL, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "x");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, NULL, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "y");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, NULL, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "z");
+    REFUSED(optim_mmd_three_sample, (0, 1, two, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT, "three");
+    REFUSED(optim_mmd_three_sample, (3, 0, two, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT, "three");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, (double)NAN, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT,
+            "min_var");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, (double)INFINITY, boxed(world, LONGER, &mmd)),
+            OPTIM_ERR_ARGUMENT, "min_var");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, 1, NULL), OPTIM_ERR_NULL, "mmd");
+    const double three[] = {1, 2, 4};
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, ZERO, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, SHORT, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, NONSENSE, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, TAIL, &mmd)), OPTIM_ERR_ARGUMENT,
+            "newer");
+    ACCEPTED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, LONGER, &mmd)));
+}
+
 static void rows_of_iterates(world_t *world) {
     double x[2] = {0}, sums[2] = {0};
     REFUSED(optim_lr_from_iterates, (INT_MIN, 2, x, x, x, sums), OPTIM_ERR_ARGUMENT, "-2147483648");
@@ -596,7 +645,7 @@ static void test_every_argument(void **state) {
         rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
         rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
         rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
-        rows_of_rates,        rows_of_iterates, rows_of_batches,
+        rows_of_rates,        rows_of_laws,     rows_of_iterates,         rows_of_batches,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

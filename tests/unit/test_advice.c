@@ -75,6 +75,48 @@ static void test_functions(void **state) {
     CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, x, x, x, NULL), OPTIM_ERR_NULL, "sums");
 }
 
+/* batch_fit inverts batch_relation; at the critical batch both costs are twice their least. */
+static void test_batch_relation(void **state) {
+    (void)state;
+    double batch[] = {16, 64, 1024, 64}, steps[4], examples, least_steps, least_examples, critical;
+    for (int i = 0; i < 4; ++i)
+        CHECK_OK(optim_batch_relation(500, batch[i], 128, &steps[i], &examples, &least_examples));
+    CHECK_CLOSE((steps[3] / 500 - 1) * (examples / least_examples - 1), 1, 1e-14);
+    CHECK_OK(optim_batch_fit(batch, steps, 4, &least_steps, &least_examples, &critical));
+    CHECK_CLOSE(least_steps, 500, 1e-10);
+    CHECK_CLOSE(least_examples, 64000, 1e-8);
+    CHECK_CLOSE(critical, 128, 1e-10);
+    CHECK_OK(optim_batch_relation(500, 128, 128, steps, &examples, &least_examples));
+    assert_true(*steps == 1000 && examples == 2 * least_examples);
+    CHECK_REFUSED(optim_batch_fit(batch + 1, steps, 1, steps, steps, steps), OPTIM_ERR_ARGUMENT, "two different");
+    CHECK_REFUSED(optim_batch_fit(batch, steps, 0, steps, steps, steps), OPTIM_ERR_ARGUMENT, "two different");
+    batch[2] = 0;
+    CHECK_REFUSED(optim_batch_fit(batch, steps, 4, steps, steps, steps), OPTIM_ERR_ARGUMENT, "run 2");
+    const double ours[] = {8.8e13, 0.076, 5.4e13, 0.095};
+    assert_true(optim_kaplan_loss(1e9, 2e10, NULL) == optim_kaplan_loss(1e9, 2e10, ours));
+    assert_true(isnan(optim_kaplan_loss(0, 1, NULL)) && isnan(optim_kaplan_loss(1, 1, (double[]){1, 1, 1, 0})));
+    assert_true(isnan(optim_kaplan_lr(0)) && isnan(optim_critical_batch(0, 1, 1)));
+    assert_true(optim_critical_batch(4, 16, 0.5) == 1);
+}
+
+/* The other way round the sign turns, and p is the rest to 1. */
+static void test_mmd(void **state) {
+    (void)state;
+    static const double X[] = {0.1, -0.4, 0.9, 1.3, -0.2, 0.5}, Y[] = {0.2, 0.7, -1, 0.4, 0.6, 0},
+                        Z[] = {2, 1.5, -0.3, 2.2, 1.9, 0.8};
+    optim_mmd near = {.size = sizeof near}, far = {.size = sizeof far};
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Y, Z, 1e-5, &near));
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Z, Y, 1e-5, &far));
+    assert_true(near.difference < 0 && near.p < 0.5);
+    CHECK_CLOSE(near.difference, -far.difference, 1e-14);
+    CHECK_CLOSE(near.p + far.p, 1, 1e-14);
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Y, Y, 1e-5, &near));
+    assert_true(near.statistic == 0 && near.p == 0.5);
+    CHECK_REFUSED(optim_mmd_three_sample(2, 3, X, Y, Z, 1e-5, &near), OPTIM_ERR_ARGUMENT, "three samples");
+    const double wild[] = {0, 0, (double)NAN};
+    CHECK_REFUSED(optim_mmd_three_sample(3, 1, X, Y, wild, 1e-5, &near), OPTIM_ERR_NONFINITE, "not finite");
+}
+
 /* ---- The batch ---- */
 
 static const int64_t COUNTS[] = {2, 0, 3};
@@ -212,7 +254,8 @@ static void test_batch_directions(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bound_errors), cmocka_unit_test(test_bound_by_hand),
-        cmocka_unit_test(test_functions),    cmocka_unit_test(test_batch_errors),
+        cmocka_unit_test(test_functions), cmocka_unit_test(test_batch_relation), cmocka_unit_test(test_mmd),
+        cmocka_unit_test(test_batch_errors),
         cmocka_unit_test(test_batch_grows),  cmocka_unit_test(test_batch_directions),
     };
     return cmocka_run_group_tests_name("advice", tests, NULL, NULL);
