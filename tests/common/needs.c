@@ -21,19 +21,49 @@ bool needs_pairs(optim_t *opt) {
     return optim_set_input(opt, -1, "cost", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
-double *needs_lend(optim_t *opt, size_t first, size_t others) {
-    const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const bool has_cost = needs_pairs(opt);
-    const size_t costs = has_cost ? first * others : 0;
-    double *values = malloc((costs + first + others + 1) * sizeof *values);
-    if (values == NULL)
-        return NULL;
-    for (size_t i = 0; i < costs + first + others; ++i)
-        values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
-    if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
-        (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
-        lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
-        lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK)
+/* An input: a vector, or rows by columns, of numbers. */
+typedef struct offer {
+    const char *name;
+    int ndim;
+    size_t rows, columns;
+    double value; /* of all; 0: they differ, up to 1 */
+    int least;    /* of them, in units of 1/101 */
+} offer_t;
+
+static size_t count_of(const offer_t *offer) {
+    return offer->ndim == 1 ? offer->rows : offer->rows * offer->columns;
+}
+
+static double *fill(const offer_t *offer, double *values) {
+    for (size_t i = 0; i < count_of(offer); ++i)
+        *values++ = offer->value != 0 ? offer->value : (double)(i * 37 % 101 + (size_t)offer->least) / 101;
+    return values;
+}
+
+double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
+    const size_t all = sizes.first + sizes.others;
+    const offer_t offers[] = {
+        {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
+        {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
+        {"diag", 1, all, 0, 0, 1},
+        {"direction", 1, all, 0, 0, 1},
+        {"features", 2, NEEDS_SAMPLES, sizes.rows, 0, 1},
+        {"targets", 2, NEEDS_SAMPLES, sizes.columns, 0, 1},
+        {"cost", 2, needs_pairs(opt) ? sizes.first : 0, sizes.others, 0, 0},
+    };
+    size_t count = 1;
+    for (size_t k = 0; k < sizeof offers / sizeof *offers; ++k)
+        count += count_of(&offers[k]);
+    double *values = malloc(count * sizeof *values), *next = values;
+    optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
+    if (status == OPTIM_OK)
+        status = optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES);
+    for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
+        const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
+        status = lend(opt, offers[k].name, offers[k].ndim, dims, next);
+        next = fill(&offers[k], next);
+    }
+    if (status == OPTIM_OK)
         return values;
     free(values);
     return NULL;
