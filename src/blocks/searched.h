@@ -2,8 +2,9 @@
  * What methods share that look for the next point along a direction d, through blocks/line_search.h, and keep loss and
  * gradient of the point found: neither is ever evaluated again.
  *
- * A method that uses this puts SEARCHED_STATES and a row [D], "d", first into its state table, a searched_t first into
- * its memory, called `line`, and has the algebra's kernels and the flags READS_LOSS | REQUESTS | SEARCHES.
+ * A method that uses this puts SEARCHED_STATES(undo), undo saying whether a step that is undone gives back the gradient
+ * that was held, and a row [D], "d", first into its state table, a searched_t first into its memory, called `line`, and
+ * has the algebra's kernels and the flags READS_LOSS | REQUESTS | SEARCHES.
  */
 #ifndef BLOCKS_SEARCHED_H
 #define BLOCKS_SEARCHED_H
@@ -12,8 +13,8 @@
 #include "blocks/line_search.h"
 
 enum { G, G_LOW, X, D, SEARCHED_ROWS };
-#define SEARCHED_STATES                                                                                                \
-    [G] = {"g", "the gradient at x", LIKE_PARAM, KEPT},                                                                \
+#define SEARCHED_STATES(undo)                                                                                          \
+    [G] = {"g", "the gradient at x", LIKE_PARAM, KEPT, .undone = (undo)},                                              \
     [G_LOW] = {"g_low", "the gradient at the lowest point of a search", LIKE_PARAM, WITHIN_STEP},                      \
     [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT}
 

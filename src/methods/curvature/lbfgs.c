@@ -43,7 +43,7 @@ static const char *check(const double *option) {
 
 enum { S = SEARCHED_ROWS, Y };
 static const state_t STATE[] = {
-    SEARCHED_STATES,
+    SEARCHED_STATES(false),
     [D] = {"d", "direction", LIKE_PARAM, KEPT},
     [S] = {"s", "steps", LIKE_PARAM, KEPT, .copies = "history"},
     [Y] = {"y", "changes of the gradient", LIKE_PARAM, KEPT, .copies = "history"},
