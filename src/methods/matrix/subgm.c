@@ -28,9 +28,9 @@ typedef struct constants {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const step_t *s = group->step;
     const int rule = (int)o[STEP_RULE];
-    ((constants_t *)constants)->eta = o[LR] * (rule == GEOMETRIC ? pow(o[RHO], group->t - 1) : rule == LOSS ? s->loss : 1);
+    const double factor = rule == GEOMETRIC ? pow(o[RHO], group->t - 1) : rule == LOSS ? group->step->loss : 1;
+    ((constants_t *)constants)->eta = o[LR] * factor;
 }
 
 typedef struct length {
