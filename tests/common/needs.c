@@ -11,11 +11,6 @@ int needs_group(optim_t *opt) {
     return group;
 }
 
-static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t *dims, const double *values) {
-    const optim_status status = optim_set_input(opt, -1, name, OPTIM_F64, ndim, dims, values);
-    return status == OPTIM_ERR_NAME ? OPTIM_OK : status; /* the method reads no such thing */
-}
-
 static bool has_input(optim_t *opt, const char *name) {
     const int64_t none = 0;
     return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
@@ -25,48 +20,60 @@ bool needs_pairs(optim_t *opt) {
     return has_input(opt, "cost");
 }
 
-static double value_at(size_t i) {
-    return (double)(i * 37 % 101) / 101;
+/* An input: a vector, or rows by columns, of numbers. */
+typedef struct offer {
+    const char *name;
+    int ndim;
+    size_t rows, columns;
+    double value; /* of all; 0: they differ, up to 1 */
+    int least; /* of them, in units of 1/101; -1: 0, and the columns are alike, so that what is frozen may be left out */
+} offer_t;
+
+static size_t count_of(const offer_t *offer) {
+    return offer->ndim == 1 ? offer->rows : offer->rows * offer->columns;
 }
 
-/* values: r, c, b, an x of all elements, then cost or A, whose columns are alike: what is frozen may be left out. */
-static optim_status lend_all(optim_t *opt, size_t components, size_t first, size_t others, const double *values) {
-    const int64_t pairs[] = {(int64_t)first, (int64_t)others}, one = 1;
-    const int64_t samples[] = {(int64_t)components, (int64_t)(first + others)};
-    const double *b = values + first + others, *x = b + components, *costs = x + first + others;
-    optim_status status = lend(opt, "r", 1, &pairs[0], values);
-    if (status == OPTIM_OK)
-        status = lend(opt, "c", 1, &pairs[1], values + first);
-    if (status == OPTIM_OK)
-        status = lend(opt, "b", 1, &samples[0], b);
-    if (status == OPTIM_OK)
-        status = lend(opt, "z", 1, &samples[0], b);
-    if (status == OPTIM_OK)
-        status = lend(opt, "x", 1, &samples[1], x);
-    if (status == OPTIM_OK)
-        status = lend(opt, "y", 1, &one, b);
-    if (status == OPTIM_OK && needs_pairs(opt))
-        status = lend(opt, "cost", 2, pairs, costs);
-    if (status == OPTIM_OK && has_input(opt, "A"))
-        status = lend(opt, "A", 2, samples, costs);
-    return status;
+static double *fill(const offer_t *offer, double *values) {
+    const size_t alike = offer->least < 0 ? offer->columns : 1, least = offer->least < 0 ? 0 : (size_t)offer->least;
+    for (size_t i = 0; i < count_of(offer); ++i)
+        *values++ = offer->value != 0 ? offer->value : (double)(i / alike * 37 % 101 + least) / 101;
+    return values;
 }
 
-double *needs_lend(optim_t *opt, size_t components, size_t first, size_t others) {
-    const size_t marginals = first + others, before = 2 * marginals + components;
-    const size_t rows = has_input(opt, "A") ? components * marginals : 0;
-    const size_t rest = needs_pairs(opt) ? first * others : rows;
-    double *values = malloc((before + rest + 1) * sizeof *values);
-    if (values == NULL)
-        return NULL;
-    for (size_t i = 0; i < before; ++i)
-        values[i] = i < first ? 1 / (double)first : i < marginals ? 1 / (double)others : 0.25;
-    for (size_t i = 0; i < components; ++i)
-        values[marginals + i] = value_at(i);
-    for (size_t i = 0; i < rest; ++i)
-        values[before + i] = value_at(rows > 0 ? i / marginals : i);
-    if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
-        lend_all(opt, components, first, others, values) == OPTIM_OK)
+double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
+    const size_t all = sizes.first + sizes.others;
+    const offer_t offers[] = {
+        {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
+        {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
+        {"diag", 1, all, 0, 0, 1},
+        {"direction", 1, all, 0, 0, 1},
+        {"features", 2, NEEDS_SAMPLES, sizes.rows, 0, 1},
+        {"targets", 2, NEEDS_SAMPLES, sizes.columns, 0, 1},
+        {"b", 1, sizes.components, 0, 0, 0},
+        {"z", 1, sizes.components, 0, 0, 0},
+        {"x", 1, all, 0, 0.25, 0},
+        {"y", 1, 1, 0, 0, 0},
+        {"A", 2, sizes.components, all, 0, -1},
+        {"cost", 2, sizes.first, sizes.others, 0, 0},
+    };
+    bool wanted[sizeof offers / sizeof *offers];
+    size_t count = 1;
+    for (size_t k = 0; k < sizeof offers / sizeof *offers; ++k) {
+        wanted[k] = has_input(opt, offers[k].name);
+        count += wanted[k] ? count_of(&offers[k]) : 0;
+    }
+    double *values = malloc(count * sizeof *values), *next = values;
+    optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
+    if (status == OPTIM_OK)
+        status = optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES);
+    for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
+        const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
+        if (!wanted[k])
+            continue;
+        status = optim_set_input(opt, -1, offers[k].name, OPTIM_F64, offers[k].ndim, dims, next);
+        next = fill(&offers[k], next);
+    }
+    if (status == OPTIM_OK)
         return values;
     free(values);
     return NULL;

@@ -9,6 +9,13 @@
 
 /* One of c(x) = 0 and one of c(x) <= 0. */
 enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1, NEEDS_CONSTRAINTS = 2 };
+enum { NEEDS_SAMPLES = 3 }; /* rows of data */
+
+/* Components; of the parameters that have elements: those of the first, and of all others; rows and columns, each summed over all. A
+ * vector is a column. */
+typedef struct needs_sizes {
+    size_t components, first, others, rows, columns;
+} needs_sizes_t;
 
 /* The group for parameters but the first: one with role=y, added here, where the method has that role; else 0. */
 int needs_group(optim_t *opt);
@@ -16,9 +23,8 @@ int needs_group(optim_t *opt);
 /* Whether the method has an input with a number for each pair of elements of two roles: too large for long parameters. */
 bool needs_pairs(optim_t *opt);
 
-/* Says how many constraints there are, and hands over whatever inputs the method has: for so many components, so many
- * elements in the first parameter, and in all others. Returns them, to be freed when the handle is gone; NULL: out of
- * memory or refused. */
-double *needs_lend(optim_t *opt, size_t components, size_t first, size_t others);
+/* Says how many constraints there are, and hands over whatever inputs the method has. Returns them, to be freed when
+ * the handle is gone; NULL: out of memory or refused. */
+double *needs_lend(optim_t *opt, needs_sizes_t sizes);
 
 #endif

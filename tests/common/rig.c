@@ -119,14 +119,26 @@ const double *rig_read(rig_t *rig) {
     return rig->x;
 }
 
+static needs_sizes_t sizes_of(const rig_t *rig) {
+    needs_sizes_t sizes = {.components = RIG_COMPONENTS};
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        if (t->count == 0)
+            continue;
+        const size_t rows = t->ndim == 0 ? 1 : (size_t)t->dims[0];
+        sizes.first = sizes.first == 0 ? t->count : sizes.first;
+        sizes.rows += rows;
+        sizes.columns += t->count / rows;
+    }
+    sizes.others = rig_elements(rig) - sizes.first;
+    return sizes;
+}
+
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
     free(rig->lent);
-    size_t first = 0; /* elements of the first tensor that has any */
-    for (int i = 0; i < rig->count && first == 0; ++i)
-        first = rig->tensor[i].count;
-    rig->lent = needs_lend(opt, RIG_COMPONENTS, first, rig_elements(rig) - first);
+    rig->lent = needs_lend(opt, sizes_of(rig));
     if (rig->lent == NULL)
         fail_msg("what the method needs is refused: %s", optim_error());
     const int others = needs_group(opt);

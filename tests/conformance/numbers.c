@@ -216,10 +216,10 @@ static bool is_finite(rig_t *rig, double largest) {
 }
 
 /* Methods whose states leave f32 where the parameters would not (docs/numerics.md): differences of squares, sums of
- * velocities, differences of gradients, their products, sequences of steps longer than the parameters'. */
+ * velocities, differences of gradients, their products, residuals, sequences of steps longer than the parameters'. */
 static bool overflows(const subject_t *s) {
-    static const char *const NAMES[] = {"yogi",         "qhadam",   "oasis", "aggmo", "shampoo",
-                                        "nonconvex_ag", "katyusha", "svrg",  "f2sa", "soap"};
+    static const char *const NAMES[] = {"yogi",     "qhadam", "oasis", "aggmo", "shampoo",    "nonconvex_ag",
+                                        "katyusha", "svrg",   "f2sa",  "soap",  "flexible_cg"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;

@@ -167,7 +167,7 @@ static bool asks_for_loss(const subject_t *s) {
     if (status == OPTIM_OK)
         status = optim_set_components(opt, RIG_COMPONENTS);
     if (status == OPTIM_OK)
-        lent = needs_lend(opt, RIG_COMPONENTS, 2 * RIG_COMPONENTS, 0);
+        lent = needs_lend(opt, (needs_sizes_t){RIG_COMPONENTS, 2 * RIG_COMPONENTS, 0, RIG_COMPONENTS, 2});
     if (lent != NULL)
         status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
     const bool needs_loss = lent != NULL && status == OPTIM_OK && first_needs_loss(opt);
@@ -206,13 +206,20 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
 }
 
 /* The algorithm by itself: with its defaults; but a rate that is for gradients no longer than 1 is made one for longer
- * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and rounding
- * is not divided by an eps of its size: the gradient that soap takes its bases from is diagonal in them. */
+ * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and neither is
+ * rounding divided by an eps of its size (the gradient that soap takes its bases from is diagonal in them), nor a matrix
+ * inverted whose condition would magnify it beyond the checks' tolerances. */
 static base_t base_of(const char *algorithm) {
-    static const base_t BASES[] = {{"kt", "lr=0.02"},           {"ckt", "lr=0.1"},
-                                   {"katyusha", "m=2"},         {"sarah", "m=2"},
-                                   {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"}, {"soap", "lr=1e-3,eps=1e-6"}};
+    static const base_t BASES[] = {{"kt", "lr=0.02"},
+                                   {"ckt", "lr=0.1"},
+                                   {"katyusha", "m=2"},
+                                   {"sarah", "m=2"},
+                                   {"f2sa", "inner=2"},
+                                   {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
+                                   {"coin_svgd", "bandwidth=1"},
+                                   {"soap", "lr=1e-3,eps=1e-6"},
+                                   {"scaled_gd", "damping=10"},
+                                   {"damped_newton", "lr_points=4,max_ls=4"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

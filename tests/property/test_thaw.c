@@ -34,9 +34,10 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     *pair = (pair_t){.count = count};
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
     /* A row of saga's table is the data's; particles are rows. */
-    const int components = strcmp(algorithm, "saga") == 0 ? 1 : ROWS;
-    CHECK_OK(optim_set_components(pair->opt, components));
-    pair->lent = needs_lend(pair->opt, (size_t)components, ELEMENTS, (size_t)(count - 1) * ELEMENTS);
+    const size_t components = strcmp(algorithm, "saga") == 0 ? 1 : ROWS, tensors = (size_t)count;
+    CHECK_OK(optim_set_components(pair->opt, (int64_t)components));
+    pair->lent = needs_lend(
+        pair->opt, (needs_sizes_t){components, ELEMENTS, (tensors - 1) * ELEMENTS, tensors * ROWS, tensors * COLUMNS});
     const int others = needs_group(pair->opt);
     for (int n = 0; n < count; ++n) {
         for (size_t i = 0; i < ELEMENTS; ++i)
