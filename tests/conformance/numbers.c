@@ -219,7 +219,7 @@ static bool is_finite(rig_t *rig, double largest) {
  * velocities, differences of gradients, their products, sequences of steps longer than the parameters'. */
 static bool overflows(const subject_t *s) {
     static const char *const NAMES[] = {"yogi",         "qhadam",   "oasis", "aggmo", "shampoo",
-                                        "nonconvex_ag", "katyusha", "svrg",  "f2sa"};
+                                        "nonconvex_ag", "katyusha", "svrg",  "f2sa", "soap"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;

@@ -80,6 +80,7 @@ static const cost_t METHODS[] = {
     /* work on whole tensors is not counted */
     {"kfac", 2},
     {"shampoo", 0},
+    {"soap", 0},
     {"adafactor", 0},
     {"galore", 0},
     {"adam_mini", 0},

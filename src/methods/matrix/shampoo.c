@@ -18,8 +18,9 @@
  */
 #include <string.h>
 
+#include "blocks/cut.h"
 #include "blocks/dense.h"
-#include "kernels/blas.h"
+#include "blocks/unfolding.h"
 
 enum {
     LR,
@@ -50,44 +51,11 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-/* ---- Axes and blocks ---- */
-
-/* The longest run of an axis; whether it has a factor. */
-static size_t run_length(const tensor_t *tensor, const double *option, int axis) {
-    const size_t length = tensor_axis(tensor, axis);
-    return option[BLOCK_SIZE] > 0 && option[BLOCK_SIZE] < (double)length ? (size_t)option[BLOCK_SIZE] : length;
-}
 static bool has_factor(const tensor_t *tensor, const double *option, int axis) {
-    return (double)run_length(tensor, option, axis) <= option[MAX_PRECOND_DIM];
+    return (double)run_length(tensor, option[BLOCK_SIZE], axis) <= option[MAX_PRECOND_DIM];
 }
-static size_t run_count(const tensor_t *tensor, const double *option, int axis) {
-    const size_t length = tensor_axis(tensor, axis), run = run_length(tensor, option, axis);
-    return run == 0 ? 0 : (length - 1) / run + 1;
-}
-
-/* Squares of the lengths of an axis's runs, in all. */
-static size_t run_squares(const tensor_t *tensor, const double *option, int axis) {
-    const size_t run = run_length(tensor, option, axis), count = run_count(tensor, option, axis);
-    const size_t last = count == 0 ? 0 : tensor_axis(tensor, axis) - (count - 1) * run;
-    return count == 0 ? 0 : (count - 1) * run * run + last * last;
-}
-
-/* A factor for every block: of the same run of this axis there are as many as the other axes have runs. */
 static int factor_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    const size_t length = tensor_axis(tensor, axis);
-    if (!has_factor(tensor, option, axis) || length > INT32_MAX)
-        return -1;
-    int count = 0;
-    for (int other = 0; other < tensor_axes(tensor); ++other)
-        if (other != axis && run_count(tensor, option, other) > 1)
-            dims[count++] = (int64_t)run_count(tensor, option, other);
-    if (run_length(tensor, option, axis) < length) {
-        dims[count++] = (int64_t)run_squares(tensor, option, axis);
-        return count;
-    }
-    dims[count++] = (int64_t)length;
-    dims[count++] = (int64_t)length;
-    return count;
+    return has_factor(tensor, option, axis) ? cut_dims(tensor, option[BLOCK_SIZE], axis, dims) : -1;
 }
 
 enum { L, R, M };
@@ -112,119 +80,6 @@ static void prepare(const group_t *group, void *constants) {
     k->takes_roots = fmod(group->t - 1, o[PRECONDITION_FREQUENCY]) == 0;
 }
 
-/* ---- One block ---- */
-
-typedef struct block {
-    const tensor_t *tensor;
-    const double *option;
-    int axes;
-    size_t begin[TENSOR_DIMS], length[TENSOR_DIMS]; /* by axis */
-    size_t count;                                   /* elements */
-} block_t;
-
-static void measure(block_t *block) {
-    block->count = 1;
-    for (int i = 0; i < block->axes; ++i) {
-        const size_t left = tensor_axis(block->tensor, i) - block->begin[i];
-        const size_t run = run_length(block->tensor, block->option, i);
-        block->length[i] = run < left ? run : left;
-        block->count *= block->length[i];
-    }
-}
-
-static block_t first_block(const tensor_t *tensor, const double *option) {
-    block_t block = {.tensor = tensor, .option = option, .axes = tensor_axes(tensor)};
-    measure(&block);
-    return block;
-}
-
-/* The next one, the last axis running fastest; false: that was the last. */
-static bool advance_block(block_t *block) {
-    for (int i = block->axes - 1; i >= 0; --i) {
-        block->begin[i] += block->length[i];
-        if (block->begin[i] < tensor_axis(block->tensor, i)) {
-            measure(block);
-            return true;
-        }
-        block->begin[i] = 0;
-        measure(block);
-    }
-    return false;
-}
-
-/* Where element `i` of the block lies in its tensor. */
-static size_t place_of(const block_t *block, size_t i) {
-    size_t place = 0, stride = 1;
-    for (int axis = block->axes - 1; axis >= 0; --axis) {
-        place += (block->begin[axis] + i % block->length[axis]) * stride;
-        i /= block->length[axis];
-        stride *= tensor_axis(block->tensor, axis);
-    }
-    return place;
-}
-
-/* x <- the block of g + l2 p */
-static void gather(const tile_t *t, const block_t *block, real l2, real *x) {
-    const size_t run = block->length[block->axes - 1];
-    for (size_t i = 0; i < block->count; i += run) {
-        const size_t place = place_of(block, i);
-        const real *g = (const real *)t->g + place, *p = (const real *)t->p + place;
-        for (size_t j = 0; j < run; ++j)
-            x[i + j] = l2 != 0 ? g[j] + l2 * p[j] : g[j];
-    }
-}
-static void scatter(const block_t *block, const real *x, real *whole) {
-    const size_t run = block->length[block->axes - 1];
-    for (size_t i = 0; i < block->count; i += run)
-        memcpy(whole + place_of(block, i), x + i, run * sizeof *x);
-}
-
-/* The block as (outer, n, inner) about an axis. */
-typedef struct unfolding {
-    size_t outer, n, inner;
-} unfolding_t;
-
-static unfolding_t unfold(const block_t *block, int axis) {
-    unfolding_t u = {1, block->length[axis], 1};
-    for (int i = 0; i < block->axes; ++i)
-        *(i < axis ? &u.outer : &u.inner) *= i == axis ? 1 : block->length[i];
-    return u;
-}
-
-/* The block's factor of an axis, or its root; NULL: it has none. */
-static real *factor_of(const tile_t *t, int state, const block_t *block, int axis) {
-    const size_t run = run_length(block->tensor, block->option, axis);
-    size_t others = 0;
-    if (!has_factor(block->tensor, block->option, axis))
-        return NULL;
-    for (int i = 0; i < block->axes; ++i)
-        if (i != axis)
-            others = others * run_count(block->tensor, block->option, i) +
-                     block->begin[i] / run_length(block->tensor, block->option, i);
-    return (real *)tile_axis(t, state, axis) + others * run_squares(block->tensor, block->option, axis) +
-           block->begin[axis] * run;
-}
-
-/* Line 2. */
-static void correlate(unfolding_t u, const real *x, double beta2, double take, real *l) {
-    if (u.inner == 1) {
-        blas_gemm(1, 0, u.n, u.n, u.outer, take, x, u.n, x, u.n, beta2, l, u.n);
-        return;
-    }
-    for (size_t o = 0; o < u.outer; ++o, x += u.n * u.inner)
-        blas_gemm(0, 1, u.n, u.n, u.inner, take, x, u.inner, x, u.inner, o == 0 ? beta2 : 1, l, u.n);
-}
-
-/* Line 4 for one axis: out <- x times the root. */
-static void precondition(unfolding_t u, const real *x, const real *root, real *out) {
-    if (u.inner == 1) {
-        blas_gemm(0, 0, u.outer, u.n, u.n, 1, x, u.n, root, u.n, 0, out, u.n);
-        return;
-    }
-    for (size_t o = 0; o < u.outer; ++o, x += u.n * u.inner, out += u.n * u.inner)
-        blas_gemm(0, 0, u.n, u.inner, u.n, 1, root, u.n, x, u.inner, 0, out, u.inner);
-}
-
 static double exponent_of(const tensor_t *tensor, const double *option) {
     int factors = 0;
     for (int i = 0; i < tensor_axes(tensor); ++i)
@@ -243,18 +98,19 @@ typedef struct work {
 static size_t room_bytes(const tensor_t *tensor, const double *option) {
     size_t longest = 0;
     for (int i = 0; i < tensor_axes(tensor); ++i)
-        if (has_factor(tensor, option, i) && run_length(tensor, option, i) > longest)
-            longest = run_length(tensor, option, i);
+        if (has_factor(tensor, option, i) && run_length(tensor, option[BLOCK_SIZE], i) > longest)
+            longest = run_length(tensor, option[BLOCK_SIZE], i);
     return dense_room(longest);
 }
 
 static size_t workspace(const tensor_t *tensor, const double *option) {
-    return dense_workspace(tensor, room_bytes(tensor, option), tensor->count + 2 * first_block(tensor, option).count);
+    const size_t block = block_first(tensor, option[BLOCK_SIZE]).count;
+    return dense_workspace(tensor, room_bytes(tensor, option), tensor->count + 2 * block);
 }
 
 static work_t work_of(const tile_t *t, const double *option) {
     real *u = (real *)t->work + tensor_reals(t->tensor, room_bytes(t->tensor, option)), *x = u + t->n;
-    return (work_t){t->work, u, x, x + first_block(t->tensor, option).count};
+    return (work_t){t->work, u, x, x + block_first(t->tensor, option[BLOCK_SIZE]).count};
 }
 
 /* Lines 2 to 4 for a block. */
@@ -263,26 +119,26 @@ static void precondition_block(const tile_t *t, const block_t *block, const work
     const double *o = k->option;
     const real l2 = o[DECOUPLED] != 0 ? 0 : (real)o[WEIGHT_DECAY];
     real *x = w->x, *y = w->y;
-    gather(t, block, l2, x);
+    block_gather(t, block, l2, x);
     for (int axis = 0; axis < block->axes; ++axis) {
-        const unfolding_t u = unfold(block, axis);
-        real *l = factor_of(t, L, block, axis);
+        const unfolding_t u = unfolding_of(block->axes, block->length, axis);
+        real *l = block_matrix(t, L, block, axis);
         if (l == NULL)
             continue;
-        correlate(u, x, o[BETA2], k->take, l);
+        unfolding_correlate(u, sizeof *x, x, o[BETA2], k->take, l);
         if (k->takes_roots)
-            dense_inverse_root(u.n, l, exponent_of(t->tensor, o), o[EPS], factor_of(t, R, block, axis), w->room);
+            dense_inverse_root(u.n, l, exponent_of(t->tensor, o), o[EPS], block_matrix(t, R, block, axis), w->room);
     }
     for (int axis = 0; axis < block->axes; ++axis) {
-        const real *root = factor_of(t, R, block, axis);
+        const real *root = block_matrix(t, R, block, axis);
         if (root == NULL)
             continue;
-        precondition(unfold(block, axis), x, root, y);
+        unfolding_multiply(unfolding_of(block->axes, block->length, axis), sizeof *x, x, root, false, y);
         real *const swap = x;
         x = y;
         y = swap;
     }
-    scatter(block, x, w->u);
+    block_scatter(block, x, w->u);
 }
 
 /* |g + l2 p| / |U|, or 0 where there is no U. */
@@ -303,10 +159,10 @@ static void update(const tile_t *t) {
     const constants_t *k = t->constants;
     const double *o = k->option;
     const work_t w = work_of(t, o);
-    block_t block = first_block(t->tensor, o);
+    block_t block = block_first(t->tensor, o[BLOCK_SIZE]);
     do
         precondition_block(t, &block, &w);
-    while (advance_block(&block));
+    while (block_advance(&block));
     const real scale = o[GRAFTING] == GRAFT_SGD ? (real)graft(t, w.u) : 1, lr = (real)o[LR], mu = (real)o[MOMENTUM];
     const real shrink = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]).shrink;
     real *restrict p = t->p, *restrict m = t->state[M];
@@ -324,11 +180,6 @@ static optim_status advance(step_t *s) {
     return OPTIM_OK;
 }
 
-static const char *refuses(const tensor_t *tensor, const double *option) {
-    (void)option;
-    return tensor->count > INT32_MAX ? "a tensor of more than 2^31 - 1 elements is too large for BLAS" : NULL;
-}
-
 const method_t METHOD(shampoo) = {
     .name = "shampoo",
     .purpose = "the gradient preconditioned along every axis of its tensor",
@@ -338,7 +189,7 @@ const method_t METHOD(shampoo) = {
     .states = STATE,
     .flags = WHOLE_TENSORS | NEEDS_LAPACK,
     .constants = sizeof(constants_t),
-    .refuses = refuses,
+    .refuses = unfolding_refuses,
     .workspace = workspace,
     .prepare = prepare,
     .advance = advance,
