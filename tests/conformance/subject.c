@@ -196,10 +196,14 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
  * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and rounding
  * is not divided by an eps of its size: the gradient that soap takes its bases from is diagonal in them. */
 static base_t base_of(const char *algorithm) {
-    static const base_t BASES[] = {{"kt", "lr=0.02"},           {"ckt", "lr=0.1"},
-                                   {"katyusha", "m=2"},         {"sarah", "m=2"},
-                                   {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"}, {"soap", "lr=1e-3,eps=1e-6"}};
+    static const base_t BASES[] = {{"kt", "lr=0.02"},
+                                   {"ckt", "lr=0.1"},
+                                   {"katyusha", "m=2"},
+                                   {"sarah", "m=2"},
+                                   {"f2sa", "inner=2"},
+                                   {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
+                                   {"coin_svgd", "bandwidth=1"},
+                                   {"soap", "lr=1e-3,eps=1e-6"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];
