@@ -28,7 +28,7 @@ static const option_t OPTIONS[] = {
 static int length_of(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
     (void)option;
     dims[0] = (int64_t)tensor_axis(tensor, axis);
-    return 1;
+    return tensor->count > 0 ? 1 : -1;
 }
 
 enum { MU, M };
@@ -60,7 +60,7 @@ static void prepare(const group_t *group, void *constants) {
 static size_t workspace(const tensor_t *tensor, const double *option) {
     size_t sum = 0;
     (void)option;
-    for (int axis = 0; axis < tensor_axes(tensor); ++axis)
+    for (int axis = 0; tensor->count > 0 && axis < tensor_axes(tensor); ++axis)
         sum += tensor_axis(tensor, axis);
     return sum;
 }

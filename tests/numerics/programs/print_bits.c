@@ -13,6 +13,7 @@
 #include "blas_watch.h"
 #include "check.h"
 #include "element.h"
+#include "needs.h"
 #include "rig.h"
 
 enum { STEPS = 4, SCHEDULED_STEPS = 50 };
@@ -42,6 +43,8 @@ static const form_t FORMS[] = {
 enum { FORM_COUNT = sizeof FORMS / sizeof *FORMS };
 
 static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1, {5003}}}};
+/* For methods whose work grows with the pairs of elements. */
+static const layout_t SHORT = {"two short ones", 2, {{"matrix", 2, {17, 13}}, {"vector", 1, {307}}}};
 
 /* For the schedules that must be told something. */
 static const struct {
@@ -104,11 +107,12 @@ static void print_result(const rig_t *rig, optim_status status) {
 }
 
 static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
-    rig_t *rig = rig_new_for(algorithm, &LAYOUT, form->dtype, form->grad_dtype, 0);
     optim_t *opt;
+    CHECK_OK(optim_create(&opt, algorithm, form->options));
+    const layout_t *layout = needs_pairs(opt) ? &SHORT : &LAYOUT;
+    rig_t *rig = rig_new_for(algorithm, layout, form->dtype, form->grad_dtype, 0);
     rig->scale = form->scale;
     scale_start(rig, form->scale);
-    CHECK_OK(optim_create(&opt, algorithm, form->options));
     if (wrapper != NULL)
         CHECK_OK(optim_wrap(opt, wrapper, NULL));
     optim_status status = rig_lend(rig, opt);
