@@ -270,7 +270,7 @@ typedef enum field_type {
     FIELD_NUMBER,  /* double */
     FIELD_INTEGER, /* int64_t: 0 or more */
     FIELD_ARRAY,   /* double[]: of a fixed length */
-    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each` say */
+    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each`, or `length`, say */
 } field_type_t;
 
 /* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
@@ -285,6 +285,8 @@ typedef struct field {
     const char *copies;         /* FIELD_LIST: the option that gives its length */
     const char *most;           /* an integer: no more than this option */
     state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
+    size_t (*length)(size_t elements, const double *option); /* or: its length, by the elements of the method's
+                                                              * parameters, frozen ones too */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */
     bool step_factor;           /* the step size is lr times this: see group_step_size */

@@ -315,7 +315,7 @@ static optim_state_info describe_field(const field_t *field) {
         .name = field->name,
         .meaning = field->doc,
         .shape = SHAPES[field->of],
-        .condition = condition_of(field->when, field->copies, field->each),
+        .condition = field->length != NULL ? "elements" : condition_of(field->when, field->copies, field->each),
     };
 }
 

@@ -199,7 +199,8 @@ static base_t base_of(const char *algorithm) {
     static const base_t BASES[] = {{"kt", "lr=0.02"},           {"ckt", "lr=0.1"},
                                    {"katyusha", "m=2"},         {"sarah", "m=2"},
                                    {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"}, {"soap", "lr=1e-3,eps=1e-6"}};
+                                   {"coin_svgd", "bandwidth=1"}, {"soap", "lr=1e-3,eps=1e-6"},
+                                   {"mfac", "window=6,damping=1"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

@@ -35,7 +35,8 @@ static void check_fields(const method_t *method) {
         const char *const options[] = {field->when, field->copies, field->initial_option, field->most};
         if (field->offset + field->size > size[field->of])
             fail_msg("%s: field \"%s\" lies outside its struct", method->name, field->name);
-        if ((field->type == FIELD_LIST) != (field->copies != NULL || field->each != EACH_ONCE))
+        if ((field->type == FIELD_LIST) !=
+            (field->copies != NULL || field->each != EACH_ONCE || field->length != NULL))
             fail_msg("%s: \"%s\": a list has a length that an option or the problem says", method->name, field->name);
         if (field->of == OF_COHORT && (field->type != FIELD_NUMBER || field->when != NULL))
             fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, field->name);
