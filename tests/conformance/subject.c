@@ -219,7 +219,8 @@ static base_t base_of(const char *algorithm) {
                                    {"coin_svgd", "bandwidth=1"},
                                    {"soap", "lr=1e-3,eps=1e-6"},
                                    {"scaled_gd", "damping=10"},
-                                   {"damped_newton", "lr_points=4,max_ls=4"}};
+                                   {"damped_newton", "lr_points=4,max_ls=4"},
+                                   {"mfac", "window=6,damping=1"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];
