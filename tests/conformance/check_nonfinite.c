@@ -64,7 +64,7 @@ static void skip_one(const subject_t *s, setup_t setup, int evaluation, double v
 
 void skip_each(const subject_t *s, setup_t setup) {
     const int evaluations = evaluations_of_the_step(s, setup);
-    for (int i = 1; i <= evaluations; ++i) {
+    for (int i = 1; i <= evaluations; i += evaluation_stride(evaluations)) {
         skip_one(s, setup, i, (double)NAN, false);
         skip_one(s, setup, i, (double)INFINITY, false);
     }

@@ -116,7 +116,7 @@ static void spoil_each(const subject_t *s, setup_t setup, const double *values, 
     const int evaluations = evaluations_of(s, setup);
     const bool reads_loss = subject_reads_loss(s, setup);
     const setup_t skip = setup_extra(setup, "nonfinite=skip"), error = setup_extra(setup, "nonfinite=error");
-    for (int evaluation = 1; evaluation <= evaluations; ++evaluation)
+    for (int evaluation = 1; evaluation <= evaluations; evaluation += evaluation_stride(evaluations))
         for (int i = 0; i < count; ++i)
             for (int loss = 0; loss <= (reads_loss ? 1 : 0); ++loss) {
                 const bad_t bad = {values[i], evaluation, loss == 1};
@@ -216,10 +216,12 @@ static bool is_finite(rig_t *rig, double largest) {
 }
 
 /* Methods whose states leave f32 where the parameters would not (docs/numerics.md): differences of squares, sums of
- * velocities, differences of gradients, their products, residuals, sequences of steps longer than the parameters'. */
+ * velocities, differences of gradients, their products, residuals, gradients where a step leads, sequences of steps
+ * longer than the parameters'. */
 static bool overflows(const subject_t *s) {
-    static const char *const NAMES[] = {"yogi",     "qhadam", "oasis", "aggmo", "shampoo",    "nonconvex_ag",
-                                        "katyusha", "svrg",   "f2sa",  "soap",  "flexible_cg"};
+    static const char *const NAMES[] = {"yogi",         "qhadam",        "oasis",    "aggmo", "shampoo",
+                                        "nonconvex_ag", "katyusha",      "svrg",     "f2sa",  "soap",
+                                        "flexible_cg",  "damped_newton", "acc_cubic"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;

@@ -76,6 +76,11 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     return status == OPTIM_OK ? optim_memory(opt, NULL, NULL) : status;
 }
 
+int evaluation_stride(int evaluations) {
+    enum { MANY = 24 };
+    return 1 + evaluations / MANY;
+}
+
 bool subject_searches(const subject_t *subject) {
     return (subject->needs & OPTIM_NEEDS_LOSS) != 0 && (subject->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
 }
