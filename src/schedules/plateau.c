@@ -11,8 +11,8 @@
  * e = eps, or eps_rel |b| where that is larger and lr_min = 0: then some fall has to be the last.
  * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. With mode=min and max a NaN is
  * not better, and with threshold_mode=rel and a negative best the threshold points the wrong way; that is kept.
- * mode=pvalue is the rule of Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", 2018, arXiv:1801.01401: v is the
- * p-value of a test whose hypothesis is that the model improves. The value is stored over the base value, which
+ * mode=pvalue is the rule of Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", 2018, arXiv:1801.01401: v
+ * is the p-value of a test whose hypothesis is that the model improves. The value is stored over the base value, which
  * optim_set may change.
  */
 #include "schedules/shape.h"

@@ -50,7 +50,7 @@ static void tell_problem(optim_t *opt) {
     CHECK_OK(optim_set_constraints(opt, 1, 1));
 }
 
-/* The first method that asks for this in its first step, or NULL. */
+/* The first method that asks for this in its first step, for losses of components one of values alone; or NULL. */
 static const char *who_asks_for(optim_status request) {
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         double x[N] = {1, 2, 3}, g[N] = {1, 1, 1};
@@ -59,7 +59,10 @@ static const char *who_asks_for(optim_status request) {
         tell_problem(opt);
         CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, x, g));
         CHECK_OK(optim_set_loss(opt, 1));
-        const bool asks = optim_step(opt) == request;
+        optim_description about = {.size = sizeof about};
+        CHECK_OK(optim_describe(OPTIM_ALGORITHM, optim_algorithm_name(i), &about));
+        const bool by_values = (about.needs & OPTIM_NEEDS_GRADIENT) == 0;
+        const bool asks = optim_step(opt) == request && (by_values || request != OPTIM_EVAL_LOSSES);
         optim_destroy(opt);
         if (asks)
             return optim_algorithm_name(i);

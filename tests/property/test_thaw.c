@@ -123,6 +123,7 @@ static bool remembers_by_tensor(const char *algorithm) {
     optim_description about = {sizeof about};
     bool own = true;
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    own = (about.needs & OPTIM_NEEDS_GRADIENT) != 0; /* others are not frozen by a missing gradient */
     for (size_t i = 0; i < about.states; ++i) {
         optim_state_info state = {sizeof state};
         CHECK_OK(optim_describe_state(OPTIM_ALGORITHM, algorithm, i, &state));

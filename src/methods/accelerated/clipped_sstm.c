@@ -15,12 +15,12 @@
  *
  * Line 6, for strongly convex functions: Sadiev et al., "High-Probability Bounds for Stochastic Optimization and
  * Variational Inequalities: the Case of Unbounded Variance", 2023, arXiv:2302.00999 (R-clipped-SSTM). A stage is a run
- * of its own that begins at y; the factors are kept, so that options and schedules of clip and lr still act.
+ * of its own that begins at y; options and schedules of clip and lr still act. Which stage it is follows from t.
  *
  * y is the output: what the theorems speak about and what a model should be evaluated at. shift = 0 is the authors'
  * PyTorch class, 1 the smooth paper's k + 2. That class throws away the gradient of its first call and does not expose
  * y. Two passes (clip_type none, coord: one). State: y, z, 8 bytes a parameter in f32; alpha, A_k, A_{k+1} a
- * group, and with restarts four numbers more.
+ * group.
  */
 #include "blocks/clipping.h"
 #include "blocks/iterate.h"
@@ -50,7 +50,8 @@ static const option_t OPTIONS[] = {
                  .decides_memory = true},
     [RESTART_CLIP] = {"restart_clip", 0.7071067811865476, "(0,1]", "factor on clip at a restart"},
     [RESTART_LR] = {"restart_lr", 1, "(0,1]", "factor on lr at a restart"},
-    [RESTART_GROWTH] = {"restart_growth", 1, "[1,inf)", "factor on the length of a stage, rounded up"},
+    [RESTART_GROWTH] = {"restart_growth", 1, "[1,inf)", "factor on the length of a stage, rounded up",
+                        .decides_memory = true},
     {0},
 };
 
@@ -62,55 +63,52 @@ static const state_t STATE[] = {
 };
 
 typedef struct cohort_memory {
-    double alpha, before, after;                     /* alpha, A_k, A_{k+1} */
-    double earlier, length, clip_factor, lr_factor; /* steps of earlier stages; N; on clip and lr: with restarts */
+    double alpha, before, after; /* alpha, A_k, A_{k+1} */
 } cohort_memory_t;
 static const field_t FIELDS[] = {
     {"alpha", "weight of z", FIELD(OF_COHORT, cohort_memory_t, alpha)},
     {"A_k", "weight of y", FIELD(OF_COHORT, cohort_memory_t, before)},
     {"A_k+1", "sum of both", FIELD(OF_COHORT, cohort_memory_t, after)},
-    {"earlier", "steps of earlier stages", FIELD(OF_COHORT, cohort_memory_t, earlier), .when = "restart"},
-    {"length", "steps of this stage", FIELD(OF_COHORT, cohort_memory_t, length), .initial_option = "restart",
-     .when = "restart"},
-    {"clip_factor", "of this stage, on clip", FIELD(OF_COHORT, cohort_memory_t, clip_factor), .initial = 1,
-     .when = "restart"},
-    {"lr_factor", "of this stage, on lr", FIELD(OF_COHORT, cohort_memory_t, lr_factor), .initial = 1,
-     .when = "restart"},
     {0},
 };
 
-/* Lines 1 and 2: `w` with the weights of step k. */
-static cohort_memory_t weights_of(const double *o, cohort_memory_t w, double k, double before) {
+/* Of line 6, at step t: k, and how often there was a restart. */
+typedef struct stage {
+    double k, restarts;
+} stage_t;
+
+static stage_t stage_of(const double *o, double t) {
+    double length = o[RESTART];
+    stage_t stage = {t - 1, 0};
+    if (length > 0 && o[RESTART_GROWTH] == 1) {
+        stage.restarts = floor(stage.k / length);
+        stage.k -= stage.restarts * length;
+    }
+    for (; length > 0 && stage.k >= length; ++stage.restarts) { /* lengths grow by 1 at least */
+        stage.k -= length;
+        length = ceil(length * o[RESTART_GROWTH]);
+    }
+    return stage;
+}
+
+/* Lines 1 and 2. */
+static cohort_memory_t weights_of(const double *o, stage_t stage, double before) {
+    const double lr = o[LR] * pow(o[RESTART_LR], stage.restarts);
+    const double alpha = lr / (2 * o[L]) * pow(stage.k + 1 + o[SHIFT], 2 * o[NU] / (1 + o[NU]));
     const double f = o[RATIO_MAX] < 1 ? 1 / (1 - o[RATIO_MAX]) : HUGE_VAL;
-    const double lr = o[RESTART] > 0 ? w.lr_factor * o[LR] : o[LR];
-    w.alpha = lr / (2 * o[L]) * pow(k + 1 + o[SHIFT], 2 * o[NU] / (1 + o[NU]));
-    w.before = before > f * w.alpha ? (f - 1) * w.alpha : before;
-    w.after = w.before + w.alpha;
-    return w;
+    if (before > f * alpha)
+        before = (f - 1) * alpha;
+    return (cohort_memory_t){alpha, before, before + alpha};
 }
 
 static cohort_memory_t weights_now(const group_t *group) {
-    const cohort_memory_t w = *(const cohort_memory_t *)group->cohort_memory;
-    return group->t == 1 ? weights_of(group->option, w, 0, 0) : w;
+    return group->t == 1 ? weights_of(group->option, (stage_t){0, 0}, 0)
+                         : *(const cohort_memory_t *)group->cohort_memory;
 }
 
-/* Line 6. */
-static bool ends_a_stage(const group_t *group) {
-    const cohort_memory_t *w = group->cohort_memory;
-    return w->length > 0 && group->t - w->earlier >= w->length;
-}
-
-/* Of the next step. */
 static cohort_memory_t weights_next(const group_t *group) {
-    const double *o = group->option;
-    cohort_memory_t w = weights_now(group);
-    if (!ends_a_stage(group))
-        return weights_of(o, w, group->t - w.earlier, w.after);
-    w.earlier = group->t;
-    w.length = ceil(w.length * o[RESTART_GROWTH]);
-    w.clip_factor *= o[RESTART_CLIP];
-    w.lr_factor *= o[RESTART_LR];
-    return weights_of(o, w, 0, 0);
+    const stage_t next = stage_of(group->option, group->t + 1);
+    return weights_of(group->option, next, next.k == 0 ? 0 : weights_now(group).after);
 }
 
 /* Share of what came before; while a schedule holds lr at 0 there is nothing else. */
@@ -131,15 +129,14 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const cohort_memory_t now = weights_now(group), next = weights_next(group);
-    const double clip = o[RESTART] > 0 ? now.clip_factor * o[CLIP] : o[CLIP];
     *(constants_t *)constants = (constants_t){
         .alpha = (real)now.alpha,
         .y_share = share_before(now),
         .z_share = share_of_step(now),
         .y_next = share_before(next),
         .z_next = share_of_step(next),
-        .restarts = ends_a_stage(group),
-        .clip = clip_of(o[CLIP_TYPE], clip / now.alpha),
+        .restarts = stage_of(o, group->t + 1).k == 0,
+        .clip = clip_of(o[CLIP_TYPE], o[CLIP] * pow(o[RESTART_CLIP], stage_of(o, group->t).restarts) / now.alpha),
     };
 }
 
