@@ -17,7 +17,7 @@ int needs_group(optim_t *opt);
 bool needs_pairs(optim_t *opt);
 
 /* Says how many constraints there are, and hands over whatever inputs the method has: for so many elements in the first
- * parameter, and in all others. Returns them, to be freed when the handle is gone; NULL: out of memory or refused. */
-double *needs_lend(optim_t *opt, size_t first, size_t others);
+ * parameter, and in all others, and so many components. Returns them, to be freed when the handle is gone; NULL: out of memory or refused. */
+double *needs_lend(optim_t *opt, size_t first, size_t others, size_t components);
 
 #endif

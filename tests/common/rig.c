@@ -126,7 +126,7 @@ optim_status rig_lend(rig_t *rig, optim_t *opt) {
     size_t first = 0; /* elements of the first tensor that has any */
     for (int i = 0; i < rig->count && first == 0; ++i)
         first = rig->tensor[i].count;
-    rig->lent = needs_lend(opt, first, rig_elements(rig) - first);
+    rig->lent = needs_lend(opt, first, rig_elements(rig) - first, RIG_COMPONENTS);
     if (rig->lent == NULL)
         fail_msg("what the method needs is refused: %s", optim_error());
     const int others = needs_group(opt);

@@ -198,7 +198,9 @@ static base_t base_of(const char *algorithm) {
     static const base_t BASES[] = {{"kt", "lr=0.02"},           {"ckt", "lr=0.1"},
                                    {"katyusha", "m=2"},         {"sarah", "m=2"},
                                    {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"}};
+                                   {"coin_svgd", "bandwidth=4"}, {"s_sgld", "history=3"},
+                                   {"fsgld", "local=2"},
+                                   {"d_admms", "inner=2"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

@@ -34,8 +34,9 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     *pair = (pair_t){.count = count};
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
     /* A row of saga's table is the data's; particles are rows. */
-    CHECK_OK(optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : ROWS));
-    pair->lent = needs_lend(pair->opt, ELEMENTS, (size_t)(count - 1) * ELEMENTS);
+    const size_t components = strcmp(algorithm, "saga") == 0 ? 1 : ROWS;
+    CHECK_OK(optim_set_components(pair->opt, (int64_t)components));
+    pair->lent = needs_lend(pair->opt, ELEMENTS, (size_t)(count - 1) * ELEMENTS, components);
     const int others = needs_group(pair->opt);
     for (int n = 0; n < count; ++n) {
         for (size_t i = 0; i < ELEMENTS; ++i)

@@ -105,7 +105,7 @@ static void run(const char *algorithm, const char *wrapper) {
     assert_int_equal(optim_set_components(opt, ROWS), OPTIM_OK);
     assert_int_equal(optim_wrap(opt, wrapper, NULL), OPTIM_OK);
     assert_int_equal(optim_set_threads(opt, 1), OPTIM_OK);
-    double *lent = needs_lend(opt, P, Q);
+    double *lent = needs_lend(opt, P, Q, ROWS);
     assert_non_null(lent);
     const int others = needs_group(opt);
     assert_int_equal(optim_add_param(opt, 0, "p", OPTIM_F32, 2, dims, p, g), OPTIM_OK);
