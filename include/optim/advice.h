@@ -147,6 +147,48 @@ optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
  * Errors: NULL, VALUE (no such test), ORDER, MISMATCH (a test that needs gradients that are not kept). */
 optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size);
 
+/* ---- Which configurations to train on ---- */
+
+typedef struct optim_hyperband optim_hyperband_t; /* hands out jobs; opaque, independent of any optimizer */
+
+enum { /* optim_job.kind */
+       OPTIM_JOB_RUN = 1,
+       OPTIM_JOB_WAIT = 2, /* none until losses of those that are out are told */
+       OPTIM_JOB_DONE = 3
+};
+
+typedef struct optim_job {
+    size_t size;             /* sizeof(optim_job) */
+    int kind;                /* OPTIM_JOB_...; with WAIT and DONE all below is 0 */
+    int64_t config;          /* its number, 0, 1, ... in order of creation: the caller maps it to hyperparameters */
+    int bracket, rung;       /* brackets are handed out from the largest down, rungs from 0 up */
+    double resource, resume; /* train it to so much in all; it has had so much already, 0 in rung 0 */
+} optim_job;
+
+/*
+ * Hyperband (Li et al. 2018): brackets of successive halving, from many configurations with little resource each to few
+ * with all of it. options: max_resource (81), eta (3: the best 1 / eta of a rung go on), min_resource (1), brackets (0:
+ * all, else so many). Takes 24 bytes for each configuration of a bracket. *out is NULL on error.
+ * Errors: NULL, OPTION, VALUE, DUPLICATE, SIZE, NOMEM.
+ */
+optim_status optim_hyperband_create(optim_hyperband_t **out, const char *options);
+void optim_hyperband_destroy(optim_hyperband_t *hyperband); /* NULL is fine */
+
+/* The next job; several may be out at once. Errors: NULL, ARGUMENT (size). */
+optim_status optim_hyperband_next(optim_hyperband_t *hyperband, optim_job *job);
+
+/* The loss that a configuration came to in its job; one that is not finite is the worst. The order within a rung does
+ * not matter. Errors: NULL, ARGUMENT (its job is not out). */
+optim_status optim_hyperband_tell(optim_hyperband_t *hyperband, int64_t config, double loss);
+
+/*
+ * All of its state, as bytes and back; jobs that are out stay so. As optim_serialize and optim_deserialize: *size
+ * becomes the number of bytes, with buffer NULL nothing is written. Loading wants the same options, and changes nothing
+ * on error. Errors: NULL, ARGUMENT (room), CHECKPOINT (not such bytes), MISMATCH (other options).
+ */
+optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void *buffer, size_t room, size_t *size);
+optim_status optim_hyperband_deserialize(optim_hyperband_t *hyperband, const void *buffer, size_t size);
+
 #if defined(OPTIM_BUILD) && defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

@@ -604,19 +604,21 @@ enum { /* optim_option.kind */
        OPTIM_KIND_KEYWORD = 4, /* one of the words in `range` */
        OPTIM_KIND_LIST = 5,    /* numbers separated by ';' */
        OPTIM_KIND_ENTRIES = 6, /* names separated by ';', each alone or as NAME(options) */
-       OPTIM_KIND_ENTRY = 7    /* one such name, of the kind that `range` says */
+       OPTIM_KIND_ENTRY = 7,   /* one such name, of the kind that `range` says */
+       OPTIM_KIND_WORD = 8     /* a word of the letters that `range` says */
 };
 
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
     const char *name;
     const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules",
-                          "map", "compressor" (an entry of that kind) */
+                          "map", "compressor" (an entry of that kind), "word of ABO" */
     const char *meaning;
-    double default_value; /* a keyword's position in `range` */
+    double default_value; /* a keyword's position in `range`; a word of n letters as a number with the digits 1 .. n in
+                             the base n + 1 */
     int kind;             /* OPTIM_KIND_... */
     /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity
-     * too. Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
+     * too. Of a keyword the positions of the first and last word; of a list, of entries and of a word all four are 0. */
     double lowest, highest;
     int lowest_open, highest_open;
     const char *default_entry; /* with range "map": "prox_l1" or "prox_l1(lam=0.1)"; otherwise "" */

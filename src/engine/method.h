@@ -199,7 +199,8 @@ typedef enum state_each {
     EACH_COMPONENT,  /* one for every component */
     EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
-    EACH_INEQUALITY
+    EACH_INEQUALITY,
+    EACH_OF_SECOND_ROLE /* one for every element of the parameters that have the second role */
 } state_each_t;
 
 /* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */

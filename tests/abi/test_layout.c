@@ -45,6 +45,7 @@ static void structs_keep_their_layout(void **state) {
         SIZE(optim_bound, 56),
         SIZE(optim_power_line, 40),
         SIZE(optim_mmd, 32),
+        SIZE(optim_job, 48),
         FIELD(optim_bound, size, 0),
         FIELD(optim_bound, distance, 8),
         FIELD(optim_bound, gradients, 16),
@@ -61,6 +62,13 @@ static void structs_keep_their_layout(void **state) {
         FIELD(optim_mmd, difference, 8),
         FIELD(optim_mmd, statistic, 16),
         FIELD(optim_mmd, p, 24),
+        FIELD(optim_job, size, 0),
+        FIELD(optim_job, kind, 8),
+        FIELD(optim_job, config, 16),
+        FIELD(optim_job, bracket, 24),
+        FIELD(optim_job, rung, 28),
+        FIELD(optim_job, resource, 32),
+        FIELD(optim_job, resume, 40),
         FIELD(optim_request, size, 0),
         FIELD(optim_request, kind, 8),
         FIELD(optim_request, sample, 12),
@@ -224,6 +232,7 @@ static void constants_keep_their_values(void **state) {
         VALUE(OPTIM_KIND_LIST, 5),
         VALUE(OPTIM_KIND_ENTRIES, 6),
         VALUE(OPTIM_KIND_ENTRY, 7),
+        VALUE(OPTIM_KIND_WORD, 8),
     };
     check(TABLE, sizeof TABLE / sizeof *TABLE);
 }

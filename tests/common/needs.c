@@ -42,6 +42,7 @@ static double *fill(const offer_t *offer, double *values) {
 
 double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const size_t all = sizes.first + sizes.others;
+    const bool has_fits = has_input(opt, "mean"); /* a row for each client */
     const offer_t offers[] = {
         {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
         {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
@@ -54,6 +55,10 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"x", 1, all, 0, 0.25, 0},
         {"y", 1, 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, -1},
+        {"mean", 2, sizes.components, all, 0, 101},
+        {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},
+        {"reference", 1, all, 0, 0, 101},
+        {"center", 1, all, 0, 0, 101},
         {"cost", 2, sizes.first, sizes.others, 0, 0},
     };
     bool wanted[sizeof offers / sizeof *offers];

@@ -56,6 +56,7 @@ static void check_ends(const optim_option *option, const range_t *range) {
     static const int KINDS[] = {[RANGE_NUMBER] = OPTIM_KIND_NUMBER, [RANGE_WHOLE] = OPTIM_KIND_INTEGER};
     int kind = strcmp(option->range, "list") == 0        ? OPTIM_KIND_LIST
                : strcmp(option->range, "schedules") == 0 ? OPTIM_KIND_ENTRIES
+               : strncmp(option->range, "word of ", 8) == 0 ? OPTIM_KIND_WORD
                                                          : OPTIM_KIND_ENTRY;
     range_t expected = {.low_closed = true, .high_closed = true};
     if (range->kind == RANGE_WORDS) {

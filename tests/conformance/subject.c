@@ -221,11 +221,14 @@ static base_t base_of(const char *algorithm) {
                                    {"sarah", "m=2"},
                                    {"f2sa", "inner=2"},
                                    {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"},
+                                   {"coin_svgd", "bandwidth=4"},
                                    {"soap", "lr=1e-3,eps=1e-6"},
                                    {"scaled_gd", "damping=10"},
                                    {"damped_newton", "lr_points=4,max_ls=4"},
-                                   {"mfac", "window=6,damping=1"}};
+                                   {"mfac", "window=6,damping=1"},
+                                   {"s_sgld", "history=3"},
+                                   {"fsgld", "local=2"},
+                                   {"d_admms", "inner=2"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

@@ -637,6 +637,45 @@ static void rows_of_batches(world_t *world) {
     REFUSED(optim_batch_test, (world->batch, "norm", NULL), OPTIM_ERR_NULL, "size");
 }
 
+static void rows_of_hyperband(world_t *world) {
+    const optim_job job = {.size = sizeof job};
+    optim_hyperband_t *out = NULL, *rule;
+    char room[4];
+    size_t size;
+    REFUSED(optim_hyperband_create, (NULL, "eta=3"), OPTIM_ERR_NULL, "out");
+    REFUSED(optim_hyperband_create, (&out, world->control), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_hyperband_create, (&out, world->bytes), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_hyperband_create, (&out, world->endless), OPTIM_ERR_VALUE, "kkkk");
+    assert_null(out);
+    ACCEPTED(optim_hyperband_create, (&out, NULL));
+    optim_hyperband_destroy(out);
+    ACCEPTED(optim_hyperband_create, (&out, ""));
+    rule = out;
+    optim_hyperband_destroy(NULL);
+    HOLDS(optim_hyperband_destroy, (NULL), true);
+    REFUSED(optim_hyperband_next, (NULL, boxed(world, LONGER, &job)), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_next, (rule, NULL), OPTIM_ERR_NULL, "job");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, ZERO, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, SHORT, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, NONSENSE, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, TAIL, &job)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_hyperband_next, (rule, boxed(world, LONGER, &job)));
+    ACCEPTED(optim_hyperband_next, (rule, boxed(world, LONGER, &job)));
+    REFUSED(optim_hyperband_tell, (NULL, 0, 1), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_tell, (rule, INT64_MIN, 1), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_hyperband_tell, (rule, 2, 1), OPTIM_ERR_ARGUMENT, "2");
+    ACCEPTED(optim_hyperband_tell, (rule, 0, (double)NAN));
+    ACCEPTED(optim_hyperband_tell, (rule, 1, (double)INFINITY));
+    REFUSED(optim_hyperband_serialize, (NULL, room, sizeof room, &size), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_serialize, (rule, room, sizeof room, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_hyperband_serialize, (rule, room, sizeof room, &size), OPTIM_ERR_ARGUMENT, "room");
+    ACCEPTED(optim_hyperband_serialize, (rule, NULL, 0, &size));
+    REFUSED(optim_hyperband_deserialize, (NULL, room, sizeof room), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_deserialize, (rule, NULL, 0), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_hyperband_deserialize, (rule, "gradopt", 7), OPTIM_ERR_CHECKPOINT, "hyperband");
+    optim_hyperband_destroy(rule);
+}
+
 /* ---- All of them ---- */
 
 static void test_every_argument(void **state) {
@@ -645,7 +684,7 @@ static void test_every_argument(void **state) {
         rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
         rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
         rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
-        rows_of_rates,        rows_of_laws,     rows_of_iterates,         rows_of_batches,
+        rows_of_rates,        rows_of_laws,     rows_of_iterates,         rows_of_batches,    rows_of_hyperband,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

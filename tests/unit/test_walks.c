@@ -81,6 +81,9 @@ static const cost_t METHODS[] = {
     {"f3sa", 13},
     {"penalty_bilevel", 9},
     {"hoag", 7},
+    {"rarts", 5},
+    {"bo_rep", 7},
+    {"lv_hba", 61}, /* sweeps over constraints that do not go together */
     {"frank_wolfe", 3},
     {"sinkhorn", 1},
     /* work on whole tensors is not counted */

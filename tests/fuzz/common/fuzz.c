@@ -103,6 +103,8 @@ bool range_allows(const char *range, double value) {
     if (strcmp(range, "list") == 0 || strcmp(range, "schedules") == 0 || strcmp(range, "map") == 0 ||
         strcmp(range, "compressor") == 0 || isnan(value))
         return false;
+    if (strncmp(range, "word of ", 8) == 0)
+        return value >= 1 && value == floor(value);
     if (strchr(range, '|') != NULL) {
         int last = 0;
         for (const char *c = range; *c != '\0'; ++c)
