@@ -1,5 +1,6 @@
 #include "needs.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
@@ -16,24 +17,61 @@ static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t
     return status == OPTIM_ERR_NAME ? OPTIM_OK : status; /* the method reads no such thing */
 }
 
-bool needs_pairs(optim_t *opt) {
+static bool reads(optim_t *opt, const char *name) {
     const int64_t none = 0;
-    return optim_set_input(opt, -1, "cost", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+    return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+}
+
+/* A square matrix with a row for each element. */
+static bool reads_square(optim_t *opt) {
+    return reads(opt, "wins") || reads(opt, "matrix") || reads(opt, "A");
+}
+
+bool needs_pairs(optim_t *opt) {
+    return reads(opt, "cost") || reads_square(opt);
+}
+
+static void fill(size_t costs, size_t first, size_t others, double *values) {
+    for (size_t i = 0; i < costs + first + others; ++i)
+        values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
+}
+
+/* 2^-|i - j|: symmetric, positive, definite. */
+static void fill_square(size_t n, double *values) {
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < n; ++j)
+            values[i * n + j] = ldexp(1.0, -(int)(i < j ? j - i : i - j));
+}
+
+/* Methods of sketches take equalities alone. */
+static optim_status set_constraints(optim_t *opt) {
+    double most;
+    const bool all_equal = optim_get(opt, 0, "max_sketch", &most) == OPTIM_OK;
+    return optim_set_constraints(opt, NEEDS_EQUALITIES + (all_equal ? NEEDS_INEQUALITIES : 0),
+                                 all_equal ? 0 : NEEDS_INEQUALITIES);
 }
 
 double *needs_lend(optim_t *opt, size_t first, size_t others) {
+    enum { MOST = 5000 }; /* of a square: methods that read one take no more than a vector, none that is longer here */
     const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const bool has_cost = needs_pairs(opt);
-    const size_t costs = has_cost ? first * others : 0;
-    double *values = malloc((costs + first + others + 1) * sizeof *values);
+    const bool has_cost = reads(opt, "cost"), has_square = reads_square(opt) && first + others <= MOST;
+    const size_t costs = has_cost ? first * others : 0, all = first + others, squares = has_square ? all * all : 0;
+    const int64_t square[] = {(int64_t)all, (int64_t)all};
+    const int64_t side = (int64_t)sqrt((double)first), samples[] = {side, side}; /* of a first parameter that is square */
+    double *values = malloc((costs + all + squares + 1) * sizeof *values);
     if (values == NULL)
         return NULL;
-    for (size_t i = 0; i < costs + first + others; ++i)
-        values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
-    if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
+    fill(costs, first, others, values);
+    fill_square(has_square ? all : 0, values + costs + all);
+    if (set_constraints(opt) == OPTIM_OK &&
         (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
         lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
-        lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK)
+        lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK &&
+        lend(opt, "samples", 2, samples, values + costs) == OPTIM_OK &&
+        (!has_square || (lend(opt, "wins", 2, square, values + costs + all) == OPTIM_OK &&
+                         lend(opt, "matrix", 2, square, values + costs + all) == OPTIM_OK &&
+                         lend(opt, "A", 2, square, values + costs + all) == OPTIM_OK &&
+                         lend(opt, "b", 1, square, values + costs) == OPTIM_OK)))
         return values;
     free(values);
     return NULL;

@@ -13,7 +13,7 @@ enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1, NEEDS_CONSTRAINTS = 2 };
 /* The group for parameters but the first: one with role=y, added here, where the method has that role; else 0. */
 int needs_group(optim_t *opt);
 
-/* Whether the method has an input with a number for each pair of elements of two roles: too large for long parameters. */
+/* Whether the method has an input with a number for each pair of elements: too large for long parameters. */
 bool needs_pairs(optim_t *opt);
 
 /* Says how many constraints there are, and hands over whatever inputs the method has: for so many elements in the first

@@ -46,7 +46,9 @@ static void check_form(const subject_t *s, setup_t setup) {
     skip_each(s, setup_extra(setup, skip));
     free(skip);
     setup.layout = &LARGE;
-    if (s->wraps > 0)
+    rig_t *large = s->wraps > 0 ? NULL : subject_try(s, setup); /* some take vectors alone */
+    rig_free(large);
+    if (large == NULL)
         return;
     cancel_each(s, setup, 1);
     if (!s->is_variant)
