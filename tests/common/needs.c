@@ -31,6 +31,16 @@ bool needs_pairs(optim_t *opt) {
     return reads(opt, "cost") || reads_square(opt);
 }
 
+/* Samples that span their space: a square of them for a first parameter that is square. */
+static optim_status lend_samples(optim_t *opt, size_t first) {
+    enum { SIDE = 8 };
+    static double values[SIDE * SIDE];
+    const int64_t side = (int64_t)sqrt((double)first), dims[] = {side, side};
+    for (int i = 0; i < SIDE * SIDE; ++i)
+        values[i] = (double)(i * 37 % 101) / 101 - 0.5;
+    return side <= SIDE ? lend(opt, "samples", 2, dims, values) : OPTIM_OK;
+}
+
 static void fill(size_t costs, size_t first, size_t others, double *values) {
     for (size_t i = 0; i < costs + first + others; ++i)
         values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
@@ -57,7 +67,6 @@ double *needs_lend(optim_t *opt, size_t first, size_t others) {
     const bool has_cost = reads(opt, "cost"), has_square = reads_square(opt) && first + others <= MOST;
     const size_t costs = has_cost ? first * others : 0, all = first + others, squares = has_square ? all * all : 0;
     const int64_t square[] = {(int64_t)all, (int64_t)all};
-    const int64_t side = (int64_t)sqrt((double)first), samples[] = {side, side}; /* of a first parameter that is square */
     double *values = malloc((costs + all + squares + 1) * sizeof *values);
     if (values == NULL)
         return NULL;
@@ -67,7 +76,7 @@ double *needs_lend(optim_t *opt, size_t first, size_t others) {
         (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
         lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
         lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK &&
-        lend(opt, "samples", 2, samples, values + costs) == OPTIM_OK &&
+        lend_samples(opt, first) == OPTIM_OK &&
         (!has_square || (lend(opt, "wins", 2, square, values + costs + all) == OPTIM_OK &&
                          lend(opt, "matrix", 2, square, values + costs + all) == OPTIM_OK &&
                          lend(opt, "A", 2, square, values + costs + all) == OPTIM_OK &&

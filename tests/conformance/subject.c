@@ -202,7 +202,8 @@ static base_t base_of(const char *algorithm) {
                                    {"katyusha", "m=2"},         {"sarah", "m=2"},
                                    {"f2sa", "inner=2"},         {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
                                    {"coin_svgd", "bandwidth=1"},
-                                   {"hyperlista", "lr=0.1,c2=0.001"}};
+                                   {"hyperlista", "lr=0.1,c2=0.001"},
+                                   {"odl_frank_wolfe", "batch=64"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];
