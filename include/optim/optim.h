@@ -311,8 +311,8 @@ optim_status optim_set_losses(optim_t *opt, const double *losses, size_t count);
 optim_status optim_constraint_values(optim_t *opt, double **values);
 
 /*
- * During OPTIM_EVAL_GRAD, where there are constraints: the gradient of loss + sum_j w_j c_j is wanted, with these
- * weights w_j; all 0 where the method asks for the loss alone. (The gradient that a step begins with is the loss's.)
+ * During OPTIM_EVAL_GRAD and OPTIM_EVAL_HVP, where there are constraints: the gradient, or Hessian, is wanted of loss +
+ * sum_j w_j c_j with these weights w_j; all 0 where it is that of the loss. (As is the gradient a step begins with.)
  * *weights is NULL where there are no constraints. Valid until the next optim_step or optim_cancel. Errors: NULL,
  * CLOSED.
  */

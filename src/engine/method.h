@@ -200,7 +200,8 @@ typedef enum state_each {
     EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY,
-    EACH_OF_SECOND_ROLE /* one for every element of the parameters that have the second role */
+    EACH_OF_SECOND_ROLE, /* one for every element of the parameters that have the second role */
+    EACH_ELEMENT         /* one for every element of all tensors of the handle: see tensor_t.flat */
 } state_each_t;
 
 /* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */

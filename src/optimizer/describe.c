@@ -304,7 +304,8 @@ static const char *condition_of(const char *when, const char *copies, state_each
                                        [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities",
-                                       [EACH_OF_SECOND_ROLE] = "elements of the second role"};
+                                       [EACH_OF_SECOND_ROLE] = "elements of the second role",
+                                       [EACH_ELEMENT] = "elements"};
     const char *option = when != NULL ? when : copies;
     return option != NULL ? option : EACH[each];
 }

@@ -1,5 +1,6 @@
 #include "needs.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
@@ -17,7 +18,7 @@ static bool has_input(optim_t *opt, const char *name) {
 }
 
 bool needs_pairs(optim_t *opt) {
-    return has_input(opt, "cost");
+    return has_input(opt, "cost") || has_input(opt, "wins") || (has_input(opt, "matrix") && has_input(opt, "b"));
 }
 
 /* An input: a vector, or rows by columns, of numbers. */
@@ -26,23 +27,46 @@ typedef struct offer {
     int ndim;
     size_t rows, columns;
     double value; /* of all; 0: they differ, up to 1 */
-    int least; /* of them, in units of 1/101; -1: 0, and the columns are alike, so that what is frozen may be left out */
+    int least;    /* of them, in units of 1/101; ALIKE, SQUARE */
 } offer_t;
+enum {
+    ALIKE = -1, /* the columns are, so that what is frozen may be left out */
+    SQUARE = -2 /* 2^-|i - j|: symmetric, positive, definite */
+};
 
 static size_t count_of(const offer_t *offer) {
     return offer->ndim == 1 ? offer->rows : offer->rows * offer->columns;
 }
 
+static double value_at(const offer_t *offer, size_t i) {
+    if (offer->value != 0)
+        return offer->value;
+    if (offer->least == SQUARE)
+        return ldexp(1.0, -abs((int)(i / offer->columns) - (int)(i % offer->columns)));
+    if (offer->least == ALIKE)
+        return (double)(i / offer->columns * 37 % 101) / 101;
+    return (double)(i * 37 % 101 + (size_t)offer->least) / 101;
+}
+
 static double *fill(const offer_t *offer, double *values) {
-    const size_t alike = offer->least < 0 ? offer->columns : 1, least = offer->least < 0 ? 0 : (size_t)offer->least;
     for (size_t i = 0; i < count_of(offer); ++i)
-        *values++ = offer->value != 0 ? offer->value : (double)(i / alike * 37 % 101 + least) / 101;
+        *values++ = value_at(offer, i);
     return values;
+}
+
+/* Methods of sketches take equalities alone. */
+static optim_status set_constraints(optim_t *opt) {
+    double most;
+    const bool all_equal = optim_get(opt, 0, "max_sketch", &most) == OPTIM_OK;
+    return optim_set_constraints(opt, NEEDS_EQUALITIES + (all_equal ? NEEDS_INEQUALITIES : 0),
+                                 all_equal ? 0 : NEEDS_INEQUALITIES);
 }
 
 double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const size_t all = sizes.first + sizes.others;
-    const bool has_fits = has_input(opt, "mean"); /* a row for each client */
+    const bool has_fits = has_input(opt, "mean");                            /* a row for each client */
+    const bool has_system = has_input(opt, "matrix") && has_input(opt, "b"); /* a row for each element */
+    const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
     const offer_t offers[] = {
         {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
         {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
@@ -50,11 +74,14 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"direction", 1, all, 0, 0, 1},
         {"features", 2, NEEDS_SAMPLES, sizes.rows, 0, 1},
         {"targets", 2, NEEDS_SAMPLES, sizes.columns, 0, 1},
-        {"b", 1, sizes.components, 0, 0, 0},
+        {"b", 1, has_system ? all : sizes.components, 0, 0, 0},
         {"z", 1, sizes.components, 0, 0, 0},
         {"x", 1, all, 0, 0.25, 0},
         {"y", 1, 1, 0, 0, 0},
-        {"A", 2, sizes.components, all, 0, -1},
+        {"A", 2, sizes.components, all, 0, ALIKE},
+        {"wins", 2, square, square, 0, SQUARE},
+        {"matrix", 2, has_system ? square : 0, square, 0, SQUARE},
+        {"samples", 2, side, side, 0, 0},
         {"mean", 2, sizes.components, all, 0, 101},
         {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},
         {"reference", 1, all, 0, 0, 101},
@@ -64,13 +91,13 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     bool wanted[sizeof offers / sizeof *offers];
     size_t count = 1;
     for (size_t k = 0; k < sizeof offers / sizeof *offers; ++k) {
-        wanted[k] = has_input(opt, offers[k].name);
+        wanted[k] = has_input(opt, offers[k].name) && (count_of(&offers[k]) > 0 || sizes.others == 0);
         count += wanted[k] ? count_of(&offers[k]) : 0;
     }
     double *values = malloc(count * sizeof *values), *next = values;
     optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
     if (status == OPTIM_OK)
-        status = optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES);
+        status = set_constraints(opt);
     for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
         const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
         if (!wanted[k])

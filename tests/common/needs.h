@@ -9,7 +9,8 @@
 
 /* One of c(x) = 0 and one of c(x) <= 0. */
 enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1, NEEDS_CONSTRAINTS = 2 };
-enum { NEEDS_SAMPLES = 3 }; /* rows of data */
+enum { NEEDS_SAMPLES = 3 };   /* rows of data */
+enum { NEEDS_SQUARE = 5000 }; /* the longest side of a square matrix that is handed over */
 
 /* Components; of the parameters that have elements: those of the first, and of all others; rows and columns, each summed over all. A
  * vector is a column. */
@@ -20,7 +21,7 @@ typedef struct needs_sizes {
 /* The group for parameters but the first: one with role=y, added here, where the method has that role; else 0. */
 int needs_group(optim_t *opt);
 
-/* Whether the method has an input with a number for each pair of elements of two roles: too large for long parameters. */
+/* Whether the method has an input with a number for each pair of elements: too large for long parameters. */
 bool needs_pairs(optim_t *opt);
 
 /* Says how many constraints there are, and hands over whatever inputs the method has. Returns them, to be freed when

@@ -102,12 +102,26 @@ double rig_start(size_t i) {
     return x < pi ? 1 + 0.5 * sine : 1 - 0.5 * sine;
 }
 
+/* The sum of start values flat .. flat + n - 1, or 1. */
+static double start_sum(const rig_t *rig, size_t flat, size_t n) {
+    double sum = 0;
+    for (size_t i = flat; i < flat + n; ++i)
+        sum += rig_start(i);
+    return rig->starts_on_simplex ? sum : 1;
+}
+
 void rig_write(rig_t *rig, const double *values) {
     size_t flat = 0;
-    for (int i = 0; i < rig->count; ++i)
-        for (size_t k = 0; k < rig->tensor[i].count; ++k, ++flat)
-            element_write(rig->tensor[i].dtype, rig->tensor[i].data, k,
-                          values == NULL ? rig_start(flat) : values[flat]);
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        const size_t row = tensor->ndim == 0 ? 1 : (size_t)tensor->dims[tensor->ndim - 1];
+        double sum = 1;
+        for (size_t k = 0; k < tensor->count; ++k, ++flat) {
+            if (k % row == 0)
+                sum = start_sum(rig, flat, row);
+            element_write(tensor->dtype, tensor->data, k, values == NULL ? rig_start(flat) / sum : values[flat]);
+        }
+    }
 }
 
 const double *rig_read(rig_t *rig) {

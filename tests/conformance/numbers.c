@@ -186,7 +186,7 @@ static void check_bad_checkpoint(void **state) {
 
 /* Two steps with gradient `size` (of either sign) everywhere and loss `size`, whatever is asked for. */
 static rig_t *run_extreme(const subject_t *s, setup_t setup, double size, optim_status *status) {
-    enum { EVALUATIONS = 256 };
+    enum { EVALUATIONS = 1024 };
     rig_t *rig = subject_rig(s, setup);
     const size_t d = rig_elements(rig);
     double loss[EVALUATIONS], *gradient = check_memory(EVALUATIONS * d, sizeof *gradient);

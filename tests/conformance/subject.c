@@ -12,6 +12,7 @@ const layout_t LAYOUTS[] = {
     {"two matrices", 2, {{"left", 2, {6, 2}}, {"right", 2, {4, 2}}}},
     {"matrix", 1, {{"matrix", 2, {9, 4}}}},
     {"vector", 1, {{"vector", 1, {29}}}},
+    {"square", 1, {{"square", 2, {6, 6}}}},
 };
 const int LAYOUT_COUNT = sizeof LAYOUTS / sizeof *LAYOUTS;
 
@@ -91,6 +92,8 @@ rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
     rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
     rig->sign = strstr(setup.extra, "maximize=1") == NULL ? 1 : -1; /* so that it is the same problem */
+    rig->starts_on_simplex = strstr(subject->options, "map=entropic") != NULL;
+    rig_write(rig, NULL);
     const optim_status status = set_up(subject, setup, rig);
     if (status == OPTIM_OK)
         return rig;
@@ -228,7 +231,9 @@ static base_t base_of(const char *algorithm) {
                                    {"mfac", "window=6,damping=1"},
                                    {"s_sgld", "history=3"},
                                    {"fsgld", "local=2"},
-                                   {"d_admms", "inner=2"}};
+                                   {"d_admms", "inner=2"},
+                                   {"hyperlista", "lr=0.1,c2=0.001"},
+                                   {"odl_frank_wolfe", "batch=64"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

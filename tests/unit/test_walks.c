@@ -144,6 +144,9 @@ static void methods_walk_as_the_page_says(void **state) {
         const char *name = optim_algorithm_name(i);
         int64_t walks, gradients;
         if (walks_freely(name) || !count(name, NULL, NULL, OPTIM_F32, &walks, &gradients))
+        const bool searches = strcmp(name, "lbfgs") == 0 || strcmp(name, "prox_ncg") == 0 ||
+                              strcmp(name, "admm") == 0; /* as many as its vectors and trials: a walk each */
+        if (searches || !count(name, NULL, NULL, OPTIM_F32, &walks, &gradients))
             continue;
         const int64_t want = walks_of(METHODS, sizeof METHODS / sizeof *METHODS, name, gradients);
         if (walks != want)
