@@ -233,7 +233,9 @@ static base_t base_of(const char *algorithm) {
                                    {"fsgld", "local=2"},
                                    {"d_admms", "inner=2"},
                                    {"hyperlista", "lr=0.1,c2=0.001"},
-                                   {"odl_frank_wolfe", "batch=64"}};
+                                   {"odl_frank_wolfe", "batch=64"},
+                                   {"hypernet", "inner=2"},
+                                   {"svmd", "lr=0.001"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

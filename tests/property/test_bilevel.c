@@ -174,6 +174,13 @@ static void test_rarts(void **state) {
     optim_destroy(p.opt);
 }
 
+/* The prediction is exact where y* is linear, but only draws around x make A its derivative. */
+static void test_hypernet(void **state) {
+    (void)state;
+    CHECK_CLOSE(end_of("hypernet", "sigma=0.3,lr_inner=0.2", 20000), 0.5, 1e-10);
+    assert_true(fabs(end_of("hypernet", "sigma=0,lr_inner=0.2", 20000) - 0.5) > 0.01);
+}
+
 /* x moves by lr, and only where the hypergradient is not 0; y stays in its ball. */
 static void test_bo_rep(void **state) {
     (void)state;
@@ -214,6 +221,7 @@ int main(void) {
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_counts),
         cmocka_unit_test(test_rarts),
+        cmocka_unit_test(test_hypernet),
         cmocka_unit_test(test_bo_rep),
         cmocka_unit_test(test_lv_hba),
     };

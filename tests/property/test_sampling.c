@@ -237,6 +237,7 @@ static void test_refusals(void **state) {
     optim_destroy(opt);
     CHECK_REFUSED(optim_create(&opt, "svgd", "bandwidth=0"), OPTIM_ERR_VALUE, "bandwidth");
     CHECK_REFUSED(optim_create(&opt, "svgd", "field=ksd"), OPTIM_ERR_VALUE, "bandwidth");
+    CHECK_REFUSED(optim_create(&opt, "svmd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
     CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BAX"), OPTIM_ERR_VALUE, "word of ABO");
     CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme="), OPTIM_ERR_VALUE, "scheme");
     CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BABABABABABABABABABABABABAB"), OPTIM_ERR_VALUE, "scheme");
@@ -378,6 +379,23 @@ static void test_agents(void **state) {
     }
 }
 
+/* A metric that is not positive definite is named, and nothing moves; one of the wrong size too. */
+static void test_metric(void **state) {
+    (void)state;
+    double x[3 * D] = {0, 0, 1, 2, -1, 0.5}, g[3 * D], metric[3 * D * D] = {0};
+    const double before[3 * D] = {0, 0, 1, 2, -1, 0.5};
+    optim_t *opt = open("svng", "damping=0", 3, x, g);
+    CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 2, (int64_t[]){3, D}, metric));
+    gradient(3, x, g);
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "metric");
+    CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 3, (int64_t[]){3, D, D}, metric));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "positive definite");
+    assert_memory_equal(x, before, sizeof x);
+    CHECK_OK(optim_set(opt, 0, "damping", 1));
+    CHECK_OK(optim_step(opt));
+    optim_destroy(opt);
+}
+
 /* The gap is above the distance to the minimum, and closes; F = c'w, of which the minimum is known. */
 static void test_fictitious_play(void **state) {
     (void)state;
@@ -481,7 +499,7 @@ int main(void) {
         cmocka_unit_test(test_single_particle), cmocka_unit_test(test_refusals), cmocka_unit_test(test_consensus),
         cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
         cmocka_unit_test(test_words),           cmocka_unit_test(test_blocks),   cmocka_unit_test(test_clients),
-        cmocka_unit_test(test_agents),          cmocka_unit_test(test_fictitious_play),
+        cmocka_unit_test(test_agents),          cmocka_unit_test(test_metric),   cmocka_unit_test(test_fictitious_play),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,6 +84,7 @@ static const cost_t METHODS[] = {
     {"rarts", 5},
     {"bo_rep", 7},
     {"lv_hba", 61}, /* sweeps over constraints that do not go together */
+    {"hypernet", 13},
     {"frank_wolfe", 3},
     {"sinkhorn", 1},
     /* work on whole tensors is not counted */
