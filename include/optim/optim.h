@@ -618,7 +618,8 @@ typedef struct optim_option {
                              the base n + 1 */
     int kind;             /* OPTIM_KIND_... */
     /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity
-     * too. Of a keyword the positions of the first and last word; of a list, of entries and of a word all four are 0. */
+     * too. Of a keyword the positions of the first and last word; of a list, of entries and of a word all
+     * four are 0. */
     double lowest, highest;
     int lowest_open, highest_open;
     const char *default_entry; /* with range "map": "prox_l1" or "prox_l1(lam=0.1)"; otherwise "" */

@@ -1,7 +1,8 @@
 /*
  * Which configurations to train on: hyperband. Li, Jamieson, DeSalvo, Rostamizadeh, Talwalkar, "Hyperband: A Novel
- * Bandit-Based Approach to Hyperparameter Optimization", 2018, arXiv:1603.06560; one bracket is the successive halving of
- * Jamieson, Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016, arXiv:1502.07943.
+ * Bandit-Based Approach to Hyperparameter Optimization", 2018, arXiv:1603.06560; one bracket is the successive halving
+ * of Jamieson, Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", 2016,
+ * arXiv:1502.07943.
  *
  *     s_max = the largest s with min_resource eta^s <= max_resource;   brackets s = s_max, s_max - 1, ...:
  *         n = ceil((s_max + 1) eta^s / (s + 1)) new configurations
@@ -64,7 +65,8 @@ static double power(double eta, int exponent) {
 
 static int largest_bracket(const double *option) {
     int s = 0;
-    for (double resource = option[MIN_RESOURCE] * option[ETA]; resource <= option[MAX_RESOURCE]; resource *= option[ETA])
+    for (double resource = option[MIN_RESOURCE] * option[ETA]; resource <= option[MAX_RESOURCE];
+         resource *= option[ETA])
         ++s;
     return s;
 }
@@ -206,8 +208,7 @@ optim_status optim_hyperband_next(optim_hyperband_t *hyperband, optim_job *job) 
 /* The configuration among those whose jobs are out, or NULL. */
 static member_t *find_issued(optim_hyperband_t *h, int64_t config) {
     const member_t key = {.config = config};
-    member_t *found =
-        is_done(h) ? NULL : bsearch(&key, h->member, h->at.issued, sizeof *h->member, by_number);
+    member_t *found = is_done(h) ? NULL : bsearch(&key, h->member, h->at.issued, sizeof *h->member, by_number);
     return found == NULL || found->told ? NULL : found;
 }
 
@@ -262,8 +263,7 @@ optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void 
     put(&w, FORMAT);
     put(&w, "\n");
     put_numbers(&w, hyperband->option, OPTION_COUNT);
-    put_numbers(&w,
-                (double[]){at->bracket, at->rung, (double)at->created, (double)at->count, (double)at->issued}, 5);
+    put_numbers(&w, (double[]){at->bracket, at->rung, (double)at->created, (double)at->count, (double)at->issued}, 5);
     for (size_t i = 0; i < at->count; ++i) {
         const member_t *m = &hyperband->member[i];
         put_numbers(&w, (double[]){(double)m->config, m->told, m->told ? m->loss : 0}, 3);

@@ -70,8 +70,8 @@ static void add_side(const side_t *side, size_t m, double *first, double *second
     const double e3 = (dot(side->r, side->r, m) - side->between) / (n * pairs);
     const double c = dot(side->k, side->a, m) / (n * pairs);
     *first += e1 - alpha * alpha + e2 + e3 - 2 * beta * beta - 2 * c + 2 * alpha * beta;
-    *second += side->within / pairs - alpha * alpha + 2 * side->between / (n * n) - 2 * beta * beta - 4 * c +
-               4 * alpha * beta;
+    *second +=
+        side->within / pairs - alpha * alpha + 2 * side->between / (n * n) - 2 * beta * beta - 4 * c + 4 * alpha * beta;
 }
 
 static optim_status conclude(const side_t *y, const side_t *z, size_t m, double min_var, optim_mmd *mmd) {
@@ -88,8 +88,8 @@ static optim_status conclude(const side_t *y, const side_t *z, size_t m, double 
     return abi_write(mmd, &ours, sizeof ours, "optim_mmd");
 }
 
-static optim_status refuse(size_t count, size_t dim, const double *x, const double *y, const double *z,
-                           double min_var, const optim_mmd *mmd) {
+static optim_status refuse(size_t count, size_t dim, const double *x, const double *y, const double *z, double min_var,
+                           const optim_mmd *mmd) {
     optim_status status = refuse_null(mmd, "mmd");
     if (status == OPTIM_OK)
         status = refuse_null(x, "x");

@@ -20,12 +20,11 @@ enum { G, G_LOW, X, D, SEARCHED_ROWS };
 
 typedef struct searched {
     double f, step;
-    double f_low;         /* within a step, as the search: loss at its lowest point */
+    double f_low; /* within a step, as the search: loss at its lowest point */
     line_search_t search;
 } searched_t;
 #define SEARCHED_FIELDS                                                                                                \
-    {"f", "loss at x", FIELD(OF_METHOD, memory_t, line.f)},                                                            \
-    {                                                                                                                  \
+    {"f", "loss at x", FIELD(OF_METHOD, memory_t, line.f)}, {                                                          \
         "step", "t: length of the last step in units of d", FIELD(OF_METHOD, memory_t, line.step)                      \
     }
 

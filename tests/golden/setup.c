@@ -16,8 +16,7 @@ typedef struct tensor_of {
 static const tensor_of_t STARTS[] = {
     {"admm", "z"},   {"admm", "u"},  {"cvar", "alpha"},   {"exact_al", "lam"},
     {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
-    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
-    {"fb_gvi", "S"},
+    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"}, {"fb_gvi", "S"},
 };
 /* Of them, those of which each parameter with role=y has its own. */
 static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel", "bo_rep", "rarts", "lv_hba", "fb_gvi"};
@@ -162,8 +161,8 @@ static int owner_of(const run_t *run) {
 
 /* A method that has no such input must at least begin where the file does, at 0. */
 static void add_start(run_t *run, const tensor_t *tensor, bool required) {
-    const optim_status status = optim_set_input(run->opt, owner_of(run), tensor->name, OPTIM_F64, tensor->ndim,
-                                                tensor->dims, tensor->start);
+    const optim_status status =
+        optim_set_input(run->opt, owner_of(run), tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
     if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
         return;
     expect_ok(status, file_text("optim_set_input of %s", tensor->name));

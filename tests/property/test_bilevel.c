@@ -216,14 +216,9 @@ static void test_lv_hba(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bias),
-        cmocka_unit_test(test_f3sa_is_f2sa),
-        cmocka_unit_test(test_start),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_rarts),
-        cmocka_unit_test(test_hypernet),
-        cmocka_unit_test(test_bo_rep),
-        cmocka_unit_test(test_lv_hba),
+        cmocka_unit_test(test_bias),   cmocka_unit_test(test_f3sa_is_f2sa), cmocka_unit_test(test_start),
+        cmocka_unit_test(test_counts), cmocka_unit_test(test_rarts),        cmocka_unit_test(test_hypernet),
+        cmocka_unit_test(test_bo_rep), cmocka_unit_test(test_lv_hba),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,9 +46,8 @@ static void answer(problem_t *p) {
 static void test_descent(void **state) {
     (void)state;
     static const double A[N][D] = {{1, 2}, {0, 3}};
-    static const char *const METHODS[][2] = {{"vro_cbcd", "lr=0.3,blocks=1,p=1"},
-                                             {"proxy_prox", "lr=0.3,inner=1,n_proxy=4"},
-                                             {"sso", "lr=0.3,inner=1"}};
+    static const char *const METHODS[][2] = {
+        {"vro_cbcd", "lr=0.3,blocks=1,p=1"}, {"proxy_prox", "lr=0.3,inner=1,n_proxy=4"}, {"sso", "lr=0.3,inner=1"}};
     double want[D];
     descend(0.3, 5, want);
     for (size_t k = 0; k < sizeof METHODS / sizeof *METHODS; ++k) {

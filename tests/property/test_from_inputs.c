@@ -56,7 +56,8 @@ static void test_sets_are_named(void **state) {
     double x[2] = {1, 2}, value;
     optim_t *opt;
     CHECK_REFUSED(optim_create(&opt, "feasibility", "sets=3"), OPTIM_ERR_VALUE, "two sets");
-    CHECK_REFUSED(optim_create(&opt, "feasibility", "scheme=cyclic,sets=3"), OPTIM_ERR_VALUE, "every set has a projection");
+    CHECK_REFUSED(optim_create(&opt, "feasibility", "scheme=cyclic,sets=3"), OPTIM_ERR_VALUE,
+                  "every set has a projection");
     CHECK_REFUSED(optim_create(&opt, "feasibility", "beta=0"), OPTIM_ERR_VALUE, "beta");
     CHECK_REFUSED(optim_create(&opt, "feasibility", "map_a=proj_box,map_b=proj_box,lo=0"), OPTIM_ERR_OPTION, "lo");
     CHECK_OK(optim_create(&opt, "feasibility", "map_a=proj_box,map_b=proj_box(lo=1),a_hi=4,b_hi=5"));

@@ -188,8 +188,10 @@ static void test_searches(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_extrapolation_is_faster), cmocka_unit_test(test_relatives),
-        cmocka_unit_test(test_mirror_refuses),          cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_extrapolation_is_faster),
+        cmocka_unit_test(test_relatives),
+        cmocka_unit_test(test_mirror_refuses),
+        cmocka_unit_test(test_pause),
         cmocka_unit_test(test_searches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

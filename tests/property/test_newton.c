@@ -137,14 +137,10 @@ static void test_lanczos_stays_below(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_conjugate_gradients_end),
-        cmocka_unit_test(test_restarts),
-        cmocka_unit_test(test_damped_newton_descends),
-        cmocka_unit_test(test_regularised_newton_descends),
-        cmocka_unit_test(test_indefinite_hessians),
-        cmocka_unit_test(test_long_parameters_are_refused),
-        cmocka_unit_test(test_lanczos_spectrum),
-        cmocka_unit_test(test_lanczos_stays_below),
+        cmocka_unit_test(test_conjugate_gradients_end), cmocka_unit_test(test_restarts),
+        cmocka_unit_test(test_damped_newton_descends),  cmocka_unit_test(test_regularised_newton_descends),
+        cmocka_unit_test(test_indefinite_hessians),     cmocka_unit_test(test_long_parameters_are_refused),
+        cmocka_unit_test(test_lanczos_spectrum),        cmocka_unit_test(test_lanczos_stays_below),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -240,7 +240,8 @@ static void test_refusals(void **state) {
     CHECK_REFUSED(optim_create(&opt, "svmd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
     CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BAX"), OPTIM_ERR_VALUE, "word of ABO");
     CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme="), OPTIM_ERR_VALUE, "scheme");
-    CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BABABABABABABABABABABABABAB"), OPTIM_ERR_VALUE, "scheme");
+    CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BABABABABABABABABABABABABAB"), OPTIM_ERR_VALUE,
+                  "scheme");
     CHECK_REFUSED(optim_create(&opt, "msvgd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
     CHECK_REFUSED(optim_create(&opt, "sghmc", "alpha=0.1,beta=0.2"), OPTIM_ERR_VALUE, "beta");
 }
@@ -251,8 +252,8 @@ static void test_words(void **state) {
     static const struct {
         const char *scheme;
         int gradients;
-    } CASES[] = {{"BAOAB", 1}, {"OBABO", 1}, {"ABOBA", 1}, {"BAO", 1}, {"BOB", 0}, {"AO", 0}, {"ABAB", 2}, {"BABAB", 2},
-                 {"ABBA", 1}};
+    } CASES[] = {{"BAOAB", 1}, {"OBABO", 1}, {"ABOBA", 1}, {"BAO", 1}, {"BOB", 0},
+                 {"AO", 0},    {"ABAB", 2},  {"BABAB", 2}, {"ABBA", 1}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
         double x[D] = {1, 1}, g[D];
         char *options = check_text("scheme=%s", CASES[i].scheme);
@@ -495,11 +496,13 @@ static void test_sharp_consensus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),     cmocka_unit_test(test_stein),
-        cmocka_unit_test(test_single_particle), cmocka_unit_test(test_refusals), cmocka_unit_test(test_consensus),
+        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),
+        cmocka_unit_test(test_stein),           cmocka_unit_test(test_single_particle),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_consensus),
         cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_words),           cmocka_unit_test(test_blocks),   cmocka_unit_test(test_clients),
-        cmocka_unit_test(test_agents),          cmocka_unit_test(test_metric),   cmocka_unit_test(test_fictitious_play),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_clients),         cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_metric),          cmocka_unit_test(test_fictitious_play),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

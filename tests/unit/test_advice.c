@@ -254,8 +254,8 @@ static void test_batch_directions(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bound_errors), cmocka_unit_test(test_bound_by_hand),
-        cmocka_unit_test(test_functions), cmocka_unit_test(test_batch_relation), cmocka_unit_test(test_mmd),
-        cmocka_unit_test(test_batch_errors),
+        cmocka_unit_test(test_functions),    cmocka_unit_test(test_batch_relation),
+        cmocka_unit_test(test_mmd),          cmocka_unit_test(test_batch_errors),
         cmocka_unit_test(test_batch_grows),  cmocka_unit_test(test_batch_directions),
     };
     return cmocka_run_group_tests_name("advice", tests, NULL, NULL);

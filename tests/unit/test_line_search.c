@@ -298,11 +298,8 @@ static void test_unfit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wolfe),
-        cmocka_unit_test(test_armijo),
-        cmocka_unit_test(test_wolfe_conditions),
-        cmocka_unit_test(test_no_way_down),
-        cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_wolfe),       cmocka_unit_test(test_armijo), cmocka_unit_test(test_wolfe_conditions),
+        cmocka_unit_test(test_no_way_down), cmocka_unit_test(test_unfit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

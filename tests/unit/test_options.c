@@ -441,13 +441,14 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_number),         cmocka_unit_test(test_number_within_text),
-        cmocka_unit_test(test_find),           cmocka_unit_test(test_names),
-        cmocka_unit_test(test_check),          cmocka_unit_test(test_parse), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_bounds),         cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_walk_malformed), cmocka_unit_test(test_span),
-        cmocka_unit_test(test_unique),         cmocka_unit_test(test_comma_locale),
-        cmocka_unit_test(test_sizes),          cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
+        cmocka_unit_test(test_find),         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_words),        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_walk),         cmocka_unit_test(test_walk_malformed),
+        cmocka_unit_test(test_span),         cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_comma_locale), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

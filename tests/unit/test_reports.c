@@ -265,7 +265,8 @@ static void test_norms_of_requests(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_report), cmocka_unit_test(test_decided_reports),
+        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_decided_reports),
         cmocka_unit_test(test_report_while_open),
         cmocka_unit_test(test_report_to_children),
         cmocka_unit_test(test_skipped_steps),

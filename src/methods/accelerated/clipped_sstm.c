@@ -25,19 +25,7 @@
 #include "blocks/clipping.h"
 #include "blocks/iterate.h"
 
-enum {
-    LR,
-    L,
-    CLIP,
-    CLIP_TYPE,
-    NU,
-    SHIFT,
-    RATIO_MAX,
-    RESTART,
-    RESTART_CLIP,
-    RESTART_LR,
-    RESTART_GROWTH
-};
+enum { LR, L, CLIP, CLIP_TYPE, NU, SHIFT, RATIO_MAX, RESTART, RESTART_CLIP, RESTART_LR, RESTART_GROWTH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.01, "(0,inf)", "step size in units of 1 / L (1/a in the paper)", .pauses = true},
     [L] = {"L", 10, "(0,inf)", "smoothness constant"},

@@ -14,8 +14,8 @@
  *        x <- x - lr m / |m|,   z <- z'
  *
  * F is objective 0, G objective 1. z, the solution of G_yy z = F_y, starts at 0 or where the input of that name says. m
- * = 0 moves nothing. Everything is asked for. State: z of y, m of x; within a step where it began, y in the precision of
- * states, a mean, a gradient and a product: 4 (28) bytes for a parameter y in f32, 4 (16) for a parameter x.
+ * = 0 moves nothing. Everything is asked for. State: z of y, m of x; within a step where it began, y in the precision
+ * of states, a mean, a gradient and a product: 4 (28) bytes for a parameter y in f32, 4 (16) for a parameter x.
  */
 #include "blocks/lower_level.h"
 
@@ -144,16 +144,7 @@ static void move_x(const tile_t *t) {
         p[i] -= step * m[i];
 }
 
-enum {
-    EMPTY_MEAN = LOWER_LEVEL_KERNEL_COUNT,
-    MOVE_Y,
-    SQUARE_MOVE,
-    PROJECT,
-    TAKE_MEAN,
-    AIM_AT_Z,
-    MOVE_Z_AND_M,
-    MOVE_X
-};
+enum { EMPTY_MEAN = LOWER_LEVEL_KERNEL_COUNT, MOVE_Y, SQUARE_MOVE, PROJECT, TAKE_MEAN, AIM_AT_Z, MOVE_Z_AND_M, MOVE_X };
 
 /* ---- A step ---- */
 
@@ -200,8 +191,9 @@ const method_t METHOD(bo_rep) = {
     .purpose = "bilevel optimization by normalized momentum, with y refined now and then in a ball",
     .citation = "Hao, Gong, Liu: Bilevel Optimization under Unbounded Smoothness: A New Algorithm and Convergence "
                 "Analysis, ICLR 2024, arXiv:2401.09587",
-    .evaluations = "1 gradient of the upper objective, 1 product; gradients of the lower one: `warm` in the first step, "
-                   "`inner` in every `interval`-th",
+    .evaluations =
+        "1 gradient of the upper objective, 1 product; gradients of the lower one: `warm` in the first step, "
+        "`inner` in every `interval`-th",
     .options = OPTIONS,
     .states = STATE,
     .inputs = INPUTS,

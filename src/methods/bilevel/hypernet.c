@@ -1,6 +1,6 @@
 /*
- * hypernet: hyperparameters x and weights y by a linear hypernetwork c + A x that predicts y*(x), for min_x F(x, y*(x)),
- * y*(x) = argmin_y G(x, y).
+ * hypernet: hyperparameters x and weights y by a linear hypernetwork c + A x that predicts y*(x), for min_x F(x,
+ * y*(x)), y*(x) = argmin_y G(x, y).
  *
  * Lorraine, Duvenaud, "Stochastic Hyperparameter Optimization through Hypernetworks", 2018, arXiv:1802.09419; the local
  * form.
@@ -70,8 +70,8 @@ typedef struct memory {
 static const field_t FIELDS[] = {
     {"updates", "moves of x so far", FIELD(OF_METHOD, memory_t, updates), .when = "adam", .whole = true},
     {"ax", "A x", FIELD(OF_METHOD, memory_t, ax), .each = EACH_OF_SECOND_ROLE, .within_step = true},
-    {"r", "gradients in y, of each draw", FIELD(OF_METHOD, memory_t, r), .copies = "batch",
-     .each = EACH_OF_SECOND_ROLE, .within_step = true},
+    {"r", "gradients in y, of each draw", FIELD(OF_METHOD, memory_t, r), .copies = "batch", .each = EACH_OF_SECOND_ROLE,
+     .within_step = true},
     {0},
 };
 
@@ -90,8 +90,7 @@ typedef struct shared {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants =
-        (constants_t){o[LR], o[LR_INNER] / o[BATCH], o[SIGMA], o[BETA1], o[BETA2], o[EPS]};
+    *(constants_t *)constants = (constants_t){o[LR], o[LR_INNER] / o[BATCH], o[SIGMA], o[BETA1], o[BETA2], o[EPS]};
 }
 
 /* ---- Kernels ---- */
@@ -183,7 +182,8 @@ static void move(const tile_t *t) { /* whole tensors */
             p[j] = (real)((double)p[j] - k.lr * h);
             continue;
         }
-        const double mj = k.beta1 * (double)m[j] + (1 - k.beta1) * h, vj = k.beta2 * (double)v[j] + (1 - k.beta2) * h * h;
+        const double mj = k.beta1 * (double)m[j] + (1 - k.beta1) * h,
+                     vj = k.beta2 * (double)v[j] + (1 - k.beta2) * h * h;
         const double root = sqrt(vj / s->c2) + k.eps;
         m[j] = settled((real)mj);
         v[j] = settled((real)vj);

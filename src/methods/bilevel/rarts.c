@@ -1,6 +1,6 @@
 /*
- * rarts: relaxed architecture search, for min_x F(x, y*(x)), y*(x) = argmin_y G(x, y), with a second copy w of y: F sees
- * y, G sees w, and both are drawn together.
+ * rarts: relaxed architecture search, for min_x F(x, y*(x)), y*(x) = argmin_y G(x, y), with a second copy w of y: F
+ * sees y, G sees w, and both are drawn together.
  *
  * Xue, Qi, Xin, "RARTS: An Efficient First-Order Relaxed Architecture Search Method", 2022, arXiv:2008.03901. From
  * memory.
@@ -10,9 +10,9 @@
  *     3. x <- x - lr (lam G_x(x, w) + F_x(x, y))              with the new w and y
  *
  * That is descent on F(x, y) + lam G(x, w) + beta |y - w|^2 / 2, block by block: small steps never raise it. F is
- * objective 0 (validation), G objective 1 (training). w starts at y, or where the input of that name says. All gradients
- * are asked for. State: w; within a step where it began, y in the precision of states, a gradient: 4 (16) bytes for a
- * parameter y in f32, 0 (8) for a parameter x.
+ * objective 0 (validation), G objective 1 (training). w starts at y, or where the input of that name says. All
+ * gradients are asked for. State: w; within a step where it began, y in the precision of states, a gradient: 4 (16)
+ * bytes for a parameter y in f32, 0 (8) for a parameter x.
  */
 #include "blocks/lower_level.h"
 

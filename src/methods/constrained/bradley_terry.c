@@ -11,7 +11,8 @@
  *     3. loglik = sum w_ij (ln pi_i - ln(pi_i + pi_j)) + c sum (ln pi_i - 2 ln(1 + pi_i))
  *
  * The parameter, one vector, is pi; w is an input. Where c = 0 every player must have beaten every other one over some
- * chain of players, or strengths go to 0 and infinity: the first step sees to it. All sums are in double. State: loglik.
+ * chain of players, or strengths go to 0 and infinity: the first step sees to it. All sums are in double. State:
+ * loglik.
  */
 #include "blocks/logsum.h"
 #include "engine/method.h"
@@ -210,7 +211,7 @@ const method_t METHOD(bradley_terry) = {
     .options = OPTIONS,
     .inputs = INPUTS,
     .fields = FIELDS,
-    .flags = WHOLE_TENSORS | VALUES_ONLY,
+    .flags = WHOLE_TENSORS | VALUES_ONLY | MAY_FAIL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
     .refuses = refuses,

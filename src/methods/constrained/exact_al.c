@@ -1,13 +1,14 @@
 /*
- * exact_al: Newton steps on the KKT system of min f with c(x) = 0, solved by random sketches, with the descent of an exact
- * augmented Lagrangian.
+ * exact_al: Newton steps on the KKT system of min f with c(x) = 0, solved by random sketches, with the descent of an
+ * exact augmented Lagrangian.
  *
  * Hong, Na, Mahoney, Kolar, "Constrained Optimization via Exact Augmented Lagrangian and Randomized Iterative
  * Sketching", 2023, arXiv:2305.18379 (AdaSketch-Newton).
  *
  *     g = grad f + J'lam,  H = Hessian of f + lam'c,  J = Jacobian of c;   |.| of matrices: Frobenius
  *     L = f + lam'c + eta1/2 |c|^2 + eta2/2 |g|^2,   grad L = (g + eta2 H g + eta1 J'c,  c + eta2 J g)
- *     1. gamma = lambda_min(J J');   Z = null space of J;  B = H + t I,  t = xi + |H| if lambda_min(Z'HZ) < 1e-6, else 0
+ *     1. gamma = lambda_min(J J');   Z = null space of J;  B = H + t I,  t = xi + |H| if
+ *        lambda_min(Z'HZ) < 1e-6, else 0
  *        Psi = 20 max(|B|^2, 1) / (min(gamma, 1) min(xi, 1)),   U = max(|J|, |H|, 1)
  *        delta* = (1/2 - beta) eta2 / ((1 + eta1 + eta2) U^2 Psi^2),   delta <- max(min(delta, delta*), 1e-6)
  *     2. K = [B J'; J 0],  b = -(g, c);   none: z = K^-1 b;   else z = 0, r = -b
@@ -16,9 +17,10 @@
  *        eta1 <- growth^2 eta1,  eta2 <- eta2 / growth,  delta <- max(min(delta / growth^4, delta*), 1e-6);   line 3
  *     5. alpha = 1, halved while L((x, lam) + alpha z) > L + beta alpha <grad L, z>;   (x, lam) <- (x, lam) + alpha z
  *
- * S: size x (d + m) normal numbers; one row e_i (kaczmarz); one entry +-1 in each column (count). J comes from gradients
- * with one weight each, H from products with unit vectors. The parameter is one vector, of no fewer elements than there
- * are constraints. All linear algebra is in double. State: lam, the penalties; within a step (d + m)^2 numbers.
+ * S: size x (d + m) normal numbers; one row e_i (kaczmarz); one entry +-1 in each column (count). J comes from
+ * gradients with one weight each, H from products with unit vectors. The parameter is one vector, of no fewer elements
+ * than there are constraints. All linear algebra is in double. State: lam, the penalties; within a step (d + m)^2
+ * numbers.
  */
 #include <string.h>
 
@@ -141,7 +143,7 @@ static void squares(const tile_t *t) {
 /* ---- The system ---- */
 
 typedef struct system {
-    size_t d, m, n;   /* n = d + m */
+    size_t d, m, n;                    /* n = d + m */
     double *k, *b, *z, *r, *g, *spare; /* K row by row; spare: n x n, then what LAPACK needs */
     double *values;
     double *s, *sk, *square, *inverse; /* a sketch S, S K, (S K)(S K)', its pseudo-inverse */
@@ -457,7 +459,8 @@ static void update(step_t *s, int kernel, size_t index, double alpha) {
     step_update(s, kernel, &(place_t){s->memory, index, alpha});
 }
 
-/* With the constraints, the loss and the gradient of the Lagrangian at the point tried; what is not finite is too large. */
+/* With the constraints, the loss and the gradient of the Lagrangian at the point tried; what is not finite is too
+ * large. */
 static bool descends(step_t *s) {
     const memory_t *m = s->memory;
     const double square = step_reduce(s, SQUARES, NULL, 1)[0];
@@ -476,7 +479,7 @@ static const char *refuses_step(const step_t *s) {
     if (vectors > 1)
         return "it takes one vector: put all variables into one parameter";
     return vectors == 1 && (size_t)s->equalities > step_own_elements(s) ? "there are more constraints than variables"
-                                                                       : NULL;
+                                                                        : NULL;
 }
 
 static bool moves(const step_t *s) {

@@ -66,7 +66,7 @@ static void multiply(const tile_t *t) {
         t->term[YG][i] = y * new;
         t->term[YY][i] = y * y;
         t->term[DDY][i] = di * y;
-        t->term[GG][i] = new * new;
+        t->term[GG][i] = new *new;
         t->term[GG_OLD][i] = old * old;
         t->term[DD][i] = di * di;
         t->term[DG][i] = di * new;
@@ -87,8 +87,7 @@ static double formula(int formula, const double *sum) {
     case DY:
         return sum[GG] / dy;
     default:
-        return fmax((sum[YG] - 2 * sum[DG] * sum[YY] / dy) / dy,
-                    -1 / (sqrt(sum[DD]) * fmin(0.01, sqrt(sum[GG_OLD]))));
+        return fmax((sum[YG] - 2 * sum[DG] * sum[YY] / dy) / dy, -1 / (sqrt(sum[DD]) * fmin(0.01, sqrt(sum[GG_OLD]))));
     }
 }
 

@@ -27,8 +27,8 @@ static const option_t OPTIONS[] = {
 
 enum { MATRIX };
 static const input_t INPUTS[] = {
-    [MATRIX] = {"matrix", "V, a row and a column for each element; without it products are asked for",
-                INPUT_OF_METHOD, true},
+    [MATRIX] = {"matrix", "V, a row and a column for each element; without it products are asked for", INPUT_OF_METHOD,
+                true},
     {0},
 };
 

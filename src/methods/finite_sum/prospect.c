@@ -31,8 +31,9 @@ enum { SUPERQUANTILE, EXTREMILE, ESRM };
 enum { PROX, GRAD };
 static const option_t OPTIONS[] = {
     [RISK] = {"risk", SUPERQUANTILE, "superquantile|extremile|esrm", "the spectrum"},
-    [PARAM] = {"param", 0.5, "[0,inf)", "its level below 1, exponent from 1 on, or rate: the larger, the more the "
-                                        "worst losses count"},
+    [PARAM] = {"param", 0.5, "[0,inf)",
+               "its level below 1, exponent from 1 on, or rate: the larger, the more the "
+               "worst losses count"},
     [NU] = {"nu", 1, "(0,inf)", "cost of weights that differ from 1 / n"},
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
     [L2] = {"l2", 0.1, "[0,inf)", "weight of |x|^2 / 2"},
@@ -138,7 +139,7 @@ typedef struct constants {
 
 typedef struct component {
     size_t i;
-    double q, rho; /* its weights */
+    double q, rho;     /* its weights */
     const double *all; /* rho of all */
 } component_t;
 

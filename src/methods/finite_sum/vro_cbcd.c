@@ -245,6 +245,9 @@ const method_t METHOD(vro_cbcd) = {
     .prepare = prepare,
     .advance = advance,
     .kernels = {begin, add, go_away, come_back, move, join, end},
-    .arguments = {[BEGIN] = sizeof(part_t), [ADD] = sizeof(part_t), [GO_AWAY] = sizeof(part_t),
-                  [MOVE] = sizeof(part_t), [JOIN] = sizeof(part_t)},
+    .arguments = {[BEGIN] = sizeof(part_t),
+                  [ADD] = sizeof(part_t),
+                  [GO_AWAY] = sizeof(part_t),
+                  [MOVE] = sizeof(part_t),
+                  [JOIN] = sizeof(part_t)},
 };

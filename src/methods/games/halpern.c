@@ -72,10 +72,11 @@ static void prepare(const group_t *group, void *constants) {
 
 /* ---- T ---- */
 
-typedef struct operator {
+typedef struct operator{
     bool is_built_in;
     double lo, hi, shift; /* shift: how far the plane is, element by element */
-} operator_t;
+}
+operator_t;
 
 static real projected(const operator_t *T, real x) {
     return larger((real)T->lo, smaller((real)T->hi, x));
@@ -195,7 +196,6 @@ const method_t METHOD(halpern) = {
                 [AVERAGE_LOGS] = average_logs,
                 [NORMALISE] = normalise,
                 [OUTSIDE] = outside},
-    .arguments = {[REFLECT] = sizeof(operator_t),
-                  [AVERAGE_ALL] = sizeof(operator_t),
-                  [AVERAGE_LOGS] = sizeof(operator_t)},
+    .arguments =
+        {[REFLECT] = sizeof(operator_t), [AVERAGE_ALL] = sizeof(operator_t), [AVERAGE_LOGS] = sizeof(operator_t)},
 };

@@ -38,8 +38,7 @@ typedef struct length {
 } length_t;
 
 static void update(const tile_t *t) {
-    const real step =
-        (real)(((const constants_t *)t->constants)->eta * ((const length_t *)t->arguments)->inverse_norm);
+    const real step = (real)(((const constants_t *)t->constants)->eta * ((const length_t *)t->arguments)->inverse_norm);
     real *restrict p = t->p;
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)

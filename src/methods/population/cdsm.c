@@ -18,8 +18,8 @@
  *            n+1   R h_0, ..., R h_{n-1}, -R sum h_i, with a fresh R each: pairs of coordinates are rotated
  *        found: r <- 2 r;  else r <- r / 2, not below r_min, where there is no poll
  *
- * A value that is not finite is no success. Frozen coordinates are left out of all directions. State: f, r, rho, counter
- * and, within a step, six numbers for each element; x twice.
+ * A value that is not finite is no success. Frozen coordinates are left out of all directions. State: f, r, rho,
+ * counter and, within a step, six numbers for each element; x twice.
  */
 #include <string.h>
 
@@ -27,21 +27,7 @@
 #include "blocks/logsum.h"
 #include "kernels/random.h"
 
-enum {
-    R0,
-    R_MIN,
-    R_MAX,
-    ATK_MIN,
-    ATK_MAX,
-    ATTACK,
-    ATTACK_STEP,
-    ATTACK_STEPS,
-    SKIP,
-    TAU,
-    SEARCH,
-    POLL,
-    THETA
-};
+enum { R0, R_MIN, R_MAX, ATK_MIN, ATK_MAX, ATTACK, ATTACK_STEP, ATTACK_STEPS, SKIP, TAU, SEARCH, POLL, THETA };
 enum { NO_ATTACK, FGSM, FFGSM, PGD };
 enum { AUTO, BOTH_WAYS, SIMPLEX };
 static const option_t OPTIONS[] = {

@@ -1,8 +1,8 @@
 /*
  * admm: alternating directions: a smooth function and a penalty that has a prox, by two copies of the variables.
  *
- * Boyd, Parikh, Chu, Peleato, Eckstein, "Distributed Optimization and Statistical Learning via the Alternating Direction
- * Method of Multipliers", 2011, 10.1561/2200000016.
+ * Boyd, Parikh, Chu, Peleato, Eckstein, "Distributed Optimization and Statistical Learning via the Alternating
+ * Direction Method of Multipliers", 2011, 10.1561/2200000016.
  *
  *     1. x <- argmin f(x) + rho/2 |x - z + u|^2
  *     2. xhat = relax x + (1 - relax) z;   z <- prox(xhat + u) with step 1 / rho;   u <- u + xhat - z
@@ -10,8 +10,8 @@
  *
  * Line 1 by Newton's method: (H + rho I) s = -(grad f + rho (x - z + u)) by conjugate gradients on Hessian-vector
  * products, until what is left is below tol times what there was at first; x <- x + s; again, for no more than `inner`
- * rounds or until the gradient is no longer cut in half. Of a quadratic f the first round is exact. The step begins with
- * the gradient at x. State: z, u; within a step x and four vectors: 28 bytes a parameter in f32.
+ * rounds or until the gradient is no longer cut in half. Of a quadratic f the first round is exact. The step begins
+ * with the gradient at x. State: z, u; within a step x and four vectors: 28 bytes a parameter in f32.
  */
 #include <string.h>
 
@@ -65,8 +65,7 @@ typedef struct constants {
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    *(constants_t *)constants =
-        (constants_t){(real)group->option[RHO], (real)group->option[RELAX], group->t == 1};
+    *(constants_t *)constants = (constants_t){(real)group->option[RHO], (real)group->option[RELAX], group->t == 1};
 }
 
 /* ---- Kernels ---- */
@@ -230,7 +229,8 @@ static const char *refuses_inputs(const step_t *s) {
 
 const method_t METHOD(admm) = {
     .name = "admm",
-    .purpose = "alternating directions: a smooth function and a penalty that has a prox, by two copies of the variables",
+    .purpose =
+        "alternating directions: a smooth function and a penalty that has a prox, by two copies of the variables",
     .citation = "Boyd, Parikh, Chu, Peleato, Eckstein: Distributed Optimization and Statistical Learning via the "
                 "Alternating Direction Method of Multipliers, 2011",
     .evaluations = "1 gradient and up to cg products for each of up to inner rounds",

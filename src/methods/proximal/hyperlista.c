@@ -10,8 +10,8 @@
  *        q = the (1 - p)-quantile of |z|, linear between order statistics
  *     4. x_j <- z_j where |z_j| >= q and |z_j| >= theta, else soft(z_j, theta);   x_prev is the old x
  *
- * A^+ r = (A'A)^+ A'r, or A'(A A')^+ r where A has fewer rows than columns: the pseudo-inverse of the smaller product is
- * kept from the first step. The parameter is one vector, all sums are in double. State: x_prev; that matrix; ref.
+ * A^+ r = (A'A)^+ A'r, or A'(A A')^+ r where A has fewer rows than columns: the pseudo-inverse of the smaller product
+ * is kept from the first step. The parameter is one vector, all sums are in double. State: x_prev; that matrix; ref.
  */
 #include <string.h>
 
@@ -257,7 +257,7 @@ const method_t METHOD(hyperlista) = {
     .inputs = INPUTS,
     .states = STATE,
     .fields = FIELDS,
-    .flags = WHOLE_TENSORS | VALUES_ONLY | NEEDS_LAPACK,
+    .flags = WHOLE_TENSORS | VALUES_ONLY | NEEDS_LAPACK | MAY_FAIL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
     .refuses = refuses,

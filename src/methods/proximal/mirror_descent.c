@@ -24,8 +24,8 @@
  *     ons            A <- A + ons g g';   x <- x - eta_t A^-1 g,   at first A = ons_delta I; with optimism
  *                    z <- z - eta_t A^-1 g with the old A,   x <- z - eta_{t+1} A^-1 g with the new one
  *
- * A^-1 is kept, by Sherman and Morrison's formula. The rate goes by the handle's steps, as a schedule does. Where eta is
- * 0 nothing moves. State: z; adaptive g_prev; kl with reference=init that; ons a number for each pair of elements.
+ * A^-1 is kept, by Sherman and Morrison's formula. The rate goes by the handle's steps, as a schedule does. Where eta
+ * is 0 nothing moves. State: z; adaptive g_prev; kl with reference=init that; ons a number for each pair of elements.
  */
 #include <string.h>
 
@@ -182,8 +182,8 @@ static double soft(double u, double threshold) {
 
 /* ---- Maps by element ---- */
 
-typedef real take_t(const constants_t *k, double eta, real x, real g);     /* prox_eta(x, g) */
-typedef real extend_t(const constants_t *k, real z_new, real z);           /* x of extrapolation */
+typedef real take_t(const constants_t *k, double eta, real x, real g); /* prox_eta(x, g) */
+typedef real extend_t(const constants_t *k, real z_new, real z);       /* x of extrapolation */
 
 static inline void move_elements(const tile_t *t, take_t *take, extend_t *extend) {
     const constants_t *k = t->constants;
@@ -433,8 +433,8 @@ static void outside(const tile_t *t) { /* counts rows that are no probabilities 
 typedef struct newton {
     double *vector; /* of all tensors */
     size_t count;
-    double weight;  /* of the product that leaves A^-1 */
-    rates_t step;   /* along A^-1 g */
+    double weight; /* of the product that leaves A^-1 */
+    rates_t step;  /* along A^-1 g */
 } newton_t;
 
 static void gather_gradient(const tile_t *t) {

@@ -10,9 +10,9 @@
  *     2. p_i <- p_i + rho sum_{j in N(i)} (x_i - x_j)                                          with the new x
  *
  * Row i of every tensor belongs to agent i. inner = 0: f_i = sum h_i (x - t_i)^2 / 2, of the inputs `precision` h and
- * `center` t, so that line 1 is exact: (h t - p + rho sum_j (x_i + x_j - 2 w_i)) / (h + 2 rho deg). inner > 0: that many
- * gradient steps from x_i; the gradient's row i is that of f_i at row i. State: p, 4 bytes a parameter in f32; within a
- * step the old x and, with inner, the middle, 8.
+ * `center` t, so that line 1 is exact: (h t - p + rho sum_j (x_i + x_j - 2 w_i)) / (h + 2 rho deg). inner > 0: that
+ * many gradient steps from x_i; the gradient's row i is that of f_i at row i. State: p, 4 bytes a parameter in f32;
+ * within a step the old x and, with inner, the middle, 8.
  */
 #include <string.h>
 
@@ -78,8 +78,7 @@ static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const bool ring = (int)o[GRAPH] == RING;
     const size_t agents = (size_t)group->step->components, degree = degree_of(ring, agents);
-    *(constants_t *)constants =
-        (constants_t){o[RHO], sigma_of(o, (double)degree), o[LR_INNER], agents, degree, ring};
+    *(constants_t *)constants = (constants_t){o[RHO], sigma_of(o, (double)degree), o[LR_INNER], agents, degree, ring};
 }
 
 /* Sum over the neighbours of agent i, of column c of x. */
@@ -188,8 +187,9 @@ static const char *refuses_inputs(const step_t *s) {
 const method_t METHOD(d_admms) = {
     .name = "d_admms",
     .purpose = "distributed sampling by multipliers: agents on a graph that agree up to noise",
-    .citation = "Distributed Markov Chain Monte Carlo Sampling based on the Alternating Direction Method of Multipliers, "
-                "2024, arXiv:2401.15838",
+    .citation =
+        "Distributed Markov Chain Monte Carlo Sampling based on the Alternating Direction Method of Multipliers, "
+        "2024, arXiv:2401.15838",
     .evaluations = "inner gradients, of every agent",
     .options = OPTIONS,
     .states = STATE,

@@ -1,9 +1,9 @@
 /*
  * efp: entropic fictitious play on finite sets: min_w F(w) + lam KL(w | ref) over probability measures.
  *
- * Chen, Ren, Wang, "Entropic Fictitious Play for Mean Field Optimization Problem", 2022, arXiv:2202.05841; Nitanda, Oko,
- * Wu, Suzuki, "Primal and Dual Analysis of Entropic Fictitious Play for Finite-sum Problems", 2023, arXiv:2303.02957.
- * From memory.
+ * Chen, Ren, Wang, "Entropic Fictitious Play for Mean Field Optimization Problem", 2022, arXiv:2202.05841; Nitanda,
+ * Oko, Wu, Suzuki, "Primal and Dual Analysis of Entropic Fictitious Play for Finite-sum Problems", 2023,
+ * arXiv:2303.02957. From memory.
  *
  *     step k = 0, 1, ...:   eta = lr (constant) or 2 / (k + 2) (harmonic)
  *     1. p = softmax(ln ref - g / lam)

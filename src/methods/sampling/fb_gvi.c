@@ -2,9 +2,9 @@
  * fb_gvi: Gaussian variational inference by forward and backward steps in the Bures-Wasserstein space: the normal law
  * N(m, S) nearest to the density exp(-V).
  *
- * Diao, Balasubramanian, Chewi, Salim, "Forward-Backward Gaussian Variational Inference via JKO in the Bures-Wasserstein
- * Space", ICML 2023, arXiv:2304.05398; scheme=bw: Lambert, Chewi, Bach, Bonnabel, Rigollet, "Variational Inference via
- * Wasserstein Gradient Flows", 2022, arXiv:2205.15902.
+ * Diao, Balasubramanian, Chewi, Salim, "Forward-Backward Gaussian Variational Inference via JKO in the
+ * Bures-Wasserstein Space", ICML 2023, arXiv:2304.05398; scheme=bw: Lambert, Chewi, Bach, Bonnabel, Rigollet,
+ * "Variational Inference via Wasserstein Gradient Flows", 2022, arXiv:2205.15902.
  *
  *     S = L L';  g and H are means of gradients and Hessians of V over points
  *         center    m
@@ -232,8 +232,7 @@ static void finish(const tile_t *t) {
     if (memory->trouble == WELL)
         memcpy(s, next, n * n * sizeof *s);
     for (size_t i = 0; i < n; ++i)
-        ((real *)t->p)[i] =
-            (real)((double)((real *)t->state[START])[i] - k->h * ((double *)t->state[G])[i]);
+        ((real *)t->p)[i] = (real)((double)((real *)t->state[START])[i] - k->h * ((double *)t->state[G])[i]);
 }
 
 enum { BEGIN, PLACE, ADD_GRADIENT, AIM, ADD_COLUMN, FINISH };
@@ -264,9 +263,7 @@ static void count(step_t *s) {
     m->elements = 0;
     for (size_t i = 0; i < step_own_elements(s); ++i)
         m->elements += moves(s, i);
-    m->points = kind == SAMPLE   ? (int64_t)s->option[SAMPLES]
-                : kind == CENTER ? 1
-                                 : 2 * (int64_t)step_own_elements(s);
+    m->points = kind == SAMPLE ? (int64_t)s->option[SAMPLES] : kind == CENTER ? 1 : 2 * (int64_t)step_own_elements(s);
 }
 
 static bool is_skipped(const step_t *s, int64_t k) { /* a direction of the cubature in which nothing moves */

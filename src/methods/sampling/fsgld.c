@@ -1,6 +1,6 @@
 /*
- * fsgld: federated stochastic gradient Langevin dynamics: a chain that visits clients, with conducive gradients that make
- * up for the others' data. U = sum_c U_c.
+ * fsgld: federated stochastic gradient Langevin dynamics: a chain that visits clients, with conducive gradients that
+ * make up for the others' data. U = sum_c U_c.
  *
  * El Mekkaoui, Mesquita, Blomstedt, Kaski, "Federated Stochastic Gradient Langevin Dynamics", UAI 2021,
  * arXiv:2004.11231.

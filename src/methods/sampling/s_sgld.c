@@ -12,8 +12,8 @@
  *     3. x <- x - h g + sqrt(2 h T) z,   z standard normal
  *     4. every `thin` steps: n_m <- n_m + 1 if some s_lm > 0;  the newest stored value of the block <- x_m
  *
- * Of each block the last `history` values are kept. All parameters make one vector. State: those values, 4 history bytes
- * a parameter in f32; within a step where it began, and a gradient: 8.
+ * Of each block the last `history` values are kept. All parameters make one vector. State: those values, 4 history
+ * bytes a parameter in f32; within a step where it began, and a gradient: 8.
  */
 #include <string.h>
 

@@ -12,17 +12,18 @@
  *     2. field=stein: phi_i = 1/N sum_j (-k_ij g_j + k_ij (x_i - x_j) / b^2)
  *        field=ksd:   e = x_j - x_i,  A_ij = <g_j, g_i> - <g_j - g_i, e> / b^2 + d / b^2 - |e|^2 / b^4
  *                     u_i = -sum_j k_ij (g_j + e / b^2)
- *                     phi_i = -1/N (sum_j k_ij (A_ij e / b^2 + (g_j - g_i) / b^2 + 2 e / b^4) - Hessian of U at x_i u_i)
+ *                     phi_i = -1/N (sum_j k_ij (A_ij e / b^2 + (g_j - g_i) / b^2 + 2 e / b^4) - Hessian of U at x_i
+ *                     u_i)
  *     3. svgd, plain:   x <- x + lr phi
  *              adagrad: H <- alpha H + (1 - alpha) phi^2 (first step: phi^2),   x <- x + lr phi / (eps + sqrt(H))
  *        coin_svgd:     S <- S + phi,  A <- A + |phi|,  L <- max(L, |phi|),  R <- max(R + (x - x_0) phi, 0)
  *                       x <- x_0 + S / (L (A + L)) (L + R),   L = 10^-10 and S = A = R = 0 at first
  *
  * Row i of every tensor belongs to particle i, and g_i is the gradient of U, the negative log density, at particle i.
- * ksd is descent on the squared kernel Stein discrepancy, -N times its gradient over 2; all its products are one request.
- * Distances are over all tensors together and in double, sums over particles in the precision of the parameters. State:
- * none, within a step phi: 4 bytes a parameter in f32, with ksd u and the product, 8 more; adagrad H: 4 bytes more;
- * coin_svgd x_0, S, A, L, R: 20 bytes more; and 2 N^2 numbers, with ksd 3 N^2.
+ * ksd is descent on the squared kernel Stein discrepancy, -N times its gradient over 2; all its products are one
+ * request. Distances are over all tensors together and in double, sums over particles in the precision of the
+ * parameters. State: none, within a step phi: 4 bytes a parameter in f32, with ksd u and the product, 8 more; adagrad
+ * H: 4 bytes more; coin_svgd x_0, S, A, L, R: 20 bytes more; and 2 N^2 numbers, with ksd 3 N^2.
  */
 #include <string.h>
 

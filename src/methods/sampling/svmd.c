@@ -1,11 +1,12 @@
 /*
- * svmd: Stein variational mirror descent: particles on a simplex, moved through the eigenfunctions of a kernel that suits
- * the mirror map. svng: Stein variational natural gradient: the same without a mirror map, in a metric of the caller's.
+ * svmd: Stein variational mirror descent: particles on a simplex, moved through the eigenfunctions of a kernel that
+ * suits the mirror map. svng: Stein variational natural gradient: the same without a mirror map, in a metric of the
+ * caller's.
  *
  * Shi, Liu, Mackey, "Sampling with Mirrored Stein Operators", ICLR 2022, arXiv:2106.12506.
  *
- *     Row i of a tensor is particle i. svmd: eta_i of D - 1 entries, y_i = the first D - 1 entries of softmax(eta_i, 0),
- *     metric H = diag(1 / y) + 1 1' / y_D, so that H^-1 u = y (u - <y, u>);   s_i = -g_i + 1 - D y_i
+ *     Row i of a tensor is particle i. svmd: eta_i of D - 1 entries, y_i = the first D - 1 entries of softmax(eta_i,
+ *     0), metric H = diag(1 / y) + 1 1' / y_D, so that H^-1 u = y (u - <y, u>);   s_i = -g_i + 1 - D y_i
  *     svng: y_i = x_i, metric H = metric + damping I;   s_i = -H^-1 g_i - H^-1 (sum_k d_k H H^-1 e_k)
  *     r = |y_i - y_j|^2,  w = bandwidth2, or the middle of all N^2 r if w < 0
  *     imq: k = (1 + r / w)^(-1/2),  k' = -(1 + r / w)^(-3/2) (y_i - y_j) / w
@@ -149,7 +150,8 @@ static void multiply_simplex(const tile_t *t, const room_t *r, size_t i, double 
         sum += u[c];
         largest = (double)eta[c] > largest ? (double)eta[c] : largest;
     }
-    const double last = elementary_exp(largest < 700 ? -largest : -700); /* its share of the softmax, over the largest */
+    const double last =
+        elementary_exp(largest < 700 ? -largest : -700); /* its share of the softmax, over the largest */
     double all = last;
     for (size_t c = 0; c < r->d; ++c)
         all += (double)eta[c] - largest > -700 ? elementary_exp((double)eta[c] - largest) : 0;
@@ -410,7 +412,7 @@ const method_t METHOD(svmd) = {
     .options = SVMD,
     .states = STATE,
     .fields = FIELDS,
-    .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK,
+    .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK | MAY_FAIL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
     .tensor_memory = sizeof(tensor_memory_t),
@@ -431,7 +433,7 @@ const method_t METHOD(svng) = {
     .states = STATE,
     .inputs = INPUTS,
     .fields = FIELDS,
-    .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK,
+    .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK | MAY_FAIL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
     .tensor_memory = sizeof(tensor_memory_t),
