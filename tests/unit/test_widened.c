@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "needs.h"
 
 /* One number, a given gradient in every step. */
 static void check_path(const char *algorithm, const char *options, const char *wrapper, const char *wrapper_options,
@@ -123,6 +124,8 @@ static void rates_may_pause(void **state) {
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
         CHECK_OK(optim_set_components(opt, 3));
+        double *lent = needs_lend(opt, (needs_sizes_t){3, N, 0, N, 1});
+        assert_non_null(lent);
         CHECK_OK(optim_set_constraints(opt, 1, 0));
         CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, 1, (int64_t[]){N}, p, g));
         if (optim_get(opt, 0, "lr", &lr) == OPTIM_OK) {
@@ -139,6 +142,7 @@ static void rates_may_pause(void **state) {
             }
         }
         optim_destroy(opt);
+        free(lent);
     }
     assert_true(pausing >= 8);
 }
