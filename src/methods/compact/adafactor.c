@@ -67,7 +67,7 @@ static factored_axes_t axes_of(const tensor_t *tensor, const double *option) {
     const factored_axes_t none = {-1, -1}, last2 = {tensor->ndim - 2, tensor->ndim - 1};
     if (tensor->ndim < 2 || tensor->count == 0)
         return none;
-    const factored_axes_t axes = option[FACTOR_DIMS] == LAST2 ? last2 : largest2(tensor);
+    const factored_axes_t axes = (int)option[FACTOR_DIMS] == LAST2 ? last2 : largest2(tensor);
     const double r = (double)tensor->dims[axes.r], c = (double)tensor->dims[axes.c];
     return (r < c ? r : c) < option[MIN_DIM_SIZE_TO_FACTOR] ? none : axes;
 }

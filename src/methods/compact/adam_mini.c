@@ -40,17 +40,17 @@ static const option_t OPTIONS[] = {
 /* How many blocks of equal length a tensor has. */
 static size_t blocks_of(const tensor_t *tensor, const double *option) {
     if (tensor->ndim < 2)
-        return option[VECTOR] == VECTOR_ADAM ? tensor->count : 1;
-    if (option[PARTITION] == BY_ROW)
+        return (int)option[VECTOR] == VECTOR_ADAM ? tensor->count : 1;
+    if ((int)option[PARTITION] == BY_ROW)
         return tensor_rows(tensor);
-    const bool divides = option[PARTITION] == BY_BLOCKS && fmod((double)tensor->count, option[BLOCKS]) == 0;
+    const bool divides = (int)option[PARTITION] == BY_BLOCKS && fmod((double)tensor->count, option[BLOCKS]) == 0;
     return divides && tensor->count > 0 ? (size_t)option[BLOCKS] : 1;
 }
 
 static int dims_of_v(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
     (void)axis;
     dims[0] = (int64_t)blocks_of(tensor, option);
-    return option[PARTITION] == ALL ? -1 : 1;
+    return (int)option[PARTITION] == ALL ? -1 : 1;
 }
 
 enum { M, V };
@@ -79,7 +79,7 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     const group_memory_t *m = group->group_memory;
-    const double c2 = correction(o[BETA2], o[PARTITION] == ALL ? (double)m->steps : group->t);
+    const double c2 = correction(o[BETA2], (int)o[PARTITION] == ALL ? (double)m->steps : group->t);
     constants_t *k = constants;
     *k = (constants_t){
         .adam = {.beta1 = weights(o[BETA1]),
@@ -110,9 +110,10 @@ static void move(const tile_t *t, size_t first, size_t n, real root) {
 static void update(const tile_t *t) {
     const constants_t *k = t->constants;
     real *v = t->state[V];
-    if (v == NULL)
+    const size_t blocks = v == NULL ? 0 : blocks_of(t->tensor, k->option);
+    if (blocks == 0)
         return;
-    const size_t blocks = blocks_of(t->tensor, k->option), length = t->n / blocks;
+    const size_t length = t->n / blocks;
     if (length == 1) {
         adam_loop(t, k->adam, t->state[M], v, NULL, false, false);
         return;
@@ -131,7 +132,7 @@ static void update(const tile_t *t) {
 
 static void update_all(const tile_t *t) {
     const constants_t *k = t->constants;
-    if (k->option[PARTITION] == ALL)
+    if ((int)k->option[PARTITION] == ALL)
         move(t, 0, t->n, k->root);
 }
 
@@ -154,14 +155,14 @@ typedef struct kinds {
 static kinds_t average_groups(step_t *s) {
     kinds_t kinds = {false, false};
     for (int i = 0; i < s->groups; ++i)
-        *(step_group(s, i).option[PARTITION] == ALL ? &kinds.all : &kinds.own) = true;
+        *((int)step_group(s, i).option[PARTITION] == ALL ? &kinds.all : &kinds.own) = true;
     if (kinds.all)
         (void)step_reduce(s, SQUARES, NULL, 1);
     for (int i = 0; kinds.all && i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         const double beta2 = group.option[BETA2], count = elements_of(s, group.index);
         group_memory_t *m = group.group_memory;
-        if (group.option[PARTITION] != ALL || count == 0)
+        if ((int)group.option[PARTITION] != ALL || count == 0)
             continue;
         m->v = beta2 * m->v + (1 - beta2) * (group.sum[0] / count);
         ++m->steps;

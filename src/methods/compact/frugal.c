@@ -73,10 +73,10 @@ static const option_t OPTIONS[] = {
 /* ---- Sizes ---- */
 
 static bool is_projected(const tensor_t *tensor, const double *option) {
-    return option[PROJ] != BY_BLOCK && is_matrix(tensor);
+    return (int)option[PROJ] != BY_BLOCK && is_matrix(tensor);
 }
 static bool has_basis(const tensor_t *tensor, const double *option) {
-    return is_projected(tensor, option) && (option[PROJ] == BY_SVD || option[PROJ] == BY_RANDOM);
+    return is_projected(tensor, option) && ((int)option[PROJ] == BY_SVD || (int)option[PROJ] == BY_RANDOM);
 }
 static bool has_places(const tensor_t *tensor, const double *option) {
     return is_projected(tensor, option) && !has_basis(tensor, option);
@@ -87,7 +87,7 @@ static projection_t projection_of(const tensor_t *tensor, const double *option) 
     const projection_t p = projection_sides(tensor, (int)option[PROJ_SIDE]);
     const size_t most = projection_most(p), side = p.left && p.right ? most : p.left ? p.rows : p.columns;
     const size_t rank = (size_t)rint((double)side * option[DENSITY]);
-    return projection_rank(p, option[PROJ] == BY_SVD && rank > most ? most : rank);
+    return projection_rank(p, (int)option[PROJ] == BY_SVD && rank > most ? most : rank);
 }
 
 /* Columns or rows: how many there are and how many are taken; L, low_rows by low_columns. */
@@ -97,7 +97,7 @@ typedef struct places {
 } places_t;
 static places_t places_of(const tensor_t *tensor, const double *option) {
     const size_t rows = tensor_axis(tensor, 0), columns = tensor_axis(tensor, 1);
-    const bool by_rows = option[PROJ] == BY_ROWS;
+    const bool by_rows = (int)option[PROJ] == BY_ROWS;
     const size_t side = by_rows ? rows : columns, count = (size_t)floor((double)side * option[DENSITY]);
     return (places_t){by_rows, columns, side, count, by_rows ? count : rows, by_rows ? columns : count};
 }
@@ -219,7 +219,7 @@ static size_t random_bytes(size_t side, size_t rank) {
     return size_multiply(side * rank, sizeof(double), &bytes) && size_add(bytes, room, &bytes) ? bytes : SIZE_MAX;
 }
 static size_t basis_bytes(projection_t p, const double *option) {
-    if (option[PROJ] == BY_SVD)
+    if ((int)option[PROJ] == BY_SVD)
         return projection_svd_bytes(p);
     const size_t left = p.left ? random_bytes(p.rows, p.rank) : 0,
                  right = p.right ? random_bytes(p.columns, p.rank) : 0;
@@ -243,19 +243,19 @@ static void change_basis(const tile_t *t, projection_t p) {
     const constants_t *k = t->constants;
     const uint64_t first = ((const tensor_memory_t *)t->memory)->first;
     real *a = t->state[A], *b = t->state[B];
-    if (k->option[PROJ] == BY_SVD)
+    if ((int)k->option[PROJ] == BY_SVD)
         projection_svd(p, t->g, a, b, t->work);
     else if (p.left)
         draw_basis(k->seed, first, p.rows, p.rank, a, p.rank, 1, t->work);
-    if (k->option[PROJ] == BY_RANDOM && p.right)
+    if ((int)k->option[PROJ] == BY_RANDOM && p.right)
         draw_basis(k->seed, first + (p.left ? 2 * p.rows * p.rank : 0), p.columns, p.rank, b, 1, p.columns, t->work);
 }
 
 /* The basis is complete, or all singular vectors of this gradient are in it. */
 static bool leaves_nothing(const tile_t *t, projection_t p) {
     const bool is_complete = (!p.left || p.rank == p.rows) && (!p.right || p.rank == p.columns);
-    const bool is_of_g =
-        ((const constants_t *)t->constants)->option[PROJ] == BY_SVD && ((const tensor_memory_t *)t->memory)->is_changed;
+    const bool is_of_g = (int)((const constants_t *)t->constants)->option[PROJ] == BY_SVD &&
+                         ((const tensor_memory_t *)t->memory)->is_changed;
     return is_complete || (is_of_g && p.rank == projection_most(p));
 }
 
@@ -350,7 +350,7 @@ static void update(const tile_t *t) {
         update_in_basis(t);
     } else if (has_places(t->tensor, option)) {
         update_places(t);
-    } else if (option[PROJ] == BY_BLOCK && m->active == 0) {
+    } else if ((int)option[PROJ] == BY_BLOCK && m->active == 0) {
         move(t, NULL, t->g);
     } else {
         memcpy(t->work, t->g, t->n * sizeof(real));
@@ -401,7 +401,7 @@ static void change_blocks(step_t *s) {
 static bool blocks_agree(step_t *s, bool *any) {
     *any = false;
     for (int i = 0; i < s->groups; ++i)
-        *any |= step_group(s, i).option[PROJ] == BY_BLOCK;
+        *any |= (int)step_group(s, i).option[PROJ] == BY_BLOCK;
     return !*any || (groups_agree(s, PROJ) && groups_agree(s, DENSITY) && groups_agree(s, UPDATE_GAP) &&
                      groups_agree(s, BLOCK_ORDER));
 }
@@ -414,7 +414,7 @@ static uint64_t draws(const tensor_t *tensor, const double *option) {
         return option[RANDOM] != 0 ? places_of(tensor, option).side : 0;
     const projection_t p = projection_of(tensor, option);
     const size_t sides = (p.left ? p.rows : 0) + (p.right ? p.columns : 0);
-    return option[PROJ] == BY_RANDOM ? 2 * (uint64_t)(sides * p.rank) : 0;
+    return (int)option[PROJ] == BY_RANDOM ? 2 * (uint64_t)(sides * p.rank) : 0;
 }
 
 static void change_matrix(step_t *s, size_t n) {

@@ -133,7 +133,7 @@ static void prepare(const group_t *group, void *constants) {
 /* ---- Lines 1 and 3: the error ---- */
 
 static real step_of(real lo, real hi) {
-    return (hi - lo) / LEVELS;
+    return (hi - lo) / (real)LEVELS;
 }
 
 /* Where block b of n elements ends. */

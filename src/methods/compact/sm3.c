@@ -76,10 +76,12 @@ static void bound(const tile_t *t, size_t first, size_t n, real *restrict nu) {
     const weights_t beta2 = k->beta2;
     const real *restrict g = (const real *)t->g + first;
     real other[CHUNK_ELEMENTS];
-    for (int axis = 0; axis < tensor_axes(t->tensor); ++axis) {
+    const marginal_t rows = slices_of(t->tensor, 0);
+    marginal_spread(&rows, tile_axis(t, MU, 0), first, n, nu);
+    for (int axis = 1; axis < tensor_axes(t->tensor); ++axis) {
         const marginal_t slices = slices_of(t->tensor, axis);
-        marginal_spread(&slices, tile_axis(t, MU, axis), first, n, axis == 0 ? nu : other);
-        for (size_t i = 0; axis > 0 && i < n; ++i)
+        marginal_spread(&slices, tile_axis(t, MU, axis), first, n, other);
+        for (size_t i = 0; i < n; ++i)
             nu[i] = smaller(nu[i], other[i]);
     }
     for (size_t i = 0; i < n; ++i)

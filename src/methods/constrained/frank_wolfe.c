@@ -48,8 +48,8 @@ static const option_t OPTIONS[] = {
 };
 
 static bool looks(const double *option) {
-    return option[VARIANT] == VANILLA &&
-           (option[STEP_ROW] == MONOTONE || option[STEP_ROW] == HALVING || option[STEP_ROW] == BACKTRACKING);
+    return (int)option[VARIANT] == VANILLA && ((int)option[STEP_ROW] == MONOTONE || (int)option[STEP_ROW] == HALVING ||
+                                               (int)option[STEP_ROW] == BACKTRACKING);
 }
 
 static bool has_x(const tensor_t *tensor, const double *option) {
@@ -59,7 +59,7 @@ static bool has_x(const tensor_t *tensor, const double *option) {
 
 static bool has_g(const tensor_t *tensor, const double *option) {
     (void)tensor;
-    return option[VARIANT] == VANILLA && option[STEP_ROW] == BACKTRACKING;
+    return (int)option[VARIANT] == VANILLA && (int)option[STEP_ROW] == BACKTRACKING;
 }
 
 enum { S, X, G, ATOM };
@@ -283,7 +283,7 @@ static void go(step_t *s, double gamma) {
 /* With the loss at the point tried; one that is not finite is too large. */
 static bool is_lower(step_t *s) {
     const memory_t *m = s->memory;
-    if (s->option[STEP_ROW] != BACKTRACKING)
+    if ((int)s->option[STEP_ROW] != BACKTRACKING)
         return s->loss <= m->loss;
     const double *sum = step_reduce(s, COMPARE, NULL, 2);
     const double slack = 8 * DBL_EPSILON * fabs(m->loss);
@@ -294,8 +294,8 @@ static bool is_lower(step_t *s) {
 static double first_length(step_t *s) {
     const double *o = s->option;
     memory_t *m = s->memory;
-    if (o[STEP_ROW] != BACKTRACKING)
-        return ldexp(2 / (s->t + 1), o[STEP_ROW] == HALVING ? -(int)m->halvings : 0);
+    if ((int)o[STEP_ROW] != BACKTRACKING)
+        return ldexp(2 / (s->t + 1), (int)o[STEP_ROW] == HALVING ? -(int)m->halvings : 0);
     m->smoothness *= o[ETA];
     return short_step(m->gap, m->smoothness, m->square, 1);
 }
@@ -303,9 +303,9 @@ static double first_length(step_t *s) {
 /* The next one, 0 for none. */
 static double next_length(step_t *s) {
     memory_t *m = s->memory;
-    if (s->option[STEP_ROW] == MONOTONE)
+    if ((int)s->option[STEP_ROW] == MONOTONE)
         return 0;
-    if (s->option[STEP_ROW] == HALVING) {
+    if ((int)s->option[STEP_ROW] == HALVING) {
         if (++m->halvings <= MOST_HALVINGS)
             return m->gamma / 2;
         m->halvings = 0; /* nothing helped: the next step begins anew */
@@ -432,7 +432,7 @@ static const double *measure_away(step_t *s, int64_t worst, bool is_away) {
 }
 
 static optim_status step_among_atoms(step_t *s) {
-    const bool is_pairwise = s->option[VARIANT] == PAIRWISE;
+    const bool is_pairwise = (int)s->option[VARIANT] == PAIRWISE;
     memory_t *m = s->memory;
     if (m->count == 0) {
         m->count = 1;
@@ -463,10 +463,10 @@ static optim_status advance(step_t *s) {
     if (!groups_agree_but(s, OPTIONS, LMO))
         return step_fail(s, OPTIM_ERR_VALUE, "all options but lmo must be the same in all groups");
     find_vertex(s);
-    if (s->option[VARIANT] != VANILLA)
+    if ((int)s->option[VARIANT] != VANILLA)
         return step_among_atoms(s);
     if (!looks(s->option)) {
-        const double open = 2 / (s->t + 1), is_short = s->option[STEP_ROW] == SHORT;
+        const double open = 2 / (s->t + 1), is_short = (int)s->option[STEP_ROW] == SHORT;
         m->gamma = is_short != 0 ? short_step(m->gap, s->option[SMOOTHNESS], m->square, 1) : open;
         step_update(s, MOVE, &(move_t){.gamma = m->gamma});
         return OPTIM_OK;

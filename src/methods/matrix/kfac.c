@@ -56,7 +56,7 @@ static int factor_dims(const tensor_t *tensor, const double *option, int axis, i
 }
 static int value_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
     dims[0] = (int64_t)tensor_axis(tensor, axis);
-    return option[INVERSE] == EIGEN ? 1 : -1;
+    return (int)option[INVERSE] == EIGEN ? 1 : -1;
 }
 
 enum { FACTOR, INVERTED, VALUES, M, P };
@@ -86,7 +86,7 @@ static void prepare(const group_t *group, void *constants) {
         .lr = (real)o[LR],
         .momentum = (real)o[MOMENTUM],
         .weight_decay = (real)o[WEIGHT_DECAY],
-        .keep = group->t == 1 && o[INIT] == FIRST ? 0 : o[FACTOR_DECAY],
+        .keep = group->t == 1 && (int)o[INIT] == FIRST ? 0 : o[FACTOR_DECAY],
         .damping = o[DAMPING],
         .time = (int64_t)o[TIME],
         .inverse = (int)o[INVERSE],

@@ -163,7 +163,8 @@ static void update(const tile_t *t) {
     do
         precondition_block(t, &block, &w);
     while (block_advance(&block));
-    const real scale = o[GRAFTING] == GRAFT_SGD ? (real)graft(t, w.u) : 1, lr = (real)o[LR], mu = (real)o[MOMENTUM];
+    const real scale = (int)o[GRAFTING] == GRAFT_SGD ? (real)graft(t, w.u) : 1, lr = (real)o[LR],
+               mu = (real)o[MOMENTUM];
     const real shrink = decay_of(o[WEIGHT_DECAY], o[DECOUPLED] != 0, o[LR]).shrink;
     real *restrict p = t->p, *restrict m = t->state[M];
     const real *restrict u = w.u;

@@ -164,7 +164,7 @@ static void rank(size_t n, const double *value, double *rank) {
     for (size_t k = 0; k < n; ++k) {
         rank[k] = 0;
         for (size_t j = 0; j < n; ++j)
-            rank[k] += value[j] > value[k] || (value[j] == value[k] && j < k);
+            rank[k] += value[j] > value[k] || (j < k && value[j] == value[k]);
     }
 }
 

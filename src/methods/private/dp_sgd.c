@@ -42,7 +42,7 @@ typedef struct constants {
 } constants_t;
 
 static const char *check(const double *option) {
-    return option[CLIPPING] == AUTOMATIC && option[EPS] == 0
+    return (int)option[CLIPPING] == AUTOMATIC && option[EPS] == 0
                ? "clipping=automatic needs eps > 0: a gradient of 0 has no direction"
                : NULL;
 }
@@ -50,7 +50,7 @@ static const char *check(const double *option) {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, tensors = ((const samples_t *)group->memory)->tensors;
     *(constants_t *)constants = (constants_t){
-        .most = o[CLIPPING] == PER_TENSOR ? o[CLIP_NORM] / sqrt(tensors) : o[CLIP_NORM],
+        .most = (int)o[CLIPPING] == PER_TENSOR ? o[CLIP_NORM] / sqrt(tensors) : o[CLIP_NORM],
         .eps = o[EPS],
         .lr = (real)o[LR],
         .momentum = (real)o[MOMENTUM],

@@ -40,7 +40,7 @@ static const option_t FISTA_OPTIONS[] = {
 
 static bool fista_has_y(const tensor_t *tensor, const double *option) {
     (void)tensor;
-    return option[BACKTRACK] != 0 || option[RESTART] != NONE;
+    return option[BACKTRACK] != 0 || (int)option[RESTART] != NONE;
 }
 
 enum { Y, G, X };
@@ -202,7 +202,7 @@ static optim_status fista_advance(step_t *s) {
     memory_t *m = s->memory;
     optim_status status = OPTIM_OK;
     STEP_BEGIN(s);
-    if (s->option[RESTART] == FUNCTION && s->t == 1)
+    if ((int)s->option[RESTART] == FUNCTION && s->t == 1)
         m->objective = s->loss + step_map_value(s, REG);
     status = begin(s, FISTA_OPTIONS);
     if (status != OPTIM_OK)
@@ -214,12 +214,12 @@ static optim_status fista_advance(step_t *s) {
         if (!raise_smoothness(s))
             return step_fail(s, OPTIM_ERR_VALUE, RISES);
     }
-    if (s->option[RESTART] == FUNCTION && s->option[BACKTRACK] == 0)
+    if ((int)s->option[RESTART] == FUNCTION && s->option[BACKTRACK] == 0)
         STEP_ASK(s, .kind = OPTIM_EVAL_LOSS, .sample = OPTIM_SAMPLE_SAME);
-    if (s->option[RESTART] == FUNCTION)
+    if ((int)s->option[RESTART] == FUNCTION)
         follow(s, rises(s));
     else
-        follow(s, s->option[RESTART] == GRADIENT && step_reduce(s, UPHILL, NULL, 1)[0] > 0);
+        follow(s, (int)s->option[RESTART] == GRADIENT && step_reduce(s, UPHILL, NULL, 1)[0] > 0);
     STEP_END(s);
 }
 
@@ -232,7 +232,7 @@ static bool ista_reads_loss(const double *option) {
 }
 
 static bool fista_reads_loss(const double *option) {
-    return option[BACKTRACK] != 0 || option[RESTART] == FUNCTION;
+    return option[BACKTRACK] != 0 || (int)option[RESTART] == FUNCTION;
 }
 
 static const char CITATION[] = "Beck, Teboulle: A Fast Iterative Shrinkage-Thresholding Algorithm for Linear Inverse "

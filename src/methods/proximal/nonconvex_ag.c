@@ -60,7 +60,7 @@ typedef struct constants {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    const bool is_scad = o[PENALTY] == SCAD;
+    const bool is_scad = (int)o[PENALTY] == SCAD;
     const double concavity = is_scad ? 1 / (o[A] - 1) : 1 / o[GAMMA];
     *(constants_t *)constants = (constants_t){.beta = (real)(0.99 / fmax(o[L], concavity)),
                                               .lam = (real)o[LAM],
