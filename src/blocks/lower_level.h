@@ -50,14 +50,17 @@ typedef struct lower_level {
 } lower_level_t;
 
 static void begin(const tile_t *t) {
-    real room[TILE_ELEMENTS];
+    real room[CHUNK_ELEMENTS];
     memcpy(t->state[START], t->p, t->n * sizeof(real));
     if (t->tensor->role != Y_ROLE)
         return;
     memcpy(t->state[Y], t->p, t->n * sizeof(real));
-    const real *z = ((const lower_level_t *)t->constants)->first ? tile_input(t, 0, room) : NULL;
-    if (z != NULL)
-        memcpy(t->state[Z], z, t->n * sizeof(real));
+    for (size_t i = 0; ((const lower_level_t *)t->constants)->first && i < t->n; i += CHUNK_ELEMENTS) {
+        const tile_t chunk = tile_chunk(t, i, Z + 1);
+        const real *z = tile_input(&chunk, 0, room);
+        if (z != NULL)
+            memcpy(chunk.state[Z], z, chunk.n * sizeof(real));
+    }
 }
 
 static void go_to_z(const tile_t *t) {

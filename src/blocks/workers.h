@@ -22,6 +22,11 @@ enum { LR, CHOICE, WORKERS, SCOPE, OWN_OPTIONS };
 
 enum { SEND, RECEIVE, MOVE };
 
+/* The method's memory, or what that begins with: free between steps. */
+typedef struct workers {
+    int64_t worker;
+} workers_t;
+
 /* What SEND and RECEIVE take. */
 typedef struct worker {
     size_t i;
@@ -32,18 +37,19 @@ static inline real *worker_state(const tile_t *t, int state, size_t worker) {
     return t->state[state] == NULL ? NULL : (real *)t->state[state] + worker * t->stride;
 }
 
-/* `worker` is a member of the method's memory; is_whole: the messages of this step are sent as they are. */
-static inline optim_status workers_advance(step_t *s, int64_t *worker, int message, bool is_whole) {
+/* is_whole: the messages of this step are sent as they are. */
+static inline optim_status workers_advance(step_t *s, int message, bool is_whole) {
+    workers_t *m = s->memory;
     STEP_BEGIN(s);
     if (!groups_agree(s, WORKERS))
         return step_fail(s, OPTIM_ERR_VALUE, "workers must be the same in all groups");
-    for (*worker = 0; (double)*worker < s->option[WORKERS]; ++*worker) {
+    for (m->worker = 0; (double)m->worker < s->option[WORKERS]; ++m->worker) {
         if (s->option[WORKERS] > 1)
-            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH, .first = *worker, .count = 1);
-        step_update(s, SEND, &(worker_t){(size_t)*worker});
+            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH, .first = m->worker, .count = 1);
+        step_update(s, SEND, &(worker_t){(size_t)m->worker});
         if (!is_whole)
             step_compress(s, CHOICE, message);
-        step_update(s, RECEIVE, &(worker_t){(size_t)*worker});
+        step_update(s, RECEIVE, &(worker_t){(size_t)m->worker});
     }
     step_update(s, MOVE, NULL);
     STEP_END(s);

@@ -33,13 +33,6 @@ static void model_steps(model_t *m, int steps) {
     }
 }
 
-static char *model_bytes(const model_t *m, size_t *size) {
-    CHECK_OK(optim_serialize(m->opt, NULL, 0, size));
-    char *bytes = check_memory(*size + 1, 1);
-    CHECK_OK(optim_serialize(m->opt, bytes, *size, size));
-    return bytes;
-}
-
 static double get(const model_t *m, const char *key) {
     double value;
     CHECK_OK(optim_get(m->opt, 0, key, &value));
@@ -71,7 +64,7 @@ static void test_round_trip(void **state) {
         size_t size;
         model_open(&straight, "amsbound", OPTIONS[i][0], "asam", OPTIONS[i][1]);
         model_steps(&straight, BEFORE);
-        char *bytes = model_bytes(&straight, &size);
+        char *bytes = check_serialized(straight.opt, &size);
         assert_true(record_says(bytes, size, "\"groups\":[\"amsbound\"]"));
         assert_true(record_says(bytes, size, "\"wrappers\":[\"asam\"]"));
         check_gone_on(&straight, bytes, size);
@@ -87,7 +80,7 @@ static void test_older_asam(void **state) {
     (void)state;
     model_open(&straight, "amsbound", NULL, "asam", "rho=0.25");
     model_steps(&straight, BEFORE);
-    char *bytes = model_bytes(&straight, &size);
+    char *bytes = check_serialized(straight.opt, &size);
     char *old = tampered(bytes, size, ",\"adaptive\":\"1\"", "", &old_size);
     check_gone_on(&straight, old, old_size);
     free(old);
@@ -109,7 +102,7 @@ static void test_other_names(void **state) {
     (void)state;
     model_open(&m, "amsbound", NULL, "asam", NULL);
     model_steps(&m, BEFORE);
-    char *bytes = model_bytes(&m, &size);
+    char *bytes = check_serialized(m.opt, &size);
     check_refused_by("adabound", "amsbound=1", "asam", bytes, size, "\"amsbound\"");
     check_refused_by("amsbound", NULL, "sam", bytes, size, "asam");
     free(bytes);

@@ -22,10 +22,6 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct memory { /* within a step */
-    int64_t worker;
-} memory_t;
-
 typedef struct constants {
     real lr, workers;
 } constants_t;
@@ -56,8 +52,7 @@ static void move(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    memory_t *m = s->memory;
-    return workers_advance(s, &m->worker, MESSAGE, false);
+    return workers_advance(s, MESSAGE, false);
 }
 
 const method_t METHOD(dcgd) = {
@@ -71,7 +66,7 @@ const method_t METHOD(dcgd) = {
     .flags = REQUESTS | ASKS_FOR_ALL | COMPONENT_GRADIENTS,
     .asks_for_all = workers_ask_for_all,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(workers_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {send, receive, move},

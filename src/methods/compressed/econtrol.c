@@ -34,10 +34,6 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct memory { /* within a step */
-    int64_t worker;
-} memory_t;
-
 typedef struct constants {
     real lr, eta;
     bool sends_all; /* the tensor's first step, whose messages are not compressed */
@@ -94,9 +90,8 @@ static void move(const tile_t *t) {
 }
 
 static optim_status advance(step_t *s) {
-    memory_t *m = s->memory;
     const bool is_whole = s->t == 1 && s->option[INIT] != 0 && groups_agree(s, INIT); /* and takes no random numbers */
-    return workers_advance(s, &m->worker, MESSAGE, is_whole);
+    return workers_advance(s, MESSAGE, is_whole);
 }
 
 const method_t METHOD(econtrol) = {
@@ -110,7 +105,7 @@ const method_t METHOD(econtrol) = {
     .flags = REQUESTS | ASKS_FOR_ALL | COMPONENT_GRADIENTS,
     .asks_for_all = workers_ask_for_all,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(workers_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {send, receive, move},

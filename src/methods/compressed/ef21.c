@@ -44,7 +44,7 @@ static const state_t STATE[] = {
 };
 
 typedef struct memory { /* within a step */
-    int64_t worker;
+    workers_t workers;
     double *weight;
 } memory_t;
 static const field_t FIELDS[] = {
@@ -133,11 +133,10 @@ static void weigh(const step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    memory_t *m = s->memory;
     if (s->line == 0)
         weigh(s);
     const bool is_whole = s->t == 1 && s->option[INIT] != 0 && groups_agree(s, INIT); /* and takes no random numbers */
-    return workers_advance(s, &m->worker, MESSAGE, is_whole);
+    return workers_advance(s, MESSAGE, is_whole);
 }
 
 static const char *refuses_inputs(const step_t *s) {

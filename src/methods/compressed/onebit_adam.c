@@ -44,10 +44,6 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct memory { /* within a step */
-    int64_t worker;
-} memory_t;
-
 typedef struct constants {
     real lr, beta1, one_beta1, beta2, one_beta2, eps, weight_decay, workers;
     bool is_warmup;
@@ -161,7 +157,7 @@ static void finish(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    memory_t *m = s->memory;
+    workers_t *m = s->memory;
     STEP_BEGIN(s);
     if (!groups_agree(s, WORKERS))
         return step_fail(s, OPTIM_ERR_VALUE, "workers must be the same in all groups");
@@ -187,7 +183,7 @@ const method_t METHOD(onebit_adam) = {
     .flags = REQUESTS | ASKS_FOR_ALL | COMPONENT_GRADIENTS,
     .asks_for_all = workers_ask_for_all,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(workers_t),
     .prepare = prepare,
     .advance = advance,
     .kernels = {send, receive, move, begin, add_gradient, serve, take, average},
