@@ -131,7 +131,8 @@ static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int
 
 /* As many as their vectors, trials and products ask for: a walk each. */
 static bool walks_freely(const char *name) {
-    static const char *const NAMES[] = {"lbfgs", "ncg", "newton_cg", "sgd_lanczos", "flexible_cg", "power_method"};
+    static const char *const NAMES[] = {"lbfgs",       "ncg",          "newton_cg", "sgd_lanczos",
+                                        "flexible_cg", "power_method", "prox_ncg",  "admm"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(name, NAMES[i]) == 0)
             return true;
@@ -145,9 +146,6 @@ static void methods_walk_as_the_page_says(void **state) {
         const char *name = optim_algorithm_name(i);
         int64_t walks, gradients;
         if (walks_freely(name) || !count(name, NULL, NULL, OPTIM_F32, &walks, &gradients))
-        const bool searches = strcmp(name, "lbfgs") == 0 || strcmp(name, "prox_ncg") == 0 ||
-                              strcmp(name, "admm") == 0; /* as many as its vectors and trials: a walk each */
-        if (searches || !count(name, NULL, NULL, OPTIM_F32, &walks, &gradients))
             continue;
         const int64_t want = walks_of(METHODS, sizeof METHODS / sizeof *METHODS, name, gradients);
         if (walks != want)
