@@ -65,6 +65,7 @@ static optim_status set_constraints(optim_t *opt) {
 double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const size_t all = sizes.first + sizes.others;
     const bool has_fits = has_input(opt, "mean");                            /* a row for each client */
+    const bool has_multipliers = has_input(opt, "u");                        /* z goes with them: by element */
     const bool has_system = has_input(opt, "matrix") && has_input(opt, "b"); /* a row for each element */
     const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
     const offer_t offers[] = {
@@ -75,7 +76,8 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"features", 2, NEEDS_SAMPLES, sizes.rows, 0, 1},
         {"targets", 2, NEEDS_SAMPLES, sizes.columns, 0, 1},
         {"b", 1, has_system ? all : sizes.components, 0, 0, 0},
-        {"z", 1, sizes.components, 0, 0, 0},
+        {"z", 1, has_multipliers ? all : sizes.components, 0, 0, 0},
+        {"u", 1, all, 0, 0, 0},
         {"x", 1, all, 0, 0.25, 0},
         {"y", 1, 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, ALIKE},

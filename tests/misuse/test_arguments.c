@@ -248,7 +248,7 @@ static void rows_of_problems(world_t *world) {
     REFUSED(optim_constraint_values, (world->asking, &values), OPTIM_ERR_CLOSED, "constraints");
     REFUSED(optim_constraint_weights, (NULL, &weights), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_constraint_weights, (world->asking, NULL), OPTIM_ERR_NULL, "weights");
-    REFUSED(optim_constraint_weights, (world->asking, &weights), OPTIM_ERR_CLOSED, "gradient");
+    REFUSED(optim_constraint_weights, (world->stepped, &weights), OPTIM_ERR_CLOSED, "gradient");
 }
 
 static void rows_of_minimize(world_t *world) {

@@ -109,6 +109,9 @@ static optim_status step(optim_t *opt, const double *p, double *g) {
             double *values;
             CHECK_OK(optim_constraint_values(opt, &values));
             values[0] = p[0] - 0.5;
+        } else if (status == OPTIM_EVAL_LOSSES) {
+            const double loss = loss_and_gradient(p, g);
+            CHECK_OK(optim_set_losses(opt, (const double[]){loss, loss, loss}, 3));
         }
     } while (status > 0);
     return status;
