@@ -21,7 +21,8 @@ enum { CONSTANT, HARMONIC };
 enum { UNIFORM, INPUT };
 static const option_t OPTIONS[] = {
     [LAM] = {"lam", 0.1, "(0,inf)", "weight of the entropy"},
-    [LR] = {"lr", 0.2, "(0,1]", "rate=constant: how far w goes to the best response; it must shrink with lam"},
+    [LR] = {"lr", 0.2, "(0,1]", "rate=constant: how far w goes to the best response; it must shrink with lam",
+            .pauses = true},
     [RATE] = {"rate", CONSTANT, "constant|harmonic", "lr, or 2 / (k + 2) in step k = 0, 1, ..."},
     [REFERENCE] = {"reference", UNIFORM, "uniform|input", "what the entropy is relative to"},
     {0},
