@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
 int needs_group(optim_t *opt) {
@@ -17,8 +18,14 @@ static bool has_input(optim_t *opt, const char *name) {
     return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
-bool needs_pairs(optim_t *opt) {
-    return has_input(opt, "cost") || has_input(opt, "wins") || (has_input(opt, "matrix") && has_input(opt, "b"));
+/* The first four have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
+bool needs_short(const char *algorithm) {
+    static const char *const NAMES[] = {"sinkhorn",      "bradley_terry", "sor_bandit", "hypernet",
+                                        "direct_search", "cdsm",          "s_sgld"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
+        if (strcmp(NAMES[i], algorithm) == 0)
+            return true;
+    return false;
 }
 
 /* An input: a vector, or rows by columns, of numbers. */
@@ -55,11 +62,17 @@ static double *fill(const offer_t *offer, double *values) {
 }
 
 /* Methods of sketches take equalities alone. */
-static optim_status set_constraints(optim_t *opt) {
+static int inequalities(optim_t *opt) {
+    enum { GROUPS = 3 };
     double most;
-    const bool all_equal = optim_get(opt, 0, "max_sketch", &most) == OPTIM_OK;
-    return optim_set_constraints(opt, NEEDS_EQUALITIES + (all_equal ? NEEDS_INEQUALITIES : 0),
-                                 all_equal ? 0 : NEEDS_INEQUALITIES);
+    for (int group = 0; group < GROUPS; ++group)
+        if (optim_get(opt, group, "max_sketch", &most) == OPTIM_OK)
+            return 0;
+    return NEEDS_INEQUALITIES;
+}
+
+int needs_constraints(optim_t *opt) {
+    return NEEDS_EQUALITIES + inequalities(opt);
 }
 
 double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
@@ -83,7 +96,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"A", 2, sizes.components, all, 0, ALIKE},
         {"wins", 2, square, square, 0, SQUARE},
         {"matrix", 2, has_system ? square : 0, square, 0, SQUARE},
-        {"samples", 2, side, side, 0, 0},
+        {"samples", 2, side, side, 0, SQUARE},
         {"mean", 2, sizes.components, all, 0, 101},
         {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},
         {"reference", 1, all, 0, 0, 101},
@@ -99,7 +112,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     double *values = malloc(count * sizeof *values), *next = values;
     optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
     if (status == OPTIM_OK)
-        status = set_constraints(opt);
+        status = optim_set_constraints(opt, NEEDS_EQUALITIES, inequalities(opt));
     for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
         const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
         if (!wanted[k])

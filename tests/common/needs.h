@@ -7,8 +7,8 @@
 
 #include "optim/optim.h"
 
-/* One of c(x) = 0 and one of c(x) <= 0. */
-enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1, NEEDS_CONSTRAINTS = 2 };
+/* One of c(x) = 0 and, where the method takes such, one of c(x) <= 0. */
+enum { NEEDS_EQUALITIES = 1, NEEDS_INEQUALITIES = 1 };
 enum { NEEDS_SAMPLES = 3 };   /* rows of data */
 enum { NEEDS_SQUARE = 5000 }; /* the longest side of a square matrix that is handed over */
 
@@ -21,8 +21,11 @@ typedef struct needs_sizes {
 /* The group for parameters but the first: one with role=y, added here, where the method has that role; else 0. */
 int needs_group(optim_t *opt);
 
-/* Whether the method has an input with a number for each pair of elements: too large for long parameters. */
-bool needs_pairs(optim_t *opt);
+/* Whether a step on thousands of elements takes the algorithm too long, or too much memory, for a short test. */
+bool needs_short(const char *algorithm);
+
+/* How many constraints the method is told of. */
+int needs_constraints(optim_t *opt);
 
 /* Says how many constraints there are, and hands over whatever inputs the method has. Returns them, to be freed when
  * the handle is gone; NULL: out of memory or refused. */

@@ -233,7 +233,8 @@ static void evaluate_constraints(rig_t *rig) {
     const size_t d = read_variables(rig);
     CHECK_OK(optim_constraint_values(rig->opt, &values));
     values[0] = is_spoilt(rig) ? rig->poison_value : d > 0 ? rig->x[0] - 1 : 0;
-    values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
+    if (needs_constraints(rig->opt) > 1)
+        values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
 }
 
 /* Gradients that are asked for are of the function and the constraints with these weights. */
@@ -246,7 +247,8 @@ static void add_constraints(rig_t *rig, size_t d) {
     if (weights == NULL || d == 0)
         return;
     rig->g[0] += rig->sign * weights[0];
-    rig->g[d - 1] += rig->sign * weights[1];
+    if (needs_constraints(rig->opt) > 1)
+        rig->g[d - 1] += rig->sign * weights[1];
 }
 
 static void hand_loss(rig_t *rig, double loss) {

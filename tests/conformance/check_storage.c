@@ -35,15 +35,6 @@ static void check_memory_known(const subject_t *s, setup_t setup) {
     rig_free(rig);
 }
 
-/* Whether work grows with the pairs of elements. */
-static bool has_pairs(const subject_t *s) {
-    optim_t *opt;
-    CHECK_OK(optim_create(&opt, s->algorithm, NULL));
-    const bool has = needs_pairs(opt);
-    optim_destroy(opt);
-    return has;
-}
-
 static void check_form(const subject_t *s, setup_t setup) {
     compare_unaligned(s, setup);
     compare_moved(s, setup);
@@ -56,7 +47,7 @@ static void check_form(const subject_t *s, setup_t setup) {
     skip_each(s, setup_extra(setup, skip));
     free(skip);
     setup.layout = &LARGE;
-    rig_t *large = s->wraps > 0 || has_pairs(s) ? NULL : subject_try(s, setup); /* too large for some, who say so */
+    rig_t *large = s->wraps > 0 || needs_short(s->algorithm) ? NULL : subject_try(s, setup); /* too large for some, who say so */
     rig_free(large);
     if (large == NULL)
         return;

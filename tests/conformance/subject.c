@@ -158,16 +158,24 @@ typedef struct base {
 /* What a first call of optim_step says, of a parameter with a row for each component. */
 static bool first_needs_loss(optim_t *opt) {
     optim_request request = {.size = sizeof request};
-    const optim_status status = optim_step(opt);
+    optim_status status = optim_step(opt);
+    while (status == OPTIM_EVAL_CONSTRAINTS) {
+        double *values;
+        CHECK_OK(optim_constraint_values(opt, &values));
+        for (int k = 0; k < needs_constraints(opt); ++k)
+            values[k] = 0.5;
+        status = optim_step(opt);
+    }
     if (status == OPTIM_EVAL_GRAD)
         CHECK_OK(optim_request_info(opt, &request));
     return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS || request.needs_loss;
 }
 
-/* The description speaks of default options; whether these options make the method read the loss, it says itself. */
-static bool asks_for_loss(const subject_t *s) {
+/* Whether it does on a parameter of so many dimensions. */
+static bool asks_for_loss_of(const subject_t *s, int ndim) {
     double p[2 * RIG_COMPONENTS] = {1, 1, 1, 1, 1, 1}, g[2 * RIG_COMPONENTS] = {0}, *lent = NULL;
-    const int64_t dims[] = {RIG_COMPONENTS, 2};
+    const int64_t dims[] = {RIG_COMPONENTS, 2}, columns = ndim > 1 ? dims[1] : 1;
+    const size_t count = (size_t)(RIG_COMPONENTS * columns);
     optim_t *opt;
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
@@ -175,13 +183,18 @@ static bool asks_for_loss(const subject_t *s) {
     if (status == OPTIM_OK)
         status = optim_set_components(opt, RIG_COMPONENTS);
     if (status == OPTIM_OK)
-        lent = needs_lend(opt, (needs_sizes_t){RIG_COMPONENTS, 2 * RIG_COMPONENTS, 0, RIG_COMPONENTS, 2});
+        lent = needs_lend(opt, (needs_sizes_t){RIG_COMPONENTS, count, 0, RIG_COMPONENTS, (size_t)columns});
     if (lent != NULL)
-        status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
+        status = optim_add_param(opt, 0, "p", OPTIM_F64, ndim, dims, p, g);
     const bool needs_loss = lent != NULL && status == OPTIM_OK && first_needs_loss(opt);
     optim_destroy(opt);
     free(lent);
     return needs_loss;
+}
+
+/* The description speaks of default options; whether these options make the method read the loss, it says itself. */
+static bool asks_for_loss(const subject_t *s) {
+    return asks_for_loss_of(s, 2) || asks_for_loss_of(s, 1);
 }
 
 static void describe_parts(subject_t *s) {
@@ -233,9 +246,9 @@ static base_t base_of(const char *algorithm) {
                                    {"fsgld", "local=2"},
                                    {"d_admms", "inner=2"},
                                    {"hyperlista", "lr=0.1,c2=0.001"},
-                                   {"odl_frank_wolfe", "batch=64"},
-                                   {"hypernet", "inner=2"},
-                                   {"svmd", "lr=0.001"}};
+                                   {"odl_frank_wolfe", "batch=64,gamma_power=2"},
+                                   {"hypernet", "inner=2,lr_inner=1e-4"},
+                                   {"svmd", "lr=1e-8"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

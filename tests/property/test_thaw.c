@@ -78,7 +78,7 @@ static void multiply(pair_t *pair) {
 static void meet_constraints(const pair_t *pair) {
     double *values;
     CHECK_OK(optim_constraint_values(pair->opt, &values));
-    for (int j = 0; j < NEEDS_CONSTRAINTS; ++j)
+    for (int j = 0; j < needs_constraints(pair->opt); ++j)
         values[j] = 0.25;
 }
 
@@ -358,10 +358,19 @@ static void check_resumed(const char *algorithm, int frozen_before, int thawed_b
     pair_close(&loaded);
 }
 
+/* Some take one vector, or a square matrix. */
+static bool takes_two_matrices(const char *algorithm) {
+    pair_t pair;
+    pair_open(&pair, algorithm, NULL, 2);
+    const optim_status status = optim_memory(pair.opt, NULL, NULL);
+    pair_close(&pair);
+    return status == OPTIM_OK;
+}
+
 static void test_checkpoints(void **state) {
     (void)state;
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
-        for (int thawed = 0; thawed < 3; ++thawed)
+        for (int thawed = 0; thawed < 3 && takes_two_matrices(optim_algorithm_name(i)); ++thawed)
             for (int others = 0; others < 3; ++others)
                 check_resumed(optim_algorithm_name(i), 3, thawed, others);
 }

@@ -72,7 +72,7 @@ static optim_status step(optim_t *opt, const float *p, float *g) {
         } else if (status == OPTIM_EVAL_CONSTRAINTS) {
             double *values;
             assert_int_equal(optim_constraint_values(opt, &values), OPTIM_OK);
-            for (int j = 0; j < NEEDS_CONSTRAINTS; ++j)
+            for (int j = 0; j < needs_constraints(opt); ++j)
                 values[j] = 0.25;
         } else {
             double loss = 0;

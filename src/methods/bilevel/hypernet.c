@@ -198,7 +198,7 @@ enum { BEGIN, GO_TO_DRAW, PREDICT, GO_TO_PREDICTION, GATHER, FIT, GO_BACK, MOVE 
 static size_t elements(const step_t *s, int role) {
     size_t count = 0;
     for (size_t i = 0; i < step_tensor_count(s); ++i)
-        count += step_parameter(s, i)->role == role ? step_parameter(s, i)->count : 0;
+        count += step_parameter(s, i) != NULL && step_parameter(s, i)->role == role ? step_parameter(s, i)->count : 0;
     return count;
 }
 

@@ -418,6 +418,10 @@ static void direct(const tile_t *t) {
         v->sentence = "the KKT system cannot be solved";
         return;
     }
+    if (!isfinite(m->slope)) {
+        v->sentence = "the direction is not finite: are the constraints and the Hessian?";
+        return;
+    }
     memcpy(m->along_x, a.z, a.d * sizeof *a.z);
     memcpy(m->along_lam, a.z + a.d, a.m * sizeof *a.z);
     const double g = norm(a.d, a.g), c = norm(a.m, m->c);

@@ -404,6 +404,13 @@ static const char *refuses_inputs(const step_t *s) {
     return NULL;
 }
 
+static const char *refuses_damped(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return tensor->count > 0 && particle_row(tensor) > 1024
+               ? "a metric is a matrix: more than 1024 elements of a particle are too many"
+               : NULL;
+}
+
 const method_t METHOD(svmd) = {
     .name = "svmd",
     .purpose = "Stein variational mirror descent: particles on a simplex, through eigenfunctions of their kernel",
@@ -438,6 +445,7 @@ const method_t METHOD(svng) = {
     .memory = sizeof(memory_t),
     .tensor_memory = sizeof(tensor_memory_t),
     .check = check,
+    .refuses = refuses_damped,
     .refuses_inputs = refuses_inputs,
     .workspace = workspace_damped,
     .prepare = prepare_damped,
