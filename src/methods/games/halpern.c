@@ -164,7 +164,7 @@ static operator_t operator_of(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    const bool entropic = s->option[MAP] == ENTROPIC;
+    const bool entropic = (int)s->option[MAP] == ENTROPIC;
     if (entropic && step_reduce(s, OUTSIDE, NULL, 1)[0] > 0)
         return step_fail(s, OPTIM_ERR_DOMAIN, "map=entropic is for parameters that are not negative: start there");
     const operator_t T = operator_of(s);

@@ -227,9 +227,9 @@ static void finish(const tile_t *t) {
         memory->trouble = NO_EIGENVALUES;
     const double *next = k->bw ? a : b;
     memcpy(l, next, n * n * sizeof *l);
-    if (memory->trouble == WELL && linear_cholesky(n, l) != LINEAR_OK)
+    if ((int)memory->trouble == WELL && linear_cholesky(n, l) != LINEAR_OK)
         memory->trouble = NOT_DEFINITE;
-    if (memory->trouble == WELL)
+    if ((int)memory->trouble == WELL)
         memcpy(s, next, n * n * sizeof *s);
     for (size_t i = 0; i < n; ++i)
         ((real *)t->p)[i] = (real)((double)((real *)t->state[START])[i] - k->h * ((double *)t->state[G])[i]);
@@ -249,11 +249,11 @@ static bool moves(const step_t *s, size_t i) {
     return false;
 }
 
-static double trouble(step_t *s) {
+static int trouble(step_t *s) {
     for (size_t k = 0; k < step_tensor_count(s); ++k)
         if (step_tensor(s, k) != NULL && step_tensor(s, k)->count > 0 &&
-            ((const tensor_memory_t *)step_tensor_memory(s, k))->trouble != WELL)
-            return ((const tensor_memory_t *)step_tensor_memory(s, k))->trouble;
+            (int)((const tensor_memory_t *)step_tensor_memory(s, k))->trouble != WELL)
+            return (int)((const tensor_memory_t *)step_tensor_memory(s, k))->trouble;
     return WELL;
 }
 

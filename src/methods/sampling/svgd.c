@@ -220,7 +220,7 @@ static double aim(step_t *s) {
     shared.inverse_square = widths(s);
     if (isinf(shared.inverse_square))
         return shared.inverse_square;
-    if (s->option[FIELD_OPTION] == STEIN) {
+    if ((int)s->option[FIELD_OPTION] == STEIN) {
         step_tensors(s, DIRECT, &shared);
         return shared.inverse_square;
     }
@@ -239,7 +239,7 @@ static optim_status advance(step_t *s) {
         return step_fail(s, OPTIM_ERR_DOMAIN,
                          "half of the particles or more lie in one point, and the median of their distances is no "
                          "bandwidth: say bandwidth=, or start them apart");
-    if (s->option[FIELD_OPTION] == KSD) {
+    if ((int)s->option[FIELD_OPTION] == KSD) {
         STEP_ASK(s, .kind = OPTIM_EVAL_HVP, .sample = OPTIM_SAMPLE_SAME);
         step_update(s, SUBTRACT_PRODUCT, NULL);
     }
@@ -248,7 +248,7 @@ static optim_status advance(step_t *s) {
 }
 
 static const char *check(const double *option) {
-    if (option[BANDWIDTH] < 0 && option[FIELD_OPTION] == KSD)
+    if (option[BANDWIDTH] < 0 && (int)option[FIELD_OPTION] == KSD)
         return "field=ksd knows no median rule: say a positive bandwidth=";
     return option[BANDWIDTH] == 0 ? "bandwidth=0 is no width: say a positive one, or -1 for the median rule" : NULL;
 }

@@ -299,7 +299,7 @@ static void direct(const tile_t *t) {
     memory->trouble = decompose(t, &r) ? WELL : NO_EIGENVALUES;
     for (size_t i = 0; i < t->n; ++i)
         r.s[i] = 1 - (double)(r.d + 1) * (double)((real *)t->state[Y])[i] - (double)((real *)t->g)[i];
-    if (memory->trouble == WELL)
+    if ((int)memory->trouble == WELL)
         find_direction(t, &r, multiply_simplex, solve_simplex, false);
 }
 
@@ -341,13 +341,13 @@ static void direct_natural(const tile_t *t) {
     const room_t r = room_of(t, true);
     tensor_memory_t *memory = t->memory;
     memory->trouble = decompose(t, &r) ? WELL : NO_EIGENVALUES;
-    for (size_t i = 0; i < r.n && memory->trouble == WELL; ++i) {
+    for (size_t i = 0; i < r.n && (int)memory->trouble == WELL; ++i) {
         if (!factor_metric(t, &r, i))
             memory->trouble = NO_METRIC;
         else
             find_score(t, &r, i);
     }
-    if (memory->trouble == WELL)
+    if ((int)memory->trouble == WELL)
         find_direction(t, &r, multiply_factored, solve_factored, true);
 }
 
@@ -361,11 +361,11 @@ static void move(const tile_t *t) {
 
 enum { MEASURE, DIRECT, MOVE };
 
-static double trouble(step_t *s) {
+static int trouble(step_t *s) {
     for (size_t i = 0; i < step_tensor_count(s); ++i)
         if (step_tensor(s, i) != NULL && step_tensor(s, i)->count > 0 &&
-            ((const tensor_memory_t *)step_tensor_memory(s, i))->trouble != WELL)
-            return ((const tensor_memory_t *)step_tensor_memory(s, i))->trouble;
+            (int)((const tensor_memory_t *)step_tensor_memory(s, i))->trouble != WELL)
+            return (int)((const tensor_memory_t *)step_tensor_memory(s, i))->trouble;
     return WELL;
 }
 
