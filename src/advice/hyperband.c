@@ -65,9 +65,11 @@ static double power(double eta, int exponent) {
 
 static int largest_bracket(const double *option) {
     int s = 0;
-    for (double resource = option[MIN_RESOURCE] * option[ETA]; resource <= option[MAX_RESOURCE];
-         resource *= option[ETA])
+    double resource = option[MIN_RESOURCE] * option[ETA];
+    while (resource <= option[MAX_RESOURCE]) {
+        resource *= option[ETA];
         ++s;
+    }
     return s;
 }
 

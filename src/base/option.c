@@ -101,8 +101,10 @@ static double base_of(const option_t *option) {
 
 static int word_length(const option_t *option, double value) {
     int length = 0;
-    for (; value >= 1; value = floor(value / base_of(option)))
+    while (value >= 1) {
+        value = floor(value / base_of(option));
         ++length;
+    }
     return length;
 }
 

@@ -286,9 +286,9 @@ typedef struct field {
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
     const char *most;           /* an integer: no more than this option */
-    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     size_t (*length)(size_t elements, const double *option); /* or: its length, by the elements of the method's
                                                               * parameters, frozen ones too */
+    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */
     bool step_factor;           /* the step size is lr times this: see group_step_size */

@@ -18,14 +18,24 @@ static bool has_input(optim_t *opt, const char *name) {
     return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
+static bool is_among(const char *const *names, const char *name) {
+    for (; *names != NULL; ++names)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
 /* The first four have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
 bool needs_short(const char *algorithm) {
     static const char *const NAMES[] = {"sinkhorn",      "bradley_terry", "sor_bandit", "hypernet",
-                                        "direct_search", "cdsm",          "s_sgld"};
-    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
-        if (strcmp(NAMES[i], algorithm) == 0)
-            return true;
-    return false;
+                                        "direct_search", "cdsm",          "s_sgld",     NULL};
+    return is_among(NAMES, algorithm);
+}
+
+bool needs_few(const char *algorithm) {
+    static const char *const NAMES[] = {"damped_newton", "gns",  "cubic_newton", "acc_cubic",
+                                        "direct_search", "cdsm", NULL};
+    return is_among(NAMES, algorithm);
 }
 
 /* An input: a vector, or rows by columns, of numbers. */

@@ -47,7 +47,9 @@ static void check_form(const subject_t *s, setup_t setup) {
     skip_each(s, setup_extra(setup, skip));
     free(skip);
     setup.layout = &LARGE;
-    rig_t *large = s->wraps > 0 || needs_short(s->algorithm) ? NULL : subject_try(s, setup); /* too large for some, who say so */
+    rig_t *large = NULL;
+    if (s->wraps == 0 && !needs_short(s->algorithm))
+        large = subject_try(s, setup); /* too large for some, who say so */
     rig_free(large);
     if (large == NULL)
         return;

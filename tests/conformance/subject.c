@@ -136,7 +136,10 @@ bool subject_reads_loss(const subject_t *subject, setup_t setup) {
 }
 
 setup_t subject_setup(const subject_t *subject) {
-    setup_t setup = {NULL, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
+    static const layout_t FEW = {"few", 3, {{"matrix", 2, {3, 2}}, {"scalar", 0, {0}}, {"vector", 1, {3}}}};
+    setup_t setup = {&FEW, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
+    if (needs_few(subject->algorithm))
+        return setup;
     for (int i = 0; i < LAYOUT_COUNT; ++i) {
         setup.layout = &LAYOUTS[i];
         rig_t *rig = subject_try(subject, setup);

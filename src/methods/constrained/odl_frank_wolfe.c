@@ -80,8 +80,9 @@ static void average(const tile_t *t) { /* lines 1 and 2 */
             for (size_t j = 0; j < d; ++j)
                 z[j] += (double)dictionary[i * d + j] * y[i];
         }
-        for (size_t i = 0; i < d * d; ++i)
-            g[i] -= y[i / d] * z[i % d] * fabs(z[i % d]);
+        for (size_t i = 0; i < d; ++i)
+            for (size_t j = 0; j < d; ++j)
+                g[i * d + j] -= y[i] * z[j] * fabs(z[j]);
     }
     for (size_t i = 0; i < d * d; ++i) {
         c[i] = (real)((1 - k->rho) * (double)c[i] + k->rho * g[i] / k->batch);

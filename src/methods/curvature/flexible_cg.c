@@ -70,10 +70,10 @@ static void make_q(const tile_t *t) {
     const real *input = from->input == NULL ? NULL : input_reals(from->input, t->tensor->own + t->offset, t->n, room);
     const real *restrict r = t->state[R];
     real *restrict q = t->state[Q];
-    for (size_t i = 0; i < t->n; ++i)
-        q[i] = from->direction == RESIDUAL ? (real)((double)r[i] / from->norm)
-               : from->direction == JACOBI ? r[i] / input[i]
-                                           : input[i];
+    for (size_t i = 0; input == NULL && i < t->n; ++i)
+        q[i] = (real)((double)r[i] / from->norm);
+    for (size_t i = 0; input != NULL && i < t->n; ++i)
+        q[i] = from->direction == JACOBI ? r[i] / input[i] : input[i];
 }
 
 enum { MAKE_Q = ALGEBRA_KERNEL_COUNT };
