@@ -105,7 +105,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"y", 1, 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, ALIKE},
         {"wins", 2, square, square, 0, SQUARE},
-        {"matrix", 2, has_system ? square : 0, square, 0, SQUARE},
+        {has_system ? "matrix" : "", 2, square, square, 0, SQUARE}, /* else products are asked for */
         {"samples", 2, side, side, 0, SQUARE},
         {"mean", 2, sizes.components, all, 0, 101},
         {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},

@@ -135,8 +135,10 @@ const double *rig_read(rig_t *rig) {
 
 static needs_sizes_t sizes_of(const rig_t *rig) {
     needs_sizes_t sizes = {.components = RIG_COMPONENTS};
-    for (int i = 0; i < rig->count; ++i) {
+    size_t all = 0;
+    for (int i = 0; i < rig->count - rig->guests; ++i) {
         const rig_tensor_t *t = &rig->tensor[i];
+        all += t->count;
         if (t->count == 0)
             continue;
         const size_t rows = t->ndim == 0 ? 1 : (size_t)t->dims[0];
@@ -144,7 +146,7 @@ static needs_sizes_t sizes_of(const rig_t *rig) {
         sizes.rows += rows;
         sizes.columns += t->count / rows;
     }
-    sizes.others = rig_elements(rig) - sizes.first;
+    sizes.others = all - sizes.first;
     return sizes;
 }
 
