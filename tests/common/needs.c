@@ -33,8 +33,8 @@ bool needs_short(const char *algorithm) {
 }
 
 bool needs_few(const char *algorithm) {
-    static const char *const NAMES[] = {"damped_newton", "gns",  "cubic_newton", "acc_cubic",
-                                        "direct_search", "cdsm", NULL};
+    static const char *const NAMES[] = {"damped_newton", "gns",    "cubic_newton", "acc_cubic", "direct_search",
+                                        "cdsm",          "fb_gvi", "psgd_dense",   NULL};
     return is_among(NAMES, algorithm);
 }
 

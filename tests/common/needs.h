@@ -24,7 +24,8 @@ int needs_group(optim_t *opt);
 /* Whether a step on thousands of elements takes the algorithm too long, or too much memory, for a short test. */
 bool needs_short(const char *algorithm);
 
-/* Whether a step makes an evaluation for each element, and checks that make hundreds of steps should have few. */
+/* Whether a step makes an evaluation for each element or works on a whole matrix for each pair: checks that make hundreds
+ * of steps should have few. */
 bool needs_few(const char *algorithm);
 
 /* How many constraints the method is told of. */

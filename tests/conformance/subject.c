@@ -249,6 +249,7 @@ static base_t base_of(const char *algorithm) {
                                    {"fsgld", "local=2"},
                                    {"d_admms", "inner=2"},
                                    {"hyperlista", "lr=0.02,c2=0.001"},
+                                   {"exact_al", "max_sketch=50"},
                                    {"odl_frank_wolfe", "batch=64,gamma_power=4"},
                                    {"hypernet", "inner=2,lr_inner=1e-4"},
                                    {"svmd", "lr=1e-8"}};
