@@ -117,6 +117,22 @@ typedef struct optim_mmd {
 optim_status optim_mmd_three_sample(size_t count, size_t dim, const double *x, const double *y, const double *z,
                                     double min_var, optim_mmd *mmd);
 
+/* ---- Whether chains have mixed ---- */
+
+typedef struct optim_chains {
+    size_t size;            /* sizeof(optim_chains) */
+    double mean, deviation; /* of all draws */
+    double effective;       /* so many independent draws would give the mean as well */
+    double r_hat;           /* split R-hat: 1 for chains that have mixed, more than about 1.01 for others */
+} optim_chains;
+
+/*
+ * Of one number of interest: `chains` chains, one after the other in draws, of `length` draws each. Equal draws all
+ * have r_hat 1; chains that are stuck at different numbers, infinity. Time grows with length times the lag at which
+ * draws are no longer correlated; takes no memory. Errors: NULL, ARGUMENT (no chain, length < 4, size), NONFINITE.
+ */
+optim_status optim_chain_statistics(const double *draws, size_t chains, size_t length, optim_chains *about);
+
 /* ---- When to enlarge the batch ---- */
 
 typedef struct optim_batch optim_batch_t; /* watches per-sample gradients; opaque, independent of any optimizer */

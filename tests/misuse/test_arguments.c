@@ -591,6 +591,22 @@ static void rows_of_laws(world_t *world) {
     ACCEPTED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, LONGER, &mmd)));
 }
 
+static void rows_of_chains(world_t *world) {
+    const double draws[] = {1, 2, 4, 8};
+    const optim_chains about = {.size = sizeof about};
+    REFUSED(optim_chain_statistics, (NULL, 1, 4, boxed(world, LONGER, &about)), OPTIM_ERR_NULL, "draws");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, NULL), OPTIM_ERR_NULL, "about");
+    REFUSED(optim_chain_statistics, (draws, 0, 4, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "one chain");
+    REFUSED(optim_chain_statistics, (draws, 1, 0, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "four draws");
+    REFUSED(optim_chain_statistics, (draws, SIZE_MAX, 4, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "memory");
+    REFUSED(optim_chain_statistics, (draws, 4, SIZE_MAX, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "memory");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, ZERO, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, SHORT, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, NONSENSE, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, TAIL, &about)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_chain_statistics, (draws, 1, 4, boxed(world, LONGER, &about)));
+}
+
 static void rows_of_iterates(world_t *world) {
     double x[2] = {0}, sums[2] = {0};
     REFUSED(optim_lr_from_iterates, (INT_MIN, 2, x, x, x, sums), OPTIM_ERR_ARGUMENT, "-2147483648");
@@ -684,7 +700,8 @@ static void test_every_argument(void **state) {
         rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
         rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
         rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
-        rows_of_rates,        rows_of_laws,     rows_of_iterates,         rows_of_batches,    rows_of_hyperband,
+        rows_of_rates,        rows_of_laws,     rows_of_chains,           rows_of_iterates,   rows_of_batches,
+        rows_of_hyperband,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)
