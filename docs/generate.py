@@ -90,7 +90,17 @@ def number(value):
     return f"{value:g}" if float(f"{value:g}") == value else repr(value)
 
 
+def word(letters, value):
+    text, base = "", len(letters) + 1
+    while value >= 1:
+        value, digit = divmod(int(value), base)
+        text = letters[digit - 1] + text
+    return text
+
+
 def default(row):
+    if row.range.startswith(b"word of "):
+        return word(row.range.decode()[len("word of "):], row.default)
     words = row.range.decode().split("|")
     if row.range in (b"list", b"schedules"):
         return ""

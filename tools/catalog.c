@@ -211,7 +211,8 @@ static void out_number(json_out_t *out, const char *key, double value) {
 
 static void out_option(json_out_t *out, const optim_option *option) {
     char text[DEFAULT_TEXT];
-    const bool word = option->kind == OPTIM_KIND_KEYWORD || option->kind == OPTIM_KIND_ENTRY;
+    const bool word =
+        option->kind == OPTIM_KIND_KEYWORD || option->kind == OPTIM_KIND_ENTRY || option->kind == OPTIM_KIND_WORD;
     default_text(option, text);
     out_open(out, NULL, '{');
     out_text(out, "name", option->name);

@@ -185,8 +185,10 @@ static int run(int count, char **argument) {
 
 /* What was printed is only done when it has been written, which may fail as late as this. */
 static int close_output(int status) {
-    errno = 0;
     const bool failed_before = ferror(stdout) != 0;
+    errno = 0;
+    if (failed_before) /* the reason is lost: a further line meets it again */
+        (void)fputc('\n', stdout);
     if (fclose(stdout) == 0 && !failed_before)
         return status;
     fprintf(stderr, "gradopt: the output cannot be written%s%s\n", errno == 0 ? "" : ": ",

@@ -65,12 +65,73 @@ typedef struct optim_power_line {
 optim_status optim_power_lines(double parameters, double tokens, double batch, double lr, optim_power_line *line);
 
 /*
+ * What a run costs at another batch size, from the fewest steps (of an endless batch) and the critical batch size:
+ * steps = least_steps (1 + critical_batch / batch), examples = batch steps, least_examples = least_steps critical_batch
+ * (of the smallest batch). Errors: NULL, ARGUMENT (numbers <= 0).
+ */
+optim_status optim_batch_relation(double least_steps, double batch, double critical_batch, double *steps,
+                                  double *examples, double *least_examples);
+
+/*
+ * These three from `count` runs to the same loss, by least squares of steps[i] = least_steps + least_examples /
+ * batch[i]; what does not suit the relation may come out negative. Errors: NULL, ARGUMENT (batch[i] <= 0, numbers that
+ * are not finite, fewer than two different batch sizes).
+ */
+optim_status optim_batch_fit(const double *batch, const double *steps, size_t count, double *least_steps,
+                             double *least_examples, double *critical_batch);
+
+/*
+ * Laws of Kaplan et al. 2020 for language models; their constants are from memory of the paper. The critical batch in
+ * tokens at a loss: b_star / loss^(1 / alpha), there 2.1e8 and 0.21. The loss of a model of `parameters` after
+ * `tokens`: ((n_c / parameters)^(alpha_n / alpha_d) + d_c / tokens)^alpha_d with constants n_c, alpha_n, d_c, alpha_d
+ * (NULL: 8.8e13, 0.076, 5.4e13, 0.095). The rate 0.003239 - 0.0001395 ln parameters, for Adam. NaN unless all are
+ * above 0.
+ */
+double optim_critical_batch(double loss, double b_star, double alpha);
+double optim_kaplan_loss(double parameters, double tokens, const double constants[4]);
+double optim_kaplan_lr(double parameters);
+
+/*
  * Adds sum |x1 - x0| and sum |2 x1 - x0 - x2| over `count` elements to sums[0] and sums[1]: for three consecutive
  * iterates of plain SGD with rate lr, lr sums[0] / sums[1] estimates the rate that curvature allows; no estimate if
  * sums[1] is 0. Call it for each tensor; sums may be averaged over steps. Errors: NULL, ARGUMENT (dtype).
  */
 optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
                                     double sums[2]);
+
+/* ---- Whether a generator still improves ---- */
+
+typedef struct optim_mmd {
+    size_t size;       /* sizeof(optim_mmd) */
+    double difference; /* MMD^2(X, Y) - MMD^2(X, Z), unbiased */
+    double statistic;  /* in standard deviations, of a variance of min_var at least */
+    double p;          /* large: Y is not closer to X than Z is */
+} optim_mmd;
+
+/*
+ * Test of relative similarity (Bounliphone et al. 2016) with the kernel (x y / dim + 1)^3: x, y, z have `count` rows of
+ * `dim` numbers. The paper's least variance min_var is 1e-5. With Y what the model makes now and Z what it made some
+ * tests ago, p is a metric for the schedule plateau with mode=pvalue. Takes 48 bytes a sample while it runs.
+ * Errors: NULL, ARGUMENT (count < 3, dim < 1, min_var, size), NOMEM, NONFINITE.
+ */
+optim_status optim_mmd_three_sample(size_t count, size_t dim, const double *x, const double *y, const double *z,
+                                    double min_var, optim_mmd *mmd);
+
+/* ---- Whether chains have mixed ---- */
+
+typedef struct optim_chains {
+    size_t size;            /* sizeof(optim_chains) */
+    double mean, deviation; /* of all draws */
+    double effective;       /* so many independent draws would give the mean as well */
+    double r_hat;           /* split R-hat: 1 for chains that have mixed, more than about 1.01 for others */
+} optim_chains;
+
+/*
+ * Of one number of interest: `chains` chains, one after the other in draws, of `length` draws each. Equal draws all
+ * have r_hat 1; chains that are stuck at different numbers, infinity. Time grows with length times the lag at which
+ * draws are no longer correlated; takes no memory. Errors: NULL, ARGUMENT (no chain, length < 4, size), NONFINITE.
+ */
+optim_status optim_chain_statistics(const double *draws, size_t chains, size_t length, optim_chains *about);
 
 /* ---- When to enlarge the batch ---- */
 
@@ -101,6 +162,48 @@ optim_status optim_batch_next(optim_batch_t *batch, int64_t *size);
 /* What `test` asks for on the window so far, a whole number or infinity, bounds left out; the window goes on.
  * Errors: NULL, VALUE (no such test), ORDER, MISMATCH (a test that needs gradients that are not kept). */
 optim_status optim_batch_test(const optim_batch_t *batch, const char *test, double *size);
+
+/* ---- Which configurations to train on ---- */
+
+typedef struct optim_hyperband optim_hyperband_t; /* hands out jobs; opaque, independent of any optimizer */
+
+enum { /* optim_job.kind */
+       OPTIM_JOB_RUN = 1,
+       OPTIM_JOB_WAIT = 2, /* none until losses of those that are out are told */
+       OPTIM_JOB_DONE = 3
+};
+
+typedef struct optim_job {
+    size_t size;             /* sizeof(optim_job) */
+    int kind;                /* OPTIM_JOB_...; with WAIT and DONE all below is 0 */
+    int64_t config;          /* its number, 0, 1, ... in order of creation: the caller maps it to hyperparameters */
+    int bracket, rung;       /* brackets are handed out from the largest down, rungs from 0 up */
+    double resource, resume; /* train it to so much in all; it has had so much already, 0 in rung 0 */
+} optim_job;
+
+/*
+ * Hyperband (Li et al. 2018): brackets of successive halving, from many configurations with little resource each to few
+ * with all of it. options: max_resource (81), eta (3: the best 1 / eta of a rung go on), min_resource (1), brackets (0:
+ * all, else so many). Takes 24 bytes for each configuration of a bracket. *out is NULL on error.
+ * Errors: NULL, OPTION, VALUE, DUPLICATE, SIZE, NOMEM.
+ */
+optim_status optim_hyperband_create(optim_hyperband_t **out, const char *options);
+void optim_hyperband_destroy(optim_hyperband_t *hyperband); /* NULL is fine */
+
+/* The next job; several may be out at once. Errors: NULL, ARGUMENT (size). */
+optim_status optim_hyperband_next(optim_hyperband_t *hyperband, optim_job *job);
+
+/* The loss that a configuration came to in its job; one that is not finite is the worst. The order within a rung does
+ * not matter. Errors: NULL, ARGUMENT (its job is not out). */
+optim_status optim_hyperband_tell(optim_hyperband_t *hyperband, int64_t config, double loss);
+
+/*
+ * All of its state, as bytes and back; jobs that are out stay so. As optim_serialize and optim_deserialize: *size
+ * becomes the number of bytes, with buffer NULL nothing is written. Loading wants the same options, and changes nothing
+ * on error. Errors: NULL, ARGUMENT (room), CHECKPOINT (not such bytes), MISMATCH (other options).
+ */
+optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void *buffer, size_t room, size_t *size);
+optim_status optim_hyperband_deserialize(optim_hyperband_t *hyperband, const void *buffer, size_t size);
 
 #if defined(OPTIM_BUILD) && defined(__GNUC__)
 #pragma GCC visibility pop

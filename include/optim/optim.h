@@ -311,8 +311,8 @@ optim_status optim_set_losses(optim_t *opt, const double *losses, size_t count);
 optim_status optim_constraint_values(optim_t *opt, double **values);
 
 /*
- * During OPTIM_EVAL_GRAD, where there are constraints: the gradient of loss + sum_j w_j c_j is wanted, with these
- * weights w_j; all 0 where the method asks for the loss alone. (The gradient that a step begins with is the loss's.)
+ * During OPTIM_EVAL_GRAD and OPTIM_EVAL_HVP, where there are constraints: the gradient, or Hessian, is wanted of loss +
+ * sum_j w_j c_j with these weights w_j; all 0 where it is that of the loss. (As is the gradient a step begins with.)
  * *weights is NULL where there are no constraints. Valid until the next optim_step or optim_cancel. Errors: NULL,
  * CLOSED.
  */
@@ -604,19 +604,22 @@ enum { /* optim_option.kind */
        OPTIM_KIND_KEYWORD = 4, /* one of the words in `range` */
        OPTIM_KIND_LIST = 5,    /* numbers separated by ';' */
        OPTIM_KIND_ENTRIES = 6, /* names separated by ';', each alone or as NAME(options) */
-       OPTIM_KIND_ENTRY = 7    /* one such name, of the kind that `range` says */
+       OPTIM_KIND_ENTRY = 7,   /* one such name, of the kind that `range` says */
+       OPTIM_KIND_WORD = 8     /* a word of the letters that `range` says */
 };
 
 typedef struct optim_option {
     size_t size; /* sizeof(optim_option) */
     const char *name;
     const char *range; /* "[0,inf)", "integer [1,inf)", "0|1", "random|quasi|mean" (keywords), "list", "schedules",
-                          "map", "compressor" (an entry of that kind) */
+                          "map", "compressor" (an entry of that kind), "word of ABO" */
     const char *meaning;
-    double default_value; /* a keyword's position in `range` */
+    double default_value; /* a keyword's position in `range`; a word of n letters as a number with the digits 1 .. n in
+                             the base n + 1 */
     int kind;             /* OPTIM_KIND_... */
     /* The range as numbers, which may be infinite; `_open`: the end itself is not allowed, otherwise it is, infinity
-     * too. Of a keyword the positions of the first and last word; of a list and of entries all four are 0. */
+     * too. Of a keyword the positions of the first and last word; of a list, of entries and of a word all
+     * four are 0. */
     double lowest, highest;
     int lowest_open, highest_open;
     const char *default_entry; /* with range "map": "prox_l1" or "prox_l1(lam=0.1)"; otherwise "" */

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "base/number.h"
 
+static const double MOST_WHOLE = 9007199254740992.0; /* 2^53 */
+
 size_t option_count(const option_t *table) {
     size_t count = 0;
     while (table[count].name != NULL)
@@ -43,6 +45,8 @@ int option_find(const option_t *table, const char *name, size_t length) {
     return -1;
 }
 
+static const char WORD_OF[] = "word of ";
+
 int option_kind(const option_t *option) {
     static const char INTEGER[] = "integer ";
     static const struct {
@@ -58,6 +62,8 @@ int option_kind(const option_t *option) {
             return NAMED[i].kind;
     if (strchr(option->range, '|') != NULL)
         return OPTIM_KIND_KEYWORD;
+    if (strncmp(option->range, WORD_OF, sizeof WORD_OF - 1) == 0)
+        return OPTIM_KIND_WORD;
     return strncmp(option->range, INTEGER, sizeof INTEGER - 1) == 0 ? OPTIM_KIND_INTEGER : OPTIM_KIND_NUMBER;
 }
 
@@ -83,8 +89,70 @@ static int word_find(const char *words, const char *text, size_t length) {
     }
 }
 
+/* ---- Words of letters: numbers with the digits 1 .. n in the base n + 1, the first letter in front ---- */
+
+static const char *letters_of(const option_t *option) {
+    return option->range + sizeof WORD_OF - 1;
+}
+
+static double base_of(const option_t *option) {
+    return (double)strlen(letters_of(option)) + 1;
+}
+
+static int word_length(const option_t *option, double value) {
+    int length = 0;
+    while (value >= 1) {
+        value = floor(value / base_of(option));
+        ++length;
+    }
+    return length;
+}
+
+int option_letter(const option_t *option, double value, int i) {
+    const int length = word_length(option, value);
+    if (i >= length)
+        return -1;
+    for (int k = length - 1; k > i; --k)
+        value = floor(value / base_of(option));
+    return (int)fmod(value, base_of(option)) - 1;
+}
+
+static bool is_word(const option_t *option, double value) {
+    if (!(value >= 1 && value <= MOST_WHOLE && floor(value) == value))
+        return false;
+    for (int i = 0; i < word_length(option, value); ++i)
+        if (option_letter(option, value, i) < 0)
+            return false;
+    return true;
+}
+
+static optim_status parse_word(const option_t *option, const char *text, size_t length, double *value) {
+    const char *letters = letters_of(option);
+    double word = 0;
+    for (size_t i = 0; i < length; ++i) {
+        const char *found = text[i] == '\0' ? NULL : strchr(letters, text[i]);
+        word = found == NULL ? (double)INFINITY : word * base_of(option) + (double)(found - letters) + 1;
+    }
+    if (!is_word(option, word))
+        return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be \"%.*s\"; valid: a short %s", option->name,
+                         (int)(length > 100 ? 100 : length), text, option->range);
+    *value = word;
+    return OPTIM_OK;
+}
+
+static void word_text(const option_t *option, double value, char text[OPTION_TEXT]) {
+    int i = 0;
+    for (; i < word_length(option, value) && i < OPTION_TEXT - 1; ++i)
+        text[i] = letters_of(option)[option_letter(option, value, i)];
+    text[i] = '\0';
+}
+
 void option_text(const option_t *option, double value, char text[OPTION_TEXT]) {
     const char *word = option->range;
+    if (option_kind(option) == OPTIM_KIND_WORD) {
+        word_text(option, value, text);
+        return;
+    }
     if (!option_is_keyword(option)) {
         number_text(value, text);
         return;
@@ -118,7 +186,7 @@ static option_bounds_t interval_read(const option_t *option) {
 }
 
 option_bounds_t option_bounds(const option_t *option) {
-    if (option_is_text(option))
+    if (option_is_text(option) || option_kind(option) == OPTIM_KIND_WORD)
         return (option_bounds_t){.kind = option_kind(option)};
     if (!option_is_keyword(option))
         return interval_read(option);
@@ -128,8 +196,10 @@ option_bounds_t option_bounds(const option_t *option) {
 bool option_holds(const option_t *option, double value) {
     if (option_is_text(option))
         return isfinite(value);
+    if (option_kind(option) == OPTIM_KIND_WORD)
+        return is_word(option, value);
     const option_bounds_t bounds = option_bounds(option);
-    const bool is_whole = floor(value) == value && fabs(value) <= 9007199254740992.0;
+    const bool is_whole = floor(value) == value && fabs(value) <= MOST_WHOLE;
     if (bounds.kind != OPTIM_KIND_NUMBER && isfinite(value) && !is_whole)
         return false;
     return (bounds.lowest_open ? value > bounds.lowest : value >= bounds.lowest) &&
@@ -167,6 +237,8 @@ optim_status option_parse(const option_t *option, const char *text, size_t lengt
         *value = position;
         return OPTIM_OK;
     }
+    if (option_kind(option) == OPTIM_KIND_WORD)
+        return parse_word(option, text, length, value);
     double parsed;
     if (!number_parse(text, length, &parsed))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\": \"%.*s\" is not a number; valid: %s", option->name,

@@ -15,6 +15,7 @@
  *   "integer [1,inf)"         a whole number in it
  *   "0|1"                     a flag
  *   "random|quasi|mean"       a keyword; its value is its position
+ *   "word of ABO"             a word of these letters; its value: the number with the digits 1, 2, 3 in the base 4
  *   "list"                    numbers separated by ';'
  *   "map", "compressor"       an entry of that kind, NAME or NAME(options), or "none" where that is the default
  *   "schedules"               schedules separated by ';', each NAME or NAME(options)
@@ -68,6 +69,9 @@ optim_status option_check(const option_t *option, double value);
 
 /* Reads the text of a number or keyword and checks it. */
 optim_status option_parse(const option_t *option, const char *text, size_t length, double *value);
+
+/* Letter `i` of the word that the value is, by its position among those of the range; -1: the word ends before. */
+int option_letter(const option_t *option, double value, int i);
 
 /* The text that option_parse reads as `value`. */
 enum { OPTION_TEXT = 64 };

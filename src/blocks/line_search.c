@@ -36,7 +36,7 @@ static bool too_high(const line_search_t *search, search_point_t point) {
 }
 
 static bool flat_enough(const line_search_t *search, search_point_t point) {
-    return fabs(point.slope) <= -search->c2 * search->start.slope;
+    return fabs(point.slope) <= -search->c2 * search->start.slope && !search->unfit;
 }
 
 static search_answer_t accept(line_search_t *search, search_point_t point, search_low_t *low) {

@@ -24,6 +24,7 @@ typedef struct line_search {
     int low;               /* which end is the lower */
     bool zooming;          /* there is a bracket */
     bool cautious;         /* the last trial within it was near an end */
+    bool unfit; /* of the point handed in, by the caller: a strong Wolfe search must not end there, a test more says */
 } line_search_t;
 
 typedef enum search_answer {

@@ -2,9 +2,9 @@
  * Bilevel methods that keep z, the minimiser of G(x, .), beside y: parameters have role=x or role=y, z is a state of
  * those with role=y, and is visited by the parameters y when a gradient at (x, z) is wanted.
  *
- * A method that uses this puts LOWER_LEVEL_STATES first into its state table, LOWER_LEVEL_KERNELS first among its
- * kernels, a lower_level_t first into its constants, and has LOWER_LEVEL_INPUTS, LOWER_LEVEL_ROLES and
- * lower_level_refuses.
+ * A method that uses this puts LOWER_LEVEL_STATES first into its state table (or LOWER_LEVEL_ROWS and a row Z of its
+ * own), LOWER_LEVEL_KERNELS first among its kernels, a lower_level_t first into its constants, LOWER_LEVEL_INPUT first
+ * among its inputs, and has LOWER_LEVEL_ROLES and asks lower_level_fits.
  */
 #ifndef BLOCKS_LOWER_LEVEL_H
 #define BLOCKS_LOWER_LEVEL_H
@@ -23,26 +23,26 @@ static bool is_y(const tensor_t *tensor, const double *option) {
     return tensor->role == Y_ROLE;
 }
 
-enum { START, Y, Z, H };
-#define LOWER_LEVEL_STATES                                                                                             \
+enum { START, Y, H, Z };
+#define LOWER_LEVEL_ROWS                                                                                               \
     [START] = {"start", "where the step began", LIKE_PARAM, RESTORE_POINT},                                            \
     [Y] = {"y", "y, in the precision of states", LIKE_PARAM, WITHIN_STEP, .exists = is_y},                             \
-    [Z] = {"z",           "the minimiser of the lower level", LIKE_PARAM, KEPT, .exists = is_y, .from_param = true,    \
-           .undone = true},                                                                                            \
     [H] = {"h", "the part of a direction that is known", LIKE_PARAM, WITHIN_STEP}
+#define LOWER_LEVEL_COPY(name, doc)                                                                                    \
+    [Z] = {name, doc, LIKE_PARAM, KEPT, .exists = is_y, .from_param = true, .undone = true}
+#define LOWER_LEVEL_STATES LOWER_LEVEL_ROWS, LOWER_LEVEL_COPY("z", "the minimiser of the lower level")
 
-static const input_t LOWER_LEVEL_INPUTS[] = {
-    {"z", "where z starts, with the shape of the parameter; without it z starts at y", INPUT_OF_PARAMETER, true},
-    {0},
-};
+#define LOWER_LEVEL_INPUT(name)                                                                                        \
+    { name, "where " name " starts, with the shape of the parameter; without it at y", INPUT_OF_PARAMETER, true }
 
-static const char *lower_level_refuses(const step_t *s) {
+/* Whether a start of z that is handed in suits its parameter. */
+static inline bool lower_level_fits(const step_t *s) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const input_view_t *z = step_tensor_input(s, i, 0);
         if (z != NULL && z->count != step_parameter(s, i)->count)
-            return "the input \"z\" must have as many elements as its parameter";
+            return false;
     }
-    return NULL;
+    return true;
 }
 
 typedef struct lower_level {

@@ -80,6 +80,8 @@ void step_map_state(step_t *s, int option, int state, double step);
 double step_map_value(step_t *s, int option);
 /* Whether what the option names is of this role wherever it names one. */
 bool step_map_has_role(const step_t *s, int option, map_role_t role);
+/* Whether what the option names is the map of this name wherever it names one. */
+bool step_map_is(const step_t *s, int option, const char *name);
 /* A sentence on why the map cannot have this step, or NULL: to be asked before it is applied. */
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr);
 

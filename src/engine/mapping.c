@@ -125,6 +125,17 @@ bool step_map_has_role(const step_t *s, int option, map_role_t role) {
     return true;
 }
 
+bool step_map_is(const step_t *s, int option, const char *name) {
+    const engine_t *engine = s->engine;
+    mapping_t mapping;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (station_takes(s->station, &engine->tensors[i]) &&
+            mapping_of(engine, s->station, &engine->tensors[i], option, &mapping) &&
+            strcmp(mapping.map->name, name) != 0)
+            return false;
+    return true;
+}
+
 const char *step_map_refuses(const step_t *s, int option, double step, bool times_lr) {
     const engine_t *engine = s->engine;
     mapping_t mapping;

@@ -199,7 +199,9 @@ typedef enum state_each {
     EACH_COMPONENT,  /* one for every component */
     EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
-    EACH_INEQUALITY
+    EACH_INEQUALITY,
+    EACH_OF_SECOND_ROLE, /* one for every element of the parameters that have the second role */
+    EACH_ELEMENT         /* one for every element of all tensors of the handle: see tensor_t.flat */
 } state_each_t;
 
 /* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */
@@ -270,7 +272,7 @@ typedef enum field_type {
     FIELD_NUMBER,  /* double */
     FIELD_INTEGER, /* int64_t: 0 or more */
     FIELD_ARRAY,   /* double[]: of a fixed length */
-    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each` say */
+    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each`, or `length`, say */
 } field_type_t;
 
 /* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
@@ -284,6 +286,8 @@ typedef struct field {
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
     const char *most;           /* an integer: no more than this option */
+    size_t (*length)(size_t elements, const double *option); /* or: its length, by the elements of the method's
+                                                              * parameters, frozen ones too */
     state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */

@@ -23,6 +23,20 @@ size_t engine_constraints(const engine_t *engine) {
     return (size_t)engine->equalities + (size_t)engine->inequalities;
 }
 
+static size_t elements_of_second_role(const engine_t *engine) {
+    size_t count = 0;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        count += engine->tensors[i].role == 1 ? engine->tensors[i].count : 0;
+    return count;
+}
+
+static size_t elements_of(const engine_t *engine) {
+    size_t count = 0;
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        count += engine->tensors[i].count;
+    return count;
+}
+
 size_t engine_each(const engine_t *engine, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
@@ -33,6 +47,10 @@ size_t engine_each(const engine_t *engine, state_each_t each) {
         return engine_constraints(engine);
     case EACH_INEQUALITY:
         return (size_t)engine->inequalities;
+    case EACH_OF_SECOND_ROLE:
+        return elements_of_second_role(engine);
+    case EACH_ELEMENT:
+        return elements_of(engine);
     default:
         return 1;
     }
@@ -314,12 +332,15 @@ static optim_status check_problem(const engine_t *engine, const station_t *stati
         return error_set(OPTIM_ERR_SIZE, "\"%s\": there are more components or constraints than memory can hold",
                          station->name);
     for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
-        if (state->each != EACH_ONCE && engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
-            return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
+        if (state->each != EACH_ONCE && state->each != EACH_ELEMENT &&
+            engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
+            return error_set(OPTIM_ERR_SIZE,
+                             "\"%s\" cannot keep \"%s\" for so many components, constraints or parameters",
                              station->name, state->name);
     for (const field_t *field = station->method->fields; field_is_row(field); ++field)
         if (engine_each(engine, field->each) > most)
-            return error_set(OPTIM_ERR_SIZE, "\"%s\" cannot keep \"%s\" for so many components or constraints",
+            return error_set(OPTIM_ERR_SIZE,
+                             "\"%s\" cannot keep \"%s\" for so many components, constraints or parameters",
                              station->name, field->name);
     return OPTIM_OK;
 }

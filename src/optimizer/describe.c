@@ -303,7 +303,9 @@ static const char *condition_of(const char *when, const char *copies, state_each
                                        [EACH_COMPONENT] = "components",
                                        [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
-                                       [EACH_INEQUALITY] = "inequalities"};
+                                       [EACH_INEQUALITY] = "inequalities",
+                                       [EACH_OF_SECOND_ROLE] = "elements of the second role",
+                                       [EACH_ELEMENT] = "elements"};
     const char *option = when != NULL ? when : copies;
     return option != NULL ? option : EACH[each];
 }
@@ -315,7 +317,7 @@ static optim_state_info describe_field(const field_t *field) {
         .name = field->name,
         .meaning = field->doc,
         .shape = SHAPES[field->of],
-        .condition = condition_of(field->when, field->copies, field->each),
+        .condition = field->length != NULL ? "elements" : condition_of(field->when, field->copies, field->each),
     };
 }
 

@@ -47,11 +47,26 @@ int values_find(const option_t *table, const double *option, const char *key, si
     return row < 0 ? -1 : find_in_entry(table, option, (size_t)row, dot + 1, length - outer - 1);
 }
 
+/* Where a method has several entries of a kind, map_a and map_b, their options go by a_lo and b_lo as well. */
+static int find_prefixed(const option_t *table, const double *option, size_t row, const char *key, size_t length) {
+    const size_t kind = strlen(table[row].range);
+    const char *name = table[row].name;
+    if (!is_entry(&table[row]) || strncmp(name, table[row].range, kind) != 0 || name[kind] != '_')
+        return -1;
+    const char *suffix = name + kind + 1;
+    const size_t own = strlen(suffix);
+    if (length < own + 2 || memcmp(key, suffix, own) != 0 || key[own] != '_')
+        return -1;
+    return find_in_entry(table, option, row, key + own + 1, length - own - 1);
+}
+
 int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count) {
     int found = -1;
     *count = 0;
     for (size_t row = 0; table[row].name != NULL; ++row) {
-        const int i = find_in_entry(table, option, row, key, length);
+        int i = find_in_entry(table, option, row, key, length);
+        if (i < 0)
+            i = find_prefixed(table, option, row, key, length);
         found = i >= 0 ? i : found;
         *count += i >= 0;
     }
@@ -71,9 +86,10 @@ typedef struct reader {
 static int find_key(const reader_t *reader, const option_pair_t *pair) {
     size_t count;
     int i = values_find(reader->table, reader->option, pair->key, pair->key_length);
-    if (i < 0)
-        i = values_find_inner(reader->table, reader->option, pair->key, pair->key_length, &count);
-    return i;
+    if (i >= 0)
+        return i;
+    i = values_find_inner(reader->table, reader->option, pair->key, pair->key_length, &count);
+    return count == 1 ? i : -1;
 }
 
 static optim_status take(void *context, const option_pair_t *pair) {

@@ -169,7 +169,7 @@ optim_status step_take(optim_t *opt, bool given) {
         return fail(opt, status);
     if (status == OPTIM_EVAL_HVP)
         products_clear(opt);
-    if (status == OPTIM_EVAL_GRAD)
+    if (status == OPTIM_EVAL_GRAD || status == OPTIM_EVAL_HVP)
         constraints_ask(opt);
     if (status > 0)
         ++opt->evaluation;

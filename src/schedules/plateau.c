@@ -3,22 +3,26 @@
  *
  *     better (mode = min):  rel: v < best (1 - threshold),  abs: v < best - threshold
  *            (mode = max):  rel: v > best (1 + threshold),  abs: v > best + threshold
+ *            (mode = pvalue):  v <= threshold,   (mode = predicate):  v = 0,   a NaN: nothing changes
  *     better: best = v, bad = 0;  else bad += 1
  *     if cool > 0: cool -= 1, bad = 0
  *     if bad > patience: new = max(value factor, lr_min); if value - new > e: value = new, cool = cooldown, bad = 0
  *
  * e = eps, or eps_rel |b| where that is larger and lr_min = 0: then some fall has to be the last.
- * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. A NaN is not better. With
- * threshold_mode=rel and a negative best the threshold points the wrong way (in both modes); that is kept. The value is
- * stored over the base value, which optim_set may change.
+ * As torch's ReduceLROnPlateau, where e = 1e-8 and so keeps small values from falling. With mode=min and max a NaN is
+ * not better, and with threshold_mode=rel and a negative best the threshold points the wrong way; that is kept.
+ * mode=pvalue is the rule of Binkowski, Sutherland, Arbel, Gretton, "Demystifying MMD GANs", 2018, arXiv:1801.01401: v
+ * is the p-value of a test whose hypothesis is that the model improves. The value is stored over the base value, which
+ * optim_set may change.
  */
 #include "schedules/shape.h"
 
 enum { MODE, FACTOR, PATIENCE, THRESHOLD, THRESHOLD_MODE, COOLDOWN, LR_MIN, EPS, EPS_REL };
-enum { MODE_MIN, MODE_MAX };
+enum { MODE_MIN, MODE_MAX, MODE_PVALUE, MODE_PREDICATE };
 enum { THRESHOLD_REL, THRESHOLD_ABS };
 static const option_t OPTIONS[] = {
-    [MODE] = {"mode", MODE_MIN, "min|max", "whether a better metric is smaller or larger"},
+    [MODE] = {"mode", MODE_MIN, "min|max|pvalue|predicate",
+              "a better metric is smaller, larger, no more than the threshold, or 0"},
     [FACTOR] = {"factor", 0.1, "[0,1)", "of a fall"},
     [PATIENCE] = {"patience", 10, "integer [0,inf)", "reports without improvement that are let pass"},
     [THRESHOLD] = {"threshold", 1e-4, "[0,inf)", "how much better counts as better"},
@@ -53,6 +57,10 @@ static double value(const schedule_run_t *run, double base, double t) {
 
 static bool is_better(const double *option, double v, double best) {
     const double threshold = option[THRESHOLD];
+    if ((int)option[MODE] == MODE_PVALUE)
+        return v <= threshold;
+    if ((int)option[MODE] == MODE_PREDICATE)
+        return v == 0;
     if ((int)option[MODE] == MODE_MIN)
         return v < ((int)option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 - threshold) : best - threshold);
     return v > ((int)option[THRESHOLD_MODE] == THRESHOLD_REL ? best * (1 + threshold) : best + threshold);
@@ -61,8 +69,11 @@ static bool is_better(const double *option, double v, double best) {
 static void report(schedule_run_t *run, double base, double t, double metric) {
     const double *option = run->option, now = value(run, base, t);
     double *state = run->state;
+    const bool compares = (int)option[MODE] == MODE_MIN || (int)option[MODE] == MODE_MAX;
+    if (!compares && isnan(metric))
+        return;
     if (is_better(option, metric, state[BEST])) {
-        state[BEST] = metric;
+        state[BEST] = compares ? metric : state[BEST];
         state[BAD] = 0;
     } else {
         state[BAD] += 1;

@@ -1,6 +1,8 @@
 #include "needs.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Methods that take a number of parameters in order of declaration keep to that. */
 int needs_group(optim_t *opt) {
@@ -11,29 +13,124 @@ int needs_group(optim_t *opt) {
     return group;
 }
 
-static optim_status lend(optim_t *opt, const char *name, int ndim, const int64_t *dims, const double *values) {
-    const optim_status status = optim_set_input(opt, -1, name, OPTIM_F64, ndim, dims, values);
-    return status == OPTIM_ERR_NAME ? OPTIM_OK : status; /* the method reads no such thing */
-}
-
-bool needs_pairs(optim_t *opt) {
+static bool has_input(optim_t *opt, const char *name) {
     const int64_t none = 0;
-    return optim_set_input(opt, -1, "cost", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+    return optim_set_input(opt, -1, name, OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
-double *needs_lend(optim_t *opt, size_t first, size_t others) {
-    const int64_t dims[] = {(int64_t)first, (int64_t)others};
-    const bool has_cost = needs_pairs(opt);
-    const size_t costs = has_cost ? first * others : 0;
-    double *values = malloc((costs + first + others + 1) * sizeof *values);
-    if (values == NULL)
-        return NULL;
-    for (size_t i = 0; i < costs + first + others; ++i)
-        values[i] = i < costs ? (double)(i * 37 % 101) / 101 : 1 / (double)(i < costs + first ? first : others);
-    if (optim_set_constraints(opt, NEEDS_EQUALITIES, NEEDS_INEQUALITIES) == OPTIM_OK &&
-        (!has_cost || lend(opt, "cost", 2, dims, values) == OPTIM_OK) &&
-        lend(opt, "r", 1, &dims[0], values + costs) == OPTIM_OK &&
-        lend(opt, "c", 1, &dims[1], values + costs + first) == OPTIM_OK)
+static bool is_among(const char *const *names, const char *name) {
+    for (; *names != NULL; ++names)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+/* The first four have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
+bool needs_short(const char *algorithm) {
+    static const char *const NAMES[] = {"sinkhorn",      "bradley_terry", "sor_bandit", "hypernet",
+                                        "direct_search", "cdsm",          "s_sgld",     NULL};
+    return is_among(NAMES, algorithm);
+}
+
+bool needs_few(const char *algorithm) {
+    static const char *const NAMES[] = {"damped_newton", "gns",    "cubic_newton", "acc_cubic", "direct_search",
+                                        "cdsm",          "fb_gvi", "psgd_dense",   NULL};
+    return is_among(NAMES, algorithm);
+}
+
+/* An input: a vector, or rows by columns, of numbers. */
+typedef struct offer {
+    const char *name;
+    int ndim;
+    size_t rows, columns;
+    double value; /* of all; 0: they differ, up to 1 */
+    int least;    /* of them, in units of 1/101; ALIKE, SQUARE */
+} offer_t;
+enum {
+    ALIKE = -1, /* the columns are, so that what is frozen may be left out */
+    SQUARE = -2 /* 2^-|i - j|: symmetric, positive, definite */
+};
+
+static size_t count_of(const offer_t *offer) {
+    return offer->ndim == 1 ? offer->rows : offer->rows * offer->columns;
+}
+
+static double value_at(const offer_t *offer, size_t i) {
+    if (offer->value != 0)
+        return offer->value;
+    if (offer->least == SQUARE)
+        return ldexp(1.0, -abs((int)(i / offer->columns) - (int)(i % offer->columns)));
+    if (offer->least == ALIKE)
+        return (double)(i / offer->columns * 37 % 101) / 101;
+    return (double)(i * 37 % 101 + (size_t)offer->least) / 101;
+}
+
+static double *fill(const offer_t *offer, double *values) {
+    for (size_t i = 0; i < count_of(offer); ++i)
+        *values++ = value_at(offer, i);
+    return values;
+}
+
+/* Methods of sketches take equalities alone. */
+static int inequalities(optim_t *opt) {
+    enum { GROUPS = 3 };
+    double most;
+    for (int group = 0; group < GROUPS; ++group)
+        if (optim_get(opt, group, "max_sketch", &most) == OPTIM_OK)
+            return 0;
+    return NEEDS_INEQUALITIES;
+}
+
+int needs_constraints(optim_t *opt) {
+    return NEEDS_EQUALITIES + inequalities(opt);
+}
+
+double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
+    const size_t all = sizes.first + sizes.others;
+    const bool has_fits = has_input(opt, "mean");                            /* a row for each client */
+    const bool has_multipliers = has_input(opt, "u");                        /* z goes with them: by element */
+    const bool has_system = has_input(opt, "matrix") && has_input(opt, "b"); /* a row for each element */
+    const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
+    const offer_t offers[] = {
+        {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
+        {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
+        {"diag", 1, all, 0, 0, 1},
+        {"direction", 1, all, 0, 0, 1},
+        {"features", 2, NEEDS_SAMPLES, sizes.rows, 0, 1},
+        {"targets", 2, NEEDS_SAMPLES, sizes.columns, 0, 1},
+        {"b", 1, has_system ? all : sizes.components, 0, 0, 0},
+        {"z", 1, has_multipliers ? all : sizes.components, 0, 0, 0},
+        {"u", 1, all, 0, 0, 0},
+        {"x", 1, all, 0, 0.25, 0},
+        {"y", 1, 1, 0, 0, 0},
+        {"A", 2, sizes.components, all, 0, ALIKE},
+        {"wins", 2, square, square, 0, SQUARE},
+        {has_system ? "matrix" : "", 2, square, square, 0, SQUARE}, /* else products are asked for */
+        {"samples", 2, side, side, 0, SQUARE},
+        {"mean", 2, sizes.components, all, 0, 101},
+        {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},
+        {"reference", 1, all, 0, 0, 101},
+        {"center", 1, all, 0, 0, 101},
+        {"cost", 2, sizes.first, sizes.others, 0, 0},
+    };
+    bool wanted[sizeof offers / sizeof *offers];
+    size_t count = 1;
+    for (size_t k = 0; k < sizeof offers / sizeof *offers; ++k) {
+        wanted[k] = has_input(opt, offers[k].name) && (count_of(&offers[k]) > 0 || sizes.others == 0);
+        count += wanted[k] ? count_of(&offers[k]) : 0;
+    }
+    double *values = malloc(count * sizeof *values), *next = values;
+    optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
+    if (status == OPTIM_OK)
+        status = optim_set_constraints(opt, NEEDS_EQUALITIES, inequalities(opt));
+    for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
+        const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
+        if (!wanted[k])
+            continue;
+        status = optim_set_input(opt, -1, offers[k].name, OPTIM_F64, offers[k].ndim, dims, next);
+        next = fill(&offers[k], next);
+    }
+    if (status == OPTIM_OK)
         return values;
     free(values);
     return NULL;

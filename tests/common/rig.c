@@ -102,12 +102,26 @@ double rig_start(size_t i) {
     return x < pi ? 1 + 0.5 * sine : 1 - 0.5 * sine;
 }
 
+/* The sum of start values flat .. flat + n - 1, or 1. */
+static double start_sum(const rig_t *rig, size_t flat, size_t n) {
+    double sum = 0;
+    for (size_t i = flat; i < flat + n; ++i)
+        sum += rig_start(i);
+    return rig->starts_on_simplex ? sum : 1;
+}
+
 void rig_write(rig_t *rig, const double *values) {
     size_t flat = 0;
-    for (int i = 0; i < rig->count; ++i)
-        for (size_t k = 0; k < rig->tensor[i].count; ++k, ++flat)
-            element_write(rig->tensor[i].dtype, rig->tensor[i].data, k,
-                          values == NULL ? rig_start(flat) : values[flat]);
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *tensor = &rig->tensor[i];
+        const size_t row = tensor->ndim == 0 ? 1 : (size_t)tensor->dims[tensor->ndim - 1];
+        double sum = 1;
+        for (size_t k = 0; k < tensor->count; ++k, ++flat) {
+            if (k % row == 0)
+                sum = start_sum(rig, flat, row);
+            element_write(tensor->dtype, tensor->data, k, values == NULL ? rig_start(flat) / sum : values[flat]);
+        }
+    }
 }
 
 const double *rig_read(rig_t *rig) {
@@ -119,14 +133,28 @@ const double *rig_read(rig_t *rig) {
     return rig->x;
 }
 
+static needs_sizes_t sizes_of(const rig_t *rig) {
+    needs_sizes_t sizes = {.components = RIG_COMPONENTS};
+    size_t all = 0;
+    for (int i = 0; i < rig->count - rig->guests; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        all += t->count;
+        if (t->count == 0)
+            continue;
+        const size_t rows = t->ndim == 0 ? 1 : (size_t)t->dims[0];
+        sizes.first = sizes.first == 0 ? t->count : sizes.first;
+        sizes.rows += rows;
+        sizes.columns += t->count / rows;
+    }
+    sizes.others = all - sizes.first;
+    return sizes;
+}
+
 optim_status rig_lend(rig_t *rig, optim_t *opt) {
     rig->opt = opt;
     CHECK_OK(optim_set_components(opt, RIG_COMPONENTS));
     free(rig->lent);
-    size_t first = 0; /* elements of the first tensor that has any */
-    for (int i = 0; i < rig->count && first == 0; ++i)
-        first = rig->tensor[i].count;
-    rig->lent = needs_lend(opt, first, rig_elements(rig) - first);
+    rig->lent = needs_lend(opt, sizes_of(rig));
     if (rig->lent == NULL)
         fail_msg("what the method needs is refused: %s", optim_error());
     const int others = needs_group(opt);
@@ -207,7 +235,8 @@ static void evaluate_constraints(rig_t *rig) {
     const size_t d = read_variables(rig);
     CHECK_OK(optim_constraint_values(rig->opt, &values));
     values[0] = is_spoilt(rig) ? rig->poison_value : d > 0 ? rig->x[0] - 1 : 0;
-    values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
+    if (needs_constraints(rig->opt) > 1)
+        values[1] = d > 0 ? rig->x[d - 1] - 1 : 0;
 }
 
 /* Gradients that are asked for are of the function and the constraints with these weights. */
@@ -220,7 +249,8 @@ static void add_constraints(rig_t *rig, size_t d) {
     if (weights == NULL || d == 0)
         return;
     rig->g[0] += rig->sign * weights[0];
-    rig->g[d - 1] += rig->sign * weights[1];
+    if (needs_constraints(rig->opt) > 1)
+        rig->g[d - 1] += rig->sign * weights[1];
 }
 
 static void hand_loss(rig_t *rig, double loss) {

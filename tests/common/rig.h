@@ -56,6 +56,9 @@ typedef struct rig {
     bool begins_without_gradient; /* a step does, the first one too: the method reads none, or asks for all it reads */
     bool by_values;               /* the method reads no gradients: optim_freeze freezes, not a missing buffer */
 
+    int guests;             /* of the tensors the last ones, which another method has: inputs say nothing of them */
+    bool starts_on_simplex; /* start values are scaled: rows along the last axis have the sum 1 */
+
     /* what the caller does out of the ordinary */
     double sign;            /* hands over sign times the function (1) */
     double scale;           /* multiplies the gradients it hands over (1) */

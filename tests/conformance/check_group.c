@@ -71,6 +71,7 @@ static rig_t *run_mixed(const subject_t *s, const layout_t *layout) {
     assert_int_equal(group, 1);
     for (int i = 0; i + 1 < rig->count; ++i)
         rig->tensor[i].group = group;
+    rig->guests = 1;
     CHECK_OK(rig_lend(rig, rig->opt));
     CHECK_OK(rig_steps(rig, STEPS)); /* of the quadratic: its coordinates have nothing to do with each other */
     rig_check_finite(rig, "beside another method");

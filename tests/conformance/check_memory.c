@@ -41,7 +41,8 @@ static void announced(const char *name, double *largest, double *all, bool *of_e
 void check_state_bytes(void **state) {
     static const layout_t BIG[] = {{"matrix", 1, {{"matrix", 2, {1024, 1024}}}}, /* for which bytes are announced */
                                    {"vector", 1, {{"vector", 1, {65536}}}}};
-    const subject_t *s = *state;
+    subject_t plain = *(const subject_t *)*state, *s = &plain;
+    plain.options = ""; /* announced are the bytes of default options */
     double largest, all;
     bool of_every_shape;
     announced(s->algorithm, &largest, &all, &of_every_shape);
@@ -59,7 +60,7 @@ void check_state_bytes(void **state) {
         /* not every state need exist for this shape, but one does, if only within a step; the rest takes little */
         CHECK_AT_MOST(largest * (double)n, (double)(bytes + scratch));
         const int copies = (s->needs & OPTIM_NEEDS_COMPONENTS) != 0 ? RIG_COMPONENTS : 1; /* of a table */
-        CHECK_AT_MOST((double)bytes, copies * all * (double)n * 1.01 + 4096);
+        CHECK_AT_MOST((double)bytes, copies * all * (double)n * 1.04 + 4096);
         rig_free(rig);
     }
 }

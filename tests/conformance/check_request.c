@@ -82,7 +82,7 @@ void cancel_each(const subject_t *s, setup_t setup, int before) {
     CHECK_OK(rig_step(clean));
     const int evaluations = clean->evaluation;
     CHECK_OK(rig_steps(clean, STEPS));
-    for (int stop = first; stop <= evaluations; ++stop) {
+    for (int stop = first; stop <= evaluations; stop += evaluation_stride(evaluations)) {
         rig_t *rig = subject_run(s, setup, before);
         cancel_at(rig, stop);
         assert_int_equal(optim_steps(rig->opt), before);

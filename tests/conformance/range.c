@@ -94,7 +94,7 @@ range_t range_read(const char *text) {
     static const char INTEGER[] = "integer ";
     range_t range = {RANGE_NUMBER};
     if (strcmp(text, "list") == 0 || strcmp(text, "schedules") == 0 || strcmp(text, "map") == 0 ||
-        strcmp(text, "compressor") == 0) {
+        strcmp(text, "compressor") == 0 || strncmp(text, "word of ", 8) == 0) {
         range.kind = RANGE_TEXT;
     } else if (strchr(text, '|') != NULL) {
         range.kind = RANGE_WORDS;

@@ -12,6 +12,7 @@ const layout_t LAYOUTS[] = {
     {"two matrices", 2, {{"left", 2, {6, 2}}, {"right", 2, {4, 2}}}},
     {"matrix", 1, {{"matrix", 2, {9, 4}}}},
     {"vector", 1, {{"vector", 1, {29}}}},
+    {"square", 1, {{"square", 2, {6, 6}}}},
 };
 const int LAYOUT_COUNT = sizeof LAYOUTS / sizeof *LAYOUTS;
 
@@ -76,6 +77,11 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
     return status == OPTIM_OK ? optim_memory(opt, NULL, NULL) : status;
 }
 
+int evaluation_stride(int evaluations) {
+    enum { MANY = 24 };
+    return 1 + evaluations / MANY;
+}
+
 bool subject_searches(const subject_t *subject) {
     return (subject->needs & OPTIM_NEEDS_LOSS) != 0 && (subject->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
 }
@@ -86,6 +92,8 @@ rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
     rig->loss_scaled = strstr(setup.extra, "loss_scale=") != NULL;
     rig->sign = strstr(setup.extra, "maximize=1") == NULL ? 1 : -1; /* so that it is the same problem */
+    rig->starts_on_simplex = strstr(subject->options, "map=entropic") != NULL;
+    rig_write(rig, NULL);
     const optim_status status = set_up(subject, setup, rig);
     if (status == OPTIM_OK)
         return rig;
@@ -128,7 +136,10 @@ bool subject_reads_loss(const subject_t *subject, setup_t setup) {
 }
 
 setup_t subject_setup(const subject_t *subject) {
-    setup_t setup = {NULL, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
+    static const layout_t FEW = {"few", 3, {{"matrix", 2, {3, 2}}, {"scalar", 0, {0}}, {"vector", 1, {3}}}};
+    setup_t setup = {&FEW, OPTIM_F64, OPTIM_F64, 0, 1, "", 1, 0};
+    if (needs_few(subject->algorithm))
+        return setup;
     for (int i = 0; i < LAYOUT_COUNT; ++i) {
         setup.layout = &LAYOUTS[i];
         rig_t *rig = subject_try(subject, setup);
@@ -147,20 +158,46 @@ typedef struct base {
     const char *algorithm, *options;
 } base_t;
 
-/* The description speaks of default options; whether these options make the method read the loss, it says itself. */
-static bool asks_for_loss(const subject_t *s) {
-    double p[4] = {1, 1, 1, 1}, g[4] = {0};
-    const int64_t dims[] = {2, 2};
+/* What a first call of optim_step says, of a parameter with a row for each component. */
+static bool first_needs_loss(optim_t *opt) {
+    optim_request request = {.size = sizeof request};
+    optim_status status = optim_step(opt);
+    while (status == OPTIM_EVAL_CONSTRAINTS) {
+        double *values;
+        CHECK_OK(optim_constraint_values(opt, &values));
+        for (int k = 0; k < needs_constraints(opt); ++k)
+            values[k] = 0.5;
+        status = optim_step(opt);
+    }
+    if (status == OPTIM_EVAL_GRAD)
+        CHECK_OK(optim_request_info(opt, &request));
+    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS || request.needs_loss;
+}
+
+/* Whether it does on a parameter of so many dimensions. */
+static bool asks_for_loss_of(const subject_t *s, int ndim) {
+    double p[2 * RIG_COMPONENTS] = {1, 1, 1, 1, 1, 1}, g[2 * RIG_COMPONENTS] = {0}, *lent = NULL;
+    const int64_t dims[] = {RIG_COMPONENTS, 2}, columns = ndim > 1 ? dims[1] : 1;
+    const size_t count = (size_t)(RIG_COMPONENTS * columns);
     optim_t *opt;
     optim_status status = optim_create(&opt, s->algorithm, s->options);
     for (int i = 0; i < s->wraps && status == OPTIM_OK; ++i)
         status = wrap(opt, s->wrap[i]);
     if (status == OPTIM_OK)
-        status = optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g);
+        status = optim_set_components(opt, RIG_COMPONENTS);
     if (status == OPTIM_OK)
-        status = optim_step(opt);
+        lent = needs_lend(opt, (needs_sizes_t){RIG_COMPONENTS, count, 0, RIG_COMPONENTS, (size_t)columns});
+    if (lent != NULL)
+        status = optim_add_param(opt, 0, "p", OPTIM_F64, ndim, dims, p, g);
+    const bool needs_loss = lent != NULL && status == OPTIM_OK && first_needs_loss(opt);
     optim_destroy(opt);
-    return status == OPTIM_ERR_LOSS || status == OPTIM_EVAL_LOSS;
+    free(lent);
+    return needs_loss;
+}
+
+/* The description speaks of default options; whether these options make the method read the loss, it says itself. */
+static bool asks_for_loss(const subject_t *s) {
+    return asks_for_loss_of(s, 2) || asks_for_loss_of(s, 1);
 }
 
 static void describe_parts(subject_t *s) {
@@ -193,8 +230,9 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
 }
 
 /* The algorithm by itself: with its defaults; but a rate that is for gradients no longer than 1 is made one for longer
- * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and rounding
- * is not divided by an eps of its size: the gradient that soap takes its bases from is diagonal in them. */
+ * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and neither is
+ * rounding divided by an eps of its size (the gradient that soap takes its bases from is diagonal in them), nor a matrix
+ * inverted whose condition would magnify it beyond the checks' tolerances. */
 static base_t base_of(const char *algorithm) {
     static const base_t BASES[] = {{"kt", "lr=0.02"},
                                    {"ckt", "lr=0.1"},
@@ -202,8 +240,19 @@ static base_t base_of(const char *algorithm) {
                                    {"sarah", "m=2"},
                                    {"f2sa", "inner=2"},
                                    {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
-                                   {"coin_svgd", "bandwidth=1"},
-                                   {"soap", "lr=1e-3,eps=1e-6"}};
+                                   {"coin_svgd", "bandwidth=100"},
+                                   {"soap", "lr=1e-3,eps=1e-6"},
+                                   {"scaled_gd", "damping=10"},
+                                   {"damped_newton", "lr_points=4,max_ls=4"},
+                                   {"mfac", "window=6,damping=1"},
+                                   {"s_sgld", "history=3"},
+                                   {"fsgld", "local=2"},
+                                   {"d_admms", "inner=2"},
+                                   {"hyperlista", "lr=0.02,c2=0.001"},
+                                   {"exact_al", "max_sketch=50"},
+                                   {"odl_frank_wolfe", "batch=64,gamma_power=4"},
+                                   {"hypernet", "inner=2,lr_inner=1e-4"},
+                                   {"svmd", "lr=1e-8"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];

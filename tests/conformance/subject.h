@@ -60,6 +60,9 @@ rig_t *subject_rig(const subject_t *subject, setup_t setup);
 /* The same after so many steps. */
 rig_t *subject_run(const subject_t *subject, setup_t setup, int steps);
 
+/* From one evaluation of a step that is tried to the next: every one, but of very many some alone. */
+int evaluation_stride(int evaluations);
+
 /* Whether a step is a search, which may end early where numbers are coarse. */
 bool subject_searches(const subject_t *subject);
 

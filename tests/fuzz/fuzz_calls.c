@@ -210,7 +210,8 @@ static void check_undone(const player_t *player, const char *what) {
     saved_t now = saved_make(player->opt);
     if (!player_has_values(player, player->begin_values))
         fuzz_fail("%s: the parameters are not as before the step", what);
-    if (saved_planned(&player->begin) && !player->accumulated && !saved_same(&player->begin, &now))
+    const bool promised = saved_planned(&player->begin) && !player->accumulated && !saved_forms_anew(&player->begin);
+    if (promised && !saved_same(&player->begin, &now))
         fuzz_fail("%s: the state is not as before the step:\n%.*s\n%.*s", what, (int)player->begin.size,
                   player->begin.bytes == NULL ? "" : player->begin.bytes + 8, (int)now.size,
                   now.bytes == NULL ? "" : now.bytes + 8);

@@ -202,8 +202,9 @@ static void write_products(run_t *run) {
 }
 
 static void answer_product(run_t *run, const optim_request *request) {
-    const term_t term = term_of(run, request);
+    term_t term = term_of(run, request);
     size_t first, end;
+    term.weights = weights_of(run);
     if (run->f->evaluations > 0)
         fail_file("asks for a Hessian-vector product, which files of fixed evaluations do not have");
     rows_of(run, request, &first, &end);

@@ -86,7 +86,7 @@ static void refresh_rows(problem_t *p, int step, const double *x) {
 
 static void open_iv(problem_t *p) {
     p->m = problem_size(p, "p");
-    p->n = problem_size(p, "q");
+    p->n = p->components = problem_size(p, "q");
     (void)problem_offer(p, "x", p->m, 0);
     (void)problem_offer(p, "y", 1, 0);
     (void)problem_offer(p, "z", p->n, 0);

@@ -1,6 +1,7 @@
 /* Problems on two levels: objective 0 is the upper, F(x, y), objective 1 the lower, G(x, y). The variables are x, then y. */
 #include <math.h>
 
+#include "golden_text.h"
 #include "problem.h"
 
 enum { UPPER = 0, LOWER = 1 };
@@ -20,6 +21,8 @@ static void open_quad(problem_t *p) {
     open_levels(p, problem_size(p, "dx"), problem_size(p, "dy"));
     p->rho = problem_number(p, "rho");
     p->inequalities = 1;
+    p->scale = 0.5; /* the bound on sum x + sum y */
+    (void)golden_option(p->options, "s", &p->scale);
 }
 
 static double quad_h(size_t i) {
@@ -87,7 +90,7 @@ static void quad_product(const problem_t *p, int objective, size_t component, co
 
 static void quad_constrain(const problem_t *p, size_t component, const double *x, double *c) {
     (void)component;
-    c[0] -= 0.5;
+    c[0] -= p->scale;
     for (size_t i = 0; i < p->d; ++i)
         c[0] += x[i];
 }

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "golden_text.h"
 #include "problem.h"
 #include "verdict.h"
 
@@ -72,8 +73,18 @@ static double label(size_t i) {
     return sample_b(i) >= 0 ? 1 : -1;
 }
 
+enum { A_INPUT, METRIC_INPUT, DERIVATIVE_INPUT }; /* the last two for svng */
+
+static bool has_metric(const problem_t *p) {
+    return p->tensors > 0 && strcmp(p->method, "svng") == 0;
+}
+
 static void open_logreg(problem_t *p) {
     open_rows(p);
+    if (has_metric(p)) {
+        (void)problem_offer(p, "metric", p->sizes[0], p->d);
+        (void)problem_offer(p, "derivative", p->sizes[0] * p->d, p->d);
+    }
     double *y = problem_offer(p, "b", p->components, 0);
     for (size_t i = 0; i < p->components; ++i)
         y[i] = label(i);
@@ -95,6 +106,33 @@ static void logreg_product(const problem_t *p, int objective, size_t i, const do
     (void)objective;
     const double probability = 1 / (1 + exp(-dot_sample(i, p->d, x)));
     add_sample(p, i, probability * (1 - probability) * dot_sample(i, p->d, v), v, hv);
+}
+
+/* Adds p (1 - p) a a' / n to the metric of one particle, and its derivatives by each of the d elements. */
+static void add_metric(const problem_t *p, size_t i, const double *x, double *metric, double *derivative) {
+    const double probability = 1 / (1 + exp(-dot_sample(i, p->d, x)));
+    const double weight = probability * (1 - probability) / (double)p->components, slope = 1 - 2 * probability;
+    for (size_t j = 0; j < p->d; ++j)
+        for (size_t k = 0; k < p->d; ++k) {
+            const double entry = weight * sample_a(i, j) * sample_a(i, k);
+            metric[j * p->d + k] += entry;
+            for (size_t l = 0; l < p->d; ++l)
+                derivative[(l * p->d + j) * p->d + k] += entry * slope * sample_a(i, l);
+        }
+}
+
+/* The Fisher information of the samples at each particle. */
+static void refresh_logreg(problem_t *p, int step, const double *x) {
+    (void)step;
+    const size_t d = p->d, particles = has_metric(p) ? p->sizes[0] / d : 0;
+    for (size_t n = 0; n < particles; ++n) {
+        double *metric = p->input[METRIC_INPUT].values + n * d * d;
+        double *derivative = p->input[DERIVATIVE_INPUT].values + n * d * d * d;
+        memset(metric, 0, d * d * sizeof *metric);
+        memset(derivative, 0, d * d * d * sizeof *derivative);
+        for (size_t i = 0; i < p->components; ++i)
+            add_metric(p, i, x + n * d, metric, derivative);
+    }
 }
 
 /* ---- absdev, phase: absolute values; the subgradient at the kink is 0 ---- */
@@ -156,10 +194,13 @@ static void open_clients(problem_t *p) {
         leave_file("the noise of these clients is drawn from the method's own stream, which no caller has");
     double *precision = problem_offer(p, "precision", p->components, p->d);
     double *center = problem_offer(p, "center", p->components, p->d);
+    double *mean = problem_offer(p, "mean", p->components, p->d), shift = 0.1; /* Gaussian fits, off by so much */
+    (void)golden_option(p->options, "shift", &shift);
     for (size_t c = 0; c < p->components; ++c)
         for (size_t i = 0; i < p->d; ++i) {
             precision[c * p->d + i] = client_h(c, i);
             center[c * p->d + i] = client_t(c, i);
+            mean[c * p->d + i] = client_t(c, i) + shift;
         }
 }
 
@@ -186,7 +227,7 @@ static void clients_product(const problem_t *p, int objective, size_t c, const d
 
 const problem_kind_t PROBLEMS_OF_SUMS[] = {
     {"lsq", open_lsq, lsq_value, lsq_gradient, lsq_product, NULL, NULL, NULL, NULL},
-    {"logreg", open_logreg, logreg_value, logreg_gradient, logreg_product, NULL, NULL, NULL, NULL},
+    {"logreg", open_logreg, logreg_value, logreg_gradient, logreg_product, NULL, NULL, NULL, refresh_logreg},
     {"absdev", open_lsq, absdev_value, absdev_gradient, NULL, NULL, NULL, NULL, NULL},
     {"phase", open_phase, phase_value, phase_gradient, NULL, NULL, NULL, NULL, NULL},
     {"clients", open_clients, clients_value, clients_gradient, clients_product, NULL, NULL, NULL, NULL},

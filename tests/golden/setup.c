@@ -16,10 +16,10 @@ typedef struct tensor_of {
 static const tensor_of_t STARTS[] = {
     {"admm", "z"},   {"admm", "u"},  {"cvar", "alpha"},   {"exact_al", "lam"},
     {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
-    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"},
+    {"bo_rep", "z"}, {"rarts", "w"}, {"lv_hba", "theta"}, {"fb_gvi", "S"},
 };
 /* Of them, those of which each parameter with role=y has its own. */
-static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel"};
+static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel", "bo_rep", "rarts", "lv_hba", "fb_gvi"};
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
 /* Parameters that a file does not list; they start at 0. */
@@ -79,10 +79,44 @@ static void set_weights(optim_t *opt, const char *weights) {
     expect_ok(optim_set_input(opt, -1, "weights", OPTIM_F64, 1, &count, values), "optim_set_input of weights");
 }
 
+/* Options of a file's method that are its problem's here. */
+static const tensor_of_t OF_PROBLEM[] = {{"lv_hba", "s"}, {"fsgld", "shift"}};
+
+static const char *problem_key(const trajectory_t *f) {
+    for (size_t i = 0; i < sizeof OF_PROBLEM / sizeof *OF_PROBLEM; ++i)
+        if (strcmp(OF_PROBLEM[i].method, f->method) == 0)
+            return OF_PROBLEM[i].name;
+    return NULL;
+}
+
+/* Cuts them out of the options, which must be a copy. */
+static void cut_problem_option(const trajectory_t *f, char *options) {
+    const char *key = problem_key(f);
+    const size_t length = key == NULL ? 0 : strlen(key);
+    for (char *at = options; key != NULL && *at != '\0';) {
+        const size_t span = strcspn(at, ","), whole = span + (at[span] == ',');
+        if (span > length && memcmp(at, key, length) == 0 && at[length] == '=')
+            memmove(at, at + whole, strlen(at + whole) + 1);
+        else
+            at += whole;
+    }
+    const size_t left = strlen(options);
+    if (left > 0 && options[left - 1] == ',')
+        options[left - 1] = '\0';
+}
+
+static const char *problem_options(const trajectory_t *f) {
+    double value;
+    if (problem_key(f) == NULL || !golden_option(f->options, problem_key(f), &value))
+        return f->problem_options;
+    return file_text("%s,%s=%.17g", f->problem_options, problem_key(f), value);
+}
+
 static optim_t *handle_new(const trajectory_t *f, int threads) {
     optim_t *opt;
     char *options = file_text("%s", f->options);
     const char *weights = cut_weights(f, options);
+    cut_problem_option(f, options);
     require(optim_create(&opt, f->method, options), OPTIM_ALGORITHM, f->method, "optim_create");
     if (weights != NULL)
         set_weights(opt, weights);
@@ -117,42 +151,51 @@ static bool is_zero(const tensor_t *tensor) {
     return true;
 }
 
-/* The parameter whose input it is; -1: the method's. */
-static int owner_of(const run_t *run, const tensor_t *tensor) {
+/* The parameter whose input it is, the last one; -1: the method's. */
+static int owner_of(const run_t *run) {
     for (size_t i = 0; i < sizeof BY_PARAMETER / sizeof *BY_PARAMETER; ++i)
-        if (strcmp(BY_PARAMETER[i], run->f->method) == 0 && strcmp(tensor->name, "z") == 0)
+        if (strcmp(BY_PARAMETER[i], run->f->method) == 0)
             return run->params - 1;
     return -1;
 }
 
 /* A method that has no such input must at least begin where the file does, at 0. */
 static void add_start(run_t *run, const tensor_t *tensor, bool required) {
-    const optim_status status = optim_set_input(run->opt, owner_of(run, tensor), tensor->name, OPTIM_F64, tensor->ndim,
-                                                tensor->dims, tensor->start);
+    const optim_status status =
+        optim_set_input(run->opt, owner_of(run), tensor->name, OPTIM_F64, tensor->ndim, tensor->dims, tensor->start);
     if (status == OPTIM_ERR_NAME && !required && is_zero(tensor))
         return;
     expect_ok(status, file_text("optim_set_input of %s", tensor->name));
 }
 
-/* The first parameter has the group 0 and with it the first role; another the role of its name, if there is one. */
-static void add_tensor(run_t *run, const tensor_t *tensor) {
+static bool is_start(const run_t *run, const tensor_t *tensor) {
+    return is_listed(STARTS, sizeof STARTS / sizeof *STARTS, run->f->method, tensor->name);
+}
+
+/* The first parameter has the group 0 and with it the first role; another the role of its name, if there is one. False:
+ * it is none, but where a state starts. */
+static bool add_tensor(run_t *run, const tensor_t *tensor) {
     const trajectory_t *f = run->f;
     int group = 0;
     if (is_listed(INPUTS, sizeof INPUTS / sizeof *INPUTS, f->method, tensor->name)) {
         add_start(run, tensor, true);
-        return;
+        return true;
     }
     const bool has_role = f->is_solver && run->params > 0 &&
                           optim_add_group(run->opt, file_text("role=%s", tensor->name), &group) == OPTIM_OK;
-    if (!has_role && is_listed(STARTS, sizeof STARTS / sizeof *STARTS, f->method, tensor->name))
-        add_start(run, tensor, false);
-    else
-        add_param(run, has_role ? group : 0, tensor);
+    if (!has_role && is_start(run, tensor))
+        return false;
+    add_param(run, has_role ? group : 0, tensor);
+    return true;
 }
 
 static void add_tensors(run_t *run) {
+    bool starts[TENSORS] = {false};
     for (int i = 0; i < run->f->params; ++i)
-        add_tensor(run, &run->f->param[i]);
+        starts[i] = !add_tensor(run, &run->f->param[i]);
+    for (int i = 0; i < run->f->params; ++i)
+        if (starts[i])
+            add_start(run, &run->f->param[i], false);
     for (size_t i = 0; i < sizeof UNLISTED / sizeof *UNLISTED && run->f->is_solver; ++i)
         if (strcmp(UNLISTED[i].method, run->f->method) == 0)
             add_param(run, 0, &UNLISTED[i].tensor);
@@ -191,8 +234,10 @@ static void tell_problem(run_t *run) {
     run->constraints = file_memory(constraints, sizeof(double));
     for (int i = 0; i < p->inputs; ++i) {
         const problem_input_t *input = &p->input[i];
-        const optim_status status =
+        optim_status status =
             optim_set_input(run->opt, -1, input->name, OPTIM_F64, input->ndim, input->dims, input->values);
+        if (status != OPTIM_OK) /* or is it one of parameters? */
+            status = optim_set_input(run->opt, 0, input->name, OPTIM_F64, input->ndim, input->dims, input->values);
         if (status != OPTIM_ERR_NAME) /* what the method does not read it does not have */
             expect_ok(status, file_text("optim_set_input of %s", input->name));
     }
@@ -233,7 +278,7 @@ static void open_problem(run_t *run) {
     for (int i = 0; i < f->params; ++i)
         sizes[i] = f->param[i].count;
     run->problem =
-        problem_open(name, f->problem != NULL ? f->problem_options : f->options, f->method, f->params, sizes);
+        problem_open(name, f->problem != NULL ? problem_options(f) : f->options, f->method, f->params, sizes);
     if (run->problem == NULL) {
         if (f->problem != NULL)
             fail_file("no problem is called \"%s\"", name);

@@ -72,6 +72,18 @@ static double argument(const value_file_t *f, const char *name) {
     return value;
 }
 
+static double argument_or(const value_file_t *f, const char *name, double otherwise) {
+    double value;
+    return golden_option(f->arguments, name, &value) ? value : otherwise;
+}
+
+static size_t length(const value_file_t *f, const char *name) {
+    for (int i = 0; i < f->arrays; ++i)
+        if (strcmp(f->array[i].name, name) == 0)
+            return f->array[i].count;
+    golden_bad(f->line, file_text("the array %s is missing", name));
+}
+
 static const double *array(const value_file_t *f, const char *name, size_t count) {
     for (int i = 0; i < f->arrays; ++i)
         if (strcmp(f->array[i].name, name) == 0) {
@@ -177,6 +189,49 @@ static void call_chinchilla_objective(value_file_t *f) {
     }
 }
 
+static void call_batch_relation(value_file_t *f) {
+    double steps, examples, least_examples;
+    expect_ok(optim_batch_relation(argument(f, "s_min"), argument(f, "b"), argument(f, "b_crit"), &steps, &examples,
+                                   &least_examples),
+              "optim_batch_relation");
+    compare(f, "steps", steps);
+    compare(f, "examples", examples);
+    compare(f, "e_min", least_examples);
+}
+
+static void call_batch_fit(value_file_t *f) {
+    const size_t n = length(f, "B");
+    double least_steps, least_examples, critical_batch;
+    expect_ok(optim_batch_fit(array(f, "B", n), array(f, "S", n), n, &least_steps, &least_examples, &critical_batch),
+              "optim_batch_fit");
+    compare(f, "s_min", least_steps);
+    compare(f, "e_min", least_examples);
+    compare(f, "b_crit", critical_batch);
+}
+
+static void call_critical_batch(value_file_t *f) {
+    compare(f, "b_crit",
+            optim_critical_batch(argument(f, "loss"), argument_or(f, "b_star", 2.1e8), argument_or(f, "alpha", 0.21)));
+}
+
+static void call_kaplan_loss(value_file_t *f) {
+    const double constants[] = {argument_or(f, "n_c", 8.8e13), argument_or(f, "alpha_n", 0.076),
+                                argument_or(f, "d_c", 5.4e13), argument_or(f, "alpha_d", 0.095)};
+    compare(f, "loss", optim_kaplan_loss(argument(f, "n"), argument(f, "d"), constants));
+    compare(f, "lr", optim_kaplan_lr(argument(f, "n")));
+}
+
+static void call_mmd_three_sample(value_file_t *f) {
+    const size_t dim = (size_t)argument(f, "dim"), count = length(f, "X") / dim, n = count * dim;
+    optim_mmd mmd = {.size = sizeof mmd};
+    expect_ok(optim_mmd_three_sample(count, dim, array(f, "X", n), array(f, "Y", n), array(f, "Z", n),
+                                     argument_or(f, "min_var", 1e-5), &mmd),
+              "optim_mmd_three_sample");
+    compare(f, "difference", mmd.difference);
+    compare(f, "statistic", mmd.statistic);
+    compare(f, "p", mmd.p);
+}
+
 static const struct {
     const char *name;
     void (*call)(value_file_t *f);
@@ -188,6 +243,11 @@ static const struct {
     {"lr_from_iterates", call_lr_from_iterates},
     {"batch_size_tests", call_batch_size_tests},
     {"chinchilla_objective", call_chinchilla_objective},
+    {"batch_relation", call_batch_relation},
+    {"batch_fit", call_batch_fit},
+    {"critical_batch", call_critical_batch},
+    {"kaplan_loss", call_kaplan_loss},
+    {"mmd_three_sample", call_mmd_three_sample},
 };
 
 void check_values(golden_line_t *line) {

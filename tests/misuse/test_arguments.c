@@ -248,7 +248,7 @@ static void rows_of_problems(world_t *world) {
     REFUSED(optim_constraint_values, (world->asking, &values), OPTIM_ERR_CLOSED, "constraints");
     REFUSED(optim_constraint_weights, (NULL, &weights), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_constraint_weights, (world->asking, NULL), OPTIM_ERR_NULL, "weights");
-    REFUSED(optim_constraint_weights, (world->asking, &weights), OPTIM_ERR_CLOSED, "gradient");
+    REFUSED(optim_constraint_weights, (world->stepped, &weights), OPTIM_ERR_CLOSED, "gradient");
 }
 
 static void rows_of_minimize(world_t *world) {
@@ -542,6 +542,71 @@ static void rows_of_rates(world_t *world) {
     ACCEPTED(optim_power_lines, (1, 1, 1, 1, boxed(world, LONGER, &line)));
 }
 
+static void rows_of_laws(world_t *world) {
+    const double two[] = {1, 2}, wild[] = {1, (double)NAN}, *fitted = NULL;
+    const optim_mmd mmd = {.size = sizeof mmd};
+    double *number = &world->number;
+    REFUSED(optim_batch_relation, (1, 1, 1, NULL, number, number), OPTIM_ERR_NULL, "steps");
+    REFUSED(optim_batch_relation, (1, 1, 1, number, NULL, number), OPTIM_ERR_NULL, "examples");
+    REFUSED(optim_batch_relation, (1, 1, 1, number, number, NULL), OPTIM_ERR_NULL, "least_examples");
+    REFUSED(optim_batch_relation, ((double)NAN, 1, 1, number, number, number), OPTIM_ERR_ARGUMENT, "least_steps");
+    REFUSED(optim_batch_relation, ((double)INFINITY, 1, 1, number, number, number), OPTIM_ERR_ARGUMENT, "least_steps");
+    REFUSED(optim_batch_relation, (1, (double)NAN, 1, number, number, number), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_batch_relation, (1, (double)INFINITY, 1, number, number, number), OPTIM_ERR_ARGUMENT, "batch");
+    REFUSED(optim_batch_relation, (1, 1, (double)NAN, number, number, number), OPTIM_ERR_ARGUMENT, "critical_batch");
+    REFUSED(optim_batch_relation, (1, 1, (double)INFINITY, number, number, number), OPTIM_ERR_ARGUMENT, "critical");
+    REFUSED(optim_batch_fit, (NULL, two, 2, number, number, number), OPTIM_ERR_NULL, "batch");
+    REFUSED(optim_batch_fit, (two, NULL, 2, number, number, number), OPTIM_ERR_NULL, "steps");
+    REFUSED(optim_batch_fit, (two, two, 2, NULL, number, number), OPTIM_ERR_NULL, "least_steps");
+    REFUSED(optim_batch_fit, (two, two, 2, number, NULL, number), OPTIM_ERR_NULL, "least_examples");
+    REFUSED(optim_batch_fit, (two, two, 2, number, number, NULL), OPTIM_ERR_NULL, "critical_batch");
+    REFUSED(optim_batch_fit, (two, wild, 2, number, number, number), OPTIM_ERR_ARGUMENT, "run 1");
+    REFUSED(optim_batch_fit, (two, two, 1, number, number, number), OPTIM_ERR_ARGUMENT, "two different");
+    HOLDS(optim_critical_batch, ((double)NAN, (double)NAN, (double)NAN), isnan(optim_critical_batch(1, -1, 1)));
+    HOLDS(optim_critical_batch, ((double)INFINITY, (double)INFINITY, (double)INFINITY),
+          isnan(optim_critical_batch(-1, 1, 1)));
+    HOLDS(optim_kaplan_loss, ((double)NAN, (double)NAN, NULL), isnan(optim_kaplan_loss((double)NAN, 1, fitted)));
+    HOLDS(optim_kaplan_loss, ((double)INFINITY, (double)INFINITY, NULL), isnan(optim_kaplan_loss(-1, 1, fitted)));
+    HOLDS(optim_kaplan_lr, ((double)NAN), isnan(optim_kaplan_lr(-1)));
+    HOLDS(optim_kaplan_lr, ((double)INFINITY), isnan(optim_kaplan_lr((double)NAN)));
+    REFUSED(optim_mmd_three_sample, (3, 1, NULL, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "x");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, NULL, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "y");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, NULL, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_NULL, "z");
+    REFUSED(optim_mmd_three_sample, (0, 1, two, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT, "three");
+    REFUSED(optim_mmd_three_sample, (3, 0, two, two, two, 1, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT, "three");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, (double)NAN, boxed(world, LONGER, &mmd)), OPTIM_ERR_ARGUMENT,
+            "min_var");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, (double)INFINITY, boxed(world, LONGER, &mmd)),
+            OPTIM_ERR_ARGUMENT, "min_var");
+    REFUSED(optim_mmd_three_sample, (3, 1, two, two, two, 1, NULL), OPTIM_ERR_NULL, "mmd");
+    const double three[] = {1, 2, 4};
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, ZERO, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, SHORT, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, NONSENSE, &mmd)), OPTIM_ERR_ARGUMENT,
+            "size");
+    REFUSED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, TAIL, &mmd)), OPTIM_ERR_ARGUMENT,
+            "newer");
+    ACCEPTED(optim_mmd_three_sample, (3, 1, three, three, three, 1, boxed(world, LONGER, &mmd)));
+}
+
+static void rows_of_chains(world_t *world) {
+    const double draws[] = {1, 2, 4, 8};
+    const optim_chains about = {.size = sizeof about};
+    REFUSED(optim_chain_statistics, (NULL, 1, 4, boxed(world, LONGER, &about)), OPTIM_ERR_NULL, "draws");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, NULL), OPTIM_ERR_NULL, "about");
+    REFUSED(optim_chain_statistics, (draws, 0, 4, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "one chain");
+    REFUSED(optim_chain_statistics, (draws, 1, 0, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "four draws");
+    REFUSED(optim_chain_statistics, (draws, SIZE_MAX, 4, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "memory");
+    REFUSED(optim_chain_statistics, (draws, 4, SIZE_MAX, boxed(world, LONGER, &about)), OPTIM_ERR_ARGUMENT, "memory");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, ZERO, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, SHORT, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, NONSENSE, &about)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_chain_statistics, (draws, 1, 4, boxed(world, TAIL, &about)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_chain_statistics, (draws, 1, 4, boxed(world, LONGER, &about)));
+}
+
 static void rows_of_iterates(world_t *world) {
     double x[2] = {0}, sums[2] = {0};
     REFUSED(optim_lr_from_iterates, (INT_MIN, 2, x, x, x, sums), OPTIM_ERR_ARGUMENT, "-2147483648");
@@ -588,6 +653,45 @@ static void rows_of_batches(world_t *world) {
     REFUSED(optim_batch_test, (world->batch, "norm", NULL), OPTIM_ERR_NULL, "size");
 }
 
+static void rows_of_hyperband(world_t *world) {
+    const optim_job job = {.size = sizeof job};
+    optim_hyperband_t *out = NULL, *rule;
+    char room[4];
+    size_t size;
+    REFUSED(optim_hyperband_create, (NULL, "eta=3"), OPTIM_ERR_NULL, "out");
+    REFUSED(optim_hyperband_create, (&out, world->control), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_hyperband_create, (&out, world->bytes), OPTIM_ERR_VALUE, "such");
+    REFUSED(optim_hyperband_create, (&out, world->endless), OPTIM_ERR_VALUE, "kkkk");
+    assert_null(out);
+    ACCEPTED(optim_hyperband_create, (&out, NULL));
+    optim_hyperband_destroy(out);
+    ACCEPTED(optim_hyperband_create, (&out, ""));
+    rule = out;
+    optim_hyperband_destroy(NULL);
+    HOLDS(optim_hyperband_destroy, (NULL), true);
+    REFUSED(optim_hyperband_next, (NULL, boxed(world, LONGER, &job)), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_next, (rule, NULL), OPTIM_ERR_NULL, "job");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, ZERO, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, SHORT, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, NONSENSE, &job)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_hyperband_next, (rule, boxed(world, TAIL, &job)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_hyperband_next, (rule, boxed(world, LONGER, &job)));
+    ACCEPTED(optim_hyperband_next, (rule, boxed(world, LONGER, &job)));
+    REFUSED(optim_hyperband_tell, (NULL, 0, 1), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_tell, (rule, INT64_MIN, 1), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_hyperband_tell, (rule, 2, 1), OPTIM_ERR_ARGUMENT, "2");
+    ACCEPTED(optim_hyperband_tell, (rule, 0, (double)NAN));
+    ACCEPTED(optim_hyperband_tell, (rule, 1, (double)INFINITY));
+    REFUSED(optim_hyperband_serialize, (NULL, room, sizeof room, &size), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_serialize, (rule, room, sizeof room, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_hyperband_serialize, (rule, room, sizeof room, &size), OPTIM_ERR_ARGUMENT, "room");
+    ACCEPTED(optim_hyperband_serialize, (rule, NULL, 0, &size));
+    REFUSED(optim_hyperband_deserialize, (NULL, room, sizeof room), OPTIM_ERR_NULL, "hyperband");
+    REFUSED(optim_hyperband_deserialize, (rule, NULL, 0), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_hyperband_deserialize, (rule, "gradopt", 7), OPTIM_ERR_CHECKPOINT, "hyperband");
+    optim_hyperband_destroy(rule);
+}
+
 /* ---- All of them ---- */
 
 static void test_every_argument(void **state) {
@@ -596,7 +700,8 @@ static void test_every_argument(void **state) {
         rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
         rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
         rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
-        rows_of_rates,        rows_of_iterates, rows_of_batches,
+        rows_of_rates,        rows_of_laws,     rows_of_chains,           rows_of_iterates,   rows_of_batches,
+        rows_of_hyperband,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

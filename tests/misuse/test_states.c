@@ -50,7 +50,7 @@ static void tell_problem(optim_t *opt) {
     CHECK_OK(optim_set_constraints(opt, 1, 1));
 }
 
-/* The first method that asks for this in its first step, or NULL. */
+/* The first method that asks for this in its first step, for losses of components one of values alone; or NULL. */
 static const char *who_asks_for(optim_status request) {
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         double x[N] = {1, 2, 3}, g[N] = {1, 1, 1};
@@ -59,7 +59,10 @@ static const char *who_asks_for(optim_status request) {
         tell_problem(opt);
         CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, x, g));
         CHECK_OK(optim_set_loss(opt, 1));
-        const bool asks = optim_step(opt) == request;
+        optim_description about = {.size = sizeof about};
+        CHECK_OK(optim_describe(OPTIM_ALGORITHM, optim_algorithm_name(i), &about));
+        const bool by_values = (about.needs & OPTIM_NEEDS_GRADIENT) == 0;
+        const bool asks = optim_step(opt) == request && (by_values || request != OPTIM_EVAL_LOSSES);
         optim_destroy(opt);
         if (asks)
             return optim_algorithm_name(i);
@@ -441,7 +444,7 @@ static const struct {
     {"optim_step", step,                       "OOO.L.LOSSOOOO"},
     {"accumulate, step", step_accumulated,     "O...L.LOSS.g.."},
     {"optim_set_loss", set_loss,               ".............."},
-    {"optim_accumulate", accumulate,           "O...MRMRSS...."},
+    {"optim_accumulate", accumulate,           "O...RRMRSS...."},
     {"optim_accumulate_scale", accumulate_scale, "OOOOOOOOOOOOOO"},
     {"optim_zero_grad", zero_grad,             ".............."},
     {"optim_request_info", request_info,       ".............."},
@@ -449,7 +452,7 @@ static const struct {
     {"optim_hvp_result", hvp_result,           "ACCCC.CCCCCCCC"},
     {"optim_set_losses", set_losses,           "CCCCCC.CCCCCCC"},
     {"optim_constraint_values", constraint_values, "CCCCCCC.CCCCCC"},
-    {"optim_constraint_weights", constraint_weights, "CCC.CCCCCCCCCC"},
+    {"optim_constraint_weights", constraint_weights, "CCC.C.CCCCCCCC"},
     {"optim_cancel", cancel,                   "CCC.....CCCCCC"},
     {"optim_reset", reset,                     "...RRRRRSS...."},
     {"optim_wants_gradient", wants_gradient,   "11100000111111"},

@@ -264,6 +264,44 @@ static void test_sstm_first_steps(void **state) {
     rig_free(rig);
 }
 
+/* A stage is what a new handle does from y with the smaller level and rate. */
+static void test_sstm_restarts(void **state) {
+    (void)state;
+    enum { D = 21 };
+    rig_t *rig = play_vector("clipped_sstm", "lr=0.5,L=7,clip=0.5,restart=5,restart_lr=0.5,restart_growth=1.3",
+                             "quadratic", D, 1);
+    CHECK_OK(rig_steps(rig, 5));
+    rig_t *fresh = play_vector("clipped_sstm", "lr=0.25,L=7,clip=0.35355339059327379", "quadratic", D, 1);
+    rig_write(fresh, rig_read(rig));
+    for (int n = 1; n <= 6; ++n) { /* the second stage has 7 steps */
+        CHECK_OK(rig_step(rig));
+        CHECK_OK(rig_step(fresh));
+        rig_check_near(rig, fresh, 1e-15, "a stage and a new handle");
+    }
+    CHECK_OK(rig_step(rig));
+    CHECK_OK(rig_step(fresh));
+    assert_true(rig_read(rig)[0] != rig_read(fresh)[0]); /* it is over */
+    rig_free(fresh);
+    rig_free(rig);
+}
+
+/* Without noise each halves the squared distance to the minimum, if it is long enough. */
+static void test_sstm_stages(void **state) {
+    (void)state;
+    enum { D = 21 };
+    rig_t *rig = play_vector("clipped_sstm", "shift=1,lr=1,L=7,clip_type=none,restart=7", "quadratic", D, 1);
+    double before = HUGE_VAL;
+    for (int stage = 0; stage < 5; ++stage) {
+        double square = 0;
+        for (size_t i = 0; i < D; ++i)
+            square += (rig_read(rig)[i] - quadratic_minimum(i)) * (rig_read(rig)[i] - quadratic_minimum(i));
+        CHECK_AT_MOST(square, 0.5 * before);
+        before = square;
+        CHECK_OK(rig_steps(rig, 7));
+    }
+    rig_free(rig);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kinds_of_clipping),
@@ -274,6 +312,8 @@ int main(void) {
         cmocka_unit_test(test_clipped_sgd_bias),
         cmocka_unit_test(test_sstm_bound),
         cmocka_unit_test(test_sstm_first_steps),
+        cmocka_unit_test(test_sstm_restarts),
+        cmocka_unit_test(test_sstm_stages),
     };
     return cmocka_run_group_tests_name("clipping", tests, NULL, NULL);
 }

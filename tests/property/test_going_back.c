@@ -3,16 +3,42 @@
  * is bit for bit what followed the first time, for every method.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "check.h"
 #include "play.h"
 
-static const layout_t TENSORS = {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}};
+static const layout_t LAYOUTS[] = {
+    {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}},
+    {"vector", 1, {{"x", 1, {9}}}},
+    {"square", 1, {{"w", 2, {4, 4}}}},
+};
 enum { BEFORE = 4, ASTRAY = 3, AFTER = 3 };
+
+/* Of those whose defaults leave the quadratic. */
+static const char *options_of(const char *algorithm) {
+    return strcmp(algorithm, "scaled_gd") == 0 ? "damping=10" : NULL;
+}
+
+/* The first that it takes. */
+static const layout_t *layout_of(const char *algorithm) {
+    for (size_t i = 0; i < sizeof LAYOUTS / sizeof *LAYOUTS; ++i) {
+        rig_t *rig = play_new(algorithm, options_of(algorithm), &LAYOUTS[i]);
+        const optim_status status = optim_memory(rig->opt, NULL, NULL);
+        rig_free(rig);
+        if (status == OPTIM_OK)
+            return &LAYOUTS[i];
+        assert_int_equal(status, OPTIM_ERR_SHAPE);
+    }
+    fail_msg("%s takes no layout: %s", algorithm, optim_error());
+    return NULL;
+}
 
 static void go_back(void **state) {
     const char *algorithm = *state;
-    rig_t *rig = play_new(algorithm, NULL, &TENSORS), *straight = play_new(algorithm, NULL, &TENSORS);
+    const layout_t *layout = layout_of(algorithm);
+    rig_t *rig = play_new(algorithm, options_of(algorithm), layout),
+          *straight = play_new(algorithm, options_of(algorithm), layout);
     rig->oracle = straight->oracle = oracle_find("quadratic");
     CHECK_OK(rig_steps(rig, BEFORE));
     size_t size;

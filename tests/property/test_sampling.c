@@ -15,12 +15,26 @@ static void gradient(int rows, const double *x, double *g) {
         g[i] = H[i % D] * (x[i] - TAU[i % D]);
 }
 
+/* The product of the Hessian that is asked for. */
+static void multiply(optim_t *opt, int rows) {
+    const void *from;
+    void *to;
+    CHECK_OK(optim_hvp_vector(opt, 0, &from));
+    CHECK_OK(optim_hvp_result(opt, 0, &to));
+    for (int i = 0; i < rows * D; ++i)
+        ((double *)to)[i] = H[i % D] * ((const double *)from)[i];
+}
+
 static void step(optim_t *opt, int rows, const double *x, double *g) {
     if (optim_wants_gradient(opt))
         gradient(rows, x, g);
     optim_status status;
-    while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD)
-        gradient(rows, x, g);
+    while ((status = optim_step(opt)) > 0) {
+        if (status == OPTIM_EVAL_GRAD)
+            gradient(rows, x, g);
+        else
+            multiply(opt, rows);
+    }
     CHECK_OK(status);
 }
 
@@ -70,6 +84,7 @@ static void test_chains(void **state) {
         {"sgnht", "lr=0.002,a=0.05", {1, 1}, 0.1},
         {"langevin_split", "lr=0.3", {1, 1}, 0.04},
         {"langevin_split", "lr=0.3,scheme=OBABO", {1 / 0.9775, 1 / 0.955}, 0.04},
+        {"s_sgld", "lr=0.02,history=1000", {1.01, 1.02}, 0.04},
         {"rlmc", "lr=0.1", {1, 1}, 0.04},
         {"rklmc", "lr=0.1", {1, 1}, 0.06},
         {"ulmc", "lr=0.2,gamma=1.5", {1.08, 1.16}, 0.05},
@@ -135,6 +150,8 @@ static void test_stein(void **state) {
     check_particles("svgd", "lr=0.1");
     check_particles("svgd", "lr=0.05,rule=adagrad");
     check_particles("coin_svgd", NULL);
+    check_particles("svgd", "field=ksd,bandwidth=1");
+    check_particles("coin_svgd", "field=ksd,bandwidth=1");
 }
 
 /* Distances are sums over tensors, which threads must not take up at once. */
@@ -219,8 +236,193 @@ static void test_refusals(void **state) {
     CHECK_REFUSED(optim_set_components(opt, 5), OPTIM_ERR_ORDER, "components");
     optim_destroy(opt);
     CHECK_REFUSED(optim_create(&opt, "svgd", "bandwidth=0"), OPTIM_ERR_VALUE, "bandwidth");
+    CHECK_REFUSED(optim_create(&opt, "svgd", "field=ksd"), OPTIM_ERR_VALUE, "bandwidth");
+    CHECK_REFUSED(optim_create(&opt, "svmd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
+    CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BAX"), OPTIM_ERR_VALUE, "word of ABO");
+    CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme="), OPTIM_ERR_VALUE, "scheme");
+    CHECK_REFUSED(optim_create(&opt, "langevin_split", "scheme=BABABABABABABABABABABABABAB"), OPTIM_ERR_VALUE,
+                  "scheme");
     CHECK_REFUSED(optim_create(&opt, "msvgd", "bandwidth2=0"), OPTIM_ERR_VALUE, "bandwidth2");
     CHECK_REFUSED(optim_create(&opt, "sghmc", "alpha=0.1,beta=0.2"), OPTIM_ERR_VALUE, "beta");
+}
+
+/* How many gradients a step takes after the first, by the letters; without noise and friction ABA is leapfrog. */
+static void test_words(void **state) {
+    (void)state;
+    static const struct {
+        const char *scheme;
+        int gradients;
+    } CASES[] = {{"BAOAB", 1}, {"OBABO", 1}, {"ABOBA", 1}, {"BAO", 1}, {"BOB", 0},
+                 {"AO", 0},    {"ABAB", 2},  {"BABAB", 2}, {"ABBA", 1}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
+        double x[D] = {1, 1}, g[D];
+        char *options = check_text("scheme=%s", CASES[i].scheme);
+        optim_t *opt = open("langevin_split", options, 1, x, g);
+        int gradients = 0;
+        for (int t = 0; t < 2; ++t) {
+            optim_status status;
+            gradients = optim_wants_gradient(opt);
+            gradient(1, x, g);
+            while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD) {
+                gradient(1, x, g);
+                ++gradients;
+            }
+            CHECK_OK(status);
+        }
+        if (gradients != CASES[i].gradients)
+            fail_msg("%s takes %d gradients", CASES[i].scheme, gradients);
+        optim_destroy(opt);
+        free(options);
+    }
+    double x[D] = {1, 1}, g[D], q[D] = {1, 1}, v[D] = {0};
+    optim_t *opt = open("langevin_split", "lr=0.1,gamma=0,scheme=ABOA", 1, x, g);
+    for (int t = 0; t < 10; ++t) {
+        step(opt, 1, x, g);
+        for (int i = 0; i < D; ++i) {
+            q[i] += 0.05 * v[i];
+            v[i] -= 0.1 * H[i] * (q[i] - TAU[i]);
+            q[i] += 0.05 * v[i];
+            CHECK_CLOSE(x[i], q[i], 1e-14);
+        }
+    }
+    optim_destroy(opt);
+}
+
+/* ---- Blocks, clients, agents ---- */
+
+/* A Gaussian of correlation 0.9 has by structured blocks the variance 1 - 0.81, if the history is long. */
+static double block_variance(const char *options) {
+    enum { STEPS = 100000, SKIPPED = 20000 };
+    double x[D] = {0}, g[D], square = 0;
+    optim_t *opt = open("s_sgld", options, 1, x, g);
+    for (int t = 0; t < SKIPPED + STEPS; ++t) {
+        optim_status status;
+        while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD)
+            for (int i = 0; i < D; ++i)
+                g[i] = (x[i] - 0.9 * x[1 - i]) / 0.19;
+        CHECK_OK(status);
+        square += t < SKIPPED ? 0 : (x[0] * x[0] + x[1] * x[1]) / (2 * STEPS);
+    }
+    optim_destroy(opt);
+    return square;
+}
+
+static void test_blocks(void **state) {
+    (void)state;
+    CHECK_CLOSE(block_variance("lr=0.01,history=20000"), 0.1995, 0.03);
+    assert_true(block_variance("lr=0.01,history=100") > 0.35);
+}
+
+/* Two clients whose fits are off by 0.1: with conducive gradients the chain finds the mean of both. */
+static void test_clients(void **state) {
+    (void)state;
+    enum { VISITS = 20000 };
+    static const double PRECISION[] = {1, 3, 2, 1}, CENTER[] = {-0.5, 0.2, 0.7, -0.4};
+    double fit[4], mean[D] = {0}, square[D] = {0}, x[D] = {0}, g[D];
+    optim_t *opt = open("fsgld", "lr=0.005,local=20", 1, x, g);
+    CHECK_OK(optim_set_components(opt, 2));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "conducive");
+    for (int i = 0; i < 4; ++i)
+        fit[i] = CENTER[i] + 0.1;
+    CHECK_OK(optim_set_input(opt, -1, "precision", OPTIM_F64, 2, (int64_t[]){2, D}, PRECISION));
+    CHECK_OK(optim_set_input(opt, -1, "mean", OPTIM_F64, 2, (int64_t[]){2, D}, fit));
+    for (int t = 0; t < VISITS; ++t) {
+        optim_status status;
+        optim_request request = {.size = sizeof request};
+        while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD) {
+            CHECK_OK(optim_request_info(opt, &request));
+            for (int i = 0; i < D; ++i)
+                g[i] = PRECISION[request.component * D + i] * (x[i] - CENTER[request.component * D + i]);
+        }
+        CHECK_OK(status);
+        for (int i = 0; i < D; ++i) {
+            mean[i] += x[i] / VISITS;
+            square[i] += x[i] * x[i] / VISITS;
+        }
+    }
+    for (int i = 0; i < D; ++i) {
+        const double all = PRECISION[i] + PRECISION[D + i];
+        const double want = (PRECISION[i] * CENTER[i] + PRECISION[D + i] * CENTER[D + i]) / all;
+        CHECK_CLOSE(mean[i], want, 0.03);
+        CHECK_CLOSE((square[i] - mean[i] * mean[i]) * all, 1, 0.1);
+    }
+    optim_destroy(opt);
+}
+
+/* Agents of equal curvature: their mean is an autoregressive process; multipliers sum to 0. */
+static void test_agents(void **state) {
+    (void)state;
+    enum { AGENTS = 5, ROUNDS = 60000 };
+    static const struct {
+        const char *options;
+        double variance;
+    } CASES[] = {{"rho=1", 0.178}, {"rho=5", 0.195}, {"rho=5,noise=paper", 0.0390}};
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
+        double x[AGENTS] = {0}, precision[AGENTS], center[AGENTS] = {0}, g[AGENTS], square = 0;
+        optim_t *opt;
+        for (int i = 0; i < AGENTS; ++i)
+            precision[i] = 1;
+        CHECK_OK(optim_create(&opt, "d_admms", CASES[k].options));
+        CHECK_OK(optim_set_components(opt, AGENTS));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){AGENTS, 1}, x, g));
+        CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "inner");
+        CHECK_OK(optim_set_input(opt, -1, "precision", OPTIM_F64, 1, (int64_t[]){AGENTS}, precision));
+        CHECK_OK(optim_set_input(opt, -1, "center", OPTIM_F64, 1, (int64_t[]){AGENTS}, center));
+        for (int t = 0; t < ROUNDS; ++t) {
+            CHECK_OK(optim_step(opt));
+            double mean = 0;
+            for (int i = 0; i < AGENTS; ++i)
+                mean += x[i] / AGENTS;
+            square += mean * mean / ROUNDS;
+        }
+        CHECK_CLOSE(square / CASES[k].variance, 1, 0.08);
+        optim_destroy(opt);
+    }
+}
+
+/* A metric that is not positive definite is named, and nothing moves; one of the wrong size too. */
+static void test_metric(void **state) {
+    (void)state;
+    double x[3 * D] = {0, 0, 1, 2, -1, 0.5}, g[3 * D], metric[3 * D * D] = {0};
+    const double before[3 * D] = {0, 0, 1, 2, -1, 0.5};
+    optim_t *opt = open("svng", "damping=0", 3, x, g);
+    CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 2, (int64_t[]){3, D}, metric));
+    gradient(3, x, g);
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "metric");
+    CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 3, (int64_t[]){3, D, D}, metric));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "positive definite");
+    assert_memory_equal(x, before, sizeof x);
+    CHECK_OK(optim_set(opt, 0, "damping", 1));
+    CHECK_OK(optim_step(opt));
+    optim_destroy(opt);
+}
+
+/* The gap is above the distance to the minimum, and closes; F = c'w, of which the minimum is known. */
+static void test_fictitious_play(void **state) {
+    (void)state;
+    enum { ATOMS = 3 };
+    static const double C[] = {0.3, -0.2, 0.1}, REFERENCE[] = {1, 2, 3}, LAM = 0.1;
+    double w[ATOMS] = {0.2, 0.3, 0.5}, g[ATOMS], sum = 0, last = 0;
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "efp", "reference=input"));
+    CHECK_OK(optim_add_param(opt, 0, "w", OPTIM_F64, 1, (int64_t[]){ATOMS}, w, g));
+    memcpy(g, C, sizeof g);
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "reference");
+    CHECK_OK(optim_set_input(opt, -1, "reference", OPTIM_F64, 1, (int64_t[]){ATOMS}, REFERENCE));
+    for (int i = 0; i < ATOMS; ++i)
+        sum += REFERENCE[i] * exp(-C[i] / LAM);
+    for (int t = 0; t < 60; ++t) {
+        double distance = LAM * log(sum); /* L(w) - L*, L* = -lam ln sum */
+        for (int i = 0; i < ATOMS; ++i)
+            distance += w[i] * (C[i] + LAM * log(w[i] / REFERENCE[i]));
+        memcpy(g, C, sizeof g);
+        CHECK_OK(optim_step(opt));
+        CHECK_OK(optim_get(opt, 0, "gap", &last));
+        CHECK_CLOSE(last, distance, 1e-12); /* F is linear: the bound is exact */
+    }
+    assert_true(last < 1e-5);
+    CHECK_CLOSE(w[0] + w[1] + w[2], 1, 1e-14);
+    optim_destroy(opt);
 }
 
 /* ---- Consensus ---- */
@@ -294,9 +496,13 @@ static void test_sharp_consensus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),     cmocka_unit_test(test_stein),
-        cmocka_unit_test(test_single_particle), cmocka_unit_test(test_refusals), cmocka_unit_test(test_consensus),
+        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),
+        cmocka_unit_test(test_stein),           cmocka_unit_test(test_single_particle),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_consensus),
         cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_clients),         cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_metric),          cmocka_unit_test(test_fictitious_play),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,8 +34,10 @@ static void pair_open(pair_t *pair, const char *algorithm, const char *options, 
     *pair = (pair_t){.count = count};
     CHECK_OK(optim_create(&pair->opt, algorithm, options));
     /* A row of saga's table is the data's; particles are rows. */
-    CHECK_OK(optim_set_components(pair->opt, strcmp(algorithm, "saga") == 0 ? 1 : ROWS));
-    pair->lent = needs_lend(pair->opt, ELEMENTS, (size_t)(count - 1) * ELEMENTS);
+    const size_t components = strcmp(algorithm, "saga") == 0 ? 1 : ROWS, tensors = (size_t)count;
+    CHECK_OK(optim_set_components(pair->opt, (int64_t)components));
+    pair->lent = needs_lend(
+        pair->opt, (needs_sizes_t){components, ELEMENTS, (tensors - 1) * ELEMENTS, tensors * ROWS, tensors * COLUMNS});
     const int others = needs_group(pair->opt);
     for (int n = 0; n < count; ++n) {
         for (size_t i = 0; i < ELEMENTS; ++i)
@@ -76,7 +78,7 @@ static void multiply(pair_t *pair) {
 static void meet_constraints(const pair_t *pair) {
     double *values;
     CHECK_OK(optim_constraint_values(pair->opt, &values));
-    for (int j = 0; j < NEEDS_CONSTRAINTS; ++j)
+    for (int j = 0; j < needs_constraints(pair->opt); ++j)
         values[j] = 0.25;
 }
 
@@ -121,6 +123,7 @@ static bool remembers_by_tensor(const char *algorithm) {
     optim_description about = {sizeof about};
     bool own = true;
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
+    own = (about.needs & OPTIM_NEEDS_GRADIENT) != 0; /* others are not frozen by a missing gradient */
     for (size_t i = 0; i < about.states; ++i) {
         optim_state_info state = {sizeof state};
         CHECK_OK(optim_describe_state(OPTIM_ALGORITHM, algorithm, i, &state));
@@ -355,10 +358,19 @@ static void check_resumed(const char *algorithm, int frozen_before, int thawed_b
     pair_close(&loaded);
 }
 
+/* Some take one vector, or a square matrix. */
+static bool takes_two_matrices(const char *algorithm) {
+    pair_t pair;
+    pair_open(&pair, algorithm, NULL, 2);
+    const optim_status status = optim_memory(pair.opt, NULL, NULL);
+    pair_close(&pair);
+    return status == OPTIM_OK;
+}
+
 static void test_checkpoints(void **state) {
     (void)state;
     for (size_t i = 0; i < optim_algorithm_count(); ++i)
-        for (int thawed = 0; thawed < 3; ++thawed)
+        for (int thawed = 0; thawed < 3 && takes_two_matrices(optim_algorithm_name(i)); ++thawed)
             for (int others = 0; others < 3; ++others)
                 check_resumed(optim_algorithm_name(i), 3, thawed, others);
 }

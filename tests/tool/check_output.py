@@ -77,6 +77,8 @@ def check_describe(families):
                     assert option["default"] is None, option
                 elif option["range"] in ("map", "compressor"):
                     assert option["default"], option
+                elif option["range"].startswith("word of "):
+                    assert set(option["default"]) <= set(option["range"].split()[-1]), option
                 elif len(words) > 1 and words != ["0", "1"]:
                     assert option["default"] in words, option
                 else:

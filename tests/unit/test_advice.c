@@ -75,6 +75,104 @@ static void test_functions(void **state) {
     CHECK_REFUSED(optim_lr_from_iterates(OPTIM_F32, 1, x, x, x, NULL), OPTIM_ERR_NULL, "sums");
 }
 
+/* batch_fit inverts batch_relation; at the critical batch both costs are twice their least. */
+static void test_batch_relation(void **state) {
+    (void)state;
+    double batch[] = {16, 64, 1024, 64}, steps[4], examples, least_steps, least_examples, critical;
+    for (int i = 0; i < 4; ++i)
+        CHECK_OK(optim_batch_relation(500, batch[i], 128, &steps[i], &examples, &least_examples));
+    CHECK_CLOSE((steps[3] / 500 - 1) * (examples / least_examples - 1), 1, 1e-14);
+    CHECK_OK(optim_batch_fit(batch, steps, 4, &least_steps, &least_examples, &critical));
+    CHECK_CLOSE(least_steps, 500, 1e-10);
+    CHECK_CLOSE(least_examples, 64000, 1e-8);
+    CHECK_CLOSE(critical, 128, 1e-10);
+    CHECK_OK(optim_batch_relation(500, 128, 128, steps, &examples, &least_examples));
+    assert_true(*steps == 1000 && examples == 2 * least_examples);
+    CHECK_REFUSED(optim_batch_fit(batch + 1, steps, 1, steps, steps, steps), OPTIM_ERR_ARGUMENT, "two different");
+    CHECK_REFUSED(optim_batch_fit(batch, steps, 0, steps, steps, steps), OPTIM_ERR_ARGUMENT, "two different");
+    batch[2] = 0;
+    CHECK_REFUSED(optim_batch_fit(batch, steps, 4, steps, steps, steps), OPTIM_ERR_ARGUMENT, "run 2");
+    const double ours[] = {8.8e13, 0.076, 5.4e13, 0.095};
+    assert_true(optim_kaplan_loss(1e9, 2e10, NULL) == optim_kaplan_loss(1e9, 2e10, ours));
+    assert_true(isnan(optim_kaplan_loss(0, 1, NULL)) && isnan(optim_kaplan_loss(1, 1, (double[]){1, 1, 1, 0})));
+    assert_true(isnan(optim_kaplan_lr(0)) && isnan(optim_critical_batch(0, 1, 1)));
+    assert_true(optim_critical_batch(4, 16, 0.5) == 1);
+}
+
+/* The other way round the sign turns, and p is the rest to 1. */
+static void test_mmd(void **state) {
+    (void)state;
+    static const double X[] = {0.1, -0.4, 0.9, 1.3, -0.2, 0.5}, Y[] = {0.2, 0.7, -1, 0.4, 0.6, 0},
+                        Z[] = {2, 1.5, -0.3, 2.2, 1.9, 0.8};
+    optim_mmd near = {.size = sizeof near}, far = {.size = sizeof far};
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Y, Z, 1e-5, &near));
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Z, Y, 1e-5, &far));
+    assert_true(near.difference < 0 && near.p < 0.5);
+    CHECK_CLOSE(near.difference, -far.difference, 1e-14);
+    CHECK_CLOSE(near.p + far.p, 1, 1e-14);
+    CHECK_OK(optim_mmd_three_sample(6, 1, X, Y, Y, 1e-5, &near));
+    assert_true(near.statistic == 0 && near.p == 0.5);
+    CHECK_REFUSED(optim_mmd_three_sample(2, 3, X, Y, Z, 1e-5, &near), OPTIM_ERR_ARGUMENT, "three samples");
+    const double wild[] = {0, 0, (double)NAN};
+    CHECK_REFUSED(optim_mmd_three_sample(3, 1, X, Y, wild, 1e-5, &near), OPTIM_ERR_NONFINITE, "not finite");
+}
+
+/* ---- Chains ---- */
+
+/* x_i = phi x_{i-1} + u_i, u uniform between -1/2 and 1/2; chain j is moved by j shift. */
+static void make_chains(size_t chains, size_t length, double phi, double shift, double *draws) {
+    for (size_t j = 0; j < chains; ++j) {
+        uint64_t seed = j + 1;
+        double x = 0;
+        for (size_t i = 0; i < length; ++i) {
+            seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            x = phi * x + ((double)(seed >> 11) * 0x1p-53 - 0.5);
+            draws[j * length + i] = x + shift * (double)j;
+        }
+    }
+}
+
+/* As ArviZ 0.17.1 says: az.ess(method="mean"), az.rhat(method="split"), which wants two chains. */
+static void test_chains(void **state) {
+    (void)state;
+    static const struct {
+        size_t chains, length;
+        double phi, shift, mean, deviation, effective, r_hat;
+    } CASES[] = {
+        {4, 200, 0, 0, 0.004276094790715064, 0.2847801034051748, 712.2448753262009, 0.9983991544945393},
+        {3, 501, 0.9, 0, 0.08352696325384983, 0.666463346226631, 105.19353039565378, 1.0030003572037793},
+        {2, 300, -0.6, 0, -0.001026674038616197, 0.357980357737494, 1666.890750230186, 0.9967783960505953},
+        {1, 64, 0.5, 0, -0.007481342367904455, 0.29627678848576117, 8.198066669162555, 0},
+        {3, 100, 0.5, 0.4, 0.37661685308519227, 0.5006855656773793, 6.575445783172813, 1.468336781924601},
+        {2, 200, 0.99, 0, -0.3446947039617172, 1.652336443774155, 6.167667585130143, 1.2633657860908707},
+    };
+    static double draws[2000];
+    optim_chains about = {.size = sizeof about};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
+        make_chains(CASES[i].chains, CASES[i].length, CASES[i].phi, CASES[i].shift, draws);
+        CHECK_OK(optim_chain_statistics(draws, CASES[i].chains, CASES[i].length, &about));
+        CHECK_CLOSE(about.mean, CASES[i].mean, 1e-13);
+        CHECK_CLOSE(about.deviation, CASES[i].deviation, 1e-13);
+        CHECK_CLOSE(about.effective, CASES[i].effective, 1e-9 * CASES[i].effective);
+        if (CASES[i].r_hat > 0)
+            CHECK_CLOSE(about.r_hat, CASES[i].r_hat, 1e-12);
+    }
+}
+
+static void test_chains_at_rest(void **state) {
+    (void)state;
+    static const double SAME[] = {2, 2, 2, 2, 2, 2, 2, 2}, APART[] = {1, 1, 1, 1, 3, 3, 3, 3};
+    optim_chains about = {.size = sizeof about};
+    CHECK_OK(optim_chain_statistics(SAME, 2, 4, &about));
+    assert_true(about.r_hat == 1 && about.effective == 8 && about.deviation == 0);
+    CHECK_OK(optim_chain_statistics(APART, 2, 4, &about));
+    assert_true(isinf(about.r_hat) && about.mean == 2);
+    CHECK_REFUSED(optim_chain_statistics(SAME, 2, 3, &about), OPTIM_ERR_ARGUMENT, "four draws");
+    CHECK_REFUSED(optim_chain_statistics(SAME, 0, 4, &about), OPTIM_ERR_ARGUMENT, "one chain");
+    const double wild[] = {0, 1, 2, 3, 0, (double)NAN, 2, 3};
+    CHECK_REFUSED(optim_chain_statistics(wild, 2, 4, &about), OPTIM_ERR_NONFINITE, "draw 1 of chain 1");
+}
+
 /* ---- The batch ---- */
 
 static const int64_t COUNTS[] = {2, 0, 3};
@@ -211,9 +309,16 @@ static void test_batch_directions(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bound_errors), cmocka_unit_test(test_bound_by_hand),
-        cmocka_unit_test(test_functions),    cmocka_unit_test(test_batch_errors),
-        cmocka_unit_test(test_batch_grows),  cmocka_unit_test(test_batch_directions),
+        cmocka_unit_test(test_bound_errors),
+        cmocka_unit_test(test_bound_by_hand),
+        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_batch_relation),
+        cmocka_unit_test(test_mmd),
+        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_chains_at_rest),
+        cmocka_unit_test(test_batch_errors),
+        cmocka_unit_test(test_batch_grows),
+        cmocka_unit_test(test_batch_directions),
     };
     return cmocka_run_group_tests_name("advice", tests, NULL, NULL);
 }

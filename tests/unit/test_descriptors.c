@@ -35,8 +35,11 @@ static void check_fields(const method_t *method) {
         const char *const options[] = {field->when, field->copies, field->initial_option, field->most};
         if (field->offset + field->size > size[field->of])
             fail_msg("%s: field \"%s\" lies outside its struct", method->name, field->name);
-        if ((field->type == FIELD_LIST) != (field->copies != NULL || field->each != EACH_ONCE))
+        const int lengths = (field->copies != NULL || field->each != EACH_ONCE) + (field->length != NULL);
+        if (lengths != (field->type == FIELD_LIST))
             fail_msg("%s: \"%s\": a list has a length that an option or the problem says", method->name, field->name);
+        if (field->length != NULL && field->of != OF_METHOD)
+            fail_msg("%s: \"%s\": by elements goes what the method as a whole keeps", method->name, field->name);
         if (field->of == OF_COHORT && (field->type != FIELD_NUMBER || field->when != NULL))
             fail_msg("%s: \"%s\" of a cohort is not one kept number", method->name, field->name);
         if (field->of == OF_GROUP && field->type == FIELD_LIST)

@@ -138,7 +138,7 @@ static void test_host_is_left_alone(void **state) {
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), "nonfinite=skip"));
-        rig_t *rig = rig_new(needs_pairs(opt) ? &SHORT : &LONG, OPTIM_F32, OPTIM_F32, 0);
+        rig_t *rig = rig_new(needs_short(optim_algorithm_name(i)) ? &SHORT : &LONG, OPTIM_F32, OPTIM_F32, 0);
         CHECK_OK(optim_set_components(opt, 3));
         CHECK_OK(rig_lend(rig, opt));
         CHECK_OK(optim_set_threads(opt, 3));
@@ -189,7 +189,7 @@ static void check_memory_of(const char *algorithm) {
     optim_t *opt;
     size_t state_bytes, scratch_bytes;
     CHECK_OK(optim_create(&opt, algorithm, "grad_scale=0.1")); /* some ask for gradients of at most 1 */
-    rig_t *rig = rig_new(needs_pairs(opt) ? &SHORT : &LONG, OPTIM_F32, OPTIM_F32, 0);
+    rig_t *rig = rig_new(needs_short(algorithm) ? &SHORT : &LONG, OPTIM_F32, OPTIM_F32, 0);
     rig->scale = 1e-3; /* so that no rate that grows with the squared gradient runs away */
     CHECK_OK(optim_set_components(opt, 3));
     CHECK_OK(rig_lend(rig, opt));

@@ -281,12 +281,25 @@ static void test_no_way_down(void **state) {
     assert_int_equal(r.count, 25);
 }
 
+/* A trial that would do, but for the caller's own test, is gone past. */
+static void test_unfit(void **state) {
+    (void)state;
+    line_search_t search = {.c1 = 1e-4, .c2 = 0.9, .tolerance = 1e-9, .largest = 1, .most = 25};
+    search_low_t low;
+    line_search_start(&search, bowl(0), bowl_slope(0), 1);
+    search.unfit = true;
+    assert_int_equal(line_search_wolfe(&search, bowl(1), bowl_slope(1), &low), SEARCH_EVALUATE);
+    const double t = search.t;
+    assert_true(t > 1);
+    search.unfit = false;
+    assert_int_equal(line_search_wolfe(&search, bowl(t), bowl_slope(t), &low), SEARCH_DONE);
+    assert_true(search.t == t && low == LOW_IS_HERE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wolfe),
-        cmocka_unit_test(test_armijo),
-        cmocka_unit_test(test_wolfe_conditions),
-        cmocka_unit_test(test_no_way_down),
+        cmocka_unit_test(test_wolfe),       cmocka_unit_test(test_armijo), cmocka_unit_test(test_wolfe_conditions),
+        cmocka_unit_test(test_no_way_down), cmocka_unit_test(test_unfit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -187,6 +187,34 @@ static void test_parse(void **state) {
     assert_true(value == 1);
 }
 
+/* Words of letters are numbers with the digits 1 .. n in the base n + 1. */
+static void test_words(void **state) {
+    (void)state;
+    static const option_t WORD = {"scheme", 630, "word of ABO", "order"};
+    static const double NONE[] = {0, 4, 16, 630.5, -1, 0x1p54, (double)NAN, (double)INFINITY};
+    char text[OPTION_TEXT];
+    double value = 42;
+    assert_int_equal(option_kind(&WORD), OPTIM_KIND_WORD);
+    CHECK_OK(option_parse(&WORD, "BAOAB", 5, &value));
+    assert_true(value == 630);
+    option_text(&WORD, value, text);
+    assert_string_equal(text, "BAOAB");
+    assert_int_equal(option_letter(&WORD, value, 0), 1);
+    assert_int_equal(option_letter(&WORD, value, 2), 2);
+    assert_int_equal(option_letter(&WORD, value, 5), -1);
+    CHECK_OK(option_parse(&WORD, "ABABABABABABABABABABABABAB", 26, &value));
+    option_text(&WORD, value, text);
+    assert_string_equal(text, "ABABABABABABABABABABABABAB");
+    CHECK_OK(option_check(&WORD, 630));
+    for (size_t i = 0; i < sizeof NONE / sizeof *NONE; ++i)
+        CHECK_REFUSED(option_check(&WORD, NONE[i]), OPTIM_ERR_VALUE, "word of ABO");
+    CHECK_REFUSED(option_parse(&WORD, "", 0, &value), OPTIM_ERR_VALUE, "scheme");
+    CHECK_REFUSED(option_parse(&WORD, "BAX", 3, &value), OPTIM_ERR_VALUE, "BAX");
+    CHECK_REFUSED(option_parse(&WORD, "BABABABABABABABABABABABABAB", 27, &value), OPTIM_ERR_VALUE, "short");
+    const option_bounds_t bounds = option_bounds(&WORD);
+    assert_true(bounds.kind == OPTIM_KIND_WORD && bounds.lowest == 0 && bounds.highest == 0);
+}
+
 /* ---- Strings ---- */
 
 static void assert_pair(const option_pair_t *pair, const char *key, const char *value) {
@@ -413,13 +441,14 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_number),         cmocka_unit_test(test_number_within_text),
-        cmocka_unit_test(test_find),           cmocka_unit_test(test_names),
-        cmocka_unit_test(test_check),          cmocka_unit_test(test_parse),
-        cmocka_unit_test(test_bounds),         cmocka_unit_test(test_walk),
-        cmocka_unit_test(test_walk_malformed), cmocka_unit_test(test_span),
-        cmocka_unit_test(test_unique),         cmocka_unit_test(test_comma_locale),
-        cmocka_unit_test(test_sizes),          cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_number),       cmocka_unit_test(test_number_within_text),
+        cmocka_unit_test(test_find),         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_check),        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_words),        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_walk),         cmocka_unit_test(test_walk_malformed),
+        cmocka_unit_test(test_span),         cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_comma_locale), cmocka_unit_test(test_sizes),
+        cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

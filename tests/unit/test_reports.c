@@ -44,6 +44,26 @@ static void test_report(void **state) {
     optim_destroy(s.opt);
 }
 
+/* pvalue: above the threshold is no improvement. NaN: there was no test, and a cooldown goes on. */
+static void test_decided_reports(void **state) {
+    (void)state;
+    static const char *const OPTIONS[] = {"mode=pvalue,threshold=0.1,factor=0.5,patience=1,cooldown=1",
+                                          "mode=predicate,factor=0.5,patience=1,cooldown=1"};
+    static const double METRICS[][8] = {{0.2, 0.1, 0.3, (double)NAN, 0.3, 0.3, 0.3, 0.3},
+                                        {1, 0, 3, (double)NAN, 1, 1, 1, 1}};
+    static const double WANT[] = {1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25};
+    for (int k = 0; k < 2; ++k) {
+        still_t s;
+        still_open(&s, "sgd", "lr=1");
+        CHECK_OK(optim_set_schedule(s.opt, 0, "lr", "plateau", OPTIONS[k]));
+        for (int i = 0; i < 8; ++i) {
+            step_and_report(&s, METRICS[k][i]);
+            assert_true(still_get(s.opt, "lr") == WANT[i]);
+        }
+        optim_destroy(s.opt);
+    }
+}
+
 static void test_report_while_open(void **state) {
     (void)state;
     still_t s;
@@ -246,6 +266,7 @@ static void test_norms_of_requests(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_report),
+        cmocka_unit_test(test_decided_reports),
         cmocka_unit_test(test_report_while_open),
         cmocka_unit_test(test_report_to_children),
         cmocka_unit_test(test_skipped_steps),

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "needs.h"
 
 /* One number, a given gradient in every step. */
 static void check_path(const char *algorithm, const char *options, const char *wrapper, const char *wrapper_options,
@@ -108,6 +109,9 @@ static optim_status step(optim_t *opt, const double *p, double *g) {
             double *values;
             CHECK_OK(optim_constraint_values(opt, &values));
             values[0] = p[0] - 0.5;
+        } else if (status == OPTIM_EVAL_LOSSES) {
+            const double loss = loss_and_gradient(p, g);
+            CHECK_OK(optim_set_losses(opt, (const double[]){loss, loss, loss}, 3));
         }
     } while (status > 0);
     return status;
@@ -123,6 +127,8 @@ static void rates_may_pause(void **state) {
         optim_t *opt;
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
         CHECK_OK(optim_set_components(opt, 3));
+        double *lent = needs_lend(opt, (needs_sizes_t){3, N, 0, N, 1});
+        assert_non_null(lent);
         CHECK_OK(optim_set_constraints(opt, 1, 0));
         CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, 1, (int64_t[]){N}, p, g));
         if (optim_get(opt, 0, "lr", &lr) == OPTIM_OK) {
@@ -139,6 +145,7 @@ static void rates_may_pause(void **state) {
             }
         }
         optim_destroy(opt);
+        free(lent);
     }
     assert_true(pausing >= 8);
 }

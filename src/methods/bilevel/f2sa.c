@@ -35,6 +35,7 @@ static const option_t OPTIONS[] = {
 };
 
 static const state_t STATE[] = {LOWER_LEVEL_STATES, {0}};
+static const input_t INPUTS[] = {LOWER_LEVEL_INPUT("z"), {0}};
 
 typedef struct memory {
     double lam;
@@ -135,6 +136,10 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
+static const char *refuses_inputs(const step_t *s) {
+    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
+}
+
 const method_t METHOD(f2sa) = {
     .name = "f2sa",
     .purpose = "bilevel optimization by gradients alone, the lower level as a penalty with a growing multiplier",
@@ -143,13 +148,13 @@ const method_t METHOD(f2sa) = {
     .evaluations = "3 inner + 3 gradients, of both objectives",
     .options = OPTIONS,
     .states = STATE,
-    .inputs = LOWER_LEVEL_INPUTS,
+    .inputs = INPUTS,
     .roles = LOWER_LEVEL_ROLES,
     .flags = REQUESTS | BY_ELEMENT | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
     .fields = FIELDS,
     .memory = sizeof(memory_t),
-    .refuses_inputs = lower_level_refuses,
+    .refuses_inputs = refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_z, move_y, add, move_x, gradient_noise},

@@ -37,7 +37,7 @@ static const option_t OPTIONS[] = {
 };
 
 /* Estimates: of y those of G_y(x, z), F_y, G_y(x, y); of x those of F_x, G_x(x, y), G_x(x, z). */
-enum { FIRST = H + 1, SECOND, THIRD, THERE, Z_THERE, Z_START };
+enum { FIRST = Z + 1, SECOND, THIRD, THERE, Z_THERE, Z_START };
 static const state_t STATE[] = {
     LOWER_LEVEL_STATES,
     [FIRST] = {"first", "estimate of G_y(x, z), or of F_x", LIKE_PARAM, KEPT, .undone = true},
@@ -48,6 +48,7 @@ static const state_t STATE[] = {
     [Z_START] = {"z_start", "z where the step began", LIKE_PARAM, WITHIN_STEP, .exists = is_y},
     {0},
 };
+static const input_t INPUTS[] = {LOWER_LEVEL_INPUT("z"), {0}};
 
 typedef struct memory {
     double lam;
@@ -182,6 +183,10 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
+static const char *refuses_inputs(const step_t *s) {
+    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
+}
+
 const method_t METHOD(f3sa) = {
     .name = "f3sa",
     .purpose = "bilevel optimization by gradients alone, with momentum in every estimate of one",
@@ -190,13 +195,13 @@ const method_t METHOD(f3sa) = {
     .evaluations = "12 gradients, of both objectives; in the first step 6",
     .options = OPTIONS,
     .states = STATE,
-    .inputs = LOWER_LEVEL_INPUTS,
+    .inputs = INPUTS,
     .roles = LOWER_LEVEL_ROLES,
     .flags = REQUESTS | BY_ELEMENT | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
     .fields = FIELDS,
     .memory = sizeof(memory_t),
-    .refuses_inputs = lower_level_refuses,
+    .refuses_inputs = refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, keep_z, visit, estimate, move_y_z, move_x, gradient_noise},

@@ -25,6 +25,7 @@ static const option_t OPTIONS[] = {
 };
 
 static const state_t STATE[] = {LOWER_LEVEL_STATES, {0}};
+static const input_t INPUTS[] = {LOWER_LEVEL_INPUT("z"), {0}};
 
 typedef struct memory { /* within a step */
     int64_t k;          /* move of z */
@@ -90,6 +91,10 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
+static const char *refuses_inputs(const step_t *s) {
+    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
+}
+
 const method_t METHOD(penalty_bilevel) = {
     .name = "penalty_bilevel",
     .purpose = "bilevel optimization by gradients alone, the lower level as a penalty of fixed weight",
@@ -99,12 +104,12 @@ const method_t METHOD(penalty_bilevel) = {
     .evaluations = "inner + 3 gradients, of both objectives",
     .options = OPTIONS,
     .states = STATE,
-    .inputs = LOWER_LEVEL_INPUTS,
+    .inputs = INPUTS,
     .roles = LOWER_LEVEL_ROLES,
     .flags = REQUESTS | BY_ELEMENT | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
-    .refuses_inputs = lower_level_refuses,
+    .refuses_inputs = refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_z, add, move},

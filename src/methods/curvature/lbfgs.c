@@ -18,8 +18,7 @@
  * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the
  * lowest point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
  */
-#include "blocks/algebra.h"
-#include "blocks/line_search.h"
+#include "blocks/searched.h"
 
 enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
 enum { STRONG_WOLFE, ARMIJO, NONE };
@@ -42,33 +41,29 @@ static const char *check(const double *option) {
     return option[C1] < option[C2] ? NULL : "c1 must lie below c2";
 }
 
-enum { G, G_LOW, D, X, S, Y };
+enum { S = SEARCHED_ROWS, Y };
 static const state_t STATE[] = {
-    [G] = {"g", "the gradient at x", LIKE_PARAM, KEPT},
-    [G_LOW] = {"g_low", "the gradient at the lowest point of a search", LIKE_PARAM, WITHIN_STEP},
+    SEARCHED_STATES(false),
     [D] = {"d", "direction", LIKE_PARAM, KEPT},
-    [X] = {"x", "the point that a search leaves", LIKE_PARAM, RESTORE_POINT},
     [S] = {"s", "steps", LIKE_PARAM, KEPT, .copies = "history"},
     [Y] = {"y", "changes of the gradient", LIKE_PARAM, KEPT, .copies = "history"},
     {0},
 };
 
 typedef struct memory {
-    double f, gamma, step;
+    searched_t line;
+    double gamma;
     double *curvature, *alpha;
     int64_t pairs, next;
-    line_search_t search; /* within a step, as alpha and f_low */
-    double f_low;         /* loss at the lowest point of the search */
 } memory_t;
 static const field_t FIELDS[] = {
-    {"f", "loss at x", FIELD(OF_METHOD, memory_t, f)},
+    SEARCHED_FIELDS,
     {"gamma", "scale of the initial inverse Hessian", FIELD(OF_METHOD, memory_t, gamma), .initial = 1},
     {"curvature", "y_i's_i", FIELD(OF_METHOD, memory_t, curvature), .copies = "history"},
     {"alpha", "coefficients of the two loops", FIELD(OF_METHOD, memory_t, alpha), .copies = "history",
      .within_step = true},
     {"pairs", "kept so far", FIELD(OF_METHOD, memory_t, pairs), .most = "history"},
     {"next", "place of the next pair", FIELD(OF_METHOD, memory_t, next), .most = "history"},
-    {"step", "t: length of the last step in units of d", FIELD(OF_METHOD, memory_t, step)},
     {0},
 };
 
@@ -77,7 +72,7 @@ static void keep_pair(step_t *s) {
     memory_t *m = s->memory;
     const int64_t history = (int64_t)s->option[HISTORY];
     const size_t next = (size_t)(m->next % history);
-    scale(s, m->step, vector(D)); /* d is s, and g is y, until the next direction */
+    scale(s, m->line.step, vector(D)); /* d is s, and g is y, until the next direction */
     scale(s, -1, vector(G));
     axpy(s, 1, vector(G_LOW), vector(G));
     const double ys = dot(s, vector(G), vector(D)), s_norm = norm_2(s, vector(D));
@@ -126,18 +121,11 @@ static double find_steepest(step_t *s) {
     return find_direction(s);
 }
 
-/* p <- x + t d */
-static void go(step_t *s, double t) {
-    copy(s, vector(X), vector(PARAMETERS));
-    axpy(s, t, vector(D), vector(PARAMETERS));
-}
-
-/* A gradient that is not finite is not held: another one may be. */
+/* Without a search the next step evaluates anew. */
 static optim_status done(step_t *s) {
-    s->held_loss = ((const memory_t *)s->memory)->f;
-    s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = (int)s->option[LINE_SEARCH] != NONE && !isnan(s->held_norm);
-    return OPTIM_OK;
+    const optim_status status = searched_done(s);
+    s->holds_gradient = s->holds_gradient && (int)s->option[LINE_SEARCH] != NONE;
+    return status;
 }
 
 /* d in units of -g, while no pair is held. */
@@ -164,43 +152,25 @@ static bool is_converged(const step_t *s, double slope, double trial) {
     const double *o = s->option;
     if (!(slope < 0) || !(slope / length_unit(m) <= -o[TOLERANCE_CHANGE]))
         return true;
-    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->f);
+    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->line.f);
 }
 
 static void start_search(step_t *s, double slope, double trial) {
     const double *o = s->option;
-    memory_t *m = s->memory;
-    m->search = (line_search_t){
-        .c1 = o[C1],
-        .c2 = o[C2],
-        .tolerance = o[TOLERANCE_CHANGE],
-        .largest = norm_max(s, vector(D)),
-        .most = (int64_t)fmin(o[MAX_LS], 0x1p62),
-    };
-    line_search_start(&m->search, m->f, slope, trial);
+    const line_search_t search = {
+        .c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = searched_most(o[MAX_LS])};
+    searched_start(s, search, slope, trial);
 }
 
 /* What the search says to the evaluation that arrived. */
 static search_answer_t judge(step_t *s) {
-    memory_t *m = s->memory;
-    search_low_t low;
-    const double slope = dot(s, vector(GRADIENT), vector(D));
-    const search_answer_t answer = (int)s->option[LINE_SEARCH] == ARMIJO
-                                       ? line_search_armijo(&m->search, s->loss, slope, &low)
-                                       : line_search_wolfe(&m->search, s->loss, slope, &low);
-    if (low != LOW_STAYS) {
-        m->f_low = low == LOW_IS_HERE ? s->loss : m->f;
-        copy(s, vector(low == LOW_IS_HERE ? GRADIENT : G), vector(G_LOW));
-    }
-    return answer;
+    const bool armijo = (int)s->option[LINE_SEARCH] == ARMIJO;
+    return searched_judge(s, armijo ? line_search_armijo : line_search_wolfe, dot(s, vector(GRADIENT), vector(D)));
 }
 
 /* The low point is the next x. */
 static void accept(step_t *s) {
-    memory_t *m = s->memory;
-    m->step = m->search.t;
-    m->f = m->f_low;
-    go(s, m->step);
+    searched_accept(s);
     keep_pair(s);
 }
 
@@ -209,7 +179,7 @@ static double find_slope(step_t *s) {
     memory_t *m = s->memory;
     if (!s->holds_gradient) {
         const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
-        m->f = s->loss;
+        m->line.f = s->loss;
         copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
         if (pair_is_due)
             keep_pair(s);
@@ -226,23 +196,23 @@ static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     slope = find_slope(s);
     do {
-        m->step = 0;
+        m->line.step = 0;
         trial = first_trial(s);
         if (is_converged(s, slope, trial))
             return done(s);
         copy(s, vector(PARAMETERS), vector(X));
         if ((int)s->option[LINE_SEARCH] == NONE) {
-            m->step = trial;
-            go(s, trial);
+            m->line.step = trial;
+            searched_go(s, trial);
             return OPTIM_OK;
         }
         start_search(s, slope, trial);
         do { /* lines 3 to 5 */
-            go(s, m->search.t);
+            searched_go(s, m->line.search.t);
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
             answer = judge(s);
         } while (answer == SEARCH_EVALUATE);
-        again = (answer == SEARCH_FAILED || m->search.t == 0) && m->pairs > 0;
+        again = (answer == SEARCH_FAILED || m->line.search.t == 0) && m->pairs > 0;
         if (again) {
             copy(s, vector(X), vector(PARAMETERS));
             slope = find_steepest(s);

@@ -14,18 +14,13 @@
  * The middle is the floor(N^2 / 2)-th largest, or 1 if that is 0. Several tensors are so many simplices, their
  * distances added up. State: within a step theta and the direction, 8 bytes a parameter in f32; 2 N^2 numbers.
  */
-#include <string.h>
-
-#include "blocks/particles.h"
-#include "blocks/select.h"
-#include "kernels/elementary.h"
+#include "blocks/mirrored.h"
 
 enum { LR, KERNEL, BANDWIDTH2, ON };
-enum { IMQ, RBF };
 enum { ON_ETA, ON_THETA };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
-    [KERNEL] = {"kernel", IMQ, "imq|rbf", "inverse multiquadric or Gaussian"},
+    [KERNEL] = {"kernel", KERNEL_IMQ, "imq|rbf", "inverse multiquadric or Gaussian"},
     [BANDWIDTH2] = {"bandwidth2", 1, "(-inf,inf)", "squared width of the kernel; negative: by the median",
                     .zero_apart = true},
     [ON] = {"on", ON_ETA, "eta|theta", "coordinates that the kernel compares"},
@@ -60,29 +55,14 @@ typedef struct pairs {
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
-    *(constants_t *)constants = (constants_t){(real)o[LR], (int)o[KERNEL] == RBF, (int)o[ON] == ON_THETA};
-}
-
-/* softmax(eta, 0), the largest exponent being 0. */
-static void map_row(size_t n, const real *eta, real *theta) {
-    double largest = 0, sum;
-    for (size_t c = 0; c < n; ++c)
-        largest = (double)eta[c] > largest ? (double)eta[c] : largest;
-    sum = largest < 700 ? elementary_exp(-largest) : 0;
-    for (size_t c = 0; c < n; ++c) {
-        const double x = (double)eta[c] - largest;
-        theta[c] = (real)(x > -700 ? elementary_exp(x) : 0);
-        sum += (double)theta[c];
-    }
-    for (size_t c = 0; c < n; ++c)
-        theta[c] = (real)((double)theta[c] / sum);
+    *(constants_t *)constants = (constants_t){(real)o[LR], (int)o[KERNEL] == KERNEL_RBF, (int)o[ON] == ON_THETA};
 }
 
 static void measure(const tile_t *t) {
     const constants_t *k = t->constants;
     const size_t particles = (size_t)t->tensor->dims[0], row = particle_row(t->tensor);
     for (size_t i = 0; i < particles; ++i)
-        map_row(row, (real *)t->p + i * row, (real *)t->state[THETA] + i * row);
+        mirrored_map(row, (real *)t->p + i * row, (real *)t->state[THETA] + i * row);
     particle_distances_of(t, k->on_theta ? t->state[THETA] : t->p, ((const pairs_t *)t->arguments)->square);
 }
 
@@ -108,10 +88,9 @@ static void direct(const tile_t *t) {
     memset(phi, 0, t->n * sizeof *phi);
     for (size_t j = 0; j < particles; ++j)
         for (size_t i = 0; i < particles; ++i) {
-            const double r = pairs->square[i * particles + j] / pairs->w, root = 1 / sqrt(1 + r);
-            const double k = (o->rbf ? r < 700 ? elementary_exp(-r) : 0 : root) / (double)particles;
-            const double slope = (o->rbf ? -2 * k : -k * root * root) / pairs->w;
-            add_pair(row, y + i * row, y + j * row, theta + i * row, g + i * row, o->on_theta, (real)k, (real)slope,
+            const mirrored_kernel_t k =
+                mirrored_kernel(o->rbf, pairs->square[i * particles + j], pairs->w, (double)particles);
+            add_pair(row, y + i * row, y + j * row, theta + i * row, g + i * row, o->on_theta, (real)k.k, (real)k.slope,
                      phi + j * row);
         }
 }
@@ -126,21 +105,11 @@ static void move(const tile_t *t) {
 
 enum { MEASURE, DIRECT, MOVE };
 
-static double width(step_t *s) {
-    const memory_t *m = s->memory;
-    const size_t pairs = (size_t)s->components * (size_t)s->components;
-    if (s->option[BANDWIDTH2] > 0)
-        return s->option[BANDWIDTH2];
-    memcpy(m->room, m->square, pairs * sizeof *m->room);
-    const double middle = select_largest(m->room, pairs, pairs > 1 ? pairs / 2 : 1);
-    return middle > 0 ? middle : 1;
-}
-
 static optim_status advance(step_t *s) {
     const memory_t *m = s->memory;
     memset(m->square, 0, (size_t)s->components * (size_t)s->components * sizeof *m->square);
     step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
-    step_tensors(s, DIRECT, &(pairs_t){m->square, width(s)});
+    step_tensors(s, DIRECT, &(pairs_t){m->square, mirrored_width(s, s->option[BANDWIDTH2], m->square, m->room)});
     step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }

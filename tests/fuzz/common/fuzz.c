@@ -89,12 +89,20 @@ bool saved_same(const saved_t *a, const saved_t *b) {
            (a->status != OPTIM_OK || memcmp(a->bytes, b->bytes, a->size) == 0);
 }
 
-bool saved_planned(const saved_t *saved) {
-    static const char MARK[] = "planned\\\":true";
-    for (size_t i = 0; i + sizeof MARK <= saved->size; ++i)
-        if (memcmp(saved->bytes + i, MARK, sizeof MARK - 1) == 0)
+static bool saved_has(const saved_t *saved, const char *mark) {
+    const size_t length = strlen(mark);
+    for (size_t i = 0; i + length < saved->size; ++i)
+        if (memcmp(saved->bytes + i, mark, length) == 0)
             return true;
     return false;
+}
+
+bool saved_planned(const saved_t *saved) {
+    return saved_has(saved, "planned\\\":true");
+}
+
+bool saved_forms_anew(const saved_t *saved) {
+    return saved_has(saved, "{\\\"name\\\":\\\"lbfgs\\\"");
 }
 
 /* ---- Ranges ---- */
@@ -103,6 +111,8 @@ bool range_allows(const char *range, double value) {
     if (strcmp(range, "list") == 0 || strcmp(range, "schedules") == 0 || strcmp(range, "map") == 0 ||
         strcmp(range, "compressor") == 0 || isnan(value))
         return false;
+    if (strncmp(range, "word of ", 8) == 0)
+        return value >= 1 && value == floor(value);
     if (strchr(range, '|') != NULL) {
         int last = 0;
         for (const char *c = range; *c != '\0'; ++c)

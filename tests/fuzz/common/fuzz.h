@@ -56,6 +56,8 @@ void saved_free(saved_t *saved);
 bool saved_same(const saved_t *a, const saved_t *b);
 /* Whether the handle had taken the memory of its states: the first step does so even if it fails then. */
 bool saved_planned(const saved_t *saved);
+/* Whether the method may have formed its direction anew in a step that was undone: the next one forms it again. */
+bool saved_forms_anew(const saved_t *saved);
 
 /* ---- Ranges as optim_describe_option gives them, read by other code than the library's ---- */
 

@@ -43,8 +43,10 @@ static const form_t FORMS[] = {
 enum { FORM_COUNT = sizeof FORMS / sizeof *FORMS };
 
 static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1, {5003}}}};
-/* For methods whose work grows with the pairs of elements. */
 static const layout_t SHORT = {"two short ones", 2, {{"matrix", 2, {17, 13}}, {"vector", 1, {307}}}};
+/* For methods that take neither. */
+static const layout_t VECTOR = {"one vector", 1, {{"vector", 1, {47}}}};
+static const layout_t SQUARE = {"one square", 1, {{"square", 2, {13, 13}}}};
 
 /* For the schedules that must be told something. */
 static const struct {
@@ -106,20 +108,30 @@ static void print_result(const rig_t *rig, optim_status status) {
         (void)printf(" %d", (int)status);
 }
 
-static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
+static rig_t *rig_of(const char *algorithm, const char *wrapper, const form_t *form, const layout_t *layout) {
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, form->options));
-    const layout_t *layout = needs_pairs(opt) ? &SHORT : &LAYOUT;
     rig_t *rig = rig_new_for(algorithm, layout, form->dtype, form->grad_dtype, 0);
     rig->scale = form->scale;
     scale_start(rig, form->scale);
     if (wrapper != NULL)
         CHECK_OK(optim_wrap(opt, wrapper, NULL));
-    optim_status status = rig_lend(rig, opt);
-    if (status == OPTIM_OK)
-        status = rig_steps(rig, STEPS);
-    print_result(rig, status);
-    rig_free(rig);
+    CHECK_OK(rig_lend(rig, opt));
+    return rig;
+}
+
+static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
+    const layout_t *const layouts[] = {needs_short(algorithm) ? &SHORT : &LAYOUT, &VECTOR, &SQUARE};
+    optim_status status = OPTIM_ERR_SHAPE;
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && status == OPTIM_ERR_SHAPE; ++i) {
+        rig_t *rig = rig_of(algorithm, wrapper, form, layouts[i]);
+        status = optim_memory(rig->opt, NULL, NULL);
+        if (status == OPTIM_OK)
+            status = rig_steps(rig, STEPS);
+        if (status != OPTIM_ERR_SHAPE)
+            print_result(rig, status);
+        rig_free(rig);
+    }
 }
 
 static void print_forms(const char *kind, const char *name, const char *algorithm, const char *wrapper) {

@@ -1,0 +1,76 @@
+/*
+ * The parameters of a method as one vector: lists of doubles (field_t.length), element i being that of tensor_t.own.
+ * For methods that work on all of them in serial code; frozen tensors count as 0.
+ */
+#ifndef BLOCKS_JOINED_H
+#define BLOCKS_JOINED_H
+
+#include <string.h>
+
+#include "engine/method.h"
+
+/* For field_t.length; what no memory holds stays that much. */
+static inline size_t joined_length(size_t elements, const double *option) {
+    (void)option;
+    return elements;
+}
+static inline size_t joined_square(size_t elements, const double *option) {
+    enum { MOST = 1 << 15 };
+    (void)option;
+    return elements > MOST ? PTRDIFF_MAX / 1024 : elements * elements;
+}
+
+/* What both kernels take: the list; what is copied to it, a row of the state table or the gradient; or what it is
+ * multiplied by. */
+enum { JOINED_GRADIENT = -1 };
+typedef struct joined {
+    double *list;
+    int from;
+    double factor;
+} joined_t;
+
+/* On whole tensors. */
+static inline void joined_collect(const tile_t *t) {
+    const joined_t *j = t->arguments;
+    const real *from = j->from == JOINED_GRADIENT ? t->g : t->state[j->from];
+    for (size_t i = 0; i < t->n; ++i)
+        j->list[t->tensor->own + i] = (double)from[i];
+}
+
+/* p <- p - lr factor list */
+static inline void joined_move(const tile_t *t, real lr) {
+    const joined_t *j = t->arguments;
+    const double step = (double)lr * j->factor, *list = j->list + t->tensor->own + t->offset;
+    real *p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = (real)((double)p[i] - step * list[i]);
+}
+
+/* Runs the queue and joined_collect, which is number `kernel`. */
+static inline void joined_from(step_t *s, int kernel, int from, double *list) {
+    memset(list, 0, step_own_elements(s) * sizeof *list);
+    step_tensors_in_turn(s, kernel, &(joined_t){.list = list, .from = from});
+}
+
+/* Elements that are not frozen. */
+static inline double joined_live(const step_t *s) {
+    double count = 0;
+    for (size_t i = 0; i < step_tensor_count(s); ++i)
+        count += step_tensor(s, i) != NULL ? (double)step_tensor(s, i)->count : 0;
+    return count;
+}
+
+static inline double joined_dot(size_t n, const double *a, const double *b) {
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* What makes x no longer than `most`; 0: any length will do. */
+static inline double joined_bound(size_t n, const double *x, double most) {
+    const double norm = sqrt(joined_dot(n, x, x));
+    return most > 0 && norm > most ? most / norm : 1;
+}
+
+#endif

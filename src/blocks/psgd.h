@@ -1,0 +1,155 @@
+/*
+ * What the preconditioners of Li, "Stochastic Hessian Fitting on Lie Group", 2024, arXiv:2402.11858, share: rows of
+ * tables, probes, norms and rotations.
+ *
+ * A preconditioner P = Q'Q is fitted to pairs of a probe v and h = Hv, or h = g, so that the mean of h'Ph + v'P^-1 v is
+ * least. Lip is a bound on how fast that bends: Lip <- max(beta_l Lip + (1 - beta_l) l, l), and steps are precond_lr /
+ * Lip.
+ *
+ * Element i of all parameters has the probe +1 or -1 by a hash of i and of the number of the step; random = 1 draws
+ * normal numbers from the handle's stream instead.
+ */
+#ifndef BLOCKS_PSGD_H
+#define BLOCKS_PSGD_H
+
+#include "blocks/noise.h"
+#include "blocks/unfolding.h"
+#include "linear/linear.h"
+
+#define PSGD_LR_ROW(value)                                                                                             \
+    { "lr", value, "[0,inf)", "step size" }
+#define PSGD_PRECOND_LR_ROW                                                                                            \
+    { "precond_lr", 0.1, "[0,inf)", "step size of the preconditioner" }
+#define PSGD_BETA_L_ROW                                                                                                \
+    { "beta_l", 0.9, "[0,1)", "decay of the bounds on its curvature" }
+#define PSGD_DAMPING_ROW                                                                                               \
+    { "damping", 1e-9, "[0,inf)", "what of the probe is added to what is fitted" }
+#define PSGD_MOMENTUM_ROW                                                                                              \
+    { "momentum", 0, "[0,1)", "decay of the mean gradient; 0: none" }
+#define PSGD_INIT_SCALE_ROW                                                                                            \
+    { "init_scale", 0, "[0,inf)", "scale of the first preconditioner; 0: from the first step", .zero_apart = true }
+#define PSGD_CLIP_NORM_ROW                                                                                             \
+    { "clip_norm", 0, "[0,inf)", "longest direction, of all parameters; 0: any", .zero_apart = true }
+#define PSGD_RANDOM_ROW                                                                                                \
+    { "random", 0, "0|1", "probes: normal numbers (1) or signs that are the same in every run (0)" }
+
+/* ---- Probes ---- */
+
+/* What makes them. */
+typedef struct psgd_probe {
+    noise_t noise;
+    uint32_t stream;
+    bool random;
+} psgd_probe_t;
+
+static inline psgd_probe_t psgd_probe_of(step_t *s, uint32_t stream, bool random) {
+    return (psgd_probe_t){random ? noise_draw(s) : (noise_t){0}, stream, random};
+}
+
+/* Element i of all parameters of the method. */
+static inline double psgd_probe_at(const psgd_probe_t *probe, size_t i) {
+    if (probe->random)
+        return random_normal(probe->noise.seed, probe->noise.first + 2 * i);
+    uint32_t h = ((uint32_t)i + 1) * UINT32_C(2654435761) + probe->stream * UINT32_C(2246822519);
+    h ^= h >> 15;
+    h *= UINT32_C(2246822519);
+    h ^= h >> 13;
+    h *= UINT32_C(3266489917);
+    h ^= h >> 16;
+    return (h & 1) == 0 ? 1 : -1;
+}
+
+/* For the kernel that draws them, with the probe for its arguments; and what queues that for this step. */
+static inline void psgd_draw(const tile_t *t, real *v) {
+    const psgd_probe_t *probe = t->arguments;
+    for (size_t i = 0; i < t->n; ++i)
+        v[i] = (real)psgd_probe_at(probe, t->tensor->own + t->offset + i);
+}
+static inline void psgd_next(step_t *s, int kernel, bool random) {
+    const psgd_probe_t probe = psgd_probe_of(s, (uint32_t)s->t, random);
+    step_update(s, kernel, &probe);
+}
+
+/* ---- Numbers ---- */
+
+static inline double psgd_lipschitz(double *lip, double beta_l, double l) {
+    *lip = fmax(beta_l * *lip + (1 - beta_l) * l, l);
+    return *lip;
+}
+
+/* precond_lr / Lip, or 0 while there is nothing to fit. */
+static inline double psgd_rate(double precond_lr, double lip) {
+    return lip > 0 ? precond_lr / lip : 0;
+}
+
+/* What is fitted, so that it is never 0: a h where the preconditioner would grow without bound. */
+static inline double psgd_damped(double h, double v, double damping) {
+    return h + (damping + DBL_EPSILON * fabs(h)) * v;
+}
+
+/* (mean h^4 + damping^4)^(-1/8), or 1 where that is no number. */
+static inline double psgd_scale(double mean_h4, double damping) {
+    const double scale = pow(mean_h4 + damping * damping * damping * damping, -0.125);
+    return scale > 0 && isfinite(scale) ? scale : 1;
+}
+
+/* Weight of what the mean gradient was: a plain mean at first. */
+static inline double psgd_keep(double t, double momentum) {
+    return fmin((t - 1) / t, momentum);
+}
+
+/* ---- Matrices of doubles, n by n ---- */
+
+/* The largest singular value of x; `room` holds n^2 + n doubles and linear_eigen_room(n) bytes. */
+static inline double psgd_norm(size_t n, const double *x, double *room) {
+    double largest = 0, *values = room + n * n;
+    for (size_t i = 0; i < n * n; ++i)
+        largest = fmax(largest, fabs(x[i]));
+    if (largest == 0 || !isfinite(largest))
+        return largest;
+    unfolding_gemm(sizeof(double), true, false, n, n, n, 1 / largest / largest, x, x, 0, room);
+    return linear_eigenvalues(n, room, values, values + n) == LINEAR_OK ? largest * sqrt(fmax(values[n - 1], 0)) : 0;
+}
+
+/* Doubles that psgd_rotate needs. */
+static inline size_t psgd_rotate_room(size_t n) {
+    const size_t bytes = linear_eigen_room(n);
+    return bytes == SIZE_MAX ? PTRDIFF_MAX / 1024 : 5 * n * n + n + bytes / sizeof(double) + 1;
+}
+
+/* room <- R = (Q' - Q) / |Q' - Q|, RQ and R^2 Q, one behind the other; false where Q is symmetric. */
+static inline bool psgd_tangent(size_t n, const double *q, double *room) {
+    double *r = room, *rq = r + n * n, *rrq = rq + n * n;
+    for (size_t i = 0; i < n; ++i)
+        for (size_t j = 0; j < n; ++j)
+            r[i * n + j] = q[j * n + i] - q[i * n + j];
+    const double norm = psgd_norm(n, r, rq);
+    if (!(norm > 0) || !isfinite(norm))
+        return false;
+    for (size_t i = 0; i < n * n; ++i)
+        r[i] /= norm;
+    unfolding_gemm(sizeof(double), false, false, n, n, n, 1, r, q, 0, rq);
+    unfolding_gemm(sizeof(double), false, false, n, n, n, 1, r, rq, 0, rrq);
+    return true;
+}
+
+static inline double psgd_trace(size_t n, const double *a) {
+    double trace = 0;
+    for (size_t i = 0; i < n; ++i)
+        trace += a[i * n + i];
+    return trace;
+}
+
+/* Procrustes: Q <- Q + x (RQ + x/2 R^2 Q), a rotation to second order that brings Q nearer to symmetric: the x <= 1/8
+ * for which the trace of Q is largest. */
+static inline void psgd_rotate(size_t n, double *q, double *room) {
+    const double *rq = room + n * n, *rrq = rq + n * n;
+    if (!psgd_tangent(n, q, room))
+        return;
+    const double a = psgd_trace(n, rq), b = psgd_trace(n, rrq);
+    const double x = b >= 0 ? 0.125 : fmin(-a / b, 0.125);
+    for (size_t i = 0; i < n * n; ++i)
+        q[i] += x * (rq[i] + 0.5 * x * rrq[i]);
+}
+
+#endif
