@@ -82,6 +82,8 @@ static int load(digits_t *digits, FILE *file, const char *path) {
 
 int digits_load(digits_t *digits, const char *path) {
     *digits = (digits_t){.x = NULL};
+    if (path == NULL)
+        path = DIGITS_CSV;
     FILE *file = fopen(path, "r");
     if (file == NULL) {
         fprintf(stderr, "%s: %s\n", path, strerror(errno));

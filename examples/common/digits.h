@@ -16,7 +16,7 @@ typedef struct digits {
     unsigned char *label;
 } digits_t;
 
-/* Reads `path`, divides pixels by 16, and holds out a random fifth, the same one each time. Returns 0, or -1 after
+/* Reads `path` (NULL: DIGITS_CSV), divides pixels by 16, and holds out a random fifth, the same one each time. Returns 0, or -1 after
  * saying on stderr what is wrong. */
 int digits_load(digits_t *digits, const char *path);
 void digits_free(digits_t *digits);
