@@ -142,7 +142,8 @@ static const kind_t KIND[KINDS] = {
     [WRAPPERS] = {"wrapper", "optim_wrap", "optim_wrapper_name", wrapper_name, &REGISTRY_WRAPPER_COUNT},
     [SCHEDULES] = {"schedule", "optim_set_schedule", "optim_schedule_name", schedule_name, &REGISTRY_SCHEDULE_COUNT},
     [MAPS] = {"map", "optim_map_apply", "optim_map_name", map_name, &REGISTRY_MAP_COUNT},
-    [COMPRESSORS] = {"compressor", "an option", "optim_compressor_name", compressor_name, &REGISTRY_COMPRESSOR_COUNT},
+    [COMPRESSORS] = {"compressor", "optim_compress", "optim_compressor_name", compressor_name,
+                     &REGISTRY_COMPRESSOR_COUNT},
 };
 
 static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length) {

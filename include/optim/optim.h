@@ -98,7 +98,7 @@ enum {
 
     /* checkpoints */
     OPTIM_ERR_IO = -50,        /* a file cannot be opened, read, written, flushed or renamed */
-    OPTIM_ERR_FORMAT = -51,    /* not a checkpoint, a damaged one, or one of a newer version */
+    OPTIM_ERR_FORMAT = -51,    /* no checkpoint or message, a damaged one, or one of a newer version */
     OPTIM_ERR_CHECKPOINT = -52 /* a sound checkpoint, but of another optimizer than this one */
 };
 
@@ -540,6 +540,38 @@ optim_status optim_map_apply(const char *map, double step, optim_dtype dtype, in
  */
 optim_status optim_map_value(const char *map, optim_dtype dtype, int ndim, const int64_t *dims, const void *data,
                              double *value);
+
+/* ---- Compressed messages ---- */
+
+/*
+ * A compressor as a pair: the bytes that go over a wire, and the vector that the receiver has from them, which is to
+ * the bit what methods that compress go on with. `compressor` as in their options, "topk(density=0.01)";
+ * docs/compressors.md has the format of the bytes, which are the same on every machine. `dims` say what the matrix is
+ * where a compressor goes by one: dimension 0 by the others. bf16 and f16 are compressed as f32.
+ *
+ * What is drawn follows from `seed` and `step` = 0, 1, ..., the number of earlier messages of this tensor: the same two
+ * give the same bytes. The receiver needs neither.
+ */
+
+/* The most bytes that such a message can have. Errors: NULL, ARGUMENT (no such dtype), NAME, OPTION, DUPLICATE, VALUE,
+ * SHAPE, SIZE. */
+optim_status optim_compress_size(const char *compressor, optim_dtype dtype, int ndim, const int64_t *dims,
+                                 size_t *size);
+
+/*
+ * The message. *size becomes the number of its bytes; with buffer NULL nothing is written, otherwise `room` must
+ * suffice (ARGUMENT). Errors: those of optim_compress_size, NOMEM; the buffer is unchanged then.
+ */
+optim_status optim_compress(const char *compressor, uint64_t seed, int64_t step, optim_dtype dtype, int ndim,
+                            const int64_t *dims, const void *data, void *buffer, size_t room, size_t *size);
+
+/*
+ * The vector from a message, which may come from anywhere: all of it is checked. dtype and dims must be what was
+ * compressed; the message does not tell 16-bit numbers from f32. Errors: NULL, ARGUMENT (dtype), SHAPE, SIZE, NOMEM,
+ * FORMAT (no message, a damaged one, or one of a newer version); the data are unchanged then.
+ */
+optim_status optim_decompress(const void *buffer, size_t size, optim_dtype dtype, int ndim, const int64_t *dims,
+                              void *data);
 
 /* ---- What there is ---- */
 

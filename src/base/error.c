@@ -77,7 +77,7 @@ const char *optim_strerror(optim_status status) {
         {OPTIM_ERR_SIZE, "a size overflows"},
         {OPTIM_ERR_MISSING, "the library was built without what this needs"},
         {OPTIM_ERR_IO, "a file cannot be read or written"},
-        {OPTIM_ERR_FORMAT, "not a checkpoint, or a damaged one"},
+        {OPTIM_ERR_FORMAT, "not a checkpoint or message, or a damaged one"},
         {OPTIM_ERR_CHECKPOINT, "a checkpoint of another optimizer"},
     };
     for (size_t i = 0; i < sizeof MEANINGS / sizeof *MEANINGS; ++i)

@@ -90,13 +90,18 @@ typedef struct select_top {
     size_t ties;
 } select_top_t;
 
+/* What an entry is selected by: one that is not a number counts as infinite, so that it is not lost. */
+static inline double select_modulus(real v) {
+    return v == v ? (double)fabs(v) : (double)INFINITY;
+}
+
 static inline select_top_t select_top(size_t n, const real *v, double k, bool modulus, double *work) {
     const size_t count = k < (double)n ? (size_t)k : n;
     for (size_t i = 0; i < n; ++i)
-        work[i] = (double)(modulus ? fabs(v[i]) : v[i]);
+        work[i] = modulus ? select_modulus(v[i]) : (double)v[i];
     select_top_t top = {select_largest(work, n, count), count};
     for (size_t i = 0; i < n; ++i)
-        top.ties -= (double)(modulus ? fabs(v[i]) : v[i]) > top.threshold;
+        top.ties -= (modulus ? select_modulus(v[i]) : (double)v[i]) > top.threshold;
     return top;
 }
 

@@ -7,8 +7,23 @@ static void apply(const compressor_call_t *c, size_t n, void *v) {
     (void)c, (void)n, (void)v;
 }
 
-static double bits(const double *option, size_t n, double real_bits) {
-    (void)option;
+static void encode(const compressor_call_t *c, message_t *m, size_t n, const void *data) {
+    const real *v = data;
+    (void)c;
+    for (size_t i = 0; i < n; ++i)
+        message_put_real(m, v[i]);
+}
+
+static const char *decode(compressor_call_t *c, incoming_t *r, size_t n, void *data) {
+    real *v = data;
+    (void)c;
+    for (size_t i = 0; i < n; ++i)
+        v[i] = incoming_get_real(r);
+    return NULL;
+}
+
+static double bits(const compressor_call_t *c, size_t n, double real_bits) {
+    (void)c;
     return (double)n * real_bits;
 }
 
@@ -28,7 +43,10 @@ const compressor_t COMPRESSOR(identity) = {
     .citation = "",
     .options = OPTIONS,
     .apply = apply,
+    .code = 1,
     .bits = bits,
+    .encode = encode,
+    .decode = decode,
     .contraction = contraction,
     .variance = variance,
 };

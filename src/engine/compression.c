@@ -40,8 +40,9 @@ static compression_t compression_of(const engine_t *engine, const station_t *sta
 }
 
 /* real v[0..n) becomes C(v), in the step with this number: 1, 2, ... */
-static void compress(step_t *s, compression_t *c, double t, size_t n, void *v) {
+static void compress(step_t *s, compression_t *c, double t, size_t rows, size_t n, void *v) {
     c->call.step = t - 1;
+    c->call.rows = rows;
     c->call.seed = s->seed;
     c->call.first = c->compressor->draws == NULL ? 0 : step_draws(s, c->compressor->draws(c->call.option, n));
     c->compressor->apply(&c->call, n, v);
@@ -63,7 +64,8 @@ static void compress_each(step_t *s, int option, int state) {
         const tensor_t *tensor = &engine->tensors[i];
         compression_t c = compression_of(engine, s->station, tensor->group, option, tensor_precision(tensor));
         if (state_of(s, i, state) != NULL && c.compressor != NULL)
-            compress(s, &c, step_tensor_clock(s, i), tensor->count, state_of(s, i, state));
+            compress(s, &c, step_tensor_clock(s, i), compressor_rows(tensor->ndim, tensor->dims), tensor->count,
+                     state_of(s, i, state));
     }
 }
 
@@ -94,7 +96,7 @@ static void compress_all(step_t *s, int option, int state) {
     const size_t n = move_row(s, state, row, false);
     if (n == 0)
         return;
-    compress(s, &c, s->t, n, row);
+    compress(s, &c, s->t, 0, n, row);
     (void)move_row(s, state, row, true);
 }
 

@@ -194,7 +194,7 @@ typedef struct engine {
     char *part_scratch; /* [part][part_bytes] */
     size_t part_bytes, part_room; /* of a part; where in it room for a small tensor begins */
     size_t effort;                /* of a pass, in elements: how many threads are worth having */
-    quantize_table_t *tables;     /* signed, nonnegative; NULL unless there are 8-bit states */
+    quantize_table_t *tables;     /* QUANTIZE_TABLES of them; NULL unless there are codes */
     double *constraint, *weights; /* [constraints] */
     double *asked_weights;        /* as the caller sees them */
     size_t *axes;                 /* what the slots' `axis` point to */

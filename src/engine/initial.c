@@ -27,7 +27,7 @@ static void reset_state(const engine_t *engine, const station_t *station, size_t
     const slot_t *slot = &station->slot[t->tensor->id * station->states + k];
     const size_t real = tensor_real(t->tensor);
     const double initial = slot->at == NULL ? 0 : state_initial(station, state, t->tensor->group);
-    if (fresh && !state->from_param && initial == 0 && slot->form != STORED_INT8)
+    if (fresh && !state->from_param && initial == 0 && !stored_is_codes(slot->form))
         return;
     for (size_t c = 0; slot->at != NULL && c < slot->copies; ++c) {
         void *to = slot->form == STORED_REAL ? (char *)slot->at + c * slot->bytes + t->offset * real : room;

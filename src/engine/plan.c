@@ -103,7 +103,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *blo
     engine->weights = block_take(block, constraints, sizeof *engine->weights);
     engine->asked_weights = block_take(block, constraints, sizeof *engine->asked_weights);
     engine->order = block_take(block, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
-    engine->tables = block_take(block, needs->has_codes ? 2 : 0, sizeof *engine->tables);
+    engine->tables = block_take(block, needs->has_codes ? QUANTIZE_TABLES : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
     for (int l = 0; l < engine_keepers(engine); ++l) {
@@ -346,8 +346,8 @@ optim_status plan_build(engine_t *engine) {
         station_place(engine, engine_keeper(engine, l), &states, &axes);
     engine->part_bytes = part_bytes(&needs);
     engine->part_room = part_room(needs.widened);
-    for (int i = 0; engine->tables != NULL && i < 2; ++i)
-        engine->primitives->quantizer->make(&engine->tables[i], i == 0);
+    for (int i = 0; engine->tables != NULL && i < QUANTIZE_TABLES; ++i)
+        engine->primitives->quantizer->make(&engine->tables[i], i < 2 ? 8 : 4, i % 2 == 0);
     status = plan_share(engine, engine->threads);
     if (status != OPTIM_OK) {
         free(arena);

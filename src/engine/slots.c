@@ -256,7 +256,7 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
         return false;
     for (size_t k = 0; k < state_count(states); ++k) {
         widened += slot[k].widened ? slot[k].copies : 0;
-        needs->has_codes |= slot[k].form == STORED_INT8;
+        needs->has_codes |= stored_is_codes(slot[k].form);
         needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor_axes(tensor) : 0;
         if (state_is_taken(&states[k], tensor) &&
             !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena,
@@ -307,7 +307,7 @@ static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
     return false;
 }
 
-/* Tiles hold whole blocks of 8-bit states; those that are widened stay in the first-level cache. */
+/* Tiles hold whole blocks of states in codes; those that are widened stay in the first-level cache. */
 static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
     const bool widened =
         dtype_size(tensor->dtype) == 2 || tensor->grad_dtype != tensor->dtype || has_short_state(engine, tensor);

@@ -34,7 +34,9 @@ stored_t storage_plain(state_type_t type) {
 
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor) {
     static const stored_t FORMS[] = {
-        [STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32, [STATE_BF16] = STORED_BF16, [STATE_INT8] = STORED_INT8};
+        [STATE_FULL] = STORED_REAL, [STATE_F32] = STORED_F32,   [STATE_BF16] = STORED_BF16,
+        [STATE_INT8] = STORED_INT8, [STATE_INT4] = STORED_INT4,
+    };
     const double *option = engine_option(engine, tensor);
     if (state->type != TYPE_REAL)
         return storage_plain(state->type);
@@ -51,7 +53,9 @@ size_t storage_block(const engine_t *engine, const tensor_t *tensor) {
     const station_t *owner = tensor->owner;
     if (owner->method->flags & OWN_STORAGE)
         return size_of_number(option_of(owner, tensor, "block_size"));
-    return size_of_number(engine_option(engine, tensor)[STATE_BLOCK]);
+    const double *option = engine_option(engine, tensor);
+    const size_t block = size_of_number(option[STATE_BLOCK]);
+    return (int)option[STATE_DTYPE] == STATE_INT4 ? (block + 1) / 2 : block;
 }
 
 bool storage_keeps_sign(const tensor_t *tensor) {
@@ -63,13 +67,19 @@ static optim_dtype dtype_of(stored_t form, const tensor_t *tensor) {
     return form == STORED_F32 ? OPTIM_F32 : form == STORED_BF16 ? OPTIM_BF16 : tensor->dtype;
 }
 
+size_t storage_code_bytes(stored_t form, const tensor_t *tensor, size_t elements) {
+    const size_t block = tensor->block, rest = elements % block;
+    return form == STORED_INT4 ? elements / block * ((block + 1) / 2) + (rest + 1) / 2 : elements;
+}
+
 size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
     static const size_t PLAIN[] = {sizeof(double), sizeof(uint8_t), sizeof(uint16_t), sizeof(uint32_t)};
     size_t size = tensor_real(tensor), bytes, scales;
-    if (form == STORED_INT8) {
+    if (stored_is_codes(form)) {
         if (!size_multiply(reals / tensor->block + (reals % tensor->block != 0), size, &scales))
             return SIZE_MAX;
-        return size_add(size_aligned(reals), scales, &bytes) ? size_aligned(bytes) : SIZE_MAX;
+        const size_t codes = storage_code_bytes(form, tensor, reals);
+        return size_add(size_aligned(codes), scales, &bytes) ? size_aligned(bytes) : SIZE_MAX;
     }
     if (form >= STORED_DOUBLE)
         size = PLAIN[form - STORED_DOUBLE];
@@ -80,56 +90,85 @@ size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
 
 /* ---- States ---- */
 
+enum { PACKED_BLOCK = 2048 }; /* the longest of 4-bit codes: half of state_block, which is 4096 at most */
+
 static char *copy_of(const slot_t *slot, size_t copy) {
     return (char *)slot->at + copy * slot->bytes;
 }
 
 /* Codes of the tile, and the scale of its first block: tiles begin with a block. */
 static uint8_t *codes_of(const slot_t *slot, size_t copy, const tile_t *t) {
-    return (uint8_t *)copy_of(slot, copy) + t->offset;
+    return (uint8_t *)copy_of(slot, copy) + storage_code_bytes(slot->form, t->tensor, t->offset);
 }
 static char *scales_of(const slot_t *slot, size_t copy, const tile_t *t) {
-    char *scales = copy_of(slot, copy) + size_aligned(t->tensor->count);
+    char *scales = copy_of(slot, copy) + size_aligned(storage_code_bytes(slot->form, t->tensor, t->tensor->count));
     return scales + t->offset / t->tensor->block * tensor_real(t->tensor);
+}
+
+/* Signed and nonnegative, of 8 bits and of 4. */
+static const quantize_table_t *table_of(const engine_t *engine, const slot_t *slot) {
+    return &engine->tables[2 * (slot->form == STORED_INT4) + slot->nonnegative];
+}
+
+static void unpack(size_t n, const uint8_t *restrict packed, uint8_t *restrict code) {
+    for (size_t i = 0; i < n / 2; ++i) {
+        code[2 * i] = packed[i] & 15;
+        code[2 * i + 1] = packed[i] >> 4;
+    }
+    if (n % 2 != 0)
+        code[n - 1] = packed[n / 2] & 15;
+}
+
+static void pack(size_t n, const uint8_t *restrict code, uint8_t *restrict packed) {
+    for (size_t i = 0; i < n / 2; ++i)
+        packed[i] = (uint8_t)(code[2 * i] | code[2 * i + 1] << 4);
+    if (n % 2 != 0)
+        packed[n / 2] = code[n - 1];
 }
 
 static void decode(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals) {
     const quantizer_t *quantizer = engine->primitives->quantizer;
-    const quantize_table_t *table = &engine->tables[slot->nonnegative];
-    const size_t block = t->tensor->block;
-    const uint8_t *code = codes_of(slot, copy, t);
+    const quantize_table_t *table = table_of(engine, slot);
+    const size_t block = t->tensor->block, bytes = storage_code_bytes(slot->form, t->tensor, block);
+    const uint8_t *codes = codes_of(slot, copy, t);
     const char *scales = scales_of(slot, copy, t);
-    const bool wide = tensor_precision(t->tensor) == PRECISION_F64;
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64, packed = slot->form == STORED_INT4;
+    uint8_t unpacked[PACKED_BLOCK];
     for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
         const size_t n = t->n - i < block ? t->n - i : block;
+        const uint8_t *code = packed ? unpacked : codes + b * bytes;
+        if (packed)
+            unpack(n, codes + b * bytes, unpacked);
         if (wide)
-            quantizer->decode_f64(table, n, code + i, ((const double *)(const void *)scales)[b], (double *)reals + i);
+            quantizer->decode_f64(table, n, code, ((const double *)(const void *)scales)[b], (double *)reals + i);
         else
-            quantizer->decode_f32(table, n, code + i, ((const float *)(const void *)scales)[b], (float *)reals + i);
+            quantizer->decode_f32(table, n, code, ((const float *)(const void *)scales)[b], (float *)reals + i);
     }
 }
 
 static void encode(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals) {
     const quantizer_t *quantizer = engine->primitives->quantizer;
-    const quantize_table_t *table = &engine->tables[slot->nonnegative];
-    const size_t block = t->tensor->block;
+    const quantize_table_t *table = table_of(engine, slot);
+    const size_t block = t->tensor->block, bytes = storage_code_bytes(slot->form, t->tensor, block);
     const bool keep_sign = slot->keep_sign;
-    uint8_t *code = codes_of(slot, copy, t);
+    uint8_t *codes = codes_of(slot, copy, t);
     char *scales = scales_of(slot, copy, t);
-    const bool wide = tensor_precision(t->tensor) == PRECISION_F64;
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64, packed = slot->form == STORED_INT4;
+    uint8_t unpacked[PACKED_BLOCK];
     for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
         const size_t n = t->n - i < block ? t->n - i : block;
+        uint8_t *code = packed ? unpacked : codes + b * bytes;
         if (wide)
-            ((double *)(void *)scales)[b] =
-                quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code + i);
+            ((double *)(void *)scales)[b] = quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code);
         else
-            ((float *)(void *)scales)[b] =
-                quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code + i);
+            ((float *)(void *)scales)[b] = quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code);
+        if (packed)
+            pack(n, unpacked, codes + b * bytes);
     }
 }
 
 void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals) {
-    if (slot->form == STORED_INT8) {
+    if (stored_is_codes(slot->form)) {
         decode(engine, slot, copy, t, reals);
         return;
     }
@@ -146,7 +185,7 @@ void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype d
 }
 
 void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals) {
-    if (slot->form == STORED_INT8) {
+    if (stored_is_codes(slot->form)) {
         encode(engine, slot, copy, t, reals);
         return;
     }

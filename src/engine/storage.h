@@ -11,6 +11,7 @@ typedef enum stored {
     STORED_BF16,
     STORED_PARAM, /* as the parameter */
     STORED_INT8,
+    STORED_INT4,   /* two codes a byte, the first in the lower half; every block begins with a byte */
     STORED_DOUBLE, /* these lie as they are, for methods that say so */
     STORED_U8,
     STORED_U16,
@@ -27,6 +28,13 @@ stored_t storage_plain(state_type_t type);
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
 size_t storage_block(const engine_t *engine, const tensor_t *tensor);
 bool storage_keeps_sign(const tensor_t *tensor);
+
+static inline bool stored_is_codes(stored_t form) {
+    return form == STORED_INT8 || form == STORED_INT4;
+}
+
+/* Bytes of the codes of so many elements, all before the last block whole ones; scales lie behind all of a copy's. */
+size_t storage_code_bytes(stored_t form, const tensor_t *tensor, size_t elements);
 
 /* Bytes of one copy of `reals` in this form; SIZE_MAX if that overflows. */
 size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals);

@@ -40,13 +40,13 @@ void tile_bind(const engine_t *engine, tile_t *t, const call_t *call, part_scrat
 }
 
 /*
- * Encoding in 8 bits what was decoded from them need not give the same bits: where a step has several evaluations,
+ * Encoding in 8 or 4 bits what was decoded from them need not give the same bits: where a step has several evaluations,
  * states that it only read are left as they are, so that cancelling finds them untouched. `spare` takes them decoded
  * once more.
  */
 static bool was_only_read(const engine_t *engine, const tile_t *t, const slot_t *slot, size_t copy, const void *reals,
                           void *spare) {
-    if (slot->form != STORED_INT8)
+    if (!stored_is_codes(slot->form))
         return false;
     storage_load(engine, slot, copy, t, spare);
     return memcmp(spare, reals, t->n * tensor_real(t->tensor)) == 0;

@@ -48,6 +48,7 @@ static optim_status add(arrays_t *arrays, array_t array) {
 static const char *dtype_name(stored_t form, const tensor_t *tensor) {
     switch (form) {
     case STORED_INT8:
+    case STORED_INT4:
         return "U8";
     case STORED_F32:
         return "F32";
@@ -68,12 +69,14 @@ static const char *dtype_name(stored_t form, const tensor_t *tensor) {
     }
 }
 
-/* Codes of 8-bit states are followed, in every copy, by a scale for each block. */
+/* Codes are followed, in every copy, by a scale for each block. */
 static optim_status add_scales(arrays_t *arrays, const tensor_t *tensor, const station_t *station, const state_t *state,
                                const slot_t *slot) {
     const size_t real = tensor_real(tensor);
     const size_t blocks = tensor->count / tensor->block + (tensor->count % tensor->block != 0);
-    char *at = slot->at == NULL ? NULL : (char *)slot->at + size_aligned(tensor->count);
+    char *at = slot->at == NULL
+                   ? NULL
+                   : (char *)slot->at + size_aligned(storage_code_bytes(slot->form, tensor, tensor->count));
     return add(arrays, (array_t){joined(tensor->name, station->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
                                  NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
 }
@@ -125,10 +128,12 @@ static optim_status add_state(arrays_t *arrays, const tensor_t *tensor, const st
         return add_shaped(arrays, tensor, station, state, slot, 0, "");
     char *name = joined(tensor->name, station->name, state->name, "");
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
-    const size_t elements = slot->elements;
-    optim_status status = add(arrays, (array_t){name, dtype, slot->by_element ? tensor : NULL, elements, slot->at,
-                                                slot->copies, elements * safetensors_item(dtype), slot->bytes});
-    if (status == OPTIM_OK && slot->form == STORED_INT8)
+    const bool packed = slot->form == STORED_INT4; /* a row of bytes, whatever the tensor's shape */
+    const size_t elements = packed ? storage_code_bytes(slot->form, tensor, slot->elements) : slot->elements;
+    const tensor_t *like = slot->by_element && !packed ? tensor : NULL;
+    optim_status status = add(arrays, (array_t){name, dtype, like, elements, slot->at, slot->copies,
+                                                elements * safetensors_item(dtype), slot->bytes});
+    if (status == OPTIM_OK && stored_is_codes(slot->form))
         status = add_scales(arrays, tensor, station, state, slot);
     return status;
 }

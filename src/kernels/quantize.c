@@ -14,13 +14,13 @@ static int by_value(const void *a, const void *b) {
     return (left > right) - (left < right);
 }
 
-/* Seven decades, each with twice as many values as the one below it, then 0 and 1. */
-static void make_values(float *value, bool is_signed) {
+/* So many decades, each with twice as many values as the one below it, then 0 and 1. */
+static void make_values(float *value, int decades, bool is_signed) {
     size_t count = 0;
-    for (int decade = 0; decade < 7; ++decade) {
+    for (int decade = 0; decade < decades; ++decade) {
         const int n = 1 << (is_signed ? decade : decade + 1);
         for (int j = 0; j < n; ++j) {
-            const float x = (float)(pow(10, decade - 6) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n)));
+            const float x = (float)(pow(10, decade - (decades - 1)) * (0.1 + 0.9 * (2 * j + 1) / (2.0 * n)));
             value[count++] = x;
             if (is_signed)
                 value[count++] = -x;
@@ -29,6 +29,12 @@ static void make_values(float *value, bool is_signed) {
     value[count++] = 0;
     value[count++] = 1;
     qsort(value, count, sizeof *value, by_value);
+}
+
+/* Equal steps up to 1, without 0. */
+static void make_steps(float *value) {
+    for (int i = 0; i < QUANTIZE_CODES_4; ++i)
+        value[i] = (float)(i + 1) / QUANTIZE_CODES_4;
 }
 
 static uint8_t search(const quantize_table_t *table, double y) {
@@ -43,11 +49,14 @@ static float not_above(double x) {
     return (double)rounded > x ? nextafterf(rounded, -INFINITY) : rounded;
 }
 
-static void make(quantize_table_t *table, bool is_signed) {
-    make_values(table->value, is_signed);
+static void make(quantize_table_t *table, int bits, bool is_signed) {
+    const size_t codes = (size_t)1 << bits;
+    if (bits == 4 && !is_signed)
+        make_steps(table->value);
+    else
+        make_values(table->value, bits - 1, is_signed);
     for (size_t i = 0; i < QUANTIZE_CODES; ++i) {
-        table->middle[i] =
-            i + 1 < QUANTIZE_CODES ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
+        table->middle[i] = i + 1 < codes ? ((double)table->value[i] + (double)table->value[i + 1]) / 2 : INFINITY;
         table->middle_f32[i] = not_above(table->middle[i]);
     }
     int32_t *positive = table->cell, *negative = table->cell + 1 + QUANTIZE_CELLS;

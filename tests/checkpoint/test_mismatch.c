@@ -201,11 +201,27 @@ static void all_kinds_of_arrays_at_once(void **state) {
     many_close(into);
 }
 
+/* Codes of 4 bits are not taken for those of 8, nor for those of other blocks. */
+static void codes_of_other_bits(void **state) {
+    static const lent_t ONE[] = {{"x", OPTIM_F32, 0}};
+    many_t *from = many_open(ONE, 1, "state_dtype=int4,state_min=0,state_block=6", NULL, 0),
+           *eight = many_open(ONE, 1, "state_dtype=int8,state_min=0,state_block=6", NULL, 0),
+           *blocks = many_open(ONE, 1, "state_dtype=int4,state_min=0,state_block=2", NULL, 0);
+    (void)state;
+    check_refused_whole(from, eight);
+    check_says("state_dtype=int4");
+    check_refused_whole(from, blocks);
+    check_says("state_block=6");
+    many_close(eight);
+    many_close(blocks);
+    many_close(from);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_at_once),           cmocka_unit_test(precision_without_states),
         cmocka_unit_test(precision_that_fits),         cmocka_unit_test(a_model_renamed),
-        cmocka_unit_test(all_kinds_of_arrays_at_once),
+        cmocka_unit_test(all_kinds_of_arrays_at_once), cmocka_unit_test(codes_of_other_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

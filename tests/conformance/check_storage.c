@@ -19,6 +19,7 @@ static const form_t FORMS[] = {
     {OPTIM_F64, "state_dtype=f32,state_min=0"},
     {OPTIM_F32, "state_dtype=int8,state_min=0,state_block=7"},
     {OPTIM_BF16, "state_dtype=int8,state_min=20,master=f32"},
+    {OPTIM_F32, "state_dtype=int4,state_min=0,state_block=5"},
 };
 
 /* Large enough for threads to share, with blocks and tiles that do not end together. */

@@ -38,6 +38,7 @@ static const form_t FORMS[] = {
     {OPTIM_F64, OPTIM_F64, 1, EVERYWHERE ",state_dtype=f32,state_min=20"},
     {OPTIM_F32, OPTIM_F32, 1, EVERYWHERE ",state_dtype=int8,state_min=0,state_block=7"},
     {OPTIM_BF16, OPTIM_BF16, 2, EVERYWHERE ",state_dtype=int8,state_min=20,master=f32"},
+    {OPTIM_F64, OPTIM_F64, 1, EVERYWHERE ",state_dtype=int4,state_min=0,state_block=7"},
 };
 enum { FORM_COUNT = sizeof FORMS / sizeof *FORMS };
 

@@ -420,6 +420,67 @@ static void rows_of_maps(world_t *world) {
     REFUSED(optim_map_value, ("prox_l1", OPTIM_F64, 1, dims, v, NULL), OPTIM_ERR_NULL, "value");
 }
 
+static void rows_of_messages(world_t *world) {
+    double *v = world->numbers;
+    unsigned char bytes[64] = {0};
+    size_t size;
+    const int64_t dims[] = {2}, negative[] = {-2}, endless[] = {INT64_MAX, INT64_MAX};
+    REFUSED(optim_compress_size, (NULL, OPTIM_F64, 1, dims, &size), OPTIM_ERR_NULL, "compressor");
+    REFUSED(optim_compress_size, ("", OPTIM_F64, 1, dims, &size), OPTIM_ERR_VALUE, "\"\"");
+    REFUSED(optim_compress_size, (world->control, OPTIM_F64, 1, dims, &size), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_compress_size, (world->bytes, OPTIM_F64, 1, dims, &size), OPTIM_ERR_NAME, "such\?\?\?");
+    REFUSED(optim_compress_size, (world->endless, OPTIM_F64, 1, dims, &size), OPTIM_ERR_NAME, "kkkk");
+    REFUSED(optim_compress_size, ("sign", 4, 1, dims, &size), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_compress_size, ("sign", INT_MIN, 1, dims, &size), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_compress_size, ("sign", INT_MAX, 1, dims, &size), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, INT_MIN, dims, &size), OPTIM_ERR_SHAPE, "-2147483648");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, INT_MAX, dims, &size), OPTIM_ERR_SHAPE, "2147483647");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, 1, NULL, &size), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, 1, negative, &size), OPTIM_ERR_SHAPE, "-2");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, 2, endless, &size), OPTIM_ERR_SIZE, "memory");
+    REFUSED(optim_compress_size, ("sign", OPTIM_F64, 1, dims, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_compress, (NULL, 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_NULL, "compressor");
+    REFUSED(optim_compress, ("", 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_VALUE, "\"\"");
+    REFUSED(optim_compress, (world->control, 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_NAME,
+            "such\?\?\?");
+    REFUSED(optim_compress, (world->bytes, 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_NAME,
+            "such\?\?\?");
+    REFUSED(optim_compress, (world->endless, 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_NAME, "kkkk");
+    ACCEPTED(optim_compress, ("sign", INT64_MIN, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size));
+    ACCEPTED(optim_compress, ("sign", INT64_MAX, 0, OPTIM_F64, 1, dims, v, bytes, 64, &size));
+    ACCEPTED(optim_compress, ("sign", 0, INT64_MAX, OPTIM_F64, 1, dims, v, bytes, 64, &size));
+    ACCEPTED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, dims, v, NULL, 0, &size));
+    memset(bytes, 0, sizeof bytes);
+    REFUSED(optim_compress, ("sign", 0, -1, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_ARGUMENT, "step");
+    REFUSED(optim_compress, ("sign", 0, INT64_MIN, OPTIM_F64, 1, dims, v, bytes, 64, &size), OPTIM_ERR_ARGUMENT,
+            "step");
+    REFUSED(optim_compress, ("sign", 0, 0, 4, 1, dims, v, bytes, 64, &size), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_compress, ("sign", 0, 0, INT_MIN, 1, dims, v, bytes, 64, &size), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_compress, ("sign", 0, 0, INT_MAX, 1, dims, v, bytes, 64, &size), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, INT_MIN, dims, v, bytes, 64, &size), OPTIM_ERR_SHAPE,
+            "-2147483648");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, INT_MAX, dims, v, bytes, 64, &size), OPTIM_ERR_SHAPE,
+            "2147483647");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, NULL, v, bytes, 64, &size), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, negative, v, bytes, 64, &size), OPTIM_ERR_SHAPE, "-2");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 2, endless, v, bytes, 64, &size), OPTIM_ERR_SIZE, "memory");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, dims, NULL, bytes, 64, &size), OPTIM_ERR_NULL, "data");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, dims, v, bytes, 0, &size), OPTIM_ERR_ARGUMENT, "room");
+    REFUSED(optim_compress, ("sign", 0, 0, OPTIM_F64, 1, dims, v, bytes, 64, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_decompress, (bytes, 64, 4, 1, dims, v), OPTIM_ERR_ARGUMENT, "4");
+    REFUSED(optim_decompress, (bytes, 64, INT_MIN, 1, dims, v), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_decompress, (bytes, 64, INT_MAX, 1, dims, v), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, INT_MIN, dims, v), OPTIM_ERR_SHAPE, "-2147483648");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, INT_MAX, dims, v), OPTIM_ERR_SHAPE, "2147483647");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, 1, NULL, v), OPTIM_ERR_NULL, "dims");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, 1, negative, v), OPTIM_ERR_SHAPE, "-2");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, 2, endless, v), OPTIM_ERR_SIZE, "memory");
+    REFUSED(optim_decompress, (NULL, 64, OPTIM_F64, 1, dims, v), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_decompress, (bytes, 0, OPTIM_F64, 1, dims, v), OPTIM_ERR_FORMAT, "cut short");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, 1, dims, v), OPTIM_ERR_FORMAT, "no message");
+    REFUSED(optim_decompress, (bytes, 64, OPTIM_F64, 1, dims, NULL), OPTIM_ERR_NULL, "data");
+}
+
 static void rows_of_descriptions(world_t *world) {
     const optim_description description = {.size = sizeof description};
     const optim_option option = {.size = sizeof option};
@@ -697,11 +758,11 @@ static void rows_of_hyperband(world_t *world) {
 static void test_every_argument(void **state) {
     (void)state;
     static void (*const ROWS[])(world_t *) = {
-        rows_of_create,       rows_of_groups,   rows_of_new_parameters,   rows_of_parameters, rows_of_steps,
-        rows_of_requests,     rows_of_problems, rows_of_minimize,         rows_of_options,    rows_of_schedules,
-        rows_of_descriptions, rows_of_maps,     rows_of_described_inputs, rows_of_files,      rows_of_bytes,
-        rows_of_rates,        rows_of_laws,     rows_of_chains,           rows_of_iterates,   rows_of_batches,
-        rows_of_hyperband,
+        rows_of_create,       rows_of_groups,    rows_of_new_parameters, rows_of_parameters,       rows_of_steps,
+        rows_of_requests,     rows_of_problems,  rows_of_minimize,       rows_of_options,          rows_of_schedules,
+        rows_of_descriptions, rows_of_maps,      rows_of_messages,       rows_of_described_inputs, rows_of_files,
+        rows_of_bytes,        rows_of_rates,     rows_of_laws,           rows_of_chains,           rows_of_iterates,
+        rows_of_batches,      rows_of_hyperband,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

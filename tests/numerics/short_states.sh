@@ -1,5 +1,5 @@
 #!/bin/sh
-# short_states.sh TRAIN_DIGITS: with every state in bf16 or in 8 bits the digits are still learnt to 95 %. (Every method in every
+# short_states.sh TRAIN_DIGITS: with every state in bf16, in 8 or in 4 bits the digits are still learnt to 95 %. (Every method in every
 # form, at every learning rate, is a page of its own: docs/short_states.md.)
 set -eu
 
@@ -20,3 +20,5 @@ for form in bf16 int8; do
     check "$1" adan "lr=3e-2,state_dtype=$form"
     check "$1" ademamix "lr=1e-2,state_dtype=$form"
 done
+check "$1" adamw "lr=1e-2,state_dtype=int4"
+check "$1" heavy_ball "lr=3e-1,state_dtype=int4"

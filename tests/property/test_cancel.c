@@ -24,6 +24,7 @@ static const subject_t SUBJECTS[] = {
     {"extragradient", "", "sam", "", 2}, /* the wrapper moves last: both must go back, in this order */
     {"extra_adam", "", "sam", "", 2},
     {"extra_adam", "state_dtype=int8,state_min=0", NULL, NULL, 1},
+    {"extra_adam", "state_dtype=int4,state_min=0", NULL, NULL, 1},
     {"extra_adam", "state_dtype=bf16,state_min=0", NULL, NULL, 1},
     {"anchored_gradient", "", NULL, NULL, 1},
     {"complex_momentum", "alternating=1", NULL, NULL, 1},

@@ -267,7 +267,8 @@ static size_t state_bytes(const optim_t *opt) {
 /* A frozen parameter takes no state until it thaws; then what it would have taken at once. */
 static void test_memory(void **state) {
     (void)state;
-    static const char *const OPTIONS[] = {NULL, "accumulate=1", "state_dtype=int8,state_min=0"};
+    static const char *const OPTIONS[] = {NULL, "accumulate=1", "state_dtype=int8,state_min=0",
+                                          "state_dtype=int4,state_min=0"};
     for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i) {
         pair_t both, one;
         pair_open(&both, "adam", OPTIONS[i], 2);

@@ -110,8 +110,12 @@ static void test_choices(void **state) {
         assert_true((map->value == NULL) == (map->role == MAP_ORACLE));
     }
     for (size_t i = 0; i < REGISTRY_COMPRESSOR_COUNT; ++i) {
-        check_choice(&registry_compressor(i)->entry);
-        assert_non_null(registry_compressor(i)->bits);
+        const compressor_t *compressor = registry_compressor(i);
+        check_choice(&compressor->entry);
+        assert_true(compressor->bits != NULL && compressor->encode != NULL && compressor->decode != NULL);
+        assert_in_range(compressor->code, 1, 255);
+        for (size_t other = 0; other < i; ++other)
+            assert_int_not_equal(compressor->code, registry_compressor(other)->code);
     }
 }
 

@@ -55,6 +55,7 @@ static const char *const CASES[][2] = {
     {"adamw", "clip_norm=20,clip_value=3,grad_scale=0.5"},
     {"adamw", "rounding=stochastic,state_dtype=bf16"},
     {"adagrad", "rounding=kahan,state_dtype=int8"},
+    {"adamw", "rounding=kahan,state_dtype=int4"},
     {"sgd", "momentum=0.9,master=f32"},
     {"lamb", NULL},
 };

@@ -28,7 +28,7 @@ static void signs_are_kept(void **state) {
         wide[i] = (double)(x[i] = element(i));
     for (int level = 0; level <= engine_best_level(); ++level) {
         const quantizer_t *quantizer = engine_primitives(level)->quantizer;
-        quantizer->make(&table, true);
+        quantizer->make(&table, 8, true);
         (void)quantizer->encode_f32(&table, COUNT, x, false, plain);
         (void)quantizer->encode_f32(&table, COUNT, x, true, kept);
         for (int i = 0; i < COUNT; ++i) {
@@ -43,7 +43,22 @@ static void signs_are_kept(void **state) {
     assert_true(lost > 50); /* there was something to keep */
 }
 
+/* The 16 values of 4 bits, as the papers give them: 10^-2, 10^-1 and 1 times middles of 1, 2 and 4 equal pieces, both
+ * signs, 0 and 1; without a sign sixteenths, and no 0. */
+static void tables_of_four_bits(void **state) {
+    static const float SIGNED[] = {-0.8875F, -0.6625F, -0.4375F, -0.2125F, -0.0775F, -0.0325F, -0.0055F, 0,
+                                   0.0055F,  0.0325F,  0.0775F,  0.2125F,  0.4375F,  0.6625F,  0.8875F,  1};
+    static quantize_table_t table;
+    (void)state;
+    quantizer_base.make(&table, 4, true);
+    for (int i = 0; i < QUANTIZE_CODES_4; ++i)
+        CHECK_AT_MOST(fabs((double)(table.value[i] - SIGNED[i])), 1e-7);
+    quantizer_base.make(&table, 4, false);
+    for (int i = 0; i < QUANTIZE_CODES_4; ++i)
+        assert_true(table.value[i] == (float)(i + 1) / 16);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(signs_are_kept)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(signs_are_kept), cmocka_unit_test(tables_of_four_bits)};
     return cmocka_run_group_tests_name("quantize", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/engine.h"
 #include "kernels/primitives.h"
 #include "optim/optim.h"
 
@@ -121,9 +122,13 @@ static void short_states_keep_the_way(void **state) {
         {"adamw", "lr=0.01,weight_decay=0,state_dtype=full", 8},
         {"adamw", "lr=0.01,weight_decay=0,state_dtype=bf16", 4},
         {"adamw", "lr=0.01,weight_decay=0,state_dtype=int8", 2 + 8.0 / 256},
+        {"adamw", "lr=0.01,weight_decay=0,state_dtype=int4", 1 + 8.0 / 128},
+        {"adamw", "lr=0.01,weight_decay=0,state_dtype=int4,state_block=14",
+         8.0 / 7 + 8.0 / 7}, /* 4 bytes for 7 codes */
         {"adam8bit", "lr=0.01", 2 + 8.0 / 256},
         {"sgd", "lr=0.01,momentum=0.9,state_dtype=bf16", 2},
         {"sgd", "lr=0.01,momentum=0.9,state_dtype=int8", 1 + 4.0 / 256},
+        {"sgd", "lr=0.01,momentum=0.9,state_dtype=int4", 0.5 + 4.0 / 128},
         {"rmsprop", "lr=0.001,momentum=0.9,centered=1,state_dtype=bf16", 6},
         {"adam", "lr=0.01,state_dtype=int8,state_min=20000", 8},
     };
@@ -161,9 +166,9 @@ static void short_states_need_an_elementwise_method(void **state) {
 }
 
 /* The definition: the nearest table value in exact arithmetic, the lower code on a tie. */
-static uint8_t nearest_by_search(const quantize_table_t *table, double y) {
+static uint8_t nearest_by_search(const quantize_table_t *table, int bits, double y) {
     uint8_t best = 0;
-    for (int code = 1; code < QUANTIZE_CODES; ++code)
+    for (int code = 1; code < 1 << bits; ++code)
         if (fabs((double)table->value[code] - y) < fabs((double)table->value[best] - y))
             best = (uint8_t)code;
     return best;
@@ -176,12 +181,13 @@ static void codes_are_the_nearest(void **state) {
     static double wide[COUNT];
     static uint8_t code[COUNT], code_wide[COUNT];
     (void)state;
-    for (int is_signed = 0; is_signed < 2; ++is_signed) {
-        quantizer_base.make(&table, is_signed);
+    for (int form = 0; form < 4; ++form) {
+        const int is_signed = form % 2, bits = form < 2 ? 8 : 4;
+        quantizer_base.make(&table, bits, is_signed);
         for (size_t i = 0; i < COUNT; ++i) {
             const double spread = pow(10, -8 * (double)((i * 7919) % COUNT) / COUNT);
             x[i] = (float)(is_signed && i % 2 ? -spread : spread);
-            if (i < QUANTIZE_CODES - 1) /* the middles themselves, which are ties where a float can hold them */
+            if (i < ((size_t)1 << bits) - 1) /* the middles themselves, which are ties where a float can hold them */
                 x[i] = table.middle_f32[i];
             wide[i] = (double)x[i];
         }
@@ -190,7 +196,7 @@ static void codes_are_the_nearest(void **state) {
         assert_true(quantizer_base.encode_f32(&table, COUNT, x, false, code) == 1);
         assert_true(quantizer_base.encode_f64(&table, COUNT, wide, false, code_wide) == 1);
         for (size_t i = 0; i < COUNT; ++i) {
-            const uint8_t want = nearest_by_search(&table, wide[i]);
+            const uint8_t want = nearest_by_search(&table, bits, wide[i]);
             if (code[i] != want || code_wide[i] != want)
                 fail_msg("%.9g: codes %d, %d, want %d", wide[i], code[i], code_wide[i], want);
         }
@@ -199,22 +205,22 @@ static void codes_are_the_nearest(void **state) {
 
 /* The figures of the method's description: the largest error between a tenth of the scale and the scale. */
 static void codes_are_as_close_as_said(void **state) {
-    static const double SAID[] = {3.52e-3, 7.03e-3}; /* without a sign, with one */
+    static const double SAID[] = {3.52e-3, 7.03e-3, 0.03125, 0.1125}; /* without a sign, with one; 8 bits, 4 */
     enum { COUNT = 90001 };
     static quantize_table_t table;
     static float y[COUNT], back[COUNT];
     static uint8_t code[COUNT];
     (void)state;
-    for (int is_signed = 0; is_signed < 2; ++is_signed) {
+    for (int form = 0; form < 4; ++form) {
         double worst = 0;
-        quantizer_base.make(&table, is_signed);
+        quantizer_base.make(&table, form < 2 ? 8 : 4, form % 2);
         for (size_t i = 0; i < COUNT; ++i)
             y[i] = (float)(0.1 + 0.9 * (double)i / (COUNT - 1));
         quantizer_base.decode_f32(&table, COUNT, code, quantizer_base.encode_f32(&table, COUNT, y, false, code), back);
         for (size_t i = 0; i < COUNT; ++i)
             worst = fmax(worst, fabs((double)back[i] - (double)y[i]));
-        if (fabs(worst - SAID[is_signed]) > 0.01 * SAID[is_signed])
-            fail_msg("the largest error is %g, not %g", worst, SAID[is_signed]);
+        if (fabs(worst - SAID[form]) > 0.01 * SAID[form])
+            fail_msg("the largest error is %g, not %g", worst, SAID[form]);
     }
 }
 
@@ -224,10 +230,12 @@ static void a_block_of_zeros_stays_zero(void **state) {
     float back[3] = {1, 1, 1};
     uint8_t code[3];
     (void)state;
-    quantizer_base.make(&table, true);
-    assert_true(quantizer_base.encode_f32(&table, 3, x, true, code) == 0);
-    quantizer_base.decode_f32(&table, 3, code, 0, back);
-    assert_true(back[0] == 0 && back[1] == 0 && back[2] == 0);
+    for (int form = 0; form < 4; ++form) {
+        quantizer_base.make(&table, form < 2 ? 8 : 4, form % 2);
+        assert_true(quantizer_base.encode_f32(&table, 3, x, true, code) == 0);
+        quantizer_base.decode_f32(&table, 3, code, 0, back);
+        assert_true(back[0] == 0 && back[1] == 0 && back[2] == 0);
+    }
 }
 
 /* What is not finite has some code; the others have theirs, and the scale, as if it were not there. */
@@ -239,8 +247,8 @@ static void a_block_outlives_what_is_not_finite(void **state) {
     static double wide[COUNT];
     static uint8_t want[COUNT], code[COUNT], code_wide[COUNT];
     (void)state;
-    for (int is_signed = 0; is_signed < 2; ++is_signed) {
-        quantizer_base.make(&table, is_signed);
+    for (int form = 0; form < 4; ++form) {
+        quantizer_base.make(&table, form < 2 ? 8 : 4, form % 2);
         for (size_t i = 0; i < COUNT; ++i)
             wide[i] = (double)(x[i] = i == BAD ? 0 : (float)(i * 37 % 101) / 7);
         const float scale = quantizer_base.encode_f32(&table, COUNT, x, false, want);
@@ -248,8 +256,10 @@ static void a_block_outlives_what_is_not_finite(void **state) {
             wide[BAD] = (double)(x[BAD] = NOT_FINITE[k]);
             assert_true(quantizer_base.encode_f32(&table, COUNT, x, false, code) == scale);
             assert_true(quantizer_base.encode_f64(&table, COUNT, wide, false, code_wide) == (double)scale);
-            for (size_t i = 0; i < COUNT; ++i)
+            for (size_t i = 0; i < COUNT; ++i) {
+                assert_true(form < 2 || (code[i] < 16 && code_wide[i] < 16));
                 assert_true(i == BAD || (code[i] == want[i] && code_wide[i] == want[i]));
+            }
         }
     }
 }
@@ -257,7 +267,11 @@ static void a_block_outlives_what_is_not_finite(void **state) {
 /* A square that overflows is finite as a gradient: it costs its own element, not the other 255 of the block. */
 static void one_element_costs_no_block(void **state) {
     static const char *const CASES[][2] = {
-        {"adam8bit", NULL}, {"adamw", "state_dtype=int8"}, {"rmsprop", "momentum=0.9,state_dtype=int8"}};
+        {"adam8bit", NULL},
+        {"adamw", "state_dtype=int8"},
+        {"rmsprop", "momentum=0.9,state_dtype=int8"},
+        {"adamw", "state_dtype=int4"},
+    };
     static const float BAD[] = {1e30F, INFINITY, NAN};
     static float p[N], g[N];
     const int64_t dims[] = {N};
@@ -281,6 +295,49 @@ static void one_element_costs_no_block(void **state) {
                     fail_msg("%s, %g: element %zu is %g", CASES[c][0], (double)BAD[k], i, (double)p[i]);
             optim_destroy(opt);
         }
+}
+
+/* A hash of the parameters after some steps with 4-bit states; blocks of 7, so that bytes are shared and halves left. */
+static uint64_t hash_after(optim_dtype dtype) {
+    enum { COUNT = 1003 };
+    union {
+        float f32[COUNT];
+        double f64[COUNT];
+    } p = {{0}}, g;
+    const size_t bytes = dtype == OPTIM_F64 ? sizeof p.f64 : sizeof p.f32;
+    const int64_t dims[] = {COUNT};
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    optim_t *opt;
+    assert_int_equal(optim_create(&opt, "adamw", "lr=0.01,state_dtype=int4,state_min=0,state_block=14"), OPTIM_OK);
+    assert_int_equal(optim_add_param(opt, 0, "p", dtype, 1, dims, &p, &g), OPTIM_OK);
+    for (int step = 0; step < 20; ++step) {
+        for (int i = 0; i < COUNT; ++i) {
+            const double sixteenths = (double)(i * 37 % 101 - 50 + step) / 16;
+            if (dtype == OPTIM_F64)
+                g.f64[i] = p.f64[i] - sixteenths;
+            else
+                g.f32[i] = p.f32[i] - (float)sixteenths;
+        }
+        assert_int_equal(optim_step(opt), OPTIM_OK);
+    }
+    optim_destroy(opt);
+    for (size_t i = 0; i < bytes; ++i)
+        hash = (hash ^ ((const unsigned char *)&p)[i]) * UINT64_C(0x100000001B3);
+    return hash;
+}
+
+static void four_bits_are_the_same_everywhere(void **state) {
+    static const uint64_t HASH[] = {UINT64_C(0xF5589450DBC90E6D), UINT64_C(0x8FD3DBF4DE8E015A)};
+    (void)state;
+    for (int level = 0; level <= engine_best_level(); ++level) {
+        assert_int_equal(setenv("GRADOPT_LEVEL", ENGINE_LEVEL_NAMES[level], 1), 0);
+        for (int wide = 0; wide < 2; ++wide) {
+            const uint64_t hash = hash_after(wide ? OPTIM_F64 : OPTIM_F32);
+            if (hash != HASH[wide])
+                fail_msg("%s, %s: %016llx", ENGINE_LEVEL_NAMES[level], wide ? "f64" : "f32", (unsigned long long)hash);
+        }
+    }
+    assert_int_equal(unsetenv("GRADOPT_LEVEL"), 0);
 }
 
 static void cancelling_restores_masters(void **state) {
@@ -314,6 +371,7 @@ int main(void) {
         cmocka_unit_test(stochastic_bits_do_not_depend_on_threads_or_tiles),
         cmocka_unit_test(short_states_keep_the_way),
         cmocka_unit_test(adam8bit_is_adamw_with_int8_states),
+        cmocka_unit_test(four_bits_are_the_same_everywhere),
         cmocka_unit_test(short_states_need_an_elementwise_method),
         cmocka_unit_test(codes_are_the_nearest),
         cmocka_unit_test(codes_are_as_close_as_said),

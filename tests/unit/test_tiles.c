@@ -72,6 +72,8 @@ static void kept_values_are_found_again(void **state) {
         {"adamw", "lr=0.01,state_dtype=bf16,state_min=0", OPTIM_F32},
         {"adamw", "lr=0.01,state_dtype=int8,state_min=0,state_block=256", OPTIM_F32},
         {"adamw", "lr=0.01,state_dtype=int8,state_min=0,state_block=64", OPTIM_BF16},
+        {"adamw", "lr=0.01,state_dtype=int4,state_min=0", OPTIM_F32},
+        {"adamw", "lr=0.01,state_dtype=int4,state_min=0,state_block=16", OPTIM_BF16},
         {"adam8bit", "lr=0.01,min_8bit_size=0", OPTIM_F32},
     };
     (void)state;

@@ -183,6 +183,7 @@ static void what_fits_one_walk_is_one_walk(void **state) {
         {"grad_scale=0.125,clip_value=1,weight_decay=0.1,zero_grad=1,master=f32", "ema", OPTIM_BF16, 1},
         {"master=f32,zero_grad=1,rounding=stochastic", NULL, OPTIM_BF16, 1},
         {"rounding=kahan,state_dtype=int8,state_min=0", "poly_avg", OPTIM_F16, 1},
+        {"state_dtype=int4,state_min=0", "ema", OPTIM_F32, 1},
         {"group_clip_value=1,clip_value=1", "ema", OPTIM_F32, 1},
         {"clip_norm=1,zero_grad=1", "ema", OPTIM_F32, 2},
         {"group_clip_norm=1,clip_value=1", "ema", OPTIM_F32, 2},

@@ -6,7 +6,8 @@
  *     rounding        to 16 bits: nearest; stochastic (up or down at random, the mean exact); kahan (what rounding
  *                     loses is carried in 16 more bits: parameter + carry is what the method works on)
  *     state_dtype     of element-wise methods' states, for tensors of at least state_min elements: full (f32, or f64
- *                     for f64 parameters), f32, bf16, or int8 in blocks of state_block elements
+ *                     for f64 parameters), f32, bf16, int8 in blocks of state_block elements, or int4 in blocks of half
+ *                     as many
  */
 #include "engine/handle_option.h"
 #include "engine/method.h"
@@ -15,9 +16,10 @@ static const option_t OPTIONS[] = {
     [MASTER] = {"master", MASTER_NONE, "none|f32", "f32 copies of 16-bit parameters, which the method works on",
                 .decides_memory = true},
     [ROUNDING] = {"rounding", ROUND_NEAREST, "nearest|stochastic|kahan", "of 16-bit parameters"},
-    [STATE_DTYPE] = {"state_dtype", STATE_FULL, "full|f32|bf16|int8", "form of element-wise methods' states",
+    [STATE_DTYPE] = {"state_dtype", STATE_FULL, "full|f32|bf16|int8|int4", "form of element-wise methods' states",
                      .decides_memory = true},
-    [STATE_BLOCK] = {"state_block", 256, "integer [1,4096]", "elements that share a scale with state_dtype=int8",
+    [STATE_BLOCK] = {"state_block", 256, "integer [1,4096]",
+                     "elements that share a scale with state_dtype=int8; half as many with int4",
                      .decides_memory = true},
     [STATE_MIN] = {"state_min", 4096, "integer [0,inf)", "smaller tensors keep their states full",
                    .decides_memory = true},
