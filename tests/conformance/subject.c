@@ -235,6 +235,7 @@ static base_t base_of(const char *algorithm) {
                                    {"hyperlista", "lr=0.1,c2=0.001"},
                                    {"odl_frank_wolfe", "batch=64"},
                                    {"hypernet", "inner=2"},
+                                   {"altmin_completion", "l2=0.1"},
                                    {"svmd", "lr=0.001"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
