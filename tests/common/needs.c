@@ -90,6 +90,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const bool has_fits = has_input(opt, "mean");                            /* a row for each client */
     const bool has_multipliers = has_input(opt, "u");                        /* z goes with them: by element */
     const bool has_system = has_input(opt, "matrix") && has_input(opt, "b"); /* a row for each element */
+    const size_t rank = sizes.columns / 2;                                   /* of two factors */
     const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
     const offer_t offers[] = {
         {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
@@ -111,6 +112,8 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"precision", has_fits ? 2 : 1, has_fits ? sizes.components : all, all, 0, 101},
         {"reference", 1, all, 0, 0, 101},
         {"center", 1, all, 0, 0, 101},
+        {"M", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 0, 1},
+        {"observed", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 1, 0},
         {"cost", 2, sizes.first, sizes.others, 0, 0},
     };
     bool wanted[sizeof offers / sizeof *offers];

@@ -252,6 +252,7 @@ static base_t base_of(const char *algorithm) {
                                    {"exact_al", "max_sketch=50"},
                                    {"odl_frank_wolfe", "batch=64,gamma_power=4"},
                                    {"hypernet", "inner=2,lr_inner=1e-4"},
+                                   {"altmin_completion", "l2=0.1"},
                                    {"svmd", "lr=1e-8"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)

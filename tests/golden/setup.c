@@ -22,15 +22,20 @@ static const tensor_of_t STARTS[] = {
 static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel", "bo_rep", "rarts", "lv_hba", "fb_gvi"};
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
-/* Parameters that a file does not list; they start at 0. */
+/* Parameters that a file does not list; they start at 0. A side is so many times an option of the method or the problem,
+ * or of the number given. */
+typedef struct side {
+    const char *option;
+    size_t otherwise, times; /* 0: there is no such side */
+} side_t;
 static const struct {
-    const char *method;
-    tensor_t tensor;
+    tensor_of_t of;
+    side_t side[2];
 } UNLISTED[] = {
-    {"relu_admm", {"u", 2, {8, 3}, 24, NULL}},
-    {"altmin_completion", {"U", 2, {8, 2}, 16, NULL}},
-    {"altmin_completion", {"V", 2, {7, 2}, 14, NULL}},
-    {"sor_bandit", {"x", 1, {10}, 10, NULL}},
+    {{"relu_admm", "u"}, {{"patterns", 4, 2}, {"d", 3, 1}}},
+    {{"altmin_completion", "U"}, {{"", 8, 1}, {"rank", 2, 1}}},
+    {{"altmin_completion", "V"}, {{"", 7, 1}, {"rank", 2, 1}}},
+    {{"sor_bandit", "x"}, {{"d", 10, 1}, {0}}},
 };
 
 static bool is_listed(const tensor_of_t *list, size_t count, const char *method, const char *name) {
@@ -189,6 +194,24 @@ static bool add_tensor(run_t *run, const tensor_t *tensor) {
     return true;
 }
 
+static size_t side_length(const trajectory_t *f, const side_t *side) {
+    double length = (double)side->otherwise;
+    if (!golden_option(f->options, side->option, &length) && f->problem != NULL)
+        (void)golden_option(f->problem_options, side->option, &length);
+    return side->times * (size_t)length;
+}
+
+static void add_unlisted(run_t *run, size_t which) {
+    tensor_t *tensor = file_memory(1, sizeof *tensor);
+    *tensor = (tensor_t){.name = UNLISTED[which].of.name, .count = 1};
+    for (; tensor->ndim < 2 && UNLISTED[which].side[tensor->ndim].times > 0; ++tensor->ndim) {
+        const size_t length = side_length(run->f, &UNLISTED[which].side[tensor->ndim]);
+        tensor->dims[tensor->ndim] = (int64_t)length;
+        tensor->count *= length;
+    }
+    add_param(run, 0, tensor);
+}
+
 static void add_tensors(run_t *run) {
     bool starts[TENSORS] = {false};
     for (int i = 0; i < run->f->params; ++i)
@@ -197,8 +220,8 @@ static void add_tensors(run_t *run) {
         if (starts[i])
             add_start(run, &run->f->param[i], false);
     for (size_t i = 0; i < sizeof UNLISTED / sizeof *UNLISTED && run->f->is_solver; ++i)
-        if (strcmp(UNLISTED[i].method, run->f->method) == 0)
-            add_param(run, 0, &UNLISTED[i].tensor);
+        if (strcmp(UNLISTED[i].of.method, run->f->method) == 0)
+            add_unlisted(run, i);
 }
 
 /* A layer's activations and derivatives: frozen parameters whose gradients are the inputs of parameter `layer`. */

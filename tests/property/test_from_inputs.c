@@ -1,4 +1,4 @@
-/* Methods that evaluate nothing: points in several sets, and strengths of players. */
+/* Methods that evaluate nothing: points in several sets, strengths of players, entries of a matrix. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -159,12 +159,120 @@ static void test_league_is_refused(void **state) {
     optim_destroy(opt);
 }
 
+/* ---- altmin_completion ---- */
+
+enum { N = 8, M = 7, RANK = 2 };
+
+typedef struct completion {
+    optim_t *opt;
+    double u[N * RANK], v[M * RANK], matrix[N * M], seen[N * M], full[N * M];
+} completion_t;
+
+/* Of rank 2, three quarters of it seen. */
+static void open_completion(completion_t *c, const char *options) {
+    const int64_t dims[] = {N, M}, u[] = {N, RANK}, v[] = {M, RANK};
+    *c = (completion_t){.opt = NULL};
+    for (int i = 0; i < N; ++i)
+        for (int j = 0; j < M; ++j) {
+            c->full[i * M + j] = sin(1 + i) * cos(1 + j) + sin(3 + i) * cos(4 + j);
+            c->seen[i * M + j] = (3 * i + 5 * j + i * j) % 4 != 0;
+            c->matrix[i * M + j] = c->seen[i * M + j] == 0 ? (double)NAN : c->full[i * M + j];
+        }
+    CHECK_OK(optim_create(&c->opt, "altmin_completion", options));
+    CHECK_OK(optim_add_param(c->opt, 0, "U", OPTIM_F64, 2, u, c->u, NULL));
+    CHECK_OK(optim_add_param(c->opt, 0, "V", OPTIM_F64, 2, v, c->v, NULL));
+    CHECK_OK(optim_set_input(c->opt, -1, "M", OPTIM_F64, 2, dims, c->matrix));
+    CHECK_OK(optim_set_input(c->opt, -1, "observed", OPTIM_F64, 2, dims, c->seen));
+}
+
+static double product(const completion_t *c, int i, int j) {
+    return c->u[i * RANK] * c->v[j * RANK] + c->u[i * RANK + 1] * c->v[j * RANK + 1];
+}
+
+/* Every five steps take off most of the error. What is not seen is not read. */
+static void test_completion_is_geometric(void **state) {
+    (void)state;
+    completion_t c;
+    double before = 1;
+    open_completion(&c, NULL);
+    for (int block = 0; block < 4; ++block) {
+        double worst = 0;
+        for (int k = 0; k < 5; ++k)
+            CHECK_OK(optim_step(c.opt));
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < M; ++j)
+                worst = fmax(worst, fabs(product(&c, i, j) - c.full[i * M + j]));
+        CHECK_AT_MOST(worst, before / 20);
+        before = worst;
+    }
+    CHECK_AT_MOST(before, 1e-8);
+    optim_destroy(c.opt);
+}
+
+/* The derivative of the sum of squares by either factor is 0: of U behind a step, of V where U is frozen. */
+static void test_completion_minimises(void **state) {
+    (void)state;
+    completion_t c;
+    open_completion(&c, "l2=0.3");
+    for (int half = 0; half < 2; ++half) {
+        CHECK_OK(optim_freeze(c.opt, 0, half));
+        CHECK_OK(optim_step(c.opt));
+        for (int i = 0; i < (half ? M : N); ++i)
+            for (int k = 0; k < RANK; ++k) {
+                double slope = 0.3 * (half ? c.v : c.u)[i * RANK + k];
+                for (int j = 0; j < (half ? N : M); ++j) {
+                    const int row = half ? j : i, column = half ? i : j, place = row * M + column;
+                    if (c.seen[place] != 0)
+                        slope += (product(&c, row, column) - c.matrix[place]) * (half ? c.u : c.v)[j * RANK + k];
+                }
+                CHECK_CLOSE(slope, 0, 1e-13);
+            }
+    }
+    optim_destroy(c.opt);
+}
+
+static void test_completion_is_refused(void **state) {
+    (void)state;
+    completion_t c;
+    const int64_t turned[] = {M, N}, dims[] = {N, M}, three[] = {M, 3};
+    double before[N * RANK];
+    open_completion(&c, NULL);
+    CHECK_OK(optim_step(c.opt));
+    for (int j = 0; j < M - 1; ++j) /* one entry left of row 2 */
+        c.seen[2 * M + j] = 0;
+    c.seen[2 * M + M - 1] = 1;
+    c.matrix[2 * M + M - 1] = 1;
+    memcpy(before, c.u, sizeof before);
+    CHECK_REFUSED(optim_step(c.opt), OPTIM_ERR_DOMAIN, "raise l2");
+    assert_memory_equal(before, c.u, sizeof before);
+    CHECK_OK(optim_set(c.opt, 0, "l2", 0.1));
+    CHECK_OK(optim_step(c.opt));
+    c.matrix[2 * M + M - 1] = (double)INFINITY;
+    CHECK_REFUSED(optim_step(c.opt), OPTIM_ERR_SHAPE, "must be finite where it is seen");
+    CHECK_OK(optim_set_input(c.opt, -1, "observed", OPTIM_F64, 2, turned, c.seen));
+    CHECK_REFUSED(optim_step(c.opt), OPTIM_ERR_SHAPE, "the shape of \"M\"");
+    CHECK_OK(optim_set_input(c.opt, -1, "observed", OPTIM_F64, 2, dims, c.seen));
+    CHECK_OK(optim_set_input(c.opt, -1, "M", OPTIM_F64, 2, turned, c.matrix));
+    CHECK_REFUSED(optim_step(c.opt), OPTIM_ERR_SHAPE, "a row for each row of U");
+    optim_destroy(c.opt);
+    CHECK_OK(optim_create(&c.opt, "altmin_completion", NULL));
+    CHECK_OK(optim_add_param(c.opt, 0, "U", OPTIM_F64, 2, (const int64_t[]){N, RANK}, c.u, NULL));
+    CHECK_OK(optim_add_param(c.opt, 0, "V", OPTIM_F64, 2, three, c.matrix, NULL));
+    CHECK_OK(optim_set_input(c.opt, -1, "M", OPTIM_F64, 2, dims, c.full));
+    CHECK_OK(optim_set_input(c.opt, -1, "observed", OPTIM_F64, 2, dims, c.full));
+    CHECK_REFUSED(optim_step(c.opt), OPTIM_ERR_SHAPE, "as many columns as rank says");
+    optim_destroy(c.opt);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps_to_meet),
         cmocka_unit_test(test_sets_are_named),
         cmocka_unit_test(test_sweeps),
         cmocka_unit_test(test_league_is_refused),
+        cmocka_unit_test(test_completion_is_geometric),
+        cmocka_unit_test(test_completion_minimises),
+        cmocka_unit_test(test_completion_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

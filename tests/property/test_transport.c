@@ -1,6 +1,8 @@
-/* sinkhorn: transport between two distributions. */
+/* sinkhorn, sns: transport between two distributions. */
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -12,7 +14,7 @@ typedef struct transport {
 } transport_t;
 
 /* With `cut`, x and y in two parameters each. */
-static void open_transport(transport_t *p, const char *options, optim_dtype dtype, bool cut) {
+static void open_method(transport_t *p, const char *method, const char *options, optim_dtype dtype, bool cut) {
     const int64_t dims[] = {N, M}, x[] = {cut ? 2 : N, N - 2}, y[] = {cut ? 1 : M, M - 1};
     int columns;
     *p = (transport_t){.opt = NULL};
@@ -22,7 +24,7 @@ static void open_transport(transport_t *p, const char *options, optim_dtype dtyp
         p->r[i] = (1.0 + i % 3) / 12;
     for (int j = 0; j < M; ++j)
         p->c[j] = (1.0 + j % 2) / 7;
-    CHECK_OK(optim_create(&p->opt, "sinkhorn", options));
+    CHECK_OK(optim_create(&p->opt, method, options));
     CHECK_OK(optim_add_group(p->opt, "role=y", &columns));
     CHECK_OK(optim_add_param(p->opt, columns, "y", dtype, 1, &y[0], p->y, NULL));
     CHECK_OK(optim_add_param(p->opt, 0, "x", dtype, 1, &x[0], p->x, NULL));
@@ -33,6 +35,10 @@ static void open_transport(transport_t *p, const char *options, optim_dtype dtyp
     CHECK_OK(optim_set_input(p->opt, -1, "cost", OPTIM_F64, 2, dims, p->cost));
     CHECK_OK(optim_set_input(p->opt, -1, "r", OPTIM_F64, 1, &dims[0], p->r));
     CHECK_OK(optim_set_input(p->opt, -1, "c", OPTIM_F64, 1, &dims[1], p->c));
+}
+
+static void open_transport(transport_t *p, const char *options, optim_dtype dtype, bool cut) {
+    open_method(p, "sinkhorn", options, dtype, cut);
 }
 
 static double plan(const transport_t *p, double eta, int i, int j) {
@@ -145,10 +151,129 @@ static void test_inputs(void **state) {
     optim_destroy(p.opt);
 }
 
+/* ---- sns ---- */
+
+/* How far both marginals are off. */
+static double off_by(const transport_t *p) {
+    double off = 0;
+    for (int i = 0; i < N; ++i) {
+        double sum = -p->r[i];
+        for (int j = 0; j < M; ++j)
+            sum += plan(p, 10, i, j);
+        off += fabs(sum);
+    }
+    for (int j = 0; j < M; ++j) {
+        double sum = -p->c[j];
+        for (int i = 0; i < N; ++i)
+            sum += plan(p, 10, i, j);
+        off += fabs(sum);
+    }
+    return off;
+}
+
+/* With the whole plan Newton's steps square the error; cut in pieces, they are the same. */
+static void test_newton(void **state) {
+    (void)state;
+    transport_t whole, cut;
+    double err, before = 1;
+    open_method(&whole, "sns", "warm=3,sparsity=1", OPTIM_F64, false);
+    open_method(&cut, "sns", "warm=3,sparsity=1", OPTIM_F64, true);
+    run(&whole, 3);
+    run(&cut, 3);
+    for (int k = 0; k < 6; ++k) {
+        run(&whole, 1);
+        run(&cut, 1);
+        CHECK_OK(optim_get(whole.opt, 0, "err", &err));
+        CHECK_CLOSE(err, off_by(&whole), 1e-12);
+        CHECK_AT_MOST(err, 20 * before * before + 1e-14);
+        before = err;
+        for (int i = 0; i < N; ++i)
+            CHECK_CLOSE(cut.x[i], whole.x[i], 1e-13);
+        for (int j = 0; j < M; ++j)
+            CHECK_CLOSE(cut.y[j], whole.y[j], 1e-13);
+    }
+    CHECK_AT_MOST(before, 1e-13);
+    optim_destroy(whole.opt);
+    optim_destroy(cut.opt);
+}
+
+/* Frozen columns: the rows' marginals are met with them as they stand. */
+static void test_newton_of_some(void **state) {
+    (void)state;
+    transport_t p;
+    double y[M];
+    open_method(&p, "sns", "warm=1", OPTIM_F64, false);
+    run(&p, 1);
+    memcpy(y, p.y, sizeof y);
+    CHECK_OK(optim_freeze(p.opt, 0, 1));
+    p.r[0] = 0.2;
+    run(&p, 6);
+    assert_memory_equal(p.y, y, sizeof y);
+    for (int i = 0; i < N; ++i) {
+        double sum = 0;
+        for (int j = 0; j < M; ++j)
+            sum += plan(&p, 10, i, j);
+        CHECK_CLOSE(sum, p.r[i], 1e-12);
+    }
+    optim_destroy(p.opt);
+}
+
+enum { SIDE = 20 };
+
+/* Steps until err is below 1e-10, `most` at last; eta = 1200, costs as if at random. */
+static int steps_to_meet(const char *method, const char *options, int most) {
+    double x[SIDE] = {0}, y[SIDE] = {0}, cost[SIDE * SIDE], marginal[SIDE], err = 1;
+    const int64_t dims[] = {SIDE, SIDE};
+    int steps = 0, columns;
+    optim_t *opt;
+    uint32_t word = 1;
+    for (int i = 0; i < SIDE * SIDE; ++i) {
+        word = word * 1664525 + 1013904223;
+        cost[i] = (double)word / 4294967296.0;
+        marginal[i % SIDE] = 1.0 / SIDE;
+    }
+    CHECK_OK(optim_create(&opt, method, options));
+    CHECK_OK(optim_add_group(opt, "role=y", &columns));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, dims, x, NULL));
+    CHECK_OK(optim_add_param(opt, columns, "y", OPTIM_F64, 1, dims, y, NULL));
+    CHECK_OK(optim_set_input(opt, -1, "cost", OPTIM_F64, 2, dims, cost));
+    CHECK_OK(optim_set_input(opt, -1, "r", OPTIM_F64, 1, dims, marginal));
+    CHECK_OK(optim_set_input(opt, -1, "c", OPTIM_F64, 1, dims, marginal));
+    for (; steps < most && err > 1e-10; ++steps) {
+        CHECK_OK(optim_step(opt));
+        CHECK_OK(optim_get(opt, 0, "err", &err));
+    }
+    optim_destroy(opt);
+    return steps;
+}
+
+static void test_newton_is_faster(void **state) {
+    (void)state;
+    const int steps = steps_to_meet("sns", "eta=1200", 200);
+    CHECK_AT_MOST(steps, 199);
+    assert_int_equal(steps_to_meet("sinkhorn", "eta=1200", 5 * steps), 5 * steps);
+}
+
+static void test_newton_is_refused(void **state) {
+    (void)state;
+    transport_t p;
+    open_method(&p, "sns", "", OPTIM_F64, false);
+    CHECK_OK(optim_set(p.opt, 1, "eta", 3));
+    CHECK_REFUSED(optim_step(p.opt), OPTIM_ERR_VALUE, "the same in all groups");
+    optim_destroy(p.opt);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_marginals), cmocka_unit_test(test_in_pieces), cmocka_unit_test(test_forbidden),
-        cmocka_unit_test(test_alone),     cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_marginals),
+        cmocka_unit_test(test_in_pieces),
+        cmocka_unit_test(test_forbidden),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_inputs),
+        cmocka_unit_test(test_newton),
+        cmocka_unit_test(test_newton_of_some),
+        cmocka_unit_test(test_newton_is_faster),
+        cmocka_unit_test(test_newton_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

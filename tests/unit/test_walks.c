@@ -92,6 +92,7 @@ static const cost_t METHODS[] = {
     {"hypernet", 13},
     {"frank_wolfe", 3},
     {"sinkhorn", 1},
+    {"sns", 2},
     /* work on whole tensors is not counted */
     {"kfac", 2},
     {"shampoo", 0},
