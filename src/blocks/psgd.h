@@ -32,6 +32,12 @@
     { "clip_norm", 0, "[0,inf)", "longest direction, of all parameters; 0: any", .zero_apart = true }
 #define PSGD_RANDOM_ROW                                                                                                \
     { "random", 0, "0|1", "probes: normal numbers (1) or signs that are the same in every run (0)" }
+#define PSGD_UPDATE_FIRST_ROW                                                                                          \
+    { "update_first", 1, "0|1", "the preconditioner moves before (1) or after (0) it is used" }
+#define PSGD_CLIP_AVG_ROW                                                                                              \
+    { "clip_avg", 2, "[0,inf)", "largest root mean square of a direction; 0: any", .zero_apart = true }
+#define PSGD_CLIP_MAX_ROW                                                                                              \
+    { "clip_max", 10, "[0,inf)", "largest modulus of an element of it; 0: any", .zero_apart = true }
 
 /* ---- Probes ---- */
 
@@ -98,10 +104,25 @@ static inline double psgd_keep(double t, double momentum) {
     return fmin((t - 1) / t, momentum);
 }
 
+/* What makes a direction of this root mean square as long as clip_avg, where it is longer. */
+static inline double psgd_clip(double rms, double clip_avg) {
+    return clip_avg > 0 && rms > clip_avg ? clip_avg / rms : 1;
+}
+static inline double psgd_clamp(double u, double clip_max) {
+    return clip_max > 0 && fabs(u) > clip_max ? copysign(clip_max, u) : u;
+}
+
 /* ---- Matrices of doubles, n by n ---- */
 
+static inline double psgd_length(size_t n, const double *x) {
+    double squares = 0;
+    for (size_t i = 0; i < n; ++i)
+        squares += x[i] * x[i];
+    return sqrt(squares);
+}
+
 /* The largest singular value of x; `room` holds n^2 + n doubles and linear_eigen_room(n) bytes. */
-static inline double psgd_norm(size_t n, const double *x, double *room) {
+static inline double psgd_exact_norm(size_t n, const double *x, double *room) {
     double largest = 0, *values = room + n * n;
     for (size_t i = 0; i < n * n; ++i)
         largest = fmax(largest, fabs(x[i]));
@@ -111,19 +132,80 @@ static inline double psgd_norm(size_t n, const double *x, double *room) {
     return linear_eigenvalues(n, room, values, values + n) == LINEAR_OK ? largest * sqrt(fmax(values[n - 1], 0)) : 0;
 }
 
-/* Doubles that psgd_rotate needs. */
+/* Vectors of the author's bound, and words of the stream that it takes for a side of n. */
+enum { PSGD_VECTORS = 32 };
+static inline uint64_t psgd_norm_words(size_t n) {
+    return 2 * PSGD_VECTORS * (uint64_t)n;
+}
+
+/* v: its start, random vectors turned towards the longest row of x. */
+static inline void psgd_norm_begin(size_t n, const double *x, noise_t noise, double *v) {
+    const double *longest = x;
+    double most = -1;
+    for (size_t i = 0; i < n; ++i) {
+        double squares = 0;
+        for (size_t j = 0; j < n; ++j)
+            squares += x[i * n + j] * x[i * n + j];
+        longest = squares > most ? x + i * n : longest;
+        most = fmax(squares, most);
+    }
+    for (size_t k = 0; k < PSGD_VECTORS; ++k, v += n) {
+        double along = 0;
+        for (size_t j = 0; j < n; ++j) {
+            v[j] = random_normal(noise.seed, noise.first + 2 * (k * n + j));
+            along += longest[j] * v[j];
+        }
+        for (size_t j = 0; j < n; ++j)
+            v[j] = longest[j] + (along < 0 ? -v[j] : v[j]);
+    }
+}
+
+/* A lower bound of it, x being symmetric or antisymmetric: the largest |v x| / |v| after four products. `room` holds
+ * 2 PSGD_VECTORS n doubles; x is scaled. */
+static inline double psgd_random_norm(size_t n, double *x, noise_t noise, double *room) {
+    double largest = 0, bound = 0, *v = room, *w = room + PSGD_VECTORS * n;
+    for (size_t i = 0; i < n * n; ++i)
+        largest = fmax(largest, fabs(x[i]));
+    if (largest == 0 || !isfinite(largest))
+        return largest;
+    for (size_t i = 0; i < n * n; ++i)
+        x[i] /= largest;
+    psgd_norm_begin(n, x, noise, v);
+    for (int half = 0; half < 2; ++half) {
+        unfolding_gemm(sizeof(double), false, false, PSGD_VECTORS, n, n, 1, v, x, 0, w);
+        for (size_t k = 0; k < PSGD_VECTORS; ++k) {
+            const double length = psgd_length(n, w + k * n);
+            for (size_t j = 0; j < n; ++j)
+                w[k * n + j] /= length + DBL_MIN;
+        }
+        unfolding_gemm(sizeof(double), false, false, PSGD_VECTORS, n, n, 1, w, x, 0, v);
+    }
+    for (size_t k = 0; k < PSGD_VECTORS; ++k)
+        bound = fmax(bound, psgd_length(n, v + k * n));
+    for (size_t i = 0; i < n * n; ++i)
+        x[i] *= largest;
+    return largest * bound;
+}
+
+/* The first if `noise` is NULL, else the second. */
+static inline double psgd_norm(size_t n, double *x, const noise_t *noise, double *room) {
+    return noise == NULL ? psgd_exact_norm(n, x, room) : psgd_random_norm(n, x, *noise, room);
+}
+
+/* Doubles that psgd_rotate needs, or a norm. */
 static inline size_t psgd_rotate_room(size_t n) {
     const size_t bytes = linear_eigen_room(n);
-    return bytes == SIZE_MAX ? PTRDIFF_MAX / 1024 : 5 * n * n + n + bytes / sizeof(double) + 1;
+    return bytes == SIZE_MAX ? PTRDIFF_MAX / 1024
+                             : 5 * n * n + (2 * PSGD_VECTORS + 1) * n + bytes / sizeof(double) + 1;
 }
 
 /* room <- R = (Q' - Q) / |Q' - Q|, RQ and R^2 Q, one behind the other; false where Q is symmetric. */
-static inline bool psgd_tangent(size_t n, const double *q, double *room) {
+static inline bool psgd_tangent(size_t n, const double *q, const noise_t *noise, double *room) {
     double *r = room, *rq = r + n * n, *rrq = rq + n * n;
     for (size_t i = 0; i < n; ++i)
         for (size_t j = 0; j < n; ++j)
             r[i * n + j] = q[j * n + i] - q[i * n + j];
-    const double norm = psgd_norm(n, r, rq);
+    const double norm = psgd_norm(n, r, noise, rq);
     if (!(norm > 0) || !isfinite(norm))
         return false;
     for (size_t i = 0; i < n * n; ++i)
@@ -142,9 +224,9 @@ static inline double psgd_trace(size_t n, const double *a) {
 
 /* Procrustes: Q <- Q + x (RQ + x/2 R^2 Q), a rotation to second order that brings Q nearer to symmetric: the x <= 1/8
  * for which the trace of Q is largest. */
-static inline void psgd_rotate(size_t n, double *q, double *room) {
+static inline void psgd_rotate(size_t n, double *q, const noise_t *noise, double *room) {
     const double *rq = room + n * n, *rrq = rq + n * n;
-    if (!psgd_tangent(n, q, room))
+    if (!psgd_tangent(n, q, noise, room))
         return;
     const double a = psgd_trace(n, rq), b = psgd_trace(n, rrq);
     const double x = b >= 0 ? 0.125 : fmin(-a / b, 0.125);

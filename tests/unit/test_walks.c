@@ -97,6 +97,7 @@ static const cost_t METHODS[] = {
     {"kfac", 2},
     {"shampoo", 0},
     {"soap", 0},
+    {"psgd_kron", 0},
     {"mfac", 1},
     {"adafactor", 0},
     {"galore", 0},

@@ -167,7 +167,7 @@ static bool is_nearly_symmetric(size_t n, const double *p) {
 /* P + x (RP + x/2 (R^2 P + x/4 R^3 P)) with the x <= 1/3 for which the trace is largest; false: there is none. */
 static bool rotate_third_order(size_t n, double *p, double *room) {
     double *r = room, *rp = r + n * n, *rrp = rp + n * n, *rrrp = rrp + n * n;
-    if (!psgd_tangent(n, p, room))
+    if (!psgd_tangent(n, p, NULL, room))
         return false;
     unfolding_gemm(sizeof(double), false, false, n, n, n, 1, r, rrp, 0, rrrp);
     const double a = psgd_trace(n, rp), b = psgd_trace(n, rrp), c = psgd_trace(n, rrrp);
@@ -237,7 +237,7 @@ static void move_preconditioner(size_t n, int geometry, double x, double *q, dou
     } else {
         move_left(n, x, a, b, q, wa, wb);
         if (geometry == Q05EQ15)
-            psgd_rotate(n, q, matrices);
+            psgd_rotate(n, q, NULL, matrices);
         for (int i = 0; geometry == PRO4P && i < 10; ++i)
             if (!rotate_third_order(n, q, matrices) || is_nearly_symmetric(n, q))
                 break;
