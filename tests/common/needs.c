@@ -25,10 +25,11 @@ static bool is_among(const char *const *names, const char *name) {
     return false;
 }
 
-/* The first four have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
+/* The first six have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
 bool needs_short(const char *algorithm) {
-    static const char *const NAMES[] = {"sinkhorn",      "bradley_terry", "sor_bandit", "hypernet",
-                                        "direct_search", "cdsm",          "s_sgld",     NULL};
+    static const char *const NAMES[] = {"sinkhorn",   "sns",      "altmin_completion", "bradley_terry",
+                                        "sor_bandit", "hypernet", "direct_search",     "cdsm",
+                                        "s_sgld",     NULL};
     return is_among(NAMES, algorithm);
 }
 
