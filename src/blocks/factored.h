@@ -113,4 +113,65 @@ static inline void factored_divide(const factored_t *f, size_t first, size_t n, 
         factored_divide_one(&f->r, f->root_r, first, n, u);
 }
 
+/* ---- For methods that divide the gradient by it, and keep all of it, v, of what is not factored ---- */
+
+/* R and C, or v, with this gradient; their roots. */
+static inline void factored_squares(const tile_t *t, const factored_t *f, double keep, double eps, real *r, real *c,
+                                    real *restrict v) {
+    const real *restrict g = t->g;
+    const real kept = (real)keep, take = (real)(1 - keep), more = (real)eps;
+    double square[CHUNK_ELEMENTS];
+    for (size_t i = 0; !f->exists && i < t->n; ++i)
+        v[i] = kept * v[i] + take * (g[i] * g[i] + more);
+    if (!f->exists)
+        return;
+    factored_clear(f);
+    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
+        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
+        for (size_t j = 0; j < n; ++j)
+            square[j] = (double)g[first + j] * (double)g[first + j];
+        factored_add(f, first, n, square);
+    }
+    factored_average(f, keep, eps, r, c);
+    factored_roots(f, r, c);
+}
+
+/* u: the gradient of a chunk, divided. */
+static inline void factored_direct(const tile_t *t, const factored_t *f, const real *restrict v, size_t first, size_t n,
+                                   real *restrict u) {
+    const real *restrict g = (const real *)t->g + first;
+    for (size_t j = 0; j < n; ++j)
+        u[j] = f->exists ? g[j] : g[j] * reciprocal_root(v[first + j]);
+    if (f->exists)
+        factored_divide(f, first, n, u);
+}
+
+static inline double factored_add_squares(double sum, size_t n, const real *x) {
+    for (size_t i = 0; i < n; ++i)
+        sum += (double)x[i] * (double)x[i];
+    return sum;
+}
+
+/* |u|^2, by lines of the later axis and those after it. */
+static inline double factored_length2(const tile_t *t, const factored_t *f, const real *v) {
+    real u[CHUNK_ELEMENTS];
+    const size_t line = !f->exists ? t->n : f->r_is_first ? f->r.length * f->r.inner : f->c.length * f->c.inner;
+    double square = 0, sum = 0;
+    for (size_t first = 0, left = line; first < t->n; first += CHUNK_ELEMENTS) {
+        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
+        factored_direct(t, f, v, first, n, u);
+        for (size_t j = 0, run; j < n; j += run) {
+            run = axes_least(left, n - j);
+            sum = factored_add_squares(sum, run, u + j);
+            left -= run;
+            if (left == 0) {
+                square += sum;
+                sum = 0;
+                left = line;
+            }
+        }
+    }
+    return square;
+}
+
 #endif

@@ -33,6 +33,7 @@ static void test_bytes(void **state) {
         {"adam_mini", "partition=tensor", COUNT + 1, 0},
         {"adam_mini", "partition=blocks,blocks=8000", COUNT + 8000, 0},
         {"adam_mini", "partition=all", COUNT, 0},
+        {"came", "", COUNT + 2 * (ROWS + COLUMNS), 0},
         {"sm3", "", ROWS + COLUMNS, 0},
         {"sm3", "momentum=0.9", ROWS + COLUMNS + COUNT, 0},
         {"microadam", "", 10 * 960 + 2, COUNT / 2 + 10 * 960 * 4},
@@ -356,6 +357,65 @@ static void test_frugal_refuses(void **state) {
     }
 }
 
+/* ---- came ---- */
+
+/* Three steps from the equations of the paper, worked out apart from the library in double. */
+static void check_came(const char *options, int ndim, const double *want) {
+    static const double G[3][6] = {{1, -2, 3, 0.5, 0, -1}, {2, 1, -1, 4, -0.5, 0}, {-1, 0, 2, 1, 1, 3}};
+    static const int64_t MATRIX_DIMS[] = {2, 3}, VECTOR_DIMS[] = {3};
+    double p[6] = {1, -1, 0.5, 2, -2, 0.25}, g[6];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "came", options));
+    CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, ndim, ndim == 2 ? MATRIX_DIMS : VECTOR_DIMS, p, g));
+    for (int step = 0; step < 3; ++step) {
+        memcpy(g, G[step], sizeof g);
+        CHECK_OK(optim_step(opt));
+    }
+    for (int i = 0; i < 3 * ndim; ++i)
+        CHECK_CLOSE(p[i], want[i], 1e-13);
+    optim_destroy(opt);
+}
+
+static void test_came_steps(void **state) {
+    (void)state;
+    check_came("lr=0.01", 2,
+               (double[]){0.7413188869633166, -0.83623936294324763, 0.27048631173131327, 1.5090776599704712,
+                          -2.0012892558684845, 0.40484054950066517});
+    check_came("lr=0.01", 1, (double[]){0.99553495296958683, -0.99869354293253143, 0.49690591945070783});
+    static const char OTHERS[] =
+        "lr=0.1,beta1=0.5,beta2=0.75,beta3=0.875,clip_threshold=2,eps=0.25,eps2=0.5,weight_decay=0.5";
+    check_came(OTHERS, 2,
+               (double[]){0.48667225854915802, -0.64480793556982519, 0.11442834426002516, 0.8990896696660724,
+                          -1.7270525568210338, 0.39959250326559359});
+    check_came(OTHERS, 1, (double[]){0.62858586079032042, -0.76831764427659055, 0.25678138543630025});
+}
+
+/* A gradient whose square has rank one is scaled to signs; the first step is then (1 / beta1 - 1) / sqrt(1 - beta3) lr
+ * long in every entry. A gradient that stays makes steps longer, as the distance from the average falls. */
+static void test_came_trusts_what_stays(void **state) {
+    (void)state;
+    enum { STEPS = 30 };
+    const int64_t dims[] = {2, 3};
+    double p[6] = {0}, g[6], before = 0, length = 0;
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "came", "lr=1,beta3=0.5"));
+    CHECK_OK(optim_add_param(opt, 0, "p", OPTIM_F64, 2, dims, p, g));
+    for (int step = 0; step < STEPS; ++step) {
+        const double was = p[0];
+        for (int i = 0; i < 6; ++i)
+            g[i] = (i % 2 == 0 ? 1 : -1) * (double)(1 + i / 3) * (1 + i % 3);
+        CHECK_OK(optim_step(opt));
+        before = length;
+        length = was - p[0];
+        assert_true(length > before);
+        for (int i = 1; i < 6; ++i)
+            CHECK_CLOSE(p[i], (i % 2 == 0 ? 1 : -1) * p[0], 1e-12);
+        if (step == 0)
+            CHECK_CLOSE(length, (1 / 0.9 - 1) / sqrt(0.5), 1e-12);
+    }
+    optim_destroy(opt);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes),
@@ -370,6 +430,8 @@ int main(void) {
         cmocka_unit_test(test_random_bases),
         cmocka_unit_test(test_nothing_is_left),
         cmocka_unit_test(test_frugal_refuses),
+        cmocka_unit_test(test_came_steps),
+        cmocka_unit_test(test_came_trusts_what_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

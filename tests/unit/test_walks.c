@@ -100,6 +100,7 @@ static const cost_t METHODS[] = {
     {"psgd_kron", 0},
     {"mfac", 1},
     {"adafactor", 0},
+    {"came", 0},
     {"galore", 0},
     {"adam_mini", 0},
     {"sm3", 0},

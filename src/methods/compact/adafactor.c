@@ -112,70 +112,7 @@ static void prepare(const group_t *group, void *constants) {
     k->beta = 1 - pow(group->t, -o[DECAY_RATE]);
 }
 
-/* ---- Lines 3 and 4 ---- */
-
-static void factor(const tile_t *t, const factored_t *f) {
-    const constants_t *k = t->constants;
-    double square[CHUNK_ELEMENTS];
-    factored_clear(f);
-    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
-        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        const real *restrict g = (const real *)t->g + first;
-        for (size_t j = 0; j < n; ++j)
-            square[j] = (double)g[j] * (double)g[j];
-        factored_add(f, first, n, square);
-    }
-    factored_average(f, k->beta, k->option[EPS], t->state[R], t->state[C]);
-    factored_roots(f, t->state[R], t->state[C]);
-}
-
-static void average_squares(const tile_t *t) {
-    const constants_t *k = t->constants;
-    const real keep = (real)k->beta, take = (real)(1 - k->beta), eps = (real)k->option[EPS];
-    real *restrict v = t->state[V];
-    const real *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        v[i] = keep * v[i] + take * (g[i] * g[i] + eps);
-}
-
-/* u of a chunk, before line 5. */
-static void direct(const tile_t *t, const factored_t *f, size_t first, size_t n, real *restrict u) {
-    const real *restrict g = (const real *)t->g + first, *restrict v = t->state[V];
-    for (size_t j = 0; j < n; ++j)
-        u[j] = f->exists ? g[j] : g[j] * reciprocal_root(v[first + j]);
-    if (f->exists)
-        factored_divide(f, first, n, u);
-}
-
 /* ---- The step of one tensor ---- */
-
-static double add_squares(double sum, size_t n, const real *x) {
-    for (size_t i = 0; i < n; ++i)
-        sum += (double)x[i] * (double)x[i];
-    return sum;
-}
-
-/* |u|^2, by lines of the later axis and those after it. */
-static double square_of_u(const tile_t *t, const factored_t *f) {
-    real u[CHUNK_ELEMENTS];
-    const size_t line = !f->exists ? t->n : f->r_is_first ? f->r.length * f->r.inner : f->c.length * f->c.inner;
-    double square = 0, sum = 0;
-    for (size_t first = 0, left = line; first < t->n; first += CHUNK_ELEMENTS) {
-        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        direct(t, f, first, n, u);
-        for (size_t j = 0, run; j < n; j += run) {
-            run = axes_least(left, n - j);
-            sum = add_squares(sum, run, u + j);
-            left -= run;
-            if (left == 0) {
-                square += sum;
-                sum = 0;
-                left = line;
-            }
-        }
-    }
-    return square;
-}
 
 /* Lines 6 and 7 for a chunk; `factor` is what line 5 multiplies u by. */
 static void move(const tile_t *t, size_t first, size_t n, const real *restrict u, double a, double factor) {
@@ -196,15 +133,12 @@ static void update(const tile_t *t) {
     const double *o = k->option, count = (double)t->n;
     const factored_t f = factored_of(t->tensor, axes_of(t->tensor, o), t->work);
     real u[CHUNK_ELEMENTS];
-    if (f.exists)
-        factor(t, &f);
-    else
-        average_squares(t);
-    const double size = o[SCALE_PARAMETER] != 0 ? fmax(o[EPS2], sqrt(add_squares(0, t->n, t->p) / count)) : 1;
-    const double a = k->rho * size, longer = sqrt(square_of_u(t, &f) / count) / o[CLIP_THRESHOLD];
+    factored_squares(t, &f, k->beta, o[EPS], t->state[R], t->state[C], t->state[V]);
+    const double size = o[SCALE_PARAMETER] != 0 ? fmax(o[EPS2], sqrt(factored_add_squares(0, t->n, t->p) / count)) : 1;
+    const double a = k->rho * size, longer = sqrt(factored_length2(t, &f, t->state[V]) / count) / o[CLIP_THRESHOLD];
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        direct(t, &f, first, n, u);
+        factored_direct(t, &f, t->state[V], first, n, u);
         move(t, first, n, u, a, longer > 1 ? a / longer : a);
     }
 }
