@@ -17,8 +17,10 @@ typedef struct message {
 } message_t;
 
 static inline void message_put(message_t *m, uint64_t value, int bits) {
-    for (; m->bytes == NULL && bits > 0; bits = 0)
+    if (m->bytes == NULL) {
         m->bit += (uint64_t)bits;
+        return;
+    }
     while (bits > 0) {
         const int at = (int)(m->bit % 8), some = bits < 8 - at ? bits : 8 - at;
         m->bytes[m->bit / 8] |= (unsigned char)((value & ((UINT64_C(1) << some) - 1)) << at);
@@ -43,7 +45,7 @@ typedef struct incoming {
 
 static inline uint64_t incoming_get(incoming_t *r, int bits) {
     uint64_t value = 0;
-    for (int done = 0; done < bits;) {
+    for (int done = 0; done < bits && done < 64;) {
         const int at = (int)(r->bit % 8), some = bits - done < 8 - at ? bits - done : 8 - at;
         const uint64_t byte = r->bit / 8 < r->size ? r->bytes[r->bit / 8] : 0;
         value |= (byte >> at & ((UINT64_C(1) << some) - 1)) << done;

@@ -13,9 +13,9 @@
 #include "element.h"
 #include "engine/engine.h"
 #include "guarded.h"
-#include "needs.h"
 #include "kernels/primitives.h"
 #include "kernels/random.h"
+#include "needs.h"
 #include "rig.h"
 
 enum { LONGEST = 130 };

@@ -49,14 +49,13 @@ static size_t vectors_length(size_t elements, const double *option) {
     return VECTORS * elements;
 }
 
-#define LIST(name, doc, member, length_of)                                                                             \
-    { name, doc, FIELD(OF_METHOD, memory_t, member), .length = length_of, .within_step = true }
 static const field_t FIELDS[] = {
     TRANSPORT_ERR_ROW("how far the sums of rows and columns are from r and c, in the sum of moduli", memory_t, err),
-    LIST("plan", "P, row by row", plan, plan_length),
-    LIST("kept", "entries of S, row by row", kept, kept_length),
-    LIST("column", "where they are", column, kept_length),
-    LIST("vectors", "of the Newton step", vectors, vectors_length),
+    {"plan", "P, row by row", FIELD(OF_METHOD, memory_t, plan), .length = plan_length, .within_step = true},
+    {"kept", "entries of S, row by row", FIELD(OF_METHOD, memory_t, kept), .length = kept_length, .within_step = true},
+    {"column", "where they are", FIELD(OF_METHOD, memory_t, column), .length = kept_length, .within_step = true},
+    {"vectors", "of the Newton step", FIELD(OF_METHOD, memory_t, vectors), .length = vectors_length,
+     .within_step = true},
     {0},
 };
 
