@@ -12,6 +12,7 @@ static const layout_t LAYOUTS[] = {
     {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}},
     {"vector", 1, {{"x", 1, {9}}}},
     {"square", 1, {{"w", 2, {4, 4}}}},
+    {"factors", 2, {{"u", 2, {4, 2}}, {"v", 2, {5, 2}}}},
 };
 enum { BEFORE = 4, ASTRAY = 3, AFTER = 3 };
 
