@@ -99,6 +99,26 @@ double optim_kaplan_lr(double parameters);
 optim_status optim_lr_from_iterates(optim_dtype dtype, size_t count, const void *x0, const void *x1, const void *x2,
                                     double sums[2]);
 
+/* ---- What noisy gradients disclose ---- */
+
+/*
+ * Of a run of dp_sgd or its kin, in which every sample enters a step with the probability `rate` in (0,1] (batch size
+ * over samples), the gradients are clipped to a length C, and their sum gets normal noise of the standard deviation
+ * noise C: the run is (epsilon, delta)-differentially private for one sample added or removed (Renyi accounting of the
+ * sampled Gaussian mechanism, Mironov et al. 2019). *order is the Renyi order that bounds it; infinity
+ * means no bound. Errors: NULL, ARGUMENT (rate, noise <= 0, steps < 1, delta outside (0,1)).
+ */
+optim_status optim_privacy_epsilon(double rate, double noise, int64_t steps, double delta, double *epsilon,
+                                   double *order);
+
+/* The least noise, 2^-7 at least, that keeps such a run at that epsilon. Takes some dozen calls of the former.
+ * Errors: NULL, ARGUMENT (as above; epsilon <= 0, or so small that no noise gives it). */
+optim_status optim_privacy_noise(double rate, int64_t steps, double epsilon, double delta, double *noise);
+
+/* The Renyi divergence bound of a single step at an order in (1,1024]; those of further steps are added.
+ * Errors: NULL, ARGUMENT. */
+optim_status optim_privacy_rdp(double rate, double noise, double order, double *rdp);
+
 /* ---- Whether a generator still improves ---- */
 
 typedef struct optim_mmd {

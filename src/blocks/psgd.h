@@ -195,8 +195,7 @@ static inline double psgd_norm(size_t n, double *x, const noise_t *noise, double
 /* Doubles that psgd_rotate needs, or a norm. */
 static inline size_t psgd_rotate_room(size_t n) {
     const size_t bytes = linear_eigen_room(n);
-    return bytes == SIZE_MAX ? PTRDIFF_MAX / 1024
-                             : 5 * n * n + (2 * PSGD_VECTORS + 1) * n + bytes / sizeof(double) + 1;
+    return bytes == SIZE_MAX ? PTRDIFF_MAX / 1024 : 5 * n * n + (2 * PSGD_VECTORS + 1) * n + bytes / sizeof(double) + 1;
 }
 
 /* room <- R = (Q' - Q) / |Q' - Q|, RQ and R^2 Q, one behind the other; false where Q is symmetric. */

@@ -59,8 +59,8 @@ static void test_psgd_kron_whitens(void **state) {
     (void)state;
     static const layout_t VECTOR = {"vector", 1, {{"x", 1, {16}}}}, MATRIX = {"matrix", 1, {{"x", 3, {4, 1, 3}}}};
     static const char *const OPTIONS[] = {
-        "geometry=q0.5eq1.5", "geometry=q0.5eq1.5,random=1", "geometry=qeq", "geometry=qeq,random=1", "geometry=quad",
-        "geometry=quad,random=1",
+        "geometry=q0.5eq1.5", "geometry=q0.5eq1.5,random=1", "geometry=qeq", "geometry=qeq,random=1",
+        "geometry=quad",      "geometry=quad,random=1",
     };
     const char *defaults = "lr=1,clip_avg=0,clip_max=0";
     CHECK_CLOSE(whiteness("psgd_kron", defaults, &VECTOR, deviation_of_vector).diagonal, 1, 0.05);
@@ -75,9 +75,44 @@ static void test_psgd_kron_whitens(void **state) {
     }
 }
 
+/* With Hessian-vector products they are Newton's method in the end, without a search. */
+static void test_newton(void **state) {
+    (void)state;
+    static const struct {
+        const char *algorithm, *options, *oracle;
+        size_t d;
+    } RUNS[] = {
+        {"psgd_lra", "lr=0.1,mode=newton", "logistic", 34},
+        {"psgd_lra", "lr=0.1,mode=newton,rank=0", "quadratic", 7},
+        {"psgd_lra", "lr=0.1,mode=newton,rank=3,random=1,momentum=0.5,clip_norm=1", "quadratic", 7},
+        {"psgd_xmat", "lr=0.1", "quadratic", 7},
+        {"psgd_xmat", "lr=0.1,momentum=0.5,clip_norm=1,random=1", "quadratic", 34},
+    };
+    for (size_t i = 0; i < sizeof RUNS / sizeof *RUNS; ++i) {
+        rig_t *rig = play_vector(RUNS[i].algorithm, RUNS[i].options, RUNS[i].oracle, RUNS[i].d, 1);
+        CHECK_OK(rig_steps(rig, 1000));
+        CHECK_AT_MOST(play_length(RUNS[i].d, rig->g), 1e-6);
+        rig_free(rig);
+    }
+}
+
+/* Steps in proportion to c end somewhat below 1, whatever the deviations are. */
+static void test_psgd_lra_whitens(void **state) {
+    (void)state;
+    static const layout_t VECTOR = {"vector", 1, {{"x", 1, {16}}}};
+    static const char *const OPTIONS[] = {"update_first=1", "update_first=0", "rank=0", "rank=3,random=1"};
+    for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i) {
+        char *options = check_text("lr=1,precond_lr=0.03,clip_avg=0,clip_max=0,%s", OPTIONS[i]);
+        CHECK_CLOSE(whiteness("psgd_lra", options, &VECTOR, deviation_of_vector).square, 0.6, 0.3);
+        free(options);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_psgd_kron_whitens),
+        cmocka_unit_test(test_newton),
+        cmocka_unit_test(test_psgd_lra_whitens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,59 @@ static void test_bound_by_hand(void **state) {
     assert_true(longer.bound == bound.bound);
 }
 
+/* ---- Privacy ---- */
+
+/* The numbers are those of the functions _compute_rdp, compute_rdp and get_privacy_spent in the file
+ * accountants/analysis/rdp.py of Opacus 1.6.0, with the orders that its RDPAccountant tries. */
+static void test_privacy_against_opacus(void **state) {
+    (void)state;
+    static const struct {
+        double rate, noise, order, rdp;
+    } STEP[] = {
+        {0.01, 1.1, 2, 0.00012851008160514807},  {0.01, 1.1, 32, 8.469416433675926},
+        {0.01, 1.1, 4.5, 0.0003030393494246534}, {0.01, 1.1, 1.1, 6.958851489149683e-05},
+        {0.5, 0.7, 2.3, 1.2802654411347174},     {1, 2, 7.5, 0.9375},
+        {0.001, 0.5, 63, 118.98082931329235},    {0.2, 4, 10.9, 0.01551278178571176},
+        {0.9, 0.3, 1.5, 8.019317701566443},
+    };
+    static const struct {
+        double rate, noise;
+        int64_t steps;
+        double delta, epsilon, order;
+    } RUN[] = {
+        {0.01, 1.1, 1000, 1e-5, 1.7117700912203435, 9.6}, {256.0 / 60000, 1.1, 14062, 1e-5, 2.5965558689607486, 8.1},
+        {0.5, 0.7, 10, 1e-6, 22.025032004189807, 2.1},    {1, 5, 100, 1e-5, 10.725509696418232, 3.3},
+        {0.001, 0.5, 5000, 1e-7, 7.656807367133807, 3.2}, {0.04, 0.8, 625, 1e-5, 11.799339291024099, 2.6},
+    };
+    double rdp, epsilon, order, noise;
+    for (size_t i = 0; i < sizeof STEP / sizeof *STEP; ++i) {
+        CHECK_OK(optim_privacy_rdp(STEP[i].rate, STEP[i].noise, STEP[i].order, &rdp));
+        CHECK_CLOSE(rdp / STEP[i].rdp, 1, 1e-8);
+    }
+    for (size_t i = 0; i < sizeof RUN / sizeof *RUN; ++i) {
+        CHECK_OK(optim_privacy_epsilon(RUN[i].rate, RUN[i].noise, RUN[i].steps, RUN[i].delta, &epsilon, &order));
+        CHECK_CLOSE(epsilon / RUN[i].epsilon, 1, 1e-9);
+        assert_true(order == RUN[i].order);
+        CHECK_OK(optim_privacy_noise(RUN[i].rate, RUN[i].steps, RUN[i].epsilon, RUN[i].delta, &noise));
+        CHECK_CLOSE(noise, RUN[i].noise, 1e-8);
+    }
+}
+
+static void test_privacy_at_the_ends(void **state) {
+    (void)state;
+    double epsilon, order, noise, rdp;
+    CHECK_OK(optim_privacy_epsilon(1e-6, 1000, 1, 0.5, &epsilon, &order));
+    assert_true(epsilon == 0);
+    CHECK_OK(optim_privacy_epsilon(0.5, 1e-200, 1, 1e-5, &epsilon, &order));
+    assert_true(epsilon == (double)INFINITY);
+    CHECK_OK(optim_privacy_rdp(0.01, 40, 1.1, &rdp)); /* erfc far out of range */
+    assert_true(rdp > 0 && rdp < 1e-6);
+    CHECK_OK(optim_privacy_noise(0.01, 1, 1e9, 1e-5, &noise));
+    assert_true(noise == 0x1p-7);
+    CHECK_REFUSED(optim_privacy_noise(0.01, 1, 1e-4, 1e-5, &noise), OPTIM_ERR_ARGUMENT, "larger");
+    CHECK_REFUSED(optim_privacy_epsilon(1.5, 1, 1, 1e-5, &epsilon, &order), OPTIM_ERR_ARGUMENT, "rate");
+}
+
 /* ---- Functions ---- */
 
 static void test_functions(void **state) {
@@ -316,6 +369,8 @@ int main(void) {
         cmocka_unit_test(test_mmd),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_chains_at_rest),
+        cmocka_unit_test(test_privacy_against_opacus),
+        cmocka_unit_test(test_privacy_at_the_ends),
         cmocka_unit_test(test_batch_errors),
         cmocka_unit_test(test_batch_grows),
         cmocka_unit_test(test_batch_directions),

@@ -98,6 +98,8 @@ static const cost_t METHODS[] = {
     {"shampoo", 0},
     {"soap", 0},
     {"psgd_kron", 0},
+    {"psgd_lra", 4},
+    {"psgd_xmat", 5},
     {"mfac", 1},
     {"adafactor", 0},
     {"came", 0},

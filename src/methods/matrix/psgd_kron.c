@@ -1,8 +1,8 @@
 /*
  * psgd_kron: a preconditioner that is a Kronecker product, fitted so that it whitens the gradient.
  *
- * Li, "Stochastic Hessian Fitting on Lie Group", 2024, arXiv:2402.11858. A tensor has a factor Q_a for each axis that is
- * longer than 1, n_a by n_a or, of long axes, diagonal; x x_a A multiplies x by A along the axis, x_(a) is its n_a by
+ * Li, "Stochastic Hessian Fitting on Lie Group", 2024, arXiv:2402.11858. A tensor has a factor Q_a for each axis longer
+ * than 1, n_a by n_a or, of long axes, diagonal; x x_a A multiplies x by A along the axis, x_(a) is its n_a by
  * (everything else) unfolding. r_a = entries / n_a; V is a probe, see psgd.h. Line 3 comes before line 2 with
  * update_first = 0.
  *
@@ -99,6 +99,7 @@ static const state_t STATE[] = {
 typedef struct constants {
     double lr, keep, precond_lr, beta_l, damping, init_scale, max_size, max_skew, clip_avg, clip_max;
     int geometry;
+    uint32_t t; /* steps by the tensor's own count */
     bool first, whitens_momentum, update_first;
 } constants_t;
 
@@ -116,6 +117,7 @@ static void prepare(const group_t *group, void *constants) {
         .clip_avg = o[CLIP_AVG],
         .clip_max = o[CLIP_MAX],
         .geometry = (int)o[GEOMETRY],
+        .t = (uint32_t)group->t,
         .first = group->t == 1,
         .whitens_momentum = (int)o[WHITEN] == OF_MOMENTUM,
         .update_first = o[UPDATE_FIRST] != 0,
@@ -127,7 +129,7 @@ typedef struct call {
     psgd_probe_t probe;
     noise_t norms; /* random = 1: for the bounds on norms, two for each factor */
     double mean_g4;
-    bool balances;
+    bool balances; /* random = 1 */
 } call_t;
 
 /* ---- Workspace: three tensors, three matrices as large as the largest factor, and what psgd_rotate needs ---- */
@@ -165,8 +167,8 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
 static room_t room_of(const tile_t *t, const constants_t *k) {
     const size_t numbers = largest_of(t->tensor, k->max_size, k->max_skew).numbers;
     double *x = t->work, *matrices = x + TENSORS * t->n;
-    return (room_t){x,        x + t->n,           x + 2 * t->n,
-                    matrices, matrices + numbers, matrices + 2 * numbers, matrices + MATRICES * numbers};
+    return (room_t){
+        x, x + t->n, x + 2 * t->n, matrices, matrices + numbers, matrices + 2 * numbers, matrices + MATRICES * numbers};
 }
 
 /* ---- Factors, and products with them ---- */
@@ -189,8 +191,8 @@ static factors_t factors_of(const tile_t *t) {
         const unfolding_t u = tensor_unfolding(t->tensor, a);
         const bool diagonal = is_diagonal(t->tensor, k->max_size, k->max_skew, a);
         if (has_factor(t->tensor, a))
-            factors.of[factors.count++] = (factor_t){u, u.n, diagonal ? u.n : u.n * u.n, diagonal,
-                                                     tile_axis(t, Q, a), tile_axis(t, LIP, a)};
+            factors.of[factors.count++] =
+                (factor_t){u, u.n, diagonal ? u.n : u.n * u.n, diagonal, tile_axis(t, Q, a), tile_axis(t, LIP, a)};
     }
     return factors;
 }
@@ -357,8 +359,10 @@ static void fit(const tile_t *t, const factors_t *factors, room_t room) {
     const constants_t *k = t->constants;
     const call_t *call = t->arguments;
     const real *from = k->whitens_momentum && t->state[M] != NULL ? t->state[M] : t->g;
+    psgd_probe_t probe = call->probe;
+    probe.stream = k->t;
     for (size_t i = 0; i < t->n; ++i) {
-        room.v[i] = psgd_probe_at(&call->probe, t->tensor->own + i);
+        room.v[i] = psgd_probe_at(&probe, t->tensor->own + i);
         room.x[i] = psgd_damped((double)from[i], room.v[i], k->damping);
     }
     const double *y = room.x;
@@ -379,7 +383,7 @@ static void fit(const tile_t *t, const factors_t *factors, room_t room) {
         else
             fit_factor(f, k, y, call->probe.random ? noise : NULL, room);
     }
-    if (call->balances)
+    if (call->probe.random ? call->balances : k->t % 100 == 0)
         balance(factors);
 }
 
@@ -433,10 +437,10 @@ static double mean_fourth_power(step_t *s) {
 
 static optim_status advance(step_t *s) {
     const bool random = s->option[RANDOM] != 0;
-    call_t call = {.probe = psgd_probe_of(s, (uint32_t)s->t, random)};
+    call_t call = {.probe = psgd_probe_of(s, 0, random)};
     if (random)
         call.norms = (noise_t){s->seed, step_draws(s, 2 * psgd_norm_words(step_own_elements(s)))};
-    call.balances = random ? step_bernoulli(s, 0.01) : fmod(s->t, 100) == 0;
+    call.balances = random && step_bernoulli(s, 0.01);
     if (step_is_a_first(s))
         call.mean_g4 = mean_fourth_power(s);
     step_tensors(s, UPDATE, &call);
