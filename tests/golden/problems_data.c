@@ -20,6 +20,7 @@ static void open_wins(problem_t *p) {
 
 static void open_bcd_net(problem_t *p) {
     const size_t n = problem_size(p, "n"), width = problem_size(p, "d0"), classes = problem_size(p, "classes");
+    p->components = n;
     double *x = problem_offer(p, "X", width, n), *y = problem_offer(p, "Y", classes, n);
     for (size_t i = 0; i < n; ++i) {
         for (size_t j = 0; j < width; ++j)
