@@ -70,6 +70,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const size_t rank = sizes.columns / 2;                                   /* of two factors */
     const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
     const size_t width = sizes.others > 0 && has_input(opt, "Y") ? sizes.first / sizes.others : 0; /* of a layer */
+    const bool has_gates = has_input(opt, "gates");
     const offer_t offers[] = {
         {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
         {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
@@ -81,7 +82,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"z", 1, has_multipliers ? all : sizes.components, 0, 0, 0},
         {"u", 1, all, 0, 0, 0},
         {"x", 1, all, 0, 0.25, 0},
-        {"y", 1, 1, 0, 0, 0},
+        {"y", 1, has_gates ? sizes.components : 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, ALIKE},
         {"wins", 2, square, square, 0, SQUARE},
         {"matrix", 2, has_system ? square : 0, square, 0, SQUARE},
@@ -92,7 +93,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"center", 1, all, 0, 0, 101},
         {"M", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 0, 1},
         {"observed", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 1, 0},
-        {"X", 2, width, sizes.components, 0, 1},
+        {"X", 2, has_gates ? sizes.components : width, has_gates ? sizes.columns : sizes.components, 0, 1},
         {"Y", 2, width > 0 ? sizes.others : 0, sizes.components, 0, 1},
         {"cost", 2, sizes.first, sizes.others, 0, 0},
     };

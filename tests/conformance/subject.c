@@ -110,7 +110,8 @@ static rig_t *try_once(const subject_t *subject, setup_t setup) {
 /* Of a method that takes layers: what its parameters must be to each other it says in the first step. */
 static bool takes_layers(rig_t *rig) {
     const int64_t none = 0;
-    return optim_set_input(rig->opt, -1, "Y", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+    return optim_set_input(rig->opt, -1, "Y", OPTIM_F64, 1, &none, NULL) == OPTIM_OK ||
+           optim_set_input(rig->opt, -1, "gates", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
 rig_t *subject_try(const subject_t *subject, setup_t setup) {

@@ -50,6 +50,7 @@ static void open_pca_clients(problem_t *p) {
 
 static void open_relu_data(problem_t *p) {
     const size_t n = problem_size(p, "n"), d = problem_size(p, "d"), patterns = problem_size(p, "patterns");
+    p->components = n;
     double *x = problem_offer(p, "X", n, d), *y = problem_offer(p, "y", n, 0);
     double *gates = problem_offer(p, "gates", patterns, d);
     for (size_t i = 0; i < n; ++i) {
