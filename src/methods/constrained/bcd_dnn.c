@@ -5,8 +5,8 @@
  * three splittings and the squared loss.
  *
  *     Q = 1/2 |V_N - Y|^2 + gamma/2 |V_N - U_N|^2 + gamma/2 sum_{i<N} |V_i - relu(U_i)|^2
- *         + rho/2 sum_i |U_i - W_i V_{i-1} - b_i 1'|^2,   V_0 = X; at first U_i = W_i V_{i-1} + b_i 1', V_i = relu(U_i),
- *         V_N = U_N
+ *         + rho/2 sum_i |U_i - W_i V_{i-1} - b_i 1'|^2,   V_0 = X
+ *     at first U_i = W_i V_{i-1} + b_i 1', V_i = relu(U_i), V_N = U_N
  *     1. V_N <- (Y + gamma U_N + alpha V_N) / (1 + gamma + alpha)
  *     2. U_N <- (gamma V_N + rho (W_N V_{N-1} + b_N 1')) / (gamma + rho)
  *     3. (W_N, b_N) as in 6, and for i = N - 1, ..., 1:
@@ -391,16 +391,16 @@ static const char *refuses_inputs(const step_t *s) {
     for (size_t i = 0; i < layers; ++i) {
         const tensor_t *w = part(s, 2 * i), *b = part(s, 2 * i + 1);
         if (w->ndim != 2 || b->ndim != 1 || b->dims[0] != w->dims[0])
-            return "it takes W1, b1, W2, b2, ... in this order: a matrix, a vector with an element for each of its rows";
+            return "it takes W1, b1, W2, b2, ... in this order: a matrix, a vector as long as it has rows";
         if (width >= 0 && w->dims[1] != width)
             return "every matrix of weights must have a column for each row of the one before";
         width = w->dims[0];
     }
     if (layers > 0 && !has_shape(step_input(s, INPUT_X), part(s, 0)->dims[1], s->components))
-        return "the input \"X\" must have a row for each column of W1 and a column for each component, of finite numbers";
+        return "the input \"X\" must have a row for each column of W1 and a column for each component, all finite";
     if (layers > 0 && !has_shape(step_input(s, INPUT_Y), width, s->components))
-        return "the input \"Y\" must have a row for each row of the last W and a column for each component, of finite "
-               "numbers";
+        return "the input \"Y\" must have a row for each row of the last W and a column for each component, all "
+               "finite";
     return NULL;
 }
 
