@@ -1,6 +1,6 @@
 /*
- * Optimal transport with an entropy: what methods share whose parameters are its potentials, x of groups with role=x and
- * y of those with role=y. The plan is P_ij = exp(eta (x_i + y_j - C_ij) - 1), with sums that are taken of
+ * Optimal transport with an entropy: what methods share whose parameters are its potentials, x of groups with role=x
+ * and y of those with role=y. The plan is P_ij = exp(eta (x_i + y_j - C_ij) - 1), with sums that are taken of
  * exp(a - max a) in double, so that no eta is too large. Several parameters of one role count as one vector.
  */
 #ifndef BLOCKS_TRANSPORT_H

@@ -587,6 +587,10 @@ int64_t *step_order(const step_t *s);
 const tensor_t *step_parameter(const step_t *s, size_t tensor);
 void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
 
+/* For serial work: where copy 0 of that tensor's state is, NULL: it has none; copy c is c * *stride bytes further on.
+ * Of rows that are SHAPED and not TYPE_REAL, which are kept as they are; of frozen tensors where they are of_frozen. */
+void *step_state(const step_t *s, size_t tensor, int row, size_t *stride);
+
 /* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */
 const input_view_t *step_input(const step_t *s, int row);
 const input_view_t *step_tensor_input(const step_t *s, size_t tensor, int row);

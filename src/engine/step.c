@@ -223,6 +223,12 @@ void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n,
                                     room);
 }
 
+void *step_state(const step_t *s, size_t tensor, int row, size_t *stride) {
+    const slot_t *slot = &s->station->slot[tensor * s->station->states + (size_t)row];
+    *stride = slot->bytes;
+    return slot->at;
+}
+
 double step_tensor_clock(const step_t *s, size_t tensor) {
     return (double)(tensor_steps(s->engine, &s->engine->tensors[tensor]) + 1);
 }

@@ -37,14 +37,16 @@ void step_keep(optim_t *opt) {
     }
 }
 
-/* Stations that moved the parameters for an evaluation put them back, the outermost (which moved them last) first. */
+/* Stations that moved the parameters for an evaluation put them back, the outermost (which moved them last) first; then
+ * those that moved them before stations further in began. */
 static void undo_stations(optim_t *opt) {
     engine_t *engine = &opt->engine;
     engine->updates.count = engine->filters.count = 0;
+    for (int l = engine->station_count - 1; l >= 0; --l)
+        if (engine->stations[l]->moved)
+            pass_restore(engine, engine->stations[l]);
     for (int l = engine->station_count - 1; l >= 0; --l) {
         station_t *station = engine->stations[l];
-        if (station->moved)
-            pass_restore(engine, station);
         if (station->called && station->method->undo_kernel != 0) {
             step_t s = step_make(opt, station);
             step_update(&s, station->method->undo_kernel, NULL);

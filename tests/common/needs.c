@@ -93,6 +93,8 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const bool has_system = has_input(opt, "matrix") && has_input(opt, "b"); /* a row for each element */
     const size_t rank = sizes.columns / 2;                                   /* of two factors */
     const size_t square = all <= NEEDS_SQUARE ? all : 0, side = (size_t)sqrt((double)sizes.first);
+    const size_t width = sizes.others > 0 && has_input(opt, "Y") ? sizes.first / sizes.others : 0; /* of a layer */
+    const bool has_gates = has_input(opt, "gates");
     const offer_t offers[] = {
         {"r", 1, sizes.first, 0, 1 / (double)sizes.first, 0},
         {"c", 1, sizes.others, 0, 1 / (double)sizes.others, 0},
@@ -104,7 +106,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"z", 1, has_multipliers ? all : sizes.components, 0, 0, 0},
         {"u", 1, all, 0, 0, 0},
         {"x", 1, all, 0, 0.25, 0},
-        {"y", 1, 1, 0, 0, 0},
+        {"y", 1, has_gates ? sizes.components : 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, ALIKE},
         {"wins", 2, square, square, 0, SQUARE},
         {has_system ? "matrix" : "", 2, square, square, 0, SQUARE}, /* else products are asked for */
@@ -115,6 +117,8 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"center", 1, all, 0, 0, 101},
         {"M", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 0, 1},
         {"observed", 2, rank > 0 ? sizes.first / rank : 0, rank > 0 ? sizes.others / rank : 0, 1, 0},
+        {"X", 2, has_gates ? sizes.components : width, has_gates ? sizes.columns : sizes.components, 0, 1},
+        {"Y", 2, width > 0 ? sizes.others : 0, sizes.components, 0, 1},
         {"cost", 2, sizes.first, sizes.others, 0, 0},
     };
     bool wanted[sizeof offers / sizeof *offers];

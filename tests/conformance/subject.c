@@ -13,6 +13,7 @@ const layout_t LAYOUTS[] = {
     {"matrix", 1, {{"matrix", 2, {9, 4}}}},
     {"vector", 1, {{"vector", 1, {29}}}},
     {"square", 1, {{"square", 2, {6, 6}}}},
+    {"layer", 2, {{"weights", 2, {6, 4}}, {"bias", 1, {6}}}},
 };
 const int LAYOUT_COUNT = sizeof LAYOUTS / sizeof *LAYOUTS;
 
@@ -86,7 +87,7 @@ bool subject_searches(const subject_t *subject) {
     return (subject->needs & OPTIM_NEEDS_LOSS) != 0 && (subject->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
 }
 
-rig_t *subject_try(const subject_t *subject, setup_t setup) {
+static rig_t *try_once(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new_for(subject->algorithm, setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");
     rig->accumulates = strstr(setup.extra, "accumulate=1") != NULL;
@@ -104,6 +105,25 @@ rig_t *subject_try(const subject_t *subject, setup_t setup) {
                  optim_error());
     rig_free(rig);
     return NULL;
+}
+
+/* Of a method that takes layers: what its parameters must be to each other it says in the first step. */
+static bool takes_layers(rig_t *rig) {
+    const int64_t none = 0;
+    return optim_set_input(rig->opt, -1, "Y", OPTIM_F64, 1, &none, NULL) == OPTIM_OK ||
+           optim_set_input(rig->opt, -1, "gates", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
+}
+
+rig_t *subject_try(const subject_t *subject, setup_t setup) {
+    rig_t *rig = try_once(subject, setup);
+    if (rig == NULL || !takes_layers(rig))
+        return rig;
+    rig_free(rig);
+    rig = try_once(subject, setup);
+    const optim_status status = rig_step(rig);
+    const bool refused = status == OPTIM_ERR_SHAPE || status == OPTIM_ERR_ORDER; /* no such inputs */
+    rig_free(rig);
+    return refused ? NULL : try_once(subject, setup);
 }
 
 rig_t *subject_rig(const subject_t *subject, setup_t setup) {

@@ -37,7 +37,7 @@ static void read_answer(const run_t *run, int param, double *values) {
 /* The point that the method stands for; the parameter itself where the file lists that point under a name of its own. */
 static void read_iterate(const run_t *run, int param, size_t count, double *values) {
     const char *name = run->param[param].tensor->name;
-    if (has_output(run->f, "mean") || has_output(run->f, "answer"))
+    if (has_output(run->f, "mean") || has_output(run->f, "answer") || strcmp(run->f->method, "relu_admm") == 0)
         read_param(run, param, values);
     else if (!read_state(run->opt, name, count, values))
         read_answer(run, param, values);

@@ -20,6 +20,7 @@ static void open_wins(problem_t *p) {
 
 static void open_bcd_net(problem_t *p) {
     const size_t n = problem_size(p, "n"), width = problem_size(p, "d0"), classes = problem_size(p, "classes");
+    p->components = n;
     double *x = problem_offer(p, "X", width, n), *y = problem_offer(p, "Y", classes, n);
     for (size_t i = 0; i < n; ++i) {
         for (size_t j = 0; j < width; ++j)
@@ -49,6 +50,7 @@ static void open_pca_clients(problem_t *p) {
 
 static void open_relu_data(problem_t *p) {
     const size_t n = problem_size(p, "n"), d = problem_size(p, "d"), patterns = problem_size(p, "patterns");
+    p->components = n;
     double *x = problem_offer(p, "X", n, d), *y = problem_offer(p, "y", n, 0);
     double *gates = problem_offer(p, "gates", patterns, d);
     for (size_t i = 0; i < n; ++i) {

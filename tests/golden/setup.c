@@ -117,6 +117,21 @@ static const char *problem_options(const trajectory_t *f) {
     return file_text("%s,%s=%.17g", f->problem_options, problem_key(f), value);
 }
 
+/* Options of a wrapper with numbers in place of the names of parameters: in=W of teleport. */
+static const char *numbered(const trajectory_t *f, const part_t *wrap) {
+    char *options = file_text("%s", wrap->options);
+    for (int i = 0; i < f->params && strcmp(wrap->name, "teleport") == 0; ++i) {
+        static const char *const KEYS[] = {"in", "bias", "out"};
+        for (size_t k = 0; k < sizeof KEYS / sizeof *KEYS; ++k) {
+            const char *pair = file_text("%s=%s", KEYS[k], f->param[i].name), *found = strstr(options, pair);
+            const size_t length = strlen(pair);
+            if (found != NULL && (found == options || found[-1] == ',') && strchr(",", found[length]) != NULL)
+                options = file_text("%.*s%s=%d%s", (int)(found - options), options, KEYS[k], i, found + length);
+        }
+    }
+    return options;
+}
+
 static optim_t *handle_new(const trajectory_t *f, int threads) {
     optim_t *opt;
     char *options = file_text("%s", f->options);
@@ -127,7 +142,8 @@ static optim_t *handle_new(const trajectory_t *f, int threads) {
         set_weights(opt, weights);
     file_owns(opt);
     for (int i = 0; i < f->wraps; ++i)
-        require(optim_wrap(opt, f->wrap[i].name, f->wrap[i].options), OPTIM_WRAPPER, f->wrap[i].name, "optim_wrap");
+        require(optim_wrap(opt, f->wrap[i].name, numbered(f, &f->wrap[i])), OPTIM_WRAPPER, f->wrap[i].name,
+                "optim_wrap");
     if (f->schedule.name != NULL)
         require(optim_set_schedule(opt, -1, "lr", f->schedule.name, f->schedule.options), OPTIM_SCHEDULE,
                 f->schedule.name, "optim_set_schedule");

@@ -13,8 +13,8 @@
  *     5.        t = 1, 1/2, ... until L grows by 1e-4 t g's or t <= 1e-10;   (x, y) <- (x, y) + t s
  *     6. err = sum_i |r_i - sum_j P_ij| + sum_j |c_j - sum_i P_ij|
  *
- * What L grows by is computed as t g's - sum_ij P_ij (e^z - 1 - z) / eta, z = eta t (s_i + s_j), which does not lose the
- * last steps to rounding. Frozen potentials have no share in g, H and s. Everything is in double. State: err; within a
+ * What L grows by is computed as t g's - sum_ij P_ij (e^z - 1 - z) / eta, z = eta t (s_i + s_j), which loses no step to
+ * rounding. Frozen potentials have no share in g, H and s. Everything is in double. State: err; within a
  * step P and S, up to 2 (1 + 2 sparsity) (n + m)^2 bytes, and 64 bytes a potential.
  */
 #include "blocks/agree.h"
