@@ -69,7 +69,7 @@ static const option_t OPTIONS[] = {
 
 /* Axes of length 1 have none, but of a tensor of one element, which has one factor. */
 static bool has_factor(const tensor_t *tensor, int axis) {
-    return tensor_axis(tensor, axis) > 1 || (axis == 0 && tensor->count == 1);
+    return tensor->count > 0 && (tensor_axis(tensor, axis) > 1 || (axis == 0 && tensor->count == 1));
 }
 
 static bool is_diagonal(const tensor_t *tensor, double max_size, double max_skew, int axis) {
@@ -146,7 +146,7 @@ typedef struct largest {
 } largest_t;
 static largest_t largest_of(const tensor_t *tensor, double max_size, double max_skew) {
     largest_t largest = {1, 1};
-    for (int a = 0; a < tensor_axes(tensor); ++a) {
+    for (int a = 0; tensor->count > 0 && a < tensor_axes(tensor); ++a) {
         const size_t n = tensor_axis(tensor, a);
         const bool full = !is_diagonal(tensor, max_size, max_skew, a);
         const size_t numbers = full ? n * n : n;
