@@ -1,8 +1,8 @@
 /*
- * Deep hedging in miniature: a network says how much of a stock to hold on each of 30 days, so that what is gained pays for a
- * call option. Trained by Adam and by K-FAC, which is handed what went into each layer and what came back, all days of a
- * path stacked. Prints the hedging error, in per cent of the option's price, against the number of steps.
- * Usage: hedging [EVERY]    a line for so many steps (50); examples/hedging.sh draws the lines of `hedging 5`
+ * Deep hedging in miniature: a network says how much of a stock to hold on each of 30 days, so that what is gained pays
+ * for a call option. Trained by Adam and by K-FAC, which is handed what went into each layer and what came back, all days
+ * of a path stacked. Prints the hedging error, in per cent of the option's price, against the number of steps.
+ * Usage: hedging [EVERY]    a line for so many steps, a multiple of 5 (50); examples/hedging.sh draws those of `hedging 5`
  */
 #include <math.h>
 #include <optim/optim.h>
@@ -11,16 +11,17 @@
 
 #include "common/random.h"
 
-enum { PATHS = 128, DAYS = 30, ROWS = PATHS * DAYS, STEPS = 300, TEST_BATCHES = 8, EVERY = 5 };
+enum { PATHS = 128, DAYS = 30, ROWS = PATHS * DAYS, STEPS = 200, TEST_BATCHES = 8, EVERY = 5 };
 enum { LAYERS = 3, HIDDEN = 16, WIDEST = HIDDEN + 1 };
 static const int IN[LAYERS] = {3, HIDDEN + 1, HIDDEN + 1}, OUT[LAYERS] = {HIDDEN, HIDDEN, 1};
 static const double VOLATILITY = 0.3, STRIKE = 1, YEARS = DAYS / 250.0;
 
 static const struct {
     const char *name, *options;
+    int has_inputs;
 } METHODS[] = {
-    {"adam", "lr=1e-2"},
-    {"kfac", NULL},
+    {"adam", "lr=2e-2", 0},
+    {"kfac", "lr=1,damping=1,time=30,init=first,momentum=0.5,factor_decay=0.9", 1},
 };
 enum { METHOD_COUNT = sizeof METHODS / sizeof *METHODS };
 
@@ -133,16 +134,15 @@ static double test(const hedge_t *trained) {
 
 /* ---- Training ---- */
 
-static int lend(optim_t *opt, hedge_t *h) {
+static int lend(optim_t *opt, hedge_t *h, int has_inputs) {
     static const char *const NAMES[] = {"w1", "w2", "w3"};
     for (int l = 0; l < LAYERS; ++l) {
         layer_t *layer = &h->layer[l];
         if (optim_add_param(opt, 0, NAMES[l], OPTIM_F64, 2, (int64_t[]){OUT[l], IN[l]}, layer->w, layer->grad) < 0)
             return -1;
-        if (optim_set_input(opt, l, "activations", OPTIM_F64, 2, (int64_t[]){ROWS, IN[l]}, layer->in) < 0 &&
-            optim_set_input(opt, l, "derivatives", OPTIM_F64, 2, (int64_t[]){ROWS, OUT[l]}, layer->back) < 0)
-            continue; /* a method that has none */
-        if (optim_set_input(opt, l, "derivatives", OPTIM_F64, 2, (int64_t[]){ROWS, OUT[l]}, layer->back) < 0)
+        if (has_inputs &&
+            (optim_set_input(opt, l, "activations", OPTIM_F64, 2, (int64_t[]){ROWS, IN[l]}, layer->in) < 0 ||
+             optim_set_input(opt, l, "derivatives", OPTIM_F64, 2, (int64_t[]){ROWS, OUT[l]}, layer->back) < 0))
             return -1;
     }
     return 0;
@@ -156,7 +156,7 @@ static int train(int method, hedge_t *h, double error[STEPS + 1]) {
         for (int k = 0; k < OUT[l] * IN[l]; ++k)
             h->layer[l].w[k] = normal(&h->random) / sqrt(IN[l]);
     optim_status status = optim_create(&opt, METHODS[method].name, METHODS[method].options);
-    if (status == OPTIM_OK && lend(opt, h) < 0)
+    if (status == OPTIM_OK && lend(opt, h, METHODS[method].has_inputs) < 0)
         status = OPTIM_ERR_ARGUMENT;
     error[0] = test(h);
     for (int k = 1; k <= STEPS && status == OPTIM_OK; ++k) {

@@ -511,7 +511,7 @@ static void go(step_t *s) { /* line 7 */
     multiply(n, m->gram, m->of_u, m->gram_q);
     memcpy(m->of_u + rank, m->gram_q, rank * sizeof *m->of_u);
     const double norm = sqrt(*step_reduce(s, MEASURE, &basis, 1));
-    const bool newton = o[MODE] == NEWTON;
+    const bool newton = (int)o[MODE] == NEWTON;
     basis.factor = newton ? psgd_clip(norm, o[CLIP_NORM]) : psgd_clip(norm / sqrt(joined_live(s)), o[CLIP_AVG]);
     basis.clip_max = newton ? 0 : o[CLIP_MAX];
     step_update(s, MOVE, &basis);
@@ -519,7 +519,7 @@ static void go(step_t *s) { /* line 7 */
 
 static optim_status advance(step_t *s) {
     const double *o = s->option;
-    const bool newton = o[MODE] == NEWTON;
+    const bool newton = (int)o[MODE] == NEWTON;
     STEP_BEGIN(s);
     psgd_next(s, DRAW, o[RANDOM] != 0);
     if (newton) {
