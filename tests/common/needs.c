@@ -25,11 +25,13 @@ static bool is_among(const char *const *names, const char *name) {
     return false;
 }
 
-/* The first six have a number for each pair of elements, two poll each coordinate, the last keeps a long history. */
+/* The first six have a number for each pair of elements, two poll each coordinate, one keeps a long history, the last
+ * factors a matrix of a vector's length. */
 bool needs_short(const char *algorithm) {
-    static const char *const NAMES[] = {"sinkhorn",   "sns",      "altmin_completion", "bradley_terry",
-                                        "sor_bandit", "hypernet", "direct_search",     "cdsm",
-                                        "s_sgld",     NULL};
+    static const char *const NAMES[] = {"sinkhorn",      "sns",        "altmin_completion",
+                                        "bradley_terry", "sor_bandit", "hypernet",
+                                        "direct_search", "cdsm",       "s_sgld",
+                                        "scaled_gd",     NULL};
     return is_among(NAMES, algorithm);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "checks.h"
+#include "needs.h"
 
 enum { STEPS = 7 }; /* more than the five after which lookahead first acts */
 
@@ -66,8 +67,8 @@ void check_sizes(void **state) {
         {"odd", 2, {{"odd", 1, {5003}}, {"matrix", 2, {61, 67}}}},
         {"many dimensions", 1, {{"many", 5, {2, 1, 3, 2, 2}}}},
     };
-    const bool brief =
-        polls(*state) && ((const subject_t *)*state)->is_variant; /* every coordinate of long ones: once */
+    const subject_t *s = *state;
+    const bool brief = needs_short(s->algorithm) || (polls(s) && s->is_variant); /* every coordinate: once */
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; ++i)
         if (!brief || SIZES[i].tensor[0].dims[0] < 1000)
             run_sizes(*state, &SIZES[i]);
