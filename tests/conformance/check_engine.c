@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "checks.h"
-#include "needs.h"
 #include "element.h"
+#include "needs.h"
 
 enum { STEPS = 7 };
 

@@ -47,6 +47,7 @@ static const layout_t SHORT = {"two short ones", 2, {{"matrix", 2, {17, 13}}, {"
 /* For methods that take neither. */
 static const layout_t VECTOR = {"one vector", 1, {{"vector", 1, {47}}}};
 static const layout_t SQUARE = {"one square", 1, {{"square", 2, {13, 13}}}};
+static const layout_t FACTORS = {"two factors", 2, {{"left", 2, {13, 2}}, {"right", 2, {9, 2}}}};
 
 /* For the schedules that must be told something. */
 static const struct {
@@ -121,14 +122,14 @@ static rig_t *rig_of(const char *algorithm, const char *wrapper, const form_t *f
 }
 
 static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
-    const layout_t *const layouts[] = {needs_short(algorithm) ? &SHORT : &LAYOUT, &VECTOR, &SQUARE};
+    const layout_t *const layouts[] = {needs_short(algorithm) ? &SHORT : &LAYOUT, &VECTOR, &SQUARE, &FACTORS};
     optim_status status = OPTIM_ERR_SHAPE;
     for (size_t i = 0; i < sizeof layouts / sizeof *layouts && status == OPTIM_ERR_SHAPE; ++i) {
         rig_t *rig = rig_of(algorithm, wrapper, form, layouts[i]);
         status = optim_memory(rig->opt, NULL, NULL);
         if (status == OPTIM_OK)
             status = rig_steps(rig, STEPS);
-        if (status != OPTIM_ERR_SHAPE)
+        if (status != OPTIM_ERR_SHAPE || i + 1 == sizeof layouts / sizeof *layouts)
             print_result(rig, status);
         rig_free(rig);
     }
