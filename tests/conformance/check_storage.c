@@ -61,7 +61,8 @@ static void check_form(const subject_t *s, setup_t setup) {
 
 void check_storage(void **state) {
     const subject_t *s = *state;
-    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; ++i) {
+    const size_t stride = s->wraps > 0 || s->is_variant ? 3 : 1; /* what they store is not theirs alone */
+    for (size_t i = 0; i < sizeof FORMS / sizeof *FORMS; i += stride) {
         if (subject_searches(s) && FORMS[i].dtype != OPTIM_F32 && FORMS[i].dtype != OPTIM_F64)
             continue;
         const setup_t setup = setup_extra(setup_dtype(subject_setup(s), FORMS[i].dtype), FORMS[i].options);

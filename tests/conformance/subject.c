@@ -281,11 +281,11 @@ static base_t base_of(const char *algorithm) {
 }
 
 enum { VARIANTS = 24 }; /* most flags and keywords of one algorithm */
-/* In the sample a wrapper goes over every third algorithm that holds a conversation and over every n-th of the
+/* In the sample a wrapper goes over every seventh algorithm that holds a conversation and over every n-th of the
  * others; which ones changes with the wrapper. */
 static bool is_base_of(const char *algorithm, size_t i, size_t w) {
     const size_t stride = (optim_algorithm_count() * optim_wrapper_count() + 79) / 80;
-    return (i + w) % (describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT ? 3 : stride) == 0;
+    return (i + w) % (describe(OPTIM_ALGORITHM, algorithm).needs != OPTIM_NEEDS_GRADIENT ? 7 : stride) == 0;
 }
 
 static const base_t PAIR_BASES[] = {
