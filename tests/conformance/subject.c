@@ -79,7 +79,7 @@ static optim_status set_up(const subject_t *s, setup_t setup, rig_t *rig) {
 }
 
 int evaluation_stride(int evaluations) {
-    enum { MANY = 24 };
+    enum { MANY = 12 };
     return 1 + evaluations / MANY;
 }
 
