@@ -46,7 +46,8 @@ static double log_erfc(double x) {
 static double log_sum_whole(double q, double s, double order) {
     sum_t sum = {-INFINITY, 0};
     double binomial = 0; /* its logarithm */
-    for (double k = 0; k <= order; ++k) {
+    for (int64_t i = 0; (double)i <= order; ++i) {
+        const double k = (double)i;
         add(&sum, 1, binomial + (order - k) * log1p(-q) + k * log(q) + (k * k - k) / (2 * s * s));
         binomial += log((order - k) / (k + 1));
     }
@@ -58,8 +59,8 @@ static double log_sum_between(double q, double s, double order) {
     const double z = s * s * log(1 / q - 1) + 0.5, root = sqrt(2) * s;
     sum_t sum = {-INFINITY, 0};
     double binomial = 0, sign = 1;
-    for (double k = 0; k < MOST; ++k) {
-        const double j = order - k;
+    for (int i = 0; i < MOST; ++i) {
+        const double k = i, j = order - k;
         const double b = binomial + j * log1p(-q) + k * log(q) + (k * k - k) / (2 * s * s) + log_erfc((k - z) / root);
         const double c = binomial + j * log(q) + k * log1p(-q) + (j * j - j) / (2 * s * s) + log_erfc((z - j) / root);
         add(&sum, sign, b);

@@ -98,7 +98,7 @@ static inline void factored_roots(const factored_t *f, const real *r, const real
 
 static inline void factored_divide_one(const marginal_t *m, const real *root, size_t first, size_t n,
                                        real *restrict u) {
-    real factor[CHUNK_ELEMENTS];
+    real factor[CHUNK_ELEMENTS] = {0};
     marginal_spread(m, root, first, n, factor);
     for (size_t j = 0; j < n; ++j)
         u[j] *= factor[j];

@@ -150,8 +150,9 @@ static void encode_natural(const compressor_call_t *c, message_t *m, size_t n, c
         most = any && most > power ? most : power;
         any = true;
     }
-    const int largest = any ? POWERS + most - least : NOT_A_NUMBER, width = message_width((uint64_t)largest);
-    message_put(m, (uint64_t)(OF_LEAST + least), 16);
+    const int largest = any ? POWERS + most - least : NOT_A_NUMBER, lowest = OF_LEAST + least;
+    const int width = message_width((uint64_t)largest);
+    message_put(m, (uint64_t)lowest, 16);
     message_put(m, (uint64_t)width, 8);
     for (size_t i = 0; i < n; ++i) {
         message_put(m, signbit(v[i]) != 0, 1);

@@ -73,7 +73,7 @@ static int right_dims(const tensor_t *tensor, const double *option, int axis, in
 }
 
 #define DOUBLES(name, doc, role, dims_of)                                                                              \
-    { name, doc, SHAPED, role, .type = TYPE_DOUBLE, .dims = dims_of, .of_frozen = true }
+    { name, doc, SHAPED, role, .type = TYPE_DOUBLE, .dims = (dims_of), .of_frozen = true }
 enum { U, V, GRAM, RIGHT, ROW };
 static const state_t STATE[] = {
     [U] = {"U", "what comes into each unit, by sample", SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = units,

@@ -56,7 +56,7 @@ static int system_dims(const tensor_t *tensor, const double *option, int axis, i
 }
 
 #define DOUBLES(name, doc, role, dims_of)                                                                              \
-    { name, doc, SHAPED, role, .type = TYPE_DOUBLE, .dims = dims_of }
+    { name, doc, SHAPED, role, .type = TYPE_DOUBLE, .dims = (dims_of) }
 #define BY_SAMPLE(name, doc)                                                                                           \
     { name, doc, SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = blocks_dims, .each = EACH_COMPONENT }
 enum { V, LAMBDA, GATES, SYSTEM, S, NU, U, ROW };
@@ -164,7 +164,7 @@ static void fill_gates(step_t *s, const program_t *p) {
 }
 
 static linear_status_t factor(const program_t *p) {
-    const size_t size = p->blocks * p->d;
+    const size_t size = p->blocks * p->d, d = p->d > 0 ? p->d : 1;
     memset(p->system, 0, size * size * sizeof *p->system);
     for (size_t i = 0; i < size; ++i)
         p->system[i * size + i] = 1;
@@ -172,9 +172,9 @@ static linear_status_t factor(const program_t *p) {
         make_row(p, k);
         for (size_t i = 0; i < size; ++i)
             for (size_t j = 0; j <= i; ++j) {
-                const bool same = i / p->d == j / p->d; /* G_i'G_i = X'X */
+                const bool same = i / d == j / d; /* G_i'G_i = X'X */
                 p->system[i * size + j] +=
-                    p->row[i] * p->row[j] / p->rho + (same ? entry(p, k, i % p->d) * entry(p, k, j % p->d) : 0);
+                    p->row[i] * p->row[j] / p->rho + (same ? entry(p, k, i % d) * entry(p, k, j % d) : 0);
             }
     }
     return linear_cholesky(size, p->system);
