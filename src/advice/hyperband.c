@@ -347,7 +347,9 @@ optim_status optim_hyperband_deserialize(optim_hyperband_t *hyperband, const voi
             return error_set(OPTIM_ERR_MISMATCH, "saved with %s=%g, not %g", OPTIONS[i].name, value,
                              hyperband->option[i]);
     }
-    rung_t at = r.failed ? (rung_t){0} : read_rung(hyperband, &r);
+    rung_t at = {0};
+    if (!r.failed)
+        at = read_rung(hyperband, &r);
     member_t *member = r.failed ? NULL : calloc(at.count + 1, sizeof *member);
     if (member == NULL && !r.failed)
         return error_nomem("loading hyperband");

@@ -125,7 +125,7 @@ static void load(const job_t *job, const void *data) {
 
 optim_status optim_compress_size(const char *compressor, optim_dtype dtype, int ndim, const int64_t *dims,
                                  size_t *size) {
-    job_t job;
+    job_t job = {0};
     optim_status status = refuse_null(size, "size");
     if (status == OPTIM_OK)
         status = read_shape(&job, dtype, ndim, dims);
@@ -136,7 +136,7 @@ optim_status optim_compress_size(const char *compressor, optim_dtype dtype, int 
 
 optim_status optim_compress(const char *compressor, uint64_t seed, int64_t step, optim_dtype dtype, int ndim,
                             const int64_t *dims, const void *data, void *buffer, size_t room, size_t *size) {
-    job_t job;
+    job_t job = {0};
     size_t most = 0;
     optim_status status = refuse_null(size, "size");
     if (status == OPTIM_OK)
@@ -216,7 +216,7 @@ static void store(const job_t *job, void *data) {
 
 optim_status optim_decompress(const void *buffer, size_t size, optim_dtype dtype, int ndim, const int64_t *dims,
                               void *data) {
-    job_t job;
+    job_t job = {0};
     incoming_t r = {.bytes = buffer, .size = size};
     const char *wrong = NULL;
     optim_status status = read_shape(&job, dtype, ndim, dims);
