@@ -157,7 +157,7 @@ static optim_status take_memory(optim_hyperband_t *h) {
     double most = 0;
     for (int s = h->last; s <= h->largest; ++s)
         most = fmax(most, rung_size(h, s, 0));
-    if (!(most <= MOST_CONFIGURATIONS))
+    if (!(most <= (double)MOST_CONFIGURATIONS))
         return error_set(OPTIM_ERR_SIZE, "hyperband would begin with %g configurations: say a larger min_resource",
                          most);
     h->member = calloc((size_t)most, sizeof *h->member);

@@ -34,7 +34,7 @@ static void make_values(float *value, int decades, bool is_signed) {
 /* Equal steps up to 1, without 0. */
 static void make_steps(float *value) {
     for (int i = 0; i < QUANTIZE_CODES_4; ++i)
-        value[i] = (float)(i + 1) / QUANTIZE_CODES_4;
+        value[i] = (float)(i + 1) / (float)QUANTIZE_CODES_4;
 }
 
 static uint8_t search(const quantize_table_t *table, double y) {

@@ -77,7 +77,7 @@ static optim_status take_memory(job_t *job) {
 /* Bytes of the longest message, header and all. */
 static optim_status longest(const job_t *job, size_t *size) {
     const double bits = job->n == 0 ? 0 : job->compressor->bits(&job->call, job->n, 8 * (double)real_bytes(job));
-    const double bytes = HEADER + ceil(bits / 8);
+    const double bytes = (double)HEADER + ceil(bits / 8);
     if (bytes > (double)(PTRDIFF_MAX / 2))
         return error_set(OPTIM_ERR_SIZE, "a message of %zu elements needs more than memory can be", job->n);
     *size = (size_t)bytes;
