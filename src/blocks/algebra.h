@@ -131,4 +131,13 @@ static inline double norm_2(step_t *s, vector_t x) {
     return sqrt(square.square) / square.unit;
 }
 
+/* Where a step ends, loss and gradient g are known: the next one begins without an evaluation. A gradient that is not
+ * finite is not held: another one may be. */
+static inline optim_status hold_gradient(step_t *s, double loss, vector_t g) {
+    s->held_loss = loss;
+    s->held_norm = norm_2(s, g);
+    s->holds_gradient = !isnan(s->held_norm);
+    return OPTIM_OK;
+}
+
 #endif

@@ -14,6 +14,7 @@
 #define BLOCKS_HESSIAN_H
 
 #include "blocks/algebra.h"
+#include "blocks/double_vector.h"
 #include "blocks/moving.h"
 #include "linear/linear.h"
 
@@ -133,15 +134,6 @@ static inline bool hessian_aim(step_t *s, const hessian_t *h, int direction) {
 static inline void hessian_take(step_t *s, hessian_t *h, int product) {
     gather(s, vector(product), h->room + h->column * h->n);
     ++h->column;
-}
-
-/* ---- Numbers of d doubles ---- */
-
-static inline double inner_product(size_t n, const double *x, const double *y) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += x[i] * y[i];
-    return sum;
 }
 
 #endif

@@ -36,6 +36,34 @@ static inline double mirrored_width(const step_t *s, double bandwidth2, const do
     return middle > 0 ? middle : 1;
 }
 
+static inline const char *mirrored_check(double bandwidth2) {
+    return bandwidth2 == 0 ? "bandwidth2=0 is no width: say a positive one, or -1 for the median" : NULL;
+}
+
+/* The method's memory begins with it; within a step, N by N. */
+typedef struct mirrored_memory {
+    double *square, *room;
+} mirrored_memory_t;
+#define MIRRORED_FIELDS                                                                                                \
+    {"D", "squared distances", FIELD(OF_METHOD, mirrored_memory_t, square), .each = EACH_PAIR, .within_step = true}, { \
+        "room", "for the median", FIELD(OF_METHOD, mirrored_memory_t, room), .each = EACH_PAIR, .within_step = true    \
+    }
+
+/* What kernels take. */
+typedef struct pairs {
+    double *square;
+    double w;
+} pairs_t;
+
+/* The kernel `measure` adds each tensor's squared distances to those of its pairs_t. */
+static inline pairs_t mirrored_pairs(step_t *s, int measure, double bandwidth2) {
+    const mirrored_memory_t *m = s->memory;
+    const size_t pairs = (size_t)s->components * (size_t)s->components;
+    memset(m->square, 0, pairs * sizeof *m->square);
+    step_tensors_in_turn(s, measure, &(pairs_t){.square = m->square});
+    return (pairs_t){m->square, mirrored_width(s, bandwidth2, m->square, m->room)};
+}
+
 /* The first n entries of softmax(eta, 0), the largest exponent being 0. */
 static inline void mirrored_map(size_t n, const real *eta, real *theta) {
     double largest = 0, sum;

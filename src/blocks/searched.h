@@ -68,12 +68,9 @@ static inline void searched_accept(step_t *s) {
     searched_go(s, line->step);
 }
 
-/* The end of a step. A gradient that is not finite is not held: another one may be. */
+/* The end of a step. */
 static inline optim_status searched_done(step_t *s) {
-    s->held_loss = ((const searched_t *)s->memory)->f;
-    s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = !isnan(s->held_norm);
-    return OPTIM_OK;
+    return hold_gradient(s, ((const searched_t *)s->memory)->f, vector(G));
 }
 
 #endif

@@ -1,4 +1,6 @@
 /* Buffers beside the parameters that methods read. */
+#include <math.h>
+
 #include "engine/engine.h"
 
 static bool lies_as(const input_view_t *input, optim_dtype dtype) {
@@ -21,6 +23,15 @@ const float *input_floats(const input_view_t *input, size_t first, size_t n, flo
         return element(input, first);
     input->primitives->load_f32(input->dtype, n, element(input, first), room);
     return room;
+}
+
+bool input_is_finite(const input_view_t *input) {
+    for (size_t i = 0; i < input->count; ++i) {
+        double room;
+        if (!isfinite(*input_doubles(input, i, 1, &room)))
+            return false;
+    }
+    return true;
 }
 
 const input_view_t *station_input(const station_t *station, size_t owner, int row) {

@@ -144,6 +144,8 @@ typedef struct input_view {
 /* Elements first .. first + n - 1 as doubles or floats: where they lie, if they are that already, or in `room`. */
 const double *input_doubles(const input_view_t *input, size_t first, size_t n, double *room);
 const float *input_floats(const input_view_t *input, size_t first, size_t n, float *room);
+/* Whether all its elements are finite: for data, before the first step. */
+bool input_is_finite(const input_view_t *input);
 
 /* ---- A tile: consecutive elements of one tensor, all that a kernel sees ---- */
 typedef struct tile {
@@ -491,6 +493,8 @@ void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
 size_t step_element_count(const step_t *s);
 /* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
 size_t step_own_elements(const step_t *s);
+/* And how many of these have elements. */
+size_t step_own_parameters(const step_t *s);
 
 /* Group `i` of this station, 0 <= i < s->groups. */
 group_t step_group(step_t *s, int i);

@@ -203,6 +203,13 @@ size_t step_own_elements(const step_t *s) {
     return s->station->own_elements;
 }
 
+size_t step_own_parameters(const step_t *s) {
+    size_t count = 0;
+    for (size_t i = 0; i < step_tensor_count(s); ++i)
+        count += step_parameter(s, i) != NULL && step_parameter(s, i)->count > 0;
+    return count;
+}
+
 size_t step_tensor_count(const step_t *s) {
     return s->engine->tensor_count;
 }

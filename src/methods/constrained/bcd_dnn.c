@@ -370,17 +370,8 @@ static const char *refuses(const tensor_t *tensor, const double *option) {
     return tensor->ndim != 1 && tensor->ndim != 2 ? "it takes matrices of weights and vectors of biases" : NULL;
 }
 
-static bool is_finite(const input_view_t *input) {
-    for (size_t i = 0; i < input->count; ++i) {
-        double room;
-        if (!isfinite(*input_doubles(input, i, 1, &room)))
-            return false;
-    }
-    return true;
-}
-
 static bool has_shape(const input_view_t *input, int64_t rows, int64_t columns) {
-    return input->ndim == 2 && input->dims[0] == rows && input->dims[1] == columns && is_finite(input);
+    return input->ndim == 2 && input->dims[0] == rows && input->dims[1] == columns && input_is_finite(input);
 }
 
 static const char *refuses_inputs(const step_t *s) {

@@ -172,10 +172,7 @@ static const char *refuses(const tensor_t *tensor, const double *option) {
 static const char *refuses_inputs(const step_t *s) {
     const input_view_t *wins = step_input(s, WINS);
     const size_t n = step_own_elements(s);
-    int vectors = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        vectors += step_parameter(s, i) != NULL && step_parameter(s, i)->count > 0;
-    if (vectors > 1)
+    if (step_own_parameters(s) > 1)
         return "it takes one vector, the strengths of all players";
     if (wins->count != n * n || (n > 0 && (wins->ndim != 2 || (size_t)wins->dims[0] != n)))
         return "the input \"wins\" must be a square matrix with a row for each player";

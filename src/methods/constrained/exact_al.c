@@ -24,6 +24,7 @@
  */
 #include <string.h>
 
+#include "blocks/double_vector.h"
 #include "engine/method.h"
 #include "kernels/random.h"
 #include "linear/linear.h"
@@ -174,20 +175,6 @@ static double *take(double **room, size_t count) {
     return taken;
 }
 
-static double norm(size_t n, const double *v) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += v[i] * v[i];
-    return sqrt(sum);
-}
-
-static double product(size_t n, const double *a, const double *b) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 static const real *constraint_row(const tile_t *t, size_t k) {
     return (const real *)t->state[JACOBIAN] + k * t->stride;
 }
@@ -235,7 +222,7 @@ static linear_status_t measure_constraints(system_t *a) {
     double *square = a->spare;
     for (size_t k = 0; k < a->m; ++k)
         for (size_t l = 0; l < a->m; ++l)
-            square[k * a->m + l] = product(a->d, jacobian(a, k), jacobian(a, l));
+            square[k * a->m + l] = inner_product(a->d, jacobian(a, k), jacobian(a, l));
     const linear_status_t status = linear_eigenvalues(a->m, square, a->values, a->room);
     a->gamma = a->values[0];
     return status;
@@ -264,14 +251,14 @@ static bool is_convex(const system_t *a) {
 static void measure(const step_t *s, system_t *a) {
     double h = 0, j = 0;
     for (size_t i = 0; i < a->d; ++i) {
-        h += product(a->d, a->k + i * a->n, a->k + i * a->n);
-        j += product(a->m, a->k + i * a->n + a->d, a->k + i * a->n + a->d);
+        h += inner_product(a->d, a->k + i * a->n, a->k + i * a->n);
+        j += inner_product(a->m, a->k + i * a->n + a->d, a->k + i * a->n + a->d);
     }
     const double norm_h = sqrt(h), norm_j = sqrt(j), xi = s->option[XI], t = is_convex(a) ? 0 : xi + norm_h;
     double b = 0;
     for (size_t i = 0; i < a->d; ++i) {
         a->k[i * a->n + i] += t;
-        b += product(a->d, a->k + i * a->n, a->k + i * a->n);
+        b += inner_product(a->d, a->k + i * a->n, a->k + i * a->n);
     }
     a->psi = 20 * fmax(b, 1) / (fmin(a->gamma, 1) * fmin(xi, 1));
     a->upsilon = fmax(fmax(norm_j, norm_h), 1);
@@ -287,7 +274,7 @@ static double accuracy(const step_t *s, const system_t *a, const double *penalty
 
 static void set_residual(const system_t *a) {
     for (size_t i = 0; i < a->n; ++i)
-        a->r[i] = product(a->n, a->k + i * a->n, a->z) - a->b[i];
+        a->r[i] = inner_product(a->n, a->k + i * a->n, a->z) - a->b[i];
 }
 
 /* Draws S; the next word of the stream. */
@@ -307,17 +294,17 @@ static linear_status_t apply_sketch(const system_t *a, size_t size) {
     const size_t n = a->n;
     for (size_t i = 0; i < size; ++i)
         for (size_t j = 0; j < n; ++j)
-            a->sk[i * n + j] = product(n, a->s + i * n, a->k + j * n);
+            a->sk[i * n + j] = inner_product(n, a->s + i * n, a->k + j * n);
     for (size_t i = 0; i < size; ++i)
         for (size_t j = 0; j < size; ++j)
-            a->square[i * size + j] = product(n, a->sk + i * n, a->sk + j * n);
+            a->square[i * size + j] = inner_product(n, a->sk + i * n, a->sk + j * n);
     const linear_status_t status = linear_pseudo_inverse(size, a->square, 1e-12, a->inverse, a->room);
     if (status != LINEAR_OK)
         return status;
     for (size_t i = 0; i < size; ++i)
-        a->values[i] = product(n, a->s + i * n, a->r);
+        a->values[i] = inner_product(n, a->s + i * n, a->r);
     for (size_t i = 0; i < size; ++i) {
-        const double weight = product(size, a->inverse + i * size, a->values);
+        const double weight = inner_product(size, a->inverse + i * size, a->values);
         for (size_t j = 0; j < n; ++j)
             a->z[j] -= weight * a->sk[i * n + j];
     }
@@ -325,7 +312,7 @@ static linear_status_t apply_sketch(const system_t *a, size_t size) {
 }
 
 static void project_on_row(const system_t *a, size_t i) {
-    const double *row = a->k + i * a->n, square = product(a->n, row, row);
+    const double *row = a->k + i * a->n, square = inner_product(a->n, row, row);
     for (size_t j = 0; square > 0 && j < a->n; ++j)
         a->z[j] -= a->r[i] / square * row[j];
 }
@@ -378,11 +365,11 @@ static double slope(const system_t *a, const memory_t *m) {
     double sum = 0;
     for (size_t i = 0; i < a->d; ++i) {
         const double *row = a->k + i * a->n;
-        const double curved = product(a->d, a->hessian + i * a->d, a->g);
-        sum += a->z[i] * (a->g[i] + eta2 * curved + eta1 * product(a->m, row + a->d, m->c));
+        const double curved = inner_product(a->d, a->hessian + i * a->d, a->g);
+        sum += a->z[i] * (a->g[i] + eta2 * curved + eta1 * inner_product(a->m, row + a->d, m->c));
     }
     for (size_t k = 0; k < a->m; ++k)
-        sum += a->z[a->d + k] * (m->c[k] + eta2 * product(a->d, jacobian(a, k), a->g));
+        sum += a->z[a->d + k] * (m->c[k] + eta2 * inner_product(a->d, jacobian(a, k), a->g));
     return sum;
 }
 
@@ -425,7 +412,7 @@ static void direct(const tile_t *t) {
     memcpy(m->along_x, a.z, a.d * sizeof *a.z);
     memcpy(m->along_lam, a.z + a.d, a.m * sizeof *a.z);
     const double g = norm(a.d, a.g), c = norm(a.m, m->c);
-    m->merit += product(a.m, m->lam, m->c) + m->penalty[0] / 2 * c * c + m->penalty[1] / 2 * g * g;
+    m->merit += inner_product(a.m, m->lam, m->c) + m->penalty[0] / 2 * c * c + m->penalty[1] / 2 * g * g;
     v->status = OPTIM_OK;
 }
 
@@ -475,9 +462,7 @@ static bool descends(step_t *s) {
 }
 
 static const char *refuses_step(const step_t *s) {
-    int vectors = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        vectors += step_parameter(s, i) != NULL && step_parameter(s, i)->count > 0;
+    const size_t vectors = step_own_parameters(s);
     if (s->inequalities > 0)
         return "it takes equalities alone: optim_set_constraints(opt, m, 0)";
     if (vectors > 1)

@@ -129,12 +129,7 @@ static const char *refuses_inputs(const step_t *s) {
     for (size_t i = 0; i < step_tensor_count(s); ++i)
         if (step_tensor(s, i) != NULL && step_tensor(s, i)->dims[0] != samples->dims[0])
             return "the input \"samples\" must have a row for each row of the dictionary";
-    for (size_t i = 0; i < samples->count; ++i) {
-        double room;
-        if (!isfinite(*input_doubles(samples, i, 1, &room)))
-            return "the input \"samples\" must hold finite numbers";
-    }
-    return NULL;
+    return input_is_finite(samples) ? NULL : "the input \"samples\" must hold finite numbers";
 }
 
 const method_t METHOD(odl_frank_wolfe) = {

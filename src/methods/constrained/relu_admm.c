@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "blocks/double_state.h"
+#include "blocks/double_vector.h"
 #include "linear/linear.h"
 
 enum { RHO, REG, GAMMA };
@@ -201,13 +202,6 @@ static void solve_u(const program_t *p) {
     linear_cholesky_solve_rows(size, p->system, 1, p->u);
 }
 
-static double norm(size_t d, const double *a) {
-    double sum = 0;
-    for (size_t j = 0; j < d; ++j)
-        sum += a[j] * a[j];
-    return sqrt(sum);
-}
-
 /* Lines 2 to 4. */
 static void shrink(const program_t *p) {
     for (size_t i = 0; i < p->blocks; ++i) {
@@ -289,13 +283,8 @@ static const char *refuses(const tensor_t *tensor, const double *option) {
 }
 
 static bool has_numbers(const input_view_t *input, int64_t rows, int64_t columns) {
-    double room;
-    if (input->count != (size_t)rows * (size_t)columns || (columns > 1 && input->ndim != 2) || input->dims[0] != rows)
-        return false;
-    for (size_t i = 0; i < input->count; ++i)
-        if (!isfinite(*input_doubles(input, i, 1, &room)))
-            return false;
-    return true;
+    return input->count == (size_t)rows * (size_t)columns && (columns <= 1 || input->ndim == 2) &&
+           input->dims[0] == rows && input_is_finite(input);
 }
 
 static const char *refuses_inputs(const step_t *s) {

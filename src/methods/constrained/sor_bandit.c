@@ -169,26 +169,15 @@ static const char *refuses(const tensor_t *tensor, const double *option) {
     return tensor->ndim > 1 ? "it takes one vector, the solution" : NULL;
 }
 
-static bool all_finite(const input_view_t *input) {
-    for (size_t i = 0; i < input->count; ++i) {
-        double room;
-        if (!isfinite(*input_doubles(input, i, 1, &room)))
-            return false;
-    }
-    return true;
-}
-
 static const char *refuses_inputs(const step_t *s) {
     const input_view_t *matrix = step_input(s, MATRIX), *b = step_input(s, RIGHT);
     const size_t n = step_own_elements(s);
-    int vectors = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        vectors += step_parameter(s, i) != NULL && step_parameter(s, i)->count > 0;
-    if (vectors > 1)
+    if (step_own_parameters(s) > 1)
         return "it takes one vector, the solution";
-    if (matrix->count != n * n || (n > 0 && (matrix->ndim != 2 || (size_t)matrix->dims[0] != n)) || !all_finite(matrix))
+    if (matrix->count != n * n || (n > 0 && (matrix->ndim != 2 || (size_t)matrix->dims[0] != n)) ||
+        !input_is_finite(matrix))
         return "the input \"matrix\" must be square, with a row for each element, of finite numbers";
-    if (b->count != n || !all_finite(b))
+    if (b->count != n || !input_is_finite(b))
         return "the input \"b\" must have a finite number for each element";
     for (size_t i = 0; i < n; ++i) {
         double room;

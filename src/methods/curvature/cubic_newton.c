@@ -83,10 +83,9 @@ static bool accepts(step_t *s) {
 }
 
 static optim_status done(step_t *s) {
-    s->held_loss = ((const memory_t *)s->memory)->f;
-    s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = s->option[ADAPTIVE] != 0 && !isnan(s->held_norm);
-    return OPTIM_OK;
+    const optim_status status = hold_gradient(s, ((const memory_t *)s->memory)->f, vector(G));
+    s->holds_gradient = s->holds_gradient && s->option[ADAPTIVE] != 0;
+    return status;
 }
 
 static optim_status advance(step_t *s) {

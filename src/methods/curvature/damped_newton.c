@@ -196,10 +196,7 @@ static optim_status hold(step_t *s) {
     memory_t *m = s->memory;
     m->f = s->loss;
     copy(s, vector(GRADIENT), vector(G));
-    s->held_loss = m->f;
-    s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = !isnan(s->held_norm);
-    return OPTIM_OK;
+    return hold_gradient(s, m->f, vector(G));
 }
 
 static optim_status advance(step_t *s) {

@@ -104,10 +104,7 @@ static bool accepts(step_t *s) {
 }
 
 static optim_status done(step_t *s) {
-    s->held_loss = ((const memory_t *)s->memory)->f;
-    s->held_norm = norm_2(s, vector(G));
-    s->holds_gradient = !isnan(s->held_norm);
-    return OPTIM_OK;
+    return hold_gradient(s, ((const memory_t *)s->memory)->f, vector(G));
 }
 
 static optim_status advance(step_t *s) {

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "blocks/double_state.h"
+#include "blocks/double_vector.h"
 #include "engine/method.h"
 
 enum { FORGET, THETA, REG };
@@ -119,20 +120,13 @@ static void begin(const tile_t *t) {
         W_new[i] = (double)p[i];
 }
 
-static double dot(size_t n, const double *x, const double *y) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += x[i] * y[i];
-    return sum;
-}
-
 /* Row x, y. */
 static void take_row(const tile_t *t, const double *x, const double *y, double *u) {
     const size_t d = rows_of(t->tensor), columns = columns_of(t->tensor);
     double *P_new = t->state[P_NEW], *W_new = t->state[W_NEW];
     for (size_t i = 0; i < d; ++i)
-        u[i] = dot(d, P_new + i * d, x);
-    const double c = 1 + dot(d, x, u);
+        u[i] = inner_product(d, P_new + i * d, x);
+    const double c = 1 + inner_product(d, x, u);
     for (size_t k = 0; k < columns; ++k) {
         double miss = y[k];
         for (size_t i = 0; i < d; ++i)

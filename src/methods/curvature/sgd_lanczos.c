@@ -51,8 +51,8 @@ static const field_t FIELDS[] = {
     {"eta", "step size", FIELD(OF_METHOD, memory_t, eta), .step_factor = true},
     {"ritz", "eigenvalues as Lanczos's method sees them", FIELD(OF_METHOD, memory_t, ritz), .copies = "lanczos_steps"},
     {"weight", "their parts in the first vector", FIELD(OF_METHOD, memory_t, weight), .copies = "lanczos_steps"},
-    {"beside", "what stands beside the diagonal", FIELD(OF_METHOD, memory_t, beside), .copies = "lanczos_steps",
-     .within_step = true},
+    {"beside", "the subdiagonal of the tridiagonal matrix", FIELD(OF_METHOD, memory_t, beside),
+     .copies = "lanczos_steps", .within_step = true},
     {"ritz_count", "how many there are", FIELD(OF_METHOD, memory_t, count), .most = "lanczos_steps"},
     {0},
 };

@@ -206,26 +206,19 @@ static void observe(const tile_t *t) {
 
 /* ---- Steps ---- */
 
-static bool is_finite(const input_view_t *input) {
-    for (size_t i = 0; i < input->count; ++i)
-        if (!isfinite(entry(input, i)))
-            return false;
-    return true;
-}
-
 static const char *refuses_inputs(const step_t *s) {
     const input_view_t *x = step_input(s, X_INPUT), *y = step_input(s, Y_INPUT), *z = step_input(s, Z_INPUT);
     const input_view_t *phi0 = step_input(s, PHI_INPUT), *w0 = step_input(s, W_INPUT);
     const size_t p = step_own_elements(s), q = (size_t)s->components;
-    if (x->count != p || !is_finite(x))
+    if (x->count != p || !input_is_finite(x))
         return "the input \"x\" must have a finite number for each element";
-    if (y->count != 1 || !is_finite(y))
+    if (y->count != 1 || !input_is_finite(y))
         return "the input \"y\" must be one finite number";
-    if (z->count != q || !is_finite(z))
+    if (z->count != q || !input_is_finite(z))
         return "the input \"z\" must have a finite number for each component, which are the instruments";
-    if (phi0 != NULL && (phi0->count != p * q || !is_finite(phi0)))
+    if (phi0 != NULL && (phi0->count != p * q || !input_is_finite(phi0)))
         return "the input \"phi0\" must have a row for each component, a column for each element, of finite numbers";
-    if (w0 != NULL && (w0->count != q * q || !is_finite(w0)))
+    if (w0 != NULL && (w0->count != q * q || !input_is_finite(w0)))
         return "the input \"w0_matrix\" must have a row and a column for each component, of finite numbers";
     return NULL;
 }

@@ -15,6 +15,7 @@
  */
 #include <string.h>
 
+#include "blocks/double_vector.h"
 #include "blocks/logsum.h"
 #include "blocks/select.h"
 #include "linear/linear.h"
@@ -93,13 +94,6 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
     return tensor_reals(tensor, (5 * d + d * d) * sizeof(double) + linear_inverse_root_room(d));
 }
 
-static double dot(size_t n, const double *a, const double *b) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 /* A'(A x - b), or -A'b without x; what of A x - b fits is kept. */
 static void residual(const tile_t *t, const room_t *w, const real *x) {
     const data_t *data = t->arguments;
@@ -125,12 +119,12 @@ static double error_of(const tile_t *t, const room_t *w) {
     double sum = 0;
     if (n >= d) {
         for (size_t j = 0; j < d; ++j)
-            sum += fabs(dot(d, inverse + j * d, w->gradient));
+            sum += fabs(inner_product(d, inverse + j * d, w->gradient));
         return sum;
     }
     memset(w->spare, 0, d * sizeof *w->spare);
     for (size_t i = 0; i < n; ++i) {
-        const double along = dot(n, inverse + i * n, w->r);
+        const double along = inner_product(n, inverse + i * n, w->r);
         const double *row = input_doubles(data->a, i * d, d, w->row);
         for (size_t j = 0; j < d; ++j)
             w->spare[j] += along * row[j];
@@ -151,7 +145,7 @@ static void set_inverse(const tile_t *t, const room_t *w) {
         for (size_t j = 0; n >= d && j < d * d; ++j)
             w->matrix[j] += row[j / d] * row[j % d];
         for (size_t k = 0; n < d && k <= i; ++k) {
-            const double entry = dot(d, row, input_doubles(data->a, k * d, d, w->z));
+            const double entry = inner_product(d, row, input_doubles(data->a, k * d, d, w->z));
             w->matrix[i * n + k] = w->matrix[k * n + i] = entry;
         }
     }
@@ -222,28 +216,16 @@ static const char *refuses(const tensor_t *tensor, const double *option) {
     return tensor->count > 2048 ? "it is dense: more than 2048 elements are too many" : NULL;
 }
 
-static bool all_finite(const input_view_t *input) {
-    for (size_t i = 0; i < input->count; ++i) {
-        double room;
-        if (!isfinite(*input_doubles(input, i, 1, &room)))
-            return false;
-    }
-    return true;
-}
-
 static const char *refuses_inputs(const step_t *s) {
     const input_view_t *a = step_input(s, A), *b = step_input(s, B);
     const size_t d = step_own_elements(s);
-    int vectors = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        vectors += step_parameter(s, i) != NULL && step_parameter(s, i)->count > 0;
-    if (vectors > 1)
+    if (step_own_parameters(s) > 1)
         return "it takes one vector, the code";
     if (d == 0)
         return NULL;
-    if (a->ndim != 2 || (size_t)a->dims[1] != d || a->dims[0] < 1 || !all_finite(a))
+    if (a->ndim != 2 || (size_t)a->dims[1] != d || a->dims[0] < 1 || !input_is_finite(a))
         return "the input \"A\" must have a row for each entry of \"b\", a column for each element, of finite numbers";
-    return b->count != (size_t)a->dims[0] || !all_finite(b)
+    return b->count != (size_t)a->dims[0] || !input_is_finite(b)
                ? "the input \"b\" must have a finite number for each row of \"A\""
                : NULL;
 }

@@ -34,24 +34,12 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct memory { /* within a step: N by N */
-    double *square, *room;
-} memory_t;
-static const field_t FIELDS[] = {
-    {"D", "squared distances", FIELD(OF_METHOD, memory_t, square), .each = EACH_PAIR, .within_step = true},
-    {"room", "for the median", FIELD(OF_METHOD, memory_t, room), .each = EACH_PAIR, .within_step = true},
-    {0},
-};
+static const field_t FIELDS[] = {MIRRORED_FIELDS, {0}};
 
 typedef struct constants {
     real lr;
     bool rbf, on_theta;
 } constants_t;
-
-typedef struct pairs {
-    double *square;
-    double w;
-} pairs_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
@@ -106,16 +94,14 @@ static void move(const tile_t *t) {
 enum { MEASURE, DIRECT, MOVE };
 
 static optim_status advance(step_t *s) {
-    const memory_t *m = s->memory;
-    memset(m->square, 0, (size_t)s->components * (size_t)s->components * sizeof *m->square);
-    step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
-    step_tensors(s, DIRECT, &(pairs_t){m->square, mirrored_width(s, s->option[BANDWIDTH2], m->square, m->room)});
+    const pairs_t pairs = mirrored_pairs(s, MEASURE, s->option[BANDWIDTH2]);
+    step_tensors(s, DIRECT, &pairs);
     step_update(s, MOVE, NULL);
     return OPTIM_OK;
 }
 
 static const char *check(const double *option) {
-    return option[BANDWIDTH2] == 0 ? "bandwidth2=0 is no width: say a positive one, or -1 for the median" : NULL;
+    return mirrored_check(option[BANDWIDTH2]);
 }
 
 const method_t METHOD(msvgd) = {
@@ -128,7 +114,7 @@ const method_t METHOD(msvgd) = {
     .fields = FIELDS,
     .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(mirrored_memory_t),
     .check = check,
     .prepare = prepare,
     .advance = advance,

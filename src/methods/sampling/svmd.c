@@ -55,14 +55,7 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct memory { /* within a step: N by N */
-    double *square, *room;
-} memory_t;
-static const field_t FIELDS[] = {
-    {"D", "squared distances", FIELD(OF_METHOD, memory_t, square), .each = EACH_PAIR, .within_step = true},
-    {"room", "for the median", FIELD(OF_METHOD, memory_t, room), .each = EACH_PAIR, .within_step = true},
-    {0},
-};
+static const field_t FIELDS[] = {MIRRORED_FIELDS, {0}};
 
 /* What came of a tensor's matrices. */
 enum { WELL, NO_EIGENVALUES, NO_METRIC };
@@ -75,11 +68,6 @@ typedef struct constants {
     double share, jitter, damping;
     bool rbf;
 } constants_t;
-
-typedef struct pairs {
-    double *square;
-    double w;
-} pairs_t;
 
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
@@ -370,12 +358,8 @@ static int trouble(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    const memory_t *m = s->memory;
-    const size_t pairs = (size_t)s->components * (size_t)s->components;
-    memset(m->square, 0, pairs * sizeof *m->square);
-    step_tensors_in_turn(s, MEASURE, &(pairs_t){.square = m->square});
-    const double w = mirrored_width(s, s->option[BANDWIDTH2], m->square, m->room);
-    step_tensors(s, DIRECT, &(pairs_t){m->square, w});
+    const pairs_t pairs = mirrored_pairs(s, MEASURE, s->option[BANDWIDTH2]);
+    step_tensors(s, DIRECT, &pairs);
     if (trouble(s) == NO_METRIC)
         return step_fail(s, OPTIM_ERR_DOMAIN,
                          "the metric of a particle is not positive definite: hand in another one, or say damping=");
@@ -386,7 +370,7 @@ static optim_status advance(step_t *s) {
 }
 
 static const char *check(const double *option) {
-    return option[BANDWIDTH2] == 0 ? "bandwidth2=0 is no width: say a positive one, or -1 for the median" : NULL;
+    return mirrored_check(option[BANDWIDTH2]);
 }
 
 static const char *refuses_inputs(const step_t *s) {
@@ -421,7 +405,7 @@ const method_t METHOD(svmd) = {
     .fields = FIELDS,
     .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK | MAY_FAIL,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(mirrored_memory_t),
     .tensor_memory = sizeof(tensor_memory_t),
     .check = check,
     .workspace = workspace,
@@ -442,7 +426,7 @@ const method_t METHOD(svng) = {
     .fields = FIELDS,
     .flags = NEEDS_COMPONENTS | PARTICLES | WHOLE_TENSORS | NEEDS_LAPACK | MAY_FAIL,
     .constants = sizeof(constants_t),
-    .memory = sizeof(memory_t),
+    .memory = sizeof(mirrored_memory_t),
     .tensor_memory = sizeof(tensor_memory_t),
     .check = check,
     .refuses = refuses_damped,
