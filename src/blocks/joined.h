@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "blocks/double_vector.h"
 #include "engine/method.h"
 
 /* For field_t.length; what no memory holds stays that much. */
@@ -60,17 +61,10 @@ static inline double joined_live(const step_t *s) {
     return count;
 }
 
-static inline double joined_dot(size_t n, const double *a, const double *b) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 /* What makes x no longer than `most`; 0: any length will do. */
 static inline double joined_bound(size_t n, const double *x, double most) {
-    const double norm = sqrt(joined_dot(n, x, x));
-    return most > 0 && norm > most ? most / norm : 1;
+    const double length = norm(n, x);
+    return most > 0 && length > most ? most / length : 1;
 }
 
 #endif

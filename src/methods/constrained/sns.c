@@ -18,6 +18,7 @@
  * step P and S, up to 2 (1 + 2 sparsity) (n + m)^2 bytes, and 64 bytes a potential.
  */
 #include "blocks/agree.h"
+#include "blocks/double_vector.h"
 #include "blocks/transport.h"
 
 enum { WARM = TRANSPORT_ETA + 1, SPARSITY };
@@ -177,10 +178,7 @@ static void multiply(const newton_t *w) {
 }
 
 static double dot(const newton_t *w, const double *a, const double *b) {
-    double sum = 0;
-    for (size_t i = 0; i < w->n + w->m; ++i)
-        sum += a[i] * b[i];
-    return sum;
+    return inner_product(w->n + w->m, a, b);
 }
 
 /* Line 4. */

@@ -98,7 +98,7 @@ enum { DRAW, COLLECT, MOVE };
 
 static void multiply(size_t n, const double *q, const double *x, double *out) { /* Qx */
     for (size_t i = 0; i < n; ++i)
-        out[i] = joined_dot(n, q + i * n, x);
+        out[i] = inner_product(n, q + i * n, x);
 }
 
 static void multiply_transposed(size_t n, const double *q, const double *x, double *out) { /* Q'x */
@@ -253,7 +253,7 @@ static void fit(step_t *s, size_t n) { /* lines 2 and 3 */
     for (size_t i = 0; i < n; ++i)
         h[i] = psgd_damped(h[i], probe.random ? psgd_probe_at(&probe, i) : v[i], o[DAMPING]);
     take_pair(n, geometry, m->q, v, h, m->room);
-    const double l = joined_dot(n, a, a) + joined_dot(n, b, b);
+    const double l = inner_product(n, a, a) + inner_product(n, b, b);
     const double x = psgd_rate(o[PRECOND_LR], psgd_lipschitz(&m->lip, o[BETA_L], l));
     move_preconditioner(n, geometry, x, m->q, m->room);
 }

@@ -305,7 +305,7 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
 
 static void multiply(size_t n, const double *a, const double *x, double *out) { /* out <- A x, n by n */
     for (size_t i = 0; i < n; ++i)
-        out[i] = joined_dot(n, a + i * n, x);
+        out[i] = inner_product(n, a + i * n, x);
 }
 
 /* b <- K^-1 b, or K^-T b, by elimination with pivots; K = I + V'U, from the inner products. */
@@ -412,7 +412,8 @@ static double curvature(const memory_t *m, size_t rank, size_t begin) {
             yq += m->gram_q[begin + i] * gram * m->gram_q[begin + j];
             yw += m->gram_w[begin + i] * gram * m->gram_w[begin + j];
         }
-    return sqrt(fmax(joined_dot(n, m->q, m->gram_q) * yq, 0)) + sqrt(fmax(joined_dot(n, m->w, m->gram_w) * yw, 0));
+    return sqrt(fmax(inner_product(n, m->q, m->gram_q) * yq, 0)) +
+           sqrt(fmax(inner_product(n, m->w, m->gram_w) * yw, 0));
 }
 
 /* Line 5 on U: column k loses x times q (q'V K)_k - w (w'V K)_k. */

@@ -24,6 +24,7 @@
 #include <string.h>
 
 #include "blocks/agree.h"
+#include "blocks/double_vector.h"
 #include "blocks/logsum.h"
 #include "kernels/random.h"
 
@@ -141,13 +142,6 @@ static double norm_max(size_t n, const double *v) {
     return most;
 }
 
-static double norm_2(size_t n, const double *v) {
-    double sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        sum += v[i] * v[i];
-    return sqrt(sum);
-}
-
 /* to <- from times `length` over its norm; a vector of length 0 stays. */
 static void scale_to(size_t n, const double *from, double norm, double length, double *to) {
     for (size_t i = 0; i < n; ++i)
@@ -241,7 +235,7 @@ static void start_poll(step_t *s) {
     memory_t *m = s->memory;
     const size_t n = size_of(s);
     draw_normal(s);
-    scale_to(n, m->v, norm_2(n, m->v), 1, m->v);
+    scale_to(n, m->v, norm(n, m->v), 1, m->v);
     m->trials = (int64_t)(polls_both_ways(s) ? 2 * n : n + 1);
     if (!polls_both_ways(s))
         m->words = step_draws(s, (n + 1) * words_of_rotation(n));
