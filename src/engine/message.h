@@ -16,18 +16,21 @@ typedef struct message {
     uint64_t bit;         /* where the next field begins */
 } message_t;
 
+/* The lowest `bits` bits of a number, at most 64. */
+static inline uint64_t lowest_bits(uint64_t value, int bits) {
+    return bits < 64 ? value & ((UINT64_C(1) << bits) - 1) : value;
+}
+
 static inline void message_put(message_t *m, uint64_t value, int bits) {
-    if (m->bytes == NULL) {
-        m->bit += (uint64_t)bits;
-        return;
+    const uint64_t end = m->bit + (uint64_t)bits;
+    if (m->bytes != NULL) {
+        value = lowest_bits(value, bits);
+        for (uint64_t bit = m->bit; bit < end; bit += 8 - bit % 8) {
+            m->bytes[bit / 8] |= (unsigned char)(value << bit % 8);
+            value >>= 8 - bit % 8;
+        }
     }
-    while (bits > 0) {
-        const int at = (int)(m->bit % 8), some = bits < 8 - at ? bits : 8 - at;
-        m->bytes[m->bit / 8] |= (unsigned char)((value & ((UINT64_C(1) << some) - 1)) << at);
-        value >>= some;
-        m->bit += (uint64_t)some;
-        bits -= some;
-    }
+    m->bit = end;
 }
 
 static inline void message_put_double(message_t *m, double value) {
@@ -44,15 +47,14 @@ typedef struct incoming {
 } incoming_t;
 
 static inline uint64_t incoming_get(incoming_t *r, int bits) {
+    const uint64_t begin = r->bit, end = begin + (uint64_t)bits;
     uint64_t value = 0;
-    for (int done = 0; done < bits && done < 64;) {
-        const int at = (int)(r->bit % 8), some = bits - done < 8 - at ? bits - done : 8 - at;
-        const uint64_t byte = r->bit / 8 < r->size ? r->bytes[r->bit / 8] : 0;
-        value |= (byte >> at & ((UINT64_C(1) << some) - 1)) << done;
-        r->bit += (uint64_t)some;
-        done += some;
+    for (uint64_t bit = begin; bit < end; bit += 8 - bit % 8) {
+        const uint64_t byte = bit / 8 < r->size ? r->bytes[bit / 8] : 0;
+        value |= byte >> bit % 8 << (bit - begin) % 64;
     }
-    return value;
+    r->bit = end;
+    return lowest_bits(value, bits);
 }
 
 static inline double incoming_get_double(incoming_t *r) {
