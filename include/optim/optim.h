@@ -21,13 +21,12 @@
  * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
- * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap, optim_wrap_groups and optim_set_constraints
- *   before the first step
- *   only (ORDER);
+ * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap, optim_wrap_groups, optim_set_constraints and
+ *   loading into a changed optimizer (optim_load_matching) before the first step only (ORDER);
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
  *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
- *   optim_cancel, optim_set_input, and what only reads (optim_get, optim_schedule_values, optim_request_info,
- *   optim_memory, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
+ *   optim_cancel, optim_bind of other gradients, optim_set_input, and what only reads (optim_get,
+ *   optim_schedule_values, optim_request_info, optim_memory, optim_describe_param, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
  *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_freeze, optim_add_param, optim_reset, saving and
  *   loading;
@@ -164,9 +163,17 @@ optim_status optim_freeze(optim_t *opt, int param, int frozen);
  * To bind a parameter to memory of which another one has a part, or to its own gradient, is refused at once: whoever
  * moves parameters within one block binds them in the order in which memory falls free. What cannot be told yet, such
  * as a gradient over a part of a parameter that may still move, is refused by the next step.
+ * While a request is open gradients may move, as long as no parameter does, and none is frozen or thawed (OPEN).
  * Errors: NULL, ARGUMENT, DUPLICATE, OPEN, SWAPPED.
  */
 optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
+
+/*
+ * The same for parameters 0 .. count - 1 in this order, in one call: data[i] and grads[i] as optim_bind takes them.
+ * data == NULL: no parameter moves, only gradients do. Where one is refused those before it are bound.
+ * Errors: as optim_bind; ARGUMENT (there are fewer parameters).
+ */
+optim_status optim_bind_all(optim_t *opt, void *const *data, void *const *grads, size_t count);
 
 /* The gradient buffer of `param` holds `dtype`, e.g. bf16 gradients for f32 parameters. Before the first step.
  * Errors: NULL, ARGUMENT, ORDER. */
@@ -431,6 +438,53 @@ optim_status optim_swap_output(optim_t *opt);
  * taken. Either pointer may be NULL. Errors: NULL, ORDER (the method needs the number of components or constraints),
  * SHAPE, MISMATCH, SIZE, NOMEM. */
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes);
+
+/* ---- Looking into a handle ---- */
+
+/* How many groups and parameters there are; both count from 0. NULL has none. */
+size_t optim_group_count(const optim_t *opt);
+size_t optim_param_count(const optim_t *opt);
+
+typedef struct optim_param_info {
+    size_t size;           /* sizeof(optim_param_info) */
+    const char *name;      /* this and `dims` are the handle's, until optim_destroy or the next optim_add_param */
+    const char *algorithm; /* that moves it: its group's, or the one that takes what that refuses */
+    int group;
+    optim_dtype dtype;
+    int ndim;
+    int frozen; /* 1: the next step leaves it alone */
+    const int64_t *dims;
+    int64_t steps; /* that it has taken itself */
+} optim_param_info;
+/* Errors: NULL, ARGUMENT. */
+optim_status optim_describe_param(const optim_t *opt, int param, optim_param_info *info);
+
+/*
+ * An array that is kept of a parameter from step to step, as it lies in memory: what a checkpoint holds under
+ * PARAMETER/NAME. Copy c begins at data + c * stride and has the elements of `dims` without a gap, row-major; with
+ * several copies checkpoints have them as one more dimension, the first.
+ */
+typedef struct optim_array {
+    size_t size;   /* sizeof(optim_array) */
+    char name[96]; /* METHOD.STATE, "adamw.m"; of an axis "shampoo.l.0"; scales of states in codes "adamw.m.scales" */
+    char dtype[8]; /* of safetensors: "F64", "F32", "BF16", "F16", "U8", "U16", "U32" */
+    int64_t dims[65];
+    size_t ndim;
+    size_t copies, bytes, stride; /* of one copy: its bytes, and those from it to the next */
+    void *data;                   /* NULL where there are no bytes */
+} optim_array;
+
+/*
+ * The i-th array of a parameter, in a fixed order; past the last one the name is "". There are none before the first
+ * step (optim_prepare), nor of a parameter that never had a gradient. `data` is the handle's: it may be read and written
+ * between steps, and is valid until the next optim_step, optim_load, optim_deserialize, optim_reset or optim_destroy.
+ * What is written is used as it is: it must be what the state can hold. Errors: NULL, ARGUMENT, OPEN, SWAPPED, NOMEM.
+ */
+optim_status optim_param_array(optim_t *opt, int param, size_t i, optim_array *array);
+
+/* What the first step does before it reads a gradient: checks that the handle is complete, and takes the memory of its
+ * states, which stand at what they start from. Later it does nothing. Errors: NULL, OPEN, and those of optim_step. */
+optim_status optim_prepare(optim_t *opt);
 
 /* ---- The library owns the loop ---- */
 
@@ -715,6 +769,23 @@ optim_status optim_save(optim_t *opt, const char *path);
 optim_status optim_load(optim_t *opt, const char *path);
 
 /*
+ * The same into a handle that has changed since: a new head, a dropped layer, a group more, an average begun later.
+ * Each member at 1 allows one kind of difference; what begins fresh does so with its first step here, and all that
+ * matches goes on. Still all or nothing, and only before the handle's first step (ORDER). Filled in: how many parameters
+ * begin fresh, and how many of the checkpoint's are left out. Groups are matched by the parameters that both have; their
+ * options and schedules are the checkpoint's where they all come from one group. Errors: as optim_load; ARGUMENT (size).
+ */
+typedef struct optim_load_rules {
+    size_t size;  /* sizeof(optim_load_rules) */
+    int missing;  /* parameters that the checkpoint lacks begin fresh */
+    int unknown;  /* parameters that only the checkpoint has are left out */
+    int reshaped; /* parameters of another shape or precision begin fresh */
+    int wrappers; /* wrappers that the checkpoint lacks begin fresh, and those that only it has are left out */
+    size_t fresh, left_out;
+} optim_load_rules;
+optim_status optim_load_matching(optim_t *opt, const char *path, optim_load_rules *rules);
+
+/*
  * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the
  * call returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call
  * returns: the file is put into the folder that was found, whatever the program's current folder, the folder's name or
@@ -732,6 +803,14 @@ optim_status optim_save_wait(optim_t *opt);
  */
 optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size);
 optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size);
+optim_status optim_deserialize_matching(optim_t *opt, const void *buffer, size_t size, optim_load_rules *rules);
+
+/*
+ * As optim_serialize, but without the arrays of the parameters, for callers who keep those themselves: such a state,
+ * loaded, leaves the arrays as they are (before the first step: at what they start from), and the caller writes them
+ * through optim_param_array. Errors: as optim_serialize.
+ */
+optim_status optim_serialize_numbers(const optim_t *opt, void *buffer, size_t room, size_t *size);
 
 /* ---- Words ---- */
 

@@ -103,7 +103,6 @@ static optim_status add_shaped(arrays_t *arrays, const tensor_t *tensor, const s
                                  .bytes = elements * safetensors_item(dtype),
                                  .stride = slot->bytes,
                                  .shaped = state,
-                                 .of = tensor,
                                  .option = option,
                                  .axis = axis});
 }
@@ -149,40 +148,31 @@ static optim_status add_field(arrays_t *arrays, const engine_t *engine, const te
                                  .at = field_address(field, station->tensor_memory[tensor->id]),
                                  .copies = 1,
                                  .bytes = count * sizeof(double),
-                                 .station = station,
-                                 .field = field,
-                                 .group = tensor->group});
+                                 .field = field});
 }
 
-static optim_status add_fields(arrays_t *arrays, const optim_t *opt, const station_t *station, const bool *stateless) {
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
-            const tensor_t *tensor = &opt->engine.tensors[i];
-            const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
-            if (field->of != OF_TENSOR || left_out || !field_is_kept(field) || !station_has(station, tensor) ||
-                field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) == 0)
-                continue;
-            const optim_status status = add_field(arrays, &opt->engine, tensor, station, field);
-            if (status != OPTIM_OK)
-                return status;
-        }
-    return OPTIM_OK;
-}
-
-static optim_status add_station(arrays_t *arrays, const optim_t *opt, const station_t *station, const bool *stateless) {
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        for (size_t k = 0; k < station->states; ++k) {
-            const tensor_t *tensor = &opt->engine.tensors[i];
-            const state_t *state = &station->method->states[k];
-            const bool left_out = !tensor->has_states || (stateless != NULL && stateless[i]);
-            if (!state_is_kept(state) || station->slot[i * station->states + k].copies == 0 ||
-                (left_out && !state->of_frozen))
-                continue;
-            const optim_status status = add_state(arrays, tensor, station, k);
-            if (status != OPTIM_OK)
-                return status;
-        }
-    return add_fields(arrays, opt, station, stateless);
+/* What the station keeps of one tensor. `stateless`: the tensor has no states but those that frozen ones have. */
+static optim_status add_tensor(arrays_t *arrays, const optim_t *opt, const station_t *station, const tensor_t *tensor,
+                               bool stateless) {
+    const size_t first = arrays->count;
+    optim_status status = OPTIM_OK;
+    for (size_t k = 0; status == OPTIM_OK && k < station->states; ++k) {
+        const state_t *state = &station->method->states[k];
+        if (state_is_kept(state) && station->slot[tensor->id * station->states + k].copies > 0 &&
+            (!stateless || state->of_frozen))
+            status = add_state(arrays, tensor, station, k);
+    }
+    const bool has_fields = !stateless && station_has(station, tensor);
+    for (const field_t *field = station->method->fields; status == OPTIM_OK && has_fields && field_is_row(field);
+         ++field)
+        if (field->of == OF_TENSOR && field_is_kept(field) &&
+            field_count(&opt->engine, station->method, field, station_option(station, tensor->group)) > 0)
+            status = add_field(arrays, &opt->engine, tensor, station, field);
+    for (size_t i = first; i < arrays->count; ++i) {
+        arrays->array[i].station = station;
+        arrays->array[i].of = tensor;
+    }
+    return status;
 }
 
 static int by_width(const void *a, const void *b) {
@@ -194,12 +184,20 @@ static int by_width(const void *a, const void *b) {
 optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless) {
     *arrays = (arrays_t){0};
     optim_status status = OPTIM_OK;
-    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
-        status = add_station(arrays, opt, engine_keeper(&opt->engine, l), stateless);
+    for (size_t i = 0; status == OPTIM_OK && i < opt->engine.tensor_count; ++i)
+        status = arrays_add(arrays, opt, i, stateless != NULL && stateless[i]);
     if (status != OPTIM_OK)
         arrays_free(arrays);
     else if (arrays->count > 0)
         qsort(arrays->array, arrays->count, sizeof *arrays->array, by_width);
+    return status;
+}
+
+optim_status arrays_add(arrays_t *arrays, const optim_t *opt, size_t param, bool stateless) {
+    const tensor_t *tensor = &opt->engine.tensors[param];
+    optim_status status = OPTIM_OK;
+    for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
+        status = add_tensor(arrays, opt, engine_keeper(&opt->engine, l), tensor, stateless || !tensor->has_states);
     return status;
 }
 

@@ -14,11 +14,10 @@ typedef struct array {
     size_t elements;      /* of a copy */
     char *at;
     size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const station_t *station;     /* of numbers, whose values the row of `field` limits; else NULL */
-    const field_t *field;
-    int group;
-    const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis` of tensor `of`; else NULL */
+    const station_t *station;     /* that keeps it, of the parameter `of` */
     const tensor_t *of;
+    const field_t *field; /* of numbers, whose values this row limits; else NULL */
+    const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis`; else NULL */
     const double *option;
     int axis;
 } array_t;
@@ -32,6 +31,8 @@ typedef struct arrays {
  * whether the states are left out that a tensor gets with its first gradient. Errors: NOMEM, VALUE (a name that is not
  * UTF-8). */
 optim_status arrays_make(arrays_t *arrays, const optim_t *opt, const bool *stateless);
+/* Those of one parameter, behind the others; on an error some may have been added. */
+optim_status arrays_add(arrays_t *arrays, const optim_t *opt, size_t param, bool stateless);
 void arrays_free(arrays_t *arrays);
 
 /* Bytes of all copies of an array. */

@@ -12,10 +12,12 @@
 #include "io/complaints.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "optimizer/abi.h"
 
 typedef struct load {
     optim_t *opt;
     source_t *source;
+    optim_load_rules rules;
     safetensors_t file;
     record_t record;
     double **options; /* as they were, by station and group */
@@ -98,6 +100,41 @@ static bool has_shape(const array_t *array, const jsontree_t *there) {
     return same;
 }
 
+/* Whether the rules allow that nothing here takes an array of the file. */
+static bool may_be_left(const load_t *load, const char *name) {
+    const optim_load_rules *rules = &load->record.rules;
+    const optim_t *opt = load->opt;
+    const char *slash = strrchr(name, '/'), *dot = slash == NULL ? NULL : strchr(slash, '.');
+    char *part = slash == NULL ? NULL : memory_text(name, (size_t)(slash - name));
+    bool may = part != NULL && rules->unknown && !names_has(&opt->names, part);
+    for (size_t i = 0; !may && part != NULL && rules->fresh > 0 && i < opt->engine.tensor_count; ++i)
+        may = load->record.fresh[i] && strcmp(opt->engine.tensors[i].name, part) == 0;
+    free(part);
+    bool has_station = false;
+    for (int l = 0; l < engine_keepers(&opt->engine); ++l) {
+        const char *station = engine_keeper(&opt->engine, l)->name;
+        has_station |= dot != NULL && strlen(station) == (size_t)(dot - slash) - 1 &&
+                       memcmp(station, slash + 1, strlen(station)) == 0;
+    }
+    return may || (rules->wrappers && dot != NULL && !has_station);
+}
+
+/* What begins fresh is not read: of parameters, and of stations that the record lacks. */
+static void leave_fresh(load_t *load) {
+    size_t kept = 0;
+    for (size_t i = 0; i < load->arrays.count; ++i) {
+        array_t *array = &load->arrays.array[i];
+        bool fresh = load->record.fresh[array->of->id];
+        for (int l = 0; l < record_stations(load->opt); ++l)
+            fresh |= record_listed(load->opt, l) == array->station && load->record.station[l] == NULL;
+        if (fresh)
+            free(array->name);
+        else
+            load->arrays.array[kept++] = *array;
+    }
+    load->arrays.count = kept;
+}
+
 static optim_status match_arrays(load_t *load) {
     complaints_t complaints = {.used = 0};
     for (size_t i = 0; i < load->arrays.count; ++i) {
@@ -113,18 +150,18 @@ static optim_status match_arrays(load_t *load) {
             entry->taken = true;
     }
     for (size_t i = 0; i < load->file.count; ++i)
-        if (!load->file.entries[i].taken)
+        if (!load->file.entries[i].taken && !may_be_left(load, load->file.entries[i].name))
             complain(&complaints, "its array \"%s\" is unknown here", load->file.entries[i].name);
     return complaints_end(&complaints, load->source->name);
 }
 
 /* Numbers that something is counted with. */
 static optim_status check_numbers(const load_t *load, const array_t *array, const char *numbers) {
-    for (size_t i = 0; array->station != NULL && i < array->bytes / sizeof(double); ++i) {
+    for (size_t i = 0; array->field != NULL && i < array->bytes / sizeof(double); ++i) {
         double value;
         memcpy(&value, numbers + i * sizeof value, sizeof value);
         const method_t *method = array->station->method;
-        const double *option = station_option(array->station, array->group);
+        const double *option = station_option(array->station, array->of->group);
         if (!field_admits(method, array->field, option, value))
             return error_set(OPTIM_ERR_CHECKPOINT, "%s does not fit this optimizer: array \"%.100s\" cannot hold %g",
                              load->source->name, array->name, value);
@@ -223,7 +260,7 @@ static optim_status stage(load_t *load) {
     if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_intact)
         status = error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of its header is wrong", load->source->name);
     if (status == OPTIM_OK)
-        status = record_read(&load->record, load->file.text, load->source->name, load->opt);
+        status = record_read(&load->record, load->file.text, load->source->name, load->opt, &load->rules);
     if (status == OPTIM_OK)
         status = keep_options(load);
     if (status == OPTIM_OK)
@@ -241,10 +278,12 @@ static optim_status stage(load_t *load) {
         status = take_states(load);
     if (status == OPTIM_OK && planned)
         status = record_numbers(&load->record, load->opt, &load->numbers, &load->number_count);
-    if (status == OPTIM_OK && planned)
+    if (status == OPTIM_OK && planned && record_has_arrays(&load->record))
         status = arrays_make(&load->arrays, load->opt, load->record.stateless);
-    if (status == OPTIM_OK)
+    if (status == OPTIM_OK) {
+        leave_fresh(load);
         status = match_arrays(load);
+    }
     return status == OPTIM_OK && planned ? read_arrays(load) : status;
 }
 
@@ -265,16 +304,25 @@ static void commit(load_t *load) {
     opt->accumulation_scale = 0;
 }
 
-optim_status checkpoint_read(optim_t *opt, source_t *source) {
+optim_status checkpoint_read(optim_t *opt, source_t *source, optim_load_rules *rules) {
     load_t load = {.opt = opt, .source = source};
+    if (rules != NULL)
+        load.rules = *rules;
+    load.rules.fresh = load.rules.left_out = 0;
     optim_status status = stage(&load);
-    if (status == OPTIM_OK)
+    if (status == OPTIM_OK) {
         commit(&load);
+        load.rules = load.record.rules;
+    }
     load_end(&load, status != OPTIM_OK);
+    if (rules != NULL && status == OPTIM_OK)
+        *rules = load.rules;
     return status;
 }
 
-optim_status optim_load(optim_t *opt, const char *path) {
+/* ---- From a file, from memory ---- */
+
+static optim_status load_file(optim_t *opt, const char *path, optim_load_rules *rules) {
     file_source_t file;
     optim_status status = checkpoint_refuse(opt, "loading");
     if (status == OPTIM_OK)
@@ -285,17 +333,49 @@ optim_status optim_load(optim_t *opt, const char *path) {
         status = file_open(&file, path);
     if (status != OPTIM_OK)
         return status;
-    status = checkpoint_read(opt, &file.source);
+    status = checkpoint_read(opt, &file.source, rules);
     file_close(&file);
     return status;
 }
 
-optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size) {
+static optim_status load_memory(optim_t *opt, const void *buffer, size_t size, optim_load_rules *rules) {
     optim_status status = checkpoint_refuse(opt, "loading");
     if (status == OPTIM_OK)
         status = refuse_null(buffer, "buffer");
     if (status != OPTIM_OK)
         return status;
     memory_source_t memory = memory_source(buffer, size);
-    return checkpoint_read(opt, &memory.source);
+    return checkpoint_read(opt, &memory.source, rules);
+}
+
+optim_status optim_load(optim_t *opt, const char *path) {
+    return load_file(opt, path, NULL);
+}
+
+optim_status optim_deserialize(optim_t *opt, const void *buffer, size_t size) {
+    return load_memory(opt, buffer, size, NULL);
+}
+
+/* What begins fresh would have to be made anew in a handle that has stepped. */
+static optim_status take_rules(const optim_t *opt, const optim_load_rules *theirs, optim_load_rules *ours) {
+    optim_status status = refuse_handle(opt, NOT_OPEN | NOT_PLANNED, "loading into a changed optimizer");
+    if (status == OPTIM_OK)
+        status = refuse_null(theirs, "rules");
+    return status == OPTIM_OK ? abi_read(theirs, ours, sizeof *ours, "optim_load_rules") : status;
+}
+
+optim_status optim_load_matching(optim_t *opt, const char *path, optim_load_rules *rules) {
+    optim_load_rules ours;
+    optim_status status = take_rules(opt, rules, &ours);
+    if (status == OPTIM_OK)
+        status = load_file(opt, path, &ours);
+    return status == OPTIM_OK ? abi_write(rules, &ours, sizeof ours, "optim_load_rules") : status;
+}
+
+optim_status optim_deserialize_matching(optim_t *opt, const void *buffer, size_t size, optim_load_rules *rules) {
+    optim_load_rules ours;
+    optim_status status = take_rules(opt, rules, &ours);
+    if (status == OPTIM_OK)
+        status = load_memory(opt, buffer, size, &ours);
+    return status == OPTIM_OK ? abi_write(rules, &ours, sizeof ours, "optim_load_rules") : status;
 }

@@ -103,44 +103,77 @@ static bool same_precision(const tensor_t *tensor, const char *there) {
     return *there == '\0' || (strcmp(there, "F64") == 0) == (tensor->dtype == OPTIM_F64);
 }
 
+/* The tensor begins fresh. */
+static void begin_fresh(record_t *record, const tensor_t *tensor) {
+    record->fresh[tensor->id] = record->stateless[tensor->id] = true;
+    record->steps[tensor->id] = 0;
+    ++record->rules.fresh;
+}
+
+/* The record's group of the tensor's group. */
+static void match_group(record_t *record, const tensor_t *tensor, const jsontree_t *there, complaints_t *complaints) {
+    const int64_t group = jsontree_integer(jsontree_get(there, "group"));
+    int *from = &record->from[tensor->group];
+    if (group < 0 || (uint64_t)group >= jsontree_items(jsontree_get(record->json, "groups")))
+        complain(complaints, "parameter \"%s\" is in a group there, %lld, that does not exist", tensor->name,
+                 (long long)group);
+    else if (*from >= 0 && *from != group)
+        complain(complaints, "parameter \"%s\" is in its group %lld, others of group %d in its group %d", tensor->name,
+                 (long long)group, tensor->group, *from);
+    else
+        *from = (int)group;
+}
+
 /* Finds the record's group of every group of the handle. */
 static void match_parameters(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *parameters = jsontree_get(record->json, "parameters");
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
         const jsontree_t *there = jsontree_get(parameters, tensor->name);
-        const int64_t group = jsontree_integer(jsontree_get(there, "group"));
-        const bool exists = group >= 0 && (uint64_t)group < jsontree_items(jsontree_get(record->json, "groups"));
-        int *from = &record->from[tensor->group];
-        if (there == NULL)
-            complain(complaints, "parameter \"%s\" is missing in it", tensor->name);
-        else if (!exists)
-            complain(complaints, "parameter \"%s\" is in a group there, %lld, that does not exist", tensor->name,
-                     (long long)group);
-        else if (*from >= 0 && *from != group)
-            complain(complaints, "parameter \"%s\" is in its group %lld, others of group %d in its group %d",
-                     tensor->name, (long long)group, tensor->group, *from);
-        else
-            *from = (int)group;
-        if (there != NULL && !same_shape(tensor, jsontree_get(there, "shape")))
+        if (there == NULL) {
+            if (record->rules.missing)
+                begin_fresh(record, tensor);
+            else
+                complain(complaints, "parameter \"%s\" is missing in it", tensor->name);
+            continue;
+        }
+        match_group(record, tensor, there, complaints);
+        const bool shape = same_shape(tensor, jsontree_get(there, "shape")),
+                   precision = same_precision(tensor, record_text(there, "dtype"));
+        if (record->rules.reshaped && !(shape && precision)) {
+            begin_fresh(record, tensor);
+            continue;
+        }
+        if (!shape)
             complain_of_shape(complaints, tensor, jsontree_get(there, "shape"));
-        if (!same_precision(tensor, record_text(there, "dtype")))
+        if (!precision)
             complain(complaints, "parameter \"%s\" is %.8s there and %s here", tensor->name,
                      record_text(there, "dtype"), safetensors_dtype(tensor->dtype));
     }
 }
 
-static void find_unknown(const record_t *record, const optim_t *opt, complaints_t *complaints) {
+static void find_unknown(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *parameters = jsontree_get(record->json, "parameters");
     for (size_t i = 0; i < jsontree_members(parameters); ++i) {
         const char *name = parameters->is.items[i].key;
-        if (!names_has(&opt->names, name))
+        if (names_has(&opt->names, name))
+            continue;
+        ++record->rules.left_out;
+        if (!record->rules.unknown)
             complain(complaints, "its parameter \"%s\" is unknown here", name);
     }
 }
 
-/* A group is the same if it has as many parameters as there: all of them are from there. An empty one goes by
-   number. */
+/* Whether a group of the handle before this one has the same group of the record. */
+static bool is_taken(const record_t *record, size_t group) {
+    for (size_t g = 0; g < group; ++g)
+        if (record->from[g] == record->from[group])
+            return true;
+    return false;
+}
+
+/* A group is the same if it has as many parameters as there: all of them are from there; or, where some may be missing,
+   if it is the first with parameters from there. An empty one goes by number. */
 static optim_status match_groups(record_t *record, const optim_t *opt, complaints_t *complaints) {
     const jsontree_t *groups = jsontree_get(record->json, "groups");
     const size_t there = jsontree_items(groups), here = (size_t)opt->engine.group_count;
@@ -171,7 +204,8 @@ static optim_status match_groups(record_t *record, const optim_t *opt, complaint
             complain(complaints, "group %zu runs \"%s\" here and \"%.40s\" there", g, wanted,
                      found == NULL ? "" : found);
         else
-            record->exact[g] = count[there + g] == count[from];
+            record->exact[g] = count[there + g] == count[from] ||
+                               ((record->rules.missing || record->rules.unknown) && !is_taken(record, g));
     }
     free(count);
     return OPTIM_OK;
@@ -183,6 +217,8 @@ static void check_wrappers(const record_t *record, const optim_t *opt, complaint
     const jsontree_t *wrappers = jsontree_get(record->json, "wrappers");
     const station_t *wrapper;
     size_t next = 0;
+    if (record->rules.wrappers)
+        return;
     for (; (wrapper = chain_wrapper(opt, (int)next)) != NULL; ++next) {
         const char *there = jsontree_text(jsontree_at(wrappers, next));
         if (there == NULL || strcmp(there, wrapper->name) != 0)
@@ -258,15 +294,17 @@ static void match_stations(record_t *record, const optim_t *opt, complaints_t *c
         for (int before = 0; before < l; ++before)
             ordinal += strcmp(record_station_name(opt, record_listed(opt, before)), name) == 0;
         record->station[l] = find_station(record, name, station->method->name, ordinal);
-        if (record->station[l] == NULL && !is_younger(opt, station))
+        const bool may_lack = is_younger(opt, station) || (station->is_wrapper && record->rules.wrappers);
+        if (record->station[l] == NULL && !may_lack)
             complain(complaints, "it knows nothing of \"%s\"", name);
     }
 }
 
-optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt) {
+optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt,
+                         const optim_load_rules *rules) {
     const size_t groups = (size_t)opt->engine.group_count;
     complaints_t complaints = {.used = 0};
-    *record = (record_t){.source = source};
+    *record = (record_t){.source = source, .rules = *rules};
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
     bool no_memory;
@@ -276,9 +314,10 @@ optim_status record_read(record_t *record, const char *text, const char *source,
     record->station = calloc((size_t)record_stations(opt), sizeof *record->station);
     record->steps = calloc(opt->engine.tensor_count + 1, sizeof *record->steps);
     record->stateless = calloc(opt->engine.tensor_count + 1, sizeof *record->stateless);
+    record->fresh = calloc(opt->engine.tensor_count + 1, sizeof *record->fresh);
     optim_status status = OPTIM_OK;
     if (no_memory || record->from == NULL || record->exact == NULL || record->station == NULL ||
-        record->steps == NULL || record->stateless == NULL)
+        record->steps == NULL || record->stateless == NULL || record->fresh == NULL)
         status = error_nomem("loading a checkpoint");
     if (status == OPTIM_OK)
         status = check_form(record);
@@ -310,11 +349,16 @@ void record_free(record_t *record) {
     free(record->station);
     free(record->steps);
     free(record->stateless);
+    free(record->fresh);
     *record = (record_t){0};
 }
 
 bool record_is_planned(const record_t *record) {
     return jsontree_is(jsontree_get(record->json, "planned"), JSONTREE_TRUE);
+}
+
+bool record_has_arrays(const record_t *record) {
+    return !jsontree_is(jsontree_get(record->json, "arrays"), JSONTREE_FALSE);
 }
 
 const char *record_checksum(const record_t *record, const char *name) {

@@ -17,7 +17,8 @@
  * The value of an option that is an entry is its name; the options of that entry stand beside it: "reg": "prox_l1",
  * "reg.lam": "0.1".
  * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
- * those of its cohort that are not its group's; or "states": false, if it never had a gradient.
+ * those of its cohort that are not its group's; or "states": false, if it never had a gradient. A record without arrays
+ * says so: "arrays": false.
  */
 #ifndef IO_RECORD_H
 #define IO_RECORD_H
@@ -42,11 +43,15 @@ typedef struct record {
     bool *exact;                /* that group has no other parameters: its options and schedules are taken too */
     const jsontree_t **station; /* by station of the handle, as record_listed counts them */
     int64_t *steps;             /* by parameter: its own count ... */
-    bool *stateless;            /* ... and whether it had no states when the handle had */
+    bool *stateless;            /* ... and whether it had no states when the handle had, or begins fresh */
+    bool *fresh;                /* by parameter: the record has nothing for it, which the rules allow */
+    optim_load_rules rules;     /* what may differ */
 } record_t;
 
-/* Reads the text and finds its sections. Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
-optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt);
+/* Reads the text and finds its sections; what the rules allow to differ is counted in record->rules. Errors: FORMAT;
+ * CHECKPOINT: of another optimizer; NOMEM. */
+optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt,
+                         const optim_load_rules *rules);
 void record_free(record_t *record);
 
 /* The stations as a record lists them, innermost first, with storage in front of guard, where older versions look for
@@ -60,8 +65,9 @@ const char *record_station_name(const optim_t *opt, const station_t *station);
 /* The text under `key`, "" if there is none. */
 const char *record_text(const jsontree_t *object, const char *key);
 
-/* Whether the handle had taken its states' memory when it was saved. */
+/* Whether the handle had taken its states' memory when it was saved; whether that lies beside the record. */
 bool record_is_planned(const record_t *record);
+bool record_has_arrays(const record_t *record);
 
 /* The checksum that array `name` must have, or NULL. */
 const char *record_checksum(const record_t *record, const char *name);

@@ -199,7 +199,8 @@ optim_status record_numbers(const record_t *record, const optim_t *opt, assignme
     if (*list == NULL)
         return error_nomem("loading a checkpoint");
     for (int l = 0; l < record_stations(opt); ++l)
-        read_station(record, opt, l, *list, count, &complaints);
+        if (record->station[l] != NULL)
+            read_station(record, opt, l, *list, count, &complaints);
     return complaints_end(&complaints, record->source);
 }
 

@@ -83,22 +83,32 @@ static optim_status write_arrays(sink_t *sink, const arrays_t *arrays) {
     return status;
 }
 
+static optim_status write_all(sink_t *sink, const optim_t *opt, const arrays_t *arrays, bool has_arrays) {
+    jsontext_t record = {.at = NULL};
+    optim_status status = record_make(&record, opt);
+    if (status == OPTIM_OK) {
+        if (!has_arrays)
+            jsontext_word(&record, "arrays", "false");
+        end_record(&record, arrays, !sink->only_counts);
+        status = record.failed ? error_nomem("saving") : write_header(sink, arrays, record.at);
+    }
+    if (status == OPTIM_OK)
+        status = write_arrays(sink, arrays);
+    free(record.at);
+    return status;
+}
+
 optim_status checkpoint_write(sink_t *sink, const void *context) {
     arrays_t arrays;
     optim_status status = arrays_make(&arrays, context, NULL);
-    if (status != OPTIM_OK)
-        return status;
-    jsontext_t record = {.at = NULL};
-    status = record_make(&record, context);
-    if (status == OPTIM_OK) {
-        end_record(&record, &arrays, !sink->only_counts);
-        status = record.failed ? error_nomem("saving") : write_header(sink, &arrays, record.at);
-    }
     if (status == OPTIM_OK)
-        status = write_arrays(sink, &arrays);
-    free(record.at);
+        status = write_all(sink, context, &arrays, true);
     arrays_free(&arrays);
     return status;
+}
+
+optim_status checkpoint_write_numbers(sink_t *sink, const void *context) {
+    return write_all(sink, context, &(arrays_t){0}, false);
 }
 
 /* ---- To a file, to memory ---- */
@@ -119,20 +129,28 @@ optim_status optim_save(optim_t *opt, const char *path) {
     return status;
 }
 
-optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size) {
+static optim_status serialize(const optim_t *opt, writer_t *write, void *buffer, size_t room, size_t *size) {
     optim_status status = checkpoint_refuse(opt, "saving");
     if (status == OPTIM_OK)
         status = refuse_null(size, "size");
     if (status != OPTIM_OK)
         return status;
     memory_sink_t memory = memory_sink(buffer, room);
-    status = checkpoint_write(&memory.sink, opt);
+    status = write(&memory.sink, opt);
     if (status != OPTIM_OK)
         return status;
     *size = memory.used;
     if (buffer != NULL && room < memory.used)
         return error_set(OPTIM_ERR_ARGUMENT, "the state takes %zu bytes; there is room for %zu", memory.used, room);
     return OPTIM_OK;
+}
+
+optim_status optim_serialize(const optim_t *opt, void *buffer, size_t room, size_t *size) {
+    return serialize(opt, checkpoint_write, buffer, room, size);
+}
+
+optim_status optim_serialize_numbers(const optim_t *opt, void *buffer, size_t room, size_t *size) {
+    return serialize(opt, checkpoint_write_numbers, buffer, room, size);
 }
 
 /* ---- While the trainer goes on ---- */

@@ -112,29 +112,71 @@ static optim_status check_change(const optim_t *opt, int param, const char *doin
     return status;
 }
 
-optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
-    optim_status status = check_change(opt, param, "moving a parameter");
-    if (status == OPTIM_OK)
-        status = refuse_swapped_move(opt);
-    if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
-        status = refuse_null(data, "data");
-    if (status != OPTIM_OK)
-        return status;
-    tensor_t moved = opt->engine.tensors[param];
+/* While a request is open only gradients may move: what is to be undone lies in the parameters. */
+static optim_status refuse_open_move(const optim_t *opt, const tensor_t *old, const tensor_t *moved) {
+    if (moved->data == old->data && tensor_is_frozen(moved) == tensor_is_frozen(old))
+        return OPTIM_OK;
+    return refuse_open(opt, "moving, freezing or thawing a parameter");
+}
+
+/* Takes over the addresses. */
+static void move(optim_t *opt, const tensor_t *moved) {
+    tensor_t *tensor = &opt->engine.tensors[moved->id];
+    if (tensor_is_frozen(tensor) != tensor_is_frozen(moved)) {
+        cohorts_collect(&opt->engine);
+        opt->engine.unsettled = true;
+    }
+    tensor->data = moved->data;
+    tensor->grad = moved->grad;
+    if (opt->engine.planned)
+        plan_bind(&opt->engine, tensor);
+}
+
+/* What of the buffers is otherwise looked at when a step begins. */
+static optim_status check_open(optim_t *opt, const tensor_t *old) {
+    const optim_status status = opt->open == OPTIM_OK ? OPTIM_OK : buffers_check(opt);
+    if (status != OPTIM_OK) {
+        move(opt, old);
+        opt->buffers.checked = false;
+    }
+    return status;
+}
+
+static optim_status bind(optim_t *opt, int param, void *data, void *grad) {
+    const tensor_t old = opt->engine.tensors[param];
+    tensor_t moved = old;
     moved.data = data;
     moved.grad = grad;
-    status = buffers_move(opt, &moved);
-    if (status == OPTIM_OK) {
-        tensor_t *tensor = &opt->engine.tensors[param];
-        if (tensor_is_frozen(tensor) != tensor_is_frozen(&moved)) {
-            cohorts_collect(&opt->engine);
-            opt->engine.unsettled = true;
-        }
-        tensor->data = data;
-        tensor->grad = grad;
-        if (opt->engine.planned)
-            plan_bind(&opt->engine, tensor);
-    }
+    optim_status status = moved.count > 0 ? refuse_null(data, "data") : OPTIM_OK;
+    if (status == OPTIM_OK)
+        status = refuse_open_move(opt, &old, &moved);
+    if (status == OPTIM_OK)
+        status = buffers_move(opt, &moved);
+    if (status != OPTIM_OK)
+        return status;
+    move(opt, &moved);
+    return check_open(opt, &old);
+}
+
+optim_status optim_bind(optim_t *opt, int param, void *data, void *grad) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    if (status == OPTIM_OK)
+        status = refuse_swapped_move(opt);
+    return status == OPTIM_OK ? bind(opt, param, data, grad) : status;
+}
+
+optim_status optim_bind_all(optim_t *opt, void *const *data, void *const *grads, size_t count) {
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK && count > opt->engine.tensor_count)
+        status = error_set(OPTIM_ERR_ARGUMENT, "there are %zu parameters, not %zu", opt->engine.tensor_count, count);
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(grads, "grads");
+    if (status == OPTIM_OK)
+        status = refuse_swapped_move(opt);
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i)
+        status = bind(opt, (int)i, data == NULL ? opt->engine.tensors[i].data : data[i], grads[i]);
     return status;
 }
 

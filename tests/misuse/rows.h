@@ -10,7 +10,7 @@
 #include "check.h"
 #include "optim/advice.h"
 
-enum { WORLD_BOX = 512 };
+enum { WORLD_BOX = 1024 };
 
 /* Handles in the states that a call may find, and arguments that no call likes. */
 typedef struct world {

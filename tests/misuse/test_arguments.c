@@ -111,6 +111,13 @@ static void rows_of_parameters(world_t *world) {
     REFUSED(optim_bind, (opt, INT_MAX, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
     REFUSED(optim_bind, (opt, 0, NULL, p), OPTIM_ERR_NULL, "data");
     ACCEPTED(optim_bind, (scratch, 0, p, NULL));
+    void *const ends[] = {p, p};
+    REFUSED(optim_bind_all, (NULL, NULL, ends, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_bind_all, (opt, NULL, NULL, 1), OPTIM_ERR_NULL, "grads");
+    REFUSED(optim_bind_all, (opt, NULL, ends, 3), OPTIM_ERR_ARGUMENT, "3");
+    REFUSED(optim_bind_all, (opt, NULL, ends, SIZE_MAX), OPTIM_ERR_ARGUMENT, "there are 2");
+    REFUSED(optim_bind_all, (opt, (void *const[]){NULL}, ends, 1), OPTIM_ERR_NULL, "data");
+    ACCEPTED(optim_bind_all, (scratch, NULL, NULL, 0));
     REFUSED(optim_set_grad_dtype, (NULL, 0, OPTIM_F32), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_grad_dtype, (fresh, -1, OPTIM_F32), OPTIM_ERR_ARGUMENT, "-1");
     REFUSED(optim_set_grad_dtype, (fresh, 2, OPTIM_F32), OPTIM_ERR_ARGUMENT, "2");
@@ -546,9 +553,68 @@ static void rows_of_bytes(world_t *world) {
     REFUSED(optim_deserialize, (opt, world->box, 0), OPTIM_ERR_FORMAT, "checkpoint");
     REFUSED(optim_deserialize, (opt, world->box, 8), OPTIM_ERR_FORMAT, "checkpoint");
     REFUSED(optim_deserialize, (opt, world->box, WORLD_BOX), OPTIM_ERR_FORMAT, "checkpoint");
+    REFUSED(optim_serialize_numbers, (NULL, NULL, 0, &size), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_serialize_numbers, (opt, NULL, 0, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_serialize_numbers, (opt, world->box, 16, &size), OPTIM_ERR_ARGUMENT, "16");
+    const optim_load_rules rules = {.size = sizeof rules};
+    REFUSED(optim_deserialize_matching, (NULL, world->box, 0, boxed(world, LONGER, &rules)), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_deserialize_matching, (opt, world->box, 8, boxed(world, LONGER, &rules)), OPTIM_ERR_ORDER, "first");
+    opt = world->fresh;
+    REFUSED(optim_deserialize_matching, (opt, NULL, 0, boxed(world, LONGER, &rules)), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, NULL), OPTIM_ERR_NULL, "rules");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, boxed(world, ZERO, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, boxed(world, SHORT, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, boxed(world, NONSENSE, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, boxed(world, TAIL, &rules)), OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_deserialize_matching, (opt, "", 1, boxed(world, LONGER, &rules)), OPTIM_ERR_FORMAT, "checkpoint");
+    REFUSED(optim_load_matching, (NULL, "x", boxed(world, LONGER, &rules)), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_load_matching, (opt, NULL, boxed(world, LONGER, &rules)), OPTIM_ERR_NULL, "path");
+    REFUSED(optim_load_matching, (opt, "x", NULL), OPTIM_ERR_NULL, "rules");
+    REFUSED(optim_load_matching, (opt, "x", boxed(world, NONSENSE, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_load_matching, (opt, "x", boxed(world, ZERO, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_load_matching, (opt, "x", boxed(world, SHORT, &rules)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_load_matching, (opt, "x", boxed(world, TAIL, &rules)), OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_load_matching, (opt, "", boxed(world, LONGER, &rules)), OPTIM_ERR_IO, "\"\"");
+    REFUSED(optim_load_matching, (opt, world->control, boxed(world, LONGER, &rules)), OPTIM_ERR_IO, "such");
+    REFUSED(optim_load_matching, (opt, world->bytes, boxed(world, LONGER, &rules)), OPTIM_ERR_IO, "such");
+    REFUSED(optim_load_matching, (opt, world->endless, boxed(world, LONGER, &rules)), OPTIM_ERR_IO, "kkkk");
     REFUSED(optim_memory, (NULL, &size, &size), OPTIM_ERR_NULL, "opt");
     ACCEPTED(optim_memory, (world->stepped, NULL, &size));
     ACCEPTED(optim_memory, (world->fresh, &size, NULL));
+}
+
+static void rows_of_looking(world_t *world) {
+    optim_t *opt = world->stepped;
+    const optim_param_info info = {.size = sizeof info};
+    const optim_array array = {.size = sizeof array};
+    REFUSED(optim_describe_param, (NULL, 0, boxed(world, LONGER, &info)), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_describe_param, (opt, -1, boxed(world, LONGER, &info)), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_describe_param, (opt, 2, boxed(world, LONGER, &info)), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_describe_param, (opt, INT_MIN, boxed(world, LONGER, &info)), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_describe_param, (opt, INT_MAX, boxed(world, LONGER, &info)), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_describe_param, (opt, 0, boxed(world, SHORT, &info)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_describe_param, (opt, 0, boxed(world, NONSENSE, &info)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_describe_param, (opt, 0, NULL), OPTIM_ERR_NULL, "info");
+    REFUSED(optim_describe_param, (opt, 0, boxed(world, ZERO, &info)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_describe_param, (opt, 0, boxed(world, TAIL, &info)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_describe_param, (opt, 0, boxed(world, LONGER, &info)));
+    REFUSED(optim_param_array, (NULL, 0, 0, boxed(world, LONGER, &array)), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_param_array, (opt, INT_MAX, 0, boxed(world, LONGER, &array)), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_param_array, (opt, INT_MIN, 0, boxed(world, LONGER, &array)), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_param_array, (opt, -1, 0, boxed(world, LONGER, &array)), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_param_array, (opt, 2, 0, boxed(world, LONGER, &array)), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_param_array, (opt, 0, 0, boxed(world, ZERO, &array)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_param_array, (opt, 0, 0, boxed(world, NONSENSE, &array)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_param_array, (opt, 0, 0, NULL), OPTIM_ERR_NULL, "array");
+    REFUSED(optim_param_array, (opt, 0, 0, boxed(world, SHORT, &array)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_param_array, (opt, 0, 0, boxed(world, TAIL, &array)), OPTIM_ERR_ARGUMENT, "newer");
+    ACCEPTED(optim_param_array, (opt, 0, 0, boxed(world, LONGER, &array)));
+    ACCEPTED(optim_param_array, (opt, 0, SIZE_MAX, boxed(world, LONGER, &array)));
+    REFUSED(optim_prepare, (NULL), OPTIM_ERR_NULL, "opt");
+    ACCEPTED(optim_prepare, (opt));
+    HOLDS(optim_group_count, (NULL), optim_group_count(NULL) == 0);
+    HOLDS(optim_param_count, (NULL), optim_param_count(NULL) == 0);
+    HOLDS(optim_param_count, (opt), optim_param_count(opt) == 2);
 }
 
 /* ---- Rules ---- */
@@ -786,7 +852,7 @@ static void test_every_argument(void **state) {
         rows_of_requests,     rows_of_problems,  rows_of_minimize,       rows_of_options,          rows_of_schedules,
         rows_of_descriptions, rows_of_maps,      rows_of_messages,       rows_of_described_inputs, rows_of_files,
         rows_of_bytes,        rows_of_rates,     rows_of_laws,           rows_of_chains,           rows_of_iterates,
-        rows_of_batches,      rows_of_hyperband,
+        rows_of_batches,      rows_of_hyperband, rows_of_looking,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

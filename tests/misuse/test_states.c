@@ -232,6 +232,26 @@ static int add_param(handle_t *h) {
 static int bind(handle_t *h) {
     return optim_bind(h->opt, 0, h->x, h->g);
 }
+static int bind_all(handle_t *h) {
+    return optim_bind_all(h->opt, NULL, (void *[]){h->g}, 1);
+}
+static int describe_param(handle_t *h) {
+    optim_param_info info = {.size = sizeof info};
+    return optim_describe_param(h->opt, 0, &info);
+}
+static int param_array(handle_t *h) {
+    optim_array array = {.size = sizeof array};
+    return optim_param_array(h->opt, 0, 0, &array);
+}
+static int prepare(handle_t *h) {
+    return optim_prepare(h->opt);
+}
+static int group_count(handle_t *h) {
+    return (int)optim_group_count(h->opt);
+}
+static int param_count(handle_t *h) {
+    return (int)optim_param_count(h->opt);
+}
 static int set_grad_dtype(handle_t *h) {
     return optim_set_grad_dtype(h->opt, 0, OPTIM_F32);
 }
@@ -379,6 +399,18 @@ static int save_wait(handle_t *h) {
 static int load(handle_t *h) {
     return optim_load(h->opt, path);
 }
+static int load_matching(handle_t *h) {
+    optim_load_rules rules = {.size = sizeof rules, .missing = 1};
+    return optim_load_matching(h->opt, path, &rules);
+}
+static int deserialize_matching(handle_t *h) {
+    optim_load_rules rules = {.size = sizeof rules, .missing = 1};
+    return optim_deserialize_matching(h->opt, saved, saved_size, &rules);
+}
+static int serialize_numbers(handle_t *h) {
+    size_t size;
+    return optim_serialize_numbers(h->opt, NULL, 0, &size);
+}
 static int serialize(handle_t *h) {
     size_t size;
     return optim_serialize(h->opt, NULL, 0, &size);
@@ -433,7 +465,8 @@ static const struct {
     /*                                     new added stepped gradient loss product losses constraints swapped early failed cancelled reset saving */
     {"optim_add_group", add_group,             "..OOOOOOO.OOOO"},
     {"optim_add_param", add_param,             "..OOOOOOOSOOOO"},
-    {"optim_bind", bind,                       "A..RRRRRSS...."},
+    {"optim_bind", bind,                       "A.......SS...."},
+    {"optim_bind_all", bind_all,               "A.......SS...."},
     {"optim_set_grad_dtype", set_grad_dtype,   "A.ORRRRRO.OOOO"},
     {"optim_freeze", freeze,                   "A..RRRRRSS...."},
     {"optim_set_components", set_components,   "...RRRRR......"},
@@ -470,13 +503,21 @@ static const struct {
     {"optim_output", output,                   "A..RRRRR......"},
     {"optim_swap_output", swap_output,         "...RRRRR......"},
     {"optim_memory", memory,                   ".............."},
+    {"optim_group_count", group_count,         "11111111111111"},
+    {"optim_param_count", param_count,         "01111111111111"},
+    {"optim_describe_param", describe_param,   "A............."},
+    {"optim_param_array", param_array,         "A..RRRRRSS...."},
+    {"optim_prepare", prepare,                 "O..RRRRRSS...."},
     {"optim_minimize", minimize,               "O..RRRRRSS...."},
     {"optim_save", save,                       "...RRRRRSS...."},
     {"optim_save_async", save_async,           "...RRRRRSS...."},
     {"optim_save_wait", save_wait,             ".............."},
     {"optim_load", load,                       "K..RRRRRSS.K.."},
+    {"optim_load_matching", load_matching,     "K.ORRRRROSOOOO"},
     {"optim_serialize", serialize,             "...RRRRRSS...."},
+    {"optim_serialize_numbers", serialize_numbers, "...RRRRRSS...."},
     {"optim_deserialize", deserialize,         "K..RRRRRSS.K.."},
+    {"optim_deserialize_matching", deserialize_matching, "K.ORRRRROSOOOO"},
     {"optim_destroy", destroy,                 ".............."},
 };
 /* clang-format on */

@@ -1,0 +1,334 @@
+"""The optimizer over numpy arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import _library as c
+from . import registry
+from ._handle import Handle, Values, numpy_dtype
+
+Arrays = Mapping[str, Values]
+Answer = Any  # what an evaluation returns: see Optimizer.step
+Evaluate = Callable[["Request"], Answer]
+
+_WORDS = {
+    c.EVAL_GRAD: "gradient",
+    c.EVAL_LOSS: "loss",
+    c.EVAL_HVP: "product",
+    c.EVAL_LOSSES: "losses",
+    c.EVAL_CONSTRAINTS: "constraints",
+}
+_SAMPLES = ("same", "fresh", "full", "model")
+
+
+@dataclass
+class Request:
+    """What the step wants evaluated at the parameters as they stand.
+
+    `kind` is "gradient", "loss", "product" (Hessian times `direction`), "losses" or "constraints"; `sample` is "same",
+    "fresh", "full" or "model", as in the header. Where `count` is not 0, components `component` to
+    `component + count - 1` are meant. `weights`, where there are constraints: the gradient of the loss plus the weighted
+    sum of them is wanted.
+    """
+
+    kind: str
+    sample: str
+    component: int
+    count: int
+    objective: int
+    evaluation: int
+    needs_loss: bool
+    direction: dict[str, Values] = field(default_factory=dict)
+    weights: Values | None = None
+    answered: bool = False
+    reply: Answer = None
+
+    def answer(self, reply: Answer) -> None:
+        """Hands over the answer, where requests are iterated over."""
+        self.reply, self.answered = reply, True
+
+
+def _split(params: Arrays | Sequence[Mapping[str, Any]]) -> list[tuple[Arrays, dict[str, Any]]]:
+    """Groups of parameters, each with its options."""
+    if isinstance(params, Mapping):
+        return [(params, {})]
+    return [(group["params"], {k: v for k, v in group.items() if k != "params"}) for group in params]
+
+
+class Optimizer:
+    """Any method of the library over numpy arrays, which it changes in place.
+
+    `params` maps names to arrays (contiguous, writable; float32, float64, float16 or ml_dtypes' bfloat16), or is a list
+    of groups, {"params": {...}, "lr": ..., "algorithm": ...}. Options are keyword arguments: those of the method, and
+    the engine's (clip_norm, accumulate, state_dtype, ...). `wrappers` is a list of names or (name, options);
+    `schedules` maps an option to a schedule's (name, options).
+
+        opt = gradopt.Optimizer("adamw", {"w": w}, lr=3e-4)
+        opt.step({"w": gradient})
+    """
+
+    def __init__(
+        self,
+        algorithm: str,
+        params: Arrays | Sequence[Mapping[str, Any]],
+        *,
+        wrappers: Sequence[str | tuple[str, Mapping[str, Any]]] = (),
+        schedules: Mapping[str, tuple[str, Mapping[str, Any]]] | None = None,
+        threads: int | None = None,
+        components: int | None = None,
+        constraints: tuple[int, int] = (0, 0),
+        **options: Any,
+    ) -> None:
+        self.algorithm = algorithm
+        self.entry = registry.algorithm(algorithm)
+        self._constraints = sum(constraints)
+        groups = _split(params)
+        self.handle = Handle(algorithm, {**options, **({} if len(groups) > 1 else groups[0][1])})
+        self.params: dict[str, Values] = {}
+        if components is not None:
+            c.check(c.lib.optim_set_components(self.handle, components))
+        if self._constraints:
+            c.check(c.lib.optim_set_constraints(self.handle, *constraints))
+        for number, (arrays, of_group) in enumerate(groups):
+            group = number
+            if number > 0:
+                group = self.handle.add_group(of_group)
+            elif len(groups) > 1:
+                for key, value in of_group.items():
+                    self._set_first_group(key, value)
+            for name, array in arrays.items():
+                self._add(group, name, array)
+        for wrapper in wrappers:
+            name, with_options = (wrapper, {}) if isinstance(wrapper, str) else wrapper
+            self.handle.wrap(name, with_options)
+        for key, (schedule, with_options) in (schedules or {}).items():
+            self.handle.schedule(-1, key, schedule, with_options)
+        if threads is not None:
+            c.check(c.lib.optim_set_threads(self.handle, threads))
+        self._names = list(self.params)
+        self._lent: list[Values | None] = [None] * len(self._names)
+        self._bound: Values = np.zeros(len(self._names), np.uintp)
+
+    def _set_first_group(self, key: str, value: Any) -> None:
+        option = self.entry.option(key) or registry.engine().option(key)
+        if option is not None and option.kind == "keyword":
+            value = option.range.split("|").index(str(value))
+        self.handle.set(0, key, float(value))
+
+    def _add(self, group: int, name: str, array: Values) -> None:
+        if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.writeable:
+            raise TypeError(f'parameter "{name}" must be a contiguous, writable numpy array')
+        self.handle.add_param(group, name, numpy_dtype(array.dtype), array.shape, array.ctypes.data, None)
+        self.params[name] = array
+
+    # ---- Steps ----
+
+    def _lend(self, grads: Arrays) -> None:
+        """Binds the gradients; a parameter without one stands still."""
+        for name in grads:
+            if name not in self.params:
+                raise KeyError(f'there is no parameter "{name}"; there are: {", ".join(self._names)}')
+        for i, name in enumerate(self._names):
+            grad, param = grads.get(name), self.params[name]
+            if grad is not None:
+                grad = np.ascontiguousarray(grad, param.dtype)
+                if grad.shape != param.shape:
+                    raise ValueError(f'the gradient of "{name}" has shape {grad.shape}, the parameter {param.shape}')
+            self._lent[i] = grad
+            self._bound[i] = 0 if grad is None else grad.ctypes.data
+        c.check(c.lib.optim_bind_all(self.handle, None, self._bound.ctypes.data, len(self._names)))
+
+    def _request(self) -> Request:
+        info = self.handle.request()
+        request = Request(
+            _WORDS.get(info.kind, "gradient"),
+            _SAMPLES[info.sample],
+            max(info.component, 0),
+            info.count,
+            info.objective,
+            info.evaluation,
+            bool(info.needs_loss),
+        )
+        if info.kind == c.EVAL_HVP:
+            for i, name in enumerate(self._names):
+                lent = self._product(c.lib.optim_hvp_vector, i)
+                if lent is not None:
+                    request.direction[name] = lent
+        if info.kind == c.EVAL_GRAD and self._constraints:
+            weights = self.handle.numbers(c.lib.optim_constraint_weights, self._constraints)
+            request.weights = weights.copy()
+        return request
+
+    def _product(self, call: Any, param: int) -> Values | None:
+        address = self.handle.lent(call, param)
+        if address is None:
+            return None
+        array = self.params[self._names[param]]
+        dtype = np.dtype(np.float64 if array.dtype == np.float64 else np.float32)
+        memory = (ctypes.c_char * (array.size * dtype.itemsize)).from_address(address)
+        return np.ndarray(array.shape, dtype, memory)
+
+    def _give_gradient(self, reply: Answer) -> None:
+        loss, grads = reply if isinstance(reply, tuple) else (None, reply)
+        if loss is not None:
+            c.check(c.lib.optim_set_loss(self.handle, float(loss)))
+        self._lend(grads)
+
+    def _give(self, kind: int, reply: Answer) -> None:
+        """Answers the open request."""
+        if kind == c.EVAL_GRAD:
+            self._give_gradient(reply)
+        elif kind == c.EVAL_LOSS:
+            c.check(c.lib.optim_set_loss(self.handle, float(reply)))
+        elif kind == c.EVAL_HVP:
+            for i, name in enumerate(self._names):
+                product = self._product(c.lib.optim_hvp_result, i)
+                if product is not None:
+                    product[...] = reply[name]
+        elif kind == c.EVAL_LOSSES:
+            losses = np.ascontiguousarray(reply, np.float64)
+            c.check(c.lib.optim_set_losses(self.handle, losses.ctypes.data, losses.size))
+        elif kind == c.EVAL_CONSTRAINTS:
+            self.handle.numbers(c.lib.optim_constraint_values, self._constraints)[...] = reply
+
+    def step(self, grads: Arrays | None = None, *, loss: float | None = None, evaluate: Evaluate | None = None) -> None:
+        """One step with these gradients.
+
+        A method that wants more within a step (its `needs` say so) calls `evaluate(request)`, which answers a
+        "gradient" with (loss, {name: gradient}), a "loss" with the loss, a "product" with {name: Hessian times
+        request.direction[name]}, "losses" with as many losses, "constraints" with their values. Without `grads` the
+        gradient that the step begins with is asked for in the same way. After an error nothing has happened.
+        """
+        begun = False
+        try:
+            if grads is None and evaluate is not None and c.lib.optim_wants_gradient(self.handle):
+                self._give_gradient(evaluate(self._request()))
+            elif grads is not None:
+                self._give_gradient((loss, grads))
+            elif loss is not None:
+                c.check(c.lib.optim_set_loss(self.handle, float(loss)))
+            while (status := c.check(c.lib.optim_step(self.handle))) > 0:
+                begun = True
+                if evaluate is None:
+                    raise TypeError(f'"{self.algorithm}" asks for a {_WORDS[status]}: give step() an evaluate function')
+                self._give(status, evaluate(self._request()))
+            begun = False
+        finally:
+            if begun:
+                c.lib.optim_cancel(self.handle)
+
+    def requests(self) -> Iterator[Request]:
+        """One step as an iteration: each request is to be answered by its `answer` before the next is taken."""
+        done = False
+
+        def reply_to(request: Request) -> Answer:
+            if not request.answered:
+                raise RuntimeError(f"the request for a {request.kind} was not answered: call its answer(...)")
+            return request.reply
+
+        try:
+            if c.lib.optim_wants_gradient(self.handle):
+                request = self._request()
+                yield request
+                self._give_gradient(reply_to(request))
+            while (status := c.check(c.lib.optim_step(self.handle))) > 0:
+                request = self._request()
+                yield request
+                self._give(status, reply_to(request))
+            done = True
+        finally:
+            if not done:
+                c.lib.optim_cancel(self.handle)
+
+    def accumulate(self, grads: Arrays, *, loss: float | None = None) -> None:
+        """Adds a micro-batch's gradients; step() without any then takes their mean (option accumulate=1)."""
+        self._give_gradient((loss, grads))
+        c.check(c.lib.optim_accumulate(self.handle))
+
+    def bounds(self, name: str, lower: Values | None = None, upper: Values | None = None) -> None:
+        """Keeps a parameter in a box, element by element; None: no bound on that side."""
+        index, param = self._names.index(name), self.params[name]
+        kept = [None if side is None else np.ascontiguousarray(np.broadcast_to(side, param.shape), param.dtype) for side in (lower, upper)]
+        ends = [None if side is None else side.ctypes.data for side in kept]
+        c.check(c.lib.optim_set_bounds(self.handle, index, *ends))
+        self.__dict__.setdefault("_boxes", {})[name] = kept
+
+    # ---- Looking, changing ----
+
+    @property
+    def steps(self) -> int:
+        """Completed steps."""
+        return int(c.lib.optim_steps(self.handle))
+
+    def __getitem__(self, key: str) -> float:
+        """The value of an option, or of a number that the method keeps."""
+        return self.handle.get(0, key)
+
+    def __setitem__(self, key: str, value: float) -> None:
+        self.handle.set(-1, key, float(value))
+
+    def get(self, key: str, group: int = 0) -> float:
+        """The value that the next step of the group uses."""
+        return self.handle.get(group, key)
+
+    def set(self, key: str, value: float, group: int = -1) -> None:
+        """Sets a numeric option of a group, or of all."""
+        self.handle.set(group, key, float(value))
+
+    def state(self) -> dict[str, dict[str, Values]]:
+        """A copy of what is kept of every parameter: {parameter: {"adamw.m": array, ...}}."""
+        return {name: {a.name: a.values.copy() for a in self.handle.arrays(i)} for i, name in enumerate(self._names)}
+
+    def output(self) -> dict[str, Values]:
+        """The point that the optimizer stands for: an average where there is one, else the parameters."""
+        result = {}
+        for i, (name, param) in enumerate(self.params.items()):
+            result[name] = np.empty_like(param)
+            c.check(c.lib.optim_output(self.handle, i, result[name].ctypes.data))
+        return result
+
+    def describe(self) -> str:
+        """The method, its options as they stand, and the parameters with what is kept of them."""
+        lines = [f"{self.entry.name}: {self.entry.purpose}", f"  {self.entry.citation}", f"  {self.steps} steps"]
+        for option in self.entry.options:
+            if option.kind in ("number", "integer", "switch"):
+                lines.append(f"  {option.name} = {self.get(option.name):g}  {option.meaning}")
+        for i, (name, param) in enumerate(self.params.items()):
+            kept = ", ".join(f"{a.name} {a.dtype}{list(a.values.shape)}" for a in self.handle.arrays(i))
+            lines.append(f'  "{name}" {param.dtype}{list(param.shape)}: {kept or "nothing kept yet"}')
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"<gradopt.Optimizer {self.algorithm}, {len(self._names)} parameters, {self.steps} steps>"
+
+    # ---- Checkpoints ----
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the state to a file (safetensors); parameters are yours to save."""
+        c.check(c.lib.optim_save(self.handle, os.fsencode(path)))
+
+    def load(self, path: str | os.PathLike[str], *, matching: bool = False) -> None:
+        """Reads it back, all or nothing; `matching`: what the file lacks begins fresh, what only it has is left out."""
+        if matching:
+            rules = c.LoadRules(missing=1, unknown=1, reshaped=1, wrappers=1)
+            c.check(c.lib.optim_load_matching(self.handle, os.fsencode(path), ctypes.byref(rules)))
+        else:
+            c.check(c.lib.optim_load(self.handle, os.fsencode(path)))
+
+    def __getstate__(self) -> bytes:
+        raise TypeError("an Optimizer is not pickled: pickle opt.serialize() and your parameters")
+
+    def serialize(self) -> bytes:
+        """The state as bytes."""
+        return self.handle.serialize()
+
+    def deserialize(self, state: bytes) -> None:
+        """Back from bytes."""
+        self.handle.deserialize(state)
