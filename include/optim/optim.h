@@ -26,7 +26,8 @@
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
  *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
  *   optim_cancel, optim_bind of other gradients, optim_set_input, and what only reads (optim_get,
- *   optim_schedule_values, optim_request_info, optim_memory, optim_describe_param, the counters), optim_zero_grad, optim_save_wait and optim_destroy; all else returns OPEN;
+ *   optim_schedule_values, optim_request_info, optim_memory, optim_describe_param, the counters), optim_zero_grad,
+ *   optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
  *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_freeze, optim_add_param, optim_reset, saving and
  *   loading;
@@ -476,11 +477,16 @@ typedef struct optim_array {
 
 /*
  * The i-th array of a parameter, in a fixed order; past the last one the name is "". There are none before the first
- * step (optim_prepare), nor of a parameter that never had a gradient. `data` is the handle's: it may be read and written
- * between steps, and is valid until the next optim_step, optim_load, optim_deserialize, optim_reset or optim_destroy.
+ * step (optim_prepare), nor of a parameter that never had a gradient. `data` is the handle's: it may be read and
+ * written between steps, and is valid until the next optim_step, optim_load, optim_deserialize, optim_reset or
+ * optim_destroy.
  * What is written is used as it is: it must be what the state can hold. Errors: NULL, ARGUMENT, OPEN, SWAPPED, NOMEM.
  */
 optim_status optim_param_array(optim_t *opt, int param, size_t i, optim_array *array);
+
+/* Sets the count of steps that a parameter has taken itself, for states that come from elsewhere; the handle's count
+ * becomes at least as large. Errors: NULL, ARGUMENT, ORDER (before optim_prepare), OPEN, SWAPPED. */
+optim_status optim_set_param_steps(optim_t *opt, int param, int64_t steps);
 
 /* What the first step does before it reads a gradient: checks that the handle is complete, and takes the memory of its
  * states, which stand at what they start from. Later it does nothing. Errors: NULL, OPEN, and those of optim_step. */
@@ -771,9 +777,10 @@ optim_status optim_load(optim_t *opt, const char *path);
 /*
  * The same into a handle that has changed since: a new head, a dropped layer, a group more, an average begun later.
  * Each member at 1 allows one kind of difference; what begins fresh does so with its first step here, and all that
- * matches goes on. Still all or nothing, and only before the handle's first step (ORDER). Filled in: how many parameters
- * begin fresh, and how many of the checkpoint's are left out. Groups are matched by the parameters that both have; their
- * options and schedules are the checkpoint's where they all come from one group. Errors: as optim_load; ARGUMENT (size).
+ * matches goes on. Still all or nothing, and only before the handle's first step (ORDER). Filled in: how many
+ * parameters begin fresh, and how many of the checkpoint's are left out. Groups are matched by the parameters that both
+ * have; their options and schedules are the checkpoint's where they all come from one group. Errors: as optim_load;
+ * ARGUMENT (size).
  */
 typedef struct optim_load_rules {
     size_t size;  /* sizeof(optim_load_rules) */

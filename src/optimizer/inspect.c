@@ -31,6 +31,23 @@ optim_status optim_describe_param(const optim_t *opt, int param, optim_param_inf
     return abi_write(info, &ours, sizeof ours, "optim_param_info");
 }
 
+optim_status optim_set_param_steps(optim_t *opt, int param, int64_t steps) {
+    optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "setting a count of steps");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    if (status == OPTIM_OK && (steps < 0 || steps > INT64_MAX / 2))
+        status = error_set(OPTIM_ERR_ARGUMENT, "a parameter cannot have taken %lld steps", (long long)steps);
+    if (status == OPTIM_OK && !opt->engine.planned)
+        status = error_set(OPTIM_ERR_ORDER, "there are no states yet: optim_prepare first");
+    if (status != OPTIM_OK)
+        return status;
+    cohorts_collect(&opt->engine);
+    opt->engine.tensors[param].steps = steps;
+    opt->engine.unsettled = true;
+    opt->steps = steps > opt->steps ? steps : opt->steps;
+    return OPTIM_OK;
+}
+
 optim_status optim_prepare(optim_t *opt) {
     const optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "preparing");
     return status == OPTIM_OK ? step_ready(opt) : status;

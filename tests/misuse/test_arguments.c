@@ -610,6 +610,14 @@ static void rows_of_looking(world_t *world) {
     REFUSED(optim_param_array, (opt, 0, 0, boxed(world, TAIL, &array)), OPTIM_ERR_ARGUMENT, "newer");
     ACCEPTED(optim_param_array, (opt, 0, 0, boxed(world, LONGER, &array)));
     ACCEPTED(optim_param_array, (opt, 0, SIZE_MAX, boxed(world, LONGER, &array)));
+    REFUSED(optim_set_param_steps, (NULL, 0, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_param_steps, (opt, INT_MIN, 1), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_param_steps, (opt, -1, 1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_param_steps, (opt, 2, 1), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_set_param_steps, (opt, INT_MAX, 1), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_param_steps, (opt, 0, -1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_param_steps, (opt, 0, INT64_MIN), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_param_steps, (opt, 0, INT64_MAX), OPTIM_ERR_ARGUMENT, "9223372036854775807");
     REFUSED(optim_prepare, (NULL), OPTIM_ERR_NULL, "opt");
     ACCEPTED(optim_prepare, (opt));
     HOLDS(optim_group_count, (NULL), optim_group_count(NULL) == 0);

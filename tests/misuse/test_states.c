@@ -243,6 +243,9 @@ static int param_array(handle_t *h) {
     optim_array array = {.size = sizeof array};
     return optim_param_array(h->opt, 0, 0, &array);
 }
+static int set_param_steps(handle_t *h) {
+    return optim_set_param_steps(h->opt, 0, 2);
+}
 static int prepare(handle_t *h) {
     return optim_prepare(h->opt);
 }
@@ -507,6 +510,7 @@ static const struct {
     {"optim_param_count", param_count,         "01111111111111"},
     {"optim_describe_param", describe_param,   "A............."},
     {"optim_param_array", param_array,         "A..RRRRRSS...."},
+    {"optim_set_param_steps", set_param_steps, "AO.RRRRRSS...."},
     {"optim_prepare", prepare,                 "O..RRRRRSS...."},
     {"optim_minimize", minimize,               "O..RRRRRSS...."},
     {"optim_save", save,                       "...RRRRRSS...."},

@@ -109,6 +109,31 @@ static void what_is_written_is_used(void **state) {
     optim_destroy(p.opt);
 }
 
+/* States and counts from elsewhere: as if the steps had been taken here. */
+static void steps_may_come_from_elsewhere(void **state) {
+    (void)state;
+    pair_t p, twin;
+    pair_open(&p, "adamw", NULL);
+    pair_open(&twin, "adamw", NULL);
+    CHECK_REFUSED(optim_set_param_steps(p.opt, 0, 3), OPTIM_ERR_ORDER, "optim_prepare");
+    for (int step = 0; step < 3; ++step)
+        CHECK_OK(optim_step(twin.opt));
+    memcpy(p.w, twin.w, sizeof p.w);
+    CHECK_OK(optim_prepare(p.opt));
+    for (size_t i = 0; i < 2; ++i)
+        memcpy(array_of(&p, 0, i).data, array_of(&twin, 0, i).data, array_of(&p, 0, i).bytes);
+    CHECK_OK(optim_set_param_steps(p.opt, 0, 3));
+    assert_int_equal(optim_steps(p.opt), 3);
+    CHECK_OK(optim_step(p.opt));
+    CHECK_OK(optim_step(twin.opt));
+    assert_memory_equal(p.w, twin.w, sizeof p.w);
+    optim_param_info info = {.size = sizeof info};
+    CHECK_OK(optim_describe_param(p.opt, 1, &info));
+    assert_int_equal(info.steps, 1);
+    optim_destroy(p.opt);
+    optim_destroy(twin.opt);
+}
+
 /* Codes come with their scales; the factors of axes each with its own shape. */
 static void forms_and_axes_are_told(void **state) {
     (void)state;
@@ -213,10 +238,15 @@ static void gradients_move_while_a_request_is_open(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameters_are_described),  cmocka_unit_test(the_algorithm_is_the_one_that_moves_it),
-        cmocka_unit_test(states_are_arrays_by_name), cmocka_unit_test(what_is_written_is_used),
-        cmocka_unit_test(forms_and_axes_are_told),   cmocka_unit_test(copies_are_told),
-        cmocka_unit_test(all_are_bound_at_once),     cmocka_unit_test(gradients_move_while_a_request_is_open),
+        cmocka_unit_test(parameters_are_described),
+        cmocka_unit_test(the_algorithm_is_the_one_that_moves_it),
+        cmocka_unit_test(states_are_arrays_by_name),
+        cmocka_unit_test(what_is_written_is_used),
+        cmocka_unit_test(forms_and_axes_are_told),
+        cmocka_unit_test(copies_are_told),
+        cmocka_unit_test(steps_may_come_from_elsewhere),
+        cmocka_unit_test(all_are_bound_at_once),
+        cmocka_unit_test(gradients_move_while_a_request_is_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,17 +50,22 @@ class StateArray:
     values: Values  # uint16 for BF16; with several copies they are the first axis
 
 
+def memory(address: int, count: int) -> Any:
+    """Bytes that belong to the library, as a buffer."""
+    return (ctypes.c_char * count).from_address(address)
+
+
 def _view(array: c.Array) -> Values:
     dtype = np.dtype(_DTYPES.get(array.dtype.decode(), np.uint16))
     shape = tuple(array.dims[: array.ndim])
     if not array.data:
         return np.zeros(((array.copies, *shape) if array.copies != 1 else shape), dtype)
     span = (array.copies - 1) * array.stride + array.bytes
-    memory = (ctypes.c_char * span).from_address(array.data)
+    lent = memory(array.data, span)
     inner = np.ndarray(shape, dtype).strides
     if array.copies == 1:
-        return np.ndarray(shape, dtype, memory, 0, inner)
-    return np.ndarray((array.copies, *shape), dtype, memory, 0, (array.stride, *inner))
+        return np.ndarray(shape, dtype, lent, 0, inner)
+    return np.ndarray((array.copies, *shape), dtype, lent, 0, (array.stride, *inner))
 
 
 class Handle:

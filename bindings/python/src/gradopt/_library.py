@@ -14,7 +14,7 @@ def _open() -> ctypes.CDLL:
     """GRADOPT_LIBRARY if it is set, else the library inside the package, else the system's."""
     here = Path(__file__).parent
     chosen = os.environ.get("GRADOPT_LIBRARY")
-    candidates = [chosen] if chosen else [str(here / "lib" / "libgradopt.so"), ctypes.util.find_library("gradopt")]
+    candidates = [chosen] if chosen else [str(here / "lib" / "libgradopt.so.0"), ctypes.util.find_library("gradopt")]
     for candidate in candidates:
         if candidate and (chosen or not os.path.isabs(candidate) or os.path.exists(candidate)):
             return ctypes.CDLL(candidate)
@@ -69,7 +69,13 @@ class CheckpointError(Error, OSError):
     """A file that cannot be read or written, or that does not fit."""
 
 
-_KINDS_OF_ERRORS: dict[int, type[Error]] = {1: ArgumentError, 2: OrderError, 3: NumericError, 4: ResourceError, 5: CheckpointError}
+_KINDS_OF_ERRORS: dict[int, type[Error]] = {
+    1: ArgumentError,
+    2: OrderError,
+    3: NumericError,
+    4: ResourceError,
+    5: CheckpointError,
+}
 
 
 def failure(status: int) -> Error:

@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _library as c
 from . import registry
-from ._handle import Handle, Values, numpy_dtype
+from ._handle import Handle, Values, memory, numpy_dtype
 
 Arrays = Mapping[str, Values]
 Answer = Any  # what an evaluation returns: see Optimizer.step
@@ -113,6 +113,8 @@ class Optimizer:
         if threads is not None:
             c.check(c.lib.optim_set_threads(self.handle, threads))
         self._names = list(self.params)
+        self._index = {name: i for i, name in enumerate(self._names)}
+        self._given: list[Values | None] = [None] * len(self._names)
         self._lent: list[Values | None] = [None] * len(self._names)
         self._bound: Values = np.zeros(len(self._names), np.uintp)
 
@@ -131,19 +133,28 @@ class Optimizer:
     # ---- Steps ----
 
     def _lend(self, grads: Arrays) -> None:
-        """Binds the gradients; a parameter without one stands still."""
-        for name in grads:
-            if name not in self.params:
-                raise KeyError(f'there is no parameter "{name}"; there are: {", ".join(self._names)}')
+        """Binds the gradients; a parameter without one stands still. Arrays that were lent before need no look."""
+        moved = False
         for i, name in enumerate(self._names):
-            grad, param = grads.get(name), self.params[name]
-            if grad is not None:
-                grad = np.ascontiguousarray(grad, param.dtype)
-                if grad.shape != param.shape:
-                    raise ValueError(f'the gradient of "{name}" has shape {grad.shape}, the parameter {param.shape}')
-            self._lent[i] = grad
-            self._bound[i] = 0 if grad is None else grad.ctypes.data
-        c.check(c.lib.optim_bind_all(self.handle, None, self._bound.ctypes.data, len(self._names)))
+            grad = grads.get(name)
+            if grad is not self._given[i]:
+                self._take(i, name, grad)
+                moved = True
+        if len(grads) > len(self._names) or not self._index.keys() >= grads.keys():
+            wrong = next(name for name in grads if name not in self._index)
+            raise KeyError(f'there is no parameter "{wrong}"; there are: {", ".join(self._names)}')
+        if moved:
+            c.check(c.lib.optim_bind_all(self.handle, None, self._bound.ctypes.data, len(self._names)))
+
+    def _take(self, i: int, name: str, grad: Values | None) -> None:
+        """The gradient of one parameter, as the library wants it: a copy if it is of another kind."""
+        param = self.params[name]
+        lent = None if grad is None else np.ascontiguousarray(grad, param.dtype)
+        if lent is not None and lent.shape != param.shape:
+            raise ValueError(f'the gradient of "{name}" has shape {lent.shape}, the parameter {param.shape}')
+        self._given[i] = grad if lent is grad else None  # a copy does not follow what it was made of
+        self._lent[i] = lent
+        self._bound[i] = 0 if lent is None else lent.ctypes.data or 1
 
     def _request(self) -> Request:
         info = self.handle.request()
@@ -172,8 +183,7 @@ class Optimizer:
             return None
         array = self.params[self._names[param]]
         dtype = np.dtype(np.float64 if array.dtype == np.float64 else np.float32)
-        memory = (ctypes.c_char * (array.size * dtype.itemsize)).from_address(address)
-        return np.ndarray(array.shape, dtype, memory)
+        return np.ndarray(array.shape, dtype, memory(address, array.size * dtype.itemsize))
 
     def _give_gradient(self, reply: Answer) -> None:
         loss, grads = reply if isinstance(reply, tuple) else (None, reply)
@@ -254,8 +264,11 @@ class Optimizer:
 
     def bounds(self, name: str, lower: Values | None = None, upper: Values | None = None) -> None:
         """Keeps a parameter in a box, element by element; None: no bound on that side."""
-        index, param = self._names.index(name), self.params[name]
-        kept = [None if side is None else np.ascontiguousarray(np.broadcast_to(side, param.shape), param.dtype) for side in (lower, upper)]
+        index, param = self._index[name], self.params[name]
+        kept = [
+            None if side is None else np.ascontiguousarray(np.broadcast_to(side, param.shape), param.dtype)
+            for side in (lower, upper)
+        ]
         ends = [None if side is None else side.ctypes.data for side in kept]
         c.check(c.lib.optim_set_bounds(self.handle, index, *ends))
         self.__dict__.setdefault("_boxes", {})[name] = kept

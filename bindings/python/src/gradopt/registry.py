@@ -51,6 +51,15 @@ class Entry:
         return next((option for option in self.options if option.name == name), None)
 
 
+def _word(number: int, letters: str) -> str:
+    """The word that the header writes as a number: digits 1 .. n in the base n + 1, one for a letter."""
+    word = ""
+    while number > 0:
+        number, digit = divmod(number, len(letters) + 1)
+        word = letters[digit - 1] + word
+    return word
+
+
 def _option(kind: int, name: bytes, i: int) -> Option:
     info = c.OptionInfo()
     c.check(c.lib.optim_describe_option(kind, name, i, ctypes.byref(info)))
@@ -60,6 +69,8 @@ def _option(kind: int, name: bytes, i: int) -> Option:
         default = limits.split("|")[int(info.default_value)]
     elif word == "entry":
         default = info.default_entry.decode()
+    elif word == "word":
+        default = _word(int(info.default_value), limits.rsplit(" ", 1)[-1])
     return Option(info.name.decode(), default, limits, info.meaning.decode(), word, info.lowest, info.highest)
 
 
@@ -133,8 +144,19 @@ def engine() -> Entry:
 
 def docstring(entry: Entry) -> str:
     """What a class made from the entry says of itself."""
-    lines = [f"{entry.purpose}.", "", entry.citation, "", f"Evaluations of a step: {entry.evaluations}.", "", "Options:"]
-    lines += [f"    {o.name} = {o.default:g}" if isinstance(o.default, float) else f"    {o.name} = {o.default}" for o in entry.options]
+    lines = [
+        f"{entry.purpose}.",
+        "",
+        entry.citation,
+        "",
+        f"Evaluations of a step: {entry.evaluations}.",
+        "",
+        "Options:",
+    ]
+    lines += [
+        f"    {o.name} = {o.default:g}" if isinstance(o.default, float) else f"    {o.name} = {o.default}"
+        for o in entry.options
+    ]
     lines = [
         f"{line}  ({option.range}) {option.meaning}" if option else line
         for line, option in zip(lines, [None] * 7 + list(entry.options), strict=True)
