@@ -11,6 +11,7 @@ rounding. Parameters live on the CPU; with `offload=True` those on another devic
 
 from __future__ import annotations
 
+import inspect
 import operator
 import re
 import weakref
@@ -81,6 +82,15 @@ def _default(option: registry.Option) -> Any:
 
 
 _OF_THE_HANDLE = {"_handle", "_lent", "_params", "_is_simple", "_plain", "_copies", "_seen", "_data", "_grads", "_sent"}
+
+
+def _torch_defaults(name: str) -> dict[str, Any]:
+    """The defaults of torch's own class of this name, where they are numbers."""
+    theirs = getattr(torch.optim, name, None)
+    if theirs is None or name == "LBFGS":
+        return {}
+    parameters = inspect.signature(theirs.__init__).parameters
+    return {key: p.default for key, p in parameters.items() if isinstance(p.default, int | float | tuple)}
 
 
 class _Lent:
@@ -156,6 +166,9 @@ class Optimizer(torch.optim.Optimizer):
             defaults |= {
                 o.name: o.default for o in registry.algorithm(self.algorithm).options if o.name.startswith("beta")
             }
+        for name, value in _torch_defaults(type(self).__name__).items():
+            if name in defaults and isinstance(value, tuple) == isinstance(defaults[name], tuple):
+                defaults[name] = value
         if options.pop("differentiable", False):
             raise TypeError("differentiable=True: the library's steps are not recorded by autograd")
         for ignored in _IGNORED:
