@@ -1,7 +1,7 @@
 # gradopt_programs(FOLDER): one program for each FOLDER/*.c, sharing FOLDER/common/*.c; target gradopt_FOLDER builds them
-# all.
+# all, with _ for / in its name.
 function(gradopt_programs folder)
-    set(all gradopt_${folder})
+    string(REPLACE / _ all gradopt_${folder})
     add_custom_target(${all})
     set(linked gradopt::gradopt gradopt_dependencies)
     file(GLOB common CONFIGURE_DEPENDS ${folder}/common/*.c)
