@@ -1,4 +1,4 @@
-/* Steps of muon on one matrix against the products of its Newton-Schulz iterations as plain calls of the same BLAS. */
+/* Steps of matrix methods on one matrix against products of that size as plain calls of the same BLAS. */
 #define _GNU_SOURCE /* strdup, strtok_r */
 #include <cblas.h>
 #include <errno.h>
@@ -15,25 +15,27 @@
 #include "subject.h"
 
 static const char HELP[] =
-    "Times a step of muon on one matrix against the products of its Newton-Schulz iterations as plain calls of cblas_sgemm,\n"
-    "in turns.\n"
+    "Times a step on one matrix against products of matrices as plain calls of cblas_sgemm, in turns: those of the\n"
+    "Newton-Schulz iterations of methods that have ns_steps; for others one pair, A = X X' and A X, X of r by c, r <= c.\n"
     "\n"
+    "  -m, --methods LIST         \"name:options;name;...\" (muon)\n"
     "  -c, --case LIST            shapes: rows x columns (768x768,768x3072,3072x768,4096x1024,2048x2048)\n"
-    "  -o, --options \"k=v,...\"    of muon\n"
+    "  -o, --options \"k=v,...\"    of all methods\n"
     "  -t, --threads LIST         1,2,... (1 and what OpenMP would use)\n"
     "  -r, --runs N               turns (11)\n"
     "      --seconds N            at most, for a line of the table; then there are fewer turns (2)\n"
     "      --csv FILE             writes the table there too\n"
     "\n"
-    "GFLOP/s count those products, 4 r^2 c + 2 r^3 for each iteration on r by c, r <= c; share is the plain products' time\n"
-    "over the step's.\n";
+    "GFLOP/s count those products, 4 r^2 c + 2 r^3 for each iteration and 4 r^2 c for the pair; share is the plain\n"
+    "products' time over the step's, ratio the other way.\n";
 
 static const char SHAPES[] = "768x768,768x3072,3072x768,4096x1024,2048x2048";
 
 /* ---- The products alone ---- */
 
 typedef struct products {
-    int r, c, iterations;
+    int r, c;
+    int iterations; /* of Newton and Schulz; 0: one pair */
     float *x, *next, *a, *b;
 } products_t;
 
@@ -49,11 +51,15 @@ static void run_products(void *context) {
         multiply(false, p->r, p->r, p->r, p->a, p->a, p->b);
         multiply(false, p->r, p->c, p->r, p->b, p->x, p->next);
     }
+    if (p->iterations == 0) {
+        multiply(true, p->r, p->r, p->c, p->x, p->x, p->a);
+        multiply(false, p->r, p->c, p->r, p->a, p->x, p->next);
+    }
 }
 
 static double products_flops(const products_t *p) {
     const double r = p->r, c = p->c;
-    return p->iterations * (4 * r * r * c + 2 * r * r * r);
+    return p->iterations == 0 ? 4 * r * r * c : p->iterations * (4 * r * r * c + 2 * r * r * r);
 }
 
 static bool products_open(products_t *p, int64_t rows, int64_t columns, int threads) {
@@ -85,6 +91,7 @@ static void set_blas_threads(int threads) {
 typedef struct bench {
     settings_t settings;
     recipe_t recipe;
+    char label[64], options[256]; /* the method as the command line has it; its options and those of all */
     FILE *csv;
     int failures;
 } bench_t;
@@ -92,12 +99,14 @@ typedef struct bench {
 static void print_line(bench_t *bench, const char *shape, int threads, const samples_t *samples, double flops) {
     const spread_t step = measure_time(samples, 1), plain = measure_time(samples, 0),
                    share = measure_ratio(samples, 0, 1);
-    printf("%-10s %7d %10.1f ms %8.1f %8.1f  %5.1f %%  %.1f to %.1f %%\n", shape, threads, step.median / 1e6,
-           flops / step.median, flops / plain.median, 100 * share.median, 100 * share.low, 100 * share.high);
+    printf("%-10s %-28s %7d %10.1f ms %8.1f %8.1f  %5.1f %%  %6.2f  %.1f to %.1f %%\n", shape, bench->label, threads,
+           step.median / 1e6, flops / step.median, flops / plain.median, 100 * share.median, 1 / share.median,
+           100 * share.low, 100 * share.high);
     fflush(stdout);
     if (bench->csv != NULL)
-        fprintf(bench->csv, "%s,%d,%d,%.0f,%.2f,%.2f,%.4f,%.4f,%.4f\n", shape, threads, samples->runs, step.median,
-                flops / step.median, flops / plain.median, share.median, share.low, share.high);
+        fprintf(bench->csv, "%s,\"%s\",%d,%d,%.0f,%.2f,%.2f,%.4f,%.4f,%.4f\n", shape, bench->label, threads,
+                samples->runs, step.median, flops / step.median, flops / plain.median, share.median, share.low,
+                share.high);
 }
 
 static void complain(bench_t *bench, const char *sentence) {
@@ -157,9 +166,28 @@ static void run_shape(bench_t *bench, const char *shape) {
 
 static void run_shapes(bench_t *bench) {
     char *list = strdup(bench->settings.cases == NULL ? SHAPES : bench->settings.cases), *rest = list;
-    printf("%-10s %7s %13s %8s %8s  %7s  %s\n", "shape", "threads", "step", "GFLOP/s", "sgemm", "share", "quartiles");
     for (char *shape; list != NULL && (shape = strtok_r(rest, ",", &rest)) != NULL;)
         run_shape(bench, shape);
+    free(list);
+}
+
+/* All shapes for each of "name:options;name;...". */
+static void run_methods(bench_t *bench) {
+    char *list = strdup(bench->settings.methods == NULL ? "muon" : bench->settings.methods), *rest = list;
+    printf("%-10s %-28s %7s %13s %8s %8s  %7s  %6s  %s\n", "shape", "method", "threads", "step", "GFLOP/s", "sgemm",
+           "share", "ratio", "quartiles");
+    for (char *spec; list != NULL && (spec = strtok_r(rest, ";", &rest)) != NULL;) {
+        const char *common = bench->settings.options == NULL ? "" : bench->settings.options;
+        char *colon = strchr(spec, ':'), *own = colon == NULL ? "" : colon + 1;
+        snprintf(bench->label, sizeof bench->label, "%s", spec);
+        snprintf(bench->options, sizeof bench->options, "%s%s%s", own, *own != '\0' && *common != '\0' ? "," : "",
+                 common);
+        if (colon != NULL)
+            *colon = '\0';
+        bench->recipe =
+            (recipe_t){.method = spec, .options = bench->options, .dtype = OPTIM_F32, .grad_dtype = OPTIM_F32};
+        run_shapes(bench);
+    }
     free(list);
 }
 
@@ -170,7 +198,8 @@ static bool open_csv(bench_t *bench) {
     if (bench->csv == NULL)
         fprintf(stderr, "%s: %s\n", bench->settings.csv, strerror(errno));
     else
-        fputs("shape,threads,runs,ns_per_step,gflop_per_s,sgemm_gflop_per_s,share,share_low,share_high\n", bench->csv);
+        fputs("shape,method,threads,runs,ns_per_step,gflop_per_s,sgemm_gflop_per_s,share,share_low,share_high\n",
+              bench->csv);
     return bench->csv != NULL;
 }
 
@@ -181,9 +210,7 @@ int main(int argc, char **argv) {
         return status == SETTINGS_DONE ? 0 : 2;
     if (!open_csv(&bench))
         return 1;
-    bench.recipe =
-        (recipe_t){.method = "muon", .options = bench.settings.options, .dtype = OPTIM_F32, .grad_dtype = OPTIM_F32};
-    run_shapes(&bench);
+    run_methods(&bench);
     const bool written = bench.csv == NULL || fclose(bench.csv) == 0;
     return written && bench.failures == 0 ? 0 : 1;
 }

@@ -107,13 +107,34 @@ static inline void marginal_sum(const marginal_t *m, size_t n, const real *restr
     }
 }
 
+/* The largest of n entries and of what there was; a NaN in them is passed over. By lanes, which the largest does not
+ * depend on. */
+static inline real largest_of(real most, size_t n, const real *restrict value) {
+    enum { LANES = 16 };
+    real lane[LANES];
+    size_t j = 0;
+    for (size_t k = 0; k < LANES; ++k)
+        lane[k] = most;
+    for (; j + LANES <= n; j += LANES)
+        for (size_t k = 0; k < LANES; ++k)
+            lane[k] = larger(value[j + k], lane[k]);
+    for (size_t k = 0; k < LANES; ++k)
+        most = larger(lane[k], most);
+    for (; j < n; ++j)
+        most = larger(value[j], most);
+    return most;
+}
+
 /* most <- the larger of it and the tensor's elements; a NaN in them is passed over. */
 static inline void marginal_most(const marginal_t *m, size_t first, size_t n, const real *restrict value,
                                  real *restrict most) {
     for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        const real *restrict v = value + run.i;
         real *restrict to = most + run.at;
-        for (size_t j = 0; j < run.n; ++j)
-            to[j * run.step] = larger(value[run.i + j], to[j * run.step]);
+        if (run.step == 0)
+            *to = largest_of(*to, run.n, v);
+        for (size_t j = 0; run.step == 1 && j < run.n; ++j)
+            to[j] = larger(v[j], to[j]);
     }
 }
 
@@ -123,8 +144,10 @@ static inline void marginal_spread(const marginal_t *m, const real *restrict mar
     for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
         const real *restrict from = marginal + run.at;
         real *restrict to = out + run.i;
-        for (size_t j = 0; j < run.n; ++j)
-            to[j] = from[j * run.step];
+        for (size_t j = 0; run.step == 0 && j < run.n; ++j)
+            to[j] = *from;
+        for (size_t j = 0; run.step == 1 && j < run.n; ++j)
+            to[j] = from[j];
     }
 }
 

@@ -265,6 +265,7 @@ static base_t base_of(const char *algorithm) {
                                    {"scaled_gd", "damping=10"},
                                    {"damped_newton", "lr_points=4,max_ls=4"},
                                    {"mfac", "window=6,damping=1"},
+                                   {"mfac_static", "window=6,damping=1,drop=1e6"},
                                    {"s_sgld", "history=3"},
                                    {"fsgld", "local=2"},
                                    {"d_admms", "inner=2"},

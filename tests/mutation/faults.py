@@ -205,7 +205,7 @@ FAULTS = [
      ".aux_shrink = (real)(1 - o[AUX_LR] * o[WEIGHT_DECAY]),",
      ".aux_shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),",
      "golden/golden"),
-    ("src/methods/matrix/muon.c",
+    ("src/methods/matrix/newton_schulz.h",
      "blas_scal(n, 1 / (norm > 1e5 * eps ? norm + eps : norm), x);",
      "blas_scal(n, 1 / (norm + eps), x);",
      "property/units"),

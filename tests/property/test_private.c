@@ -187,10 +187,77 @@ static void test_refuses(void **state) {
     optim_destroy(p.opt);
 }
 
+/* ---- dp_spider ---- */
+
+enum { D = 5, Q = 3 };
+
+/* Number k of stream 7, and of those the normal one that two make. */
+static double uniform(uint64_t k) {
+    uint64_t z = 7 + k * UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return (double)((z ^ (z >> 31)) >> 11) * 0x1p-53;
+}
+static double normal(uint64_t k) {
+    return sqrt(-2 * log(1 - uniform(k))) * cos(8 * atan(1) * uniform(k + 1));
+}
+
+/* A batch's gradient, another one for each step. */
+static void evaluate(int batch, const double x[D], double g[D]) {
+    for (int j = 0; j < D; ++j)
+        g[j] = (1 + j) * (x[j] - 0.1 * j) + sin(batch + x[j] * j);
+}
+
+/* One step of the method; returns how many gradients it took, all of one batch. */
+static int spider_step(optim_t *opt, int t, const double x[D], double g[D]) {
+    int count = 1;
+    optim_status status;
+    for (evaluate(t, x, g); (status = optim_step(opt)) == OPTIM_EVAL_GRAD; ++count) {
+        optim_request request = {.size = sizeof request};
+        CHECK_OK(optim_request_info(opt, &request));
+        assert_int_equal(request.sample, OPTIM_SAMPLE_SAME);
+        evaluate(t, x, g);
+    }
+    CHECK_OK(status);
+    return count;
+}
+
+/* The equations of the page with the stream's numbers, once bounded by the cap and once by the way. */
+static void compare_spider(const char *options, double cap) {
+    const int64_t count = D;
+    double x[D] = {1, -1, 2, 0.5, 3}, g[D], want[D] = {1, -1, 2, 0.5, 3}, last[D] = {0}, d[D] = {0};
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "dp_spider", options));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, &count, x, g));
+    for (int t = 0; t < 4 * Q; ++t) {
+        double here[D], there[D], way = 0;
+        assert_int_equal(spider_step(opt, t, x, g), t % Q == 0 ? 1 : 2);
+        evaluate(t, want, here);
+        evaluate(t, last, there);
+        for (int j = 0; j < D; ++j)
+            way += (want[j] - last[j]) * (want[j] - last[j]);
+        const double sigma = t % Q == 0 ? 0.3 : fmin(0.5 * sqrt(way), cap);
+        for (int j = 0; j < D; ++j) {
+            d[j] = (t % Q == 0 ? here[j] : d[j] + here[j] - there[j]) + sigma * normal(1 + 2 * (uint64_t)(t * D + j));
+            last[j] = want[j];
+            want[j] -= 0.05 * d[j];
+            CHECK_CLOSE(x[j], want[j], 1e-12);
+        }
+    }
+    optim_destroy(opt);
+}
+
+static void test_spider(void **state) {
+    (void)state;
+    compare_spider("lr=0.05,q=3,sigma1=0.3,sigma2=0.5,seed=7", (double)INFINITY);
+    compare_spider("lr=0.05,q=3,sigma1=0.3,sigma2=0.5,sigma2_cap=0.05,seed=7", 0.05);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fixed_points), cmocka_unit_test(test_cancel),   cmocka_unit_test(test_noise),
         cmocka_unit_test(test_seeds),        cmocka_unit_test(test_clipping), cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_spider),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,7 @@ static const cost_t METHODS[] = {
     {"nsgdm", 2},
     {"igt", 2},
     {"storm", 3},
+    {"dp_spider", 0, 1}, /* the way since the last step */
     {"harpg", 3},
     {"adam_cm", 2},
     {"opt_amsgrad", 2},
