@@ -18,7 +18,7 @@
 #include "tool.h"
 #include "tune.h"
 
-enum { PATH = 4096, MOST_JOBS = 1024 };
+enum { PATH = 4096, MOST_JOBS = 256 };
 
 static int fail(const char *what, const char *name) {
     (void)print_error("gradopt tune: %s \"%s\": %s", what, name, strerror(errno));
