@@ -1,6 +1,6 @@
 /*
- * gradopt: a look at checkpoints and at the registry from the command line; its USAGE says how, tools/gradopt.1 is its
- * manual page.
+ * gradopt: a look at checkpoints and at the registry from the command line, and races of methods; its USAGE says how,
+ * tools/gradopt.1 is its manual page.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -15,6 +15,7 @@ static const char USAGE[] =
     "usage: gradopt inspect FILE              what a checkpoint holds; verifies every checksum\n"
     "       gradopt list [FAMILY [WORD]]      all methods, wrappers and schedules\n"
     "       gradopt describe NAME             one of them, or \"engine\": its options and states\n"
+    "       gradopt tune ... SPACE ...        a race of methods and options over a training of yours\n"
     "       gradopt help COMMAND, gradopt COMMAND --help\n"
     "       gradopt --help, --version\n"
     "\n"
@@ -55,6 +56,28 @@ static const command_t COMMANDS[] = {
      "usage: gradopt describe [--json] NAME\n\n"
      "Tells of a method, a wrapper, a schedule or \"engine\" (what every method has): purpose, citation, options\n"
      "with range and default, states.\n"},
+    {"tune",
+     {"SPACE"},
+     1,
+     "usage: gradopt tune [OPTION ...] SPACE ... -- COMMAND [WORD ...]\n"
+     "       gradopt tune [OPTION ...] --problem quadratic|rosenbrock|logistic SPACE ...\n\n"
+     "Races configurations by hyperband: many on a small budget, the best of them on a larger one.\n"
+     "SPACE: METHOD[:KEY=VALUES,...]; VALUES: a value, A|B|C, or a range LOW..HIGH (by the logarithm where both are\n"
+     "above 0). Without values for lr, it ranges from a hundredth of its default to a hundred times that.\n\n"
+     "COMMAND is run once for each job. In its words these are replaced:\n"
+     "  {method} {options}  as for optim_create: adamw and lr=0.003,weight_decay=0.01\n"
+     "  {budget}            train until so much (steps, epochs, ..) has been spent in all, and save\n"
+     "  {spent}             so much has been spent already: go on from the checkpoint; 0: begin\n"
+     "  {checkpoint}        a file name of this configuration's own, to save to and load from\n"
+     "  {config}            the configuration's number\n"
+     "The last number on the last line that it prints is its loss, the smaller the better. An exit status other\n"
+     "than 0, no number, inf and nan are the worst loss. Its standard error goes to FOLDER/CONFIG.log.\n\n"
+     "options: --rule OPTIONS  of hyperband: max_resource=81,eta=3,min_resource=1,brackets=0 (0: all)\n"
+     "         --seed N        of the values that are drawn (1)\n"
+     "         --jobs N        so many commands at once (1)\n"
+     "         --folder NAME   for checkpoints, logs, losses and the picture (gradopt-tune); the same call with the\n"
+     "                         same folder goes on where an interrupted one was\n"
+     "         --json          print the table as JSON\n"},
     {"help", {"COMMAND"}, 0, USAGE},
 };
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
@@ -111,7 +134,7 @@ static const command_t *find_command(const char *name) {
         nearest_offer(&nearest, COMMANDS[i].name, strlen(COMMANDS[i].name));
     }
     nearest_text(&nearest, question);
-    (void)print_error("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, help", name,
+    (void)print_error("gradopt: no command is called \"%s\"%s; there are: inspect, list, describe, tune, help", name,
                       question);
     return NULL;
 }
@@ -152,8 +175,22 @@ static int run_command(const command_t *command, char **operand, bool json) {
     return help(operand[0]);
 }
 
+/* Whether a word before "--" asks for help. */
+static bool wants_help(int count, char **argument) {
+    for (int i = 1; i < count && strcmp(argument[i], "--") != 0; ++i)
+        if (strcmp(argument[i], "--help") == 0 || strcmp(argument[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 /* A command, which stands at argument[0], with its options and operands. */
 static int run_line(int count, char **argument, options_t *options) {
+    if (strcmp(argument[0], "tune") == 0) { /* it has options of its own */
+        options->help |= wants_help(count, argument);
+        if (!options->help && !options->version)
+            return tune(count, argument, options->json);
+        count = 1;
+    }
     if (read_options(count, argument, "h", options) != DONE)
         return MISUSED;
     if (options->help)

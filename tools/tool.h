@@ -19,6 +19,9 @@ int inspect(const char *path, bool json);
 int list(const char *family, const char *word, bool json);
 int describe(const char *name, bool json);
 
+/* argument[0] is the command's name; its own options stand behind it, up to a "--" the spaces, then a command. */
+int tune(int count, char **argument, bool json);
+
 /* The default as an option string has it: a keyword by its word, a number with all its digits; "": a list has none. */
 enum { DEFAULT_TEXT = 64 };
 void default_text(const optim_option *option, char text[DEFAULT_TEXT]);

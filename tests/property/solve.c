@@ -38,7 +38,7 @@ void solve_steps(solve_t *s, int steps) {
         CHECK_OK(solve_step(s));
 }
 
-static double uniform(uint64_t *state) {
+double solve_uniform(uint64_t *state) {
     uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
@@ -46,6 +46,6 @@ static double uniform(uint64_t *state) {
 }
 
 double solve_normal(uint64_t *state) {
-    const double u = uniform(state), angle = 2 * acos(-1) * uniform(state);
+    const double u = solve_uniform(state), angle = 2 * acos(-1) * solve_uniform(state);
     return sqrt(-2 * log(1 - u)) * cos(angle);
 }

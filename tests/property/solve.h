@@ -25,7 +25,8 @@ void solve_add(solve_t *s, const char *name, size_t rows, size_t columns);
 optim_status solve_step(solve_t *s);
 void solve_steps(solve_t *s, int steps);
 
-/* Normal numbers, the same in every run. */
+/* Uniform numbers in [0, 1), and normal ones: the same in every run. */
+double solve_uniform(uint64_t *state);
 double solve_normal(uint64_t *state);
 
 #endif

@@ -6,75 +6,13 @@
 #include <string.h>
 
 #include "check.h"
+#include "gaussian.h"
 
-enum { D = 2 };
-static const double H[D] = {1, 2}, TAU[D] = {-0.5, -0.13636363636363635}; /* U = sum_i H_i (x_i - TAU_i)^2 / 2 */
-
-static void gradient(int rows, const double *x, double *g) {
-    for (int i = 0; i < rows * D; ++i)
-        g[i] = H[i % D] * (x[i] - TAU[i % D]);
-}
-
-/* The product of the Hessian that is asked for. */
-static void multiply(optim_t *opt, int rows) {
-    const void *from;
-    void *to;
-    CHECK_OK(optim_hvp_vector(opt, 0, &from));
-    CHECK_OK(optim_hvp_result(opt, 0, &to));
-    for (int i = 0; i < rows * D; ++i)
-        ((double *)to)[i] = H[i % D] * ((const double *)from)[i];
-}
-
-static void step(optim_t *opt, int rows, const double *x, double *g) {
-    if (optim_wants_gradient(opt))
-        gradient(rows, x, g);
-    optim_status status;
-    while ((status = optim_step(opt)) > 0) {
-        if (status == OPTIM_EVAL_GRAD)
-            gradient(rows, x, g);
-        else
-            multiply(opt, rows);
-    }
-    CHECK_OK(status);
-}
-
-static optim_t *open(const char *method, const char *options, int rows, double *x, double *g) {
-    optim_t *opt;
-    CHECK_OK(optim_create(&opt, method, options));
-    CHECK_OK(optim_set_components(opt, rows));
-    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){rows, D}, x, g));
-    CHECK_OK(optim_set_threads(opt, 1));
-    return opt;
-}
+enum { D = GAUSSIAN_D };
 
 /* ---- Chains ---- */
 
-typedef struct chain {
-    const char *method, *options;
-    double variance[D], slack; /* of the method at this step size, times H */
-} chain_t;
-
-static void check_chain(const chain_t *c) {
-    enum { SKIPPED = 2000, STEPS = 200000 };
-    double x[D] = {0}, g[D], out[D], sum[D] = {0}, square[D] = {0};
-    optim_t *opt = open(c->method, c->options, 1, x, g);
-    for (int t = 0; t < SKIPPED + STEPS; ++t) {
-        step(opt, 1, x, g);
-        CHECK_OK(optim_output(opt, 0, out));
-        for (int i = 0; i < D && t >= SKIPPED; ++i) {
-            sum[i] += (out[i] - TAU[i]) / STEPS;
-            square[i] += (out[i] - TAU[i]) * (out[i] - TAU[i]) / STEPS;
-        }
-    }
-    for (int i = 0; i < D; ++i) {
-        const double variance = H[i] * (square[i] - sum[i] * sum[i]);
-        if (fabs(sum[i]) > 0.06 || fabs(variance - c->variance[i]) > c->slack)
-            fail_msg("%s (%s), coordinate %d: mean %g, variance %g of %g", c->method, c->options, i, sum[i], variance,
-                     c->variance[i]);
-    }
-    optim_destroy(opt);
-}
-
+/* Larger steps than test_long_sampling.c takes, for a shorter way. */
 static void test_chains(void **state) {
     (void)state;
     static const chain_t CHAINS[] = {
@@ -90,29 +28,30 @@ static void test_chains(void **state) {
         {"ulmc", "lr=0.2,gamma=1.5", {1.08, 1.16}, 0.05},
     };
     for (size_t i = 0; i < sizeof CHAINS / sizeof *CHAINS; ++i)
-        check_chain(&CHAINS[i]);
+        chain_check(&CHAINS[i], 1, 0.06);
 }
 
 /* A temperature of 0 is descent, and draws as much as any other. */
 static void test_cold(void **state) {
     (void)state;
     double x[D] = {1, 1}, g[D], y[D] = {1, 1}, h[D];
-    optim_t *cold = open("sgld", "lr=0.1,temperature=0", 1, x, g), *sgd = open("sgd", "lr=0.1", 1, y, h);
+    optim_t *cold = gaussian_open("sgld", "lr=0.1,temperature=0", 1, x, g),
+            *sgd = gaussian_open("sgd", "lr=0.1", 1, y, h);
     for (int t = 0; t < 5; ++t) {
-        step(cold, 1, x, g);
-        step(sgd, 1, y, h);
+        gaussian_step(cold, 1, x, g);
+        gaussian_step(sgd, 1, y, h);
     }
     for (int i = 0; i < D; ++i)
         CHECK_CLOSE(x[i], y[i], 1e-15);
     optim_destroy(sgd);
     double warm[D] = {1, 1};
-    optim_t *other = open("sgld", "lr=0.1", 1, warm, h);
+    optim_t *other = gaussian_open("sgld", "lr=0.1", 1, warm, h);
     for (int t = 0; t < 5; ++t)
-        step(other, 1, warm, h);
+        gaussian_step(other, 1, warm, h);
     memcpy(warm, x, sizeof x);
     CHECK_OK(optim_set(cold, 0, "temperature", 1));
-    step(cold, 1, x, g);
-    step(other, 1, warm, h);
+    gaussian_step(cold, 1, x, g);
+    gaussian_step(other, 1, warm, h);
     assert_memory_equal(x, warm, sizeof x);
     optim_destroy(cold);
     optim_destroy(other);
@@ -130,17 +69,17 @@ static void start_particles(double *x) {
 static void check_particles(const char *method, const char *options) {
     double x[N * D], g[N * D];
     start_particles(x);
-    optim_t *opt = open(method, options, N, x, g);
+    optim_t *opt = gaussian_open(method, options, N, x, g);
     for (int t = 0; t < 1000; ++t)
-        step(opt, N, x, g);
+        gaussian_step(opt, N, x, g);
     for (int i = 0; i < D; ++i) {
         double mean = 0, square = 0;
         for (int k = 0; k < N; ++k)
-            mean += (x[k * D + i] - TAU[i]) / N;
+            mean += (x[k * D + i] - GAUSSIAN_TAU[i]) / N;
         for (int k = 0; k < N; ++k)
-            square += (x[k * D + i] - TAU[i] - mean) * (x[k * D + i] - TAU[i] - mean) / N;
-        if (fabs(mean) > 0.04 || H[i] * square < 0.8 || H[i] * square > 1)
-            fail_msg("%s, coordinate %d: mean %g, variance %g", method, i, mean, H[i] * square);
+            square += (x[k * D + i] - GAUSSIAN_TAU[i] - mean) * (x[k * D + i] - GAUSSIAN_TAU[i] - mean) / N;
+        if (fabs(mean) > 0.04 || GAUSSIAN_H[i] * square < 0.8 || GAUSSIAN_H[i] * square > 1)
+            fail_msg("%s, coordinate %d: mean %g, variance %g", method, i, mean, GAUSSIAN_H[i] * square);
     }
     optim_destroy(opt);
 }
@@ -203,10 +142,11 @@ static void test_threads(void **state) {
 static void test_single_particle(void **state) {
     (void)state;
     double x[D] = {1, -1}, g[D], y[D] = {1, -1}, h[D];
-    optim_t *svgd = open("svgd", "lr=0.1,bandwidth=1", 1, x, g), *sgd = open("sgd", "lr=0.1", 1, y, h);
+    optim_t *svgd = gaussian_open("svgd", "lr=0.1,bandwidth=1", 1, x, g),
+            *sgd = gaussian_open("sgd", "lr=0.1", 1, y, h);
     for (int t = 0; t < 5; ++t) {
-        step(svgd, 1, x, g);
-        step(sgd, 1, y, h);
+        gaussian_step(svgd, 1, x, g);
+        gaussian_step(sgd, 1, y, h);
     }
     for (int i = 0; i < D; ++i)
         CHECK_CLOSE(x[i], y[i], 1e-15);
@@ -217,7 +157,7 @@ static void test_single_particle(void **state) {
 static void test_refusals(void **state) {
     (void)state;
     double x[4 * D] = {0}, g[4 * D] = {1};
-    optim_t *opt = open("svgd", NULL, 4, x, g); /* all in one point */
+    optim_t *opt = gaussian_open("svgd", NULL, 4, x, g); /* all in one point */
     CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "bandwidth");
     for (int i = 0; i < 4 * D; ++i)
         assert_true(x[i] == 0);
@@ -257,14 +197,14 @@ static void test_words(void **state) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
         double x[D] = {1, 1}, g[D];
         char *options = check_text("scheme=%s", CASES[i].scheme);
-        optim_t *opt = open("langevin_split", options, 1, x, g);
+        optim_t *opt = gaussian_open("langevin_split", options, 1, x, g);
         int gradients = 0;
         for (int t = 0; t < 2; ++t) {
             optim_status status;
             gradients = optim_wants_gradient(opt);
-            gradient(1, x, g);
+            gaussian_gradient(1, x, g);
             while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD) {
-                gradient(1, x, g);
+                gaussian_gradient(1, x, g);
                 ++gradients;
             }
             CHECK_OK(status);
@@ -275,12 +215,12 @@ static void test_words(void **state) {
         free(options);
     }
     double x[D] = {1, 1}, g[D], q[D] = {1, 1}, v[D] = {0};
-    optim_t *opt = open("langevin_split", "lr=0.1,gamma=0,scheme=ABOA", 1, x, g);
+    optim_t *opt = gaussian_open("langevin_split", "lr=0.1,gamma=0,scheme=ABOA", 1, x, g);
     for (int t = 0; t < 10; ++t) {
-        step(opt, 1, x, g);
+        gaussian_step(opt, 1, x, g);
         for (int i = 0; i < D; ++i) {
             q[i] += 0.05 * v[i];
-            v[i] -= 0.1 * H[i] * (q[i] - TAU[i]);
+            v[i] -= 0.1 * GAUSSIAN_H[i] * (q[i] - GAUSSIAN_TAU[i]);
             q[i] += 0.05 * v[i];
             CHECK_CLOSE(x[i], q[i], 1e-14);
         }
@@ -294,7 +234,7 @@ static void test_words(void **state) {
 static double block_variance(const char *options) {
     enum { STEPS = 100000, SKIPPED = 20000 };
     double x[D] = {0}, g[D], square = 0;
-    optim_t *opt = open("s_sgld", options, 1, x, g);
+    optim_t *opt = gaussian_open("s_sgld", options, 1, x, g);
     for (int t = 0; t < SKIPPED + STEPS; ++t) {
         optim_status status;
         while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD)
@@ -319,7 +259,7 @@ static void test_clients(void **state) {
     enum { VISITS = 20000 };
     static const double PRECISION[] = {1, 3, 2, 1}, CENTER[] = {-0.5, 0.2, 0.7, -0.4};
     double fit[4], mean[D] = {0}, square[D] = {0}, x[D] = {0}, g[D];
-    optim_t *opt = open("fsgld", "lr=0.005,local=20", 1, x, g);
+    optim_t *opt = gaussian_open("fsgld", "lr=0.005,local=20", 1, x, g);
     CHECK_OK(optim_set_components(opt, 2));
     CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "conducive");
     for (int i = 0; i < 4; ++i)
@@ -385,9 +325,9 @@ static void test_metric(void **state) {
     (void)state;
     double x[3 * D] = {0, 0, 1, 2, -1, 0.5}, g[3 * D], metric[3 * D * D] = {0};
     const double before[3 * D] = {0, 0, 1, 2, -1, 0.5};
-    optim_t *opt = open("svng", "damping=0", 3, x, g);
+    optim_t *opt = gaussian_open("svng", "damping=0", 3, x, g);
     CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 2, (int64_t[]){3, D}, metric));
-    gradient(3, x, g);
+    gaussian_gradient(3, x, g);
     CHECK_REFUSED(optim_step(opt), OPTIM_ERR_SHAPE, "metric");
     CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 3, (int64_t[]){3, D, D}, metric));
     CHECK_REFUSED(optim_step(opt), OPTIM_ERR_DOMAIN, "positive definite");

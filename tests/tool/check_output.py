@@ -1,5 +1,6 @@
 """check_output.py TOOL WRITER: output that cannot be written, and output in JSON."""
 import json
+import math
 import os
 import pathlib
 import signal
@@ -118,6 +119,18 @@ def check_inspect(folder, state):
     assert done.returncode == 1 and done.stdout == "" and done.stderr != "", done
 
 
+def check_tune(folder):
+    race = ["tune", "--folder", folder / "race", "--problem", "quadratic", "--rule", "max_resource=9,min_resource=3",
+            "sgd:lr=1..1e6", "lbfgs"]  # the first ones diverge
+    with open("/dev/full", "w") as full:
+        assert call(*race, stdout=full).returncode == 1
+    told = json.loads(call(*race, "--json", stdout=subprocess.PIPE).stdout)["configurations"]
+    assert {entry["method"] for entry in told} == {"sgd", "lbfgs"}, told
+    losses = [math.inf if entry["loss"] is None else entry["loss"] for entry in told]
+    assert losses == sorted(losses) and told[0]["method"] == "lbfgs", told
+    assert len({entry["config"] for entry in told}) == len(told) and {e["budget"] for e in told} <= {3, 9}, told
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -127,6 +140,7 @@ def main():
         check_closed_pipe()
         check_describe(check_list())
         check_inspect(folder, state)
+        check_tune(folder)
 
 
 main()

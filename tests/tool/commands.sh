@@ -31,7 +31,7 @@ lines() {
 }
 
 # Help is a question, not a name.
-for command in inspect list describe; do
+for command in inspect list describe tune; do
     exits 0 $command --help
     prints "usage: gradopt $command"
     exits 0 $command -h
@@ -164,6 +164,6 @@ status=0
 [ "$status" = 1 ] || fail "a folder: exit status $status"
 complains 'standard input cannot be read'
 
-for word in --json --help -- FAMILY WORD 'standard input' SIGPIPE; do
+for word in --json --help -- FAMILY WORD 'standard input' SIGPIPE SPACE --rule '{checkpoint}'; do
     sed 's/\\-/-/g' "$manual" | grep -qF -- "$word" || fail "the manual page does not say: $word"
 done

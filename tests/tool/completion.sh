@@ -18,7 +18,7 @@ completes() {
 }
 
 complete -p gradopt >/dev/null
-completes 'inspect list describe help' ''
+completes 'inspect list describe tune help' ''
 completes 'list' l
 completes '--json' list --j
 completes '--help --json --version' -
@@ -31,6 +31,9 @@ completes '' list methods ''
 completes 'lbfgs' describe lb
 completes 'engine' describe --json en
 completes 'describe' help d
+completes 'lbfgs' tune --problem quadratic lb
+completes '--rule' tune --r
+completes 'rosenbrock' tune --problem r
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 touch "$folder/run 1.optim"
