@@ -1,5 +1,6 @@
 /* What the minimizers solve of the problems of More, Garbow and Hillstrom: fixed numbers. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -174,12 +175,99 @@ static void bounds_come_first(void **state) {
     optim_destroy(opt);
 }
 
+/* ---- OWL-QN: lasso, against coordinate descent ---- */
+
+enum { ROWS = 60, COLUMNS = 40 };
+
+typedef struct lasso {
+    double a[ROWS][COLUMNS], b[ROWS], x[COLUMNS], g[COLUMNS];
+} lasso_t;
+
+static int evaluate_lasso(void *user, const optim_request *request, double *loss) {
+    lasso_t *l = user;
+    (void)request;
+    *loss = 0;
+    memset(l->g, 0, sizeof l->g);
+    for (int i = 0; i < ROWS; ++i) {
+        double residual = -l->b[i];
+        for (int j = 0; j < COLUMNS; ++j)
+            residual += l->a[i][j] * l->x[j];
+        *loss += residual * residual / 2;
+        for (int j = 0; j < COLUMNS; ++j)
+            l->g[j] += residual * l->a[i][j];
+    }
+    return 0;
+}
+
+/* x_j <- the soft threshold of what is left for it. */
+static void descend(const lasso_t *l, double l1, double *x) {
+    for (int round = 0; round < 2000; ++round)
+        for (int j = 0; j < COLUMNS; ++j) {
+            double along = 0, square = 0;
+            for (int i = 0; i < ROWS; ++i) {
+                double rest = l->b[i] + l->a[i][j] * x[j];
+                for (int k = 0; k < COLUMNS; ++k)
+                    rest -= l->a[i][k] * x[k];
+                along += l->a[i][j] * rest;
+                square += l->a[i][j] * l->a[i][j];
+            }
+            x[j] = copysign(fmax(fabs(along) - l1, 0), along) / square;
+        }
+}
+
+static void lasso(void **state) {
+    (void)state;
+    static const char *const OPTIONS[] = {"l1=1", "l1=1,line_search=armijo", "l1=1,history=3", "l1=1,line_search=none"};
+    lasso_t *l = check_memory(1, sizeof *l);
+    double want[COLUMNS] = {0};
+    uint64_t word = 1;
+    for (int i = 0; i < ROWS; ++i) {
+        for (int j = 0; j < COLUMNS; ++j) {
+            word = word * 6364136223846793005U + 1442695040888963407U;
+            l->a[i][j] = (double)(word >> 11) * 0x1p-53 - 0.5;
+        }
+        l->b[i] = 3 * l->a[i][0] - 2 * l->a[i][1] + sin(i);
+    }
+    descend(l, 1, want);
+    for (size_t k = 0; k < sizeof OPTIONS / sizeof *OPTIONS; ++k) {
+        const int64_t count = COLUMNS;
+        optim_t *opt;
+        memset(l->x, 0, sizeof l->x);
+        CHECK_OK(optim_create(&opt, "lbfgs", OPTIONS[k]));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, &count, l->x, l->g));
+        const optim_problem calls = {.size = sizeof calls, .user = l, .gradient = evaluate_lasso};
+        const optim_stop stop = {.size = sizeof stop, .evaluations = 400, .gradient_norm = 1e-7};
+        optim_result result = {.size = sizeof result};
+        CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+        assert_int_equal(result.reason, OPTIM_STOP_GRADIENT_NORM);
+        for (int j = 0; j < COLUMNS; ++j) {
+            assert_int_equal(l->x[j] == 0, want[j] == 0);
+            CHECK_CLOSE(l->x[j], want[j], 1e-7);
+        }
+        optim_destroy(opt);
+    }
+    free(l);
+}
+
+static void lasso_refuses(void **state) {
+    (void)state;
+    static const int64_t DIMS[] = {2};
+    const double lower[] = {-9, -9};
+    double x[] = {5, -7}, g[2];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "lbfgs", "l1=1"));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
+    CHECK_OK(optim_set_bounds(opt, 0, lower, NULL));
+    CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+    CHECK_REFUSED(optim_step(opt), OPTIM_ERR_MISMATCH, "l1 and the bounds");
+    optim_destroy(opt);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boxes),
-        cmocka_unit_test(free_problems),
-        cmocka_unit_test(from_outside),
-        cmocka_unit_test(bounds_come_first),
+        cmocka_unit_test(boxes),        cmocka_unit_test(free_problems),
+        cmocka_unit_test(from_outside), cmocka_unit_test(bounds_come_first),
+        cmocka_unit_test(lasso),        cmocka_unit_test(lasso_refuses),
     };
     return cmocka_run_group_tests_name("minimizing", tests, NULL, NULL);
 }
