@@ -110,7 +110,7 @@ static void free_problems(void **state) {
     static const struct {
         const char *method, *options;
         int standard, far;
-    } RUNS[] = {{"lbfgs", NULL, 35, 65}};
+    } RUNS[] = {{"lbfgs", NULL, 35, 65}, {"lbfgs", "line_search=more_thuente", 35, 65}};
     for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
         const int standard = solved(RUNS[k].method, RUNS[k].options, 1),
                   far = solved(RUNS[k].method, RUNS[k].options, 10) + solved(RUNS[k].method, RUNS[k].options, 100);

@@ -31,12 +31,13 @@
 #include "blocks/searched.h"
 
 enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL, L1 };
-enum { STRONG_WOLFE, ARMIJO, NONE };
+enum { STRONG_WOLFE, ARMIJO, NONE, MORE_THUENTE };
 enum { SCALED, TORCH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
     [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
-    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none", "how the step along d is found"},
+    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none|more_thuente",
+                     "how the step along d is found"},
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
     [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
     [MAX_LS] = {"max_ls", 25, "integer [1,inf)", "most trials of a search"},
@@ -324,8 +325,9 @@ static void go(step_t *s, double t) {
 static search_answer_t judge(step_t *s) {
     if (has_l1(s))
         return judge_orthant(s);
-    const bool armijo = (int)s->option[LINE_SEARCH] == ARMIJO;
-    return searched_judge(s, armijo ? line_search_armijo : line_search_wolfe, dot(s, vector(GRADIENT), vector(D)));
+    search_rule_t *const rules[] = {
+        [STRONG_WOLFE] = line_search_wolfe, [ARMIJO] = line_search_armijo, [MORE_THUENTE] = line_search_more_thuente};
+    return searched_judge(s, rules[(int)s->option[LINE_SEARCH]], dot(s, vector(GRADIENT), vector(D)));
 }
 
 /* Where points are projected d <- the step as it was made. */
