@@ -5,11 +5,19 @@
 
 static const double LONGEST = 0x1p1000; /* a trial beyond it would leave no middle between itself and the last one */
 
+static double longest(const line_search_t *search) {
+    return search->longest > 0 ? fmin(search->longest, LONGEST) : LONGEST;
+}
+
 void line_search_start(line_search_t *search, double f, double slope, double trial) {
     search->start = search->previous = (search_point_t){0, f, slope};
-    search->t = fmin(trial, LONGEST);
+    search->t = fmin(trial, longest(search));
     search->evaluations = 0;
     search->zooming = search->cautious = false;
+    search->end[0] = search->end[1] = search->start;
+    search->wall = INFINITY;
+    search->width = longest(search);
+    search->older_width = 2 * search->width;
 }
 
 /* Minimiser of the cubic through two points with slopes, kept within [lo, hi]; the middle where there is none. */
@@ -86,12 +94,12 @@ static search_answer_t bracket(line_search_t *search, search_point_t here, searc
         return open_bracket(search, search->start, here, low);
     if (too_high(search, here) || rises)
         return open_bracket(search, search->previous, here, low);
-    if (flat_enough(search, here))
+    if (flat_enough(search, here) || (search->longest > 0 && here.slope < 0 && here.t >= search->longest))
         return accept(search, here, low);
     if (here.slope >= 0)
         return open_bracket(search, search->previous, here, low);
     const double from = search->previous.t;
-    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, LONGEST));
+    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, longest(search)));
     search->previous = here;
     ++search->evaluations;
     *low = LOW_IS_HERE;
@@ -124,6 +132,109 @@ search_answer_t line_search_wolfe(line_search_t *search, double f, double slope,
     if (answer == SEARCH_EVALUATE && search->zooming)
         ++search->evaluations;
     return answer;
+}
+
+/* ---- More and Thuente: end[0] is the best point x, end[1] the other end y ---- */
+
+/* Root of the derivative of the cubic through a and b, as a share of the way from a to b. */
+static double cubic_share(search_point_t a, search_point_t b, bool is_clamped, double *root) {
+    const double theta = 3 * (a.f - b.f) / (b.t - a.t) + a.slope + b.slope;
+    const double unit = fmax(fabs(theta), fmax(fabs(a.slope), fabs(b.slope)));
+    const double square = theta / unit * (theta / unit) - a.slope / unit * (b.slope / unit);
+    *root = unit * sqrt(is_clamped ? fmax(square, 0) : square) * (b.t < a.t ? -1 : 1);
+    return (*root - a.slope + theta) / (*root - a.slope + *root + b.slope);
+}
+
+static double further(double from, double a, double b) {
+    return fabs(a - from) > fabs(b - from) ? a : b;
+}
+
+/* The next trial from x, y and the trial p, by the paper's four cases, between `least` and `most`. */
+static double next_trial(line_search_t *search, search_point_t x, search_point_t y, search_point_t p, double least,
+                         double most) {
+    double root;
+    if (p.f > x.f) { /* a minimum lies between */
+        const double c = x.t + cubic_share(x, p, false, &root) * (p.t - x.t);
+        const double q = x.t + x.slope / ((x.f - p.f) / (p.t - x.t) + x.slope) / 2 * (p.t - x.t);
+        search->zooming = true;
+        return fabs(c - x.t) < fabs(q - x.t) ? c : c + (q - c) / 2;
+    }
+    const double secant = p.t + p.slope / (p.slope - x.slope) * (x.t - p.t);
+    if ((p.slope < 0) != (x.slope < 0)) { /* likewise */
+        search->zooming = true;
+        return further(p.t, p.t + cubic_share(p, x, false, &root) * (x.t - p.t), secant);
+    }
+    if (fabs(p.slope) < fabs(x.slope)) { /* it flattens: the cubic may have its minimum beyond p, or none */
+        const double share = cubic_share(p, x, true, &root), end = p.t > x.t ? most : least;
+        const double c = share < 0 && root != 0 ? p.t + share * (x.t - p.t) : end;
+        if (!search->zooming)
+            return fmin(fmax(further(p.t, c, secant), least), most);
+        const double nearer = further(p.t, c, secant) == c ? secant : c, wall = p.t + 0.66 * (y.t - p.t);
+        return p.t > x.t ? fmin(wall, nearer) : fmax(wall, nearer);
+    }
+    if (search->zooming)
+        return p.t + cubic_share(p, y, false, &root) * (y.t - p.t);
+    return p.t > x.t ? most : least;
+}
+
+/* The function less its sufficient decrease. */
+static search_point_t lowered(search_point_t point, double slope) {
+    return (search_point_t){point.t, point.f - point.t * slope, point.slope - slope};
+}
+
+static search_answer_t end_at_best(line_search_t *search) {
+    search->t = search->end[0].t;
+    return SEARCH_DONE;
+}
+
+/* Shrinks or moves the interval by the trial, and proposes the next one. */
+static search_answer_t refine(line_search_t *search, search_point_t here, double decrease, search_low_t *low) {
+    search_point_t *x = &search->end[0], *y = &search->end[1];
+    const bool lowers = !search->cautious && here.f <= x->f && too_high(search, here);
+    const double slope = lowers ? decrease : 0;
+    const double least = search->zooming ? fmin(x->t, y->t) : here.t + 1.1 * (here.t - x->t);
+    const double most = search->zooming ? fmax(x->t, y->t) : here.t + 4 * (here.t - x->t);
+    const search_point_t a = lowered(*x, slope), b = lowered(*y, slope), p = lowered(here, slope);
+    double t = next_trial(search, a, b, p, least, most);
+    if (p.f > a.f) {
+        *y = here;
+    } else {
+        if ((p.slope < 0) != (a.slope < 0))
+            *y = *x;
+        *x = here;
+        *low = LOW_IS_HERE;
+    }
+    if (search->zooming) {
+        const double width = fabs(y->t - x->t), from = fmin(x->t, y->t), to = fmax(x->t, y->t);
+        if (width >= 0.66 * search->older_width)
+            t = x->t + 0.5 * (y->t - x->t);
+        search->older_width = search->width;
+        search->width = width;
+        if (!(t > from && t < to) || width <= DBL_EPSILON * to || width * search->largest < search->tolerance)
+            return end_at_best(search);
+    }
+    search->t = fmin(t, longest(search));
+    if (search->t >= search->wall)
+        search->t = x->t + 0.5 * (search->wall - x->t);
+    return SEARCH_EVALUATE;
+}
+
+search_answer_t line_search_more_thuente(line_search_t *search, double f, double slope, search_low_t *low) {
+    const search_point_t here = {search->t, f, slope};
+    const double decrease = search->c1 * search->start.slope;
+    *low = ++search->evaluations == 1 ? LOW_IS_ORIGIN : LOW_STAYS;
+    if (!isfinite(f) || !isfinite(slope)) {
+        const double from = search->end[0].t;
+        search->wall = here.t;
+        search->t = from + 0.5 * (here.t - from);
+        return search->evaluations < search->most && search->t > from ? SEARCH_EVALUATE : end_at_best(search);
+    }
+    const bool is_low = !too_high(search, here);
+    search->cautious |= is_low && slope >= 0;
+    if (is_low && (flat_enough(search, here) || (slope <= decrease && here.t >= longest(search))))
+        return accept(search, here, low);
+    const search_answer_t answer = refine(search, here, decrease, low);
+    return answer == SEARCH_EVALUATE && search->evaluations >= search->most ? end_at_best(search) : answer;
 }
 
 search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low) {

@@ -16,6 +16,7 @@ typedef struct search_point {
 typedef struct line_search {
     double c1, c2, tolerance;
     double largest; /* of |d_i|: brackets shorter than tolerance / largest, or than t's rounding, end the search */
+    double longest; /* step, as far as the direction leads; 0: any length. One that goes down there is accepted */
     int64_t most;   /* evaluations after the first */
     int64_t evaluations;
     double t; /* to be evaluated next; in the end, the step to take */
@@ -24,6 +25,8 @@ typedef struct line_search {
     int low;               /* which end is the lower */
     bool zooming;          /* there is a bracket */
     bool cautious;         /* the last trial within it was near an end */
+    double wall;           /* of More-Thuente: trials stay below; its interval's length, and that of two trials ago */
+    double width, older_width;
     bool unfit; /* of the point handed in, by the caller: a strong Wolfe search must not end there, a test more says */
 } line_search_t;
 
@@ -45,6 +48,10 @@ void line_search_start(line_search_t *search, double f, double slope, double tri
 
 /* The strong Wolfe search of torch.optim.LBFGS; f and slope are those at search->t. Not finite counts as too far. */
 search_answer_t line_search_wolfe(line_search_t *search, double f, double slope, search_low_t *low);
+
+/* More, Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM TOMS 20, 1994: the same two
+ * conditions; `cautious` says that the first stage, of the function less its sufficient decrease, is over. */
+search_answer_t line_search_more_thuente(line_search_t *search, double f, double slope, search_low_t *low);
 
 /* Halves the step until f <= f_0 + c1 t slope_0; slope only has to be finite. */
 search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low);

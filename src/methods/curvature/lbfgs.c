@@ -1,7 +1,8 @@
 /*
  * lbfgs: limited-memory BFGS with a line search.
  *
- * Nocedal, Wright, "Numerical Optimization", 2006, algorithms 7.4 and 7.5; trial rules of torch.optim.LBFGS.
+ * Nocedal, Wright, "Numerical Optimization", 2006, algorithms 7.4 and 7.5; trial rules of torch.optim.LBFGS. With l1:
+ * Andrew, Gao, "Scalable training of L1-regularized log-linear models", ICML 2007.
  *
  *     1. after a step s = t d with y = g - g_old: if y's > max(curvature_min, eps |s| |y|), keep the pair (of `history`
  *        pairs, dropping the oldest), gamma = y's / y'y;   eps = 2^-52
@@ -13,20 +14,30 @@
  *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
  *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step
  *     6. a d that does not go down, and a search that finds nothing: once more without pairs
+ *     7. with bounds: d leads from x to the minimizer of the model in the box (L-BFGS-B, blocks/box.h), gamma being the
+ *        trial step of 3 while no pair is held; the first trial is lr (1 without pairs) and at most where d leaves the
+ *        box; all points are projected, and s is the step that they have made. A start outside is only projected.
+ *
+ *     8. l1 > 0 (OWL-QN): of F = f + l1 |x|_1, with the pseudo-gradient v, which is g + l1 sign(x) and where x = 0 the
+ *        part of g that exceeds l1 in modulus: line 2 begins with q = -v; d_i <- 0 where d_i v_i >= 0; t is halved
+ *        until F <= F_0 + c1 v'(p - x), p being x + t d with 0 for elements that leave the orthant of x, or of -v
+ *        where x = 0; y is of g alone. If no t is found nothing moves.
  *
  * With a search, loss and gradient of the accepted point are kept and never evaluated again. The loss must be
  * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the
  * lowest point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
  */
+#include "blocks/box.h"
 #include "blocks/searched.h"
 
-enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
-enum { STRONG_WOLFE, ARMIJO, NONE };
+enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL, L1 };
+enum { STRONG_WOLFE, ARMIJO, NONE, MORE_THUENTE };
 enum { SCALED, TORCH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
     [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
-    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none", "how the step along d is found"},
+    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none|more_thuente",
+                     "how the step along d is found"},
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
     [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
     [MAX_LS] = {"max_ls", 25, "integer [1,inf)", "most trials of a search"},
@@ -34,6 +45,7 @@ static const option_t OPTIONS[] = {
                           "smallest descent and bracket worth a trial, in absolute terms; torch: 1e-9"},
     [CURVATURE_MIN] = {"curvature_min", 0, "[0,inf)", "least y's of a pair, in absolute terms; torch: 1e-10"},
     [FIRST_TRIAL] = {"first_trial", SCALED, "scaled|torch", "trial step while no pair is held"},
+    [L1] = {"l1", 0, "[0,inf)", "weight of |x|_1, which is added to the loss (OWL-QN); 0: none", .zero_apart = true},
     {0},
 };
 
@@ -41,12 +53,13 @@ static const char *check(const double *option) {
     return option[C1] < option[C2] ? NULL : "c1 must lie below c2";
 }
 
-enum { S = SEARCHED_ROWS, Y };
+enum { S = SEARCHED_ROWS, Y, V };
 static const state_t STATE[] = {
     SEARCHED_STATES(false),
     [D] = {"d", "direction", LIKE_PARAM, KEPT},
     [S] = {"s", "steps", LIKE_PARAM, KEPT, .copies = "history"},
     [Y] = {"y", "changes of the gradient", LIKE_PARAM, KEPT, .copies = "history"},
+    [V] = {"v", "the pseudo-gradient", LIKE_PARAM, WITHIN_STEP, .when = "l1"},
     {0},
 };
 
@@ -55,7 +68,15 @@ typedef struct memory {
     double gamma;
     double *curvature, *alpha;
     int64_t pairs, next;
+    box_t box;
+    double f_whole; /* within a step: F at x, with l1 */
 } memory_t;
+
+static size_t dense_length(size_t elements, const double *option) {
+    (void)elements;
+    return box_dense((size_t)option[HISTORY]);
+}
+
 static const field_t FIELDS[] = {
     SEARCHED_FIELDS,
     {"gamma", "scale of the initial inverse Hessian", FIELD(OF_METHOD, memory_t, gamma), .initial = 1},
@@ -64,8 +85,83 @@ static const field_t FIELDS[] = {
      .within_step = true},
     {"pairs", "kept so far", FIELD(OF_METHOD, memory_t, pairs), .most = "history"},
     {"next", "place of the next pair", FIELD(OF_METHOD, memory_t, next), .most = "history"},
+    BOX_FIELDS(dense_length),
     {0},
 };
+
+/* ---- Line 8 ---- */
+
+enum { PSEUDO = ALGEBRA_KERNEL_COUNT, ALIGN, TO_ORTHANT, FIRST_ORDER };
+
+typedef struct penalty {
+    double l1;
+} penalty_t;
+
+static void pseudo_gradient(const tile_t *t) {
+    const real l1 = (real)((const penalty_t *)t->arguments)->l1;
+    const real *restrict g = t->state[G], *restrict x = t->p;
+    real *restrict v = t->state[V];
+    for (size_t i = 0; i < t->n; ++i) {
+        const real beyond = g[i] > l1 ? g[i] - l1 : g[i] < -l1 ? g[i] + l1 : 0;
+        v[i] = x[i] == 0 ? beyond : g[i] + l1 * sign(x[i]);
+    }
+}
+
+static void align(const tile_t *t) {
+    const real *restrict v = t->state[V];
+    real *restrict d = t->state[D];
+    for (size_t i = 0; i < t->n; ++i)
+        d[i] = sign(d[i]) * sign(v[i]) < 0 ? d[i] : 0;
+}
+
+static void to_orthant(const tile_t *t) {
+    const real *restrict v = t->state[V], *restrict x = t->state[X];
+    real *restrict p = t->p;
+    for (size_t i = 0; i < t->n; ++i) {
+        const real side = x[i] == 0 ? -sign(v[i]) : sign(x[i]);
+        p[i] = sign(p[i]) * side > 0 ? p[i] : 0;
+    }
+}
+
+/* v'(p - x) */
+static void first_order(const tile_t *t) {
+    const real *v = t->state[V], *x = t->state[X], *p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        t->term[0][i] = (double)v[i] * ((double)p[i] - (double)x[i]);
+}
+
+static bool has_l1(const step_t *s) {
+    return s->option[L1] > 0;
+}
+
+static bool searches(const step_t *s) {
+    return has_l1(s) || (int)s->option[LINE_SEARCH] != NONE;
+}
+
+/* v, or g. */
+static vector_t slopes(const step_t *s) {
+    return vector(has_l1(s) ? V : G);
+}
+
+static void find_slopes(step_t *s) {
+    if (has_l1(s))
+        step_update(s, PSEUDO, &(penalty_t){s->option[L1]});
+}
+
+/* Of the evaluation that arrived: whether F has fallen enough. */
+static search_answer_t judge_orthant(step_t *s) {
+    memory_t *m = s->memory;
+    line_search_t *search = &m->line.search;
+    const double whole = s->loss + s->option[L1] * norm_1(s, vector(PARAMETERS));
+    const double change = step_reduce(s, FIRST_ORDER, NULL, 1)[0];
+    if (whole <= m->f_whole + search->c1 * change && isfinite(dot(s, vector(GRADIENT), vector(D)))) {
+        m->line.f_low = s->loss;
+        copy(s, vector(GRADIENT), vector(G_LOW));
+        return change < 0 ? SEARCH_DONE : SEARCH_FAILED;
+    }
+    search->t /= 2;
+    return ++search->evaluations < search->most ? SEARCH_EVALUATE : SEARCH_FAILED;
+}
 
 /* Line 1, with the new gradient in g_low; then it is g. */
 static void keep_pair(step_t *s) {
@@ -89,12 +185,28 @@ static void keep_pair(step_t *s) {
     copy(s, vector(G_LOW), vector(G));
 }
 
+static box_model_t box_model(const step_t *s) {
+    const memory_t *m = s->memory;
+    const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)m->pairs;
+    return (box_model_t){X, G, D, S, Y, pairs, ((size_t)m->next + history - pairs) % history, history, m->gamma};
+}
+
+/* Line 7; returns g'd, or 0 if the pairs are of no use. */
+static double find_direction_in_box(step_t *s) {
+    memory_t *m = s->memory;
+    const box_model_t model = box_model(s);
+    (void)norm_max(s, vector(G)); /* runs the queue */
+    return box_direction(s, &m->box, &model) ? dot(s, vector(G), vector(D)) : 0;
+}
+
 /* Line 2; returns g'd. */
 static double find_direction(step_t *s) {
+    if (step_has_box(s))
+        return find_direction_in_box(s);
     const memory_t *m = s->memory;
     const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)m->pairs;
     const size_t newest = (size_t)m->next + history - 1;
-    copy(s, vector(G), vector(D));
+    copy(s, slopes(s), vector(D));
     scale(s, -1, vector(D));
     for (size_t i = 0; i < pairs; ++i) {
         const size_t j = (newest - i) % history;
@@ -106,7 +218,17 @@ static double find_direction(step_t *s) {
         const size_t j = (newest - i) % history;
         axpy(s, m->alpha[j] - dot(s, vector_copy(Y, j), vector(D)) / m->curvature[j], vector_copy(S, j), vector(D));
     }
-    return dot(s, vector(G), vector(D));
+    if (has_l1(s))
+        step_update(s, ALIGN, NULL);
+    return dot(s, slopes(s), vector(D));
+}
+
+/* Line 3, in units of -g, where these are the norms of g. */
+static double steepest_trial(const step_t *s, double norm_1, double norm_2) {
+    const double *o = s->option;
+    if ((int)o[LINE_SEARCH] == ARMIJO)
+        return o[LR] / norm_2;
+    return o[LR] / ((int)o[FIRST_TRIAL] == TORCH ? fmax(norm_1, 1) : norm_1);
 }
 
 /* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that gamma then is. */
@@ -114,17 +236,36 @@ static double find_steepest(step_t *s) {
     memory_t *m = s->memory;
     m->pairs = 0;
     m->gamma = 1;
+    if (step_has_box(s)) {
+        const box_model_t model = box_model(s);
+        (void)norm_max(s, vector(G)); /* runs the queue */
+        const box_look_t look = box_look(s, &model);
+        if (!(look.norm_1 > 0))
+            return 0;
+        m->gamma = steepest_trial(s, look.norm_1, look.norm_2);
+        return find_direction(s);
+    }
     const double slope = find_direction(s);
     if (slope > -1e270 && slope < -1e-270)
         return slope;
-    m->gamma = unit_of(norm_max(s, vector(G)));
+    m->gamma = unit_of(norm_max(s, slopes(s)));
     return find_direction(s);
 }
 
 /* Without a search the next step evaluates anew. */
 static optim_status done(step_t *s) {
     const optim_status status = searched_done(s);
-    s->holds_gradient = s->holds_gradient && (int)s->option[LINE_SEARCH] != NONE;
+    if (step_has_box(s)) {
+        copy(s, vector(PARAMETERS), vector(X));
+        (void)norm_max(s, vector(X)); /* runs the queue */
+        const box_model_t model = box_model(s);
+        s->held_norm = box_look(s, &model).criterion;
+    }
+    if (has_l1(s)) {
+        find_slopes(s);
+        s->held_norm = norm_2(s, vector(V));
+    }
+    s->holds_gradient = s->holds_gradient && searches(s);
     return status;
 }
 
@@ -138,10 +279,12 @@ static double first_trial(step_t *s) {
     const memory_t *m = s->memory;
     const double *o = s->option, lr = o[LR] / length_unit(m);
     const bool torch = (int)o[FIRST_TRIAL] == TORCH;
-    if (m->pairs > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
+    if (step_has_box(s))
+        return m->pairs > 0 ? lr : 1;
+    if (m->pairs > 0 || (s->t > 1 && (torch || !searches(s))))
         return lr;
-    if ((int)o[LINE_SEARCH] == ARMIJO)
-        return lr / norm_2(s, vector(G));
+    if ((int)o[LINE_SEARCH] == ARMIJO || has_l1(s))
+        return lr / norm_2(s, slopes(s));
     const double norm = norm_1(s, vector(G));
     return lr / (torch ? fmax(norm, 1) : norm);
 }
@@ -152,38 +295,83 @@ static bool is_converged(const step_t *s, double slope, double trial) {
     const double *o = s->option;
     if (!(slope < 0) || !(slope / length_unit(m) <= -o[TOLERANCE_CHANGE]))
         return true;
-    return (int)o[LINE_SEARCH] == ARMIJO && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->line.f);
+    return (int)o[LINE_SEARCH] == ARMIJO && !has_l1(s) && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->line.f);
 }
 
 static void start_search(step_t *s, double slope, double trial) {
+    const memory_t *m = s->memory;
     const double *o = s->option;
-    const line_search_t search = {
-        .c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = searched_most(o[MAX_LS])};
+    const line_search_t search = {.c1 = o[C1],
+                                  .c2 = o[C2],
+                                  .tolerance = o[TOLERANCE_CHANGE],
+                                  .longest = step_has_box(s) ? m->box.longest : 0,
+                                  .most = searched_most(o[MAX_LS])};
     searched_start(s, search, slope, trial);
+    if (has_l1(s))
+        ((memory_t *)s->memory)->f_whole = m->line.f + o[L1] * norm_1(s, vector(X));
+}
+
+static void into_orthant(step_t *s) {
+    if (has_l1(s))
+        step_update(s, TO_ORTHANT, NULL);
+}
+
+static void go(step_t *s, double t) {
+    searched_go(s, t);
+    into_orthant(s);
 }
 
 /* What the search says to the evaluation that arrived. */
 static search_answer_t judge(step_t *s) {
-    const bool armijo = (int)s->option[LINE_SEARCH] == ARMIJO;
-    return searched_judge(s, armijo ? line_search_armijo : line_search_wolfe, dot(s, vector(GRADIENT), vector(D)));
+    if (has_l1(s))
+        return judge_orthant(s);
+    search_rule_t *const rules[] = {
+        [STRONG_WOLFE] = line_search_wolfe, [ARMIJO] = line_search_armijo, [MORE_THUENTE] = line_search_more_thuente};
+    return searched_judge(s, rules[(int)s->option[LINE_SEARCH]], dot(s, vector(GRADIENT), vector(D)));
+}
+
+/* Where points are projected d <- the step as it was made. */
+static void measure_step(step_t *s) {
+    memory_t *m = s->memory;
+    if (!step_has_box(s) && !has_l1(s))
+        return;
+    copy(s, vector(PARAMETERS), vector(D));
+    axpy(s, -1, vector(X), vector(D));
+    m->line.step = 1;
 }
 
 /* The low point is the next x. */
 static void accept(step_t *s) {
     searched_accept(s);
+    into_orthant(s);
+    measure_step(s);
     keep_pair(s);
+}
+
+/* Line 7: whether x lies outside its box; it is then put in. */
+static bool comes_from_outside(step_t *s) {
+    if (!step_has_box(s))
+        return false;
+    copy(s, vector(PARAMETERS), vector(X));
+    (void)norm_max(s, vector(X)); /* runs the queue */
+    const box_model_t model = box_model(s);
+    const bool outside = box_look(s, &model).outside;
+    if (outside)
+        step_into_box(s);
+    return outside;
 }
 
 /* Lines 1 and 2: takes the gradient, and returns the slope along d. */
 static double find_slope(step_t *s) {
     memory_t *m = s->memory;
     if (!s->holds_gradient) {
-        const bool pair_is_due = s->t > 1 && (int)s->option[LINE_SEARCH] == NONE; /* a search has kept its own */
+        const bool pair_is_due = s->t > 1 && !searches(s); /* a search has kept its own */
         m->line.f = s->loss;
         copy(s, vector(GRADIENT), vector(pair_is_due ? G_LOW : G));
         if (pair_is_due)
             keep_pair(s);
     }
+    find_slopes(s);
     const double slope = m->pairs > 0 ? find_direction(s) : 0;
     return slope >= 0 ? find_steepest(s) : slope;
 }
@@ -194,6 +382,16 @@ static optim_status advance(step_t *s) {
     search_answer_t answer = SEARCH_FAILED;
     bool again = false; /* along -g, without pairs */
     STEP_BEGIN(s);
+    if (has_l1(s) && step_has_box(s))
+        return step_fail(s, OPTIM_ERR_MISMATCH,
+                         "l1 and the bounds of a parameter exclude each other: lift one of them");
+    if (comes_from_outside(s)) {
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        m->line.step = 0;
+        m->line.f = s->loss;
+        copy(s, vector(GRADIENT), vector(G));
+        return done(s);
+    }
     slope = find_slope(s);
     do {
         m->line.step = 0;
@@ -201,14 +399,15 @@ static optim_status advance(step_t *s) {
         if (is_converged(s, slope, trial))
             return done(s);
         copy(s, vector(PARAMETERS), vector(X));
-        if ((int)s->option[LINE_SEARCH] == NONE) {
+        if (!searches(s)) {
             m->line.step = trial;
             searched_go(s, trial);
+            measure_step(s);
             return OPTIM_OK;
         }
         start_search(s, slope, trial);
         do { /* lines 3 to 5 */
-            searched_go(s, m->line.search.t);
+            go(s, m->line.search.t);
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
             answer = judge(s);
         } while (answer == SEARCH_EVALUATE);
@@ -218,6 +417,10 @@ static optim_status advance(step_t *s) {
             slope = find_steepest(s);
         }
     } while (again);
+    if (answer == SEARCH_FAILED && has_l1(s)) {
+        copy(s, vector(X), vector(PARAMETERS));
+        return done(s);
+    }
     if (answer == SEARCH_FAILED)
         return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
     accept(s);
@@ -232,11 +435,11 @@ const method_t METHOD(lbfgs) = {
     .evaluations = "1 gradient with loss for each trial of the search; the first step 1 more; line_search=none: 1",
     .options = OPTIONS,
     .states = STATE,
-    .flags = READS_LOSS | REQUESTS | SEARCHES,
+    .flags = READS_LOSS | REQUESTS | SEARCHES | KEEPS_BOX,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .check = check,
     .advance = advance,
-    .kernels = {ALGEBRA_KERNELS},
-    .arguments = {ALGEBRA_ARGUMENTS},
+    .kernels = {ALGEBRA_KERNELS, pseudo_gradient, align, to_orthant, first_order},
+    .arguments = {ALGEBRA_ARGUMENTS, [PSEUDO] = sizeof(penalty_t)},
 };
