@@ -435,7 +435,8 @@ struct step {
     void *memory;         /* the method's struct */
     int groups;           /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
-    double held_loss, held_norm; /* those, with holds_gradient */
+    double held_loss, held_norm; /* those, with holds_gradient ... */
+    int held_row;                /* ... and the row of the state table that the gradient is in */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
@@ -590,6 +591,9 @@ int64_t *step_order(const step_t *s);
  * queued. */
 const tensor_t *step_parameter(const step_t *s, size_t tensor);
 void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
+
+/* With the queue: the parameters onto the box. */
+void step_into_box(step_t *s);
 
 /* For serial work: where copy 0 of that tensor's state is, NULL: it has none; copy c is c * *stride bytes further on.
  * Of rows that are SHAPED and not TYPE_REAL, which are kept as they are; of frozen tensors where they are of_frozen. */

@@ -236,6 +236,10 @@ void *step_state(const step_t *s, size_t tensor, int row, size_t *stride) {
     return slot->at;
 }
 
+void step_into_box(step_t *s) {
+    step_project(s->engine);
+}
+
 double step_tensor_clock(const step_t *s, size_t tensor) {
     return (double)(tensor_steps(s->engine, &s->engine->tensors[tensor]) + 1);
 }
