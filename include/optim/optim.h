@@ -176,9 +176,16 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype);
  * Keeps `param` inside the box lower <= p <= upper (element by element, the parameter's dtype and shape, borrowed; NULL
  * for no bound on that side, both NULL to lift the box): every completed step ends with the projection onto it. An
  * element may be infinite: no bound there. The call looks at the values as they stand; lower <= upper must still hold
- * when you change them. Errors: NULL, ARGUMENT (lower above upper, or NaN), OPEN.
+ * when you change them. A method that searches along a line either evaluates inside the box alone (lbfgs: L-BFGS-B) or
+ * refuses bounds in its first step (MISMATCH); docs/bounds.md says what the others do with them. Errors: NULL, ARGUMENT
+ * (lower above upper, or NaN), OPEN, ORDER (a method that evaluates inside the box takes memory for that in its first
+ * step: the first bounds of a handle come before it), MISMATCH (after the first step).
  */
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper);
+
+/* Which elements of `param` are at their bounds as they stand: active[i] becomes -1 at the lower or below it, 1 at the
+ * upper or above it, 2 where both are equal, and 0 otherwise, for every element. Errors: NULL, ARGUMENT. */
+optim_status optim_active_bounds(const optim_t *opt, int param, signed char *active);
 
 /*
  * Threads this handle may use inside a step, >= 1. Default: what OpenMP would use for a parallel region when the handle

@@ -5,9 +5,13 @@
 
 static const double LONGEST = 0x1p1000; /* a trial beyond it would leave no middle between itself and the last one */
 
+static double longest(const line_search_t *search) {
+    return search->longest > 0 ? fmin(search->longest, LONGEST) : LONGEST;
+}
+
 void line_search_start(line_search_t *search, double f, double slope, double trial) {
     search->start = search->previous = (search_point_t){0, f, slope};
-    search->t = fmin(trial, LONGEST);
+    search->t = fmin(trial, longest(search));
     search->evaluations = 0;
     search->zooming = search->cautious = false;
 }
@@ -86,12 +90,12 @@ static search_answer_t bracket(line_search_t *search, search_point_t here, searc
         return open_bracket(search, search->start, here, low);
     if (too_high(search, here) || rises)
         return open_bracket(search, search->previous, here, low);
-    if (flat_enough(search, here))
+    if (flat_enough(search, here) || (search->longest > 0 && here.slope < 0 && here.t >= search->longest))
         return accept(search, here, low);
     if (here.slope >= 0)
         return open_bracket(search, search->previous, here, low);
     const double from = search->previous.t;
-    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, LONGEST));
+    search->t = cubic(search->previous, here, here.t + 0.01 * (here.t - from), fmin(10 * here.t, longest(search)));
     search->previous = here;
     ++search->evaluations;
     *low = LOW_IS_HERE;

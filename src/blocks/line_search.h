@@ -16,6 +16,7 @@ typedef struct search_point {
 typedef struct line_search {
     double c1, c2, tolerance;
     double largest; /* of |d_i|: brackets shorter than tolerance / largest, or than t's rounding, end the search */
+    double longest; /* step, as far as the direction leads; 0: any length. One that goes down there is accepted */
     int64_t most;   /* evaluations after the first */
     int64_t evaluations;
     double t; /* to be evaluated next; in the end, the step to take */

@@ -37,6 +37,8 @@ static inline int64_t searched_most(double max_ls) {
 static inline void searched_go(step_t *s, double t) {
     copy(s, vector(X), vector(PARAMETERS));
     axpy(s, t, vector(D), vector(PARAMETERS));
+    if (step_has_box(s))
+        step_into_box(s);
 }
 
 /* Leaves the parameters: the search begins at the first trial. `search` has its constants. */

@@ -180,6 +180,7 @@ typedef struct engine {
 
     /* the caller's problem, 0: not told */
     int64_t components, equalities, inequalities;
+    bool boxed; /* some parameter has bounds, or had when memory was taken */
 
     /* the plan */
     bool planned;
@@ -382,6 +383,10 @@ size_t cohorts_bytes(const engine_t *engine, size_t count);
 
 /* Queues the projection onto the boxes. */
 void step_project(engine_t *engine);
+
+/* `n` elements of a tensor's bound from `first` on, or `otherwise` for all of them. */
+void engine_bounds_read(const engine_t *engine, const tensor_t *tensor, const void *bounds, double otherwise,
+                        size_t first, size_t n, double *out);
 
 /* The call of a kernel that is not queued: valid until the next one. */
 call_t step_call(step_t *s, int kernel, const void *arguments);

@@ -27,6 +27,8 @@ static size_t elements_of(const engine_t *engine, const method_t *method) {
 size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option) {
     if (field->when != NULL && method_option(method, field->when, option) == 0)
         return 0;
+    if (field->of_box && !engine->boxed)
+        return 0;
     if (field->length != NULL)
         return field->length(elements_of(engine, method), option);
     if (field->type == FIELD_LIST)

@@ -293,6 +293,7 @@ typedef struct field {
     state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
     bool whole;                 /* an integer, though it is kept as a double */
     bool within_step;           /* a list that is free between steps */
+    bool of_box;                /* a list that is empty unless a parameter of the handle has bounds: see step_has_box */
     bool step_factor;           /* the step size is lr times this: see group_step_size */
 } field_t;
 
@@ -355,7 +356,9 @@ enum { /* method_t.flags */
        /* a step begins without a gradient: what it reads it asks for */
        ASKS_FOR_ALL = 1048576,
        /* calls step_fail or step_reject though it has no REQUESTS */
-       MAY_FAIL = 2097152
+       MAY_FAIL = 2097152,
+       /* evaluates inside the box alone and steps along its walls: see step_bounds_read */
+       KEEPS_BOX = 4194304
 };
 
 /* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
@@ -592,11 +595,17 @@ int64_t *step_order(const step_t *s);
 const tensor_t *step_parameter(const step_t *s, size_t tensor);
 void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
 
+/* Whether some parameter of the handle has bounds, or had when memory was taken. */
+bool step_has_box(const step_t *s);
 /* With the queue: the parameters onto the box. */
 void step_into_box(step_t *s);
+/* The bounds of parameter `tensor`, infinite where there are none: of its elements first .. first + n - 1. */
+void step_bounds_read(const step_t *s, size_t tensor, size_t first, size_t n, double *lower, double *upper);
 
-/* For serial work: where copy 0 of that tensor's state is, NULL: it has none; copy c is c * *stride bytes further on.
- * Of rows that are SHAPED and not TYPE_REAL, which are kept as they are; of frozen tensors where they are of_frozen. */
+/* For serial work, while nothing is queued: where copy 0 of that tensor's state is, NULL: it has none; copy c is
+ * c * *stride bytes further on. Of rows that are SHAPED and not TYPE_REAL, of frozen tensors where they are of_frozen;
+ * and of LIKE_PARAM rows of methods that are not BY_ELEMENT: both are kept as they are, the latter as doubles where the
+ * parameters are, otherwise as floats. */
 void *step_state(const step_t *s, size_t tensor, int row, size_t *stride);
 
 /* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */

@@ -1,4 +1,5 @@
 /* The services that a method or wrapper calls from advance and finish. */
+#include <math.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -141,6 +142,14 @@ void step_project(engine_t *engine) {
     engine->updates.entry[engine->updates.count++] = (call_t){0};
 }
 
+void engine_bounds_read(const engine_t *engine, const tensor_t *tensor, const void *bounds, double otherwise,
+                        size_t first, size_t n, double *out) {
+    for (size_t i = 0; i < n; ++i)
+        out[i] = otherwise;
+    if (bounds != NULL)
+        engine->primitives->load_f64(tensor->dtype, n, (const char *)bounds + first * dtype_size(tensor->dtype), out);
+}
+
 void step_filter(step_t *s, int kernel, const void *arguments) {
     /* a station filters once an arrival: optim_wrap bounds their number */
     enqueue(s, &s->engine->filters, kernel, arguments);
@@ -236,8 +245,18 @@ void *step_state(const step_t *s, size_t tensor, int row, size_t *stride) {
     return slot->at;
 }
 
+bool step_has_box(const step_t *s) {
+    return s->engine->boxed;
+}
+
 void step_into_box(step_t *s) {
     step_project(s->engine);
+}
+
+void step_bounds_read(const step_t *s, size_t tensor, size_t first, size_t n, double *lower, double *upper) {
+    const tensor_t *found = &s->engine->tensors[tensor];
+    engine_bounds_read(s->engine, found, found->lower, -HUGE_VAL, first, n, lower);
+    engine_bounds_read(s->engine, found, found->upper, HUGE_VAL, first, n, upper);
 }
 
 double step_tensor_clock(const step_t *s, size_t tensor) {

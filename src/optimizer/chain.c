@@ -89,7 +89,7 @@ double loss_sign(const optim_t *opt) {
     return method_option(scale->method, "maximize", station_option(scale, 0)) != 0 ? -1 : 1;
 }
 
-static bool station_reads_loss(const station_t *station) {
+bool station_reads_loss(const station_t *station) {
     const method_t *method = station->method;
     return (method->flags & READS_LOSS) &&
            (method->reads_loss == NULL || method->reads_loss(station_option(station, station->first_group)));

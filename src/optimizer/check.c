@@ -1,5 +1,6 @@
 /* What must hold before memory is taken: shapes, mixing, nesting, forms of storage. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "engine/storage.h"
@@ -133,9 +134,57 @@ static optim_status check_values_only(const optim_t *opt, const station_t *stati
     return OPTIM_OK;
 }
 
+/* A bound on the gradient that is set, of the handle or a group; NULL: there is none. */
+static const char *clipping(const optim_t *opt, const station_t *station) {
+    for (int row = 0; !station->is_method && !station->is_wrapper && station->method->options[row].name != NULL;
+         ++row) {
+        const char *name = station->method->options[row].name;
+        if (strstr(name, "clip_norm") == NULL && strstr(name, "clip_value") == NULL)
+            continue;
+        for (int g = 0; g < opt->engine.group_count; ++g)
+            if (station_covers(station, g) && station_option(station, g)[row] != 0)
+                return name;
+    }
+    return NULL;
+}
+
+static optim_status check_search(const optim_t *opt, const station_t *method) {
+    const engine_t *engine = &opt->engine;
+    if (opt->has_bounds && !(method->method->flags & KEEPS_BOX))
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "\"%s\" compares losses along a line, which may leave the bounds of a parameter: lift them "
+                         "(optim_set_bounds), or use \"lbfgs\", which keeps to them",
+                         method->name);
+    for (int l = 0; l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        const char *clip = clipping(opt, station);
+        if (clip != NULL)
+            return error_set(
+                OPTIM_ERR_MISMATCH,
+                "\"%s\" compares the loss with its gradient, and %s makes another one of that: leave it at 0",
+                method->name, clip);
+        if (station->is_wrapper && station->method->advance != NULL)
+            return error_set(OPTIM_ERR_MISMATCH,
+                             "\"%s\" compares the loss with its gradient, and \"%s\" makes another one of that",
+                             method->name, station->name);
+    }
+    return OPTIM_OK;
+}
+
+optim_status check_searches(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    optim_status status = OPTIM_OK;
+    for (int l = 0; status == OPTIM_OK && l < engine->method_count; ++l)
+        if ((engine->stations[l]->method->flags & SEARCHES) && station_reads_loss(engine->stations[l]))
+            status = check_search(opt, engine->stations[l]);
+    return status;
+}
+
 optim_status check_plan(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     optim_status status = check_nesting(opt);
+    if (status == OPTIM_OK)
+        status = check_searches(opt);
     if (status == OPTIM_OK)
         status = check_sharing(opt);
     if (status != OPTIM_OK)

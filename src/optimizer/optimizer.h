@@ -125,6 +125,7 @@ static inline const station_t *chain_method(const optim_t *opt) {
 }
 /* No method holds a gradient any more: the parameters have moved. */
 void chain_forget_gradient(optim_t *opt);
+bool station_reads_loss(const station_t *station); /* under its options */
 bool chain_reads_loss(const optim_t *opt);
 /* The step that a station is given. */
 step_t step_make(const optim_t *opt, station_t *station);
@@ -218,6 +219,9 @@ void schedules_restart(optim_t *opt);
 optim_status handle_create(optim_t **out, const registry_method_t *entry, const char *options);
 
 /* ---- check.c ---- */
+/* A method that compares losses along a line has the gradient as it is and no bounds that it does not know; options and
+ * bounds may change between steps. Errors: MISMATCH. */
+optim_status check_searches(const optim_t *opt);
 /* What must hold before memory is taken. Errors: SHAPE, MISMATCH. */
 optim_status check_plan(const optim_t *opt);
 

@@ -94,8 +94,8 @@ optim_status optim_swap_output(optim_t *opt) {
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes) {
     optim_status status = refuse_null(opt, "opt");
     size_t state = 0, scratch = 0;
-    if (status == OPTIM_OK && !opt->engine.planned)
-        status = check_plan(opt);
+    if (status == OPTIM_OK)
+        status = opt->engine.planned ? check_searches(opt) : check_plan(opt);
     if (status == OPTIM_OK)
         status = plan_measure(&opt->engine, &state, &scratch);
     if (status != OPTIM_OK)

@@ -149,24 +149,14 @@ optim_status optim_set_grad_dtype(optim_t *opt, int param, optim_dtype dtype) {
     return status;
 }
 
-/* `n` elements from `offset` on, or `otherwise` for all of them. */
-static void load_bounds(const optim_t *opt, const tensor_t *tensor, const void *bounds, double otherwise, size_t offset,
-                        size_t n, double *out) {
-    for (size_t i = 0; i < n; ++i)
-        out[i] = otherwise;
-    if (bounds != NULL)
-        opt->engine.primitives->load_f64(tensor->dtype, n, (const char *)bounds + offset * dtype_size(tensor->dtype),
-                                         out);
-}
-
 /* An empty box, or none at all. */
 static optim_status check_bounds(const optim_t *opt, const tensor_t *tensor, const void *lower, const void *upper) {
     enum { PIECE = 256 };
     double low[PIECE], high[PIECE];
     for (size_t offset = 0; (lower != NULL || upper != NULL) && offset < tensor->count; offset += PIECE) {
         const size_t left = tensor->count - offset, n = left < PIECE ? left : PIECE;
-        load_bounds(opt, tensor, lower, -HUGE_VAL, offset, n, low);
-        load_bounds(opt, tensor, upper, HUGE_VAL, offset, n, high);
+        engine_bounds_read(&opt->engine, tensor, lower, -HUGE_VAL, offset, n, low);
+        engine_bounds_read(&opt->engine, tensor, upper, HUGE_VAL, offset, n, high);
         for (size_t i = 0; i < n; ++i)
             if (!(low[i] <= high[i]))
                 return error_set(
@@ -178,10 +168,23 @@ static optim_status check_bounds(const optim_t *opt, const tensor_t *tensor, con
     return OPTIM_OK;
 }
 
+/* A method that steps along the walls of the box has memory for that. */
+static optim_status check_box_memory(const optim_t *opt, const void *lower, const void *upper) {
+    const station_t *method = chain_method(opt);
+    const bool has_memory = !opt->engine.planned || opt->engine.boxed || !(method->method->flags & KEEPS_BOX);
+    if ((lower == NULL && upper == NULL) || has_memory)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_ORDER,
+                     "\"%s\" takes memory for bounds in its first step, where there were none: set bounds before that",
+                     method->name);
+}
+
 optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const void *upper) {
     optim_status status = check_change(opt, param, "setting bounds");
     if (status == OPTIM_OK)
         status = check_bounds(opt, &opt->engine.tensors[param], lower, upper);
+    if (status == OPTIM_OK)
+        status = check_box_memory(opt, lower, upper);
     if (status != OPTIM_OK)
         return status;
     opt->engine.tensors[param].lower = lower;
@@ -189,7 +192,30 @@ optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const 
     opt->has_bounds = false;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         opt->has_bounds |= opt->engine.tensors[i].lower != NULL || opt->engine.tensors[i].upper != NULL;
+    if (!opt->engine.planned)
+        opt->engine.boxed = opt->has_bounds;
+    chain_forget_gradient(opt); /* its point may lie outside */
     return OPTIM_OK;
+}
+
+optim_status optim_active_bounds(const optim_t *opt, int param, signed char *active) {
+    enum { PIECE = 256 };
+    double x[PIECE], low[PIECE], high[PIECE];
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_param(opt, param);
+    const tensor_t *tensor = status == OPTIM_OK ? &opt->engine.tensors[param] : NULL;
+    if (status == OPTIM_OK && tensor->count > 0)
+        status = refuse_null(active, "active");
+    for (size_t first = 0; status == OPTIM_OK && first < tensor->count; first += PIECE) {
+        const size_t left = tensor->count - first, n = left < PIECE ? left : PIECE;
+        engine_bounds_read(&opt->engine, tensor, tensor->data, 0, first, n, x);
+        engine_bounds_read(&opt->engine, tensor, tensor->lower, -HUGE_VAL, first, n, low);
+        engine_bounds_read(&opt->engine, tensor, tensor->upper, HUGE_VAL, first, n, high);
+        for (size_t i = 0; i < n; ++i)
+            active[first + i] = (signed char)(low[i] == high[i] ? 2 : x[i] <= low[i] ? -1 : x[i] >= high[i]);
+    }
+    return status;
 }
 
 optim_status optim_zero_grad(optim_t *opt) {

@@ -52,7 +52,7 @@ optim_status step_ready(optim_t *opt) {
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
     const bool was_planned = engine->planned;
-    status = was_planned ? OPTIM_OK : check_plan(opt);
+    status = was_planned ? check_searches(opt) : check_plan(opt);
     if (status == OPTIM_OK && !was_planned)
         status = plan_build(engine);
     if (status != OPTIM_OK)
@@ -96,7 +96,8 @@ static bool any_rounds_masters(const engine_t *engine) {
 
 static void finish(optim_t *opt) {
     engine_t *engine = &opt->engine;
-    bool moved = opt->has_bounds || engine->method_count > 1;
+    const bool leaves_box = opt->has_bounds && !(chain_method(opt)->method->flags & KEEPS_BOX);
+    bool moved = leaves_box || engine->method_count > 1;
     if (opt->has_bounds && chain_wrapper(opt, 0) != NULL)
         step_project(engine); /* what wrappers average or keep lies in the box too */
     for (int l = 0; l < engine->station_count; ++l) {

@@ -113,6 +113,8 @@ static void run_bounds(const subject_t *s, setup_t setup, bool below, bool above
         const optim_status status = rig_step(rig);
         if (status == OPTIM_ERR_LINE_SEARCH)
             break; /* at the wall there may be no way down */
+        if (status == OPTIM_ERR_MISMATCH && (s->needs & OPTIM_NEEDS_LOSS) != 0)
+            break; /* a line may leave the box */
         if (status == OPTIM_ERR_DOMAIN && (s->needs & OPTIM_NEEDS_PARTICLES) != 0) {
             rig_write(rig, NULL); /* in a corner particles are one, which some methods refuse: apart again */
             break;
@@ -147,7 +149,9 @@ void check_frozen_outside_box(void **state) {
     CHECK_OK(optim_set_bounds(rig->opt, 0, NULL, upper));
     rig_freeze(rig, 0, true);
     void *before = tensor_bits(rig, 0);
-    CHECK_OK(rig_steps(rig, 2));
+    const optim_status status = rig_steps(rig, 2);
+    if (status != OPTIM_ERR_MISMATCH || (s->needs & OPTIM_NEEDS_LOSS) == 0) /* a line may leave the box */
+        CHECK_OK(status);
     assert_true(tensor_bits_are(rig, 0, before));
     free(before);
     free(upper);

@@ -192,7 +192,8 @@ static void run_held(const subject_t *s, bool bounded) {
         const bool wanted = optim_wants_gradient(rig->opt) != 0;
         const double before = rig_value(rig);
         const optim_status status = rig_step(rig);
-        if (bounded && status == OPTIM_ERR_LINE_SEARCH)
+        if (bounded &&
+            (status == OPTIM_ERR_LINE_SEARCH || (status == OPTIM_ERR_MISMATCH && (s->needs & OPTIM_NEEDS_LOSS) != 0)))
             break;
         CHECK_OK(status);
         const double now = rig_value(rig);

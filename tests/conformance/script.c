@@ -29,6 +29,8 @@ static void change_options(rig_t *rig) {
     if (optim_get(rig->opt, 0, "lr", &lr) == OPTIM_OK)
         (void)optim_set(rig->opt, 0, "lr", 0.5 * lr);
     CHECK_OK(optim_set(rig->opt, -1, "clip_value", 0.75));
+    if (optim_memory(rig->opt, NULL, NULL) == OPTIM_ERR_MISMATCH) /* a search wants the gradient as it is */
+        CHECK_OK(optim_set(rig->opt, -1, "clip_value", 0));
 }
 
 static optim_status skipped_step(rig_t *rig) {

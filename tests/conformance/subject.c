@@ -114,8 +114,28 @@ static bool takes_layers(rig_t *rig) {
            optim_set_input(rig->opt, -1, "gates", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
+/* What it asks of the engine, without bounds on the gradient. */
+static char *without_clipping(const char *extra) {
+    char *rest = check_text("%s", "");
+    for (const char *end; *extra != '\0'; extra = *end == '\0' ? end : end + 1) {
+        end = strchr(extra, ',') == NULL ? extra + strlen(extra) : strchr(extra, ',');
+        if (strncmp(extra, "clip_", 5) == 0)
+            continue;
+        char *longer = check_text("%s%s%.*s", rest, *rest == '\0' ? "" : ",", (int)(end - extra), extra);
+        free(rest);
+        rest = longer;
+    }
+    return rest;
+}
+
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = try_once(subject, setup);
+    if (rig == NULL && strstr(setup.extra, "clip_") != NULL && strstr(optim_error(), "clip_") != NULL) {
+        char *extra = without_clipping(setup.extra); /* of a search */
+        rig = try_once(subject, setup_extra(setup, extra));
+        free(extra);
+        return rig;
+    }
     if (rig == NULL || !takes_layers(rig))
         return rig;
     rig_free(rig);
@@ -326,7 +346,8 @@ static bool may_be_refused(const subject_t *s) {
     for (int i = 0; i < s->wraps; ++i)
         if (strcmp(s->wrap[i], "schedule_free") == 0)
             return true;
-    return s->wraps > 0 && !(s->needs & OPTIM_NEEDS_GRADIENT); /* most wrappers act on gradients */
+    const bool searches = strstr(optim_error(), "compares the loss") != NULL; /* and wants the gradient as it is */
+    return s->wraps > 0 && (searches || !(s->needs & OPTIM_NEEDS_GRADIENT)); /* most wrappers act on gradients */
 }
 
 static size_t keep_matching(subject_t *list, size_t count) {

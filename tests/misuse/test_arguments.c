@@ -126,6 +126,14 @@ static void rows_of_parameters(world_t *world) {
     REFUSED(optim_set_bounds, (opt, INT_MAX, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
     ACCEPTED(optim_set_bounds, (world->scratch, 0, NULL, p));
     ACCEPTED(optim_set_bounds, (world->scratch, 0, p, NULL));
+    signed char active[4];
+    REFUSED(optim_active_bounds, (NULL, 0, active), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_active_bounds, (opt, -1, active), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_active_bounds, (opt, 2, active), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_active_bounds, (opt, INT_MIN, active), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_active_bounds, (opt, INT_MAX, active), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_active_bounds, (opt, 0, NULL), OPTIM_ERR_NULL, "active");
+    ACCEPTED(optim_active_bounds, (world->scratch, 0, active));
     REFUSED(optim_set_threads, (NULL, 1), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_threads, (opt, 0), OPTIM_ERR_ARGUMENT, "0");
     REFUSED(optim_set_threads, (opt, INT_MIN), OPTIM_ERR_ARGUMENT, "-2147483648");

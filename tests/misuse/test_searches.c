@@ -235,27 +235,30 @@ static void run_steps(const char *algorithm, const char *options, int most) {
     }
 }
 
-/* What a wrapper asks for before the search has begun is no trial: a NaN there is one of the step's own gradient. */
-static void test_wrapper_asks_first(void **state) {
-    static const char *const METHODS[] = {"lbfgs", "ista", "fista", "frank_wolfe"};
+/* What makes another gradient than the loss's, and bounds that a line may leave. */
+static void test_what_searches_refuse(void **state) {
+    static const char *const METHODS[] = {"lbfgs", "ncg", "newton_cg", "gns"};
+    static const double LOWER[N] = {0};
     (void)state;
-    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i) {
-        field_t field = {.f = bowl};
-        double loss = 0;
-        optim_t *opt;
-        CHECK_OK(optim_create(&opt, METHODS[i], "nonfinite=skip"));
-        CHECK_OK(optim_wrap(opt, "sam", NULL));
-        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, field.x, field.g));
-        (void)evaluate(&field, NULL, &loss);
-        CHECK_OK(optim_set_loss(opt, loss));
-        assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
-        field.g[0] = (double)NAN;
-        CHECK_OK(optim_set_loss(opt, loss));
-        CHECK_OK(optim_step(opt));
-        assert_int_equal(optim_skipped(opt), 1);
-        assert_int_equal(optim_steps(opt), 0);
-        optim_destroy(opt);
-    }
+    for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i)
+        for (int way = 0; way < 5; ++way) {
+            field_t field = {.f = bowl};
+            optim_t *opt;
+            CHECK_OK(optim_create(&opt, METHODS[i], way == 0 ? "clip_norm=1" : way == 1 ? "clip_value=1" : NULL));
+            CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, field.x, field.g));
+            if (way == 2)
+                CHECK_OK(optim_wrap(opt, "sam", NULL));
+            if (way == 3)
+                CHECK_OK(optim_set_bounds(opt, 0, LOWER, NULL));
+            CHECK_OK(optim_set_loss(opt, 1));
+            if (way == 4) { /* later */
+                CHECK_OK(optim_memory(opt, NULL, NULL));
+                CHECK_OK(optim_set(opt, -1, "group_clip_norm", 2));
+            }
+            if (way != 3 || i > 0)
+                CHECK_REFUSED(optim_step(opt), OPTIM_ERR_MISMATCH, METHODS[i]);
+            optim_destroy(opt);
+        }
 }
 
 static void test_other_searches(void **state) {
@@ -275,7 +278,7 @@ int main(void) {
         cmocka_unit_test(test_lbfgs),
         cmocka_unit_test(test_lbfgs_recovers),
         cmocka_unit_test(test_nan_gradient_ends),
-        cmocka_unit_test(test_wrapper_asks_first),
+        cmocka_unit_test(test_what_searches_refuse),
         cmocka_unit_test(test_other_searches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,11 +13,15 @@
  *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
  *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step
  *     6. a d that does not go down, and a search that finds nothing: once more without pairs
+ *     7. with bounds: d leads from x to the minimizer of the model in the box (L-BFGS-B, blocks/box.h), gamma being the
+ *        trial step of 3 while no pair is held; the first trial is lr (1 without pairs) and at most where d leaves the
+ *        box; all points are projected, and s is the step that they have made. A start outside is only projected.
  *
  * With a search, loss and gradient of the accepted point are kept and never evaluated again. The loss must be
  * deterministic. liblbfgs differs: history 6, More-Thuente by default, pairs kept whatever y's is. State: g, d, the
  * lowest point's gradient, 2 history vectors, and x within a step: 4 (4 + 2 history) bytes a parameter in f32.
  */
+#include "blocks/box.h"
 #include "blocks/searched.h"
 
 enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL };
@@ -55,7 +59,14 @@ typedef struct memory {
     double gamma;
     double *curvature, *alpha;
     int64_t pairs, next;
+    box_t box;
 } memory_t;
+
+static size_t dense_length(size_t elements, const double *option) {
+    (void)elements;
+    return box_dense((size_t)option[HISTORY]);
+}
+
 static const field_t FIELDS[] = {
     SEARCHED_FIELDS,
     {"gamma", "scale of the initial inverse Hessian", FIELD(OF_METHOD, memory_t, gamma), .initial = 1},
@@ -64,6 +75,7 @@ static const field_t FIELDS[] = {
      .within_step = true},
     {"pairs", "kept so far", FIELD(OF_METHOD, memory_t, pairs), .most = "history"},
     {"next", "place of the next pair", FIELD(OF_METHOD, memory_t, next), .most = "history"},
+    BOX_FIELDS(dense_length),
     {0},
 };
 
@@ -89,8 +101,24 @@ static void keep_pair(step_t *s) {
     copy(s, vector(G_LOW), vector(G));
 }
 
+static box_model_t box_model(const step_t *s) {
+    const memory_t *m = s->memory;
+    const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)m->pairs;
+    return (box_model_t){X, G, D, S, Y, pairs, ((size_t)m->next + history - pairs) % history, history, m->gamma};
+}
+
+/* Line 7; returns g'd, or 0 if the pairs are of no use. */
+static double find_direction_in_box(step_t *s) {
+    memory_t *m = s->memory;
+    const box_model_t model = box_model(s);
+    (void)norm_max(s, vector(G)); /* runs the queue */
+    return box_direction(s, &m->box, &model) ? dot(s, vector(G), vector(D)) : 0;
+}
+
 /* Line 2; returns g'd. */
 static double find_direction(step_t *s) {
+    if (step_has_box(s))
+        return find_direction_in_box(s);
     const memory_t *m = s->memory;
     const size_t history = (size_t)s->option[HISTORY], pairs = (size_t)m->pairs;
     const size_t newest = (size_t)m->next + history - 1;
@@ -109,11 +137,28 @@ static double find_direction(step_t *s) {
     return dot(s, vector(G), vector(D));
 }
 
+/* Line 3, in units of -g, where these are the norms of g. */
+static double steepest_trial(const step_t *s, double norm_1, double norm_2) {
+    const double *o = s->option;
+    if ((int)o[LINE_SEARCH] == ARMIJO)
+        return o[LR] / norm_2;
+    return o[LR] / ((int)o[FIRST_TRIAL] == TORCH ? fmax(norm_1, 1) : norm_1);
+}
+
 /* Line 6: d = -g, or where g'g leaves the range of a double, -g times the power of two that gamma then is. */
 static double find_steepest(step_t *s) {
     memory_t *m = s->memory;
     m->pairs = 0;
     m->gamma = 1;
+    if (step_has_box(s)) {
+        const box_model_t model = box_model(s);
+        (void)norm_max(s, vector(G)); /* runs the queue */
+        const box_look_t look = box_look(s, &model);
+        if (!(look.norm_1 > 0))
+            return 0;
+        m->gamma = steepest_trial(s, look.norm_1, look.norm_2);
+        return find_direction(s);
+    }
     const double slope = find_direction(s);
     if (slope > -1e270 && slope < -1e-270)
         return slope;
@@ -124,6 +169,12 @@ static double find_steepest(step_t *s) {
 /* Without a search the next step evaluates anew. */
 static optim_status done(step_t *s) {
     const optim_status status = searched_done(s);
+    if (step_has_box(s)) {
+        copy(s, vector(PARAMETERS), vector(X));
+        (void)norm_max(s, vector(X)); /* runs the queue */
+        const box_model_t model = box_model(s);
+        s->held_norm = box_look(s, &model).criterion;
+    }
     s->holds_gradient = s->holds_gradient && (int)s->option[LINE_SEARCH] != NONE;
     return status;
 }
@@ -138,6 +189,8 @@ static double first_trial(step_t *s) {
     const memory_t *m = s->memory;
     const double *o = s->option, lr = o[LR] / length_unit(m);
     const bool torch = (int)o[FIRST_TRIAL] == TORCH;
+    if (step_has_box(s))
+        return m->pairs > 0 ? lr : 1;
     if (m->pairs > 0 || (s->t > 1 && (torch || (int)o[LINE_SEARCH] == NONE)))
         return lr;
     if ((int)o[LINE_SEARCH] == ARMIJO)
@@ -156,9 +209,13 @@ static bool is_converged(const step_t *s, double slope, double trial) {
 }
 
 static void start_search(step_t *s, double slope, double trial) {
+    const memory_t *m = s->memory;
     const double *o = s->option;
-    const line_search_t search = {
-        .c1 = o[C1], .c2 = o[C2], .tolerance = o[TOLERANCE_CHANGE], .most = searched_most(o[MAX_LS])};
+    const line_search_t search = {.c1 = o[C1],
+                                  .c2 = o[C2],
+                                  .tolerance = o[TOLERANCE_CHANGE],
+                                  .longest = step_has_box(s) ? m->box.longest : 0,
+                                  .most = searched_most(o[MAX_LS])};
     searched_start(s, search, slope, trial);
 }
 
@@ -168,10 +225,34 @@ static search_answer_t judge(step_t *s) {
     return searched_judge(s, armijo ? line_search_armijo : line_search_wolfe, dot(s, vector(GRADIENT), vector(D)));
 }
 
+/* In a box d <- the step as it was made. */
+static void measure_step(step_t *s) {
+    memory_t *m = s->memory;
+    if (!step_has_box(s))
+        return;
+    copy(s, vector(PARAMETERS), vector(D));
+    axpy(s, -1, vector(X), vector(D));
+    m->line.step = 1;
+}
+
 /* The low point is the next x. */
 static void accept(step_t *s) {
     searched_accept(s);
+    measure_step(s);
     keep_pair(s);
+}
+
+/* Line 7: whether x lies outside its box; it is then put in. */
+static bool comes_from_outside(step_t *s) {
+    if (!step_has_box(s))
+        return false;
+    copy(s, vector(PARAMETERS), vector(X));
+    (void)norm_max(s, vector(X)); /* runs the queue */
+    const box_model_t model = box_model(s);
+    const bool outside = box_look(s, &model).outside;
+    if (outside)
+        step_into_box(s);
+    return outside;
 }
 
 /* Lines 1 and 2: takes the gradient, and returns the slope along d. */
@@ -194,6 +275,13 @@ static optim_status advance(step_t *s) {
     search_answer_t answer = SEARCH_FAILED;
     bool again = false; /* along -g, without pairs */
     STEP_BEGIN(s);
+    if (comes_from_outside(s)) {
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        m->line.step = 0;
+        m->line.f = s->loss;
+        copy(s, vector(GRADIENT), vector(G));
+        return done(s);
+    }
     slope = find_slope(s);
     do {
         m->line.step = 0;
@@ -204,6 +292,7 @@ static optim_status advance(step_t *s) {
         if ((int)s->option[LINE_SEARCH] == NONE) {
             m->line.step = trial;
             searched_go(s, trial);
+            measure_step(s);
             return OPTIM_OK;
         }
         start_search(s, slope, trial);
@@ -232,7 +321,7 @@ const method_t METHOD(lbfgs) = {
     .evaluations = "1 gradient with loss for each trial of the search; the first step 1 more; line_search=none: 1",
     .options = OPTIONS,
     .states = STATE,
-    .flags = READS_LOSS | REQUESTS | SEARCHES,
+    .flags = READS_LOSS | REQUESTS | SEARCHES | KEEPS_BOX,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .check = check,

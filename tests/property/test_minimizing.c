@@ -1,0 +1,185 @@
+/* What the minimizers solve of the problems of More, Garbow and Hillstrom: fixed numbers. */
+#include <math.h>
+#include <string.h>
+
+#include "check.h"
+#include "mgh.h"
+
+typedef struct caller {
+    const mgh_t *problem;
+    double x[MGH_MOST], g[MGH_MOST], lower[MGH_MOST], upper[MGH_MOST];
+    double lowest;
+    int evaluations, outside;
+} caller_t;
+
+static int evaluate(void *user, const optim_request *request, double *loss) {
+    caller_t *c = user;
+    (void)request;
+    for (size_t i = 0; i < c->problem->n; ++i)
+        c->outside += c->x[i] < c->lower[i] || c->x[i] > c->upper[i];
+    *loss = mgh_value(c->problem, c->x, c->g);
+    c->lowest = fmin(c->lowest, *loss);
+    ++c->evaluations;
+    return 0;
+}
+
+/* From `factor` times the standard start, in a box or (-1) without one, over two tensors. */
+static optim_result minimize(caller_t *c, const mgh_t *problem, const char *method, const char *options, double factor,
+                             int box) {
+    *c = (caller_t){.problem = problem, .lowest = INFINITY};
+    for (size_t i = 0; i < problem->n; ++i) {
+        c->x[i] = factor * problem->start[i];
+        c->lower[i] = -INFINITY;
+        c->upper[i] = INFINITY;
+    }
+    if (box >= 0)
+        mgh_box(problem, box, c->lower, c->upper);
+    optim_t *opt;
+    const size_t cut = problem->n / 2;
+    CHECK_OK(optim_create(&opt, method, options));
+    for (int k = 0; k < 2; ++k) {
+        const size_t from = k == 0 ? 0 : cut;
+        const int64_t count = (int64_t)(k == 0 ? cut : problem->n - cut);
+        CHECK_OK(optim_add_param(opt, 0, k == 0 ? "a" : "b", OPTIM_F64, 1, &count, c->x + from, c->g + from));
+        if (box >= 0)
+            CHECK_OK(optim_set_bounds(opt, k, c->lower + from, c->upper + from));
+    }
+    const optim_problem calls = {.size = sizeof calls, .user = c, .gradient = evaluate};
+    const optim_stop stop = {.size = sizeof stop, .evaluations = 5000, .gradient_norm = 1e-13};
+    optim_result result = {.size = sizeof result};
+    CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+    for (int k = 0; k < 2 && box >= 0; ++k) { /* what lies at its bounds is told, and is there exactly */
+        signed char active[MGH_MOST];
+        const size_t from = k == 0 ? 0 : cut, count = k == 0 ? cut : problem->n - cut;
+        CHECK_OK(optim_active_bounds(opt, k, active));
+        for (size_t i = 0; i < count; ++i)
+            assert_int_equal(active[i],
+                             (c->x[from + i] == c->upper[from + i]) - (c->x[from + i] == c->lower[from + i]));
+    }
+    optim_destroy(opt);
+    return result;
+}
+
+static int solved_in_boxes(const char *options, int *evaluations) {
+    int solved = 0;
+    for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem)
+        for (int box = 0; box < MGH_BOXES; ++box) {
+            caller_t c;
+            (void)minimize(&c, problem, "lbfgs", options, 1, box);
+            const double excess = c.lowest - problem->boxed[box];
+            if (c.outside > 0)
+                fail_msg("%s, box %d: %d elements outside", problem->name, box, c.outside);
+            solved += excess <= 1e-8 * (1 + fabs(problem->boxed[box]));
+            *evaluations += c.evaluations;
+        }
+    return solved;
+}
+
+/* Boxes that cut the minimum off: no evaluation leaves them, whatever the search. */
+static void boxes(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        int solved, evaluations;
+    } RUNS[] = {{NULL, 68, 6000},
+                {"line_search=armijo", 66, 20000},
+                {"history=3", 66, 20000},
+                {"line_search=none", 60, 400000}};
+    for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
+        int evaluations = 0;
+        const int solved = solved_in_boxes(RUNS[k].options, &evaluations);
+        if (solved < RUNS[k].solved || evaluations > RUNS[k].evaluations)
+            fail_msg("lbfgs (%s): %d of 70 boxes solved in %d evaluations", RUNS[k].options, solved, evaluations);
+    }
+}
+
+/* f - f* <= 1e-8 (1 + |f*|), or a gradient as small. */
+static int solved(const char *method, const char *options, double factor) {
+    int count = 0;
+    for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem) {
+        caller_t c;
+        const optim_result result = minimize(&c, problem, method, options, factor, -1);
+        count += mgh_excess(problem, c.lowest) <= 1e-8 || result.gradient_norm <= 1e-8;
+    }
+    return count;
+}
+
+static void free_problems(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *options;
+        int standard, far;
+    } RUNS[] = {{"lbfgs", NULL, 35, 65}};
+    for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
+        const int standard = solved(RUNS[k].method, RUNS[k].options, 1),
+                  far = solved(RUNS[k].method, RUNS[k].options, 10) + solved(RUNS[k].method, RUNS[k].options, 100);
+        if (standard < RUNS[k].standard || far < RUNS[k].far)
+            fail_msg("%s (%s): %d of 35 from the standard starts, %d of 70 from far ones", RUNS[k].method,
+                     RUNS[k].options, standard, far);
+    }
+}
+
+/* ---- A box whose wall the start lies behind, by steps: x is put in, and evaluated there ---- */
+
+static double quadratic(const double *x, double *g) { /* least at (3, -2) */
+    g[0] = 2 * (x[0] - 3);
+    g[1] = 20 * (x[1] + 2);
+    return (x[0] - 3) * (x[0] - 3) + 10 * (x[1] + 2) * (x[1] + 2);
+}
+
+static void from_outside(void **state) {
+    (void)state;
+    static const int64_t DIMS[] = {2};
+    const double lower[] = {-1, -1}, upper[] = {1, 1};
+    double x[] = {5, -7}, g[2];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "lbfgs", NULL));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
+    CHECK_OK(optim_set_bounds(opt, 0, lower, upper));
+    CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+    assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
+    assert_true(x[0] == 1 && x[1] == -1);
+    CHECK_OK(optim_cancel(opt)); /* and back to where it was */
+    assert_true(x[0] == 5 && x[1] == -7);
+    for (int k = 0; k < 4; ++k) {
+        if (optim_wants_gradient(opt))
+            CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+        optim_status status;
+        while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD) {
+            assert_true(fabs(x[0]) <= 1 && fabs(x[1]) <= 1);
+            CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+        }
+        CHECK_OK(status);
+        assert_true(x[0] == 1 && x[1] == -1);
+    }
+    signed char active[2];
+    CHECK_OK(optim_active_bounds(opt, 0, active));
+    assert_true(active[0] == 1 && active[1] == -1);
+    optim_destroy(opt);
+}
+
+/* Memory for the box is taken in the first step. */
+static void bounds_come_first(void **state) {
+    (void)state;
+    static const int64_t DIMS[] = {2};
+    const double lower[] = {-9, -9};
+    double x[] = {5, -7}, g[2];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "lbfgs", "line_search=none"));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
+    CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+    CHECK_OK(optim_step(opt));
+    CHECK_REFUSED(optim_set_bounds(opt, 0, lower, NULL), OPTIM_ERR_ORDER, "lbfgs");
+    CHECK_OK(optim_set_bounds(opt, 0, NULL, NULL));
+    optim_destroy(opt);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boxes),
+        cmocka_unit_test(free_problems),
+        cmocka_unit_test(from_outside),
+        cmocka_unit_test(bounds_come_first),
+    };
+    return cmocka_run_group_tests_name("minimizing", tests, NULL, NULL);
+}
