@@ -153,10 +153,12 @@ static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length)
     return nearest;
 }
 
-/* A name of another kind, if there is one of these letters; the nearest ones otherwise. */
+/* What is called so but for its letters or by others; a name of another kind, if there is one; the nearest otherwise. */
 static void propose(const kind_t *kind, const char *name, size_t length, char question[NEAREST_TEXT]) {
     const nearest_t nearest = nearest_of(kind, name, length);
     nearest_text(&nearest, question);
+    if (nearest.count > 0 && nearest.found[0].distance == 0)
+        return;
     for (const kind_t *other = KIND; other < KIND + KINDS; ++other) {
         const nearest_t alike = nearest_of(other, name, length);
         if (other == kind || alike.count == 0 || alike.found[0].distance > 0)

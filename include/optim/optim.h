@@ -531,11 +531,25 @@ typedef struct optim_progress {
     int64_t step;         /* steps completed by this call of optim_minimize */
     int64_t evaluations;  /* of loss, gradient or product, so far */
     double loss;          /* at the parameters as they stand before the next step */
-    double gradient_norm; /* there; NaN where no criterion asks for it */
+    double gradient_norm; /* there, as in optim_result */
     double seconds;
+    double gradient_max;   /* likewise */
+    double step_norm;      /* Euclidean length of the way from the point before the step to that behind it */
+    int64_t trials;        /* evaluations that the step asked for: those of a line search, ... */
+    int64_t active_bounds; /* elements that lie on one of their bounds */
 } optim_progress;
 
-/* When to stop; a criterion at 0 (loss_target: not set) is off. Zero-initialise, then set `size`. */
+/* A progress callback that is ready to use: a line for steps 1 to 10, 20 to 100 by tens, ... to the FILE * that is
+ * stop.user, stderr if that is NULL. Returns 0. */
+int optim_print_progress(void *user, const optim_progress *progress);
+
+/*
+ * When to stop; a criterion at 0 (loss_target: not set) is off. Zero-initialise, then set `size`.
+ *
+ * In a box the gradient counts as x - P(x - g), P being the projection onto the box: 0 where a bound holds x back. What
+ * is measured of steps takes one copy of the parameters, as does a progress callback. A step of a search that found
+ * nothing is no short step, nor is one that was skipped.
+ */
 typedef struct optim_stop {
     size_t size;          /* sizeof(optim_stop) */
     int64_t steps;        /* after this many steps */
@@ -549,6 +563,10 @@ typedef struct optim_stop {
     int keep_best; /* 1: end with the parameters of the best loss seen between steps (takes one copy of them) */
     void *user;
     int (*progress)(void *user, const optim_progress *progress); /* after each step; non-zero stops */
+    double gradient_max;  /* largest size of an element of the gradient at or below this */
+    double loss_relative; /* |change of the loss| at or below this times |loss|, loss_change_steps times in a row */
+    double step_norm;     /* Euclidean length of a step at or below this */
+    double step_relative; /* or at or below this times that of the parameters */
 } optim_stop;
 
 enum {
@@ -560,9 +578,25 @@ enum {
     OPTIM_STOP_LOSS_CHANGE = 5,
     OPTIM_STOP_LOSS_TARGET = 6,
     OPTIM_STOP_CALLBACK = 7,    /* a callback of the caller returned non-zero: see `callback` */
-    OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction: as good as it gets in this precision */
+    OPTIM_STOP_LINE_SEARCH = 8, /* no acceptable step along the direction, and none of the reasons from 15 on */
     OPTIM_STOP_NONFINITE = 9,   /* the loss is NaN or infinite between steps, or the gradient's norm NaN */
-    OPTIM_STOP_STALLED = 10 /* a method with a line search stays where it is: flat ground, or no descent to follow */
+    OPTIM_STOP_STALLED = 10,    /* a method with a line search stays where it is, likewise: at a kink, for example */
+    OPTIM_STOP_GRADIENT_MAX = 11,
+    OPTIM_STOP_LOSS_RELATIVE = 12,
+    OPTIM_STOP_STEP_NORM = 13,
+    OPTIM_STOP_STEP_RELATIVE = 14,
+
+    /* where a method with a line search finds no way down, up to five evaluations around that point tell why: */
+    OPTIM_STOP_PRECISION = 15,      /* converged: what is left is less than the rounding of loss or parameters */
+    OPTIM_STOP_WRONG_GRADIENT = 16, /* the loss does not follow its gradient: see `slope` and `difference` */
+    OPTIM_STOP_UNBOUNDED = 17,      /* the loss is minus infinity (plus infinity with maximize=1), here or in a trial */
+    OPTIM_STOP_OVERFLOW = 18,       /* squares of the gradient, or the loss, leave the range of numbers */
+    OPTIM_STOP_PLATEAU = 19, /* the gradient is 0, or changes the loss by less than its rounding for a long way */
+
+    /* of optim_minimize_constrained */
+    OPTIM_STOP_FEASIBLE = 20,   /* the constraints hold, and the criteria of the Lagrangian do */
+    OPTIM_STOP_INFEASIBLE = 21, /* no penalty brings the constraints about: there may be no such point */
+    OPTIM_STOP_ROUNDS = 22      /* the number of rounds is used up */
 };
 
 typedef struct optim_result {
@@ -573,8 +607,13 @@ typedef struct optim_result {
     int64_t evaluations;
     double loss;          /* at the final parameters */
     double best_loss;     /* lowest seen between steps; highest with maximize=1 */
-    double gradient_norm; /* at the final parameters; NaN where no criterion asked for it */
+    double gradient_norm; /* at the final parameters; NaN where it is not known: the method reads no gradients, or asks
+                             for all of them and problem.loss told the loss, or a step was not completed */
     double seconds;
+    double gradient_max;      /* likewise: the largest size of an element */
+    int64_t active_bounds;    /* elements that lie on one of their bounds */
+    double slope, difference; /* OPTIM_STOP_WRONG_GRADIENT: along steepest descent, what the gradient says of the loss'
+                                  slope, and what its values say; otherwise 0 */
 } optim_result;
 
 /*
@@ -587,6 +626,75 @@ typedef struct optim_result {
  * that nobody reads), OPEN, SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
+
+/*
+ * What optim_check_gradient found. Where no element is named, `param` is -1 and `name` is "".
+ */
+typedef struct optim_gradient_check {
+    size_t size;         /* sizeof(optim_gradient_check) */
+    int agrees;          /* 1: the gradient agrees with the loss along every direction that was tried */
+    int callback;        /* what the caller's callback returned, if it was not 0: the check ended there */
+    int64_t evaluations; /* of loss or gradient */
+    double error;        /* of the worst direction: |told - seen| / max(|told|, |seen|), beyond rounding */
+    double tolerance;    /* what is still agreement */
+    double told, seen;   /* of that direction: the change of the loss by the gradient, and by its values */
+    int param;           /* the worst element: parameter, ... */
+    int64_t element;     /* ... and which of its elements, row-major */
+    const char *name;    /* of that parameter; the handle's */
+    double element_told; /* what the gradient buffer holds for that element */
+    double element_seen; /* and what central differences of the loss say */
+} optim_gradient_check;
+
+/*
+ * Compares the gradients of `problem` with central differences of its loss, along `directions` random directions (0:
+ * three) made from `seed`; where one disagrees, element by element, and names the worst element. More than 1024 elements
+ * are searched by halves, so that some wrong element is named, not surely the worst. It takes 4 losses a direction, and
+ * as many an element searched; each must be the same whenever it is evaluated at the same point. Points lie in their
+ * boxes. Requests say evaluation 1, component -1. Parameters and gradients are in the end what they were, the latter
+ * what problem.gradient made of them; the handle is not changed. `check` must have its size.
+ * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient), OPEN, SWAPPED, NOMEM.
+ */
+optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
+                                  optim_gradient_check *check);
+
+/* ---- Constraints around any method ---- */
+
+/* How optim_minimize_constrained works, and what comes of it. Zero-initialise, then set `size`. */
+typedef struct optim_constrained {
+    size_t size;         /* sizeof(optim_constrained) */
+    double feasibility;  /* the largest violation that is allowed; 0: 1e-8 */
+    double penalty;      /* the first rho; 0: by loss and constraints at the start. Then: the last one */
+    int64_t rounds;      /* the most inner minimizations; 0: 50. Then: how many there were */
+    double *multipliers; /* [equalities + inequalities]: where they begin, and what they are in the end (>= 0 for
+                            inequalities); NULL: they begin at 0 and are not told */
+    double violation;    /* in the end: the largest |c_j(x)| of equalities, c_j(x) of inequalities, 0 at the least */
+} optim_constrained;
+
+/*
+ * Minimizes under constraints with a method that knows of none, by the augmented Lagrangian (Hestenes, Powell,
+ * Rockafellar; penalties and safeguards as in Birgin, Martinez, "Practical Augmented Lagrangian Methods", 2014):
+ *
+ *     L(x) = f(x) + sum over equalities of   lambda_j c_j + rho/2 c_j^2
+ *                 + sum over inequalities of (max(0, lambda_j + rho c_j)^2 - lambda_j^2) / (2 rho)
+ *
+ * is minimized by optim_minimize, round after round, with lambda_j <- lambda_j + rho c_j (inequalities: not below 0)
+ * between them, and rho 10 times as large where the violation has not become half of what it was. Boxes
+ * (optim_set_bounds) are the inner method's. With maximize=1 -f is minimized.
+ *
+ * optim_set_constraints has said how many there are; problem.constraints fills their values, and problem.gradient is
+ * called with weights that optim_constraint_weights tells within it: the gradient of loss + sum_j w_j c_j is wanted, with
+ * the loss alone in *loss. Every evaluation of loss or gradient comes behind one of the constraints, which is counted.
+ * Methods that ask for products or components are refused, and so are those that know constraints themselves.
+ *
+ * `stop` holds for all rounds together; gradient_norm and gradient_max, of which one must be set unless the method reads
+ * no gradients (then loss_change or loss_relative), are of L at the end, with looser ones before. A run that meets them
+ * with a violation of at most `feasibility` ends as OPTIM_STOP_FEASIBLE; one whose penalty has grown beyond use as
+ * OPTIM_STOP_INFEASIBLE. keep_best and loss_target are refused. Between rounds the handle is reset (optim_reset).
+ * `result` counts all rounds; its loss is f. The rest is as in optim_minimize.
+ * Errors: those of optim_minimize; VALUE (criteria), ORDER (no constraints told), MISMATCH.
+ */
+optim_status optim_minimize_constrained(optim_t *opt, const optim_problem *problem, const optim_stop *stop,
+                                        optim_constrained *constrained, optim_result *result);
 
 /* ---- Maps ---- */
 

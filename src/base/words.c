@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/synonyms.h"
+
 /* ---- The nearest ---- */
 
 enum { LONGEST_WORD = 48, PART = LONGEST_WORD }; /* PART: more than any number of letters between two words */
@@ -69,13 +71,26 @@ static int distance_between(const word_t *wanted, const word_t *name) {
     return inner->length >= SHORTEST_PART && strstr(outer->text, inner->text) != NULL ? PART + more : -1;
 }
 
+/* The synonym that this name has the wanted word for; NULL: there is none. */
+static const synonym_t *synonym_of(const word_t *wanted, const char *name, size_t length) {
+    for (size_t i = 0; wanted->length > 0 && i < SYNONYM_COUNT; ++i) {
+        const synonym_t *synonym = &SYNONYMS[i];
+        const size_t letters = strlen(synonym->word);
+        if ((size_t)wanted->length == letters && memcmp(wanted->text, synonym->word, letters) == 0 &&
+            strlen(synonym->name) == length && memcmp(synonym->name, name, length) == 0)
+            return synonym;
+    }
+    return NULL;
+}
+
 nearest_t nearest_begin(const char *wanted, size_t length) {
     return (nearest_t){.wanted = wanted, .length = length};
 }
 
 void nearest_offer(nearest_t *nearest, const char *name, size_t length) {
     const word_t wanted = word_of(nearest->wanted, nearest->length), offered = word_of(name, length);
-    const int distance = distance_between(&wanted, &offered);
+    const bool is_synonym = synonym_of(&wanted, name, length) != NULL;
+    const int distance = is_synonym ? 0 : distance_between(&wanted, &offered);
     size_t at = nearest->count;
     while (at > 0 && nearest->found[at - 1].distance > distance)
         --at;
@@ -100,12 +115,16 @@ static size_t count_shown(const nearest_t *nearest) {
 
 void nearest_text(const nearest_t *nearest, char text[NEAREST_TEXT]) {
     const size_t count = count_shown(nearest);
+    const word_t wanted = word_of(nearest->wanted, nearest->length);
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count; ++i) {
         const char *before = i == 0 ? " (did you mean " : i + 1 < count ? ", " : " or ";
-        const int wrote = snprintf(text + used, NEAREST_TEXT - used, "%s\"%.*s\"%s", before,
-                                   (int)nearest->found[i].length, nearest->found[i].name, i + 1 < count ? "" : "?)");
+        const synonym_t *synonym = synonym_of(&wanted, nearest->found[i].name, nearest->found[i].length);
+        const char *with = synonym == NULL ? "" : synonym->with;
+        const int wrote =
+            snprintf(text + used, NEAREST_TEXT - used, "%s\"%.*s\"%s%s%s", before, (int)nearest->found[i].length,
+                     nearest->found[i].name, with[0] == '\0' ? "" : " with ", with, i + 1 < count ? "" : "?)");
         if (wrote < 0 || (size_t)wrote >= NEAREST_TEXT - used)
             return;
         used += (size_t)wrote;

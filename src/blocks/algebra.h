@@ -136,6 +136,7 @@ static inline double norm_2(step_t *s, vector_t x) {
 static inline optim_status hold_gradient(step_t *s, double loss, vector_t g) {
     s->held_loss = loss;
     s->held_norm = norm_2(s, g);
+    s->held_row = g.row;
     s->holds_gradient = !isnan(s->held_norm);
     return OPTIM_OK;
 }

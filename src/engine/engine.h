@@ -78,6 +78,7 @@ typedef struct station {
     bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
     bool holds_gradient; /* see step_t */
     double held_loss, held_norm;
+    int held_row;
     int next_sample;
 
     input_view_t *inputs; /* [owner][row of the input table] */

@@ -438,7 +438,8 @@ struct step {
     void *memory;         /* the method's struct */
     int groups;           /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
-    double held_loss, held_norm; /* those, with holds_gradient */
+    double held_loss, held_norm; /* those, with holds_gradient ... */
+    int held_row;                /* ... and the row of the state table that the gradient is in */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */

@@ -125,6 +125,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .holds_gradient = station->holds_gradient,
         .held_loss = station->held_loss,
         .held_norm = station->held_norm,
+        .held_row = station->held_row,
         .next_sample = method_first_sample(station->method),
         .first = !station->called,
         .wrapped = chain_wrapper(opt, 0) != NULL,

@@ -39,9 +39,11 @@ optim_status optim_constraint_weights(const optim_t *opt, const double **weights
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(weights, "weights");
-    if (status == OPTIM_OK && opt->open != OPTIM_EVAL_GRAD && opt->open != OPTIM_EVAL_HVP)
+    if (status == OPTIM_OK && opt->own_weights == NULL && opt->open != OPTIM_EVAL_GRAD && opt->open != OPTIM_EVAL_HVP)
         status = error_set(OPTIM_ERR_CLOSED, "no gradient or product is asked for that could take constraints in");
-    if (status == OPTIM_OK)
+    if (status == OPTIM_OK && opt->own_weights != NULL)
+        *weights = opt->own_weights;
+    else if (status == OPTIM_OK)
         *weights = engine_constraints(&opt->engine) > 0 ? opt->engine.asked_weights : NULL;
     return status;
 }

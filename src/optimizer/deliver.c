@@ -31,6 +31,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     station->holds_gradient = s.holds_gradient;
     station->held_loss = s.held_loss;
     station->held_norm = s.held_norm;
+    station->held_row = s.held_row;
     station->next_sample = s.next_sample;
     return status;
 }

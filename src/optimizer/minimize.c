@@ -11,65 +11,13 @@
 
 #include "base/error.h"
 #include "optimizer/abi.h"
-#include "optimizer/optimizer.h"
+#include "optimizer/minimize.h"
 #include "optimizer/problem.h"
-
-typedef struct run {
-    optim_t *opt;
-    optim_problem problem;
-    optim_stop stop;
-    optim_result result;
-    double started, last_loss;
-    int64_t still;    /* steps in a row with a small change of the loss */
-    int64_t stalled;  /* steps in a row after which a held gradient is what it was */
-    double last_norm; /* of that gradient */
-    void **best;      /* copies of the parameters at the lowest loss, or NULL */
-    double *losses;   /* room for those of all components, or NULL */
-    bool interrupted; /* a callback returned non-zero */
-} run_t;
 
 static double now(void) {
     struct timespec time;
     (void)clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* ---- The best point ---- */
-
-static void best_free(run_t *run) {
-    for (size_t i = 0; run->best != NULL && i < run->opt->engine.tensor_count; ++i)
-        free(run->best[i]);
-    free(run->best);
-}
-
-static size_t tensor_bytes(const tensor_t *tensor) {
-    return tensor->count * dtype_size(tensor->dtype);
-}
-
-static optim_status best_make(run_t *run) {
-    const engine_t *engine = &run->opt->engine;
-    run->best = calloc(engine->tensor_count + 1, sizeof *run->best);
-    for (size_t i = 0; run->best != NULL && i < engine->tensor_count; ++i) {
-        run->best[i] = malloc(tensor_bytes(&engine->tensors[i]) + 1);
-        if (run->best[i] == NULL) {
-            best_free(run);
-            run->best = NULL;
-        }
-    }
-    return run->best == NULL ? error_nomem("keeping the best point") : OPTIM_OK;
-}
-
-static void best_copy(const run_t *run, bool back) {
-    const engine_t *engine = &run->opt->engine;
-    for (size_t i = 0; i < engine->tensor_count; ++i) {
-        const tensor_t *tensor = &engine->tensors[i];
-        if (tensor->data == NULL || run->best[i] == NULL) /* it has no elements */
-            continue;
-        if (back)
-            memcpy(tensor->data, run->best[i], tensor_bytes(tensor));
-        else
-            memcpy(run->best[i], tensor->data, tensor_bytes(tensor));
-    }
 }
 
 /* ---- Evaluations ---- */
@@ -87,11 +35,16 @@ static int evaluate_constraints(run_t *run, const optim_request *request) {
     return run->problem.constraints(run->problem.user, request, values);
 }
 
-/* Calls the caller; 0, or what it returned. */
-static int evaluate(run_t *run, const optim_request *request) {
-    double loss = NAN;
+/* A trial at which the loss has no lower limit; searches take it for one that is too far. */
+static void watch(run_t *run, double loss) {
+    if (loss_sign(run->opt) * loss == -(double)INFINITY)
+        run->bottomless = run->result.steps + 1;
+}
+
+int run_evaluate(run_t *run, const optim_request *request, double *loss) {
     const optim_problem *problem = &run->problem;
     int answer;
+    *loss = NAN;
     ++run->result.evaluations;
     switch (request->kind) {
     case OPTIM_EVAL_HVP:
@@ -104,49 +57,19 @@ static int evaluate(run_t *run, const optim_request *request) {
         break;
     }
     if (request->kind == OPTIM_EVAL_LOSS && problem->loss != NULL)
-        answer = problem->loss(problem->user, request, &loss);
+        answer = problem->loss(problem->user, request, loss);
     else if (request->count > 0)
-        answer = problem->component(problem->user, request, &loss);
+        answer = problem->component(problem->user, request, loss);
     else
-        answer = problem->gradient(problem->user, request, &loss);
-    if (answer == 0)
-        (void)optim_set_loss(run->opt, loss);
-    if (request->evaluation == 1)
-        run->result.loss = loss;
+        answer = problem->gradient(problem->user, request, loss);
+    watch(run, *loss);
     return answer;
 }
 
-static void interrupt(run_t *run, int answer) {
+void run_interrupt(run_t *run, int answer) {
     run->interrupted = true;
     run->result.callback = answer;
     run->result.reason = OPTIM_STOP_CALLBACK;
-}
-
-/* Sum of (scale g_i)^2 over the gradients, and the largest |g_i|. */
-static double sum_of_squares(const optim_t *opt, double scale, double *largest) {
-    double chunk[READ_ELEMENTS], sum = 0;
-    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
-        const tensor_t *tensor = &opt->engine.tensors[i];
-        const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
-        for (size_t offset = 0, n;
-             (n = primitives_read(opt->engine.primitives, tensor->grad_dtype, tensor->grad, count, offset, chunk)) > 0;
-             offset += n)
-            for (size_t j = 0; j < n; ++j) {
-                sum += (scale * chunk[j]) * (scale * chunk[j]);
-                *largest = fmax(*largest, fabs(chunk[j]));
-            }
-    }
-    return sum;
-}
-
-/* |g|_2, also where the squares leave the range of a double. */
-static double gradient_norm(const optim_t *opt) {
-    double largest = 0;
-    const double sum = sum_of_squares(opt, 1, &largest);
-    if (largest == 0 || !isfinite(largest) || isnan(sum) || (sum > 0x1p-900 && sum < 0x1p900))
-        return sqrt(sum);
-    const double scale = ldexp(1, (int)fmin(fmax(-ilogb(largest), -1000), 1000));
-    return sqrt(sum_of_squares(opt, scale, &largest)) / scale;
 }
 
 /* ---- Criteria ---- */
@@ -157,21 +80,65 @@ static bool is_better(const run_t *run, double loss, double than) {
     return sign * loss < sign * than;
 }
 
+/* Whether a criterion reads the gradient. */
+static bool asks_for_gradient(const optim_stop *stop) {
+    return stop->gradient_norm > 0 || stop->gradient_max > 0;
+}
+
+/* Steps in a row that changed the loss by no more. */
+static int64_t still(const run_t *run, int64_t before, double change) {
+    const bool small = run->result.steps > 0 && fabs(run->result.loss - run->last_loss) <= change;
+    return small ? before + 1 : 0;
+}
+
+/* Of loss and gradient alone: the same in this order, whatever else holds. */
+static int reason_of_loss(run_t *run) {
+    const optim_stop *stop = &run->stop;
+    const optim_result *result = &run->result;
+    const int64_t times = stop->loss_change_steps > 0 ? stop->loss_change_steps : 1;
+    run->still = still(run, run->still, stop->loss_change);
+    run->nearly_still =
+        still(run, run->nearly_still, stop->loss_relative * fmax(fabs(result->loss), fabs(run->last_loss)));
+    run->last_loss = result->loss;
+    if (loss_sign(run->opt) * result->loss == -(double)INFINITY)
+        return OPTIM_STOP_UNBOUNDED;
+    if (!isfinite(result->loss) || (asks_for_gradient(stop) && isnan(result->gradient_norm)))
+        return OPTIM_STOP_NONFINITE;
+    if (stop->gradient_norm > 0 && result->gradient_norm <= stop->gradient_norm)
+        return OPTIM_STOP_GRADIENT_NORM;
+    if (stop->gradient_max > 0 && result->gradient_max <= stop->gradient_max)
+        return OPTIM_STOP_GRADIENT_MAX;
+    if (stop->has_loss_target && !is_better(run, stop->loss_target, result->loss))
+        return OPTIM_STOP_LOSS_TARGET;
+    if (stop->loss_change > 0 && run->still >= times)
+        return OPTIM_STOP_LOSS_CHANGE;
+    if (stop->loss_relative > 0 && run->nearly_still >= times)
+        return OPTIM_STOP_LOSS_RELATIVE;
+    return OPTIM_STOP_NONE;
+}
+
+/* Of the step just made. One that found nothing is no small step, nor is one that was skipped. */
+static int reason_of_step(const run_t *run) {
+    const optim_stop *stop = &run->stop;
+    const bool may_rest = run->searches || (chain_method(run->opt)->method->flags & VALUES_ONLY);
+    if (!run->stepped || (run->step_length == 0 && may_rest))
+        return OPTIM_STOP_NONE;
+    if (stop->step_norm > 0 && run->step_length <= stop->step_norm)
+        return OPTIM_STOP_STEP_NORM;
+    if (stop->step_relative > 0 && run->step_length <= stop->step_relative * measure_parameters(run->opt).norm)
+        return OPTIM_STOP_STEP_RELATIVE;
+    return OPTIM_STOP_NONE;
+}
+
 /* With loss and gradient at the parameters between two steps. */
 static int reason_to_stop(run_t *run) {
     const optim_stop *stop = &run->stop;
     const optim_result *result = &run->result;
-    const bool small = result->steps > 0 && fabs(result->loss - run->last_loss) <= stop->loss_change;
-    run->still = small ? run->still + 1 : 0;
-    run->last_loss = result->loss;
-    if (!isfinite(result->loss) || (stop->gradient_norm > 0 && isnan(result->gradient_norm)))
-        return OPTIM_STOP_NONFINITE;
-    if (stop->gradient_norm > 0 && result->gradient_norm <= stop->gradient_norm)
-        return OPTIM_STOP_GRADIENT_NORM;
-    if (stop->has_loss_target && !is_better(run, stop->loss_target, result->loss))
-        return OPTIM_STOP_LOSS_TARGET;
-    if (stop->loss_change > 0 && run->still >= (stop->loss_change_steps > 0 ? stop->loss_change_steps : 1))
-        return OPTIM_STOP_LOSS_CHANGE;
+    int reason = reason_of_loss(run);
+    if (reason == OPTIM_STOP_NONE)
+        reason = reason_of_step(run);
+    if (reason != OPTIM_STOP_NONE)
+        return reason;
     if (run->stalled >= 2) /* the second one repeated the first: so would all that follow */
         return OPTIM_STOP_STALLED;
     if (stop->steps > 0 && result->steps >= stop->steps)
@@ -183,53 +150,108 @@ static int reason_to_stop(run_t *run) {
     return OPTIM_STOP_NONE;
 }
 
-/* Loss (and norm) at the parameters as they stand; then whether that is a reason to stop. */
-static void look(run_t *run) {
+/* ---- Between two steps ---- */
+
+/* Evaluates loss (and gradient) at the parameters as they stand; false: the caller stopped. */
+static bool evaluate_here(run_t *run) {
     const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
     const bool wants_none =
-        reads_none || (asks_for_all(run->opt) && run->stop.gradient_norm == 0 && run->problem.loss != NULL);
+        reads_none || (asks_for_all(run->opt) && !asks_for_gradient(&run->stop) && run->problem.loss != NULL);
     const optim_request first = {.size = sizeof first,
                                  .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
                                  .needs_loss = 1,
                                  .component = -1,
                                  .evaluation = 1};
-    double held_loss, held_norm;
-    const bool held = step_holds_gradient(run->opt, &held_loss, &held_norm);
-    const int answer = held ? 0 : evaluate(run, &first);
-    if (answer != 0) {
-        interrupt(run, answer);
-        return;
-    }
-    if (held) {
-        const bool same = run->result.steps > 1 && held_loss == run->last_loss && held_norm == run->last_norm;
-        run->stalled = same ? run->stalled + 1 : 0;
-        run->last_norm = held_norm;
-        run->result.loss = held_loss;
-    }
-    if (run->stop.gradient_norm > 0)
-        run->result.gradient_norm = held ? held_norm : gradient_norm(run->opt);
-    if (is_better(run, run->result.loss, run->result.best_loss) || run->result.steps == 0) {
-        run->result.best_loss = run->result.loss;
-        if (run->best != NULL)
-            best_copy(run, false);
-    }
-    run->result.reason = reason_to_stop(run);
+    double loss;
+    const int answer = run_evaluate(run, &first, &loss);
+    run->result.loss = loss;
+    run->gradient_at = wants_none ? GRADIENT_UNKNOWN : MEASURE_BOUND;
+    if (answer == 0)
+        (void)optim_set_loss(run->opt, loss);
+    else
+        run_interrupt(run, answer);
+    return answer == 0;
 }
 
+/* Lengths of the gradient, where it is known. */
+static void measure_here(run_t *run) {
+    const bool known = run->gradient_at != GRADIENT_UNKNOWN;
+    if (!isnan(run->result.gradient_norm) || !known)
+        return;
+    const measure_t gradient = measure_gradient(run->opt, run->gradient_at);
+    run->result.gradient_norm = gradient.norm;
+    run->result.gradient_max = gradient.most;
+}
+
+/* Whether a method that searches is where it was a step ago. */
+static bool is_stuck(const run_t *run, const held_t *held, bool holds) {
+    if (!run->searches || run->result.steps <= 1)
+        return false;
+    return holds ? held->loss == run->last_loss && held->norm == run->last_norm
+                 : run->result.loss == run->last_loss && run->result.gradient_norm == run->last_norm;
+}
+
+/* Loss (and gradient) at the parameters as they stand; then whether that is a reason to stop. */
+static void look(run_t *run) {
+    optim_result *result = &run->result;
+    held_t held;
+    const bool holds = step_holds_gradient(run->opt, &held);
+    result->gradient_norm = result->gradient_max = NAN;
+    if (holds) {
+        result->loss = held.loss;
+        run->gradient_at = held.row < 0 ? GRADIENT_UNKNOWN : held.row;
+    } else if (!evaluate_here(run)) {
+        return;
+    }
+    if (result->steps == 0)
+        run->first_loss = result->loss;
+    const bool improves = is_better(run, result->loss, result->best_loss) || result->steps == 0;
+    if (asks_for_gradient(&run->stop) || run->stop.progress != NULL || (improves && run->best.of != NULL) ||
+        (run->searches && !holds))
+        measure_here(run);
+    run->stalled = is_stuck(run, &held, holds) ? run->stalled + 1 : 0;
+    run->last_norm = holds ? held.norm : result->gradient_norm;
+    if (improves) {
+        result->best_loss = result->loss;
+        run->best_gradient = (measure_t){result->gradient_norm, result->gradient_max};
+        if (run->best.of != NULL)
+            copies_take(&run->best, run->opt);
+    }
+    result->reason = reason_to_stop(run);
+    if (result->reason != OPTIM_STOP_NONE)
+        measure_here(run);
+}
+
+/* ---- A step ---- */
+
 static optim_status step(run_t *run) {
+    if (run->before.of != NULL)
+        copies_take(&run->before, run->opt);
+    const int64_t skipped = run->opt->skipped;
     optim_status status = step_take(run->opt, true);
+    run->trials = 0;
     while (status > 0) {
         optim_request request = {.size = sizeof request};
+        double loss;
         (void)optim_request_info(run->opt, &request);
-        const int answer = evaluate(run, &request);
+        const int answer = run_evaluate(run, &request, &loss);
+        const bool has_loss = request.kind == OPTIM_EVAL_GRAD || request.kind == OPTIM_EVAL_LOSS;
+        if (request.evaluation == 1 && has_loss) /* the step's own point, of a method that asks for all */
+            run->result.loss = loss;
+        if (answer == 0 && has_loss)
+            (void)optim_set_loss(run->opt, loss);
         if (answer != 0) {
-            interrupt(run, answer);
+            run_interrupt(run, answer);
             return optim_cancel(run->opt);
         }
+        ++run->trials;
         status = step_take(run->opt, true);
     }
+    run->stepped = status == OPTIM_OK && run->opt->skipped == skipped;
     if (status == OPTIM_OK)
         ++run->result.steps;
+    if (run->before.of != NULL)
+        run->step_length = measure_step(run->opt, &run->before).norm;
     return status;
 }
 
@@ -238,11 +260,21 @@ static void report(run_t *run) {
     const optim_result *result = &run->result;
     if (stop->progress == NULL)
         return;
-    const optim_progress progress = {sizeof progress, result->steps,         result->evaluations,
-                                     result->loss,    result->gradient_norm, now() - run->started};
+    const optim_progress progress = {
+        .size = sizeof progress,
+        .step = result->steps,
+        .evaluations = result->evaluations,
+        .loss = result->loss,
+        .gradient_norm = result->gradient_norm,
+        .seconds = now() - run->started,
+        .gradient_max = result->gradient_max,
+        .step_norm = run->step_length,
+        .trials = run->trials,
+        .active_bounds = measure_active(run->opt),
+    };
     const int answer = stop->progress(stop->user, &progress);
     if (answer != 0)
-        interrupt(run, answer);
+        run_interrupt(run, answer);
 }
 
 static optim_status loop(run_t *run) {
@@ -295,9 +327,9 @@ static optim_status check_callbacks(const run_t *run) {
     if (run->problem.gradient == NULL && run->problem.loss == NULL && reads_none)
         status = error_set(OPTIM_ERR_NULL, "problem.loss must not be NULL: \"%s\" reads values alone",
                            chain_method(opt)->name);
-    if (status == OPTIM_OK && reads_none && run->stop.gradient_norm > 0)
-        status = error_set(OPTIM_ERR_VALUE, "stop.gradient_norm asks for gradients, and \"%s\" reads none",
-                           chain_method(opt)->name);
+    if (status == OPTIM_OK && reads_none && asks_for_gradient(&run->stop))
+        status = error_set(OPTIM_ERR_VALUE, "stop.%s asks for gradients, and \"%s\" reads none",
+                           run->stop.gradient_norm > 0 ? "gradient_norm" : "gradient_max", chain_method(opt)->name);
     for (int l = 0; status == OPTIM_OK && l < opt->engine.station_count; ++l)
         status = check_callbacks_of(run, opt->engine.stations[l]);
     return status;
@@ -313,6 +345,12 @@ static optim_status losses_make(run_t *run) {
         return OPTIM_OK;
     run->losses = calloc((size_t)engine->components + 1, sizeof *run->losses);
     return run->losses == NULL ? error_nomem("taking losses of components") : OPTIM_OK;
+}
+
+static bool has_criterion(const optim_stop *stop) {
+    return stop->steps > 0 || stop->evaluations > 0 || stop->seconds > 0 || asks_for_gradient(stop) ||
+           stop->loss_change > 0 || stop->loss_relative > 0 || stop->has_loss_target || stop->step_norm > 0 ||
+           stop->step_relative > 0;
 }
 
 static optim_status check_call(run_t *run, const optim_problem *problem, const optim_stop *stop,
@@ -333,58 +371,65 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
         status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "minimizing");
     if (status == OPTIM_OK)
         status = check_callbacks(run);
-    const optim_stop *s = &run->stop;
-    if (status == OPTIM_OK && s->steps <= 0 && s->evaluations <= 0 && !(s->seconds > 0) && !(s->gradient_norm > 0) &&
-        !(s->loss_change > 0) && !s->has_loss_target)
+    if (status == OPTIM_OK && !has_criterion(&run->stop))
         status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
     return status;
+}
+
+/* All memory that the run may need. */
+static optim_status prepare(run_t *run) {
+    const optim_stop *stop = &run->stop;
+    const bool measures_steps = stop->progress != NULL || stop->step_norm > 0 || stop->step_relative > 0;
+    if (stop->keep_best && !copies_make(&run->best, run->opt, false))
+        return error_nomem("keeping the best point");
+    if (measures_steps && !copies_make(&run->before, run->opt, false))
+        return error_nomem("measuring steps");
+    return losses_make(run);
+}
+
+static void finish(run_t *run) {
+    free(run->losses);
+    copies_free(&run->best);
+    copies_free(&run->before);
+}
+
+/* Ends with the best point, if that was asked for. */
+static void put_back_best(run_t *run) {
+    optim_result *result = &run->result;
+    if (run->best.of == NULL || !isfinite(result->best_loss) ||
+        !(isnan(result->loss) || is_better(run, result->best_loss, result->loss)))
+        return;
+    copies_put_back(&run->best, run->opt);
+    result->loss = result->best_loss;
+    result->gradient_norm = run->best_gradient.norm;
+    result->gradient_max = run->best_gradient.most;
 }
 
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
     run_t run = {.opt = opt};
     optim_status status = check_call(&run, problem, stop, result);
-    if (status == OPTIM_OK && run.stop.keep_best)
-        status = best_make(&run);
     if (status == OPTIM_OK)
-        status = losses_make(&run);
+        status = prepare(&run);
     if (status == OPTIM_OK)
         status = step_ready(opt); /* before the first callback, which can then add nothing to the handle any more */
     if (status != OPTIM_OK) {
-        free(run.losses);
-        best_free(&run);
+        finish(&run);
         return status;
     }
     step_begin_anew(opt);
     run.started = now();
-    run.result = (optim_result){.gradient_norm = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
+    run.searches = (chain_method(opt)->method->flags & SEARCHES) != 0;
+    run.step_length = NAN;
+    run.result =
+        (optim_result){.gradient_norm = NAN, .gradient_max = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
     status = loop(&run);
-    if (run.best != NULL && isfinite(run.result.best_loss) &&
-        (isnan(run.result.loss) || is_better(&run, run.result.best_loss, run.result.loss))) {
-        best_copy(&run, true);
-        run.result.loss = run.result.best_loss;
-    }
-    free(run.losses);
-    best_free(&run);
+    if (run.result.reason == OPTIM_STOP_STALLED || run.result.reason == OPTIM_STOP_LINE_SEARCH)
+        run_judge(&run);
+    put_back_best(&run);
+    finish(&run);
+    run.result.active_bounds = measure_active(opt);
     run.result.seconds = now() - run.started;
     if (result != NULL)
         (void)abi_write(result, &run.result, sizeof run.result, "optim_result");
     return status;
-}
-
-const char *optim_stop_reason(int reason) {
-    static const char *const WORDS[] = {
-        [OPTIM_STOP_NONE] = "an error ended it",
-        [OPTIM_STOP_STEPS] = "the number of steps is used up",
-        [OPTIM_STOP_EVALUATIONS] = "the number of evaluations is used up",
-        [OPTIM_STOP_SECONDS] = "the time is used up",
-        [OPTIM_STOP_GRADIENT_NORM] = "the gradient is small enough",
-        [OPTIM_STOP_LOSS_CHANGE] = "the loss hardly changes any more",
-        [OPTIM_STOP_LOSS_TARGET] = "the loss has reached its target",
-        [OPTIM_STOP_CALLBACK] = "a callback asked for it",
-        [OPTIM_STOP_LINE_SEARCH] = "no better point along the direction, in this precision",
-        [OPTIM_STOP_NONFINITE] = "the loss or the gradient is not finite: the method diverged",
-        [OPTIM_STOP_STALLED] = "the method finds no way down any more",
-    };
-    const bool known = reason >= 0 && reason < (int)(sizeof WORDS / sizeof *WORDS) && WORDS[reason] != NULL;
-    return known ? WORDS[reason] : "not a stop reason of this library";
 }

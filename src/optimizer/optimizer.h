@@ -61,6 +61,8 @@ struct optim {
     int waiting;       /* station that made it */
     int64_t evaluation;
     answers_t answers;
+    const double
+        *own_weights; /* of constraints, while optim_minimize_constrained calls the caller; NULL: it does not */
 
     int64_t steps, skipped;
     double loss;
@@ -272,9 +274,13 @@ optim_status step_deliver(optim_t *opt, int from, int to);
 optim_status step_take(optim_t *opt, bool given);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */
 optim_status step_ready(optim_t *opt);
-/* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it, and norm
- * of the gradient. */
-bool step_holds_gradient(const optim_t *opt, double *loss, double *norm);
+/* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it; norm of
+ * the gradient, and the row of the method's states where it is (-1: not in reals). */
+typedef struct held {
+    double loss, norm;
+    int row;
+} held_t;
+bool step_holds_gradient(const optim_t *opt, held_t *held);
 /* The caller may have moved the parameters since the last step: what a method holds of them is not trusted, and where
  * they begin is in their boxes, as after a step. */
 void step_begin_anew(optim_t *opt);

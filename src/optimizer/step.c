@@ -179,10 +179,9 @@ optim_status step_take(optim_t *opt, bool given) {
     return status;
 }
 
-bool step_holds_gradient(const optim_t *opt, double *loss, double *norm) {
+bool step_holds_gradient(const optim_t *opt, held_t *held) {
     const station_t *method = chain_method(opt);
-    *loss = loss_sign(opt) * method->held_loss;
-    *norm = method->held_norm;
+    *held = (held_t){loss_sign(opt) * method->held_loss, method->held_norm, method->any_short ? -1 : method->held_row};
     return method->holds_gradient;
 }
 

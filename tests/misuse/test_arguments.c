@@ -266,6 +266,84 @@ static void rows_of_problems(world_t *world) {
     REFUSED(optim_constraint_weights, (world->stepped, &weights), OPTIM_ERR_CLOSED, "gradient");
 }
 
+static void rows_of_checks(world_t *world) {
+    const optim_problem *problem = &world->problem;
+    const optim_problem nothing = {.size = sizeof nothing};
+    optim_gradient_check check = {.size = sizeof check};
+    optim_t *opt = world->stepped;
+    REFUSED(optim_check_gradient, (NULL, problem, 0, 1, &check), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_check_gradient, (opt, NULL, 0, 1, &check), OPTIM_ERR_NULL, "problem");
+    REFUSED(optim_check_gradient, (opt, problem, 0, 1, NULL), OPTIM_ERR_NULL, "check");
+    REFUSED(optim_check_gradient, (opt, problem, INT_MIN, 1, &check), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_check_gradient, (opt, &nothing, 0, 1, &check), OPTIM_ERR_NULL, "problem.gradient");
+    REFUSED(optim_check_gradient, (opt, boxed(world, ZERO, problem), 0, 1, &check), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, problem, 0, 1, boxed(world, ZERO, &check)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, boxed(world, SHORT, problem), 0, 1, &check), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, problem, 0, 1, boxed(world, SHORT, &check)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, boxed(world, NONSENSE, problem), 0, 1, &check), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, problem, 0, 1, boxed(world, NONSENSE, &check)), OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_check_gradient, (opt, boxed(world, TAIL, problem), 0, 1, &check), OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_check_gradient, (opt, problem, 0, 1, boxed(world, TAIL, &check)), OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_check_gradient, (opt, problem, INT_MAX, 1, &check), OPTIM_ERR_ARGUMENT, "2147483647");
+    ACCEPTED(optim_check_gradient, (opt, boxed(world, LONGER, problem), 0, (uint64_t)INT64_MIN, &check));
+    ACCEPTED(optim_check_gradient, (opt, problem, 0, UINT64_MAX, boxed(world, LONGER, &check)));
+    ACCEPTED(optim_check_gradient, (opt, problem, 1, 0, &check));
+}
+
+static void rows_of_constrained(world_t *world) {
+    const optim_problem *problem = &world->problem;
+    const optim_stop *stop = &world->stop;
+    optim_constrained constrained = {.size = sizeof constrained};
+    optim_t *opt = world->stepped;
+    REFUSED(optim_minimize_constrained, (NULL, problem, stop, &constrained, NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_minimize_constrained, (opt, NULL, stop, &constrained, NULL), OPTIM_ERR_NULL, "problem");
+    REFUSED(optim_minimize_constrained, (opt, problem, NULL, &constrained, NULL), OPTIM_ERR_NULL, "stop");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, NULL, NULL), OPTIM_ERR_NULL, "constrained");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, NULL), OPTIM_ERR_ORDER,
+            "optim_set_constraints");
+    const optim_result result = {.size = sizeof result};
+    REFUSED(optim_minimize_constrained, (opt, boxed(world, ZERO, problem), stop, &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, boxed(world, SHORT, problem), stop, &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, boxed(world, NONSENSE, problem), stop, &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, boxed(world, TAIL, problem), stop, &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_minimize_constrained, (opt, boxed(world, LONGER, problem), stop, &constrained, NULL), OPTIM_ERR_ORDER,
+            "optim_set_constraints");
+    REFUSED(optim_minimize_constrained, (opt, problem, boxed(world, ZERO, stop), &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, boxed(world, SHORT, stop), &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, boxed(world, NONSENSE, stop), &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, boxed(world, TAIL, stop), &constrained, NULL),
+            OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_minimize_constrained, (opt, problem, boxed(world, LONGER, stop), &constrained, NULL), OPTIM_ERR_ORDER,
+            "optim_set_constraints");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, boxed(world, ZERO, &constrained), NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, boxed(world, SHORT, &constrained), NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, boxed(world, NONSENSE, &constrained), NULL),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, boxed(world, TAIL, &constrained), NULL),
+            OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, boxed(world, LONGER, &constrained), NULL), OPTIM_ERR_ORDER,
+            "optim_set_constraints");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, boxed(world, ZERO, &result)),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, boxed(world, SHORT, &result)),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, boxed(world, NONSENSE, &result)),
+            OPTIM_ERR_ARGUMENT, "size");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, boxed(world, TAIL, &result)),
+            OPTIM_ERR_ARGUMENT, "newer");
+    REFUSED(optim_minimize_constrained, (opt, problem, stop, &constrained, boxed(world, LONGER, &result)),
+            OPTIM_ERR_ORDER, "optim_set_constraints");
+}
+
 static void rows_of_minimize(world_t *world) {
     const optim_problem *problem = &world->problem;
     const optim_stop *stop = &world->stop, never = {.size = sizeof never};
@@ -292,6 +370,18 @@ static void rows_of_minimize(world_t *world) {
     REFUSED(optim_minimize, (opt, problem, stop, boxed(world, NONSENSE, &result)), OPTIM_ERR_ARGUMENT, "size");
     REFUSED(optim_minimize, (opt, problem, stop, boxed(world, TAIL, &result)), OPTIM_ERR_ARGUMENT, "newer");
     ACCEPTED(optim_minimize, (opt, problem, stop, boxed(world, LONGER, &result)));
+    const optim_progress progress = {.size = sizeof progress, .step = 11}; /* of which no line is printed */
+    HOLDS(optim_print_progress, (NULL, NULL), optim_print_progress(NULL, NULL) == 0);
+    HOLDS(optim_print_progress, (NULL, boxed(world, ZERO, &progress)),
+          optim_print_progress(NULL, boxed(world, ZERO, &progress)) == 0);
+    HOLDS(optim_print_progress, (NULL, boxed(world, SHORT, &progress)),
+          optim_print_progress(NULL, boxed(world, SHORT, &progress)) == 0);
+    HOLDS(optim_print_progress, (NULL, boxed(world, NONSENSE, &progress)),
+          optim_print_progress(NULL, boxed(world, NONSENSE, &progress)) == 0);
+    HOLDS(optim_print_progress, (NULL, boxed(world, TAIL, &progress)),
+          optim_print_progress(NULL, boxed(world, TAIL, &progress)) == 0);
+    HOLDS(optim_print_progress, (NULL, boxed(world, LONGER, &progress)),
+          optim_print_progress(NULL, boxed(world, LONGER, &progress)) == 0);
 }
 
 /* ---- Options and schedules ---- */
@@ -864,11 +954,11 @@ static void rows_of_hyperband(world_t *world) {
 static void test_every_argument(void **state) {
     (void)state;
     static void (*const ROWS[])(world_t *) = {
-        rows_of_create,       rows_of_groups,    rows_of_new_parameters, rows_of_parameters,       rows_of_steps,
-        rows_of_requests,     rows_of_problems,  rows_of_minimize,       rows_of_options,          rows_of_schedules,
-        rows_of_descriptions, rows_of_maps,      rows_of_messages,       rows_of_described_inputs, rows_of_files,
-        rows_of_bytes,        rows_of_rates,     rows_of_laws,           rows_of_chains,           rows_of_iterates,
-        rows_of_batches,      rows_of_hyperband, rows_of_looking,
+        rows_of_create,           rows_of_groups,    rows_of_new_parameters, rows_of_parameters, rows_of_steps,
+        rows_of_requests,         rows_of_problems,  rows_of_minimize,       rows_of_checks,     rows_of_constrained,
+        rows_of_options,          rows_of_schedules, rows_of_descriptions,   rows_of_maps,       rows_of_messages,
+        rows_of_described_inputs, rows_of_files,     rows_of_bytes,          rows_of_rates,      rows_of_laws,
+        rows_of_chains,           rows_of_iterates,  rows_of_batches,        rows_of_hyperband,  rows_of_looking,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

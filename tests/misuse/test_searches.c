@@ -125,6 +125,10 @@ static optim_result run(field_t *field, const char *algorithm, const char *optio
 
 enum { STALLED = 1 << OPTIM_STOP_STALLED, LINE_SEARCH = 1 << OPTIM_STOP_LINE_SEARCH };
 enum { STEPS = 1 << OPTIM_STOP_STEPS, NONFINITE = 1 << OPTIM_STOP_NONFINITE, TARGET = 1 << OPTIM_STOP_LOSS_TARGET };
+enum { PRECISION = 1 << OPTIM_STOP_PRECISION, PLATEAU = 1 << OPTIM_STOP_PLATEAU };
+enum { UNBOUNDED = 1 << OPTIM_STOP_UNBOUNDED, OVERFLOWS = 1 << OPTIM_STOP_OVERFLOW };
+/* At a minimum: where the gradient is exactly 0, flat ground. */
+enum { CONVERGED = PRECISION | PLATEAU };
 
 static const struct {
     const char *name;
@@ -132,16 +136,16 @@ static const struct {
     double start, lowest; /* the loss that it must reach */
     int reasons;
 } FIELDS[] = {
-    {"flat", flat, 0, 1, STALLED},
-    {"at the minimum", bowl, 1, 0, STALLED},
-    {"bowl", bowl, 0, 1e-9, STALLED | LINE_SEARCH},
-    {"faint", faint, 0, 1e-28, STALLED},
-    {"steep", steep, 0, 1e100, STALLED | LINE_SEARCH},
-    {"linear", linear, 0, -1e3, STALLED | LINE_SEARCH | NONFINITE | TARGET | STEPS},
-    {"plunge", plunge, 0, -1e3, STALLED | LINE_SEARCH | NONFINITE | TARGET | STEPS},
-    {"walled", walled, 0, 1e-9, STALLED | LINE_SEARCH},
-    {"cliff", cliff, 0, 1e-9, STALLED | LINE_SEARCH},
-    {"torn", torn, 0, 1e-9, STALLED | LINE_SEARCH},
+    {"flat", flat, 0, 1, PLATEAU},
+    {"at the minimum", bowl, 1, 0, PLATEAU},
+    {"bowl", bowl, 0, 1e-9, CONVERGED},
+    {"faint", faint, 0, 1e-28, CONVERGED},
+    {"steep", steep, 0, 1e100, CONVERGED},
+    {"linear", linear, 0, -1e3, UNBOUNDED | OVERFLOWS | TARGET | STEPS},
+    {"plunge", plunge, 0, -1e3, UNBOUNDED | OVERFLOWS | TARGET | STEPS},
+    {"walled", walled, 0, 1e-9, CONVERGED},
+    {"cliff", cliff, 0, 1e-9, CONVERGED},
+    {"torn", torn, 0, 1e-9, CONVERGED},
 };
 enum { FIELD_COUNT = sizeof FIELDS / sizeof *FIELDS };
 

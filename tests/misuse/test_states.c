@@ -385,10 +385,28 @@ static int no_product(void *user, const optim_request *request, optim_t *opt) {
     (void)opt;
     return 1;
 }
+static int no_constraints(void *user, const optim_request *request, double *values) {
+    (void)user;
+    (void)request;
+    (void)values;
+    return 1;
+}
 static int minimize(handle_t *h) {
     const optim_problem problem = {sizeof problem, NULL, stop_at_once, NULL, no_product};
     const optim_stop stop = {.size = sizeof stop, .steps = 1};
     return optim_minimize(h->opt, &problem, &stop, NULL);
+}
+static int check_gradient(handle_t *h) {
+    const optim_problem problem = {.size = sizeof problem, .user = h, .gradient = stop_at_once};
+    optim_gradient_check check = {.size = sizeof check};
+    return optim_check_gradient(h->opt, &problem, 1, 1, &check);
+}
+static int minimize_constrained(handle_t *h) {
+    const optim_problem problem = {
+        .size = sizeof problem, .gradient = stop_at_once, .constraints = no_constraints, .product = no_product};
+    const optim_stop stop = {.size = sizeof stop, .gradient_norm = 1e-3};
+    optim_constrained constrained = {.size = sizeof constrained};
+    return optim_minimize_constrained(h->opt, &problem, &stop, &constrained, NULL);
 }
 static int save(handle_t *h) {
     return optim_save(h->opt, h->path);
@@ -513,6 +531,8 @@ static const struct {
     {"optim_set_param_steps", set_param_steps, "AO.RRRRRSS...."},
     {"optim_prepare", prepare,                 "O..RRRRRSS...."},
     {"optim_minimize", minimize,               "O..RRRRRSS...."},
+    {"optim_check_gradient", check_gradient,   "O..RRRRRSS...."},
+    {"optim_minimize_constrained", minimize_constrained, "O..RRRRRSS...."},
     {"optim_save", save,                       "...RRRRRSS...."},
     {"optim_save_async", save_async,           "...RRRRRSS...."},
     {"optim_save_wait", save_wait,             ".............."},

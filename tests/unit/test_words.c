@@ -1,9 +1,11 @@
 /* Sentences about names that nobody has: what they propose, of every kind of name, and lists that say where they are
    cut. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/synonyms.h"
 #include "base/words.h"
 #include "check.h"
 #include "optim/advice.h"
@@ -44,8 +46,47 @@ static void test_nothing_near(void **state) {
     check_nearest("", "a ab abc", "");
     check_nearest("x", "y lr adam", "");
     check_nearest("lr", "b1 k eps", "");
-    check_nearest("nesterov", "sgd adam momentum", "");
     check_nearest("adam", "", "");
+}
+
+/* What the field calls otherwise; every such name is one of ours. */
+static void test_synonyms(void **state) {
+    (void)state;
+    check_nearest("Momentum", "adam sgd", " (did you mean \"sgd\" with momentum=0.9?)");
+    check_nearest("more_thuente", "strong_wolfe armijo none", " (did you mean \"strong_wolfe\"?)");
+    check_nearest("learning-rate", "lr weight_decay", " (did you mean \"lr\"?)");
+    check_nearest("betas", "lr beta1 beta2 eps", " (did you mean \"beta1\" or \"beta2\"?)");
+    check_nearest("simplex", "nelder_mead adam", " (did you mean \"nelder_mead\"?)");
+    for (size_t i = 0; i < SYNONYM_COUNT; ++i)
+        for (size_t k = 0; k < i; ++k)
+            assert_true(strcmp(SYNONYMS[i].word, SYNONYMS[k].word) != 0 ||
+                        strcmp(SYNONYMS[i].name, SYNONYMS[k].name) != 0);
+}
+
+static bool has_option(int kind, const char *entry, const char *name) {
+    optim_option option = {.size = sizeof option};
+    for (size_t i = 0; optim_describe_option(kind, entry, i, &option) == OPTIM_OK; ++i)
+        if (strcmp(option.name, name) == 0 || (option.kind == OPTIM_KIND_KEYWORD && strstr(option.range, name) != NULL))
+            return true;
+    return false;
+}
+
+static bool is_ours(const char *name) {
+    static const char *(*const LISTS[])(size_t) = {optim_algorithm_name, optim_wrapper_name, optim_schedule_name,
+                                                   optim_map_name, optim_compressor_name};
+    static const int KINDS[] = {OPTIM_ALGORITHM, OPTIM_WRAPPER, OPTIM_SCHEDULE, OPTIM_MAP, OPTIM_COMPRESSOR};
+    bool found = has_option(OPTIM_ENGINE, "engine", name);
+    for (size_t k = 0; k < sizeof LISTS / sizeof *LISTS; ++k)
+        for (size_t i = 0; !found && LISTS[k](i) != NULL; ++i)
+            found = strcmp(LISTS[k](i), name) == 0 || has_option(KINDS[k], LISTS[k](i), name);
+    return found;
+}
+
+static void test_synonyms_exist(void **state) {
+    (void)state;
+    for (size_t i = 0; i < SYNONYM_COUNT; ++i)
+        if (!is_ours(SYNONYMS[i].name))
+            fail_msg("\"%s\" is said to be \"%s\", which is not there", SYNONYMS[i].word, SYNONYMS[i].name);
 }
 
 /* Whatever the lengths: no more is read or written than there is. */
@@ -102,8 +143,9 @@ static void check_proposes(const char *name) {
 
 static void test_methods(void **state) {
     (void)state;
-    static const char *const WRONG[][2] = {
-        {"bfgs", "lbfgs"}, {"L-BFGS", "lbfgs"}, {"ADAMW", "adamw"}, {"adamm", "adam"}, {"rmsprob", "rmsprop"}};
+    static const char *const WRONG[][2] = {{"momentum", "sgd"},   {"L-BFGS-B", "lbfgs"}, {"bfgs", "lbfgs"},
+                                           {"L-BFGS", "lbfgs"},   {"ADAMW", "adamw"},    {"adamm", "adam"},
+                                           {"rmsprob", "rmsprop"}};
     optim_t *opt;
     for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; ++i) {
         CHECK_REFUSED(optim_create(&opt, WRONG[i][0], NULL), OPTIM_ERR_NAME, WRONG[i][0]);
@@ -125,6 +167,10 @@ static void test_wrappers_and_schedules(void **state) {
     check_proposes("lookahead");
     CHECK_REFUSED(optim_wrap(s.opt, "ema", "decya=0.5"), OPTIM_ERR_OPTION, "decya");
     check_proposes("decay");
+    CHECK_REFUSED(optim_wrap(s.opt, "Polyak averaging", NULL), OPTIM_ERR_NAME, "Polyak");
+    check_proposes("poly_avg");
+    CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "ReduceLROnPlateau", NULL), OPTIM_ERR_NAME, "ReduceLROnPlateau");
+    check_proposes("plateau");
     CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "onecycel", NULL), OPTIM_ERR_NAME, "onecycel");
     check_proposes("onecycle");
     CHECK_REFUSED(optim_set_schedule(s.opt, 0, "lr", "wsd", "cool_down=3"), OPTIM_ERR_OPTION, "cool_down");
@@ -157,6 +203,12 @@ static void test_options_and_keywords(void **state) {
     check_proposes("error");
     CHECK_REFUSED(optim_create(&opt, "lbfgs", "line_search=strong-wolf"), OPTIM_ERR_VALUE, "strong_wolfe|armijo|none");
     check_proposes("strong_wolfe");
+    CHECK_REFUSED(optim_create(&opt, "lbfgs", "line_search=backtracking"), OPTIM_ERR_VALUE, "strong_wolfe|armijo|none");
+    check_proposes("armijo");
+    CHECK_REFUSED(optim_create(&opt, "adam", "learning_rate=1"), OPTIM_ERR_OPTION, "learning_rate");
+    check_proposes("lr");
+    CHECK_REFUSED(optim_create(&opt, "ista", "reg=lasso"), OPTIM_ERR_NAME, "lasso");
+    check_proposes("prox_l1");
     handle_close(&s);
 }
 
@@ -227,7 +279,7 @@ static void test_stop_reasons(void **state) {
     (void)state;
     const char *unknown = optim_stop_reason(-1);
     assert_string_equal(optim_stop_reason(12345), unknown);
-    for (int i = OPTIM_STOP_NONE; i <= OPTIM_STOP_STALLED; ++i) {
+    for (int i = OPTIM_STOP_NONE; i <= OPTIM_STOP_ROUNDS; ++i) {
         assert_string_not_equal(optim_stop_reason(i), unknown);
         for (int k = OPTIM_STOP_NONE; k < i; ++k)
             assert_string_not_equal(optim_stop_reason(i), optim_stop_reason(k));
@@ -237,6 +289,8 @@ static void test_stop_reasons(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nearest),
+        cmocka_unit_test(test_synonyms),
+        cmocka_unit_test(test_synonyms_exist),
         cmocka_unit_test(test_nothing_near),
         cmocka_unit_test(test_long_names),
         cmocka_unit_test(test_list),

@@ -160,6 +160,7 @@ static void hold(step_t *s) {
     const memory_t *m = s->memory;
     s->held_loss = m->loss;
     s->held_norm = m->norm;
+    s->held_row = G;
     s->holds_gradient = isfinite(m->norm);
 }
 

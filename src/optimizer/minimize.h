@@ -1,0 +1,40 @@
+/* One run of optim_minimize: what its loop (minimize.c) and what says why it found nothing (verdict.c) share. */
+#ifndef OPTIMIZER_MINIMIZE_H
+#define OPTIMIZER_MINIMIZE_H
+
+#include "optimizer/measures.h"
+
+enum { GRADIENT_UNKNOWN = -2 };
+
+typedef struct run {
+    optim_t *opt;
+    optim_problem problem;
+    optim_stop stop;
+    optim_result result;
+    double started, first_loss, last_loss;
+    bool searches;               /* the method does: a step that leaves all as it was will be repeated for ever */
+    int64_t still, nearly_still; /* steps in a row with a small change of the loss: absolute, relative */
+    int64_t stalled;             /* steps in a row after which loss and gradient are what they were */
+    double last_norm;            /* of that gradient */
+    int gradient_at;             /* at the parameters: MEASURE_BOUND, a row of the method's states, GRADIENT_UNKNOWN */
+    copies_t best;               /* the parameters at the best loss, if they are kept */
+    measure_t best_gradient;     /* there */
+    copies_t before;             /* the parameters before the step, if its length is wanted */
+    double step_length;
+    bool stepped;       /* the last step was not skipped */
+    int64_t trials;     /* evaluations that it asked for */
+    int64_t bottomless; /* number of the last step that met a loss of minus infinity; 0: none did */
+    double *losses;     /* room for those of all components, or NULL */
+    bool interrupted;   /* a callback returned non-zero */
+} run_t;
+
+/* ---- minimize.c ---- */
+/* Calls the caller; 0, or what it returned. `loss` is NaN where the request is for none. */
+int run_evaluate(run_t *run, const optim_request *request, double *loss);
+void run_interrupt(run_t *run, int answer);
+
+/* ---- verdict.c ---- */
+/* The method has found no way down: a better reason than that, from a few evaluations around the parameters. */
+void run_judge(run_t *run);
+
+#endif
