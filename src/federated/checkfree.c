@@ -5,7 +5,8 @@
  *     W_i = (omega_{i+1} W_{i+1} + omega_{i-1} W_{i-1}) / (omega_{i+1} + omega_{i-1}),   omega = |norm| + eps
  *
  * The server's vector is the lost stage's; both neighbours hand theirs in, and "norm" tells the last gradient norm of
- * every stage. All stages have the same shapes. The optimizer of the stage begins anew; the paper raises its rate by 1.1.
+ * every stage. All stages have the same shapes. The optimizer of the stage begins anew; the paper raises its rate by
+ * 1.1.
  */
 #include <string.h>
 

@@ -206,8 +206,8 @@ static optim_status write_all(sink_t *sink, const arrays_t *arrays, const char *
     optim_status status = safetensors_write_header(sink, &header, bytes);
     free(header.at);
     for (size_t i = 0; status == OPTIM_OK && i < arrays->count; ++i)
-        status = byteorder_to_file(arrays->array[i].at, bytes_of(&arrays->array[i]), sizeof(double), write_to_sink,
-                                   sink);
+        status =
+            byteorder_to_file(arrays->array[i].at, bytes_of(&arrays->array[i]), sizeof(double), write_to_sink, sink);
     return status;
 }
 

@@ -1,7 +1,7 @@
 /*
- * co2: the outer step goes along means that were gathered while the replicas trained. Sun, Qin, Sun, Li, Li, Shen, Qiao,
- * Zhong, "CO2: Efficient Distributed Training with Full Communication-Computation Overlap", 2024, arXiv:2401.16265
- * (delay and ratio from memory).
+ * co2: the outer step goes along means that were gathered while the replicas trained. Sun, Qin, Sun, Li, Li, Shen,
+ * Qiao, Zhong, "CO2: Efficient Distributed Training with Full Communication-Computation Overlap", 2024,
+ * arXiv:2401.16265 (delay and ratio from memory).
  *
  *     1. replica c: y_c = x_c, then local_steps of its own optimizer, whose state stays with it
  *     2. delay=0: Delta_c = x_c - mean(y); delay=1: those of the round before; in the first round x and m stay

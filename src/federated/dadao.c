@@ -13,9 +13,9 @@
  *     5. message between i and j: p = (y_i + z_i) - (y_j + z_j);
  *        z_i <- z_i - p / 2;   z_j <- z_j + p / 2;   zt_i <- zt_i - 2 chi / r p;   zt_j <- zt_j + 2 chi / r p
  *
- * Event number k = 1, 2, ... happens at time dt k: select draws which, one half gradients, where the node's client begins
- * at x and hands in its gradient, one half messages along an edge of a ring, where nobody is selected. The server's vector
- * is the mean of all x.
+ * Event number k = 1, 2, ... happens at time dt k: select draws which, one half gradients, where the node's client
+ * begins at x and hands in its gradient, one half messages along an edge of a ring, where nobody is selected. The
+ * server's vector is the mean of all x.
  */
 #include <math.h>
 
@@ -85,7 +85,7 @@ static void exponential(flow_t a, flow_t out) {
     int halvings = 0;
     for (int i = 0; i < VECTORS * VECTORS; ++i)
         most = fmax(most, fabs(a[i / VECTORS][i % VECTORS]));
-    for (; most > 0.01; most /= 2)
+    while (ldexp(most, -halvings) > 0.01)
         ++halvings;
     flow_t term = {{0}}, product;
     for (int i = 0; i < VECTORS; ++i)
@@ -109,12 +109,9 @@ static void flow_of(const double *o, double t, flow_t out) {
     const double nu = o[MU] / 2, r = sqrt(nu / o[L]);
     const double eta = r / 8 * t, alpha = r / 4 * t, alphat = r / 8 * t, theta = t / (2 * r);
     flow_t a = {
-        [X] = {[X] = -eta, [XT] = eta},
-        [XT] = {[X] = eta, [XT] = -eta},
-        [Y] = {[Y] = -alpha, [YT] = alpha},
-        [YT] = {[XT] = -theta * nu, [Y] = -theta, [Z] = -theta},
-        [Z] = {[Z] = -alpha, [ZT] = alpha},
-        [ZT] = {[Z] = alphat, [ZT] = -alphat},
+        [X] = {[X] = -eta, [XT] = eta},     [XT] = {[X] = eta, [XT] = -eta},
+        [Y] = {[Y] = -alpha, [YT] = alpha}, [YT] = {[XT] = -theta * nu, [Y] = -theta, [Z] = -theta},
+        [Z] = {[Z] = -alpha, [ZT] = alpha}, [ZT] = {[Z] = alphat, [ZT] = -alphat},
     };
     exponential(a, out);
 }
@@ -172,7 +169,7 @@ static void commit(server_t *s) {
     for (size_t k = 0; k < s->count; ++k)
         if (server_handed_in(s, k) != NULL)
             use_gradient(s, s->client[k]);
-    if (edge >= 0)
+    if (edge >= 0 && s->count > 0)
         send(s, s->client[(size_t)edge], s->client[((size_t)edge + 1) % s->count]);
     s->number[EDGE] = -1;
     replicas_mean(s, X);

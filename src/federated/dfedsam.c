@@ -75,7 +75,7 @@ static void commit(server_t *s) {
     for (size_t i = 0; i < s->d; ++i) {
         for (size_t k = 0; k < s->count; ++k)
             before[k] = s->client[k]->vector[X][i];
-        for (double round = 0; round < s->option[GOSSIP]; ++round) {
+        for (int64_t round = 0; round < (int64_t)s->option[GOSSIP]; ++round) {
             gossip(s->count, before, after);
             memcpy(before, after, s->count * sizeof *before);
         }

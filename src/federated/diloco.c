@@ -1,7 +1,7 @@
 /*
- * diloco: replicas that train by themselves, and an outer step with momentum now and then. Douillard, Feng, Rusu, Chhaparia,
- * Donchev, Kuncoro, Ranzato, Szlam, Shen, "DiLoCo: Distributed Low-Communication Training of Language Models", 2023,
- * arXiv:2311.08105.
+ * diloco: replicas that train by themselves, and an outer step with momentum now and then. Douillard, Feng, Rusu,
+ * Chhaparia, Donchev, Kuncoro, Ranzato, Szlam, Shen, "DiLoCo: Distributed Low-Communication Training of Language
+ * Models", 2023, arXiv:2311.08105.
  *
  *     1. replica c: y_c = w, then local_steps of its own optimizer, whose state stays with it from round to round
  *     2. Delta = w - mean(y);   b <- outer_momentum b + Delta

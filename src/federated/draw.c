@@ -45,8 +45,9 @@ void server_subset(server_t *s, int64_t n, int64_t count, int64_t *order) {
 
 optim_status server_need_clients(server_t *s) {
     return s->clients > 0 ? OPTIM_OK
-                          : error_set(OPTIM_ERR_ORDER, "rule %s must know how many clients there are: "
-                                                       "optim_server_set_clients first",
+                          : error_set(OPTIM_ERR_ORDER,
+                                      "rule %s must know how many clients there are: "
+                                      "optim_server_set_clients first",
                                       s->rule->name);
 }
 

@@ -1,6 +1,6 @@
 /*
- * fedau: averaging when nobody knows how often a client takes part. Wang, Ji, "A Lightweight Method for Tackling Unknown
- * Participation Statistics in Federated Averaging", 2024, arXiv:2306.03401.
+ * fedau: averaging when nobody knows how often a client takes part. Wang, Ji, "A Lightweight Method for Tackling
+ * Unknown Participation Statistics in Federated Averaging", 2024, arXiv:2306.03401.
  *
  *     1. w <- w + server_lr sum_c omega_c (y_c - w) / C, over those who took part, C of all clients
  *     2. of every client: S <- S + 1;  if it took part or S >= cutoff:

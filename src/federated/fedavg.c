@@ -12,17 +12,15 @@
 
 enum { LR, LOCAL_STEPS, SERVER_LR, MOMENTUM, MU, WEIGHTS, PARTICIPATION, S, GROUPS };
 #define OPTIONS_WITH(mu, range)                                                                                        \
-    {[LR] = LR_LOCAL_ROW,                                                                                              \
-     [LOCAL_STEPS] = LOCAL_STEPS_ROW(5),                                                                               \
-     [SERVER_LR] = SERVER_LR_ROW,                                                                                      \
-     [MOMENTUM] = {"momentum", 0, "[0,1)", "of the server"},                                                           \
-     [MU] = {"mu", mu, range, "pull of the clients towards where they started"},                                       \
-     [WEIGHTS] = {"weights", 0, "uniform|size", "of clients in the mean: equal, or their numbers of samples"},         \
-     [PARTICIPATION] = PARTICIPATION_ROW(ALL_TAKE_PART),                                                                              \
-     [S] = S_ROW,                                                                                                      \
-     [GROUPS] = GROUPS_ROW,                                                                                            \
-     SEED_ROW,                                                                                                         \
-     {0}}
+    {                                                                                                                  \
+        [LR] = LR_LOCAL_ROW, [LOCAL_STEPS] = LOCAL_STEPS_ROW(5), [SERVER_LR] = SERVER_LR_ROW,                          \
+        [MOMENTUM] = {"momentum", 0, "[0,1)", "of the server"},                                                        \
+        [MU] = {"mu", mu, range, "pull of the clients towards where they started"},                                    \
+        [WEIGHTS] = {"weights", 0, "uniform|size", "of clients in the mean: equal, or their numbers of samples"},      \
+        [PARTICIPATION] = PARTICIPATION_ROW(ALL_TAKE_PART), [S] = S_ROW, [GROUPS] = GROUPS_ROW, SEED_ROW, {            \
+            0                                                                                                          \
+        }                                                                                                              \
+    }
 static const option_t OPTIONS[] = OPTIONS_WITH(0, "[0,inf)"), PROX_OPTIONS[] = OPTIONS_WITH(0.01, "(0,inf)");
 
 enum { V };

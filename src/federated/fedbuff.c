@@ -1,6 +1,6 @@
 /*
- * fedbuff: clients that finish when they finish, a buffer of their moves. Nguyen, Malik, Zhan, Yousefpour, Rabbat, Malek,
- * Huba, "Federated Learning with Buffered Asynchronous Aggregation", 2022, arXiv:2106.06639.
+ * fedbuff: clients that finish when they finish, a buffer of their moves. Nguyen, Malik, Zhan, Yousefpour, Rabbat,
+ * Malek, Huba, "Federated Learning with Buffered Asynchronous Aggregation", 2022, arXiv:2106.06639.
  * fedasync: Xie, Koyejo, Gupta, "Asynchronous Federated Optimization", 2019, arXiv:1903.03934.
  *
  *     1. s = (1 + now - v)^-power, v the version that the client started from, now the server's
@@ -16,7 +16,7 @@
 
 #define COMMON_ROWS                                                                                                    \
     [LR] = LR_LOCAL_ROW, [LOCAL_STEPS] = LOCAL_STEPS_ROW(5),                                                           \
-    [STALENESS] = {"staleness", 0, "poly|none", "whether moves from older versions count less"},                      \
+    [STALENESS] = {"staleness", 0, "poly|none", "whether moves from older versions count less"},                       \
     [POWER] = {"power", 0.5, "[0,inf)", "of the staleness"}
 enum { LR, LOCAL_STEPS, STALENESS, POWER, BUFFER, SERVER_LR, ALPHA = BUFFER };
 static const option_t BUFF_OPTIONS[] = {

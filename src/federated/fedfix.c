@@ -5,7 +5,8 @@
  * Client c takes tau_c (the number "time" of clients) for its local steps, and starts anew at once; ret_c, when it is
  * through, is tau_c at first. An aggregation:
  *
- *     1. who and when: fixed: all with ret <= (round + 1) period; async: the smallest ret; buffer: the `buffer` smallest;
+ *     1. who and when: fixed: all with ret <= (round + 1) period; async: the smallest ret; buffer: the `buffer`
+ *     smallest;
  *        sync: all, max tau later. Of equal ret the lower number comes first.
  *     2. w <- w + server_lr sum_c d_c (y_c - start_c)
  *     3. these clients start from the new w, and are through tau_c later
@@ -69,9 +70,9 @@ static int64_t next(const double *ret, int64_t clients, double time, int64_t id)
 }
 
 /* The last of the `count` that are through first. */
-static int64_t last_of(const double *ret, int64_t clients, double count) {
+static int64_t last_of(const double *ret, int64_t clients, int64_t count) {
     int64_t c = -1;
-    for (double k = 0; k < count; ++k)
+    for (int64_t k = 0; k < count; ++k)
         c = next(ret, clients, c < 0 ? -1 : ret[c], c);
     return c;
 }
@@ -86,7 +87,7 @@ static optim_status count_shares(const server_t *s, double *share, double *ret) 
     const double *tau = s->told[TIME_OF];
     memcpy(ret, tau, (size_t)s->clients * sizeof *ret);
     while (ret[last_of(ret, s->clients, 1)] <= s->option[HORIZON]) {
-        const int64_t last = last_of(ret, s->clients, s->option[BUFFER]);
+        const int64_t last = last_of(ret, s->clients, (int64_t)s->option[BUFFER]);
         const double time = ret[last];
         aggregations += 1;
         for (int64_t c = s->clients - 1; c >= 0; --c)
@@ -101,8 +102,8 @@ static optim_status count_shares(const server_t *s, double *share, double *ret) 
     }
     for (int64_t c = 0; c < s->clients; ++c) {
         if (share[c] == 0)
-            return error_set(OPTIM_ERR_VALUE, "option \"horizon\" is too short: client %" PRId64 " is in no aggregation",
-                             c);
+            return error_set(OPTIM_ERR_VALUE,
+                             "option \"horizon\" is too short: client %" PRId64 " is in no aggregation", c);
         share[c] /= aggregations;
     }
     return OPTIM_OK;
@@ -152,14 +153,14 @@ static double when(const server_t *s, const double *ret) {
             longest = fmax(longest, tau[c]);
         return s->number[TIME] + longest;
     default:
-        return ret[last_of(ret, s->clients, s->option[SCHEME] == ASYNC ? 1 : s->option[BUFFER])];
+        return ret[last_of(ret, s->clients, s->option[SCHEME] == ASYNC ? 1 : (int64_t)s->option[BUFFER])];
     }
 }
 
 static optim_status choose(server_t *s, int64_t *chosen, size_t *count) {
     const double *ret = returns(s), time = when(s, ret);
     const int scheme = (int)s->option[SCHEME];
-    const int64_t last = last_of(ret, s->clients, scheme == BUFFERED ? s->option[BUFFER] : 1);
+    const int64_t last = last_of(ret, s->clients, scheme == BUFFERED ? (int64_t)s->option[BUFFER] : 1);
     *count = 0;
     for (int64_t c = 0; c < s->clients; ++c)
         if (scheme == SYNC || (scheme == FIXED ? ret[c] <= time : is_in(ret, c, last)))

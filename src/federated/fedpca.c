@@ -2,8 +2,8 @@
  * fedpca: principal components of data that stay where they are. Nguyen, Le, Nguyen, Tran, Chen, Nguyen, "Federated PCA
  * on Grassmann Manifold for IoT Anomaly Detection", 2024, arXiv:2407.07421 (FedPE, FedPG).
  *
- * Z is d by k; client c has U (Z at first), Y = 0, T = 0 (k by k), and S = X X' of its data X, n columns. A = max(0, U'U - I)
- * by element. A round:
+ * Z is d by k; client c has U (Z at first), Y = 0, T = 0 (k by k), and S = X X' of its data X, n columns. A = max(0,
+ * U'U - I) by element. A round:
  *
  *     1. from the client's second round on: Y <- Y + rho (U - Z);   pe: T <- T + rho A o A
  *     2. g = (-4 S U + 2 S U (U'U) + 2 U (U'S U) + Y + rho (U - Z) + [pe] U (B + B')) / n,   B = 2 A o (T + rho A o A)
@@ -41,7 +41,7 @@ static const kept_t KEPT[] = {
     {0},
 };
 
-/* memory: four matrices of k by k, a row of k, room for QR */
+/* memory: three matrices of k by k, a row of k, room for QR */
 typedef struct room {
     size_t d, k;
     double *gram, *inner, *b, *row;
@@ -119,8 +119,11 @@ static void multiply_moment(const room_t *r, const server_matrix_t *m, bool is_d
     }
 }
 
-static double beyond(const room_t *r, const double *gram_of_u, size_t i) {
-    return fmax(0, gram_of_u[i] - (i / r->k == i % r->k));
+/* out <- A */
+static void excess(const room_t *r, const double *gram_of_u, double *out) {
+    for (size_t i = 0; i < r->k; ++i)
+        for (size_t j = 0; j < r->k; ++j)
+            out[i * r->k + j] = fmax(0, gram_of_u[i * r->k + j] - (i == j));
 }
 
 /* ---- A client ---- */
@@ -133,12 +136,14 @@ static optim_status find_data(const server_t *s, const client_t *c, const server
     else if ((*found = server_matrix(s, c->id, "second_moment")) != NULL && told)
         *n = s->told[SIZE_OF][c->id];
     else
-        return error_set(OPTIM_ERR_ORDER, "rule fedpca needs the client's input \"data\" (d by n), or \"second_moment\" "
-                                          "(d by d) and its number \"size\"");
+        return error_set(OPTIM_ERR_ORDER,
+                         "rule fedpca needs the client's input \"data\" (d by n), or \"second_moment\" "
+                         "(d by d) and its number \"size\"");
     const int64_t d = s->param[0].dims[0];
     if ((*found)->dims[0] != d || (strcmp((*found)->name, "data") != 0 && (*found)->dims[1] != d))
-        return error_set(OPTIM_ERR_SHAPE, "the client's input \"%s\" does not have as many rows as the parameter, or is "
-                                          "not square",
+        return error_set(OPTIM_ERR_SHAPE,
+                         "the client's input \"%s\" does not have as many rows as the parameter, or is "
+                         "not square",
                          (*found)->name);
     return OPTIM_OK;
 }
@@ -155,10 +160,9 @@ static void gradient(const server_t *s, const client_t *c, const room_t *r, cons
         g[i] = -4 * su[i] + y[i] + rho * (u[i] - s->w[i]);
     add_product(r, 2, su, r->gram, g);
     add_product(r, 2, u, r->inner, g);
-    for (size_t i = 0; i < r->k * r->k; ++i) {
-        const double a = beyond(r, r->gram, i);
-        r->b[i] = 2 * a * (t[i] + rho * a * a);
-    }
+    excess(r, r->gram, r->b);
+    for (size_t i = 0; i < r->k * r->k; ++i)
+        r->b[i] *= 2 * (t[i] + rho * r->b[i] * r->b[i]);
     for (size_t i = 0; i < r->k; ++i)
         for (size_t j = 0; j < r->k; ++j)
             r->inner[i * r->k + j] = r->b[i * r->k + j] + r->b[j * r->k + i];
@@ -210,10 +214,11 @@ static void weigh(server_t *s) {
 static void raise(const server_t *s, client_t *c, const room_t *r) {
     const double rho = s->option[RHO], *u = c->vector[U];
     gram(r, u, u, r->gram);
+    excess(r, r->gram, r->b);
     for (size_t i = 0; i < s->d; ++i)
         c->vector[Y][i] += rho * (u[i] - s->w[i]);
     for (size_t i = 0; s->option[KIND] == PE && i < r->k * r->k; ++i)
-        c->vector[T][i] += rho * beyond(r, r->gram, i) * beyond(r, r->gram, i);
+        c->vector[T][i] += rho * r->b[i] * r->b[i];
 }
 
 static void commit(server_t *s) {

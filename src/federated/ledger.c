@@ -220,7 +220,7 @@ optim_status server_refuse_data(const server_t *s, void *const *data, const char
     const optim_status status = refuse_null(data, name);
     for (size_t i = 0; status == OPTIM_OK && i < s->param_count; ++i)
         if (data[i] == NULL && s->param[i].count > 0)
-            return error_set(OPTIM_ERR_NULL, "%s[%zu] is NULL: a buffer as large as parameter \"%.100s\" is needed", name,
-                             i, s->param[i].name);
+            return error_set(OPTIM_ERR_NULL, "%s[%zu] is NULL: a buffer as large as parameter \"%.100s\" is needed",
+                             name, i, s->param[i].name);
     return status;
 }

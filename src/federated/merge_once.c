@@ -1,6 +1,6 @@
 /*
- * merge_once: replicas that trained apart, averaged once at the end. "A Single Merging Suffices: Recovering Server-based
- * Learning Performance in Decentralized Learning", 2025, arXiv:2507.06542 (from memory).
+ * merge_once: replicas that trained apart, averaged once at the end. "A Single Merging Suffices: Recovering
+ * Server-based Learning Performance in Decentralized Learning", 2025, arXiv:2507.06542 (from memory).
  *
  *     w = mean of what was handed in, equally or by size
  *
@@ -30,8 +30,9 @@ static void commit(server_t *s) {
 const rule_t rule_merge_once = {
     .name = "merge_once",
     .purpose = "the mean of replicas that trained apart",
-    .citation = "\"A Single Merging Suffices: Recovering Server-based Learning Performance in Decentralized Learning\", "
-                "2025, arXiv:2507.06542",
+    .citation =
+        "\"A Single Merging Suffices: Recovering Server-based Learning Performance in Decentralized Learning\", "
+        "2025, arXiv:2507.06542",
     .options = OPTIONS,
     .flags = FROM_ANYONE,
     .ready = ready,

@@ -17,7 +17,8 @@ static int find_row(const server_t *s, const char *name, kept_of_t of, bool is_n
 }
 
 static optim_status refuse_name(const server_t *s, const char *name, kept_of_t of, bool is_number) {
-    static const char *const ALWAYS[2][2] = {{"", "start, result"}, {"round, version, skipped, met", "rate, steps, version, begun, handed_in"}};
+    static const char *const ALWAYS[2][2] = {
+        {"", "start, result"}, {"round, version, skipped, met", "rate, steps, version, begun, handed_in"}};
     const char *owner = of == OF_SERVER ? "the server" : "a client";
     list_t list = {.used = 0};
     if (*ALWAYS[is_number][of == OF_CLIENT] != '\0')
@@ -123,11 +124,12 @@ optim_status optim_server_get(const optim_server_t *server, int64_t client, cons
 static optim_status give(const server_t *s, const double *vector, const question_t *question) {
     const server_param_t *param = &s->param[question->param];
     const primitives_t *convert = engine_primitives(0);
+    const double zero = 0;
+    char *values = question->values;
     for (size_t i = 0; vector == NULL && i < param->count; ++i)
-        convert->store_f64(param->dtype, 1, &(double){0},
-                           (char *)question->values + i * dtype_size(param->dtype));
+        convert->store_f64(param->dtype, 1, &zero, values + i * dtype_size(param->dtype));
     if (vector != NULL && param->count > 0)
-        convert->store_f64(param->dtype, param->count, vector + param->first, question->values);
+        convert->store_f64(param->dtype, param->count, vector + param->first, values);
     return OPTIM_OK;
 }
 
@@ -152,8 +154,8 @@ optim_status optim_server_state(const optim_server_t *server, int64_t client, co
     if (status == OPTIM_OK)
         status = refuse_null(values, "values");
     if (status == OPTIM_OK && (param < 0 || (size_t)param >= server->param_count))
-        status = error_set(OPTIM_ERR_ARGUMENT, "there is no parameter %d; the server has %zu", param,
-                           server->param_count);
+        status =
+            error_set(OPTIM_ERR_ARGUMENT, "there is no parameter %d; the server has %zu", param, server->param_count);
     if (status != OPTIM_OK)
         return status;
     question_t question = {.name = name, .param = param, .values = values};

@@ -15,10 +15,10 @@ static optim_status refuse_server(server_t *s) {
 static optim_status refuse_client(const server_t *s, int64_t client) {
     if (client >= 0 && (s->clients == 0 || client < s->clients))
         return OPTIM_OK;
-    return s->clients == 0 ? error_set(OPTIM_ERR_ARGUMENT, "there is no client %" PRId64, client)
-                           : error_set(OPTIM_ERR_ARGUMENT,
-                                       "there is no client %" PRId64 "; there are %" PRId64 ", counted from 0", client,
-                                       s->clients);
+    return s->clients == 0
+               ? error_set(OPTIM_ERR_ARGUMENT, "there is no client %" PRId64, client)
+               : error_set(OPTIM_ERR_ARGUMENT, "there is no client %" PRId64 "; there are %" PRId64 ", counted from 0",
+                           client, s->clients);
 }
 
 /* ---- Select ---- */

@@ -174,7 +174,8 @@ optim_status optim_server_set_clients(optim_server_t *server, int64_t count) {
     if (status == OPTIM_OK)
         status = refuse_opened(server, "telling the number of clients");
     if (status == OPTIM_OK && (count < 1 || count > most))
-        status = error_set(OPTIM_ERR_ARGUMENT, "there cannot be %" PRId64 " clients; valid: 1 to %" PRId64, count, most);
+        status =
+            error_set(OPTIM_ERR_ARGUMENT, "there cannot be %" PRId64 " clients; valid: 1 to %" PRId64, count, most);
     if (status != OPTIM_OK)
         return status;
     for (int i = 0; count != server->clients && i < SERVER_NUMBERS; ++i) {
@@ -207,11 +208,13 @@ static optim_status check_numbers(const server_t *s, const number_t *number, con
     if (s->clients == 0)
         return error_set(OPTIM_ERR_ORDER, "how many clients there are comes first: optim_server_set_clients");
     if (count != s->clients)
-        return error_set(OPTIM_ERR_ARGUMENT, "there are %" PRId64 " numbers for %" PRId64 " clients", count, s->clients);
+        return error_set(OPTIM_ERR_ARGUMENT, "there are %" PRId64 " numbers for %" PRId64 " clients", count,
+                         s->clients);
     for (int64_t i = 0; i < count; ++i)
         if (!isfinite(values[i]) || values[i] < number->lowest || values[i] > number->highest ||
             (number->lowest_open && values[i] == number->lowest))
-            return error_set(OPTIM_ERR_ARGUMENT, "the %s of client %" PRId64 " cannot be %g", number->name, i, values[i]);
+            return error_set(OPTIM_ERR_ARGUMENT, "the %s of client %" PRId64 " cannot be %g", number->name, i,
+                             values[i]);
     return OPTIM_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A server: the rule's numbers and vectors, and those of every client that it has met. All are doubles, one vector being
- * all parameters in a row, whatever the parameters' dtype; the parameters themselves are the caller's.
+ * A server: the rule's numbers and vectors, and those of every client that it has met. All are doubles, one vector
+ * being all parameters in a row, whatever the parameters' dtype; the parameters themselves are the caller's.
  */
 #ifndef FEDERATED_SERVER_H
 #define FEDERATED_SERVER_H
@@ -54,8 +54,8 @@ typedef struct optim_server {
     /* ---- Told by the caller ---- */
     size_t param_count;
     server_param_t *param;
-    size_t d;                    /* elements of all */
-    int64_t clients;             /* C; 0: not told */
+    size_t d;                     /* elements of all */
+    int64_t clients;              /* C; 0: not told */
     double *told[SERVER_NUMBERS]; /* [clients], or NULL */
     size_t matrix_count;
     server_matrix_t *matrix;
@@ -120,18 +120,26 @@ static inline double vector_dot(size_t n, const double *a, const double *b) {
     return sum;
 }
 
-#define SEED_ROW {"seed", 1, "integer [0,9007199254740992]", "of the server's random stream", .decides_memory = true}
-#define LR_LOCAL_ROW {"lr", 0.05, "[0,inf)", "rate of the clients' steps"}
-#define LOCAL_STEPS_ROW(count) {"local_steps", count, "integer [1,inf)", "steps of a client between two contacts"}
-#define SERVER_LR_ROW {"server_lr", 1, "[0,inf)", "factor on the server's step"}
+#define SEED_ROW                                                                                                       \
+    { "seed", 1, "integer [0,9007199254740992]", "of the server's random stream", .decides_memory = true }
+#define LR_LOCAL_ROW                                                                                                   \
+    { "lr", 0.05, "[0,inf)", "rate of the clients' steps" }
+#define LOCAL_STEPS_ROW(count)                                                                                         \
+    { "local_steps", count, "integer [1,inf)", "steps of a client between two contacts" }
+#define SERVER_LR_ROW                                                                                                  \
+    { "server_lr", 1, "[0,inf)", "factor on the server's step" }
 
 /* ---- Who takes part ---- */
 
-#define PARTICIPATION_ROW(kind)                                                                                              \
-    {"participation", kind, "all|random|cyclic|bernoulli",                                                                \
-     "who takes part: all, s at random, those with c mod groups = round mod groups, each with its probability"}
-#define S_ROW {"s", 2, "integer [1,inf)", "clients of a round, with participation=random"}
-#define GROUPS_ROW {"groups", 2, "integer [1,inf)", "with participation=cyclic"}
+#define PARTICIPATION_ROW(kind)                                                                                        \
+    {                                                                                                                  \
+        "participation", kind, "all|random|cyclic|bernoulli",                                                          \
+            "who takes part: all, s at random, those with c mod groups = round mod groups, each with its probability"  \
+    }
+#define S_ROW                                                                                                          \
+    { "s", 2, "integer [1,inf)", "clients of a round, with participation=random" }
+#define GROUPS_ROW                                                                                                     \
+    { "groups", 2, "integer [1,inf)", "with participation=cyclic" }
 enum { ALL_TAKE_PART, RANDOM_TAKE_PART, CYCLIC_TAKE_PART, BERNOULLI_TAKE_PART };
 typedef struct participation {
     double kind, s, groups;

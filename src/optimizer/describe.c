@@ -137,10 +137,11 @@ static optim_status find_entry(int kind, const char *name, described_t *found) {
     case OPTIM_ENGINE:
         return find_engine(name, found);
     default:
-        return error_set(OPTIM_ERR_ARGUMENT,
-                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR, "
-                         "_RULE",
-                         kind);
+        return error_set(
+            OPTIM_ERR_ARGUMENT,
+            "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR, "
+            "_RULE",
+            kind);
     }
     return found->entry == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
 }
@@ -188,8 +189,7 @@ static size_t count_states(const described_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return state_count(entry->entry->states) + fields + kept_count(entry->kept) +
-           ledger_count(entry->ledger);
+    return state_count(entry->entry->states) + fields + kept_count(entry->kept) + ledger_count(entry->ledger);
 }
 
 static const char *or_empty(const char *text) {

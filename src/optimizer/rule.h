@@ -1,4 +1,5 @@
-/* Rules: what a server makes of the vectors that clients hand in. The registry and introspection see this much of one. */
+/* Rules: what a server makes of the vectors that clients hand in. The registry and introspection see this much of
+ * one. */
 #ifndef OPTIMIZER_RULE_H
 #define OPTIMIZER_RULE_H
 
@@ -49,8 +50,8 @@ typedef struct rule {
     void (*meet)(const struct optim_server *s, struct client *c);
     /* Where a client starts (c->start, which is the server's vector), and what is kept of it meanwhile. */
     void (*begin)(struct optim_server *s, struct client *c);
-    /* What becomes of the gradient g at the client's y before its optimizer sees it. OPTIM_EVAL_GRAD: it has moved y and
-     * wants the gradient there. NULL: nothing. */
+    /* What becomes of the gradient g at the client's y before its optimizer sees it. OPTIM_EVAL_GRAD: it has moved y
+     * and wants the gradient there. NULL: nothing. */
     optim_status (*local)(struct optim_server *s, struct client *c, double *y, double *g);
     /* The rate and number of a client's local steps. NULL: the options "lr" and "local_steps", where there are some. */
     double (*rate)(const struct optim_server *s, const struct client *c);

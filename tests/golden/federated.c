@@ -1,6 +1,6 @@
 /*
- * Solver files of rules: a server and its clients, each with an optimizer of its own. Every client's gradient is its own
- * function's, with noise from the server's stream.
+ * Solver files of rules: a server and its clients, each with an optimizer of its own. Every client's gradient is its
+ * own function's, with noise from the server's stream.
  */
 #include <math.h>
 #include <string.h>
@@ -33,13 +33,73 @@ typedef struct federated {
     manner_t manner;
     double sigma;
     size_t clients, d;
+    const char *options, *times; /* of the server; how long clients take, and by how much the last one is faster */
+    double slow;
+    bool is_interrupted; /* the server is saved and loaded into another one in the middle of everything */
     optim_server_t *server;
     void *w;
-    void **y, **g;      /* of every client */
-    optim_t **inner;    /* likewise */
-    int64_t *made;      /* steps since it began */
-    double *x, *slope;  /* in double */
+    void **y, **g;     /* of every client */
+    optim_t **inner;   /* likewise */
+    int64_t *made;     /* steps since it began */
+    double *x, *slope; /* in double */
 } federated_t;
+
+/* ---- The server ---- */
+
+/* Samples, probabilities and times of the clients. */
+static void tell_numbers(federated_t *run) {
+    double *size = file_memory(run->clients, sizeof *size), *p = file_memory(run->clients, sizeof *p);
+    double *time = file_memory(run->clients, sizeof *time);
+    const int64_t count = (int64_t)run->clients;
+    const double last = count > 1 ? (double)count - 1 : 1;
+    for (size_t c = 0; c < run->clients; ++c) {
+        size[c] = (double)c + 1;
+        p[c] = 0.2 + 0.6 * (double)c / last;
+        time[c] = run->times != NULL && strcmp(run->times, "scenario") == 0 ? 1 - (double)c * run->slow / 100 / last
+                                                                            : size[c];
+    }
+    expect_ok(optim_server_set_clients(run->server, count), "optim_server_set_clients");
+    expect_ok(optim_server_set_numbers(run->server, "size", size, count), "optim_server_set_numbers");
+    expect_ok(optim_server_set_numbers(run->server, "probability", p, count), "optim_server_set_numbers");
+    expect_ok(optim_server_set_numbers(run->server, "time", time, count), "optim_server_set_numbers");
+}
+
+static void tell_inputs(federated_t *run) {
+    for (int i = 0; i < run->problem->inputs; ++i) {
+        const problem_input_t *input = &run->problem->input[i];
+        int64_t c = 0;
+        if (strncmp(input->name, "data_", 5) != 0)
+            continue;
+        for (const char *digit = input->name + 5; *digit != '\0'; ++digit)
+            c = 10 * c + (*digit - '0');
+        expect_ok(
+            optim_server_set_input(run->server, c, "data", OPTIM_F64, input->dims[0], input->dims[1], input->values),
+            "optim_server_set_input");
+    }
+}
+
+static void open_server(federated_t *run) {
+    const tensor_t *x = &run->f->param[0];
+    expect_ok(optim_server_create(&run->server, run->f->method, run->options), "optim_server_create");
+    expect_ok(optim_server_add_param(run->server, x->name, run->dtype, x->ndim, x->dims, run->w),
+              "optim_server_add_param");
+    tell_numbers(run);
+    tell_inputs(run);
+}
+
+/* Another server goes on from what this one has saved. */
+static void interrupt(federated_t *run) {
+    size_t size;
+    optim_server_t *before = run->server;
+    if (!run->is_interrupted)
+        return;
+    expect_ok(optim_server_serialize(before, NULL, 0, &size), "optim_server_serialize");
+    char *bytes = file_memory(size, 1);
+    expect_ok(optim_server_serialize(before, bytes, size, &size), "optim_server_serialize");
+    open_server(run);
+    expect_ok(optim_server_deserialize(run->server, bytes, size), "optim_server_deserialize");
+    optim_server_destroy(before);
+}
 
 /* ---- The clients ---- */
 
@@ -83,10 +143,11 @@ static void train(federated_t *run, size_t c, int64_t steps) {
     for (int64_t k = 0; k < steps; ++k) {
         evaluate(run, c);
         optim_status status = optim_server_local(run->server, (int64_t)c, &run->y[c], &run->g[c]);
-        for (; status == OPTIM_EVAL_GRAD; evaluate(run, c),
-                                          status = optim_server_local(run->server, (int64_t)c, &run->y[c], &run->g[c]))
+        for (; status == OPTIM_EVAL_GRAD;
+             evaluate(run, c), status = optim_server_local(run->server, (int64_t)c, &run->y[c], &run->g[c]))
             ;
         expect_ok(status, "optim_server_local");
+        interrupt(run);
         ++run->made[c];
         if (!has_gradient(run))
             continue;
@@ -109,6 +170,7 @@ static void take_part(federated_t *run, size_t c) {
     else if (run->manner != ALL_THE_TIME)
         train(run, c, (int64_t)number(run, c, "steps"));
     end(run, c, run->manner == GRADIENTS ? run->g[c] : run->y[c]);
+    interrupt(run);
 }
 
 static void step(federated_t *run, int number_of) {
@@ -147,37 +209,6 @@ static char *cut_option(char *options, const char *key) {
     return NULL;
 }
 
-/* Samples, probabilities and times of the clients. */
-static void tell_numbers(federated_t *run, const char *times, double slow) {
-    double *size = file_memory(run->clients, sizeof *size), *p = file_memory(run->clients, sizeof *p);
-    double *time = file_memory(run->clients, sizeof *time);
-    const int64_t count = (int64_t)run->clients;
-    const double last = count > 1 ? (double)count - 1 : 1;
-    for (size_t c = 0; c < run->clients; ++c) {
-        size[c] = (double)c + 1;
-        p[c] = 0.2 + 0.6 * (double)c / last;
-        time[c] = times != NULL && strcmp(times, "scenario") == 0 ? 1 - (double)c * slow / 100 / last : size[c];
-    }
-    expect_ok(optim_server_set_clients(run->server, count), "optim_server_set_clients");
-    expect_ok(optim_server_set_numbers(run->server, "size", size, count), "optim_server_set_numbers");
-    expect_ok(optim_server_set_numbers(run->server, "probability", p, count), "optim_server_set_numbers");
-    expect_ok(optim_server_set_numbers(run->server, "time", time, count), "optim_server_set_numbers");
-}
-
-static void tell_inputs(federated_t *run) {
-    for (int i = 0; i < run->problem->inputs; ++i) {
-        const problem_input_t *input = &run->problem->input[i];
-        int64_t c = 0;
-        if (strncmp(input->name, "data_", 5) != 0)
-            continue;
-        for (const char *digit = input->name + 5; *digit != '\0'; ++digit)
-            c = 10 * c + (*digit - '0');
-        expect_ok(optim_server_set_input(run->server, c, "data", OPTIM_F64, input->dims[0], input->dims[1],
-                                         input->values),
-                  "optim_server_set_input");
-    }
-}
-
 static void add_clients(federated_t *run, const char *inner) {
     const tensor_t *x = &run->f->param[0];
     const size_t size = element_size(run->dtype);
@@ -208,7 +239,7 @@ static const char *default_inner(const char *rule) {
     return strcmp(rule, "diloco") == 0 || strcmp(rule, "noloco") == 0 ? "adamw" : "sgd";
 }
 
-static federated_t *open_run(const trajectory_t *f, optim_dtype dtype) {
+static federated_t *open_run(const trajectory_t *f, optim_dtype dtype, bool is_interrupted) {
     federated_t *run = file_memory(1, sizeof *run);
     char *options = file_text("%s", f->options);
     const char *times = cut_option(options, "times"), *slow = cut_option(options, "slow");
@@ -234,11 +265,11 @@ static federated_t *open_run(const trajectory_t *f, optim_dtype dtype) {
     run->slope = file_memory(run->d, sizeof *run->slope);
     run->w = file_memory(run->d, element_size(dtype));
     element_write_all(dtype, run->w, run->d, f->param[0].start);
-    expect_ok(optim_server_create(&run->server, f->method, options), "optim_server_create");
-    expect_ok(optim_server_add_param(run->server, f->param[0].name, dtype, f->param[0].ndim, f->param[0].dims, run->w),
-              "optim_server_add_param");
-    tell_numbers(run, times, percent);
-    tell_inputs(run);
+    run->options = options;
+    run->times = times;
+    run->slow = percent;
+    run->is_interrupted = is_interrupted;
+    open_server(run);
     add_clients(run, inner != NULL ? inner : default_inner(f->method));
     return run;
 }
@@ -296,6 +327,17 @@ static void compare(const federated_t *run, const want_t *want) {
                       values[i], want->values[i]);
 }
 
+static void run_file(const trajectory_t *f, optim_dtype dtype, bool is_interrupted) {
+    federated_t *run = open_run(f, dtype, is_interrupted);
+    for (int k = 1; k <= f->steps; ++k) {
+        step(run, k);
+        for (size_t i = 0; i < f->wants; ++i)
+            if (f->want[i].step == k)
+                compare(run, &f->want[i]);
+    }
+    optim_server_destroy(run->server);
+}
+
 /* ---- checkfree: the stages between the first and the last are lost in turn ---- */
 
 static void recover(const trajectory_t *f, double *stages, size_t lost) {
@@ -325,20 +367,95 @@ static void check_recovery(const trajectory_t *f) {
     }
 }
 
+/* ---- gradient_coding: the sum of the rows of g, without the workers that subset(n, s) loses in each step ---- */
+
+typedef struct coding_run {
+    const trajectory_t *f;
+    optim_coding_t *coding;
+    optim_server_t *stream; /* of which the lost workers are drawn */
+    size_t n, width;
+    double *code, *sum;
+} coding_run_t;
+
+static size_t kept_workers(coding_run_t *run, int64_t *kept) {
+    double s;
+    size_t count;
+    int64_t *lost = file_memory(run->n, sizeof *lost);
+    expect_ok(optim_coding_get(run->coding, "s", &s), "optim_coding_get");
+    count = (size_t)s;
+    int64_t *order = file_memory(run->n, sizeof *order);
+    for (size_t i = 0; i < run->n; ++i)
+        order[i] = (int64_t)i;
+    for (size_t i = run->n - 1; i > 0; --i) {
+        double u;
+        expect_ok(optim_server_uniform(run->stream, &u), "optim_server_uniform");
+        const size_t j = (size_t)((double)(i + 1) * u);
+        const int64_t other = order[j];
+        order[j] = order[i];
+        order[i] = other;
+    }
+    memcpy(lost, order, count * sizeof *lost);
+    int wait;
+    expect_ok(optim_coding_late(run->coding, lost, count, &wait), "optim_coding_late");
+    int64_t job;
+    expect_ok(optim_coding_decoded(run->coding, 0, &job, kept, run->n, &count), "optim_coding_decoded");
+    return count;
+}
+
+static void sum_by_code(coding_run_t *run) {
+    int64_t *kept = file_memory(run->n, sizeof *kept);
+    double *a = file_memory(run->n, sizeof *a);
+    const size_t count = kept_workers(run, kept);
+    expect_ok(optim_coding_decode(run->coding, kept, count, a), "optim_coding_decode");
+    memset(run->sum, 0, run->width * sizeof *run->sum);
+    for (size_t i = 0; i < count; ++i)
+        for (size_t k = 0; k < run->n; ++k)
+            for (size_t j = 0; j < run->width; ++j)
+                run->sum[j] +=
+                    a[i] * run->code[(size_t)kept[i] * run->n + k] * run->f->param[0].start[k * run->width + j];
+}
+
+static void compare_coding(const coding_run_t *run, const want_t *want) {
+    const tensor_t *output = &run->f->output[want->output];
+    const double *got = strcmp(output->name, "B") == 0 ? run->code : run->sum;
+    for (size_t i = 0; i < output->count; ++i)
+        if (!(fabs(got[i] - want->values[i]) <= run->f->tolerance * fmax(1, fabs(want->values[i]))))
+            fail_file("step %d: %s[%zu] is %.17g, not %.17g", want->step, output->name, i, got[i], want->values[i]);
+}
+
+static void check_coding(const trajectory_t *f) {
+    char *options = file_text("%s", f->options);
+    const char *seed = cut_option(options, "seed");
+    coding_run_t run = {.f = f, .n = (size_t)f->param[0].dims[0], .width = (size_t)f->param[0].dims[1]};
+    run.code = file_memory(run.n * run.n, sizeof *run.code);
+    run.sum = file_memory(run.width, sizeof *run.sum);
+    expect_ok(optim_coding_create(&run.coding, f->method,
+                                  file_text("n=%zu%s%s", run.n, *options == '\0' ? "" : ",", options)),
+              "optim_coding_create");
+    expect_ok(optim_server_create(&run.stream, "merge_once", seed == NULL ? NULL : file_text("seed=%s", seed)),
+              "optim_server_create");
+    for (size_t i = 0; i < run.n; ++i)
+        expect_ok(optim_coding_weights(run.coding, (int64_t)i, run.code + i * run.n), "optim_coding_weights");
+    for (int k = 1; k <= f->steps; ++k) {
+        sum_by_code(&run);
+        for (size_t i = 0; i < f->wants; ++i)
+            if (f->want[i].step == k)
+                compare_coding(&run, &f->want[i]);
+    }
+    optim_server_destroy(run.stream);
+    optim_coding_destroy(run.coding);
+}
+
 void check_federated(const trajectory_t *f) {
+    if (strcmp(f->method, "gradient_coding") == 0) {
+        check_coding(f);
+        return;
+    }
     if (strcmp(f->method, "checkfree") == 0) {
         check_recovery(f);
         return;
     }
-    static const optim_dtype DTYPES[] = {OPTIM_F64, OPTIM_F32};
-    for (size_t d = 0; d < sizeof DTYPES / sizeof *DTYPES; ++d) {
-        federated_t *run = open_run(f, DTYPES[d]);
-        for (int k = 1; k <= f->steps; ++k) {
-            step(run, k);
-            for (size_t i = 0; i < f->wants; ++i)
-                if (f->want[i].step == k)
-                    compare(run, &f->want[i]);
-        }
-        optim_server_destroy(run->server);
-    }
+    run_file(f, OPTIM_F64, false);
+    run_file(f, OPTIM_F64, true);
+    run_file(f, OPTIM_F32, false);
 }
