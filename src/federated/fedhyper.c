@@ -1,5 +1,5 @@
 /*
- * fedhyper: rates that follow the products of successive moves. Wang, Jain, Yang, Zhang, Yu, "FedHyper: A Universal and
+ * fedhyper: rates that follow the products of successive moves. Wang, Wang, Li, "FedHyper: A Universal and
  * Robust Learning Rate Scheduler for Federated Learning with Hypergradient Descent", 2024, arXiv:2310.03156.
  *
  *     Delta = mean(y) - w;   a <- clip(a + scale <Delta_before, Delta>, lo, hi), from the second round on
@@ -107,7 +107,7 @@ static void commit(server_t *s) {
 const rule_t rule_fedhyper = {
     .name = "fedhyper",
     .purpose = "federated averaging whose rates follow the products of successive moves",
-    .citation = "Wang, Jain, Yang, Zhang, Yu, \"FedHyper: A Universal and Robust Learning Rate Scheduler for Federated "
+    .citation = "Wang, Wang, Li, \"FedHyper: A Universal and Robust Learning Rate Scheduler for Federated "
                 "Learning with Hypergradient Descent\", 2024, arXiv:2310.03156",
     .options = OPTIONS,
     .kept = KEPT,
