@@ -15,7 +15,9 @@ import textwrap
 
 BEGIN = "<!-- generated from the registry by ./dev docs: change the tables in src/, not this part -->"
 END = "<!-- end of the generated part -->"
-KINDS = {"methods": (0, "algorithm"), "wrappers": (1, "wrapper"), "schedules": (2, "schedule")}
+KINDS = {"methods": (0, "algorithm"), "wrappers": (1, "wrapper"), "schedules": (2, "schedule"), "rules": (6, "rule")}
+IN_FAMILIES = (0, 6)  # kinds whose lists have a heading for each family
+BY_NAME_ALONE = (2, 6)  # whose lists say no bytes and evaluations
 LISTS = {"maps": (4, "map"), "compressors": (5, "compressor")}  # one page for all
 ENGINE = 3
 FAMILIES = {  # what a family's methods have in common, for headings
@@ -37,6 +39,11 @@ FAMILIES = {  # what a family's methods have in common, for headings
     "sampling": "samples of a density, by gradients and noise or by particles",
     "population": "populations, and function values alone",
     "games": "games and monotone operators",
+    "servers": "a server's vector from what clients hand in, round by round",
+    "asynchronous": "clients that finish when they finish: a server that does not wait",
+    "replicas": "replicas of one model that train apart and exchange now and then",
+    "recovery": "what is lost, from what others have",
+    "coding": "gradients of late workers from those of others",
     "wrappers": "around any method",
     "schedules": "on any option of any group",
     "maps": "proximal maps, projections, linear minimisation: the values of options, or by themselves",
@@ -184,7 +191,7 @@ def by_family(registry, noun, kind):
 def overview_row(registry, kind, about):
     name = about.name.decode()
     row = [f"[{name}]({name}.md)", about.purpose.decode()]
-    if kind == 2:
+    if kind in BY_NAME_ALONE:
         return row
     size = sum(r.bytes for r in registry.rows("optim_describe_state", state, kind, name, about.states))
     return [*row, number(round(size, 3)), about.evaluations.decode()]
@@ -192,10 +199,10 @@ def overview_row(registry, kind, about):
 
 def overview(registry, noun, kind):
     families = by_family(registry, noun, kind)
-    titles = [noun, "what it is", "bytes per parameter", "evaluations in a step"][:2 if kind == 2 else 4]
+    titles = [noun, "what it is", "bytes per parameter", "evaluations in a step"][:2 if kind in BY_NAME_ALONE else 4]
     lines = [f"# {noun.capitalize()}s", "", BEGIN, "", f"{sum(map(len, families.values()))} entries.", ""]
     for family, entries in families.items():
-        if kind == 0:
+        if kind in IN_FAMILIES:
             lines += [f"## {family}", "", f"{FAMILIES[family][0].upper() + FAMILIES[family][1:]}.", ""]
         lines += [*table(titles, [overview_row(registry, kind, about) for about in entries]), ""]
     return "\n".join([*lines, END, ""])
@@ -220,7 +227,7 @@ def summary(registry):
     for folder, (kind, noun) in KINDS.items():
         for family, entries in by_family(registry, noun, kind).items():
             names = " ".join(f"`{about.name.decode()}`" for about in entries)
-            section = f"#{family}" if kind == 0 else ""
+            section = f"#{family}" if kind in IN_FAMILIES else ""
             rows.append([f"[{family}](docs/{folder}/README.md{section}): {FAMILIES[family]}", names])
     for folder, (kind, noun) in LISTS.items():
         names = " ".join(f"`{name}`" for name in registry.names(noun))

@@ -54,6 +54,7 @@
 #define SCHEDULE(name) extern const schedule_t schedule_##name;
 #define MAP(name) DECLARE_MAP(name)
 #define COMPRESSOR(name) DECLARE_COMPRESSOR(name)
+#define RULE(name, family) extern const rule_t rule_##name;
 #include "registry.def"
 DECLARE(clip)
 DECLARE(share)
@@ -93,11 +94,17 @@ const registry_compressor_t REGISTRY_COMPRESSORS[] = {
 #include "registry.def"
 };
 
+#define RULE(name, family) {#family, &rule_##name},
+const registry_rule_t REGISTRY_RULES[] = {
+#include "registry.def"
+};
+
 const size_t REGISTRY_METHOD_COUNT = sizeof REGISTRY_METHODS / sizeof *REGISTRY_METHODS;
 const size_t REGISTRY_WRAPPER_COUNT = sizeof REGISTRY_WRAPPERS / sizeof *REGISTRY_WRAPPERS;
 const size_t REGISTRY_SCHEDULE_COUNT = sizeof REGISTRY_SCHEDULES / sizeof *REGISTRY_SCHEDULES;
 const size_t REGISTRY_MAP_COUNT = sizeof REGISTRY_MAPS / sizeof *REGISTRY_MAPS;
 const size_t REGISTRY_COMPRESSOR_COUNT = sizeof REGISTRY_COMPRESSORS / sizeof *REGISTRY_COMPRESSORS;
+const size_t REGISTRY_RULE_COUNT = sizeof REGISTRY_RULES / sizeof *REGISTRY_RULES;
 
 #define ENGINE(id)                                                                                                     \
     { .name = "engine", .family = "engine", .level = LEVELS(id) }
@@ -130,13 +137,17 @@ static const char *compressor_name(size_t i) {
     return registry_compressor(i)->name;
 }
 
+static const char *rule_name(size_t i) {
+    return REGISTRY_RULES[i].rule->name;
+}
+
 /* What is found by a name. */
 typedef struct kind {
     const char *what, *taken_by, *lister;
     const char *(*name_of)(size_t);
     const size_t *count;
 } kind_t;
-enum { ALGORITHMS, WRAPPERS, SCHEDULES, MAPS, COMPRESSORS, KINDS };
+enum { ALGORITHMS, WRAPPERS, SCHEDULES, MAPS, COMPRESSORS, RULES, KINDS };
 static const kind_t KIND[KINDS] = {
     [ALGORITHMS] = {"algorithm", "optim_create", "optim_algorithm_name", method_name, &REGISTRY_METHOD_COUNT},
     [WRAPPERS] = {"wrapper", "optim_wrap", "optim_wrapper_name", wrapper_name, &REGISTRY_WRAPPER_COUNT},
@@ -144,6 +155,7 @@ static const kind_t KIND[KINDS] = {
     [MAPS] = {"map", "optim_map_apply", "optim_map_name", map_name, &REGISTRY_MAP_COUNT},
     [COMPRESSORS] = {"compressor", "optim_compress", "optim_compressor_name", compressor_name,
                      &REGISTRY_COMPRESSOR_COUNT},
+    [RULES] = {"rule", "optim_server_create", "optim_rule_name", rule_name, &REGISTRY_RULE_COUNT},
 };
 
 static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length) {
@@ -201,6 +213,11 @@ const registry_method_t *registry_find_wrapper(const char *name, size_t length) 
 const schedule_t *registry_find_schedule(const char *name, size_t length) {
     const ptrdiff_t i = find(&KIND[SCHEDULES], name, length);
     return i < 0 ? NULL : REGISTRY_SCHEDULES[i];
+}
+
+const rule_t *registry_find_rule(const char *name, size_t length) {
+    const ptrdiff_t i = find(&KIND[RULES], name, length);
+    return i < 0 ? NULL : REGISTRY_RULES[i].rule;
 }
 
 static bool is_map(const char *range) {

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "optim/federated.h"
 #include "optimizer/abi.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
@@ -37,6 +38,12 @@ size_t optim_compressor_count(void) {
 const char *optim_compressor_name(size_t i) {
     return i < REGISTRY_COMPRESSOR_COUNT ? registry_compressor(i)->name : NULL;
 }
+size_t optim_rule_count(void) {
+    return REGISTRY_RULE_COUNT;
+}
+const char *optim_rule_name(size_t i) {
+    return i < REGISTRY_RULE_COUNT ? REGISTRY_RULES[i].rule->name : NULL;
+}
 
 /* ---- One entry, whatever its kind ---- */
 
@@ -47,6 +54,7 @@ typedef struct described {
     const option_t *options[REGISTRY_ENGINE_COUNT]; /* the engine's options stand in several tables */
     const method_t *method;                         /* NULL: no method or wrapper */
     const schedule_state_t *kept;                   /* of a schedule */
+    const kept_t *ledger;                           /* of a rule */
 } described_t;
 
 static const method_t *method_of(const registry_method_t *found) {
@@ -89,6 +97,15 @@ static described_t describe_schedule(const schedule_t *found) {
     return described;
 }
 
+static described_t describe_rule(const rule_t *found) {
+    const char *family = "";
+    for (size_t i = 0; i < REGISTRY_RULE_COUNT; ++i)
+        family = REGISTRY_RULES[i].rule == found ? REGISTRY_RULES[i].family : family;
+    described_t described = describe_entry(family, found == NULL ? NULL : &found->entry);
+    described.ledger = found == NULL ? NULL : found->kept;
+    return described;
+}
+
 static const entry_t *find_choice(const char *range, const char *name) {
     const int found = registry_find_choice(range, name, strlen(name));
     return found < 0 ? NULL : registry_choice(range, (size_t)found);
@@ -114,12 +131,17 @@ static optim_status find_entry(int kind, const char *name, described_t *found) {
     case OPTIM_COMPRESSOR:
         *found = describe_entry("compressors", find_choice("compressor", name));
         break;
+    case OPTIM_RULE:
+        *found = describe_rule(registry_find_rule(name, strlen(name)));
+        break;
     case OPTIM_ENGINE:
         return find_engine(name, found);
     default:
-        return error_set(OPTIM_ERR_ARGUMENT,
-                         "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR",
-                         kind);
+        return error_set(
+            OPTIM_ERR_ARGUMENT,
+            "there is no kind %d; valid: OPTIM_ALGORITHM, _WRAPPER, _SCHEDULE, _ENGINE, _MAP, _COMPRESSOR, "
+            "_RULE",
+            kind);
     }
     return found->entry == NULL ? OPTIM_ERR_NAME : OPTIM_OK;
 }
@@ -156,11 +178,18 @@ static size_t kept_count(const schedule_state_t *kept) {
     return count;
 }
 
+static size_t ledger_count(const kept_t *ledger) {
+    size_t count = 0;
+    while (ledger != NULL && ledger[count].name != NULL)
+        ++count;
+    return count;
+}
+
 static size_t count_states(const described_t *entry) {
     size_t fields = 0;
     while (find_field(entry, fields) != NULL)
         ++fields;
-    return state_count(entry->entry->states) + fields + kept_count(entry->kept);
+    return state_count(entry->entry->states) + fields + kept_count(entry->kept) + ledger_count(entry->ledger);
 }
 
 static const char *or_empty(const char *text) {
@@ -321,6 +350,15 @@ static optim_state_info describe_field(const field_t *field) {
     };
 }
 
+static optim_state_info describe_ledger(const kept_t *row) {
+    static const char *const SHAPES[2][2] = {{"server's vector", "server"}, {"client's vector", "client"}};
+    return (optim_state_info){.name = row->name,
+                              .meaning = row->doc,
+                              .shape = SHAPES[row->of == OF_CLIENT][row->is_number],
+                              .condition = "",
+                              .bytes_per_parameter = row->is_number ? 0 : sizeof(double)};
+}
+
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [SHAPED] = "own", [PER_AXIS] = "axis"};
     described_t entry;
@@ -336,6 +374,10 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
         const optim_state_info number = {
             .name = entry.kept[i].name, .meaning = entry.kept[i].doc, .shape = "schedule", .condition = ""};
         return abi_write(state, &number, sizeof number, "optim_state_info");
+    }
+    if (entry.ledger != NULL) {
+        const optim_state_info row = describe_ledger(&entry.ledger[i]);
+        return abi_write(state, &row, sizeof row, "optim_state_info");
     }
     if (i >= state_count(entry.entry->states)) {
         const optim_state_info number = describe_field(find_field(&entry, i - state_count(entry.entry->states)));

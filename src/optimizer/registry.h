@@ -5,6 +5,7 @@
 #include "engine/compressor.h"
 #include "engine/engine.h"
 #include "engine/map.h"
+#include "optimizer/rule.h"
 #include "optimizer/schedule.h"
 
 /* What an entry has of its own that is another one with other defaults. */
@@ -28,6 +29,11 @@ typedef struct registry_compressor {
     compressor_level_t level[ENGINE_LEVELS];
 } registry_compressor_t;
 
+typedef struct registry_rule {
+    const char *family;
+    const rule_t *rule;
+} registry_rule_t;
+
 /* Arrays in the order of registry.def. */
 extern const registry_method_t REGISTRY_METHODS[];
 extern const size_t REGISTRY_METHOD_COUNT;
@@ -39,6 +45,8 @@ extern const registry_map_t REGISTRY_MAPS[];
 extern const size_t REGISTRY_MAP_COUNT;
 extern const registry_compressor_t REGISTRY_COMPRESSORS[];
 extern const size_t REGISTRY_COMPRESSOR_COUNT;
+extern const registry_rule_t REGISTRY_RULES[];
+extern const size_t REGISTRY_RULE_COUNT;
 
 /* What carries the engine's own options, in the order in which they are listed. */
 enum {
@@ -58,6 +66,7 @@ extern const registry_method_t REGISTRY_ENGINE[];
 const registry_method_t *registry_find_method(const char *name, size_t length);
 const registry_method_t *registry_find_wrapper(const char *name, size_t length);
 const schedule_t *registry_find_schedule(const char *name, size_t length);
+const rule_t *registry_find_rule(const char *name, size_t length);
 
 /*
  * What an option with range "map" or "compressor" may name: the position among those, or -1 with an error as above;

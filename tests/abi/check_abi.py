@@ -2,7 +2,7 @@
 
 Compares the binary interface of LIBRARY with that of the last tag, or, before the first tag, with the dump that is
 committed beside this file. What was added is fine, a struct that grew at its end too; what went away or moved is not,
-unless the experimental header advice.h declares it.
+unless an experimental header, advice.h or federated.h, declares it.
 --update writes the dump anew instead. Ends with 77 (skipped) where abigail is not installed or LIBRARY has no debug
 information.
 """
@@ -18,6 +18,7 @@ import xml.etree.ElementTree
 FOLDER = pathlib.Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 SKIPPED = 77
+EXPERIMENTAL = ["advice.h", "federated.h"]
 
 
 def skip(why):
@@ -68,9 +69,10 @@ def without_growth(now, before):
 
 
 def experimental(headers, before):
-    """Suppressions, as abidiff reads them, of what the experimental header declares or did so at the tag `before`."""
-    then = output("git", "show", f"{before}:include/optim/advice.h") or ""
-    code = re.sub(r"/\*.*?\*/", "", pathlib.Path(headers, "advice.h").read_text() + then, flags=re.S)
+    """Suppressions, as abidiff reads them, of what experimental headers declare or did so at the tag `before`."""
+    then = [output("git", "show", f"{before}:include/optim/{name}") or "" for name in EXPERIMENTAL]
+    here = [pathlib.Path(headers, name).read_text() for name in EXPERIMENTAL]
+    code = re.sub(r"/\*.*?\*/", "", "".join(here + then), flags=re.S)
     functions, types = re.findall(r"\b(optim_\w+)\(", code), re.findall(r"\btypedef struct (optim_\w+)", code)
     return "".join(f"[suppress_{kind}]\nname_regexp = ^({'|'.join(names)})$\n"
                    for kind, names in (("function", functions), ("type", types)))

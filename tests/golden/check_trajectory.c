@@ -1,7 +1,7 @@
 /*
  * A trajectory in f64 within the file's tolerance and in f32 within 2e-4, each with 1, 2 and 5 threads, which must give
- * the same bits. Where BLAS is called, whose rounding errors differ between processors, f32 may also be off by what such an
- * error grows to. Counts of evaluations must be the file's in f64.
+ * the same bits. Where BLAS is called, whose rounding errors differ between processors, f32 may also be off by what
+ * such an error grows to. Counts of evaluations must be the file's in f64.
  */
 #include <math.h>
 #include <string.h>

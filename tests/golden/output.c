@@ -1,4 +1,5 @@
-/* What a file compares: parameters, the method's answer, reported numbers, states, counts. README.md says which is which. */
+/* What a file compares: parameters, the method's answer, reported numbers, states, counts. README.md says which is
+ * which. */
 #include <math.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ static void read_answer(const run_t *run, int param, double *values) {
     element_read_all(run->dtype, answer, count, values);
 }
 
-/* The point that the method stands for; the parameter itself where the file lists that point under a name of its own. */
+/* The point that the method stands for; the parameter itself where the file lists that point under a name of its
+ * own. */
 static void read_iterate(const run_t *run, int param, size_t count, double *values) {
     const char *name = run->param[param].tensor->name;
     if (has_output(run->f, "mean") || has_output(run->f, "answer") || strcmp(run->f->method, "relu_admm") == 0)

@@ -1,4 +1,5 @@
-/* Data for methods that read inputs and evaluate nothing. The last kinds go by the name of the method that reads them. */
+/* Data for methods that read inputs and evaluate nothing. The last kinds go by the name of the method that reads
+ * them. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* Problems on two levels: objective 0 is the upper, F(x, y), objective 1 the lower, G(x, y). The variables are x, then y. */
+/* Problems on two levels: objective 0 is the upper, F(x, y), objective 1 the lower, G(x, y). The variables are x, then
+ * y. */
 #include <math.h>
 
 #include "golden_text.h"

@@ -1,4 +1,5 @@
-/* What gradopt-golden cases name as oracles beside those of tests/common: a bandit, preferences, a network of two layers. */
+/* What gradopt-golden cases name as oracles beside those of tests/common: a bandit, preferences, a network of two
+ * layers. */
 #include <math.h>
 
 #include "problem.h"

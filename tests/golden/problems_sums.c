@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "golden_text.h"
+#include "optim/federated.h"
 #include "problem.h"
 #include "verdict.h"
 
@@ -190,7 +191,8 @@ static double client_t(size_t c, size_t i) {
 
 static void open_clients(problem_t *p) {
     problem_shape(p, problem_size(p, "d"), problem_size(p, "clients"));
-    if (problem_number(p, "sigma") != 0)
+    optim_description rule = {.size = sizeof rule};
+    if (problem_number(p, "sigma") != 0 && optim_describe(OPTIM_RULE, p->method, &rule) != OPTIM_OK)
         leave_file("the noise of these clients is drawn from the method's own stream, which no caller has");
     double *precision = problem_offer(p, "precision", p->components, p->d);
     double *center = problem_offer(p, "center", p->components, p->d);

@@ -1,4 +1,5 @@
-/* From a trajectory file to a handle: which of its tensors are parameters, roles, inputs. README.md says it in words. */
+/* From a trajectory file to a handle: which of its tensors are parameters, roles, inputs. README.md says it in
+ * words. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ typedef struct tensor_of {
     const char *method, *name;
 } tensor_of_t;
 
-/* Copies and multipliers that a method may keep as states of its own: then the file's values are handed in as inputs. */
+/* Copies and multipliers that a method may keep as states of its own: then the file's values are handed in as
+ * inputs. */
 static const tensor_of_t STARTS[] = {
     {"admm", "z"},   {"admm", "u"},  {"cvar", "alpha"},   {"exact_al", "lam"},
     {"mdmm", "lam"}, {"f2sa", "z"},  {"f3sa", "z"},       {"penalty_bilevel", "z"},
@@ -22,8 +24,8 @@ static const tensor_of_t STARTS[] = {
 static const char *const BY_PARAMETER[] = {"f2sa", "f3sa", "penalty_bilevel", "bo_rep", "rarts", "lv_hba", "fb_gvi"};
 static const tensor_of_t INPUTS[] = {{"mfac_static", "G"}, {"checkfree", "g"}, {"gradient_coding", "g"}};
 
-/* Parameters that a file does not list; they start at 0. A side is so many times an option of the method or the problem,
- * or of the number given. */
+/* Parameters that a file does not list; they start at 0. A side is so many times an option of the method or the
+ * problem, or of the number given. */
 typedef struct side {
     const char *option;
     size_t otherwise, times; /* 0: there is no such side */

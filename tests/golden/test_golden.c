@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 
 #include "check.h"
+#include "federated.h"
 #include "formats.h"
+#include "optim/federated.h"
 #include "run.h"
 #include "verdict.h"
 
@@ -23,7 +25,12 @@ void check_golden(golden_line_t *line) {
 }
 
 void check_solver(golden_line_t *line) {
-    check_trajectory(trajectory_read(line, true));
+    optim_description rule = {.size = sizeof rule};
+    const trajectory_t *f = trajectory_read(line, true);
+    if (optim_describe(OPTIM_RULE, f->method, &rule) == OPTIM_OK)
+        check_federated(f);
+    else
+        check_trajectory(f);
 }
 
 static void check_file(const char *path) {

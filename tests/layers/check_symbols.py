@@ -11,7 +11,7 @@ import sys
 from floors import BELOW, folder_of
 
 # Declared on its own floor and defined above: what the registry tells those who look entries up.
-DECLARED_BELOW = {("optimizer", "registry"): "optimizer/registry.h"}
+DECLARED_BELOW = {("optimizer", "registry"): "optimizer/registry.h", ("federated", "registry"): "optimizer/registry.h"}
 MAY_CIRCLE = {"engine"}  # sizes and storage ask each other, as do cohorts and plan
 
 

@@ -12,8 +12,9 @@ BELOW = {
     "compressors": WRITTEN_WITH,
     "schedules": WRITTEN_WITH + ["optimizer/schedule.h"],
     "io": CORE,
+    "federated": CORE + ["io"],
     "advice": SERVICES + ["optimizer/abi.h"],
-    "registry": CORE + ["methods", "wrappers", "schedules", "maps", "compressors"],
+    "registry": CORE + ["methods", "wrappers", "schedules", "maps", "compressors", "federated"],
 }
 
 

@@ -39,9 +39,10 @@ static const char *prototype(const char *header, const char *function) {
 /* All public headers, one after the other. */
 static char *headers_text(void) {
     char *first = file_text("../include/optim/optim.h"), *second = file_text("../include/optim/advice.h");
-    char *text = check_text("%s%s", first, second);
+    char *third = file_text("../include/optim/federated.h"), *text = check_text("%s%s%s", first, second, third);
     free(first);
     free(second);
+    free(third);
     return text;
 }
 

@@ -276,7 +276,8 @@ static int demand(const char *function, int argument, const char *parameter, con
 
 static bool is_struct(const char *parameter) {
     return strstr(parameter, "optim_") != NULL && strstr(parameter, "optim_t ") == NULL &&
-           strstr(parameter, "optim_batch_t ") == NULL && strstr(parameter, "optim_hyperband_t ") == NULL;
+           strstr(parameter, "optim_batch_t ") == NULL && strstr(parameter, "optim_hyperband_t ") == NULL &&
+           strstr(parameter, "optim_server_t ") == NULL && strstr(parameter, "optim_coding_t ") == NULL;
 }
 
 /* What the rows of one argument must try, by its type. */

@@ -959,6 +959,7 @@ static void test_every_argument(void **state) {
         rows_of_options,          rows_of_schedules, rows_of_descriptions,   rows_of_maps,       rows_of_messages,
         rows_of_described_inputs, rows_of_files,     rows_of_bytes,          rows_of_rates,      rows_of_laws,
         rows_of_chains,           rows_of_iterates,  rows_of_batches,        rows_of_hyperband,  rows_of_looking,
+        rows_of_servers,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

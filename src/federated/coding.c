@@ -1,0 +1,575 @@
+/*
+ * gradient_coding: late workers are done without. Tandon, Lei, Dimakis, Karampatziakis, "Gradient Coding: Avoiding
+ * Stragglers in Distributed Learning", 2017, arXiv:1612.03301, cyclic repetition.
+ * sequential_gradient_coding: Krishnan, Ebrahimi, Khisti, "Sequential Gradient Coding For Straggler Mitigation", 2023,
+ * arXiv:2211.13802.
+ *
+ * Worker i sums row i of the code over the parts of the data; from any n - s of the sums that of all parts follows.
+ * Every round begins a job. A round may lose the set L of late workers if (pattern B, W, lambda)
+ *
+ *     1. L and the late workers that count in rounds r - W + 1 .. r - 1 are together at most lambda
+ *     2. no worker of L counts as late in rounds r - W + 1 .. r - B
+ *
+ * or else waits for all: then nobody is late. plain: any L of at most s workers may be lost, and nobody counts.
+ * sr: s = ceil(B lambda / (W - 1 + B)). If job r - B is not decoded, workers that did not deliver it in its own round,
+ * in
+ *     ascending order, all but the last s of them, compute it instead of job r. A round without such repeats that has
+ *     at most s late workers does not count.
+ * m:  slot k = 0 .. W - 2 + B of round r serves job r - k. Slots below W - 1: the worker's own piece k, plain. Others:
+ * the
+ *     lowest of its pieces that has not arrived, or else the coded sum of group k - (W - 1), against lambda late
+ *     workers; lambda = n: there are no groups.
+ */
+#include "federated/coding.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/number.h"
+#include "base/option.h"
+#include "federated/code.h"
+#include "kernels/random.h"
+#include "optimizer/entry_values.h"
+#include "optimizer/registry.h"
+
+#define COMMON_ROWS                                                                                                    \
+    [N] = {"n", 4, "integer [1,1024]", "workers"},                                                                     \
+    [CODE_MU] = {"mu", 1, "[0,inf)", "a worker is late that takes more than 1 + this times the fastest one's time"},   \
+    [MATRIX] = {"matrix", 0, "cos|random", "the code's H: of cosines, or normal numbers"},                             \
+    [SEED] = {"seed", 1, "integer [0,9007199254740992]", "of these"}
+enum { N, CODE_MU, MATRIX, SEED, S, SCHEME = S, B, W, LAMBDA, JOBS };
+static const option_t PLAIN_OPTIONS[] = {
+    COMMON_ROWS,
+    [S] = {"s", 1, "integer [0,1023]", "late workers that are done without"},
+    {0},
+};
+static const option_t SEQUENTIAL_OPTIONS[] = {
+    COMMON_ROWS,
+    [SCHEME] = {"scheme", 0, "sr|m", "selective repeat, or multiplexed"},
+    [B] = {"b", 1, "integer [1,127]", "rounds that a worker may be late in a row"},
+    [W] = {"w", 2, "integer [1,128]", "rounds over which late workers are counted"},
+    [LAMBDA] = {"lambda", 1, "integer [1,1024]", "late workers among those rounds"},
+    [JOBS] = {"jobs", 0, "integer [0,inf)", "how many there are; 0: as many as rounds"},
+    {0},
+};
+
+static const char *check_plain(const double *o) {
+    return o[S] < o[N] ? NULL : "option \"s\" must be less than n";
+}
+
+static double tolerance(const double *o) {
+    return ceil(o[B] * o[LAMBDA] / (o[W] - 1 + o[B]));
+}
+
+static const char *check_sequential(const double *o) {
+    if (o[LAMBDA] > o[N])
+        return "option \"lambda\" must not be more than n";
+    if (o[SCHEME] == 1)
+        return o[B] < o[W] ? NULL : "option \"b\" must be less than w, with scheme=m";
+    if (fmod(o[W] - 1, o[B]) != 0)
+        return "option \"b\" must divide w - 1, with scheme=sr";
+    return tolerance(o) < o[N] ? NULL : "with these options no worker would be left: less of b or lambda, or more of w";
+}
+
+const rule_t rule_gradient_coding = {
+    .name = "gradient_coding",
+    .purpose = "coded sums of gradients, from which late workers can be left out",
+    .citation =
+        "Tandon, Lei, Dimakis, Karampatziakis, \"Gradient Coding: Avoiding Stragglers in Distributed Learning\", "
+        "2017, arXiv:1612.03301",
+    .options = PLAIN_OPTIONS,
+    .flags = NO_SERVER,
+    .check = check_plain,
+};
+
+const rule_t rule_sequential_gradient_coding = {
+    .name = "sequential_gradient_coding",
+    .purpose = "coded sums of gradients over several rounds, which cost less than in every round alone",
+    .citation = "Krishnan, Ebrahimi, Khisti, \"Sequential Gradient Coding For Straggler Mitigation\", 2023, "
+                "arXiv:2211.13802",
+    .options = SEQUENTIAL_OPTIONS,
+    .flags = NO_SERVER,
+    .check = check_sequential,
+};
+
+/* ---- Schemes ---- */
+
+static size_t count_of(const bool *who, int64_t n) {
+    size_t count = 0;
+    for (int64_t i = 0; i < n; ++i)
+        count += who[i];
+    return count;
+}
+
+/* Group by group, n - s workers. */
+static bool groups_are_complete(const struct optim_coding *c, int64_t job) {
+    bool complete = true;
+    for (int64_t group = 0; group < c->groups; ++group)
+        complete = complete && (int64_t)count_of(coding_arrived(c, job, c->plain + group), c->n) >= c->n - c->s;
+    return complete;
+}
+
+static bool is_complete(const struct optim_coding *c, int64_t job) {
+    bool complete = groups_are_complete(c, job);
+    for (int64_t k = 0; k < c->plain; ++k)
+        complete = complete && (int64_t)count_of(coding_arrived(c, job, k), c->n) == c->n;
+    return complete;
+}
+
+static task_t coded(const struct optim_coding *c, int64_t job) {
+    return coding_is_open(c, job) ? (task_t){job, PART_CODED, 0} : (task_t){-1, 0, 0};
+}
+
+static void plain_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
+    (void)worker;
+    task[0] = coded(c, c->round);
+}
+
+/* Whether the worker repeats the job of b rounds ago: it is among all but the last s that did not deliver it then. */
+static bool repeats(const struct optim_coding *c, int64_t worker) {
+    const int64_t job = c->round - c->b;
+    if (!coding_is_open(c, job))
+        return false;
+    const bool *first = c->first + coding_row(c, job) * (size_t)c->n;
+    const int64_t missing = c->n - (int64_t)count_of(first, c->n);
+    int64_t before = 0;
+    for (int64_t i = 0; i < worker; ++i)
+        before += !first[i];
+    return !first[worker] && before < missing - c->s;
+}
+
+static void repeating_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
+    task[0] = coded(c, repeats(c, worker) ? c->round - c->b : c->round);
+}
+
+static void multiplexed_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
+    for (int64_t k = 0; k < c->slots; ++k) {
+        const int64_t job = c->round - k;
+        int64_t piece = 0;
+        task[k] = (task_t){-1, 0, 0};
+        if (!coding_is_open(c, job))
+            continue;
+        while (piece < c->plain && coding_arrived(c, job, piece)[worker])
+            ++piece;
+        if (k < c->plain)
+            task[k] = (task_t){job, PART_PLAIN, k};
+        else if (piece < c->plain)
+            task[k] = (task_t){job, PART_PLAIN, piece};
+        else if (c->groups > 0)
+            task[k] = (task_t){job, PART_CODED, k - c->plain};
+    }
+}
+
+/* ---- Life ---- */
+
+static void set_up(struct optim_coding *c) {
+    const double *o = c->option;
+    c->n = (int64_t)o[N];
+    c->mu = o[CODE_MU];
+    c->plain = 0;
+    c->groups = c->slots = c->w = c->b = 1;
+    c->scheme = (scheme_t){plain_tasks, is_complete};
+    c->s = c->lambda = (int64_t)o[S];
+    if (c->rule == &rule_gradient_coding)
+        return;
+    c->b = (int64_t)o[B];
+    c->w = (int64_t)o[W];
+    c->lambda = (int64_t)o[LAMBDA];
+    c->jobs = (int64_t)o[JOBS];
+    c->s = (int64_t)tolerance(o);
+    c->last = c->b;
+    c->scheme.tasks = repeating_tasks;
+    if (o[SCHEME] == 0)
+        return;
+    c->always_counts = true;
+    c->s = c->lambda;
+    c->plain = c->w - 1;
+    c->groups = c->lambda == c->n ? 0 : c->b;
+    c->slots = c->w - 1 + c->b;
+    c->last = c->slots - 1;
+    c->scheme.tasks = multiplexed_tasks;
+}
+
+/* H, s by n, with rows that sum to 0. */
+static void fill_h(const struct optim_coding *c, double *h) {
+    const size_t n = (size_t)c->n, s = (size_t)c->s;
+    for (size_t k = 0; k < s; ++k) {
+        double sum = 0;
+        for (size_t j = 0; j + 1 < n; ++j) {
+            const double row = (double)k, column = (double)j;
+            h[k * n + j] = c->option[MATRIX] == 0 ? cos(1 + 1.7 * row + 2.9 * column + 0.6 * row * column)
+                                                  : random_normal((uint64_t)c->option[SEED], 2 * (k * n + j) + 1);
+            sum += h[k * n + j];
+        }
+        h[k * n + n - 1] = -sum;
+    }
+}
+
+static optim_status make_code(struct optim_coding *c) {
+    const size_t n = (size_t)c->n, s = (size_t)c->s;
+    c->code = calloc(n * n, sizeof *c->code);
+    c->room = calloc(code_decode_room(n, s) + 1, sizeof *c->room);
+    double *h = calloc(n * s + 1, sizeof *h), *room = calloc(code_make_room(s) + 1, sizeof *room);
+    optim_status status = OPTIM_OK;
+    if (c->code == NULL || c->room == NULL || h == NULL || room == NULL)
+        status = error_nomem("making a code");
+    else if (s < n) {
+        fill_h(c, h);
+        if (!code_make(n, s, h, c->code, room))
+            status = error_set(OPTIM_ERR_VALUE, "this matrix gives no code: try matrix=random, or another seed");
+    }
+    free(h);
+    free(room);
+    return status;
+}
+
+static optim_status take_tables(struct optim_coding *c) {
+    const size_t n = (size_t)c->n, rows = (size_t)c->last + 1, parts = (size_t)(c->plain + c->groups);
+    c->late = calloc((size_t)c->w * n + 1, sizeof *c->late);
+    c->arrived = calloc(rows * parts * n + 1, sizeof *c->arrived);
+    c->first = calloc(rows * n, sizeof *c->first);
+    c->done = calloc(rows, sizeof *c->done);
+    c->job = calloc(rows, sizeof *c->job);
+    c->from = calloc(rows * (size_t)c->groups * (size_t)(c->n - c->s) + 1, sizeof *c->from);
+    const bool done = c->late != NULL && c->arrived != NULL && c->first != NULL && c->done != NULL && c->job != NULL &&
+                      c->from != NULL;
+    return done ? OPTIM_OK : error_nomem("making a code");
+}
+
+static optim_status read_options(struct optim_coding *c, const char *options) {
+    char owner[VALUE_NAME];
+    (void)snprintf(owner, sizeof owner, "rule \"%s\"", c->rule->name);
+    values_default(c->rule->options, NULL, c->option);
+    const optim_status status = values_read(c->rule->options, owner, c->option, options);
+    const char *wrong = status == OPTIM_OK ? c->rule->check(c->option) : NULL;
+    return wrong == NULL ? status : error_set(OPTIM_ERR_VALUE, "rule %s: %s", c->rule->name, wrong);
+}
+
+optim_status optim_coding_create(optim_coding_t **out, const char *rule, const char *options) {
+    optim_status status = refuse_null(out, "out");
+    if (status != OPTIM_OK)
+        return status;
+    *out = NULL;
+    status = refuse_null(rule, "rule");
+    const rule_t *found = status == OPTIM_OK ? registry_find_rule(rule, strlen(rule)) : NULL;
+    if (found == NULL)
+        return status == OPTIM_OK ? OPTIM_ERR_NAME : status;
+    if (!(found->flags & NO_SERVER))
+        return error_set(OPTIM_ERR_MISMATCH, "%s is a rule of servers: optim_server_create takes it", rule);
+    struct optim_coding *c = calloc(1, sizeof *c);
+    if (c == NULL)
+        return error_nomem("making a code");
+    c->rule = found;
+    status = read_options(c, options);
+    if (status == OPTIM_OK) {
+        set_up(c);
+        status = make_code(c);
+    }
+    if (status == OPTIM_OK)
+        status = take_tables(c);
+    if (status == OPTIM_OK)
+        *out = c;
+    else
+        optim_coding_destroy(c);
+    return status;
+}
+
+void optim_coding_destroy(optim_coding_t *coding) {
+    if (coding == NULL)
+        return;
+    free(coding->code);
+    free(coding->room);
+    free(coding->late);
+    free(coding->arrived);
+    free(coding->first);
+    free(coding->done);
+    free(coding->job);
+    free(coding->from);
+    free(coding);
+}
+
+/* ---- The code ---- */
+
+static optim_status refuse_worker(const optim_coding_t *c, int64_t worker) {
+    return worker >= 0 && worker < c->n
+               ? OPTIM_OK
+               : error_set(OPTIM_ERR_ARGUMENT, "there is no worker %" PRId64 "; there are %" PRId64, worker, c->n);
+}
+
+/* lambda = n of scheme m */
+static optim_status refuse_codeless(const optim_coding_t *c) {
+    return c->groups > 0 ? OPTIM_OK : error_set(OPTIM_ERR_MISMATCH, "with lambda = n nothing is coded");
+}
+
+optim_status optim_coding_weights(const optim_coding_t *coding, int64_t worker, double *weights) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(weights, "weights");
+    if (status == OPTIM_OK)
+        status = refuse_worker(coding, worker);
+    if (status == OPTIM_OK)
+        status = refuse_codeless(coding);
+    if (status == OPTIM_OK)
+        memcpy(weights, coding->code + worker * coding->n, (size_t)coding->n * sizeof *weights);
+    return status;
+}
+
+optim_status optim_coding_decode(const optim_coding_t *coding, const int64_t *workers, size_t count, double *weights) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(workers, "workers");
+    if (status == OPTIM_OK)
+        status = refuse_null(weights, "weights");
+    if (status == OPTIM_OK)
+        status = refuse_codeless(coding);
+    if (status == OPTIM_OK && count != (size_t)(coding->n - coding->s))
+        status = error_set(OPTIM_ERR_ARGUMENT, "%" PRId64 " workers are needed, not %zu", coding->n - coding->s, count);
+    for (size_t k = 0; status == OPTIM_OK && k < count; ++k) {
+        status = refuse_worker(coding, workers[k]);
+        if (status == OPTIM_OK && k > 0 && workers[k] <= workers[k - 1])
+            status = error_set(OPTIM_ERR_ARGUMENT, "the workers must be in ascending order, each once");
+    }
+    if (status != OPTIM_OK)
+        return status;
+    if (code_decode((size_t)coding->n, (size_t)coding->s, coding->code, workers, weights, coding->room))
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_VALUE, "these sums do not give that of all: try matrix=random, or another seed");
+}
+
+/* ---- Rounds ---- */
+
+optim_status optim_coding_tasks(const optim_coding_t *coding, int64_t worker, int64_t *jobs, int64_t *parts,
+                                int64_t *indices, size_t room, size_t *count) {
+    task_t task[MOST_SLOTS];
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(count, "count");
+    if (status == OPTIM_OK)
+        status = refuse_worker(coding, worker);
+    if (status != OPTIM_OK)
+        return status;
+    *count = (size_t)coding->slots;
+    if (jobs == NULL && parts == NULL && indices == NULL)
+        return OPTIM_OK;
+    if (room < *count)
+        return error_set(OPTIM_ERR_ARGUMENT, "a worker has %zu tasks; there is room for %zu", *count, room);
+    coding->scheme.tasks(coding, worker, task);
+    for (size_t k = 0; k < *count; ++k) {
+        if (jobs != NULL)
+            jobs[k] = task[k].job;
+        if (parts != NULL)
+            parts[k] = task[k].part;
+        if (indices != NULL)
+            indices[k] = task[k].index;
+    }
+    return OPTIM_OK;
+}
+
+/* Whether the worker counts as late in rounds first .. last. */
+static bool was_late(const optim_coding_t *c, int64_t worker, int64_t first, int64_t last) {
+    for (int64_t r = first < 0 ? 0 : first; r <= last; ++r)
+        if (c->late[(r % c->w) * c->n + worker])
+            return true;
+    return false;
+}
+
+/* Conditions 1 and 2. */
+static bool may_lose(const optim_coding_t *c, const bool *late) {
+    int64_t together = 0;
+    if (c->rule == &rule_gradient_coding)
+        return (int64_t)count_of(late, c->n) <= c->s;
+    for (int64_t i = 0; i < c->n; ++i) {
+        together += late[i] || was_late(c, i, c->round - c->w + 1, c->round - 1);
+        if (late[i] && was_late(c, i, c->round - c->w + 1, c->round - c->b))
+            return false;
+    }
+    return together <= c->lambda;
+}
+
+static void deliver(optim_coding_t *c, int64_t worker) {
+    task_t task[MOST_SLOTS];
+    c->scheme.tasks(c, worker, task);
+    for (int64_t k = 0; k < c->slots; ++k) {
+        if (task[k].job < 0)
+            continue;
+        const int64_t part = task[k].part == PART_PLAIN ? task[k].index : c->plain + task[k].index;
+        coding_arrived(c, task[k].job, part)[worker] = true;
+        if (task[k].job == c->round)
+            c->first[coding_row(c, c->round) * (size_t)c->n + (size_t)worker] = true;
+    }
+}
+
+/* Writes down the first n - s workers of each group. */
+static void decode(optim_coding_t *c, int64_t job) {
+    const int64_t kept = c->n - c->s;
+    int64_t *to = c->from + c->decoded * c->groups * kept;
+    for (int64_t group = 0; group < c->groups; ++group) {
+        const bool *arrived = coding_arrived(c, job, c->plain + group);
+        for (int64_t i = 0, found = 0; i < c->n && found < kept; ++i)
+            if (arrived[i])
+                to[group * kept + found++] = i;
+    }
+    c->job[c->decoded++] = job;
+    c->done[coding_row(c, job)] = true;
+}
+
+/* Room for the job that begins with this round. */
+static void clear_row(optim_coding_t *c) {
+    const size_t row = coding_row(c, c->round), n = (size_t)c->n, parts = (size_t)(c->plain + c->groups);
+    memset(c->arrived + row * parts * n, 0, parts * n * sizeof *c->arrived);
+    memset(c->first + row * n, 0, n * sizeof *c->first);
+    c->done[row] = false;
+}
+
+static bool any_repeats(const optim_coding_t *c) {
+    for (int64_t i = 0; i < c->n; ++i)
+        if (c->scheme.tasks == repeating_tasks && repeats(c, i))
+            return true;
+    return false;
+}
+
+/* late: a row of n that the round may spoil. */
+static void end_round(optim_coding_t *c, bool *late, int *wait) {
+    const bool waits = !may_lose(c, late);
+    if (waits)
+        memset(late, 0, (size_t)c->n * sizeof *late);
+    const bool counts = c->always_counts || any_repeats(c) || (int64_t)count_of(late, c->n) > c->s;
+    for (int64_t i = 0; i < c->n; ++i)
+        c->room[i] = late[i]; /* `late` may be the row that is written next */
+    for (int64_t i = 0; i < c->n; ++i)
+        if (c->room[i] == 0)
+            deliver(c, i);
+    for (int64_t i = 0; i < c->n; ++i)
+        c->late[(c->round % c->w) * c->n + i] = counts && c->room[i] != 0;
+    c->decoded = 0;
+    for (int64_t job = c->round - c->last; job <= c->round; ++job)
+        if (coding_is_open(c, job) && c->scheme.complete(c, job))
+            decode(c, job);
+    c->waited = waits;
+    ++c->round;
+    clear_row(c);
+    if (wait != NULL)
+        *wait = waits;
+}
+
+static int64_t rounds(const optim_coding_t *c) {
+    return c->jobs == 0 ? 0 : c->jobs + c->last;
+}
+
+static optim_status refuse_ended(const optim_coding_t *c) {
+    return rounds(c) > 0 && c->round >= rounds(c)
+               ? error_set(OPTIM_ERR_ORDER, "all %" PRId64 " rounds have been", rounds(c))
+               : OPTIM_OK;
+}
+
+optim_status optim_coding_late(optim_coding_t *coding, const int64_t *workers, size_t count, int *wait) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK && count > 0)
+        status = refuse_null(workers, "workers");
+    if (status == OPTIM_OK)
+        status = refuse_ended(coding);
+    for (size_t k = 0; status == OPTIM_OK && k < count; ++k)
+        status = refuse_worker(coding, workers[k]);
+    if (status != OPTIM_OK)
+        return status;
+    bool late[1024] = {false};
+    for (size_t k = 0; k < count; ++k)
+        late[workers[k]] = true;
+    coding->duration = 0;
+    end_round(coding, late, wait);
+    return OPTIM_OK;
+}
+
+optim_status optim_coding_times(optim_coding_t *coding, const double *times, size_t count, int *wait) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(times, "times");
+    if (status == OPTIM_OK)
+        status = refuse_ended(coding);
+    if (status == OPTIM_OK && count != (size_t)coding->n)
+        status = error_set(OPTIM_ERR_ARGUMENT, "there are %zu times for %" PRId64 " workers", count, coding->n);
+    double least = HUGE_VAL, most = 0;
+    bool late[1024] = {false};
+    for (size_t i = 0; status == OPTIM_OK && i < count; ++i) {
+        if (!(times[i] >= 0))
+            status = error_set(OPTIM_ERR_ARGUMENT, "worker %zu cannot have taken the time %g", i, times[i]);
+        least = fmin(least, times[i]);
+        most = fmax(most, times[i]);
+    }
+    if (status != OPTIM_OK)
+        return status;
+    for (size_t i = 0; i < count; ++i)
+        late[i] = times[i] > (1 + coding->mu) * least;
+    end_round(coding, late, wait);
+    coding->duration = coding->waited ? most : fmin((1 + coding->mu) * least, most);
+    return OPTIM_OK;
+}
+
+optim_status optim_coding_decoded(const optim_coding_t *coding, size_t i, int64_t *job, int64_t *workers, size_t room,
+                                  size_t *count) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(job, "job");
+    if (status == OPTIM_OK)
+        status = refuse_null(count, "count");
+    if (status != OPTIM_OK)
+        return status;
+    if (i >= (size_t)coding->decoded)
+        return error_set(OPTIM_ERR_ARGUMENT,
+                         "%" PRId64 " jobs were decoded in the last round, counted from 0; there is no "
+                         "%zu",
+                         coding->decoded, i);
+    const size_t all = (size_t)(coding->groups * (coding->n - coding->s));
+    if (workers != NULL && room < all)
+        return error_set(OPTIM_ERR_ARGUMENT, "the job is decoded from %zu sums; there is room for %zu", all, room);
+    *job = coding->job[i];
+    *count = all;
+    if (workers != NULL)
+        memcpy(workers, coding->from + i * all, all * sizeof *workers);
+    return OPTIM_OK;
+}
+
+/* The share of the data that a worker computes in a round. */
+static double load(const optim_coding_t *c) {
+    const double n = (double)c->n, s = (double)c->s, w = (double)c->w, b = (double)c->b;
+    if (c->scheme.tasks != multiplexed_tasks)
+        return (s + 1) / n;
+    if (c->groups == 0)
+        return (w - 1 + b) / (n * (w - 1));
+    return (s + 1) * (w - 1 + b) / (n * (b + (w - 1) * (s + 1)));
+}
+
+optim_status optim_coding_get(const optim_coding_t *coding, const char *name, double *value) {
+    optim_status status = refuse_null(coding, "coding");
+    if (status == OPTIM_OK)
+        status = refuse_null(name, "name");
+    if (status == OPTIM_OK)
+        status = refuse_null(value, "value");
+    if (status != OPTIM_OK)
+        return status;
+    const struct {
+        const char *name;
+        double value;
+    } NUMBERS[] = {
+        {"load", load(coding)},           {"rounds", (double)rounds(coding)}, {"round", (double)coding->round},
+        {"tolerated", (double)coding->s}, {"groups", (double)coding->groups}, {"decoded", (double)coding->decoded},
+        {"wait", coding->waited},         {"duration", coding->duration}};
+    for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; ++i)
+        if (strcmp(NUMBERS[i].name, name) == 0) {
+            *value = NUMBERS[i].value;
+            return OPTIM_OK;
+        }
+    const int row = option_find(coding->rule->options, name, strlen(name));
+    if (row < 0)
+        return error_set(
+            OPTIM_ERR_OPTION,
+            "coded gradients have no number \"%.60s\"; valid: options, load, rounds, round, tolerated, groups, "
+            "decoded, wait, duration",
+            name);
+    *value = coding->option[row];
+    return OPTIM_OK;
+}
