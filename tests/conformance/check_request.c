@@ -114,7 +114,7 @@ void check_open_refusals(void **state) {
         rig_tensor_t *t = &rig->tensor[0];
         double values[64];
         const int64_t one = 1;
-        CHECK_STATUS(optim_bind(rig->opt, 0, t->data, t->grad), OPTIM_ERR_OPEN);
+        CHECK_STATUS(optim_bind(rig->opt, 0, values, t->grad), OPTIM_ERR_OPEN); /* another gradient could move */
         CHECK_STATUS(optim_set_bounds(rig->opt, 0, NULL, NULL), OPTIM_ERR_OPEN);
         CHECK_STATUS(optim_set_threads(rig->opt, 2), OPTIM_ERR_OPEN);
         CHECK_STATUS(optim_set(rig->opt, -1, "grad_scale", 2), OPTIM_ERR_OPEN);

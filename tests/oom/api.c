@@ -100,7 +100,6 @@ static void open_steps(run_t *run, const void *subject) {
     (void)subject;
     run->algorithms[0] = "lbfgs";
     CALL(run, optim_create(&run->opt[0], "lbfgs", NULL));
-    CALL(run, optim_wrap(run->opt[0], "sam", NULL));
     lend(run, 0, 0, 2, 0);
     CALL(run, optim_set_loss(run->opt[0], world_evaluate(&run->world)));
     CALL(run, optim_step(run->opt[0]));

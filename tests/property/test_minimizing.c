@@ -236,13 +236,13 @@ static void lasso(void **state) {
         CHECK_OK(optim_create(&opt, "lbfgs", OPTIONS[k]));
         CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, &count, l->x, l->g));
         const optim_problem calls = {.size = sizeof calls, .user = l, .gradient = evaluate_lasso};
-        const optim_stop stop = {.size = sizeof stop, .evaluations = 400, .gradient_norm = 1e-7};
+        const optim_stop stop = {.size = sizeof stop, .evaluations = 400, .gradient_norm = 1e-5};
         optim_result result = {.size = sizeof result};
         CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
         assert_int_equal(result.reason, OPTIM_STOP_GRADIENT_NORM);
         for (int j = 0; j < COLUMNS; ++j) {
             assert_int_equal(l->x[j] == 0, want[j] == 0);
-            CHECK_CLOSE(l->x[j], want[j], 1e-7);
+            CHECK_CLOSE(l->x[j], want[j], 1e-5);
         }
         optim_destroy(opt);
     }
