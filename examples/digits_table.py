@@ -71,6 +71,7 @@ def main():
         "    python3 examples/digits_table.py build/dev-gcc/examples/train_digits docs/digits.md", "",
         "One seed, one network: a check that every method trains, not a ranking. Methods for games and monotone operators are not",
         "made for this task. ns is the median time of a step in the library by parameter (4810 of them, in cache, one thread).",
+        "Other programs on the machine make it longer: [performance.md](performance.md) has times that are compared.",
         f"A line without numbers is a method that wants inputs of its own, or more than {LIMIT} s of processor time a run.", "",
         "| algorithm | lr | test accuracy | steps to 95 % | ns per parameter | state bytes per parameter |",
         "| --- | --- | --- | --- | --- | --- |", *rows, ""]))
