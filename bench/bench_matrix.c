@@ -16,7 +16,7 @@
 
 static const char HELP[] =
     "Times a step on one matrix against products of matrices as plain calls of cblas_sgemm, in turns: those of the\n"
-    "Newton-Schulz iterations of methods that have ns_steps; for others one pair, A = X X' and A X, X of r by c, r <= c.\n"
+    "Newton-Schulz iterations of methods that have ns_steps; for others a pair, A = X X' and A X, r by c, r <= c.\n"
     "\n"
     "  -m, --methods LIST         \"name:options;name;...\" (muon)\n"
     "  -c, --case LIST            shapes: rows x columns (768x768,768x3072,3072x768,4096x1024,2048x2048)\n"

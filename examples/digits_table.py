@@ -5,6 +5,7 @@ usage: digits_table.py TRAIN_DIGITS PAGE
 
 Each algorithm runs with its defaults and with learning rates over six orders of magnitude; the best test accuracy counts.
 Algorithms for games, for operators and for searches run as they are: the table says what they do on this task, no more.
+What takes more than LIMIT seconds of processor time for its first run is left out.
 """
 import concurrent.futures
 import pathlib
@@ -14,6 +15,7 @@ import sys
 
 RATES = [None, "1e-4", "1e-3", "1e-2", "3e-2", "1e-1", "3e-1", "1", "10"]
 EPOCHS = "20"
+LIMIT = 20
 
 
 def names(program):
@@ -25,7 +27,10 @@ def names(program):
 def train(program, name, rate, batch):
     command = [program, "--grid", "--method", name, "--epochs", EPOCHS, "--threads", "1", "--batch", batch]
     command += ["--options", f"lr={rate}"] if rate else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    limited = ["sh", "-c", f'ulimit -t {LIMIT}; exec "$@"', "sh", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, check=False)
+    if done.returncode < 0:
+        raise TimeoutError
     if done.returncode != 0:
         return None
     summary = dict(re.findall(r"(\w+)=(\S+)", done.stdout.strip().split("\n")[-1]))
@@ -33,9 +38,12 @@ def train(program, name, rate, batch):
 
 
 def best(program, name):
-    runs = [train(program, name, rate, "64") for rate in RATES]
-    if not any(runs):  # a method that wants the whole data set
-        runs = [train(program, name, None, "0")]
+    try:
+        runs = [train(program, name, rate, "64") for rate in RATES]
+        if not any(runs):  # a method that wants the whole data set
+            runs = [train(program, name, None, "0")]
+    except TimeoutError:
+        return name, None
     runs = [run for run in runs if run and run["accuracy"] != "nan"]
     return name, max(runs, key=lambda run: float(run["accuracy"]), default=None)
 
@@ -62,7 +70,9 @@ def main():
         "Written by", "",
         "    python3 examples/digits_table.py build/dev-gcc/examples/train_digits docs/digits.md", "",
         "One seed, one network: a check that every method trains, not a ranking. Methods for games and monotone operators are not",
-        "made for this task. ns is the median time of a step in the library by parameter (4810 of them, in cache, one thread).", "",
+        "made for this task. ns is the median time of a step in the library by parameter (4810 of them, in cache, one thread).",
+        "Other programs on the machine make it longer: [performance.md](performance.md) has times that are compared.",
+        f"A line without numbers is a method that wants inputs of its own, or more than {LIMIT} s of processor time a run.", "",
         "| algorithm | lr | test accuracy | steps to 95 % | ns per parameter | state bytes per parameter |",
         "| --- | --- | --- | --- | --- | --- |", *rows, ""]))
 
