@@ -111,6 +111,7 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
         {"y", 1, has_gates ? sizes.components : 1, 0, 0, 0},
         {"A", 2, sizes.components, all, 0, ALIKE},
         {"G", 2, 3, all, 0, ALIKE},
+        {"rows", 2, sizes.components, all, 0, 1},
         {"wins", 2, square, square, 0, SQUARE},
         {has_system ? "matrix" : "", 2, square, square, 0, SQUARE}, /* else products are asked for */
         {"samples", 2, side, side, 0, SQUARE},

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "logistic.h"
+#include "sums.h"
 
 /* From the paper's equations, worked out by another program: after 1 step and after 15. */
 static void test_svrg_trajectory(void **state) {
@@ -294,6 +295,61 @@ static void test_saga_tables(void **state) {
     }
 }
 
+/* ---- saga, rows=1: of linear models, the ridge by reg ---- */
+
+static void open_linear(descent_t *r, const sum_t *f, const char *options) {
+    descent_open(r, f, "saga", options, 1);
+    if (strstr(options, "rows=1") != NULL)
+        CHECK_OK(optim_set_input(r->opt, -1, "rows", OPTIM_F64, 2, (int64_t[]){SUM_N, SUM_D}, f->a));
+}
+
+/* The same steps as with vectors, in less memory; nothing of the gradients is left out. */
+static void test_saga_rows(void **state) {
+    (void)state;
+    static const char *const OPTIONS[][2] = {
+        {"lr=0.1,reg=prox_l2sq(lam=0.1)", "lr=0.1,reg=prox_l2sq(lam=0.1),rows=1"},
+        {"lr=0.1,option=zero,reg=prox_l1(lam=0.02)", "lr=0.1,option=zero,reg=prox_l1(lam=0.02),rows=1"}};
+    const sum_t SUMS[] = {sum_make(SQUARES, 0), sum_make(DEVIATIONS, 0)};
+    for (int k = 0; k < 4; ++k) {
+        descent_t dense, linear;
+        size_t bytes[2];
+        double rest;
+        open_linear(&dense, &SUMS[k / 2], OPTIONS[k % 2][0]);
+        open_linear(&linear, &SUMS[k / 2], OPTIONS[k % 2][1]);
+        for (int t = 0; t < 300; ++t) {
+            descent_step(&dense);
+            descent_step(&linear);
+            CHECK_OK(optim_get(linear.opt, 0, "rest", &rest));
+            CHECK_AT_MOST(rest, 1e-14);
+            for (int j = 0; j < SUM_D; ++j)
+                CHECK_CLOSE(linear.x[j], dense.x[j], 1e-12);
+        }
+        CHECK_OK(optim_memory(dense.opt, &bytes[0], NULL));
+        CHECK_OK(optim_memory(linear.opt, &bytes[1], NULL));
+        assert_true(bytes[1] + SUM_N * SUM_D * sizeof(double) <= bytes[0] + (SUM_N + 2) * sizeof(double));
+        optim_destroy(dense.opt);
+        optim_destroy(linear.opt);
+    }
+}
+
+/* A ridge inside of the gradients is seen; rows that are missing, or of another size, are refused. */
+static void test_saga_rows_refuses(void **state) {
+    (void)state;
+    const sum_t ridge = sum_make(SQUARES, 0.1);
+    descent_t r;
+    double rest;
+    open_linear(&r, &ridge, "rows=1");
+    descent_step(&r);
+    CHECK_OK(optim_get(r.opt, 0, "rest", &rest));
+    CHECK_AT_MOST(1e-6, rest);
+    optim_destroy(r.opt);
+    descent_open(&r, &ridge, "saga", "rows=1", 1);
+    CHECK_REFUSED(optim_step(r.opt), OPTIM_ERR_SHAPE, "rows=1 needs the input \"rows\"");
+    CHECK_OK(optim_set_input(r.opt, -1, "rows", OPTIM_F64, 2, (int64_t[]){SUM_D, SUM_N}, ridge.a));
+    CHECK_REFUSED(optim_step(r.opt), OPTIM_ERR_SHAPE, "a row for each component");
+    optim_destroy(r.opt);
+}
+
 /* A first step that is abandoned leaves an empty table. */
 static void test_saga_cancel(void **state) {
     (void)state;
@@ -360,6 +416,8 @@ int main(void) {
         cmocka_unit_test(test_linear_convergence),
         cmocka_unit_test(test_saga_tables),
         cmocka_unit_test(test_saga_cancel),
+        cmocka_unit_test(test_saga_rows),
+        cmocka_unit_test(test_saga_rows_refuses),
         cmocka_unit_test(test_orders),
         cmocka_unit_test(test_penalty),
         cmocka_unit_test(test_penalty_of_a_move),
