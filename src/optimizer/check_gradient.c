@@ -58,8 +58,8 @@ static double scale_of(const checker_t *c, size_t i) {
     return sum > 0 && isfinite(sum) ? sqrt(sum) : 1;
 }
 
-/* Puts p <- x + h (|x| + s) v into the elements at .. at + n - 1 of a tensor; adds g'(p - x) to what is told of them, or
- * takes it from that, as h says. */
+/* Puts p <- x + h (|x| + s) v into the elements at .. at + n - 1 of a tensor; adds g'(p - x) to what is told of them,
+ * or takes it from that, as h says. */
 static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t flat, range_t range, double h,
                        double s, pair_t *pair) {
     double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, bound[READ_ELEMENTS] = {0}, p[READ_ELEMENTS];

@@ -1,4 +1,4 @@
-/* Lengths of gradients and steps, and copies of parameters, for calls that own the loop: in double, tensor by tensor. */
+/* Lengths of gradients and steps, and copies of parameters, for calls that own the loop: in double, by tensor. */
 #ifndef OPTIMIZER_MEASURES_H
 #define OPTIMIZER_MEASURES_H
 

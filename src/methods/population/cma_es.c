@@ -13,8 +13,8 @@
  *        w_i' = w_i, and where that is negative (active=1) w_i n / |C^-1/2 y_i|^2
  *     6. sigma <- sigma exp(c_s / d_s (|p_s| / E - 1))
  *     7. the search is over where the values of a generation and the best of the last 10 + 30 n / lambda differ by no
- *        more than tol_f, sigma and p_c are below 1e-12 of the first sigma, a fifth of the deviation moves m nowhere, or
- *        C has a condition of 1e14: with restarts it begins again where it began, with twice the lambda
+ *        more than tol_f, sigma and p_c are below 1e-12 of the first sigma, a fifth of the deviation moves m nowhere,
+ *        or C has a condition of 1e14: with restarts it begins again where it began, with twice the lambda
  *
  * Weights and constants are those of table 1. B and D are renewed every 1 / (10 n (c_1 + c_mu)) generations. Samples
  * are put into the box, and y_k is what they then are. A value that is not finite counts as infinite. m is p, so that
