@@ -58,11 +58,11 @@ static double scale_of(const checker_t *c, size_t i) {
     return sum > 0 && isfinite(sum) ? sqrt(sum) : 1;
 }
 
-/* Puts p <- x + h (|x| + s) v into the elements at .. at + n - 1 of a tensor; adds g'(p - x) to what is told of them, or
- * takes it from that, as h says. */
+/* Puts p <- x + h (|x| + s) v into the elements at .. at + n - 1 of a tensor; adds g'(p - x) to what is told of them,
+ * or takes it from that, as h says. */
 static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t flat, range_t range, double h,
                        double s, pair_t *pair) {
-    double x[READ_ELEMENTS], g[READ_ELEMENTS], p[READ_ELEMENTS], bound[READ_ELEMENTS];
+    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, bound[READ_ELEMENTS] = {0}, p[READ_ELEMENTS];
     const double way = h > 0 ? 1 : -1;
     const tensor_t *tensor = &c->opt->engine.tensors[i];
     const bool alone = range.last - range.first == 1;
@@ -157,7 +157,7 @@ static bool narrow(checker_t *c, range_t *range) {
     while (range->last - range->first > FEW) {
         const size_t middle = range->first + (range->last - range->first) / 2;
         const range_t half[] = {{range->first, middle}, {middle, range->last}};
-        pair_t pair[2];
+        pair_t pair[2] = {{0}};
         if (!compare(c, half[0], &pair[0]) || !compare(c, half[1], &pair[1]))
             return false;
         *range = half[pair[1].error > pair[0].error];
@@ -170,7 +170,7 @@ static void name_element(checker_t *c, size_t place, const pair_t *pair) {
         const tensor_t *tensor = &c->opt->engine.tensors[i];
         const size_t count = is_checked(tensor) ? tensor->count : 0;
         if (place < count) {
-            double g;
+            double g = 0;
             piece(c, tensor->grad_dtype, c->g.of[i], place + 1, place, &g);
             c->result.param = (int)i;
             c->result.name = tensor->name;
@@ -187,7 +187,7 @@ static void name_element(checker_t *c, size_t place, const pair_t *pair) {
 static bool find_element(checker_t *c, range_t range) {
     double worst = 0;
     for (size_t place = range.first; place < range.last; ++place) {
-        pair_t pair;
+        pair_t pair = {0};
         if (!compare(c, (range_t){place, place + 1}, &pair))
             return false;
         if (pair.error > c->result.tolerance && !(fabs(pair.seen - pair.told) <= worst)) {
@@ -198,7 +198,7 @@ static bool find_element(checker_t *c, range_t range) {
     return true;
 }
 
-static void check(checker_t *c, int directions) {
+static void run(checker_t *c, int directions) {
     optim_gradient_check *result = &c->result;
     double loss;
     const range_t all = {0, c->elements};
@@ -206,7 +206,7 @@ static void check(checker_t *c, int directions) {
         return;
     copies_take(&c->g, c->opt);
     for (int k = 0; k < directions; ++k) {
-        pair_t pair;
+        pair_t pair = {0};
         c->draws = 2 * (uint64_t)c->elements * (uint64_t)k;
         if (!compare(c, all, &pair))
             return;
@@ -253,9 +253,9 @@ static void count_elements(checker_t *c) {
 }
 
 optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
-                                  optim_gradient_check *result) {
+                                  optim_gradient_check *check) {
     checker_t c = {.opt = opt, .seed = seed};
-    optim_status status = check_call(&c, problem, directions, result);
+    optim_status status = check_call(&c, problem, directions, check);
     if (status != OPTIM_OK)
         return status;
     count_elements(&c);
@@ -269,11 +269,11 @@ optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, in
     c.spacing = measure_spacing(opt);
     c.rounding = measure_rounding(opt);
     c.result = (optim_gradient_check){.tolerance = sqrt(sqrt(c.spacing)), .param = -1, .name = ""};
-    check(&c, directions == 0 ? USUAL_DIRECTIONS : directions);
+    run(&c, directions == 0 ? USUAL_DIRECTIONS : directions);
     copies_put_back(&c.x, opt);
     if (c.result.evaluations > 1 || c.result.callback == 0)
         copies_put_back(&c.g, opt);
     copies_free(&c.g);
     copies_free(&c.x);
-    return abi_write(result, &c.result, sizeof c.result, "optim_gradient_check");
+    return abi_write(check, &c.result, sizeof c.result, "optim_gradient_check");
 }

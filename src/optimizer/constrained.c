@@ -1,6 +1,6 @@
 /*
- * optim_minimize_constrained: an augmented Lagrangian around optim_minimize, which minimizes it as the loss of a problem
- * of its own. Its gradient is that of loss + sum_j w_j c_j with
+ * optim_minimize_constrained: an augmented Lagrangian around optim_minimize, which minimizes it as the loss of a
+ * problem of its own. Its gradient is that of loss + sum_j w_j c_j with
  *
  *     w_j = lambda_j + rho c_j    inequalities: max(0, lambda_j + rho c_j)
  *

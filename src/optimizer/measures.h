@@ -1,4 +1,4 @@
-/* Lengths of gradients and steps, and copies of parameters, for calls that own the loop: in double, tensor by tensor. */
+/* Lengths of gradients and steps, and copies of parameters, for calls that own the loop: in double, by tensor. */
 #ifndef OPTIMIZER_MEASURES_H
 #define OPTIMIZER_MEASURES_H
 
@@ -34,8 +34,8 @@ void copies_put_back(const copies_t *copies, const optim_t *opt);
 measure_t measure_step(const optim_t *opt, const copies_t *from);
 measure_t measure_parameters(const optim_t *opt);
 
-/* Elements at .. at + n - 1 of a tensor, at most READ_ELEMENTS, become these numbers, and these what they then are. */
-void measure_write(const optim_t *opt, size_t tensor, size_t at, size_t n, double *numbers);
+/* Elements at .. at + n - 1 of tensor i, at most READ_ELEMENTS, become these numbers, and these what they then are. */
+void measure_write(const optim_t *opt, size_t i, size_t at, size_t n, double *numbers);
 
 /* Of the coarsest parameter that moves: the relative spacing of its numbers. What is not f64 throughout may have been
  * evaluated in f32: the relative rounding of a loss. */

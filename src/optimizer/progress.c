@@ -49,8 +49,7 @@ const char *optim_stop_reason(int reason) {
         [OPTIM_STOP_STEP_NORM] = "the steps are short enough",
         [OPTIM_STOP_STEP_RELATIVE] = "the steps are short enough, relative to the parameters",
         [OPTIM_STOP_PRECISION] = "converged: as good as it gets in this precision",
-        [OPTIM_STOP_WRONG_GRADIENT] = "the loss rises where the gradient says it falls: is the gradient right, and the "
-                                      "loss the same each time?",
+        [OPTIM_STOP_WRONG_GRADIENT] = "the loss rises where the gradient says it falls: is the gradient right?",
         [OPTIM_STOP_UNBOUNDED] = "the loss has no lower limit: it goes to minus infinity",
         [OPTIM_STOP_OVERFLOW] = "the loss or the gradient is too large to compute with: scale the loss",
         [OPTIM_STOP_FEASIBLE] = "the constraints hold, and the loss is as low as was asked for",

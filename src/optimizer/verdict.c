@@ -44,7 +44,7 @@ static bool evaluate(const judge_t *judge, double *f) {
 
 /* p <- P(x - t g) for one piece of a tensor; returns g'(p - x), as p was rounded. */
 static double move_piece(const judge_t *judge, size_t i, size_t at, size_t n, double t) {
-    double x[READ_ELEMENTS], g[READ_ELEMENTS], p[READ_ELEMENTS], bound[READ_ELEMENTS], slope = 0;
+    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, bound[READ_ELEMENTS] = {0}, p[READ_ELEMENTS], slope = 0;
     const tensor_t *tensor = &judge->run->opt->engine.tensors[i];
     const size_t end = at + n;
     (void)read(judge, tensor->dtype, judge->x.of[i], end, at, x);

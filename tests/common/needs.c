@@ -25,19 +25,19 @@ static bool is_among(const char *const *names, const char *name) {
     return false;
 }
 
-/* The first six have a number for each pair of elements, two poll each coordinate, one keeps a long history, the last
- * factors a matrix of a vector's length. */
+/* The first six have a number for each pair of elements, as have two others, two poll each coordinate, one keeps a long
+ * history, the last factors a matrix of a vector's length. */
 bool needs_short(const char *algorithm) {
-    static const char *const NAMES[] = {"sinkhorn",      "sns",        "altmin_completion",
-                                        "bradley_terry", "sor_bandit", "hypernet",
-                                        "direct_search", "cdsm",       "s_sgld",
-                                        "scaled_gd",     NULL};
+    static const char *const NAMES[] = {
+        "sinkhorn", "sns",    "altmin_completion", "bradley_terry", "sor_bandit", "hypernet", "direct_search",
+        "cdsm",     "s_sgld", "nelder_mead",       "cma_es",        "scaled_gd",  NULL};
     return is_among(NAMES, algorithm);
 }
 
 bool needs_few(const char *algorithm) {
-    static const char *const NAMES[] = {"damped_newton", "gns",    "cubic_newton", "acc_cubic", "direct_search",
-                                        "cdsm",          "fb_gvi", "psgd_dense",   NULL};
+    static const char *const NAMES[] = {
+        "damped_newton", "gns",         "cubic_newton", "acc_cubic", "direct_search", "cdsm", "fb_gvi",
+        "psgd_dense",    "nelder_mead", "cma_es",       NULL};
     return is_among(NAMES, algorithm);
 }
 

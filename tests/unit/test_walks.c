@@ -69,6 +69,7 @@ static const cost_t METHODS[] = {
     {"feasibility", 7},
     {"cbo", 1},
     {"evolution", 9},
+    {"spsa", 3},
     {"dcgd", 2},
     {"ef14", 2},
     {"ef21", 2},
@@ -144,8 +145,8 @@ static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int
 
 /* As many as their vectors, trials and products ask for: a walk each. */
 static bool walks_freely(const char *name) {
-    static const char *const NAMES[] = {"lbfgs",        "ncg",      "newton_cg", "sgd_lanczos", "flexible_cg",
-                                        "power_method", "prox_ncg", "admm",      "cdsm",        "direct_search"};
+    static const char *const NAMES[] = {"lbfgs",    "ncg",  "newton_cg", "sgd_lanczos",   "flexible_cg", "power_method",
+                                        "prox_ncg", "admm", "cdsm",      "direct_search", "nelder_mead", "cma_es"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(name, NAMES[i]) == 0)
             return true;
