@@ -240,8 +240,9 @@ static void commit(server_t *s) {
 const rule_t rule_fedpca = {
     .name = "fedpca",
     .purpose = "principal components of data that stay with the clients",
-    .citation = "Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, \"Federated PCA on Grassmann Manifold for IoT Anomaly "
-                "Detection\", 2024, arXiv:2407.07421",
+    .citation =
+        "Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, \"Federated PCA on Grassmann Manifold for IoT Anomaly "
+        "Detection\", 2024, arXiv:2407.07421",
     .options = OPTIONS,
     .kept = KEPT,
     .flags = NO_GRADIENT,
