@@ -1,6 +1,6 @@
 /*
- * fedpca: principal components of data that stay where they are. Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, "Federated PCA
- * on Grassmann Manifold for IoT Anomaly Detection", 2024, arXiv:2407.07421 (FedPE, FedPG).
+ * fedpca: principal components of data that stay where they are. Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran,
+ * "Federated PCA on Grassmann Manifold for IoT Anomaly Detection", 2024, arXiv:2407.07421 (FedPE, FedPG).
  *
  * Z is d by k; client c has U (Z at first), Y = 0, T = 0 (k by k), and S = X X' of its data X, n columns. A = max(0,
  * U'U - I) by element. A round:

@@ -7,14 +7,9 @@
 #include "base/memory.h"
 #include "federated/server.h"
 
-static optim_status refuse_server(server_t *s) {
-    const optim_status status = refuse_null(s, "server");
-    return status == OPTIM_OK ? server_open(s) : status;
-}
-
 /* A call that fails leaves a server unopened that it found so. */
 static optim_status settle(server_t *s, bool was_open, optim_status status) {
-    if (status < 0 && s != NULL && s->opened && !was_open)
+    if (status < 0 && s->opened && !was_open)
         server_close(s);
     return status;
 }
@@ -62,9 +57,7 @@ static optim_status make_selection(server_t *s) {
 }
 
 static optim_status try_select(optim_server_t *server, int64_t *clients, size_t room, size_t *count) {
-    optim_status status = refuse_null(server, "server");
-    if (status == OPTIM_OK)
-        status = refuse_null(count, "count");
+    optim_status status = refuse_null(count, "count");
     if (status == OPTIM_OK)
         status = server_open(server);
     if (status == OPTIM_OK && !server->has_selection)
@@ -81,7 +74,10 @@ static optim_status try_select(optim_server_t *server, int64_t *clients, size_t 
 }
 
 optim_status optim_server_select(optim_server_t *server, int64_t *clients, size_t room, size_t *count) {
-    const bool was_open = server != NULL && server->opened;
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
     return settle(server, was_open, try_select(server, clients, room, count));
 }
 
@@ -100,7 +96,7 @@ static void start(server_t *s, client_t *c) {
 }
 
 static optim_status try_begin(optim_server_t *server, int64_t client, void *const *data) {
-    optim_status status = refuse_server(server);
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK && data != NULL)
@@ -117,7 +113,10 @@ static optim_status try_begin(optim_server_t *server, int64_t client, void *cons
 }
 
 optim_status optim_server_begin(optim_server_t *server, int64_t client, void *const *data) {
-    const bool was_open = server != NULL && server->opened;
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
     return settle(server, was_open, try_begin(server, client, data));
 }
 
@@ -133,7 +132,7 @@ static optim_status find_begun(const server_t *s, int64_t client, client_t **fou
 
 static optim_status try_local(optim_server_t *server, int64_t client, void *const *data, void *const *grad) {
     client_t *c;
-    optim_status status = refuse_server(server);
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK)
@@ -162,7 +161,10 @@ static optim_status try_local(optim_server_t *server, int64_t client, void *cons
 }
 
 optim_status optim_server_local(optim_server_t *server, int64_t client, void *const *data, void *const *grad) {
-    const bool was_open = server != NULL && server->opened;
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
     return settle(server, was_open, try_local(server, client, data, grad));
 }
 
@@ -188,7 +190,7 @@ static optim_status find_who_ends(server_t *s, int64_t client, client_t **found)
 
 static optim_status try_end(optim_server_t *server, int64_t client, const void *const *data, int64_t steps) {
     client_t *c;
-    optim_status status = refuse_server(server);
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK)
@@ -210,7 +212,10 @@ static optim_status try_end(optim_server_t *server, int64_t client, const void *
 }
 
 optim_status optim_server_end(optim_server_t *server, int64_t client, const void *const *data, int64_t steps) {
-    const bool was_open = server != NULL && server->opened;
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
     return settle(server, was_open, try_end(server, client, data, steps));
 }
 
@@ -227,7 +232,7 @@ static void end_round(server_t *s) {
 }
 
 static optim_status try_commit(optim_server_t *server) {
-    const optim_status status = refuse_server(server);
+    const optim_status status = server_open(server);
     if (status != OPTIM_OK)
         return status;
     const bool empty = server_handed_in_count(server) == 0;
@@ -242,7 +247,10 @@ static optim_status try_commit(optim_server_t *server) {
 }
 
 optim_status optim_server_commit(optim_server_t *server) {
-    const bool was_open = server != NULL && server->opened;
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
     return settle(server, was_open, try_commit(server));
 }
 

@@ -203,6 +203,12 @@ static void code(run_t *run, const void *subject) {
     (void)subject;
     CALL(run, optim_coding_create(&run->coding, "sequential_gradient_coding", "scheme=m,n=5,b=1,w=3,lambda=2"));
     CALL(run, optim_coding_late(run->coding, NULL, 0, NULL));
+    CALL(run, optim_coding_serialize(run->coding, NULL, 0, &run->size));
+    if (run->left)
+        return;
+    run->bytes = check_memory(run->size, 1);
+    CALL(run, optim_coding_serialize(run->coding, run->bytes, run->size, &run->size));
+    CALL(run, optim_coding_deserialize(run->coding, run->bytes, run->size));
 }
 
 void torture_api(void) {
