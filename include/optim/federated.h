@@ -203,6 +203,11 @@ optim_status optim_coding_decoded(const optim_coding_t *coding, size_t i, int64_
  * "groups" of a job, and of the last round "decoded", "wait", "duration". Errors: NULL, OPTION. */
 optim_status optim_coding_get(const optim_coding_t *coding, const char *name, double *value);
 
+/* Where it stands, between two rounds, to memory and back into one with the same options; buffer NULL: only how many
+ * bytes. Errors: NULL, ARGUMENT (room), FORMAT, CHECKPOINT (another rule or other options), NOMEM. */
+optim_status optim_coding_serialize(const optim_coding_t *coding, void *buffer, size_t room, size_t *size);
+optim_status optim_coding_deserialize(optim_coding_t *coding, const void *buffer, size_t size);
+
 #if defined(OPTIM_BUILD) && defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

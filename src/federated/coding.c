@@ -240,6 +240,19 @@ static optim_status take_tables(struct optim_coding *c) {
     return done ? OPTIM_OK : error_nomem("making a code");
 }
 
+struct optim_coding *coding_like(const struct optim_coding *c) {
+    struct optim_coding *other = calloc(1, sizeof *other);
+    if (other == NULL)
+        return NULL;
+    other->rule = c->rule;
+    memcpy(other->option, c->option, sizeof c->option);
+    set_up(other);
+    if (take_tables(other) == OPTIM_OK)
+        return other;
+    optim_coding_destroy(other);
+    return NULL;
+}
+
 static optim_status read_options(struct optim_coding *c, const char *options) {
     char owner[VALUE_NAME];
     (void)snprintf(owner, sizeof owner, "rule \"%s\"", c->rule->name);

@@ -48,6 +48,9 @@ struct optim_coding {
     int64_t *from;   /* [last + 1][groups][n - s] ... from these workers */
 };
 
+/* Another one with the same options, at its first round; NULL: no memory. */
+struct optim_coding *coding_like(const struct optim_coding *c);
+
 static inline size_t coding_row(const struct optim_coding *c, int64_t job) {
     return (size_t)(job % (c->last + 1));
 }

@@ -1,6 +1,6 @@
 /*
- * fedpca: principal components of data that stay where they are. Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, "Federated PCA
- * on Grassmann Manifold for IoT Anomaly Detection", 2024, arXiv:2407.07421 (FedPE, FedPG).
+ * fedpca: principal components of data that stay where they are. Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran,
+ * "Federated PCA on Grassmann Manifold for IoT Anomaly Detection", 2024, arXiv:2407.07421 (FedPE, FedPG).
  *
  * Z is d by k; client c has U (Z at first), Y = 0, T = 0 (k by k), and S = X X' of its data X, n columns. A = max(0,
  * U'U - I) by element. A round:
@@ -240,8 +240,9 @@ static void commit(server_t *s) {
 const rule_t rule_fedpca = {
     .name = "fedpca",
     .purpose = "principal components of data that stay with the clients",
-    .citation = "Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, \"Federated PCA on Grassmann Manifold for IoT Anomaly "
-                "Detection\", 2024, arXiv:2407.07421",
+    .citation =
+        "Nguyen, Le, Nguyen, Bao, Seneviratne, Hong, Tran, \"Federated PCA on Grassmann Manifold for IoT Anomaly "
+        "Detection\", 2024, arXiv:2407.07421",
     .options = OPTIONS,
     .kept = KEPT,
     .flags = NO_GRADIENT,

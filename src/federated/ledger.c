@@ -123,6 +123,17 @@ client_t *server_meet(server_t *s, int64_t id, optim_status *status) {
     return NULL;
 }
 
+client_t *server_begin_with(server_t *s, int64_t id, optim_status *status) {
+    client_t *known = server_client(s, id), *c = known != NULL ? known : client_new(s, id);
+    *status = OPTIM_OK;
+    if (c != NULL && client_take_vectors(s, c) && (known != NULL || server_insert(s, c)))
+        return c;
+    if (known == NULL)
+        client_free(c);
+    *status = error_nomem("beginning with a client");
+    return NULL;
+}
+
 void server_free_kept(server_t *s) {
     for (size_t i = 0; i < s->count; ++i)
         client_free(s->client[i]);

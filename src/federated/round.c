@@ -7,9 +7,11 @@
 #include "base/memory.h"
 #include "federated/server.h"
 
-static optim_status refuse_server(server_t *s) {
-    const optim_status status = refuse_null(s, "server");
-    return status == OPTIM_OK ? server_open(s) : status;
+/* A call that fails leaves a server unopened that it found so. */
+static optim_status settle(server_t *s, bool was_open, optim_status status) {
+    if (status < 0 && s->opened && !was_open)
+        server_close(s);
+    return status;
 }
 
 static optim_status refuse_client(const server_t *s, int64_t client) {
@@ -54,10 +56,8 @@ static optim_status make_selection(server_t *s) {
     return OPTIM_OK;
 }
 
-optim_status optim_server_select(optim_server_t *server, int64_t *clients, size_t room, size_t *count) {
-    optim_status status = refuse_null(server, "server");
-    if (status == OPTIM_OK)
-        status = refuse_null(count, "count");
+static optim_status try_select(optim_server_t *server, int64_t *clients, size_t room, size_t *count) {
+    optim_status status = refuse_null(count, "count");
     if (status == OPTIM_OK)
         status = server_open(server);
     if (status == OPTIM_OK && !server->has_selection)
@@ -71,6 +71,14 @@ optim_status optim_server_select(optim_server_t *server, int64_t *clients, size_
         return error_set(OPTIM_ERR_ARGUMENT, "%zu clients take part; there is room for %zu", server->selected, room);
     memcpy(clients, server->selection, server->selected * sizeof *clients);
     return OPTIM_OK;
+}
+
+optim_status optim_server_select(optim_server_t *server, int64_t *clients, size_t room, size_t *count) {
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
+    return settle(server, was_open, try_select(server, clients, room, count));
 }
 
 /* ---- Begin ---- */
@@ -87,23 +95,29 @@ static void start(server_t *s, client_t *c) {
         s->rule->begin(s, c);
 }
 
-optim_status optim_server_begin(optim_server_t *server, int64_t client, void *const *data) {
-    optim_status status = refuse_server(server);
+static optim_status try_begin(optim_server_t *server, int64_t client, void *const *data) {
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK && data != NULL)
         status = server_refuse_data(server, data, "data");
     if (status != OPTIM_OK)
         return status;
-    client_t *c = server_meet(server, client, &status);
+    client_t *c = server_begin_with(server, client, &status);
     if (c == NULL)
         return status;
-    if (!client_take_vectors(server, c))
-        return error_nomem("beginning with a client");
     start(server, c);
     if (data != NULL)
         server_write(server, c->start, data);
     return OPTIM_OK;
+}
+
+optim_status optim_server_begin(optim_server_t *server, int64_t client, void *const *data) {
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
+    return settle(server, was_open, try_begin(server, client, data));
 }
 
 /* ---- Local steps ---- */
@@ -116,9 +130,9 @@ static optim_status find_begun(const server_t *s, int64_t client, client_t **fou
                      *found != NULL && (*found)->stage == CLIENT_ENDED ? " again since it handed in" : "");
 }
 
-optim_status optim_server_local(optim_server_t *server, int64_t client, void *const *data, void *const *grad) {
+static optim_status try_local(optim_server_t *server, int64_t client, void *const *data, void *const *grad) {
     client_t *c;
-    optim_status status = refuse_server(server);
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK)
@@ -146,6 +160,14 @@ optim_status optim_server_local(optim_server_t *server, int64_t client, void *co
     return status;
 }
 
+optim_status optim_server_local(optim_server_t *server, int64_t client, void *const *data, void *const *grad) {
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
+    return settle(server, was_open, try_local(server, client, data, grad));
+}
+
 /* ---- End ---- */
 
 static bool is_finite(size_t n, const double *x) {
@@ -160,18 +182,15 @@ static optim_status find_who_ends(server_t *s, int64_t client, client_t **found)
     if (!(s->rule->flags & FROM_ANYONE) || (server_client(s, client) != NULL && server_client(s, client)->stage))
         return find_begun(s, client, found);
     optim_status status;
-    *found = server_meet(s, client, &status);
-    if (*found == NULL)
-        return status;
-    if (!client_take_vectors(s, *found))
-        return error_nomem("receiving from a client");
-    start(s, *found);
-    return OPTIM_OK;
+    *found = server_begin_with(s, client, &status);
+    if (*found != NULL)
+        start(s, *found);
+    return status;
 }
 
-optim_status optim_server_end(optim_server_t *server, int64_t client, const void *const *data, int64_t steps) {
+static optim_status try_end(optim_server_t *server, int64_t client, const void *const *data, int64_t steps) {
     client_t *c;
-    optim_status status = refuse_server(server);
+    optim_status status = server_open(server);
     if (status == OPTIM_OK)
         status = refuse_client(server, client);
     if (status == OPTIM_OK)
@@ -192,6 +211,14 @@ optim_status optim_server_end(optim_server_t *server, int64_t client, const void
     return OPTIM_OK;
 }
 
+optim_status optim_server_end(optim_server_t *server, int64_t client, const void *const *data, int64_t steps) {
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
+    return settle(server, was_open, try_end(server, client, data, steps));
+}
+
 /* ---- Commit ---- */
 
 /* Clients of the round are done with; those who train on while others commit keep what they began with. */
@@ -204,8 +231,8 @@ static void end_round(server_t *s) {
     ++s->round;
 }
 
-optim_status optim_server_commit(optim_server_t *server) {
-    const optim_status status = refuse_server(server);
+static optim_status try_commit(optim_server_t *server) {
+    const optim_status status = server_open(server);
     if (status != OPTIM_OK)
         return status;
     const bool empty = server_handed_in_count(server) == 0;
@@ -217,6 +244,14 @@ optim_status optim_server_commit(optim_server_t *server) {
     server->version += !empty && !(server->rule->flags & ASYNCHRONOUS);
     end_round(server);
     return OPTIM_OK;
+}
+
+optim_status optim_server_commit(optim_server_t *server) {
+    const optim_status refused = refuse_null(server, "server");
+    if (refused != OPTIM_OK)
+        return refused;
+    const bool was_open = server->opened;
+    return settle(server, was_open, try_commit(server));
 }
 
 optim_status optim_server_uniform(optim_server_t *server, double *value) {

@@ -154,6 +154,8 @@ optim_status server_open(server_t *s);
 void server_close(server_t *s);
 /* The client, met now if need be; NULL: no memory, or the id is refused, with the error in *status. */
 client_t *server_meet(server_t *s, int64_t id, optim_status *status);
+/* The same, with room for start and result. */
+client_t *server_begin_with(server_t *s, int64_t id, optim_status *status);
 client_t *client_new(const server_t *s, int64_t id);
 /* Takes start and result if they are not there. */
 bool client_take_vectors(const server_t *s, client_t *c);

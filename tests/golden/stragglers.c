@@ -123,6 +123,18 @@ static void read_task(void *file, golden_line_t *line) {
     }
 }
 
+/* Another one goes on from what this one has saved. */
+static void interrupt(coding_file_t *f) {
+    size_t size;
+    optim_coding_t *before = f->coding;
+    expect_ok(optim_coding_serialize(before, NULL, 0, &size), "optim_coding_serialize");
+    char *bytes = file_memory(size, 1);
+    expect_ok(optim_coding_serialize(before, bytes, size, &size), "optim_coding_serialize");
+    expect_ok(optim_coding_create(&f->coding, f->method, f->options), "optim_coding_create");
+    expect_ok(optim_coding_deserialize(f->coding, bytes, size), "optim_coding_deserialize");
+    optim_coding_destroy(before);
+}
+
 static void read_wait(void *file, golden_line_t *line) {
     coding_file_t *f = file;
     int wait;
@@ -133,6 +145,7 @@ static void read_wait(void *file, golden_line_t *line) {
         expect_ok(optim_coding_late(f->coding, f->late, f->late_count, &wait), "optim_coding_late");
     if (wait != want)
         fail_file("round %zu: wait is %d, not %d", f->round - 1, wait, want);
+    interrupt(f);
 }
 
 /* decode JOB from i i .. | i i ..: who has delivered, group by group, the first of whom are used; - where nothing is

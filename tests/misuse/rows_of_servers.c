@@ -287,6 +287,15 @@ static void rows_of_codes(world_t *world) {
     REFUSED(optim_coding_get, (code, world->bytes, &value), OPTIM_ERR_OPTION, "such\?\?\?\?\?\?");
     REFUSED(optim_coding_get, (code, world->endless, &value), OPTIM_ERR_OPTION, "kkkk");
     REFUSED(optim_coding_get, (code, "load", NULL), OPTIM_ERR_NULL, "value");
+    char bytes[4];
+    REFUSED(optim_coding_serialize, (NULL, bytes, sizeof bytes, &count), OPTIM_ERR_NULL, "coding");
+    REFUSED(optim_coding_serialize, (code, bytes, sizeof bytes, NULL), OPTIM_ERR_NULL, "size");
+    REFUSED(optim_coding_serialize, (code, bytes, sizeof bytes, &count), OPTIM_ERR_ARGUMENT, "room");
+    ACCEPTED(optim_coding_serialize, (code, NULL, 0, &count));
+    REFUSED(optim_coding_deserialize, (NULL, bytes, sizeof bytes), OPTIM_ERR_NULL, "coding");
+    REFUSED(optim_coding_deserialize, (code, NULL, 0), OPTIM_ERR_NULL, "buffer");
+    REFUSED(optim_coding_deserialize, (code, "gradopt", 7), OPTIM_ERR_FORMAT, "no saved");
+    REFUSED(optim_coding_deserialize, (code, "gradopt-coding 1 gradient_coding\n", 33), OPTIM_ERR_CHECKPOINT, "rule");
     optim_coding_destroy(code);
 }
 

@@ -169,12 +169,60 @@ static void batches(run_t *run, const void *subject) {
     run->size = (size_t)size;
 }
 
+static void open_server(run_t *run, int which, const char *rule) {
+    const double times[] = {1, 2, 3};
+    CALL(run, optim_server_create(&run->server[which], rule, NULL));
+    CALL(run, optim_server_add_param(run->server[which], "w", OPTIM_F64, 1, (int64_t[]){WORLD_MOST}, run->world.p[0]));
+    CALL(run, optim_server_set_clients(run->server[which], 3));
+    CALL(run, optim_server_set_numbers(run->server[which], "time", times, 3));
+    CALL(run, optim_server_set_input(run->server[which], 1, "data", OPTIM_F64, 1, 2, times));
+}
+
+/* Half a round, saved and loaded into another server, then the rest of it. */
+static void serve(run_t *run, const void *rule) {
+    const int64_t clients[] = {2, 0, 1};
+    size_t count;
+    void *const data[] = {run->world.p[1]}, *const grad[] = {run->world.g[0]};
+    open_server(run, 0, rule);
+    CALL(run, optim_server_select(run->server[0], NULL, 0, &count));
+    for (int i = 0; i < 3; ++i) {
+        CALL(run, optim_server_begin(run->server[0], clients[i], data));
+        CALL(run, optim_server_local(run->server[0], clients[i], data, grad));
+        if (i < 2)
+            CALL(run, optim_server_end(run->server[0], clients[i], (const void *const *)data, 1));
+    }
+    CALL(run, optim_server_save(run->server[0], run->path));
+    open_server(run, 1, rule);
+    CALL(run, optim_server_load(run->server[1], run->path));
+    CALL(run, optim_server_end(run->server[1], 1, (const void *const *)data, 1));
+    CALL(run, optim_server_commit(run->server[1]));
+}
+
+static void code(run_t *run, const void *subject) {
+    (void)subject;
+    CALL(run, optim_coding_create(&run->coding, "sequential_gradient_coding", "scheme=m,n=5,b=1,w=3,lambda=2"));
+    CALL(run, optim_coding_late(run->coding, NULL, 0, NULL));
+    CALL(run, optim_coding_serialize(run->coding, NULL, 0, &run->size));
+    if (run->left)
+        return;
+    run->bytes = check_memory(run->size, 1);
+    CALL(run, optim_coding_serialize(run->coding, run->bytes, run->size, &run->size));
+    CALL(run, optim_coding_deserialize(run->coding, run->bytes, run->size));
+}
+
 void torture_api(void) {
     static const struct {
         const char *name;
         script_t *script;
-    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files},         {"open steps", open_steps},
-                   {"thaws", thaws},           {"minimized", minimized}, {"batches", batches}};
+    } SCRIPTS[] = {{"whole life", whole_life},
+                   {"files", files},
+                   {"open steps", open_steps},
+                   {"thaws", thaws},
+                   {"minimized", minimized},
+                   {"batches", batches},
+                   {"code", code}};
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; ++i)
         torture(SCRIPTS[i].name, SCRIPTS[i].script, NULL);
+    torture("a server", serve, "scaffold");
+    torture("a server that knows all", serve, "fedfix");
 }

@@ -18,6 +18,9 @@ static snapshot_t take_snapshot(const run_t *run) {
     snapshot_t snapshot = {0};
     for (int i = 0; i < RUN_HANDLES; ++i)
         snapshot_handle(&snapshot, run->opt[i], run->algorithms);
+    for (int i = 0; i < RUN_HANDLES; ++i)
+        snapshot_server(&snapshot, run->server[i]);
+    snapshot_add(&snapshot, "whether there is a code", &(bool){run->coding != NULL}, sizeof(bool));
     snapshot_add(&snapshot, "whether there is a batch", &(bool){run->batch != NULL}, sizeof(bool));
     snapshot_add(&snapshot, "a parameter", run->world.p, sizeof run->world.p);
     snapshot_add(&snapshot, "a gradient", run->world.g, sizeof run->world.g);
@@ -120,6 +123,9 @@ static void go(run_t *run, script_t *script, const void *subject, const char *fo
     for (int i = 0; i < RUN_HANDLES; ++i)
         optim_destroy(run->opt[i]);
     optim_batch_destroy(run->batch);
+    for (int i = 0; i < RUN_HANDLES; ++i)
+        optim_server_destroy(run->server[i]);
+    optim_coding_destroy(run->coding);
     (void)unlink(run->path);
     (void)unlink(run->link);
     free(run->path);

@@ -15,6 +15,7 @@
 
 #include "check.h"
 #include "optim/advice.h"
+#include "optim/federated.h"
 #include "snapshot.h"
 #include "world.h"
 
@@ -27,6 +28,8 @@ typedef struct run {
     world_t world;
     optim_t *opt[RUN_HANDLES]; /* destroyed when the script ends */
     optim_batch_t *batch;      /* likewise */
+    optim_server_t *server[RUN_HANDLES];
+    optim_coding_t *coding;
     const char *algorithms[RUN_HANDLES + 1];
     char *path, *link;   /* of a checkpoint, and of a link to it */
     char *bytes;         /* a checkpoint in memory; freed when the script ends */

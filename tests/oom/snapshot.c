@@ -116,6 +116,18 @@ void snapshot_handle(snapshot_t *snapshot, const optim_t *opt, const char *const
 
 /* ---- A file ---- */
 
+void snapshot_server(snapshot_t *snapshot, const optim_server_t *server) {
+    size_t size = 0;
+    snapshot_add(snapshot, "whether there is a server", &(bool){server != NULL}, sizeof(bool));
+    if (server == NULL)
+        return;
+    CHECK_OK(optim_server_serialize(server, NULL, 0, &size));
+    char *bytes = check_memory(size, 1);
+    CHECK_OK(optim_server_serialize(server, bytes, size, &size));
+    snapshot_add(snapshot, "a server", bytes, size);
+    free(bytes);
+}
+
 void snapshot_file(snapshot_t *snapshot, const char *path) {
     char bytes[512] = "";
     FILE *file = fopen(path, "rb");

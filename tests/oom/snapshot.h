@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "optim/optim.h"
+#include "optim/federated.h"
 
 typedef struct snapshot {
     char *bytes;
@@ -15,6 +15,8 @@ typedef struct snapshot {
 void snapshot_add(snapshot_t *snapshot, const char *label, const void *bytes, size_t count);
 /* Counters, request, memory, the value of every option of every group, outputs, and the bytes of a checkpoint. */
 void snapshot_handle(snapshot_t *snapshot, const optim_t *opt, const char *const *algorithms);
+/* The bytes of a server's checkpoint; NULL: there is no server. */
+void snapshot_server(snapshot_t *snapshot, const optim_server_t *server);
 /* The file's bytes, or that there is none; where a link leads to. */
 void snapshot_file(snapshot_t *snapshot, const char *path);
 
