@@ -236,10 +236,10 @@ typedef struct state {
      * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
     int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
     double initial;             /* what every element begins with ... */
-    const char *initial_option; /* ... unless it is the value of this option ... */
-    bool from_param;            /* ... or the state is a copy of the parameters as they stand at the first step */
+    const char *initial_option; /* ... unless it is the value of this option; see from_param, too */
     state_each_t each;          /* copies by the size of the problem */
     state_type_t type;
+    bool from_param;  /* begins as a copy of the parameters as they stand at the first step, not at `initial` */
     bool nonnegative; /* never below zero: short storage spends no sign on it */
     bool exact;       /* a count or a running sum: never kept shorter, it would stop growing */
     bool as_param;    /* kept in the parameter's dtype; for the engine's own states */
@@ -288,12 +288,12 @@ typedef struct field {
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
     const char *most;           /* an integer: no more than this option */
-    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
-    /* FIELD_LIST: its length where that is no such product, by what EACH_ELEMENT counts. */
+    /* FIELD_LIST: its length where that is not `copies` times `each`, by what EACH_ELEMENT counts. */
     size_t (*length)(size_t elements, const double *option);
-    bool whole;       /* an integer, though it is kept as a double */
-    bool within_step; /* a list that is free between steps */
-    bool step_factor; /* the step size is lr times this: see group_step_size */
+    state_each_t each; /* FIELD_LIST: so many times `copies`, or 1 */
+    bool whole;        /* an integer, though it is kept as a double */
+    bool within_step;  /* a list that is free between steps */
+    bool step_factor;  /* the step size is lr times this: see group_step_size */
 } field_t;
 
 /* FIELD(OF_METHOD, memory_t, d): where the member is, and what. */
