@@ -12,6 +12,13 @@ enum { MEMORY_ALIGNMENT = 64 }; /* a cache line, and the widest vector */
 bool size_multiply(size_t a, size_t b, size_t *result);
 bool size_add(size_t a, size_t b, size_t *result);
 
+static inline size_t size_smaller(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+static inline size_t size_larger(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 /* *result = count; false if that is negative or more than an address can tell. */
 bool size_of_count(int64_t count, size_t *result);
 

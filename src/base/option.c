@@ -16,14 +16,14 @@ size_t option_count(const option_t *table) {
     return count;
 }
 
-static bool is_entry(const option_t *option) {
+bool option_is_entry(const option_t *option) {
     return option_kind(option) == OPTIM_KIND_ENTRY;
 }
 
 size_t option_inner(const option_t *table, size_t row) {
     size_t at = option_count(table);
     for (size_t i = 0; i < row; ++i)
-        at += is_entry(&table[i]) ? OPTION_ROOM : 0;
+        at += option_is_entry(&table[i]) ? OPTION_ROOM : 0;
     return at;
 }
 
@@ -33,7 +33,7 @@ size_t option_values(const option_t *table) {
 
 size_t option_outer(const option_t *table, size_t i) {
     size_t row = 0;
-    while (!is_entry(&table[row]) || i >= option_inner(table, row) + OPTION_ROOM)
+    while (!option_is_entry(&table[row]) || i >= option_inner(table, row) + OPTION_ROOM)
         ++row;
     return row;
 }
@@ -209,7 +209,7 @@ bool option_holds(const option_t *option, double value) {
 optim_status option_check(const option_t *option, double value) {
     if (option_is_text(option))
         return error_set(OPTIM_ERR_VALUE, "option \"%s\" is a %s and cannot be set to a number", option->name,
-                         option_kind(option) == OPTIM_KIND_ENTRY ? option->range : "list");
+                         option_is_entry(option) ? option->range : "list");
     if (option_holds(option, value))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_VALUE, "option \"%s\" cannot be %.17g; valid: %s%s", option->name, value,

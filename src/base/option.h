@@ -49,8 +49,9 @@ size_t option_outer(const option_t *table, size_t i);
 /* Position of the option called `name[0..length)`, or -1. */
 int option_find(const option_t *table, const char *name, size_t length);
 
-/* Whether its value is a position among words; whether it is no number at all. */
+/* Whether its value is a position among words; whether it names an entry; whether it is no number at all. */
 bool option_is_keyword(const option_t *option);
+bool option_is_entry(const option_t *option);
 bool option_is_text(const option_t *option);
 
 /* The range as numbers: those of a keyword are positions; a list and schedules have none (0). */

@@ -68,6 +68,15 @@ static inline real damped_root(real h, real inverse_root_c2, eps_t eps) {
     return sqrt(eps.inside != 0 ? h + eps.inside : h) * inverse_root_c2 + eps.outside;
 }
 
+/* ---- What loops of form (B) take ---- */
+
+typedef struct form_b {
+    weights_t beta1, beta2;
+    real step; /* what stands before m: lr sqrt(c2) / c1 */
+    eps_t eps;
+    decay_t decay;
+} form_b_t;
+
 /* ---- The loop of adam, adamw, amsgrad and adam8bit, which is (A) ---- */
 
 typedef struct adam {

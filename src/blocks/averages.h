@@ -17,7 +17,7 @@ typedef struct weights {
 static inline weights_t weights(double beta) {
     return (weights_t){(real)beta, (real)(1 - beta)};
 }
-/* The same by the weight of what is new: 1 - (1 - e) is not e. */
+/* Those weights, where `e` is that of what is new: 1 - (1 - e) is not e. */
 static inline weights_t weights_of_new(double e) {
     return (weights_t){(real)(1 - e), (real)e};
 }

@@ -13,7 +13,7 @@
 
 /* Element i of the tensor is (outer, k, inner) to its axis: inner = i % inner, k = i / inner % length. */
 typedef struct marginal {
-    size_t count;                       /* its own elements */
+    size_t count;                       /* elements of the marginal */
     size_t length, inner;               /* of the axis; of all axes after it */
     size_t per_outer, per_k, per_inner; /* how far each of the three moves in the marginal */
 } marginal_t;

@@ -11,7 +11,7 @@
 
 /* ---- Runs of an axis ---- */
 
-/* The longest one, how many, and the sum of the squares of their lengths. */
+/* The longest run, how many runs there are, and the sum of the squares of their lengths. */
 static inline size_t run_length(const tensor_t *tensor, double cut, int axis) {
     const size_t length = tensor_axis(tensor, axis);
     return cut > 0 && cut < (double)length ? (size_t)cut : length;

@@ -2,8 +2,8 @@
  * Normal noise on gradients, for experiments with methods that are made for noisy ones. The noise of all parameters of
  * one role is one vector of the handle's stream, in the order of their elements.
  *
- * A method puts gradient_noise among its kernels, with sizeof(gradient_noise_t) as its arguments, and calls
- * gradient_noise_add when a gradient has arrived.
+ * A method puts gradient_noise among its kernels, with sizeof(gradient_noise_t) as its arguments, and makes it a filter
+ * when a gradient has arrived, with what gradient_noise_draw returns.
  */
 #ifndef BLOCKS_GRADIENT_NOISE_H
 #define BLOCKS_GRADIENT_NOISE_H
@@ -28,7 +28,7 @@ static void gradient_noise(const tile_t *t) {
 static gradient_noise_t gradient_noise_draw(step_t *s, double sigma, int role) {
     uint64_t count = 0;
     for (size_t i = 0; i < step_tensor_count(s); ++i)
-        if (step_parameter(s, i)->role == role) /* what asks for gradients shares no handle */
+        if (step_parameter(s, i)->role == role) /* not NULL: these methods share no handle */
             count += step_parameter(s, i)->count;
     return (gradient_noise_t){sigma, s->seed, step_draws(s, 2 * count)};
 }

@@ -1,5 +1,5 @@
 /*
- * The parameters of a method as one vector: lists of doubles (field_t.length), element i being that of tensor_t.own.
+ * The parameters of a method as one vector: lists of doubles (EACH_ELEMENT), element i being that of tensor_t.own.
  * For methods that work on all of them in serial code; frozen tensors count as 0.
  */
 #ifndef BLOCKS_JOINED_H
@@ -10,11 +10,7 @@
 #include "blocks/double_vector.h"
 #include "engine/method.h"
 
-/* For field_t.length; what no memory holds stays that much. */
-static inline size_t joined_length(size_t elements, const double *option) {
-    (void)option;
-    return elements;
-}
+/* For field_t.length: a square of the elements' number; what no memory holds stays that much. */
 static inline size_t joined_square(size_t elements, const double *option) {
     enum { MOST = 1 << 15 };
     (void)option;
@@ -51,14 +47,6 @@ static inline void joined_move(const tile_t *t, real lr) {
 static inline void joined_from(step_t *s, int kernel, int from, double *list) {
     memset(list, 0, step_own_elements(s) * sizeof *list);
     step_tensors_in_turn(s, kernel, &(joined_t){.list = list, .from = from});
-}
-
-/* Elements that are not frozen. */
-static inline double joined_live(const step_t *s) {
-    double count = 0;
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        count += step_tensor(s, i) != NULL ? (double)step_tensor(s, i)->count : 0;
-    return count;
 }
 
 /* What makes x no longer than `most`; 0: any length will do. */

@@ -4,7 +4,7 @@
  *
  * A method that uses this puts LOWER_LEVEL_STATES first into its state table (or LOWER_LEVEL_ROWS and a row Z of its
  * own), LOWER_LEVEL_KERNELS first among its kernels, a lower_level_t first into its constants, LOWER_LEVEL_INPUT first
- * among its inputs, and has LOWER_LEVEL_ROLES and asks lower_level_fits.
+ * among its inputs, and has LOWER_LEVEL_ROLES and lower_level_refuses_inputs.
  */
 #ifndef BLOCKS_LOWER_LEVEL_H
 #define BLOCKS_LOWER_LEVEL_H
@@ -35,14 +35,14 @@ enum { START, Y, H, Z };
 #define LOWER_LEVEL_INPUT(name)                                                                                        \
     { name, "where " name " starts, with the shape of the parameter; without it at y", INPUT_OF_PARAMETER, true }
 
-/* Whether a start of z that is handed in suits its parameter. */
-static inline bool lower_level_fits(const step_t *s) {
+/* For method_t.refuses_inputs: the start of z that the caller hands in must suit its parameter. */
+static const char *lower_level_refuses_inputs(const step_t *s) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const input_view_t *z = step_tensor_input(s, i, 0);
         if (z != NULL && z->count != step_parameter(s, i)->count)
-            return false;
+            return "its input, where the lower level starts, must have as many elements as the parameter it is for";
     }
-    return true;
+    return NULL;
 }
 
 typedef struct lower_level {

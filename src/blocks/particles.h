@@ -22,14 +22,6 @@ static inline int particle_dims(const tensor_t *tensor, const double *option, in
     return tensor->ndim - 1;
 }
 
-/* Whether any tensor with elements is not frozen: without one all particles are alike. */
-static inline bool particles_move(const step_t *s) {
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        if (step_tensor(s, i) != NULL && step_tensor(s, i)->count > 0)
-            return true;
-    return false;
-}
-
 /* |a - b|^2 of n elements, by eight sums that are added in the end: in double, in the same order on every machine. */
 static inline double particle_distance(size_t n, const real *restrict a, const real *restrict b) {
     enum { LANES = 8 };

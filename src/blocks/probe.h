@@ -26,7 +26,7 @@ enum { RADEMACHER, WALSH };
 
 /* ---- Kernels ---- */
 
-/* What the one takes that draws. */
+/* What the kernel that draws takes. */
 typedef struct probe {
     uint64_t seed, number; /* of the Walsh probe, or of its first random word */
     bool walsh;
@@ -44,13 +44,13 @@ static inline void probe_draw(const tile_t *t, real *restrict z) {
             z[i] = random_word(seed, number + first + i) >> 63 ? -1 : 1;
 }
 
-/* What the one takes that collects: the product that has arrived is number i = 0, 1, ... of n. */
+/* What the kernel that collects takes: the product that has arrived is number i = 0, 1, ... of n. */
 typedef struct sample {
     int64_t i;
     double n;
 } sample_t;
 
-/* Those of the mean of n products, the first of which replaces what was there. */
+/* The weights with which d becomes the mean of n products; the first product replaces what was there. */
 static inline weights_t probe_weights(const tile_t *t) {
     const sample_t *sample = t->arguments;
     return (weights_t){sample->i == 0 ? 0 : 1, (real)(1 / sample->n)};

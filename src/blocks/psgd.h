@@ -12,6 +12,8 @@
 #ifndef BLOCKS_PSGD_H
 #define BLOCKS_PSGD_H
 
+#include "blocks/double_vector.h"
+#include "blocks/hashed_signs.h"
 #include "blocks/noise.h"
 #include "blocks/unfolding.h"
 #include "linear/linear.h"
@@ -56,13 +58,7 @@ static inline psgd_probe_t psgd_probe_of(step_t *s, uint32_t stream, bool random
 static inline double psgd_probe_at(const psgd_probe_t *probe, size_t i) {
     if (probe->random)
         return random_normal(probe->noise.seed, probe->noise.first + 2 * i);
-    uint32_t h = ((uint32_t)i + 1) * UINT32_C(2654435761) + probe->stream * UINT32_C(2246822519);
-    h ^= h >> 15;
-    h *= UINT32_C(2246822519);
-    h ^= h >> 13;
-    h *= UINT32_C(3266489917);
-    h ^= h >> 16;
-    return (h & 1) == 0 ? 1 : -1;
+    return hashed_sign(i, probe->stream);
 }
 
 /* For the kernel that draws them, with the probe for its arguments; and what queues that for this step. */
@@ -114,11 +110,11 @@ static inline double psgd_clamp(double u, double clip_max) {
 
 /* ---- Matrices of doubles, n by n ---- */
 
-static inline double psgd_length(size_t n, const double *x) {
-    double squares = 0;
+/* q <- (q + q') / 2 */
+static inline void psgd_make_symmetric(size_t n, double *q) {
     for (size_t i = 0; i < n; ++i)
-        squares += x[i] * x[i];
-    return sqrt(squares);
+        for (size_t j = 0; j < i; ++j)
+            q[i * n + j] = q[j * n + i] = (q[i * n + j] + q[j * n + i]) / 2;
 }
 
 /* The largest singular value of x; `room` holds n^2 + n doubles and linear_eigen_room(n) bytes. */
@@ -174,14 +170,14 @@ static inline double psgd_random_norm(size_t n, double *x, noise_t noise, double
     for (int half = 0; half < 2; ++half) {
         unfolding_gemm(sizeof(double), false, false, PSGD_VECTORS, n, n, 1, v, x, 0, w);
         for (size_t k = 0; k < PSGD_VECTORS; ++k) {
-            const double length = psgd_length(n, w + k * n);
+            const double length = norm(n, w + k * n);
             for (size_t j = 0; j < n; ++j)
                 w[k * n + j] /= length + DBL_MIN;
         }
         unfolding_gemm(sizeof(double), false, false, PSGD_VECTORS, n, n, 1, w, x, 0, v);
     }
     for (size_t k = 0; k < PSGD_VECTORS; ++k)
-        bound = fmax(bound, psgd_length(n, v + k * n));
+        bound = fmax(bound, norm(n, v + k * n));
     for (size_t i = 0; i < n * n; ++i)
         x[i] *= largest;
     return largest * bound;

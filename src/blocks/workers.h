@@ -22,7 +22,7 @@ enum { LR, CHOICE, WORKERS, SCOPE, OWN_OPTIONS };
 
 enum { SEND, RECEIVE, MOVE };
 
-/* The method's memory, or what that begins with: free between steps. */
+/* The method's memory, or the struct that its memory begins with: free between steps. */
 typedef struct workers {
     int64_t worker;
 } workers_t;
@@ -32,7 +32,7 @@ typedef struct worker {
     size_t i;
 } worker_t;
 
-/* Its copy of a state; NULL: there is none. */
+/* The worker's copy of a state; NULL: there is none. */
 static inline real *worker_state(const tile_t *t, int state, size_t worker) {
     return t->state[state] == NULL ? NULL : (real *)t->state[state] + worker * t->stride;
 }

@@ -1,4 +1,14 @@
-/* Which tensors share what prepare fills: those of one group that have taken equally many steps. */
+/*
+ * Cohorts: tensors of one group and method that have taken equally many steps, so that one call of prepare serves them.
+ *
+ * A bias correction goes by the steps that a tensor has taken, and a tensor that was frozen for a while has taken fewer
+ * than others of its group. To count for each tensor would be a walk over all of them in every step. So cohorts count,
+ * and tensors take the count over only when one of them freezes or thaws:
+ *
+ *     a step             cohorts_count_step: cohort_t.steps and engine_t.uncollected grow
+ *     optim_freeze       cohorts_collect: each tensor's own count and memory become those of its cohort
+ *     the next step      cohorts_settle: tensors are sorted anew; equal group, method, count and memory are a cohort
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,8 +64,8 @@ static bool is_primary(const tensor_t *tensor) {
     return tensor->owner->values[tensor->group].primary == NULL;
 }
 
-/* By group and method; of these those with a gradient first; of these the ones with most steps; those that remember the
- * same together. */
+/* The order of tensors: by group, by method, those that are not frozen first, those with most steps first; those that
+ * remember the same stand together. */
 static int by_cohort(const void *left, const void *right) {
     const tensor_t *a = *(tensor_t *const *)left, *b = *(tensor_t *const *)right;
     const bool frozen_a = tensor_is_frozen(a), frozen_b = tensor_is_frozen(b);
@@ -78,7 +88,7 @@ static bool begins(const tensor_t *last, const tensor_t *tensor) {
     return !tensor_is_frozen(tensor) && by_cohort(&last, &tensor) != 0;
 }
 
-/* The cohort that begins with this tensor remembers what it does: the first of a group has the group's place for it. */
+/* A cohort begins with this tensor, and remembers what the tensor does. The group has a place for that of its first. */
 static void begin_cohort(cohort_t *cohort, const tensor_t *tensor, bool first_of_group) {
     const station_t *owner = tensor->owner;
     *cohort = (cohort_t){.group = tensor->group,
@@ -129,7 +139,7 @@ static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *coun
     return OPTIM_OK;
 }
 
-/* What a cohort has come to remember is its tensors' own. */
+/* The tensor takes over what its cohort has come to remember. */
 static void take_memory(const engine_t *engine, const tensor_t *tensor) {
     const void *memory = engine->cohorts[tensor->cohort].memory;
     if (tensor->cohort_bytes > 0 && memory != tensor->cohort_memory)

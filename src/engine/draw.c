@@ -1,4 +1,5 @@
-/* Random numbers for serial work, each from the handle's stream: k, the number of the last word, is saved with it. */
+/* Random numbers for serial work, each from the handle's stream. engine_t.draws, the number of the last word that was
+ * taken, is all that has to be saved of it. */
 #include <math.h>
 
 #include "engine/engine.h"

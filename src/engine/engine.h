@@ -23,14 +23,15 @@ extern const char *const ENGINE_LEVEL_NAMES[ENGINE_LEVELS];
 /* Highest level that is built, that this machine can run, and that the environment allows: GRADOPT_LEVEL=base,
  * x86-64-v3 or x86-64-v4 names the highest. */
 int engine_best_level(void);
-/* Refuses another word there. */
+/* Refuses any other word in GRADOPT_LEVEL. */
 optim_status engine_check_level(void);
 
 /* What an x86 processor says of itself: CPUID leaf 1 (ECX), leaf 7 (EBX), leaf 80000001 (ECX); and XCR0, the registers
- * that the system saves. The highest level that it can run. */
+ * that the system saves. */
 typedef struct engine_processor {
     uint32_t leaf1, leaf7, extended, saved;
 } engine_processor_t;
+/* The highest level that the processor can run. */
 int engine_level_of(engine_processor_t processor);
 const primitives_t *engine_primitives(int level);
 
@@ -54,23 +55,22 @@ typedef struct values {
     double *base;            /* as set; a schedule scales them */
     double *now;             /* what the step uses */
     int role;                /* of a method's group: 1 + position in its roles; 0: not said */
-    struct station *primary; /* not NULL: it takes what this method refuses of the group ... */
-    int *from;               /* ... and has its option `i` from that one's option from[i], if not -1 */
-    bool left_out;           /* by a wrapper */
+    struct station *primary; /* the method whose refused tensors of the group this one takes; NULL: it is no such one */
+    int *from;               /* then option `i` is option from[i] of `primary`, if that is not -1 */
+    bool left_out;           /* the wrapper does not act on the group */
 } values_t;
 
 /* One method or wrapper at work in a handle; also what has options and states without a place in the chain: storage. */
 typedef struct station {
     const char *name;           /* to users; the engine's own are all "engine", and told apart by their method's name */
-    method_level_t typed, base; /* of the level in use, for kernels, and of the first one, for prepare */
+    method_level_t typed, base; /* the method at the level in use, for kernels, and at the first one, for prepare */
     const method_t *method;     /* the copy whose tables and serial functions are used */
     const char *preset;         /* defaults that it has in place of its table's, "key=value,..."; NULL: none */
     bool per_group; /* option values by group (methods, the engine's own stations); else group 0's serve all */
     bool is_method, is_wrapper; /* neither: the engine's own */
     bool leaves_out;            /* a wrapper, all groups but those that it was given */
     struct engine *engine;      /* in which it works */
-    int first_group;            /* it covers */
-    int groups;                 /* how many it covers */
+    int first_group, groups;    /* the first group that it covers, and how many it covers */
     values_t *values;           /* by group; base == NULL: this station does not cover the group */
 
     int line;            /* see step_t */
@@ -120,7 +120,7 @@ static inline bool station_has(const station_t *station, const tensor_t *tensor)
 /* Who has inputs: the method, then the tensors. */
 enum { INPUT_OWNER_METHOD, INPUT_OWNER_TENSORS };
 
-/* NULL: absent. */
+/* The input of this owner and row; NULL: absent. */
 const input_view_t *station_input(const station_t *station, size_t owner, int row);
 
 typedef struct tile_ref {
@@ -149,8 +149,8 @@ typedef struct call {
     int kernel;               /* less than 0: the map that option -1 - kernel names */
     const char *constants;    /* [cohort][precision], engine_t.constants_bytes each */
     const void *arguments;
-    double map_step;
-    bool map_times_lr; /* each group's */
+    double map_step;   /* of a map ... */
+    bool map_times_lr; /* ... which is multiplied by each group's learning rate */
 } call_t;
 
 typedef struct queue {
@@ -316,14 +316,16 @@ size_t state_count(const state_t *states);
 
 /* An option's value by its name. */
 double method_option(const method_t *method, const char *name, const double *option);
-/* Copies of this state under these options: 0 if it does not exist; the same, times what `each` says of the problem. */
+/* Copies of this state that the options ask for: 0 if it does not exist under them. */
 size_t state_copies(const method_t *method, const state_t *state, const double *option);
+/* Those copies times what state_t.each counts. */
 size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option);
+/* Constraints of the problem; and what `each` counts of it, or of the method's parameters. */
 size_t engine_constraints(const engine_t *engine);
-size_t engine_each(const engine_t *engine, state_each_t each);
-/* Whether it has a real for every element. */
+size_t engine_each(const engine_t *engine, const method_t *method, state_each_t each);
+/* Whether the state has a real for every element of its tensor. */
 bool state_is_by_element(const state_t *state);
-/* From one element of the tensor that it has a real for to the next. */
+/* p, if it has one for elements 0, p, 2p, ...; see state_t.every. */
 size_t state_stride(const method_t *method, const state_t *state, const double *option);
 /* Dimensions of a copy of a SHAPED state, or of one axis of a PER_AXIS one; -1: there is none. */
 int state_dims(const state_t *state, const tensor_t *tensor, const double *option, int axis, int64_t *dims);
@@ -477,7 +479,7 @@ void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, in
 
 /* Runs what is queued, then the kernel on every whole tensor of the station. */
 void pass_tensors(engine_t *engine, const call_t *call);
-/* The same, one after the other. */
+/* pass_tensors, one tensor after the other in the order of declaration. */
 void pass_tensors_in_turn(engine_t *engine, const call_t *call);
 
 /* Writes the output of this station (it has one) for tensor `i`, with its constants, to `out`, in the parameter's

@@ -1,9 +1,13 @@
-/* Options of the whole handle, in the order of guard.c's table: the core reads them too. */
+/*
+ * Options, states and numbers of the engine's own stations that others read too, by their places in the tables of
+ * src/wrappers/engine: src/engine and src/optimizer may not include those files, which stand above them.
+ */
 #ifndef ENGINE_HANDLE_OPTION_H
 #define ENGINE_HANDLE_OPTION_H
 
 #include <stdint.h>
 
+/* Options of guard.c's table, which hold for the whole handle. */
 enum handle_option { NONFINITE, ZERO_GRAD, SEED };
 enum { NONFINITE_PROPAGATE, NONFINITE_SKIP, NONFINITE_ERROR };
 

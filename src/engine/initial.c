@@ -1,4 +1,5 @@
-/* Initial values of states. */
+/* Initial values of states. Arrays by element are set tile by tile, each tile by the thread that will work on it: a
+ * page lies near the processor that writes it first. All others, which are small, are set by one thread. */
 #include <string.h>
 
 #include "engine/engine.h"
@@ -61,7 +62,7 @@ static void reset_part(const engine_t *engine, int part, void *fresh) {
     }
 }
 
-/* A state that keeps some elements of the parameters: those. */
+/* Copies the elements of the parameters that the state keeps: every stride-th one. */
 static void read_some(const engine_t *engine, const tensor_t *tensor, size_t reals, size_t stride, char *to) {
     const char *data = tensor->data;
     for (size_t i = 0; i < reals; ++i)
@@ -69,7 +70,7 @@ static void read_some(const engine_t *engine, const tensor_t *tensor, size_t rea
                      to + i * tensor_real(tensor));
 }
 
-/* States whose size is not that of the parameter. */
+/* Sets the states that have not an element for each of the parameter. */
 static void reset_rest(const engine_t *engine, station_t *station, const tensor_t *tensor) {
     const double *option = station_option(station, tensor->group);
     for (size_t k = 0; k < station->states; ++k) {

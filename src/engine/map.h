@@ -63,9 +63,9 @@ size_t map_rows(const map_t *map, const double *option, int ndim, const int64_t 
 const char *map_refuses(const map_t *map, size_t n, size_t rows);
 /* Doubles of m->work. */
 size_t map_workspace(const map_t *map, size_t n, size_t rows);
-/* v[0..n), all of the tensor unless the map goes by element, in the precision of the map's copy: becomes the result; is
- * left as it is, the penalty being returned, NaN where there is none or an entry is not finite. */
+/* v[0..n), in this precision, becomes the result: all of a tensor, unless the map goes by element. */
 void map_apply(const map_level_t *map, int precision, const map_call_t *m, size_t n, void *v);
+/* The penalty at v[0..n); NaN where there is none or an entry is not finite. */
 double map_value(const map_level_t *map, int precision, const map_call_t *m, size_t n, const void *v);
 
 /* ---- Services of a step, for an option whose range is "map"; nothing happens where it names none ---- */
@@ -73,8 +73,7 @@ double map_value(const map_level_t *map, int precision, const map_call_t *m, siz
 /* The parameters become what the map makes of them, with this step, or `factor` times each group's learning rate. */
 void step_map(step_t *s, int option, double step);
 void step_map_by_lr(step_t *s, int option, double factor);
-/* The same for a state that is an array of reals like the parameter (`exact`, `from_param`, or within the
- * step). */
+/* step_map for a state that is an array of reals like the parameter: `exact`, `from_param`, or within the step. */
 void step_map_state(step_t *s, int option, int state, double step);
 /* The penalty at the parameters, summed over all tensors. */
 double step_map_value(step_t *s, int option);

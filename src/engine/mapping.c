@@ -89,11 +89,11 @@ void step_map_state(step_t *s, int option, int state, double step) {
 /* The penalty at one tensor: of a map by element the sum over tiles. */
 static double value_at(const engine_t *engine, const mapping_t *mapping, const tensor_t *tensor) {
     part_scratch_t *scratch = (void *)engine->part_scratch;
-    const size_t piece = mapping->map->reach == MAP_TENSOR ? tensor->count : tensor->tile;
+    const size_t run = mapping->map->reach == MAP_TENSOR ? tensor->count : tensor->tile;
     double sum = 0;
-    for (size_t offset = 0; offset < tensor->count; offset += piece) {
+    for (size_t offset = 0; offset < tensor->count; offset += run) {
         const size_t left = tensor->count - offset;
-        tile_t t = {.n = left < piece ? left : piece, .tensor = tensor, .offset = offset};
+        tile_t t = {.n = left < run ? left : run, .tensor = tensor, .offset = offset};
         if (mapping->map->reach == MAP_TENSOR)
             whole_open_parameter(engine, &t);
         else
@@ -157,7 +157,7 @@ bool mapping_needs(const engine_t *engine, const station_t *station, const tenso
     *whole = *work = 0;
     for (int row = 0; table[row].name != NULL; ++row) {
         size_t bytes;
-        if (option_kind(&table[row]) != OPTIM_KIND_ENTRY || !mapping_of(engine, station, tensor, row, &mapping))
+        if (!option_is_entry(&table[row]) || !mapping_of(engine, station, tensor, row, &mapping))
             continue;
         if (!size_multiply(map_workspace(mapping.map, tensor->count, mapping.call.rows), sizeof(double), &bytes))
             return false;

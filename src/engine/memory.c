@@ -16,23 +16,15 @@
 
 /* ---- One field ---- */
 
-/* Elements of the method's parameters. */
-static size_t elements_of(const engine_t *engine, const method_t *method) {
-    size_t count = 0;
-    for (size_t i = 0; i < engine->tensor_count; ++i)
-        count += engine->tensors[i].owner->method == method ? engine->tensors[i].count : 0;
-    return count;
-}
-
 size_t field_count(const engine_t *engine, const method_t *method, const field_t *field, const double *option) {
     if (field->when != NULL && method_option(method, field->when, option) == 0)
         return 0;
     if (field->of_box && !engine->boxed)
         return 0;
     if (field->length != NULL)
-        return field->length(elements_of(engine, method), option);
+        return field->length(engine_each(engine, method, EACH_ELEMENT), option);
     if (field->type == FIELD_LIST)
-        return engine_each(engine, field->each) *
+        return engine_each(engine, method, field->each) *
                (field->copies == NULL ? 1 : size_of_number(method_option(method, field->copies, option)));
     return field->type == FIELD_ARRAY ? field->size / sizeof(double) : 1;
 }

@@ -62,7 +62,7 @@ enum {
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     CHUNK_ELEMENTS = 1024,  /* of a tile, for kernels that need room of their own on the stack */
-    PIECE_ELEMENTS = 512 /* the longest piece of it that a reduction hands to a kernel: terms stay in the first level */
+    PIECE_ELEMENTS = 512 /* the longest piece of a tile that a reduction hands to a kernel: terms stay in that level */
 };
 
 /* ---- A tensor: one parameter ---- */
@@ -75,23 +75,23 @@ typedef struct tensor {
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
     size_t flat;      /* position of its first element in all tensors concatenated */
-    size_t role_flat; /* and in those that have its role with this method; see roles */
+    size_t role_flat; /* and in those of its method that have its role */
     size_t own;       /* and in those of its method */
-    size_t first_row; /* of its first row in all tensors' */
+    size_t first_row; /* number of its first row among the rows of all tensors */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
     int group;
     struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
-    int role;              /* position in its method's roles; 0 where there are none */
+    int role;              /* position in method_t.roles of its method; 0 where there are none */
     bool frozen;           /* by optim_freeze */
     bool by_values;        /* its method reads no gradient */
     size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
     bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
-    void *cohort_memory; /* what its method remembers of it and its cohort, as cohorts_collect left it */
-    size_t cohort_bytes;
+    void *cohort_memory;         /* what its method remembers of it and its cohort, as cohorts_collect left it */
+    size_t cohort_bytes;         /* of cohort_memory */
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
     const void *lower, *upper;
@@ -123,7 +123,7 @@ static inline size_t tensor_axis(const tensor_t *tensor, int axis) {
     return tensor->ndim > 0 ? (size_t)tensor->dims[axis] : 1;
 }
 
-/* Its reals that hold so many bytes: for workspaces of doubles. */
+/* How many of the tensor's reals hold so many bytes: for workspaces of doubles. */
 static inline size_t tensor_reals(const tensor_t *tensor, size_t bytes) {
     const size_t real = tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
     return bytes / real + (bytes % real != 0);
@@ -203,7 +203,7 @@ typedef enum state_each {
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY,
     EACH_OF_SECOND_ROLE, /* one for every element of the parameters that have the second role */
-    EACH_ELEMENT         /* one for every element of all tensors of the handle: see tensor_t.flat */
+    EACH_ELEMENT         /* one for every element of the method's parameters, frozen ones too: see tensor_t.own */
 } state_each_t;
 
 /* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */
@@ -218,7 +218,7 @@ typedef enum state_type {
 typedef enum state_role {
     KEPT,          /* lives from step to step */
     WITHIN_STEP,   /* free between steps: not part of a checkpoint */
-    RESTORE_POINT, /* within a step that waits: the parameters to return to if it is cancelled */
+    RESTORE_POINT, /* within a step that asks: the parameters to go back to if the step is undone */
     FIRST_MOMENT,  /* kept; what lookahead may pull back */
     DIRECTION,     /* within a step: what OPTIM_EVAL_HVP multiplies */
     PRODUCT        /* within a step: where the caller puts the product */
@@ -235,14 +235,14 @@ typedef struct state {
     /* SHAPED (axis = 0) and PER_AXIS: writes the dimensions of a copy and returns how many there are (0: a single
      * number), at most STATE_DIMS and TENSOR_DIMS + 1; -1: this tensor, or this axis of it, has no such state. */
     int (*dims)(const tensor_t *tensor, const double *option, int axis, int64_t *dims);
-    double initial;
-    const char *initial_option; /* or the value of this option */
+    double initial;             /* what every element begins with ... */
+    const char *initial_option; /* ... unless it is the value of this option; see from_param, too */
     state_each_t each;          /* copies by the size of the problem */
     state_type_t type;
-    bool from_param;  /* or the parameters as they stand at the first step */
+    bool from_param;  /* begins as a copy of the parameters as they stand at the first step, not at `initial` */
     bool nonnegative; /* never below zero: short storage spends no sign on it */
     bool exact;       /* a count or a running sum: never kept shorter, it would stop growing */
-    bool as_param;    /* kept in the parameter's dtype; for the engine's own */
+    bool as_param;    /* kept in the parameter's dtype; for the engine's own states */
     bool of_frozen;   /* also of a tensor that never had a gradient */
     bool per_moment;  /* a copy for each first moment of the inner method; see moment_kernel */
     bool undone;      /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
@@ -274,7 +274,7 @@ typedef enum field_type {
     FIELD_NUMBER,  /* double */
     FIELD_INTEGER, /* int64_t: 0 or more */
     FIELD_ARRAY,   /* double[]: of a fixed length */
-    FIELD_LIST     /* double *: the engine points it to as many doubles as `copies` and `each`, or `length`, say */
+    FIELD_LIST     /* double *: the engine points it to `copies` times `each` doubles, or as many as `length` says */
 } field_type_t;
 
 /* A member of one of these structs. Members without a row are zero when memory is taken, and free between steps. */
@@ -283,18 +283,18 @@ typedef struct field {
     memory_of_t of;
     field_type_t type;
     size_t offset, size;
-    double initial;
-    const char *initial_option; /* or the value of this option */
+    double initial;             /* what it begins with ... */
+    const char *initial_option; /* ... unless that is the value of this option */
     const char *when;           /* has a meaning, and is listed and saved, only while this option is not 0 */
     const char *copies;         /* FIELD_LIST: the option that gives its length */
     const char *most;           /* an integer: no more than this option */
-    size_t (*length)(size_t elements, const double *option); /* or: its length, by the elements of the method's
-                                                              * parameters, frozen ones too */
-    state_each_t each;          /* FIELD_LIST: so many times that, or 1 */
-    bool whole;                 /* an integer, though it is kept as a double */
-    bool within_step;           /* a list that is free between steps */
-    bool of_box;                /* a list that is empty unless a parameter of the handle has bounds: see step_has_box */
-    bool step_factor;           /* the step size is lr times this: see group_step_size */
+    /* FIELD_LIST: its length where that is not `copies` times `each`, by what EACH_ELEMENT counts. */
+    size_t (*length)(size_t elements, const double *option);
+    state_each_t each; /* FIELD_LIST: so many times `copies`, or 1 */
+    bool whole;        /* an integer, though it is kept as a double */
+    bool within_step;  /* a list that is free between steps */
+    bool of_box;       /* a list that is empty unless a parameter of the handle has bounds: see step_has_box */
+    bool step_factor;  /* the step size is lr times this: see group_step_size */
 } field_t;
 
 /* FIELD(OF_METHOD, memory_t, d): where the member is, and what. */
@@ -320,7 +320,7 @@ enum { /* method_t.flags */
        /* may return requests: memory is backed up at the start of every step */
        REQUESTS = 2,
        REQUESTS_PRODUCTS = 4,
-       /* cutting a tensor in pieces changes no bit: BY_ELEMENT, exactly */
+       /* as BY_ELEMENT, and to the bit: a tensor that is cut into several moves as before */
        CUTS_EXACTLY = 8,
        /* its kernels also run on frozen tensors, and never write parameters (averages) */
        INCLUDES_FROZEN = 16,
@@ -340,8 +340,9 @@ enum { /* method_t.flags */
        BY_ELEMENT = 2048,
        /* the number of components must be known */
        NEEDS_COMPONENTS = 4096,
-       /* asks for gradients, or losses, of components: NEEDS_COMPONENTS too, unless an option is their number */
+       /* asks for gradients of components: NEEDS_COMPONENTS too, unless an option says how many there are */
        COMPONENT_GRADIENTS = 8192,
+       /* likewise for their losses */
        COMPONENT_LOSSES = 16384,
        /* there must be constraints, and it asks for their values */
        NEEDS_CONSTRAINTS = 32768,
@@ -361,8 +362,8 @@ enum { /* method_t.flags */
        KEEPS_BOX = 4194304
 };
 
-/* Who takes the tensors that a method refuses: another one of the registry, whose options stand in the table of this
- * one with a prefix; those that do not stand there keep their defaults. */
+/* Who takes the tensors that a method refuses: another method of the registry. Its options stand in the table of the
+ * one that refuses, with a prefix; those that do not stand there keep their defaults. */
 typedef struct otherwise {
     const char *method, *prefix; /* NULL: such tensors are an error */
     const char *only;            /* the one option that is handed over; NULL: all that stand there */
@@ -421,14 +422,15 @@ typedef struct method {
     int undo_kernel;
     kernel_t *kernels[METHOD_KERNELS];
     size_t arguments[METHOD_KERNELS]; /* sizeof the struct that kernel takes, by kernel; 0: none */
-    kernel_t *output;                 /* writes t->out: the evaluation point, where it is not the parameters */
+    kernel_t *output;                 /* writes t->out: the output, where it is not the parameters */
 } method_t;
 
 /* ---- Services of a step ---- */
+/* What becomes of the gradient that arrives. */
 enum {
-    ACCUMULATION_NONE, /* it is the step's */
-    ACCUMULATION_ADDS, /* it is added to others */
-    ACCUMULATION_MEAN  /* the mean of those added is taken in its place; they have been scaled */
+    ACCUMULATION_NONE, /* the step takes it */
+    ACCUMULATION_ADDS, /* it is added to others, for a later step */
+    ACCUMULATION_MEAN  /* the step takes the mean of those that were added in its place; they have been scaled */
 };
 struct step {
     double t;             /* number of the step being taken by the handle's count: 1, 2, ... */
@@ -438,13 +440,13 @@ struct step {
     void *memory;         /* the method's struct */
     int groups;           /* of this station; of a wrapper all */
     bool holds_gradient; /* set on completion: loss and gradient at the parameters are kept, none is needed next time */
-    double held_loss, held_norm; /* those, with holds_gradient ... */
-    int held_row;                /* ... and the row of the state table that the gradient is in */
+    double held_loss, held_norm; /* with holds_gradient: that loss, and the norm of that gradient ... */
+    int held_row;                /* ... and the row of the state table that it is in */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
     bool check_finite;           /* a station further in shall look whether the gradient is finite */
-    int accumulation;            /* ACCUMULATION_...: what becomes of the gradient that arrives */
+    int accumulation;            /* ACCUMULATION_... */
     double accumulation_factor;  /* ACCUMULATION_MEAN: on the sum */
     bool reads_loss;             /* some station does, under its options */
     bool is_trial;               /* what arrives answers a request of a method that SEARCHES */
@@ -473,13 +475,14 @@ void step_filter(step_t *s, int kernel, const void *arguments);
  * depend on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
 
-/* Of the last such reduction: the `count` sums over the tensors of one role. */
+/* Of this station's last reduction: the `count` sums over the tensors of one role. */
 void step_role_sums(const step_t *s, int role, int count, double *sums);
 
-/* The same with the largest term (>= 0) in place of the sum. */
+/* Like step_reduce, with the largest term (>= 0) in place of the sum. */
 const double *step_reduce_max(step_t *s, int kernel, const void *arguments, int count);
 
-/* The same for up to METHOD_ROW_SUMS terms, summed over the rows of every tensor: see tile_row_sums. */
+/* Like step_reduce, with up to METHOD_ROW_SUMS terms, which are summed over the rows of every tensor: see
+ * tile_row_sums. */
 void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
 
 /*
@@ -489,15 +492,15 @@ void step_reduce_rows(step_t *s, int kernel, const void *arguments, int count);
  */
 void step_tensors(step_t *s, int kernel, const void *arguments);
 
-/* The same, one tensor after the other in the order of declaration, small ones too: for kernels that add to numbers of
- * all tensors, which `arguments` points to. */
+/* step_tensors, one tensor after the other in the order of declaration, small ones too: for kernels that add to numbers
+ * of all tensors, which `arguments` points to. */
 void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
 
 /* Elements of all tensors of the handle: see tensor_t.flat. */
 size_t step_element_count(const step_t *s);
 /* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
 size_t step_own_elements(const step_t *s);
-/* And how many of these have elements. */
+/* How many of its own tensors have elements. */
 size_t step_own_parameters(const step_t *s);
 
 /* Group `i` of this station, 0 <= i < s->groups. */
@@ -507,12 +510,12 @@ group_t step_group(step_t *s, int i);
  * For what changes cohort memory; `t` is the number of the step by its tensors' own count. */
 size_t step_cohort_count(const step_t *s);
 bool step_cohort(step_t *s, size_t i, group_t *cohort);
-/* Whether a tensor takes its first step. */
+/* Whether some tensor of the station takes its first step now. */
 bool step_is_a_first(const step_t *s);
 
-/* The option "lr" of the group's method as this step uses it (1 if there is none); and the step size in effect: times
- * the field that says step_factor. */
+/* The option "lr" of the group's method as this step uses it; 1 if there is none. */
 double group_lr(const group_t *group);
+/* The step size in effect: group_lr times the fields of that method that are marked step_factor. */
 double group_step_size(const group_t *group);
 
 /* For serial work tensor by tensor, 0 <= tensor < step_tensor_count(s), skipping those for which step_tensor is NULL
@@ -584,15 +587,15 @@ int64_t step_index(step_t *s, int64_t n); /* 0 .. n - 1 */
 int64_t step_categorical(step_t *s, int64_t n, const double *weight);
 /* order[0 .. n) becomes a permutation of 0 .. n - 1. */
 void step_permutation(step_t *s, int64_t n, int64_t *order);
-/* order[0 .. count) becomes a subset of 0 .. n - 1, ascending; there is room for n. */
+/* order[0 .. count) becomes a subset of 0 .. n - 1, ascending; `order` has room for n. */
 void step_subset(step_t *s, int64_t n, int64_t count, int64_t *order);
-/* Room for as many such places as there are components, free between steps; with NEEDS_COMPONENTS. */
+/* An `order` with room for all components, free between steps; with NEEDS_COMPONENTS. */
 int64_t *step_order(const step_t *s);
 
-/* Parameter `tensor`, frozen or not, NULL for another method's; its elements first .. first + n - 1 as doubles,
- * for kernels that read other parameters than their own: those of step_tensors and reductions, while nothing is
- * queued. */
+/* Parameter `tensor`, frozen or not; NULL if it is another method's. */
 const tensor_t *step_parameter(const step_t *s, size_t tensor);
+/* Its elements first .. first + n - 1 as doubles. A kernel may read other parameters than its own so, if it is run by
+ * step_tensors or a reduction and nothing is queued in front of it. */
 void step_parameter_read(const step_t *s, size_t tensor, size_t first, size_t n, double *room);
 
 /* Whether some parameter of the handle has bounds, or had when memory was taken. */
@@ -608,7 +611,7 @@ void step_bounds_read(const step_t *s, size_t tensor, size_t first, size_t n, do
  * parameters are, otherwise as floats. */
 void *step_state(const step_t *s, size_t tensor, int row, size_t *stride);
 
-/* The method's input of this row, or NULL: only optional ones can be absent. Of tensor `tensor` likewise. */
+/* The input of this row, of the method or of tensor `tensor`; NULL, which only an optional one can be: absent. */
 const input_view_t *step_input(const step_t *s, int row);
 const input_view_t *step_tensor_input(const step_t *s, size_t tensor, int row);
 
@@ -642,7 +645,7 @@ static inline decay_t decay_of(double weight_decay, bool decoupled, double lr) {
 #define METHOD_EXPAND(name, suffix) METHOD_PASTE(name, suffix)
 #define METHOD(name) METHOD_EXPAND(name, METHOD_SUFFIX)
 
-/* 0 where b is 0: a coordinate that never saw a gradient does not move, whatever eps is. */
+/* a / b, or 0 where b is 0: a coordinate that never saw a gradient does not move, whatever eps is. */
 static inline real quotient(real a, real b) {
     return b != 0 ? a / b : 0;
 }

@@ -13,7 +13,7 @@ typedef struct part_scratch {
     double state[][TILE_ELEMENTS]; /* states that are kept in another form, widened */
 } part_scratch_t;
 
-/* Parts lie a few lines apart from a power of two, so that they do not fall on the same cache sets. */
+/* Put between two parts: a few cache lines more than a power of two, or the parts would fall on the same cache sets. */
 enum { PART_PADDING = 5 * 64 };
 
 /* Bytes of a part before its room for a small tensor; see room_t. */

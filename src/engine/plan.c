@@ -27,7 +27,7 @@
  *
  * How much is needed is asked once: slots_fill (slots.c) says what a tensor has of each state under its options, and
  * measuring, placing, checkpoints and optim_set all use its answer. scratch_lay_out is written so that the same walk
- * measures (over a block without a base) and assigns: the two cannot disagree. plan_build measures first, takes all,
+ * measures (over a region without a base) and assigns: the two cannot disagree. plan_build measures first, takes all,
  * and calls the engine planned only when it has it: where memory is short the caller's handle is as it was, and
  * optim_memory has told the truth before.
  */
@@ -42,23 +42,23 @@
 #include "engine/slots.h"
 #include "engine/storage.h"
 
-/* A block cut into pieces: with base NULL it only counts. */
-typedef struct block {
+/* Memory from which parts are taken one after the other; with base NULL it only counts. */
+typedef struct region {
     char *base;
     size_t used;
-} block_t;
+} region_t;
 
-static void *block_take(block_t *block, size_t count, size_t size) {
-    void *piece = block->base == NULL ? NULL : block->base + block->used;
-    block->used += size_aligned(count * size);
-    return piece;
+static void *region_take(region_t *region, size_t count, size_t size) {
+    void *taken = region->base == NULL ? NULL : region->base + region->used;
+    region->used += size_aligned(count * size);
+    return taken;
 }
 
 static size_t room_bytes(const room_t *room) {
     return size_aligned(room->work) + 2 * size_aligned(room->whole);
 }
 
-/* Of one kernel of any station. */
+/* The most bytes of arguments that a kernel of any station takes. */
 static size_t most_arguments(const engine_t *engine) {
     size_t most = 0;
     for (int l = 0; l < engine->station_count; ++l)
@@ -69,7 +69,7 @@ static size_t most_arguments(const engine_t *engine) {
     return most;
 }
 
-/* Of one station's prepare, for one precision; and which precisions there are. */
+/* The most bytes that a station's prepare fills for one precision; and which precisions the tensors have. */
 static void measure_constants(engine_t *engine) {
     bool has[PRECISIONS] = {false, false};
     for (size_t i = 0; i < engine->tensor_count; ++i)
@@ -84,48 +84,48 @@ static void measure_constants(engine_t *engine) {
     }
 }
 
-/* Everything but the states, in one block; the same walk measures and assigns. */
-static void scratch_lay_out(engine_t *engine, const needs_t *needs, block_t *block) {
+/* Everything but the states, in one region; the same walk measures and assigns. */
+static void scratch_lay_out(engine_t *engine, const needs_t *needs, region_t *region) {
     const size_t groups = (size_t)engine->group_count, tensors = engine->tensor_count;
     measure_constants(engine);
-    engine->tiles = block_take(block, needs->tiles, sizeof *engine->tiles);
-    engine->partial = block_take(block, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
-    engine->edge = block_take(block, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
+    engine->tiles = region_take(region, needs->tiles, sizeof *engine->tiles);
+    engine->partial = region_take(region, needs->tiles * METHOD_SUMS, sizeof *engine->partial);
+    engine->edge = region_take(region, needs->sums_rows ? needs->tiles * 2 * METHOD_ROW_SUMS : 0, sizeof *engine->edge);
     engine->arguments_bytes = most_arguments(engine);
-    engine->arguments = block_take(block, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
-    engine->axes = block_take(block, needs->axes, sizeof *engine->axes);
+    engine->arguments = region_take(region, (size_t)2 * (QUEUE_LENGTH + 1), engine->arguments_bytes);
+    engine->axes = region_take(region, needs->axes, sizeof *engine->axes);
     engine->effort = needs->effort;
     engine->large = needs->large;
     engine->small = needs->small;
-    engine->large_room = block_take(block, room_bytes(&needs->large), 1);
+    engine->large_room = region_take(region, room_bytes(&needs->large), 1);
     const size_t constraints = engine_constraints(engine);
-    engine->constraint = block_take(block, constraints, sizeof *engine->constraint);
-    engine->weights = block_take(block, constraints, sizeof *engine->weights);
-    engine->asked_weights = block_take(block, constraints, sizeof *engine->asked_weights);
-    engine->order = block_take(block, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
-    engine->tables = block_take(block, needs->has_codes ? QUANTIZE_TABLES : 0, sizeof *engine->tables);
+    engine->constraint = region_take(region, constraints, sizeof *engine->constraint);
+    engine->weights = region_take(region, constraints, sizeof *engine->weights);
+    engine->asked_weights = region_take(region, constraints, sizeof *engine->asked_weights);
+    engine->order = region_take(region, needs->orders ? (size_t)engine->components : 0, sizeof *engine->order);
+    engine->tables = region_take(region, needs->has_codes ? QUANTIZE_TABLES : 0, sizeof *engine->tables);
     if (!needs->has_codes)
         engine->tables = NULL;
     for (int l = 0; l < engine_keepers(engine); ++l) {
         station_t *station = engine_keeper(engine, l);
         const bool backs_up = station->method->flags & REQUESTS;
         station->states = state_count(station->method->states);
-        station->slot = block_take(block, tensors * station->states, sizeof *station->slot);
+        station->slot = region_take(region, tensors * station->states, sizeof *station->slot);
         station->memory_bytes = memory_bytes(engine, station);
-        station->memory = block_take(block, station->memory_bytes, 1);
-        station->memory_backup = block_take(block, backs_up ? station->memory_bytes : 0, 1);
-        station->group_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
-        station->cohort_memory = block_take(block, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
-        station->tensor_memory = block_take(block, station->memory_bytes > 0 ? tensors : 0, sizeof(void *));
+        station->memory = region_take(region, station->memory_bytes, 1);
+        station->memory_backup = region_take(region, backs_up ? station->memory_bytes : 0, 1);
+        station->group_memory = region_take(region, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->cohort_memory = region_take(region, station->memory_bytes > 0 ? groups : 0, sizeof(void *));
+        station->tensor_memory = region_take(region, station->memory_bytes > 0 ? tensors : 0, sizeof(void *));
         if (station->memory_bytes == 0)
             station->group_memory = station->cohort_memory = station->tensor_memory = NULL;
-        station->sums = block_take(block, (tensors + groups + 1) * METHOD_SUMS, sizeof *station->sums);
+        station->sums = region_take(region, (tensors + groups + 1) * METHOD_SUMS, sizeof *station->sums);
         station->row_sums =
-            block_take(block, station->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
+            region_take(region, station->method->flags & SUMS_ROWS ? needs->rows * METHOD_ROW_SUMS : 0, sizeof(double));
     }
 }
 
-/* Threads worth having. */
+/* How many threads a pass of this effort is worth. */
 static int parts_for(size_t effort, int threads) {
     enum { ELEMENTS_WORTH_A_THREAD = 32768 };
     const size_t useful = effort / ELEMENTS_WORTH_A_THREAD + 1;
@@ -136,7 +136,7 @@ static size_t part_bytes(const needs_t *needs) {
     return size_aligned(part_room(needs->widened) + room_bytes(&needs->small) + PART_PADDING);
 }
 
-/* What plan_share takes. */
+/* Bytes that plan_share takes. */
 static size_t share_bytes(int parts, size_t bytes) {
     return (size_t)parts * bytes + ((size_t)parts + 1) * sizeof(size_t);
 }
@@ -152,14 +152,14 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
     const optim_status status = needs_of(engine, &needs);
     if (status != OPTIM_OK)
         return status;
-    block_t block = {NULL, 0};
+    region_t region = {NULL, 0};
     size_t memory = 0;
     engine_t measured = *engine; /* takes the NULL pointers of a layout that only counts */
-    scratch_lay_out(&measured, &needs, &block);
+    scratch_lay_out(&measured, &needs, &region);
     for (int l = 0; l < engine_keepers(engine); ++l)
         memory += memory_kept_bytes(engine, engine_keeper(engine, l));
     *state_bytes = needs.kept + memory;
-    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + block.used - memory +
+    *scratch_bytes = memory_zeroed_size(needs.arena) - needs.kept + region.used - memory +
                      cohorts_bytes(&measured, cohorts_least(engine)) +
                      share_bytes(parts_for(needs.effort, engine->threads), part_bytes(&needs));
     return OPTIM_OK;
@@ -191,14 +191,14 @@ static void tiles_cut(engine_t *engine) {
 }
 
 /* Gives a state of a tensor its memory. */
-static void slot_place(station_t *station, size_t k, const tensor_t *tensor, block_t *arena) {
+static void slot_place(station_t *station, size_t k, const tensor_t *tensor, region_t *arena) {
     slot_t *slot = &station->slot[tensor->id * station->states + k];
     if (slot->copies == 0)
         return;
     arena->used += state_skew(tensor, k);
-    slot->at = slot->elements == 0 ? NULL : block_take(arena, slot->copies, slot->bytes);
+    slot->at = slot->elements == 0 ? NULL : region_take(arena, slot->copies, slot->bytes);
     if (station->method->states[k].undone && slot->at != NULL)
-        slot->undo = block_take(arena, slot->copies, slot->bytes);
+        slot->undo = region_take(arena, slot->copies, slot->bytes);
     station->undoes |= slot->undo != NULL;
     station->any_short |= slot->widened;
 }
@@ -223,7 +223,7 @@ static size_t *axes_place(const station_t *station, const tensor_t *tensor, size
 }
 
 /* State after state, each over all tensors: a pass over many small tensors then runs along few streams of memory. */
-static void station_place(engine_t *engine, station_t *station, block_t *arena, size_t **axes) {
+static void station_place(engine_t *engine, station_t *station, region_t *arena, size_t **axes) {
     station->any_short = station->undoes = false;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
@@ -248,7 +248,7 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
     const optim_status status = states_measure(engine, tensor, &bytes, &kept);
     if (status != OPTIM_OK)
         return status;
-    block_t arena = {memory_zeroed(bytes, &tensor->arena), 0};
+    region_t arena = {memory_zeroed(bytes, &tensor->arena), 0};
     if (arena.base == NULL)
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state for parameter \"%s\"", bytes,
                          tensor->name);
@@ -328,7 +328,7 @@ optim_status plan_build(engine_t *engine) {
     optim_status status = plan_measure(engine, &state_bytes, &scratch_bytes);
     if (status != OPTIM_OK || (status = needs_of(engine, &needs)) != OPTIM_OK)
         return status;
-    block_t measure = {NULL, 0};
+    region_t measure = {NULL, 0};
     scratch_lay_out(engine, &needs, &measure);
     void *arena;
     char *states_base = memory_zeroed(needs.arena, &arena), *scratch = memory_aligned(measure.used);
@@ -338,8 +338,8 @@ optim_status plan_build(engine_t *engine) {
         return error_set(OPTIM_ERR_NOMEM, "out of memory while taking %zu bytes of state and %zu of scratch",
                          state_bytes, scratch_bytes);
     }
-    block_t block = {scratch, 0}, states = {states_base, 0};
-    scratch_lay_out(engine, &needs, &block);
+    region_t region = {scratch, 0}, states = {states_base, 0};
+    scratch_lay_out(engine, &needs, &region);
     tiles_cut(engine);
     size_t *axes = engine->axes;
     for (int l = 0; l < engine_keepers(engine); ++l)

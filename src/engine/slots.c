@@ -1,4 +1,7 @@
-/* How large states are. */
+/*
+ * How large states are. Whoever must know, to measure, place, save or compare, asks slots_fill: only one answer cannot
+ * contradict itself. What it multiplies comes from callers and options, so every product is checked for overflow.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -30,14 +33,14 @@ static size_t elements_of_second_role(const engine_t *engine) {
     return count;
 }
 
-static size_t elements_of(const engine_t *engine) {
+static size_t elements_of(const engine_t *engine, const method_t *method) {
     size_t count = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i)
-        count += engine->tensors[i].count;
+        count += engine->tensors[i].owner->method == method ? engine->tensors[i].count : 0;
     return count;
 }
 
-size_t engine_each(const engine_t *engine, state_each_t each) {
+size_t engine_each(const engine_t *engine, const method_t *method, state_each_t each) {
     switch (each) {
     case EACH_COMPONENT:
         return (size_t)engine->components;
@@ -50,17 +53,17 @@ size_t engine_each(const engine_t *engine, state_each_t each) {
     case EACH_OF_SECOND_ROLE:
         return elements_of_second_role(engine);
     case EACH_ELEMENT:
-        return elements_of(engine);
+        return elements_of(engine, method);
     default:
         return 1;
     }
 }
 
 size_t station_copies(const engine_t *engine, const station_t *station, const state_t *state, const double *option) {
-    return state_copies(station->method, state, option) * engine_each(engine, state->each);
+    return state_copies(station->method, state, option) * engine_each(engine, station->method, state->each);
 }
 
-/* First moments that the tensor's method keeps. */
+/* How many first moments the tensor's method keeps. */
 static size_t tensor_moments(const engine_t *engine, const tensor_t *tensor) {
     const station_t *owner = tensor->owner;
     const double *option = station_option(owner, tensor->group);
@@ -247,7 +250,7 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
     return OPTIM_OK;
 }
 
-/* What kernels need is there for frozen tensors too: they may thaw. */
+/* What kernels need is counted for frozen tensors too, which may thaw. */
 static bool needs_of_states(const engine_t *engine, const station_t *station, const tensor_t *tensor, needs_t *needs) {
     const state_t *states = station->method->states;
     slot_t slot[METHOD_STATES] = {{0}};
@@ -324,7 +327,7 @@ static void tensors_measure(const engine_t *engine) {
     }
 }
 
-/* That what goes by components or constraints can be counted, in a plan whose own sums are not checked one by one. */
+/* Refuses more components or constraints than can be counted: the plan does not check each of its own sums. */
 static optim_status check_problem(const engine_t *engine, const station_t *station) {
     const size_t most = PTRDIFF_MAX / (METHOD_STATES * METHOD_STATES * sizeof(double));
     if (((station->method->flags & NEEDS_COMPONENTS) && (size_t)engine->components > most) ||
@@ -333,12 +336,12 @@ static optim_status check_problem(const engine_t *engine, const station_t *stati
                          station->name);
     for (const state_t *state = station->method->states; state != NULL && state->name != NULL; ++state)
         if (state->each != EACH_ONCE && state->each != EACH_ELEMENT &&
-            engine_each(engine, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
+            engine_each(engine, station->method, state->each) > (most < UINT32_MAX ? most : UINT32_MAX))
             return error_set(OPTIM_ERR_SIZE,
                              "\"%s\" cannot keep \"%s\" for so many components, constraints or parameters",
                              station->name, state->name);
     for (const field_t *field = station->method->fields; field_is_row(field); ++field)
-        if (engine_each(engine, field->each) > most)
+        if (engine_each(engine, station->method, field->each) > most)
             return error_set(OPTIM_ERR_SIZE,
                              "\"%s\" cannot keep \"%s\" for so many components, constraints or parameters",
                              station->name, field->name);

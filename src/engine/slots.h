@@ -1,4 +1,4 @@
-/* What the plan measures before it takes memory. */
+/* What the plan measures before it takes memory, so that it either has all of it or has changed nothing. */
 #ifndef ENGINE_SLOTS_H
 #define ENGINE_SLOTS_H
 
@@ -18,8 +18,8 @@ typedef struct needs {
 /* Measures everything, and the tiles of every tensor. Errors: SIZE. */
 optim_status needs_of(const engine_t *engine, needs_t *needs);
 
-/* Whether memory is taken for it: not for a tensor that never had a gradient, but for what averages keep of it and for
- * what OPTIM_EVAL_HVP hands out. */
+/* Whether the state has memory. Of a tensor that never had a gradient only those have that averages keep of it or that
+ * OPTIM_EVAL_HVP hands out. */
 static inline bool state_is_taken(const state_t *state, const tensor_t *tensor) {
     return tensor->has_states || state->of_frozen || state->role == DIRECTION || state->role == PRODUCT;
 }

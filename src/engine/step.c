@@ -1,4 +1,21 @@
-/* The services that a method or wrapper calls from advance and finish. */
+/*
+ * The services that a method or wrapper calls from advance and finish. optimizer/step.c says how a step goes from
+ * station to station, and pass.c what a pass does; what lies between is here: how a call becomes an entry of a queue.
+ *
+ *     step_update(s, MOVE, &arguments)
+ *         |
+ *         |    the station's prepare, for each cohort and precision --> constants[queue][entry][cohort][precision]
+ *         |    a copy of the arguments                              --> arguments[queue][entry]
+ *         v
+ *     queue_t.entry: | kernel | kernel | map | ... |     run by pass_flush, in this order, on every tile
+ *
+ * Constants and arguments are taken when the kernel is queued and not when it runs, because advance goes on meanwhile
+ * and may change its numbers and local variables. Each entry of the two queues therefore has room of its own for both,
+ * taken with the plan. Behind the last entry there is one room more, for kernels that are not queued because somebody
+ * waits for their result: reductions, work on whole tensors, outputs.
+ *
+ * Serial work tensor by tensor (step_tensor and its kin) sees what the station keeps of each, and no elements.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -101,7 +118,7 @@ static void prepare(step_t *s, char *constants) {
     }
 }
 
-/* Entry `i` of a queue has room of its own for constants and arguments; the last of each is not queued. */
+/* The number of the room for entry `i` of this queue; i = QUEUE_LENGTH: for what is not queued. */
 static size_t room_of(const engine_t *engine, const queue_t *queue, int i) {
     return (size_t)i + (queue == &engine->filters ? QUEUE_LENGTH + 1 : 0);
 }
@@ -151,7 +168,7 @@ void engine_bounds_read(const engine_t *engine, const tensor_t *tensor, const vo
 }
 
 void step_filter(step_t *s, int kernel, const void *arguments) {
-    /* a station filters once an arrival: optim_wrap bounds their number */
+    /* there is room: a station filters once for each gradient that arrives, and optim_wrap bounds their number */
     enqueue(s, &s->engine->filters, kernel, arguments);
 }
 

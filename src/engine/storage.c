@@ -22,7 +22,7 @@ bool storage_may_be_short(const method_t *method) {
     return (method->flags & (CUTS_EXACTLY | BY_ELEMENT)) != 0;
 }
 
-/* States that may be kept shorter: not points, not sums. */
+/* Whether the state may be kept shorter: a point or a sum may not. */
 static bool may_be_short(const station_t *station, const state_t *state) {
     return station->is_method && storage_may_be_short(station->method) && state_is_by_element(state) &&
            !state->from_param && !state->exact && (state->role == KEPT || state->role == FIRST_MOMENT);
@@ -105,7 +105,7 @@ static char *scales_of(const slot_t *slot, size_t copy, const tile_t *t) {
     return scales + t->offset / t->tensor->block * tensor_real(t->tensor);
 }
 
-/* Signed and nonnegative, of 8 bits and of 4. */
+/* The table for codes of 8 bits or 4, of signed or nonnegative numbers. */
 static const quantize_table_t *table_of(const engine_t *engine, const slot_t *slot) {
     return &engine->tables[2 * (slot->form == STORED_INT4) + slot->nonnegative];
 }
@@ -178,10 +178,7 @@ void storage_load(const engine_t *engine, const slot_t *slot, size_t copy, const
 
 void storage_write(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
                    void *to) {
-    if (tensor_precision(tensor) == PRECISION_F64)
-        engine->primitives->store_f64(dtype, n, from, to);
-    else
-        engine->primitives->store_f32(dtype, n, from, to);
+    primitives_store(engine->primitives, tensor_precision(tensor) == PRECISION_F64, dtype, n, from, to);
 }
 
 void storage_store(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, const void *reals) {
@@ -202,10 +199,7 @@ bool storage_is_real(const tensor_t *tensor, optim_dtype dtype, const void *buff
 
 void storage_read(const engine_t *engine, const tensor_t *tensor, optim_dtype dtype, size_t n, const void *from,
                   void *to) {
-    if (tensor_precision(tensor) == PRECISION_F64)
-        engine->primitives->load_f64(dtype, n, from, to);
-    else
-        engine->primitives->load_f32(dtype, n, from, to);
+    primitives_load(engine->primitives, tensor_precision(tensor) == PRECISION_F64, dtype, n, from, to);
 }
 
 static const slot_t *own_slot(const engine_t *engine, const tensor_t *tensor, size_t state) {

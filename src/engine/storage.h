@@ -12,7 +12,7 @@ typedef enum stored {
     STORED_PARAM, /* as the parameter */
     STORED_INT8,
     STORED_INT4,   /* two codes a byte, the first in the lower half; every block begins with a byte */
-    STORED_DOUBLE, /* these lie as they are, for methods that say so */
+    STORED_DOUBLE, /* from here on: numbers of that type, in which the method keeps them and sees them */
     STORED_U8,
     STORED_U16,
     STORED_U32
@@ -24,8 +24,9 @@ bool storage_may_be_short(const method_t *method);
 /* The form in which kernels see a state of this type. */
 stored_t storage_plain(state_type_t type);
 
-/* The form of `state` for this tensor, and the elements that share a scale if it is codes. */
+/* The form of `state` for this tensor. */
 stored_t storage_form(const engine_t *engine, const station_t *station, const state_t *state, const tensor_t *tensor);
+/* Of codes: how many elements share a scale; whether an encoded number may not have another sign than before. */
 size_t storage_block(const engine_t *engine, const tensor_t *tensor);
 bool storage_keeps_sign(const tensor_t *tensor);
 
@@ -33,7 +34,8 @@ static inline bool stored_is_codes(stored_t form) {
     return form == STORED_INT8 || form == STORED_INT4;
 }
 
-/* Bytes of the codes of so many elements, all before the last block whole ones; scales lie behind all of a copy's. */
+/* Bytes of the codes of a tensor's first `elements` elements, without their scales, which lie behind all codes of a
+ * copy. */
 size_t storage_code_bytes(stored_t form, const tensor_t *tensor, size_t elements);
 
 /* Bytes of one copy of `reals` in this form; SIZE_MAX if that overflows. */

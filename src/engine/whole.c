@@ -1,4 +1,7 @@
-/* What goes by tensors: whole-tensor kernels, outputs, restoring. */
+/*
+ * What goes by tensors and not by tiles: kernels on whole tensors, outputs, restoring. A parameter that kernels cannot
+ * work on where it lies is gathered tile by tile into room that the plan has taken, and put back likewise.
+ */
 #include <stdatomic.h>
 #include <string.h>
 
@@ -9,9 +12,9 @@
 /* ---- Whole tensors ---- */
 
 /* A tile of tensor `t->tensor`, from `offset` on. */
-static tile_t piece_of(const tile_t *t, size_t offset) {
-    const size_t left = t->tensor->count - offset, tile = t->tensor->tile;
-    return (tile_t){.n = left < tile ? left : tile, .tensor = t->tensor, .offset = offset};
+static tile_t tile_from(const tile_t *t, size_t offset) {
+    const size_t left = t->tensor->count - offset, most = t->tensor->tile;
+    return (tile_t){.n = left < most ? left : most, .tensor = t->tensor, .offset = offset};
 }
 
 static part_scratch_t *first_scratch(const engine_t *engine) {
@@ -50,9 +53,9 @@ static void open_parameter(const engine_t *engine, tile_t *t, const room_at_t *r
         return;
     t->p = room->p;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
-        tile_t piece = piece_of(t, offset);
-        storage_open_parameters(engine, &piece, room->scratch->p);
-        memcpy((char *)t->p + offset * real, piece.p, piece.n * real);
+        tile_t tile = tile_from(t, offset);
+        storage_open_parameters(engine, &tile, room->scratch->p);
+        memcpy((char *)t->p + offset * real, tile.p, tile.n * real);
     }
 }
 
@@ -60,8 +63,8 @@ void whole_close_parameter(const engine_t *engine, const tile_t *t) {
     const tensor_t *tensor = t->tensor;
     const size_t real = tensor_real(tensor);
     for (size_t offset = 0; t->p != tensor->data && offset < tensor->count; offset += tensor->tile) {
-        tile_t piece = piece_of(t, offset);
-        storage_replace_parameters(engine, &piece, (const char *)t->p + offset * real);
+        tile_t tile = tile_from(t, offset);
+        storage_replace_parameters(engine, &tile, (const char *)t->p + offset * real);
     }
 }
 
@@ -78,10 +81,10 @@ static void open_whole_gradient(const engine_t *engine, tile_t *t, const room_at
         return;
     t->g = room->g;
     for (size_t offset = 0; offset < tensor->count; offset += tensor->tile) {
-        tile_t piece = piece_of(t, offset);
+        tile_t tile = tile_from(t, offset);
         char *at = (char *)t->g + offset * real;
-        piece.p = (char *)t->p + offset * real;
-        tile_open_gradient(engine, &piece, at, room->scratch);
+        tile.p = (char *)t->p + offset * real;
+        tile_open_gradient(engine, &tile, at, room->scratch);
     }
 }
 
@@ -139,7 +142,7 @@ void pass_output(const engine_t *engine, const station_t *station, size_t i, con
     part_scratch_t *scratch = first_scratch(engine);
     const tile_t whole = {.tensor = &engine->tensors[i]};
     for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
-        tile_t t = piece_of(&whole, offset);
+        tile_t t = tile_from(&whole, offset);
         t.out = scratch->g;
         storage_open_parameters(engine, &t, scratch->p);
         tile_bind(engine, &t, &(call_t){.station = station}, scratch);
@@ -159,7 +162,7 @@ void pass_restore(engine_t *engine, const station_t *station) {
                 saved == NULL)
                 continue;
             for (size_t offset = 0; offset < whole.tensor->count; offset += whole.tensor->tile) {
-                tile_t t = piece_of(&whole, offset);
+                tile_t t = tile_from(&whole, offset);
                 storage_replace_parameters(engine, &t, saved + offset * tensor_real(t.tensor));
             }
         }

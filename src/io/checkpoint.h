@@ -5,8 +5,10 @@
 #include "io/stream.h"
 #include "optimizer/optimizer.h"
 
-/* Every call here begins with this check. */
+/* Every call here begins with this check; a call that reads or writes a file also wants a path, and waits for a save
+ * that a thread is still writing. */
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing);
+optim_status checkpoint_refuse_path(optim_t *opt, const char *path, const char *doing);
 
 /* A writer_t: `context` is the handle. Errors: NOMEM, VALUE, the sink's. */
 optim_status checkpoint_write(sink_t *sink, const void *context);

@@ -237,7 +237,7 @@ static optim_status take_plan(load_t *load) {
     return status;
 }
 
-/* And that of the states of parameters that are frozen here, and never had a gradient. */
+/* Takes memory for the states of parameters that never had a gradient here, and had one there. */
 static optim_status take_states(load_t *load) {
     engine_t *engine = &load->opt->engine;
     load->took_states = calloc(engine->tensor_count + 1, sizeof *load->took_states);
@@ -324,11 +324,7 @@ optim_status checkpoint_read(optim_t *opt, source_t *source, optim_load_rules *r
 
 static optim_status load_file(optim_t *opt, const char *path, optim_load_rules *rules) {
     file_source_t file;
-    optim_status status = checkpoint_refuse(opt, "loading");
-    if (status == OPTIM_OK)
-        status = refuse_null(path, "path");
-    if (status == OPTIM_OK)
-        status = optim_save_wait(opt);
+    optim_status status = checkpoint_refuse_path(opt, path, "loading");
     if (status == OPTIM_OK)
         status = file_open(&file, path);
     if (status != OPTIM_OK)

@@ -274,7 +274,7 @@ static bool acts_on(const jsontree_t *station, int group) {
     return only == NULL;
 }
 
-/* That wrappers act on the same groups here and there. */
+/* Complains of wrappers that act on other groups here than there. */
 static void check_covered(const record_t *record, const optim_t *opt, complaints_t *complaints) {
     const station_t *station;
     for (int l = 0; (station = record_listed(opt, l)) != NULL; ++l)

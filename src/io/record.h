@@ -11,8 +11,8 @@
  *      "schedules": [{"layer": 0, "group": 0, "option": "lr", "name": "wsd", "options": "steps=100", "state": []}],
  *      "sums": {"w/adamw.m": "0123456789abcdef", ...}}
  *
- * The engine's own stations are all called "engine", with the station's own name beside it; in records of older
- * versions, which lack that, they are told apart by their order.
+ * "layers" are the stations. The engine's own are all called "engine", with the station's own name beside it; in
+ * records of older versions, which lack that, they are told apart by their order.
  *
  * The value of an option that is an entry is its name; the options of that entry stand beside it: "reg": "prox_l1",
  * "reg.lam": "0.1".

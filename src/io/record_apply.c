@@ -79,7 +79,7 @@ static optim_status apply_group(const record_t *record, optim_t *opt, station_t 
         for (size_t member = 0; status == OPTIM_OK && member < jsontree_members(options); ++member) {
             const char *key = options->is.items[member].key, *text = jsontree_text(&options->is.items[member]);
             const int own = option_find(table, key, strlen(key));
-            const bool is_entry = own >= 0 && option_kind(&table[own]) == OPTIM_KIND_ENTRY;
+            const bool is_entry = own >= 0 && option_is_entry(&table[own]);
             if (is_entry == (pass == 0))
                 status = apply_option(record, opt, station, group, key, text);
         }

@@ -22,6 +22,13 @@ optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
     return status == OPTIM_OK ? refuse_swapped_state(opt, doing) : status;
 }
 
+optim_status checkpoint_refuse_path(optim_t *opt, const char *path, const char *doing) {
+    optim_status status = checkpoint_refuse(opt, doing);
+    if (status == OPTIM_OK)
+        status = refuse_null(path, "path");
+    return status == OPTIM_OK ? optim_save_wait(opt) : status;
+}
+
 /* ---- Writing ---- */
 
 /* Hands over all copies of an array as they are to stand in the file. */
@@ -114,11 +121,7 @@ optim_status checkpoint_write_numbers(sink_t *sink, const void *context) {
 /* ---- To a file, to memory ---- */
 
 optim_status optim_save(optim_t *opt, const char *path) {
-    optim_status status = checkpoint_refuse(opt, "saving");
-    if (status == OPTIM_OK)
-        status = refuse_null(path, "path");
-    if (status == OPTIM_OK)
-        status = optim_save_wait(opt);
+    optim_status status = checkpoint_refuse_path(opt, path, "saving");
     if (status != OPTIM_OK)
         return status;
     file_place_t place;
@@ -252,11 +255,7 @@ static void end_saving(optim_t *opt) {
 }
 
 optim_status optim_save_async(optim_t *opt, const char *path) {
-    optim_status status = checkpoint_refuse(opt, "saving");
-    if (status == OPTIM_OK)
-        status = refuse_null(path, "path");
-    if (status == OPTIM_OK)
-        status = optim_save_wait(opt);
+    optim_status status = checkpoint_refuse_path(opt, path, "saving");
     saving_t *saving = NULL;
     if (status == OPTIM_OK)
         status = prepare(opt, path, &saving);

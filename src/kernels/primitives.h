@@ -3,6 +3,7 @@
 #ifndef KERNELS_PRIMITIVES_H
 #define KERNELS_PRIMITIVES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,22 @@ extern const primitives_t primitives_v3, primitives_v4;
 
 static inline size_t dtype_size(optim_dtype dtype) {
     return dtype == OPTIM_F64 ? 8 : dtype == OPTIM_F32 ? 4 : 2;
+}
+
+/* n elements of `dtype` as reals, doubles if `wide` and floats otherwise; and the way back. */
+static inline void primitives_load(const primitives_t *primitives, bool wide, optim_dtype dtype, size_t n,
+                                   const void *from, void *reals) {
+    if (wide)
+        primitives->load_f64(dtype, n, from, reals);
+    else
+        primitives->load_f32(dtype, n, from, reals);
+}
+static inline void primitives_store(const primitives_t *primitives, bool wide, optim_dtype dtype, size_t n,
+                                    const void *reals, void *to) {
+    if (wide)
+        primitives->store_f64(dtype, n, reals, to);
+    else
+        primitives->store_f32(dtype, n, reals, to);
 }
 
 /* The next of `count` elements at `from`, beginning with number `offset`, as doubles: returns how many; 0: the end. */

@@ -7,6 +7,8 @@
  */
 #include "linear/lapack.h"
 
+#include "base/memory.h"
+
 typedef blas_int integer;
 
 void dpotrf_(const char *triangle, const integer *n, double *a, const integer *lda, integer *info, size_t);
@@ -141,12 +143,8 @@ int lapack_qr_unfold(size_t rows, size_t columns, double *a, const double *tau, 
 
 /* ---- Singular values ---- */
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 size_t lapack_svd_work(size_t rows, size_t columns) {
-    const integer m = (integer)columns, n = (integer)rows, r = (integer)smaller(rows, columns);
+    const integer m = (integer)columns, n = (integer)rows, r = (integer)size_smaller(rows, columns);
     integer info = 0, integers = 0;
     double a = 0, u = 0, v = 0, value = 0, with = 0, without = 0;
     dgesdd_("S", &m, &n, &a, &m, &value, &v, &m, &u, &r, &with, &ASK, &integers, &info, 1);
@@ -155,12 +153,12 @@ size_t lapack_svd_work(size_t rows, size_t columns) {
 }
 
 size_t lapack_svd_integers(size_t rows, size_t columns) {
-    return 8 * smaller(rows, columns);
+    return 8 * size_smaller(rows, columns);
 }
 
 int lapack_svd(size_t rows, size_t columns, double *a, double *u, double *values, double *v, double *work,
                size_t work_length, blas_int *integers) {
-    const integer m = (integer)columns, n = (integer)rows, r = (integer)smaller(rows, columns);
+    const integer m = (integer)columns, n = (integer)rows, r = (integer)size_smaller(rows, columns);
     const integer length = (integer)work_length;
     integer info = 0;
     double none = 0;

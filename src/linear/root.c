@@ -2,13 +2,9 @@
 
 #include "linear/common.h"
 
-static size_t larger(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 /* The eigenvalues, and then what linear_eigen or, after it, linear_compose takes. */
 size_t linear_inverse_root_room(size_t n) {
-    const size_t values = linear_room(n, 0), rest = larger(linear_eigen_room(n), linear_compose_room(n));
+    const size_t values = linear_room(n, 0), rest = size_larger(linear_eigen_room(n), linear_compose_room(n));
     size_t bytes;
     return size_add(values, rest, &bytes) ? bytes : SIZE_MAX;
 }

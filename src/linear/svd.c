@@ -1,12 +1,8 @@
 #include "linear/common.h"
 
-static size_t smaller(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 /* LAPACK asks for at most some 7 r^2 and the longer side times the width of its blocks. */
 static bool fits(size_t rows, size_t columns) {
-    const double r = (double)smaller(rows, columns), sides = (double)rows + (double)columns;
+    const double r = (double)size_smaller(rows, columns), sides = (double)rows + (double)columns;
     return linear_holds(8 * r * r + 256 * sides);
 }
 
@@ -32,7 +28,7 @@ static linear_status_t svd(size_t rows, size_t columns, double *a, double *u, do
 }
 
 linear_status_t linear_svd(size_t rows, size_t columns, double *a, double *u, double *values, double *v, void *room) {
-    const size_t r = smaller(rows, columns);
+    const size_t r = size_smaller(rows, columns);
     const linear_status_t status = svd(rows, columns, a, u, values, v, room);
     for (size_t k = 0; status == LINEAR_OK && k < r; ++k)
         linear_sign_pair(columns, v + k * columns, rows, r, u + k);

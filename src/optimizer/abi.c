@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 /* The size a caller's struct says it has; checks it and that an unknown tail is zero. */
 static optim_status read_size(const void *theirs, size_t our_size, const char *type, size_t *size) {
@@ -18,16 +19,12 @@ static optim_status read_size(const void *theirs, size_t our_size, const char *t
     return OPTIM_OK;
 }
 
-static size_t smaller_size(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
 optim_status abi_write(void *theirs, const void *ours, size_t our_size, const char *type) {
     size_t size;
     const optim_status status = read_size(theirs, our_size, type, &size);
     if (status == OPTIM_OK)
         memcpy((char *)theirs + sizeof size, (const char *)ours + sizeof size,
-               smaller_size(size, our_size) - sizeof size);
+               size_smaller(size, our_size) - sizeof size);
     return status;
 }
 
@@ -36,6 +33,6 @@ optim_status abi_read(const void *theirs, void *ours, size_t our_size, const cha
     const optim_status status = read_size(theirs, our_size, type, &size);
     memset(ours, 0, our_size);
     if (status == OPTIM_OK)
-        memcpy(ours, theirs, smaller_size(size, our_size));
+        memcpy(ours, theirs, size_smaller(size, our_size));
     return status;
 }

@@ -1,9 +1,11 @@
 /*
- * The chain: the stations of a handle in the order in which a gradient meets them, which is from the outermost inwards.
+ * The chain: the stations of a handle. engine_t.stations lists them from the inside out; a gradient meets them in the
+ * opposite order, and what a wrapper does after the inner step is in this one.
  *
  *     methods, share, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale
  *
- * Between its ends only methods and wrappers are put in, in front of share and of guard.
+ * All but methods and wrappers are there from the start. A method is put in just inside share, a wrapper just inside
+ * guard, so that of two wrappers the later one is the outer one.
  */
 #include <stdlib.h>
 

@@ -51,7 +51,7 @@ static optim_status check_maps(const optim_t *opt, const station_t *station) {
     const option_t *table = station->method->options;
     mapping_t mapping;
     for (int row = 0; table[row].name != NULL; ++row)
-        for (size_t i = 0; option_kind(&table[row]) == OPTIM_KIND_ENTRY && i < opt->engine.tensor_count; ++i) {
+        for (size_t i = 0; option_is_entry(&table[row]) && i < opt->engine.tensor_count; ++i) {
             const tensor_t *tensor = &opt->engine.tensors[i];
             if (!mapping_of(&opt->engine, station, tensor, row, &mapping))
                 continue;

@@ -111,8 +111,11 @@ static const entry_t *find_choice(const char *range, const char *name) {
     return found < 0 ? NULL : registry_choice(range, (size_t)found);
 }
 
-static optim_status find_entry(int kind, const char *name, described_t *found) {
-    const optim_status status = refuse_null(name, "name");
+/* The entry that a call wants to know of, for which it has room in `out`, an argument called `argument`. */
+static optim_status find_entry(const void *out, const char *argument, int kind, const char *name, described_t *found) {
+    optim_status status = refuse_null(out, argument);
+    if (status == OPTIM_OK)
+        status = refuse_null(name, "name");
     if (status != OPTIM_OK)
         return status;
     switch (kind) {
@@ -205,13 +208,13 @@ static const char *own_text(const char *of_preset, const char *of_entry) {
 
 enum { MOST_OPTIONS = 64 };
 
-/* Of a method or wrapper. */
+/* The default options of a method or wrapper. */
 static void default_options(const described_t *entry, double option[MOST_OPTIONS]) {
     if (option_values(entry->method->options) <= MOST_OPTIONS)
         values_default(entry->method->options, entry->preset.options, option);
 }
 
-/* With default options. */
+/* Whether it reads the loss under its default options. */
 static bool reads_loss(const described_t *entry) {
     const method_t *method = entry->method;
     double option[MOST_OPTIONS];
@@ -237,9 +240,7 @@ static int can_of(const method_t *method) {
 
 optim_status optim_describe(int kind, const char *name, optim_description *description) {
     described_t entry;
-    optim_status status = refuse_null(description, "description");
-    if (status == OPTIM_OK)
-        status = find_entry(kind, name, &entry);
+    const optim_status status = find_entry(description, "description", kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
     const optim_description ours = {
@@ -264,7 +265,7 @@ static void describe_preset(const described_t *entry, size_t i, optim_option *ou
     double option[MOST_OPTIONS];
     default_options(entry, option);
     const entry_t *named = values_entry(table, option, i);
-    if (option_kind(&table[i]) == OPTIM_KIND_ENTRY)
+    if (option_is_entry(&table[i]))
         ours->default_entry = named == NULL ? "none" : named->name;
     else
         ours->default_value = option[i];
@@ -272,9 +273,7 @@ static void describe_preset(const described_t *entry, size_t i, optim_option *ou
 
 optim_status optim_describe_option(int kind, const char *name, size_t i, optim_option *option) {
     described_t entry;
-    optim_status status = refuse_null(option, "option");
-    if (status == OPTIM_OK)
-        status = find_entry(kind, name, &entry);
+    const optim_status status = find_entry(option, "option", kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
     const option_t *found = find_option(&entry, i);
@@ -299,7 +298,7 @@ optim_status optim_describe_option(int kind, const char *name, size_t i, optim_o
     return abi_write(option, &ours, sizeof ours, "optim_option");
 }
 
-/* Of one copy of a state with dimensions of its own, for this tensor. */
+/* Bytes of one copy of a state with dimensions of its own, for this tensor. */
 static double shaped_bytes(const state_t *state, const tensor_t *tensor, const double *option) {
     double bytes = 0;
     for (int axis = 0; axis < (state->shape == PER_AXIS ? tensor_axes(tensor) : 1); ++axis)
@@ -307,7 +306,7 @@ static double shaped_bytes(const state_t *state, const tensor_t *tensor, const d
     return bytes;
 }
 
-/* Bytes a parameter with default options, in f32. */
+/* Bytes for each element of the parameters, under default options and in f32. */
 static double default_bytes(const described_t *entry, const state_t *state) {
     const method_t *method = entry->method;
     double option[MOST_OPTIONS];
@@ -362,9 +361,7 @@ static optim_state_info describe_ledger(const kept_t *row) {
 optim_status optim_describe_state(int kind, const char *name, size_t i, optim_state_info *state) {
     static const char *const SHAPES[] = {[LIKE_PARAM] = "parameter", [SHAPED] = "own", [PER_AXIS] = "axis"};
     described_t entry;
-    optim_status status = refuse_null(state, "state");
-    if (status == OPTIM_OK)
-        status = find_entry(kind, name, &entry);
+    const optim_status status = find_entry(state, "state", kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
     if (i >= count_states(&entry))
@@ -396,9 +393,7 @@ optim_status optim_describe_state(int kind, const char *name, size_t i, optim_st
 
 optim_status optim_describe_input(int kind, const char *name, size_t i, optim_input_info *input) {
     described_t entry;
-    optim_status status = refuse_null(input, "input");
-    if (status == OPTIM_OK)
-        status = find_entry(kind, name, &entry);
+    const optim_status status = find_entry(input, "input", kind, name, &entry);
     if (status != OPTIM_OK)
         return status;
     const size_t count = entry.method == NULL ? 0 : input_count(entry.method);

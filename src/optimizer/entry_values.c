@@ -6,12 +6,8 @@
 #include "base/error.h"
 #include "optimizer/registry.h"
 
-static bool is_entry(const option_t *option) {
-    return option_kind(option) == OPTIM_KIND_ENTRY;
-}
-
 const entry_t *values_entry(const option_t *table, const double *option, size_t row) {
-    return table == NULL || !is_entry(&table[row]) || option[row] < 0
+    return table == NULL || !option_is_entry(&table[row]) || option[row] < 0
                ? NULL
                : registry_choice(table[row].range, (size_t)option[row]);
 }
@@ -51,7 +47,7 @@ int values_find(const option_t *table, const double *option, const char *key, si
 static int find_prefixed(const option_t *table, const double *option, size_t row, const char *key, size_t length) {
     const size_t kind = strlen(table[row].range);
     const char *name = table[row].name;
-    if (!is_entry(&table[row]) || strncmp(name, table[row].range, kind) != 0 || name[kind] != '_')
+    if (!option_is_entry(&table[row]) || strncmp(name, table[row].range, kind) != 0 || name[kind] != '_')
         return -1;
     const char *suffix = name + kind + 1;
     const size_t own = strlen(suffix);
@@ -95,7 +91,7 @@ static int find_key(const reader_t *reader, const option_pair_t *pair) {
 static optim_status take(void *context, const option_pair_t *pair) {
     const reader_t *reader = context;
     const int own = option_find(reader->table, pair->key, pair->key_length);
-    if (reader->entries != (own >= 0 && is_entry(&reader->table[own])))
+    if (reader->entries != (own >= 0 && option_is_entry(&reader->table[own])))
         return OPTIM_OK;
     const int i = find_key(reader, pair);
     if (i < 0)
@@ -155,12 +151,13 @@ static optim_status parse_entry(const option_t *table, double *option, size_t ro
 
 optim_status values_parse(const option_t *table, double *option, size_t i, const char *text, size_t length) {
     const option_t *row = values_row(table, option, i);
-    return is_entry(row) ? parse_entry(table, option, i, text, length) : option_parse(row, text, length, &option[i]);
+    return option_is_entry(row) ? parse_entry(table, option, i, text, length)
+                                : option_parse(row, text, length, &option[i]);
 }
 
 void values_text(const option_t *table, const double *option, size_t i, char text[OPTION_TEXT]) {
     const option_t *row = values_row(table, option, i);
-    if (!is_entry(row)) {
+    if (!option_is_entry(row)) {
         option_text(row, option[i], text);
         return;
     }
@@ -171,7 +168,7 @@ void values_text(const option_t *table, const double *option, size_t i, char tex
 void values_default(const option_t *table, const char *preset, double *option) {
     for (size_t i = 0; table[i].name != NULL; ++i) {
         option[i] = table[i].initial;
-        if (is_entry(&table[i]))
+        if (option_is_entry(&table[i]))
             (void)parse_entry(table, option, i, table[i].choice, strlen(table[i].choice)); /* written by us ... */
     }
     if (preset != NULL)

@@ -19,7 +19,7 @@ void values_name(const option_t *table, const double *option, size_t i, char nam
 
 /* The value called key[0..length), or -1: one of the table's own, or with the name of an entry. */
 int values_find(const option_t *table, const double *option, const char *key, size_t length);
-/* The same for the bare name of an entry's option; *count says how many options have that name. */
+/* The value called by the bare name of an entry's option, or -1; *count says how many options have that name. */
 int values_find_inner(const option_t *table, const double *option, const char *key, size_t length, size_t *count);
 
 /* Every default: the table's, but for those that a preset's "key=value,..." gives; NULL: none. */

@@ -42,14 +42,7 @@ static optim_status read_map(job_t *job, const char *text, double step) {
 }
 
 static optim_status read_shape(job_t *job, optim_dtype dtype, int ndim, const int64_t *dims) {
-    size_t row;
-    optim_status status = refuse_dtype(dtype);
-    if (status == OPTIM_OK && (ndim < 0 || ndim > TENSOR_DIMS))
-        status = error_set(OPTIM_ERR_SHAPE, "the data cannot have %d dimensions; valid: 0 to %d", ndim, TENSOR_DIMS);
-    if (status == OPTIM_OK && ndim > 0)
-        status = refuse_null(dims, "dims");
-    if (status == OPTIM_OK)
-        status = tensor_shape(NULL, ndim, dims, &job->n, &row);
+    const optim_status status = data_shape(dtype, ndim, dims, &job->n);
     if (status != OPTIM_OK)
         return status;
     job->dtype = dtype;
@@ -74,12 +67,9 @@ static optim_status take_memory(job_t *job, const void *data) {
     job->m.work = memory_aligned(bytes);
     if (job->m.work == NULL)
         return error_nomem("applying a map");
-    const primitives_t *primitives = engine_primitives(engine_best_level());
     job->reals = (char *)job->m.work + size_aligned(work);
-    if (job->precision == PRECISION_F64)
-        primitives->load_f64(job->dtype, job->n, data, job->reals);
-    else
-        primitives->load_f32(job->dtype, job->n, data, job->reals);
+    primitives_load(engine_primitives(engine_best_level()), job->precision == PRECISION_F64, job->dtype, job->n, data,
+                    job->reals);
     return OPTIM_OK;
 }
 
@@ -103,12 +93,9 @@ optim_status optim_map_apply(const char *map, double step, optim_dtype dtype, in
     const optim_status status = prepare(&job, map, step, dtype, ndim, dims, data);
     if (status != OPTIM_OK)
         return status;
-    const primitives_t *primitives = engine_primitives(engine_best_level());
     map_apply(job.typed, job.precision, &job.m, job.n, job.reals);
-    if (job.precision == PRECISION_F64)
-        primitives->store_f64(dtype, job.n, job.reals, data);
-    else
-        primitives->store_f32(dtype, job.n, job.reals, data);
+    primitives_store(engine_primitives(engine_best_level()), job.precision == PRECISION_F64, dtype, job.n, job.reals,
+                     data);
     free(job.m.work);
     return OPTIM_OK;
 }

@@ -41,17 +41,10 @@ static optim_status read_compressor(job_t *job, const char *text) {
 }
 
 static optim_status read_shape(job_t *job, optim_dtype dtype, int ndim, const int64_t *dims) {
-    size_t row;
     *job = (job_t){.dtype = dtype};
     optim_status status = engine_check_level();
     if (status == OPTIM_OK)
-        status = refuse_dtype(dtype);
-    if (status == OPTIM_OK && (ndim < 0 || ndim > TENSOR_DIMS))
-        status = error_set(OPTIM_ERR_SHAPE, "the data cannot have %d dimensions; valid: 0 to %d", ndim, TENSOR_DIMS);
-    if (status == OPTIM_OK && ndim > 0)
-        status = refuse_null(dims, "dims");
-    if (status == OPTIM_OK)
-        status = tensor_shape(NULL, ndim, dims, &job->n, &row);
+        status = data_shape(dtype, ndim, dims, &job->n);
     if (status != OPTIM_OK)
         return status;
     job->precision = dtype == OPTIM_F64 ? PRECISION_F64 : PRECISION_F32;
@@ -116,11 +109,8 @@ static optim_status write_message(const job_t *job, size_t most, void *buffer, s
 }
 
 static void load(const job_t *job, const void *data) {
-    const primitives_t *primitives = engine_primitives(engine_best_level());
-    if (job->precision == PRECISION_F64)
-        primitives->load_f64(job->dtype, job->n, data, job->reals);
-    else
-        primitives->load_f32(job->dtype, job->n, data, job->reals);
+    primitives_load(engine_primitives(engine_best_level()), job->precision == PRECISION_F64, job->dtype, job->n, data,
+                    job->reals);
 }
 
 optim_status optim_compress_size(const char *compressor, optim_dtype dtype, int ndim, const int64_t *dims,
@@ -207,11 +197,8 @@ static optim_status read_end(const job_t *job, incoming_t *r) {
 }
 
 static void store(const job_t *job, void *data) {
-    const primitives_t *primitives = engine_primitives(engine_best_level());
-    if (job->precision == PRECISION_F64)
-        primitives->store_f64(job->dtype, job->n, job->reals, data);
-    else
-        primitives->store_f32(job->dtype, job->n, job->reals, data);
+    primitives_store(engine_primitives(engine_best_level()), job->precision == PRECISION_F64, job->dtype, job->n,
+                     job->reals, data);
 }
 
 optim_status optim_decompress(const void *buffer, size_t size, optim_dtype dtype, int ndim, const int64_t *dims,

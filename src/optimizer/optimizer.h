@@ -41,7 +41,7 @@ typedef struct buffers {
     bool zeroes;  /* with zero_grad=1 */
 } buffers_t;
 
-/* To the open request. */
+/* What the caller has answered to the open request. */
 typedef struct answers {
     double *losses; /* of components, as methods see them */
     size_t losses_capacity;
@@ -58,7 +58,7 @@ struct optim {
 
     /* the step under way */
     optim_status open; /* the request, or 0 */
-    int waiting;       /* station that made it */
+    int waiting;       /* the station that asked */
     int64_t evaluation;
     answers_t answers;
     const double
@@ -109,7 +109,7 @@ void station_value_name(const station_t *station, int group, int i, char name[VA
 /* ---- chain.c ---- */
 /* Makes the engine's own stations, and storage; false: no memory. */
 bool chain_create(optim_t *opt);
-/* With all stations. */
+/* Frees all stations. */
 void chain_destroy(optim_t *opt);
 /* Puts a station just inside station `before`; NULL: outermost. False: no memory. */
 bool chain_insert(optim_t *opt, station_t *station, const station_t *before);
@@ -129,7 +129,7 @@ bool station_reads_loss(const station_t *station); /* under its options */
 bool chain_reads_loss(const optim_t *opt);
 /* The step that a station is given. */
 step_t step_make(const optim_t *opt, station_t *station);
-/* Options of the handle that the core itself reads; -1 if group 0 maximizes: methods minimize. */
+/* The value of an option of the whole handle; and -1 if group 0 maximizes, else 1: methods minimize. */
 double handle_option_value(const optim_t *opt, enum handle_option option);
 double loss_sign(const optim_t *opt);
 
@@ -155,6 +155,8 @@ optim_status group_refuse_method(const registry_method_t *entry);
 /* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
  * parameter, for errors, or NULL. Errors: SHAPE, SIZE. */
 optim_status tensor_shape(const char *name, int ndim, const int64_t *dims, size_t *count, size_t *row);
+/* Elements of the data that a call without a handle takes. Errors: ARGUMENT, NULL, SHAPE, SIZE. */
+optim_status data_shape(optim_dtype dtype, int ndim, const int64_t *dims, size_t *count);
 
 /* ---- threads.c ---- */
 int threads_default(void);
@@ -177,7 +179,7 @@ bool setting_lookup(const optim_t *opt, int group, const char *key, size_t lengt
 optim_status settings_read(optim_t *opt, int group, const char *options, const char *skip);
 /* Whether this change may call for other states than those that memory was taken for. */
 bool option_decides_memory(const station_t *station, int group, int option, double before, double after);
-/* The same for an option that is a number. */
+/* setting_find for an option that is a number. */
 optim_status setting_find_number(const optim_t *opt, int group, const char *key, setting_t *setting);
 /* Where an option's values for `group` stand. */
 values_t *setting_values(const setting_t *setting, int group);
@@ -233,12 +235,14 @@ optim_status buffers_check(optim_t *opt);
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
 
 /* ---- accumulation.c ---- */
-/* Whether memory is taken for it; whether gradients have been accumulated since the last evaluation was used up; the
- * sum of those for a tensor (as reals); what a sum of theirs stands for: its mean, or optim_accumulate_scale times it;
- * that of their losses. */
+/* Whether accumulate=1 has been set, so that there is memory for a sum. */
 bool accumulation_has_memory(const optim_t *opt);
+/* Whether gradients have been accumulated since a step has last used such a sum up. */
 bool accumulation_exists(const optim_t *opt);
+/* The sum of a tensor's accumulated gradients, as reals. */
 const void *accumulation_sum(const optim_t *opt, size_t tensor);
+/* What a sum over the accumulated gradients stands for: their mean, or optim_accumulate_scale times the sum; and what
+ * the sum of their losses stands for. */
 double accumulation_mean(const optim_t *opt, double sum);
 double accumulation_loss(const optim_t *opt);
 /* For a delivery: if a gradient arrives and a sum exists, that stands for the gradient. */
@@ -266,7 +270,7 @@ optim_status nonfinite_name(const optim_t *opt);
 /* ---- deliver.c ---- */
 /* The station at which what has been evaluated arrives. */
 int step_arrival(const optim_t *opt);
-/* Hands a gradient from station `from` inwards to station `to`, until one waits. */
+/* Hands a gradient from station `from` inwards to station `to`, until one asks. */
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- step.c ---- */
@@ -274,8 +278,8 @@ optim_status step_deliver(optim_t *opt, int from, int to);
 optim_status step_take(optim_t *opt, bool given);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */
 optim_status step_ready(optim_t *opt);
-/* Whether the method goes on from a gradient that it holds, and needs none: loss there, as the caller has it; norm of
- * the gradient, and the row of the method's states where it is (-1: not in reals). */
+/* Whether the method holds a gradient, so that the next step begins without one: the loss there, as the caller has it;
+ * the norm of that gradient, and the row of the method's states where it is (-1: not in reals). */
 typedef struct held {
     double loss, norm;
     int row;

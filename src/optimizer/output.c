@@ -1,4 +1,4 @@
-/* The evaluation point, and memory. */
+/* The output, which is the point that the methods and wrappers stand for; and how much memory a handle takes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "optimizer/optimizer.h"
 
-/* The outermost station that has an answer of its own, for this tensor; NULL: the parameters. */
+/* The outermost station that has an output for this tensor; NULL: the output is the parameters. */
 static station_t *output_station(const optim_t *opt, const tensor_t *tensor) {
     if (opt->steps == 0 || opt->swapped != NULL)
         return NULL;

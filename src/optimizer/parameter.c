@@ -34,6 +34,16 @@ optim_status tensor_shape(const char *name, int ndim, const int64_t *dims, size_
     return OPTIM_OK;
 }
 
+optim_status data_shape(optim_dtype dtype, int ndim, const int64_t *dims, size_t *count) {
+    size_t row;
+    optim_status status = refuse_dtype(dtype);
+    if (status == OPTIM_OK && (ndim < 0 || ndim > TENSOR_DIMS))
+        status = error_set(OPTIM_ERR_SHAPE, "the data cannot have %d dimensions; valid: 0 to %d", ndim, TENSOR_DIMS);
+    if (status == OPTIM_OK && ndim > 0)
+        status = refuse_null(dims, "dims");
+    return status == OPTIM_OK ? tensor_shape(NULL, ndim, dims, count, &row) : status;
+}
+
 static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                               const int64_t *dims) {
     optim_status status = refuse_handle(opt, NOT_PLANNED | NOT_SWAPPED, "adding a parameter");

@@ -15,18 +15,20 @@
 /* ---- answers.c ---- */
 /* Whether the method asks for every gradient that it reads: none comes before the step. */
 bool asks_for_all(const optim_t *opt);
-/* Whether the step begins with no gradient: so, or the method holds one, or reads none. */
+/* Whether the step begins without a gradient: the method asks for all, holds the last step's, or reads none. */
 bool begins_without_gradient(const optim_t *opt);
 /* Whether optim_set_loss belongs to what optim_step expects now. */
 bool answer_needs_loss(const optim_t *opt);
 /* That the loss is there where it belongs; that the open request is answered in full. Errors: LOSS; ORDER. */
 optim_status refuse_missing_loss(const optim_t *opt);
 optim_status refuse_missing_answer(const optim_t *opt);
-/* Losses of components or values of constraints; true where nonfinite= does not care. */
+/* Whether the losses of components or values of constraints handed over are finite; true where nonfinite= lets all
+ * pass. */
 bool answers_are_finite(const optim_t *opt);
 
 /* ---- constraints.c ---- */
-/* A step begins: gradients take no constraint in. A gradient is asked for: with these weights. */
+/* When a step begins: gradients are of the loss alone. When a gradient or product is asked for: the method's weights
+ * are those that the caller shall use. */
 void constraints_begin(optim_t *opt);
 void constraints_ask(optim_t *opt);
 

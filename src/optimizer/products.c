@@ -1,4 +1,4 @@
-/* Hessian-vector products: what the waiting station handed out, and what comes back. */
+/* Hessian-vector products: the direction that the station that asked hands out, and the product that comes back. */
 #include <math.h>
 #include <string.h>
 

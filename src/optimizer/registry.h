@@ -1,4 +1,4 @@
-/* The registry as the floors below it see it: every entry of registry.def, by name and by number. */
+/* The registry as the layers below it see it: every entry of registry.def, by name and by number. */
 #ifndef OPTIMIZER_REGISTRY_H
 #define OPTIMIZER_REGISTRY_H
 
@@ -8,7 +8,7 @@
 #include "optimizer/rule.h"
 #include "optimizer/schedule.h"
 
-/* What an entry has of its own that is another one with other defaults. */
+/* What a preset, an entry that is another one with other defaults, has of its own. */
 typedef struct preset {
     const char *options;            /* "key=value,...", all of them the other's own; NULL: this is no preset */
     const char *purpose, *citation; /* NULL: the other's */

@@ -7,7 +7,7 @@
 #include "optimizer/optimizer.h"
 #include "optimizer/problem.h"
 
-/* For the gradient that the next step begins with. */
+/* The sample for the gradient that the next step begins with. */
 static int next_sample(const optim_t *opt) {
     return chain_method(opt)->next_sample;
 }
@@ -32,7 +32,7 @@ optim_status optim_request_info(const optim_t *opt, optim_request *request) {
     return abi_write(request, &info, sizeof info, "optim_request");
 }
 
-/* The state of the waiting station with this role, for one parameter. */
+/* The state with this role, of the station that asked, for one parameter. */
 static optim_status find_product_state(const optim_t *opt, int param, state_role_t role, void **found) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)

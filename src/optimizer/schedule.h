@@ -74,8 +74,8 @@ bool schedule_refuses(const schedule_run_t *run, double base, const schedule_t *
 /* Whether the schedule, or one of its children at its time, drives the momentum. */
 bool schedule_drives_momentum(const schedule_run_t *run);
 
-/* The state of the schedule and then of its children in order: how many doubles, copied out, copied in, as at the
-   start. */
+/* The state is that of the schedule and then of its children, in order: how many doubles it is; copied out; copied in;
+   as at the start. */
 size_t schedule_state_count(const schedule_run_t *run);
 void schedule_state_read(const schedule_run_t *run, double *out);
 void schedule_state_write(schedule_run_t *run, const double *in);

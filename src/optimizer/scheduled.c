@@ -40,7 +40,7 @@ static int dependent_state(const station_t *station, int option) {
     return -1;
 }
 
-/* No memory was taken for the state. */
+/* The option stays 0: no memory was taken for the state that depends on it. */
 bool scheduled_is_off(const scheduled_t *scheduled) {
     return scheduled->station->values[scheduled->group].base[scheduled->option] == 0 &&
            dependent_state(scheduled->station, scheduled->option) >= 0;
@@ -118,7 +118,7 @@ void schedules_restart(optim_t *opt) {
 
 /* ---- Attached and detached ---- */
 
-/* The last one takes its place. */
+/* Ends schedule `i`; the last one of the list takes its place. */
 static void detach(optim_t *opt, size_t i) {
     const scheduled_t *scheduled = &opt->scheduled[i];
     const values_t *values = &scheduled->station->values[scheduled->group];

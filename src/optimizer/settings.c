@@ -232,7 +232,7 @@ static optim_status read_setting(void *context, const option_pair_t *pair) {
         return OPTIM_OK;
     const bool own = lookup_own(reading->opt, reading->group, pair->key, pair->key_length, &setting) ||
                      lookup_in_station(reading->opt, reading->group, pair->key, pair->key_length, &setting);
-    const bool is_entry = own && option_kind(setting_row(&setting, reading->group)) == OPTIM_KIND_ENTRY;
+    const bool is_entry = own && option_is_entry(setting_row(&setting, reading->group));
     if (is_entry != reading->entries)
         return OPTIM_OK;
     optim_status status = setting_find(reading->opt, reading->group, pair->key, pair->key_length, &setting);
@@ -267,7 +267,7 @@ optim_status settings_read(optim_t *opt, int group, const char *options, const c
 
 bool option_decides_memory(const station_t *station, int group, int option, double before, double after) {
     const option_t *row = station_row(station, group, option);
-    if (before != after && (row->decides_memory || option_kind(row) == OPTIM_KIND_ENTRY))
+    if (before != after && (row->decides_memory || option_is_entry(row)))
         return true;
     if ((size_t)option >= option_count(station->method->options)) /* no state depends on it */
         return false;

@@ -17,7 +17,7 @@
  *        v  a gradient comes in from the outermost station again, up to the one that asked; losses, products and values
  *           of constraints go to that one directly. It goes on behind its STEP_ASK.
  *
- * Between two calls everything that is under way is in the handle: which request is open, which station waits for it
+ * Between two calls everything that is under way is in the handle: which request is open, which station has asked
  * (`waiting`), and the line at which that station goes on (station_t.line). No thread or stack waits. Saving, loading
  * and optim_set are refused meanwhile; a line of source therefore never has to be written to a checkpoint.
  *

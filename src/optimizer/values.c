@@ -7,8 +7,8 @@
 
 /* ---- Setting ---- */
 
-/* What option_decides_memory asks, for what a state table decides tensor by tensor: with the group's options as they
- * would be. */
+/* Whether a tensor of the group would have other states under these options: option_decides_memory does not see what a
+ * state table decides tensor by tensor. */
 static bool changes_states(const engine_t *engine, const station_t *station, int group, const double *option) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];

@@ -21,16 +21,11 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * pow(shape_cosine(q), run->option[EXPONENT]);
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_cosine = {
     .name = "cosine",
     .purpose = "half a cosine down",
     .citation = "Loshchilov, Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts, 2017, arXiv:1608.03983",
     .options = OPTIONS,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

@@ -3,9 +3,7 @@
  *
  *     b (s + (e - s) min(t, steps) / steps)
  */
-#include <math.h>
-
-#include "optimizer/schedule.h"
+#include "schedules/shape.h"
 
 enum { START_FACTOR, END_FACTOR, STEPS };
 static const option_t OPTIONS[] = {
@@ -20,16 +18,11 @@ static double value(const schedule_run_t *run, double base, double t) {
     return base * (s + (e - s) * fmin(t, steps) / steps);
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_linear = {
     .name = "linear",
     .purpose = "from one factor to another in a straight line",
     .citation = "",
     .options = OPTIONS,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

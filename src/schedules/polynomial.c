@@ -18,16 +18,11 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * pow(1 - q, run->option[POWER]);
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_polynomial = {
     .name = "polynomial",
     .purpose = "down to a floor along a power of the steps that are left",
     .citation = "",
     .options = OPTIONS,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

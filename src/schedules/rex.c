@@ -18,11 +18,6 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * (1 - q) / (1 - q / 2);
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_rex = {
     .name = "rex",
     .purpose = "slower than a straight line at first, faster at the end",
@@ -30,5 +25,5 @@ const schedule_t schedule_rex = {
                 "arXiv:2107.04197",
     .options = OPTIONS,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

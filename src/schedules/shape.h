@@ -1,4 +1,4 @@
-/* What several schedules share: curves from 1 to 0 over q in [0, 1], the linear warmup, the refusal of a floor. */
+/* What several schedules share: curves over q in [0, 1], the linear warmup, where a curve turns, what is refused. */
 #ifndef SCHEDULES_SHAPE_H
 #define SCHEDULES_SHAPE_H
 
@@ -28,6 +28,16 @@ static inline double shape_warmup(double initial, double base, double t, double 
 
 static inline const char *shape_refuse_floor(double base, double lr_min) {
     return base < lr_min ? "lr_min lies above the base value" : NULL;
+}
+
+/* schedule_t.between of a schedule whose curve turns at its options "warmup", if it has that, and "steps". */
+static inline void shape_between_turns(const schedule_run_t *run, schedule_value_t *of, double base, double from,
+                                       double to, extremes_t *extremes) {
+    const option_t *options = run->schedule->options;
+    const int turns[] = {option_find(options, "warmup", 6), option_find(options, "steps", 5)};
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; ++i)
+        if (turns[i] >= 0)
+            schedule_turn(run, of, base, from, to, run->option[turns[i]], extremes);
 }
 
 /* A sentence unless the list rises (`strictly`: no value twice) from above `low`; `empty` if there is none. */

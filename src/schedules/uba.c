@@ -23,11 +23,6 @@ static double value(const schedule_run_t *run, double base, double t) {
     return lr_min + (base - lr_min) * 2 * c / (2 * phi + (2 - phi) * c);
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_uba = {
     .name = "uba",
     .purpose = "one parameter between constant, cosine and fast decay",
@@ -35,5 +30,5 @@ const schedule_t schedule_uba = {
         "Tang et al.: Stepsize anything: A unified learning rate schedule for budgeted-iteration training, 2025",
     .options = OPTIONS,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

@@ -31,12 +31,6 @@ static const char *check(const schedule_run_t *run, double base) {
     return run->option[STEPS] <= run->option[WARMUP] ? "steps must exceed warmup" : NULL;
 }
 
-static void between(const schedule_run_t *run, schedule_value_t *of, double base, double from, double to,
-                    extremes_t *extremes) {
-    schedule_turn(run, of, base, from, to, run->option[WARMUP], extremes);
-    schedule_turn(run, of, base, from, to, run->option[STEPS], extremes);
-}
-
 const schedule_t schedule_warmup_cosine = {
     .name = "warmup_cosine",
     .purpose = "a linear rise, then half a cosine down",
@@ -44,5 +38,5 @@ const schedule_t schedule_warmup_cosine = {
     .options = OPTIONS,
     .check = check,
     .value = value,
-    .between = between,
+    .between = shape_between_turns,
 };

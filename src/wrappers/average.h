@@ -16,8 +16,8 @@ static const state_t AVERAGE_STATES[] = {
 typedef struct average {
     real take;    /* weight of the newest parameters */
     real past;    /* 0 while nothing is averaged yet, then 1 */
-    real weights; /* that the average carries: the evaluation point divides by them */
-    bool answers; /* the average does; if not, the parameters */
+    real weights; /* that the average carries: the output divides by them */
+    bool answers; /* the average is the output; if not, the parameters are */
 } average_t;
 
 /* a <- a + take (p - a) */

@@ -7,7 +7,7 @@
  *     pullback = 0: nothing;  1: buffer <- 0;  2: buffer <- alpha buffer + (1 - alpha) slow_m,  slow_m <- buffer
  *
  * slow starts at p, slow_m at 0 and is a copy, so that it stays while the buffer follows the inner steps. The
- * evaluation point is slow. State: slow (and slow_m for each first moment), 4 (8) bytes a parameter in f32.
+ * output is slow. State: slow (and slow_m for each first moment), 4 (8) bytes a parameter in f32.
  */
 #include <string.h>
 #include <tgmath.h>

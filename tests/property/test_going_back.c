@@ -1,20 +1,15 @@
 /*
- * A trainer that goes back: it keeps the state of an earlier step, steps on, and loads it into the same handle. What follows
- * is bit for bit what followed the first time, for every method.
+ * A trainer that goes back: it keeps the state of an earlier step, steps on, and loads it into the same handle. What
+ * follows is bit for bit what followed the first time, for every method.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "layouts.h"
 #include "play.h"
 
-static const layout_t LAYOUTS[] = {
-    {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}},
-    {"vector", 1, {{"x", 1, {9}}}},
-    {"square", 1, {{"w", 2, {4, 4}}}},
-    {"factors", 2, {{"u", 2, {4, 2}}, {"v", 2, {5, 2}}}},
-    {"layer", 2, {{"weights", 2, {6, 4}}, {"bias", 1, {6}}}},
-};
+static const layout_t TENSORS = {"tensors", 2, {{"w", 2, {4, 5}}, {"b", 1, {7}}}};
 enum { BEFORE = 4, ASTRAY = 3, AFTER = 3 };
 
 /* Of those whose defaults leave the quadratic. */
@@ -24,12 +19,13 @@ static const char *options_of(const char *algorithm) {
 
 /* The first that it takes. */
 static const layout_t *layout_of(const char *algorithm) {
-    for (size_t i = 0; i < sizeof LAYOUTS / sizeof *LAYOUTS; ++i) {
-        rig_t *rig = play_new(algorithm, options_of(algorithm), &LAYOUTS[i]);
+    const layout_t *layout = &TENSORS;
+    for (int i = 0; layout != NULL; layout = layouts_fallback(i++)) {
+        rig_t *rig = play_new(algorithm, options_of(algorithm), layout);
         const optim_status status = rig_step(rig);
         rig_free(rig);
         if (status == OPTIM_OK)
-            return &LAYOUTS[i];
+            return layout;
         if (status != OPTIM_ERR_SHAPE && status != OPTIM_ERR_ORDER) /* no data fit these shapes */
             fail_msg("%s: %d, %s", algorithm, status, optim_error());
     }

@@ -2,13 +2,11 @@
 #include <string.h>
 
 #include "check.h"
-#include "needs.h"
+#include "layouts.h"
 #include "optimizer/optimizer.h"
 #include "rig.h"
 
 enum { BEFORE = 6, STEPS = 4 };
-static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1, {5003}}}};
-static const layout_t SHORT = {"two short ones", 2, {{"matrix", 2, {17, 13}}, {"vector", 1, {307}}}};
 
 typedef struct cost {
     const char *name;
@@ -118,7 +116,7 @@ static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}
 /* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
 static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
                   int64_t *gradients) {
-    rig_t *rig = rig_new_for(algorithm, needs_short(algorithm) ? &SHORT : &LAYOUT, dtype, dtype, 0);
+    rig_t *rig = rig_new_for(algorithm, layouts_two(algorithm), dtype, dtype, 0);
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, options));
     if (wrapper != NULL)

@@ -11,7 +11,7 @@
  *
  * eps stands outside the root and after the bias correction; the maximum is of the uncorrected v; decay is multiplied
  * by lr: all as torch.optim.Adam and AdamW. State: m, v (and vmax), 8 (12) bytes a parameter in f32.
- * eps_in_root = 1: adam_family.h.
+ * With eps_in_root = 1 eps stands where adam_family.h says.
  */
 #include "blocks/adam_family.h"
 

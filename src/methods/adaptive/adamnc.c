@@ -33,16 +33,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct constants {
-    weights_t beta1, beta2;
-    real step;
-    eps_t eps;
-    decay_t decay;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
-    *(constants_t *)constants = (constants_t){
+    *(form_b_t *)constants = (form_b_t){
         .beta1 = weights(o[BETA1] * pow(o[BETA1_DECAY], t - 1)),
         .beta2 = weights(1 - 1 / t),
         .step = (real)(o[SQRT_DECAY] != 0 ? o[LR] / sqrt(t) : o[LR]),
@@ -52,7 +45,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void update(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
+    const form_b_t k = *(const form_b_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -71,7 +64,7 @@ const method_t METHOD(adamnc) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(form_b_t),
     .prepare = prepare,
     .kernels = {update},
 };

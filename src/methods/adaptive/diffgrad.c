@@ -37,16 +37,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct constants {
-    weights_t beta1, beta2;
-    real step;
-    eps_t eps;
-    decay_t decay;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, c1 = correction(o[BETA1], group->t), c2 = correction(o[BETA2], group->t);
-    *(constants_t *)constants = (constants_t){
+    *(form_b_t *)constants = (form_b_t){
         .beta1 = weights(o[BETA1]),
         .beta2 = weights(o[BETA2]),
         .step = (real)(o[LR] * sqrt(c2) / c1),
@@ -90,7 +83,7 @@ static inline real exp_minus(real x) {
 }
 
 static void update(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
+    const form_b_t k = *(const form_b_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V], *restrict prev = t->state[PREV];
     const real *restrict g = t->g;
 #pragma omp simd
@@ -112,7 +105,7 @@ const method_t METHOD(diffgrad) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(form_b_t),
     .prepare = prepare,
     .kernels = {update},
 };

@@ -44,7 +44,7 @@ typedef struct columns {
     size_t first;
 } columns_t;
 
-/* That kernel. A tensor that begins has no difference yet. */
+/* The kernel that multiplies so. A tensor that begins has no difference yet. */
 static inline void extrapolation_multiply(const tile_t *t, int state, real l2, bool begins) {
     const columns_t *a = t->arguments;
     const size_t newest = a->ring.newest;

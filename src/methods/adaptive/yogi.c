@@ -36,18 +36,11 @@ static const state_t STATE[] = {
     {0},
 };
 
-typedef struct constants {
-    weights_t beta1, beta2;
-    real step;
-    eps_t eps;
-    decay_t decay;
-} constants_t;
-
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, t = group->t;
     const bool correct = o[BIAS_CORRECTION] != 0;
     const double c1 = correct ? correction(o[BETA1], t) : 1, c2 = correct ? correction(o[BETA2], t) : 1;
-    *(constants_t *)constants = (constants_t){
+    *(form_b_t *)constants = (form_b_t){
         .beta1 = weights(o[BETA1]),
         .beta2 = weights(o[BETA2]),
         .step = (real)(o[LR] * sqrt(c2) / c1),
@@ -57,7 +50,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void update(const tile_t *t) {
-    const constants_t k = *(const constants_t *)t->constants;
+    const form_b_t k = *(const form_b_t *)t->constants;
     real *restrict p = t->p, *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i) {
@@ -76,7 +69,7 @@ const method_t METHOD(yogi) = {
     .options = OPTIONS,
     .states = STATE,
     .flags = CUTS_EXACTLY,
-    .constants = sizeof(constants_t),
+    .constants = sizeof(form_b_t),
     .prepare = prepare,
     .kernels = {update},
 };

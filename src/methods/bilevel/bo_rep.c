@@ -182,10 +182,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(bo_rep) = {
     .name = "bo_rep",
     .purpose = "bilevel optimization by normalized momentum, with y refined now and then in a ball",
@@ -201,7 +197,7 @@ const method_t METHOD(bo_rep) = {
     .flags = REQUESTS | REQUESTS_PRODUCTS | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, empty_mean, move_y, square_move, project, take_mean, aim_at_z, move_z_and_m,

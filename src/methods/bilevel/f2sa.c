@@ -100,7 +100,7 @@ static void move_x(const tile_t *t) {
 
 enum { MOVE_Z = LOWER_LEVEL_KERNEL_COUNT, MOVE_Y, ADD, MOVE_X, NOISE };
 
-/* A gradient for this role has arrived: the kernel takes it, with noise. */
+/* The kernel takes the gradient that has arrived for this role, with noise added to it. */
 static void take(step_t *s, int kernel, int role) {
     if (s->option[SIGMA] > 0) {
         const gradient_noise_t noise = gradient_noise_draw(s, s->option[SIGMA], role);
@@ -136,10 +136,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(f2sa) = {
     .name = "f2sa",
     .purpose = "bilevel optimization by gradients alone, the lower level as a penalty with a growing multiplier",
@@ -154,7 +150,7 @@ const method_t METHOD(f2sa) = {
     .constants = sizeof(constants_t),
     .fields = FIELDS,
     .memory = sizeof(memory_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_z, move_y, add, move_x, gradient_noise},

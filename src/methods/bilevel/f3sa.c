@@ -183,10 +183,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(f3sa) = {
     .name = "f3sa",
     .purpose = "bilevel optimization by gradients alone, with momentum in every estimate of one",
@@ -201,7 +197,7 @@ const method_t METHOD(f3sa) = {
     .constants = sizeof(constants_t),
     .fields = FIELDS,
     .memory = sizeof(memory_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, keep_z, visit, estimate, move_y_z, move_x, gradient_noise},

@@ -283,10 +283,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"theta\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(lv_hba) = {
     .name = "lv_hba",
     .purpose = "bilevel optimization with constraints, by gradients alone: a proximal Lagrangian value function",
@@ -302,7 +298,7 @@ const method_t METHOD(lv_hba) = {
     .constants = sizeof(constants_t),
     .fields = FIELDS,
     .memory = sizeof(memory_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_theta, begin_direction, add_upper, move, begin_projection, keep_gradient,

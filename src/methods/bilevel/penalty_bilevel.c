@@ -91,10 +91,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"z\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(penalty_bilevel) = {
     .name = "penalty_bilevel",
     .purpose = "bilevel optimization by gradients alone, the lower level as a penalty of fixed weight",
@@ -109,7 +105,7 @@ const method_t METHOD(penalty_bilevel) = {
     .flags = REQUESTS | BY_ELEMENT | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
     .memory = sizeof(memory_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_z, add, move},

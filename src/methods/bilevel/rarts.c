@@ -99,10 +99,6 @@ static optim_status advance(step_t *s) {
     STEP_END(s);
 }
 
-static const char *refuses_inputs(const step_t *s) {
-    return lower_level_fits(s) ? NULL : "the input \"w\" must have as many elements as its parameter";
-}
-
 const method_t METHOD(rarts) = {
     .name = "rarts",
     .purpose = "bilevel optimization by gradients alone, each level with a copy of the weights, drawn together",
@@ -115,7 +111,7 @@ const method_t METHOD(rarts) = {
     .roles = LOWER_LEVEL_ROLES,
     .flags = REQUESTS | BY_ELEMENT | ASKS_FOR_ALL,
     .constants = sizeof(constants_t),
-    .refuses_inputs = refuses_inputs,
+    .refuses_inputs = lower_level_refuses_inputs,
     .prepare = prepare,
     .advance = advance,
     .kernels = {LOWER_LEVEL_KERNELS, move_w, move_y, move_x},

@@ -19,6 +19,7 @@
  * holds. State in f32: R, C, 4 (r + c) bytes a matrix; V, 4 a parameter of what is not factored; m, 4.
  */
 #include "blocks/factored.h"
+#include "blocks/whole.h"
 
 enum {
     LR,
@@ -143,11 +144,6 @@ static void update(const tile_t *t) {
     }
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 const method_t METHOD(adafactor) = {
     .name = "adafactor",
     .purpose = "Adam's second moment as a row times a column, updates of bounded length",
@@ -159,6 +155,6 @@ const method_t METHOD(adafactor) = {
     .constants = sizeof(constants_t),
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -17,6 +17,7 @@
  * RS, CS, 8 (rows + columns) a matrix; V, 4 a parameter of what is not factored.
  */
 #include "blocks/factored.h"
+#include "blocks/whole.h"
 
 enum { LR, BETA1, BETA2, BETA3, CLIP_THRESHOLD, EPS, EPS2, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
@@ -115,11 +116,6 @@ static void update(const tile_t *t) {
     }
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 const method_t METHOD(came) = {
     .name = "came",
     .purpose = "adafactor with momentum, its steps divided by how far they were off the average",
@@ -131,6 +127,6 @@ const method_t METHOD(came) = {
     .constants = sizeof(constants_t),
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -21,6 +21,7 @@
 
 #include "blocks/adam_family.h"
 #include "blocks/projection.h"
+#include "blocks/whole.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, BIAS_CORRECTION, RANK, UPDATE_GAP, SCALE, PROJ_SIDE };
 static const option_t OPTIONS[] = {
@@ -144,11 +145,6 @@ static void update(const tile_t *t) {
     move(t, out, (real)k->option[SCALE]);
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 static const char *refuses(const tensor_t *tensor, const double *option) {
     (void)option;
     return projection_refuses(tensor);
@@ -167,6 +163,6 @@ const method_t METHOD(galore) = {
     .refuses = refuses,
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -22,6 +22,7 @@
 
 #include "blocks/adam_family.h"
 #include "blocks/select.h"
+#include "blocks/whole.h"
 
 enum { LR, BETA1, BETA2, EPS, WEIGHT_DECAY, WINDOW, DENSITY, TOPK_BLOCK, QUANT_BLOCK };
 static const option_t OPTIONS[] = {
@@ -250,11 +251,6 @@ static void update(const tile_t *t) {
     keep_error(t, quant, a);
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 static const char *refuses(const tensor_t *tensor, const double *option) {
     return topk_of(tensor, option).length > UINT32_MAX
                ? "places in a Top-K block of more than 2^32 - 1 elements do not fit 4 bytes: set topk_block"
@@ -274,6 +270,6 @@ const method_t METHOD(microadam) = {
     .refuses = refuses,
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -15,6 +15,7 @@
  */
 #include "blocks/averages.h"
 #include "blocks/axes.h"
+#include "blocks/whole.h"
 
 enum { LR, MOMENTUM, BETA2, EPS };
 static const option_t OPTIONS[] = {
@@ -122,11 +123,6 @@ static void update(const tile_t *t) {
     }
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 const method_t METHOD(sm3) = {
     .name = "sm3",
     .purpose = "Adagrad with one bound on the squares for each slice of each axis",
@@ -138,6 +134,6 @@ const method_t METHOD(sm3) = {
     .constants = sizeof(constants_t),
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -17,7 +17,7 @@
  */
 #include <string.h>
 
-#include "blocks/joined.h"
+#include "engine/method.h"
 #include "kernels/random.h"
 
 enum { RANK, L2 };
@@ -44,7 +44,7 @@ static size_t room_length(size_t elements, const double *option) {
     return elements + rank * (rank + 1) + rank + 1;
 }
 static const field_t FIELDS[] = {
-    {"factors", "U and V", FIELD(OF_METHOD, memory_t, factors), .length = joined_length, .within_step = true},
+    {"factors", "U and V", FIELD(OF_METHOD, memory_t, factors), .each = EACH_ELEMENT, .within_step = true},
     {"room", "of least squares", FIELD(OF_METHOD, memory_t, room), .length = room_length, .within_step = true},
     {0},
 };

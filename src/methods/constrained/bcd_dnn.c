@@ -26,7 +26,6 @@
 #include <string.h>
 
 #include "blocks/agree.h"
-#include "blocks/joined.h"
 #include "linear/linear.h"
 
 enum { GAMMA, RHO, ALPHA, WB };
@@ -92,7 +91,7 @@ typedef struct memory {
 } memory_t;
 static const field_t FIELDS[] = {
     {"objective", "Q", FIELD(OF_METHOD, memory_t, objective)},
-    {"theta", "the parameters", FIELD(OF_METHOD, memory_t, theta), .length = joined_length, .within_step = true},
+    {"theta", "the parameters", FIELD(OF_METHOD, memory_t, theta), .each = EACH_ELEMENT, .within_step = true},
     {0},
 };
 

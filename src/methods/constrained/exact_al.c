@@ -24,7 +24,11 @@
  */
 #include <string.h>
 
+#include "base/memory.h"
 #include "blocks/double_vector.h"
+#include "blocks/moving.h"
+#include "blocks/reduce.h"
+#include "blocks/square.h"
 #include "engine/method.h"
 #include "kernels/random.h"
 #include "linear/linear.h"
@@ -51,27 +55,21 @@ static const input_t INPUTS[] = {
     {0},
 };
 
-static int hessian_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    (void)option;
-    (void)axis;
-    dims[0] = dims[1] = (int64_t)tensor->count;
-    return 2;
-}
-
 enum { X, UNIT, PRODUCT_ROW, JACOBIAN, HESSIAN };
 static const state_t STATE[] = {
     [X] = {"x", "where the step began", LIKE_PARAM, RESTORE_POINT},
     [UNIT] = {"unit", "a unit vector", LIKE_PARAM, DIRECTION},
     [PRODUCT_ROW] = {"product", "a column of the Hessian", LIKE_PARAM, PRODUCT},
     [JACOBIAN] = {"jacobian", "gradients of the constraints", LIKE_PARAM, WITHIN_STEP, .each = EACH_CONSTRAINT},
-    [HESSIAN] = {"hessian", "of the Lagrangian", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = hessian_dims},
+    [HESSIAN] = {"hessian", "of the Lagrangian", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = square_dims},
     {0},
 };
 
 typedef struct memory {
     double *lam, penalty[3], alpha; /* penalty: eta1, eta2, delta */
     int64_t sketches;
-    double *c, *gradient, *along_x, *along_lam; /* within a step, as what follows: c, grad f, the direction z */
+    /* within a step: c, grad f, the direction z; then L where the step began, <grad L, z>, and a count */
+    double *c, *gradient, *along_x, *along_lam;
     double merit, slope;
     int64_t k;
 } memory_t;
@@ -90,6 +88,7 @@ static const field_t FIELDS[] = {
 
 /* ---- Kernels that collect ---- */
 
+/* What they take: where numbers are collected, and which constraint or column of H, or how far along z, it is about. */
 typedef struct place {
     memory_t *memory;
     size_t index;
@@ -135,12 +134,6 @@ static void go_along(const tile_t *t) {
         p[i] = (real)((double)x[i] + a->alpha * a->memory->along_x[t->offset + i]);
 }
 
-static void squares(const tile_t *t) {
-    const real *g = t->g;
-    for (size_t i = 0; i < t->n; ++i)
-        t->term[0][i] = (double)g[i] * (double)g[i];
-}
-
 /* ---- The system ---- */
 
 typedef struct system {
@@ -153,19 +146,15 @@ typedef struct system {
     double gamma, psi, upsilon, norm_k, norm_b;
 } system_t;
 
-static size_t largest(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static size_t lapack_room(size_t n, size_t size) {
-    return largest(largest(linear_eigen_room(n), linear_ldl_room(n) + n * sizeof(double)),
-                   linear_inverse_root_room(size));
+    return size_larger(size_larger(linear_eigen_room(n), linear_ldl_room(n) + n * sizeof(double)),
+                       linear_inverse_root_room(size));
 }
 
-/* m <= d: that is refused before. */
+/* For n = 2 d, at least d + m: a step with more constraints than variables is refused before it gets here. */
 static size_t workspace(const tensor_t *tensor, const double *option) {
     const size_t n = 2 * tensor->count, size = (size_t)option[SIZE];
-    const size_t doubles = 2 * n * n + 6 * n + largest(n, size) + 2 * size * n + 2 * size * size;
+    const size_t doubles = 2 * n * n + 6 * n + size_larger(n, size) + 2 * size * n + 2 * size * size;
     return tensor_reals(tensor, doubles * sizeof(double) + lapack_room(n, size));
 }
 
@@ -188,7 +177,7 @@ static system_t system_of(const tile_t *t, const memory_t *m, size_t constraints
     a.z = take(&room, a.n);
     a.r = take(&room, a.n);
     a.g = take(&room, a.n);
-    a.values = take(&room, largest(a.n, size));
+    a.values = take(&room, size_larger(a.n, size));
     a.s = take(&room, size * a.n);
     a.sk = take(&room, size * a.n);
     a.square = take(&room, size * size);
@@ -229,11 +218,11 @@ static linear_status_t measure_constraints(system_t *a) {
 }
 
 static linear_pivot_t *factor(const system_t *a, double shift, linear_inertia_t *inertia, linear_status_t *status) {
-    linear_pivot_t *pivots = a->room;
+    linear_pivot_t *pivots = a->room; /* in front of LAPACK's room: one is no longer than a double */
     memcpy(a->spare, a->k, a->n * a->n * sizeof *a->k);
     for (size_t i = 0; i < a->d; ++i)
         a->spare[i * a->n + i] += shift;
-    *status = linear_ldl(a->n, a->spare, pivots, inertia, (double *)a->room + a->n); /* a pivot is no longer */
+    *status = linear_ldl(a->n, a->spare, pivots, inertia, (double *)a->room + a->n);
     return pivots;
 }
 
@@ -247,7 +236,7 @@ static bool is_convex(const system_t *a) {
     return inertia.positive == a->d && inertia.negative == a->m;
 }
 
-/* Line 1, but delta. */
+/* Line 1 without gamma and delta. */
 static void measure(const step_t *s, system_t *a) {
     double h = 0, j = 0;
     for (size_t i = 0; i < a->d; ++i) {
@@ -277,7 +266,7 @@ static void set_residual(const system_t *a) {
         a->r[i] = inner_product(a->n, a->k + i * a->n, a->z) - a->b[i];
 }
 
-/* Draws S; the next word of the stream. */
+/* Draws S; returns the next word of the stream. */
 static uint64_t draw_sketch(const system_t *a, bool gaussian, size_t size, uint64_t seed, uint64_t word) {
     memset(a->s, 0, size * a->n * sizeof *a->s);
     for (size_t i = 0; gaussian && i < size * a->n; ++i, word += 2)
@@ -317,7 +306,7 @@ static void project_on_row(const system_t *a, size_t i) {
         a->z[j] -= a->r[i] / square * row[j];
 }
 
-typedef struct solver { /* the stream, and what came of it */
+typedef struct solver { /* what the kernel that solves takes: the step, the next word of its stream; what came of it */
     step_t *step;
     uint64_t word;
     optim_status status;
@@ -471,13 +460,6 @@ static const char *refuses_step(const step_t *s) {
                                                                         : NULL;
 }
 
-static bool moves(const step_t *s) {
-    for (size_t i = 0; i < step_tensor_count(s); ++i)
-        if (step_tensor(s, i) != NULL && step_tensor(s, i)->count > 0)
-            return true;
-    return false;
-}
-
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     solver_t v = {.step = s, .status = OPTIM_OK};
@@ -487,7 +469,7 @@ static optim_status advance(step_t *s) {
     wrong = refuses_step(s);
     if (wrong != NULL)
         return step_fail(s, OPTIM_ERR_SHAPE, wrong);
-    if (!moves(s))
+    if (moving_elements(s) == 0)
         return OPTIM_OK;
     if (s->t == 1)
         start(s);

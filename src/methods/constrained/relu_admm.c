@@ -12,7 +12,7 @@
  *     3. s <- max(G u + nu, 0)
  *     4. lambda <- lambda + gamma (u - v),  nu <- nu + gamma (G u - s)
  *
- * The parameter is u, a block in each row; the answer is v. Samples are components. Without the input `gates` they are
+ * The parameter is u, a block in each row; the output is v. Samples are components. Without the input `gates` they are
  * drawn, normal, in the first step. M is factored anew where rho has changed, not where inputs have. All in double.
  * State: v, lambda, gates, 20 bytes a parameter, s and nu, 16 for each block and sample, and M, 8 (2 P d)^2.
  */
@@ -20,6 +20,7 @@
 
 #include "blocks/double_state.h"
 #include "blocks/double_vector.h"
+#include "blocks/square.h"
 #include "linear/linear.h"
 
 enum { RHO, REG, GAMMA };
@@ -49,13 +50,6 @@ static int gates_dims(const tensor_t *tensor, const double *option, int axis, in
     dims[0] /= 2;
     return ndim;
 }
-static int system_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    (void)option;
-    (void)axis;
-    dims[0] = dims[1] = (int64_t)tensor->count;
-    return 2;
-}
-
 #define DOUBLES(name, doc, role, dims_of)                                                                              \
     { name, doc, SHAPED, role, .type = TYPE_DOUBLE, .dims = (dims_of) }
 #define BY_SAMPLE(name, doc)                                                                                           \
@@ -65,7 +59,7 @@ static const state_t STATE[] = {
     [V] = DOUBLES("v", "the copy that the norms see", KEPT, dims_of_parameter),
     [LAMBDA] = DOUBLES("lambda", "multiplier of u = v", KEPT, dims_of_parameter),
     [GATES] = DOUBLES("gates", "the gates", KEPT, gates_dims),
-    [SYSTEM] = DOUBLES("system", "Cholesky factor of M", KEPT, system_dims),
+    [SYSTEM] = DOUBLES("system", "Cholesky factor of M", KEPT, square_dims),
     [S] = BY_SAMPLE("s", "the copy of G u that is not negative"),
     [NU] = BY_SAMPLE("nu", "multiplier of G u = s"),
     [U] = DOUBLES("u_new", "u of the step", WITHIN_STEP, dims_of_parameter),

@@ -113,7 +113,7 @@ static void move(const tile_t *t) {
     }
 }
 
-/* And behind them. */
+/* Line 2 behind the maps: the sum of the y. */
 static void add_up(const tile_t *t) {
     const double weight = ((const weight_t *)t->arguments)->weight;
     const real *restrict y = t->state[Y];

@@ -86,7 +86,7 @@ static void move(const tile_t *t) {
         p[i] = x[i] - lr * v[i];
 }
 
-/* And behind it. */
+/* Behind the map: the parameters are the new x. */
 static void keep(const tile_t *t) {
     memcpy(t->state[NEW_X], t->p, t->n * sizeof(real));
 }

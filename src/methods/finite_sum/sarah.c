@@ -61,7 +61,7 @@ static void go(const tile_t *t) {
     }
 }
 
-/* And behind it. */
+/* Behind the map: the parameters are the new x. */
 static void keep(const tile_t *t) {
     memcpy(t->state[X], t->p, t->n * sizeof(real));
 }

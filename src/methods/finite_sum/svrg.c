@@ -75,7 +75,7 @@ static void move(const tile_t *t) {
         p[i] = x[i] - lr * (g[i] - g_ref[i] + mu[i]);
 }
 
-/* And behind it. */
+/* Line 2 behind the map: the parameters are the new iterate. */
 static void keep(const tile_t *t) {
     const real *restrict p = t->p;
     real *restrict sum = t->state[SUM];

@@ -87,7 +87,7 @@ static void powers(const tile_t *t) {
 
 /* ---- topk: the k-th largest |c| of a whole tensor ---- */
 
-/* These order as the magnitudes do. */
+/* Numbers in the order of the magnitudes. */
 static inline uint64_t magnitude_bits(real c) {
     const double size = (double)fabs(c);
     uint64_t bits;

@@ -1,5 +1,5 @@
 /*
- * What schedulefree_sgd and schedulefree_adamw share: gradients are taken at y, steps at z, x is the answer.
+ * What schedulefree_sgd and schedulefree_adamw share: gradients are taken at y, steps at z, x is the output.
  *
  *     lr_t = lr min(1, t / warmup_steps);   lr_max <- max(lr_max, lr_t);   w = t^r lr_max^weight_lr_power
  *     W <- W + w;   c = w / W, 0 if W = 0

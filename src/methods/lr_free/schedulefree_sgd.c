@@ -1,5 +1,5 @@
 /*
- * schedulefree_sgd: SGD whose answer is an average that makes a decay of the learning rate unnecessary.
+ * schedulefree_sgd: SGD whose output is an average that makes a decay of the learning rate unnecessary.
  *
  * Defazio, Yang, Mehta, Mishchenko, Khaled, Cutkosky, "The Road Less Scheduled", 2024, arXiv:2405.15682.
  *

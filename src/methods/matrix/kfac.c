@@ -10,11 +10,11 @@
  *     2. when (t - 1) mod inv_interval = 0, eigen: Abar = Q_A diag(a) Q_A',  Sbar = Q_S diag(s) Q_S';
  *        factored: (Abar + l I)^-1, (Sbar + l I)^-1, l = damping;
  *        tikhonov: (Abar + pi sqrt(l) I)^-1, (Sbar + sqrt(l) / pi I)^-1, pi^2 = (tr Abar / in) / (tr Sbar / out)
- *     3. eigen: P = Q_S [(Q_S' G Q_A) / (s a' + l)] Q_A';   else P = Sbar^-1 G Abar^-1 with those
+ *     3. eigen: P = Q_S [(Q_S' G Q_A) / (s a' + l)] Q_A';   else P = Sbar^-1 G Abar^-1, those of line 2
  *     4. nu = min(1, sqrt(kl_clip / |lr^2 sum over layers of <P, G>|)), 1 if kl_clip = 0
  *     5. M <- momentum M + nu P + weight_decay W,  W <- W - lr M
  *
- * init = identity: both factors are I before the first step; first: what it estimates. Eigenvalues below 0 count as 0.
+ * init = identity: both factors are I at first; first: what the first step estimates. Eigenvalues below 0 count as 0.
  * A matrix without inputs takes W <- W - lr G; what is not a matrix goes to sgd with the same lr. What is not finite
  * makes the step NaN. State in f32: 8 (in^2 + out^2) bytes a layer, eigen 4 (in + out) more; M, 4 a parameter.
  */
@@ -145,6 +145,7 @@ static void update_factor(const tile_t *t, int axis, real *room) {
     correlate(input, n, k->keep, (1 - k->keep) / samples, room, factor);
 }
 
+/* Factors are I, in memory that is zero so far. */
 static void begin(const tile_t *t) {
     for (int axis = 0; axis < 2; ++axis) {
         const size_t n = tensor_axis(t->tensor, axis);

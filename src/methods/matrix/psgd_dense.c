@@ -23,6 +23,7 @@
  * State: Q, 8 d^2 bytes; with momentum 8 d. Work: O(d^2) a step; q0.5eq1.5 and pro4p O(d^3).
  */
 #include "blocks/joined.h"
+#include "blocks/moving.h"
 #include "blocks/psgd.h"
 
 enum { LR, PRECOND_LR, BETA_L, DAMPING, MOMENTUM, INIT_SCALE, CLIP_NORM, GEOMETRY, RANDOM };
@@ -64,7 +65,7 @@ static const field_t FIELDS[] = {
     {"lip", "bound on the curvature of the fit", FIELD(OF_METHOD, memory_t, lip)},
     {"begun", "whether there is a preconditioner", FIELD(OF_METHOD, memory_t, begun), .whole = true},
     {"Q", "Q, or P, row by row", FIELD(OF_METHOD, memory_t, q), .length = joined_square},
-    {"m", "mean gradient", FIELD(OF_METHOD, memory_t, m), .when = "momentum", .length = joined_length},
+    {"m", "mean gradient", FIELD(OF_METHOD, memory_t, m), .when = "momentum", .each = EACH_ELEMENT},
     {"room", "vectors and matrices of a step", FIELD(OF_METHOD, memory_t, room), .length = room_length,
      .within_step = true},
     {0},
@@ -148,12 +149,6 @@ static void move_right(size_t n, double x, const double *a, const double *b, dou
     add_outer(n, x, wb, b, q);
 }
 
-static void make_symmetric(size_t n, double *q) {
-    for (size_t i = 0; i < n; ++i)
-        for (size_t j = 0; j < i; ++j)
-            q[i * n + j] = q[j * n + i] = (q[i * n + j] + q[j * n + i]) / 2;
-}
-
 static bool is_nearly_symmetric(size_t n, const double *p) {
     double most = 0, difference = 0;
     for (size_t i = 0; i < n; ++i)
@@ -187,7 +182,7 @@ static bool keeps_p(int geometry) {
 
 static void begin(step_t *s, size_t n) { /* line 1 */
     memory_t *m = s->memory;
-    const double *o = s->option, *v = m->room + OF_V * n, *h = m->room + OF_H * n, live = joined_live(s);
+    const double *o = s->option, *v = m->room + OF_V * n, *h = m->room + OF_H * n, live = (double)moving_elements(s);
     double v2 = 0, h4 = 0;
     for (size_t i = 0; i < n; ++i) {
         v2 += v[i] * v[i];
@@ -233,7 +228,7 @@ static void move_preconditioner(size_t n, int geometry, double x, double *q, dou
         const double step = geometry == QUAD ? x / 2 : x;
         move_left(n, step, a, b, q, wa, wb);
         move_right(n, step, a, b, q, wa, wb);
-        make_symmetric(n, q);
+        psgd_make_symmetric(n, q);
     } else {
         move_left(n, x, a, b, q, wa, wb);
         if (geometry == Q05EQ15)

@@ -280,19 +280,13 @@ static void move_by(const factor_t *f, double x, const double *t, double r, bool
         q[i] -= x * (product[i] - r * q[i]);
 }
 
-static void make_symmetric(size_t n, double *q) {
-    for (size_t i = 0; i < n; ++i)
-        for (size_t j = 0; j < i; ++j)
-            q[i * n + j] = q[j * n + i] = (q[i * n + j] + q[j * n + i]) / 2;
-}
-
 static void move_full(const factor_t *f, int geometry, double x, double r, const noise_t *noise, room_t room) {
     if (geometry == QEQ) {
         move_by(f, x, room.t, r, false, room.product);
     } else if (geometry == QUAD) {
         move_by(f, x / 2, room.t, r, true, room.product);
         move_by(f, x / 2, room.t, r, false, room.product);
-        make_symmetric(f->n, f->q);
+        psgd_make_symmetric(f->n, f->q);
     } else {
         move_by(f, x, room.t, r, true, room.product);
         psgd_rotate(f->n, f->q, noise, room.rest);
@@ -396,7 +390,7 @@ static void move(const tile_t *t, const factors_t *factors, room_t room) {
     for (size_t i = 0; i < t->n; ++i)
         u[i] = (double)from[i];
     precondition(factors, u, room.y);
-    const double rms = psgd_length(t->n, u) / sqrt((double)t->n), factor = psgd_clip(rms, k->clip_avg);
+    const double rms = norm(t->n, u) / sqrt((double)t->n), factor = psgd_clip(rms, k->clip_avg);
     for (size_t i = 0; i < t->n; ++i)
         p[i] = (real)((double)p[i] - k->lr * psgd_clamp(factor * u[i], k->clip_max));
 }

@@ -25,7 +25,7 @@
  */
 #include <string.h>
 
-#include "blocks/joined.h"
+#include "blocks/moving.h"
 #include "blocks/psgd.h"
 
 enum {
@@ -430,7 +430,7 @@ static void turn_u(const memory_t *m, size_t rank, double x, double *next) {
     }
 }
 
-/* And on V: column k loses x times (q + V U'q) (q'U)_k - (w + V U'w) (w'U)_k. */
+/* The turn of V: column k loses x times (q + V U'q) (q'U)_k - (w + V U'w) (w'U)_k. */
 static void turn_v(const memory_t *m, size_t rank, double x, double *next) {
     const size_t n = 2 * rank + 2;
     for (size_t k = 0; k < rank; ++k)
@@ -488,14 +488,14 @@ static void begin_all(step_t *s) {
     start_t start = {{.stream = 1000001, .random = random},
                      {.stream = 1000002, .random = random},
                      rank,
-                     sqrt(0.1 / (joined_live(s) * fmax((double)rank, 1))),
+                     sqrt(0.1 / ((double)moving_elements(s) * fmax((double)rank, 1))),
                      o[INIT_SCALE]};
     if (random) {
         start.u.noise = (noise_t){s->seed, step_draws(s, 4 * (uint64_t)d * rank)};
         start.v.noise = (noise_t){s->seed, start.u.noise.first + 2 * (uint64_t)d * rank};
     }
     if (!(start.scale > 0))
-        start.scale = psgd_scale(*step_reduce(s, FOURTH_POWER, NULL, 1) / joined_live(s), o[DAMPING]);
+        start.scale = psgd_scale(*step_reduce(s, FOURTH_POWER, NULL, 1) / (double)moving_elements(s), o[DAMPING]);
     step_update(s, BEGIN, &start);
 }
 
@@ -513,7 +513,8 @@ static void go(step_t *s) { /* line 7 */
     memcpy(m->of_u + rank, m->gram_q, rank * sizeof *m->of_u);
     const double norm = sqrt(*step_reduce(s, MEASURE, &basis, 1));
     const bool newton = (int)o[MODE] == NEWTON;
-    basis.factor = newton ? psgd_clip(norm, o[CLIP_NORM]) : psgd_clip(norm / sqrt(joined_live(s)), o[CLIP_AVG]);
+    basis.factor =
+        newton ? psgd_clip(norm, o[CLIP_NORM]) : psgd_clip(norm / sqrt((double)moving_elements(s)), o[CLIP_AVG]);
     basis.clip_max = newton ? 0 : o[CLIP_MAX];
     step_update(s, MOVE, &basis);
 }

@@ -21,6 +21,7 @@
 #include "blocks/cut.h"
 #include "blocks/dense.h"
 #include "blocks/unfolding.h"
+#include "blocks/whole.h"
 
 enum {
     LR,
@@ -176,11 +177,6 @@ static void update(const tile_t *t) {
     }
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 const method_t METHOD(shampoo) = {
     .name = "shampoo",
     .purpose = "the gradient preconditioned along every axis of its tensor",
@@ -193,6 +189,6 @@ const method_t METHOD(shampoo) = {
     .refuses = unfolding_refuses,
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

@@ -29,6 +29,7 @@
 
 #include "blocks/adam_family.h"
 #include "blocks/unfolding.h"
+#include "blocks/whole.h"
 #include "linear/linear.h"
 
 enum {
@@ -269,11 +270,6 @@ static void update(const tile_t *t) {
         m[i] = (real)again[i];
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
 const method_t METHOD(soap) = {
     .name = "soap",
     .purpose = "Adam in the eigenbasis of Shampoo's statistics",
@@ -286,6 +282,6 @@ const method_t METHOD(soap) = {
     .refuses = unfolding_refuses,
     .workspace = workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

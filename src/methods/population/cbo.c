@@ -49,8 +49,8 @@ typedef struct constants {
 } constants_t;
 
 typedef struct agree {
-    const double *weight; /* of sum 1 */
-    double *square;       /* of distances */
+    const double *weight; /* their sum is 1 */
+    double *square;       /* of each particle's distance to the consensus, to which every tensor adds */
 } agree_t;
 
 typedef struct explore {

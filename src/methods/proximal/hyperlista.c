@@ -18,6 +18,7 @@
 #include "blocks/double_vector.h"
 #include "blocks/logsum.h"
 #include "blocks/select.h"
+#include "blocks/square.h"
 #include "linear/linear.h"
 
 enum { C1, C2, C3, LR };
@@ -36,17 +37,10 @@ static const input_t INPUTS[] = {
     {0},
 };
 
-static int square(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    (void)option;
-    (void)axis;
-    dims[0] = dims[1] = (int64_t)tensor->count;
-    return 2;
-}
-
 enum { X_PREV, INVERSE };
 static const state_t STATE[] = {
     [X_PREV] = {"x_prev", "the point before", LIKE_PARAM, KEPT, .exact = true},
-    [INVERSE] = {"inverse", "pseudo-inverse of A'A or A A'", SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = square},
+    [INVERSE] = {"inverse", "pseudo-inverse of A'A or A A'", SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = square_dims},
     {0},
 };
 

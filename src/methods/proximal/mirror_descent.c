@@ -121,13 +121,13 @@ static const state_t STATE[] = {
 
 typedef struct memory {
     double v;
-    double *vector; /* ons: g, then A^-1 g, of all tensors */
+    double *vector; /* ons: g, then A^-1 g, of all parameters */
     int64_t drawn;  /* of the batch */
     uint64_t words;
 } memory_t;
 static const field_t FIELDS[] = {
     {"V", "adaptive: changes of the gradient", FIELD(OF_METHOD, memory_t, v), .when = "rate"},
-    {"vector", "of all elements", FIELD(OF_METHOD, memory_t, vector), .when = "ons", .each = EACH_ELEMENT,
+    {"vector", "by element", FIELD(OF_METHOD, memory_t, vector), .when = "ons", .each = EACH_ELEMENT,
      .within_step = true},
     {0},
 };
@@ -431,20 +431,20 @@ static void outside(const tile_t *t) { /* counts rows that are no probabilities 
 /* ---- Online Newton step ---- */
 
 typedef struct newton {
-    double *vector; /* of all tensors */
+    double *vector; /* of all parameters */
     size_t count;
     double weight; /* of the product that leaves A^-1 */
     rates_t step;  /* along A^-1 g */
 } newton_t;
 
 static void gather_gradient(const tile_t *t) {
-    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->flat;
+    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->own;
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (double)gradient(t)[i];
 }
 
 static void gather_newton(const tile_t *t) {
-    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->flat;
+    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->own;
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (double)((const real *)t->state[NEWTON])[i];
 }
@@ -452,7 +452,7 @@ static void gather_newton(const tile_t *t) {
 static void multiply(const tile_t *t) { /* A^-1 g, and the terms of g' A^-1 g */
     const constants_t *k = t->constants;
     const newton_t *a = t->arguments;
-    const size_t first = t->tensor->flat + t->offset;
+    const size_t first = t->tensor->own + t->offset;
     real *inverse = t->state[INVERSE_MATRIX], *newton = t->state[NEWTON];
     for (size_t i = 0; i < t->n; ++i) {
         double sum = 0;
@@ -537,7 +537,7 @@ static rates_t rates_of(step_t *s) {
 static void take_newton_step(step_t *s, rates_t r) {
     const memory_t *m = s->memory;
     const double ons = s->option[ONS];
-    newton_t a = {.vector = m->vector, .count = step_element_count(s)};
+    newton_t a = {.vector = m->vector, .count = step_own_elements(s)};
     memset(m->vector, 0, a.count * sizeof *m->vector); /* the gradient of what is frozen */
     step_tensors_in_turn(s, GATHER_GRADIENT, &a);
     const double shrinks = 1 + ons * step_reduce(s, MULTIPLY, &a, 1)[0]; /* the new A^-1 g is the old one over this */

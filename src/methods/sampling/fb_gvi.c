@@ -23,6 +23,7 @@
 
 #include "blocks/double_state.h"
 #include "blocks/noise.h"
+#include "blocks/square.h"
 #include "linear/linear.h"
 
 enum { LR, SCHEME, EXPECT, SAMPLES };
@@ -36,20 +37,13 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-static int square_of(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
-    (void)option;
-    (void)axis;
-    dims[0] = dims[1] = (int64_t)tensor->count;
-    return 2;
-}
-
 enum { START, S, L, G, H, D, HD };
 static const state_t STATE[] = {
     [START] = {"start", "where the step began", LIKE_PARAM, RESTORE_POINT},
-    [S] = {"S", "covariance", SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = square_of},
-    [L] = {"L", "its factor", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = square_of},
+    [S] = {"S", "covariance", SHAPED, KEPT, .type = TYPE_DOUBLE, .dims = square_dims},
+    [L] = {"L", "its factor", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = square_dims},
     [G] = {"g", "mean of gradients", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = dims_of_parameter},
-    [H] = {"H", "mean of Hessians", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = square_of},
+    [H] = {"H", "mean of Hessians", SHAPED, WITHIN_STEP, .type = TYPE_DOUBLE, .dims = square_dims},
     [D] = {"d", "a unit vector", LIKE_PARAM, DIRECTION},
     [HD] = {"hd", "the product", LIKE_PARAM, PRODUCT},
     {0},

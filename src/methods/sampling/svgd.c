@@ -27,6 +27,7 @@
  */
 #include <string.h>
 
+#include "blocks/moving.h"
 #include "blocks/particles.h"
 #include "blocks/select.h"
 
@@ -83,7 +84,7 @@ typedef struct constants {
     real lr, alpha, one_alpha, eps;
 } constants_t;
 
-typedef struct pairs {
+typedef struct pairs { /* what kernels take: the matrices D, A and k */
     double *square, *stein;
     const double *kernel;
     double inverse_square; /* 1 / b^2 */
@@ -117,7 +118,7 @@ static void direct(const tile_t *t) { /* line 2 */
     }
 }
 
-/* Adds what gradients are in A of field=ksd. */
+/* field=ksd: adds to A this tensor's part of <g_j, g_i> - <g_j - g_i, e> / b^2 + d / b^2. */
 static void compare(const tile_t *t) {
     const pairs_t *pairs = t->arguments;
     const size_t particles = (size_t)t->tensor->dims[0], row = particle_row(t->tensor);
@@ -232,7 +233,7 @@ static double aim(step_t *s) {
 }
 
 static optim_status advance(step_t *s) {
-    if (!particles_move(s))
+    if (moving_elements(s) == 0) /* all particles are alike, or none is there */
         return OPTIM_OK;
     STEP_BEGIN(s);
     if (isinf(aim(s)))

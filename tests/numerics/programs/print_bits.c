@@ -13,7 +13,7 @@
 #include "blas_watch.h"
 #include "check.h"
 #include "element.h"
-#include "needs.h"
+#include "layouts.h"
 #include "rig.h"
 
 enum { STEPS = 4, SCHEDULED_STEPS = 50 };
@@ -41,13 +41,6 @@ static const form_t FORMS[] = {
     {"f64-subnormal", NULL, OPTIM_F64, OPTIM_F64, 0x1p-1030},
 };
 enum { FORM_COUNT = sizeof FORMS / sizeof *FORMS };
-
-static const layout_t LAYOUT = {"two", 2, {{"matrix", 2, {61, 37}}, {"vector", 1, {5003}}}};
-static const layout_t SHORT = {"two short ones", 2, {{"matrix", 2, {17, 13}}, {"vector", 1, {307}}}};
-/* For methods that take neither. */
-static const layout_t VECTOR = {"one vector", 1, {{"vector", 1, {47}}}};
-static const layout_t SQUARE = {"one square", 1, {{"square", 2, {13, 13}}}};
-static const layout_t FACTORS = {"two factors", 2, {{"left", 2, {13, 2}}, {"right", 2, {9, 2}}}};
 
 /* For the schedules that must be told something. */
 static const struct {
@@ -122,14 +115,15 @@ static rig_t *rig_of(const char *algorithm, const char *wrapper, const form_t *f
 }
 
 static void print_form(const char *algorithm, const char *wrapper, const form_t *form) {
-    const layout_t *const layouts[] = {needs_short(algorithm) ? &SHORT : &LAYOUT, &VECTOR, &SQUARE, &FACTORS};
     optim_status status = OPTIM_ERR_SHAPE;
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts && status == OPTIM_ERR_SHAPE; ++i) {
-        rig_t *rig = rig_of(algorithm, wrapper, form, layouts[i]);
+    const layout_t *layout = layouts_two(algorithm), *next;
+    for (int i = 0; layout != NULL && status == OPTIM_ERR_SHAPE; layout = next, ++i) {
+        rig_t *rig = rig_of(algorithm, wrapper, form, layout);
+        next = layouts_fallback(i);
         status = optim_memory(rig->opt, NULL, NULL);
         if (status == OPTIM_OK)
             status = rig_steps(rig, STEPS);
-        if (status != OPTIM_ERR_SHAPE || i + 1 == sizeof layouts / sizeof *layouts)
+        if (status != OPTIM_ERR_SHAPE || next == NULL)
             print_result(rig, status);
         rig_free(rig);
     }
@@ -145,7 +139,7 @@ static void print_forms(const char *kind, const char *name, const char *algorith
 
 /* Rates are seen in where signs of gradients lead. */
 static void print_schedule(const char *name) {
-    rig_t *rig = rig_new(&LAYOUT, OPTIM_F64, OPTIM_F64, 0);
+    rig_t *rig = rig_new(layouts_two("signsgd"), OPTIM_F64, OPTIM_F64, 0);
     const char *options = NULL;
     optim_t *opt;
     for (size_t i = 0; i < sizeof SCHEDULES / sizeof *SCHEDULES; ++i)
