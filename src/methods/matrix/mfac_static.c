@@ -75,13 +75,13 @@ static size_t run(size_t elements, const double *option) {
 }
 
 static const field_t FIELDS[] = {
-    {"list_dropped", "what was dropped", FIELD(OF_METHOD, memory_t, dropped), .length = joined_length,
+    {"list_dropped", "what was dropped", FIELD(OF_METHOD, memory_t, dropped), .each = EACH_ELEMENT,
      .within_step = true},
-    {"list_diag", "diag of all", FIELD(OF_METHOD, memory_t, diag), .length = joined_length, .within_step = true},
-    {"list_ihvp", "ihvp of all", FIELD(OF_METHOD, memory_t, ihvp), .length = joined_length, .within_step = true},
-    {"w", "the parameters", FIELD(OF_METHOD, memory_t, w), .length = joined_length, .within_step = true},
-    {"t", "scores, then what is dropped", FIELD(OF_METHOD, memory_t, t), .length = joined_length, .within_step = true},
-    {"room", "for the selection", FIELD(OF_METHOD, memory_t, room), .length = joined_length, .within_step = true},
+    {"list_diag", "diag of all", FIELD(OF_METHOD, memory_t, diag), .each = EACH_ELEMENT, .within_step = true},
+    {"list_ihvp", "ihvp of all", FIELD(OF_METHOD, memory_t, ihvp), .each = EACH_ELEMENT, .within_step = true},
+    {"w", "the parameters", FIELD(OF_METHOD, memory_t, w), .each = EACH_ELEMENT, .within_step = true},
+    {"t", "scores, then what is dropped", FIELD(OF_METHOD, memory_t, t), .each = EACH_ELEMENT, .within_step = true},
+    {"room", "for the selection", FIELD(OF_METHOD, memory_t, room), .each = EACH_ELEMENT, .within_step = true},
     {"factor", "of the damped products", FIELD(OF_METHOD, memory_t, factor), .length = square, .within_step = true},
     {"y", "weights of the gradients", FIELD(OF_METHOD, memory_t, y), .copies = "window", .within_step = true},
     {"columns", "of the gradients", FIELD(OF_METHOD, memory_t, columns), .length = run, .within_step = true},

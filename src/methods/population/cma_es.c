@@ -23,6 +23,7 @@
  */
 #include "blocks/agree.h"
 #include "blocks/joined.h"
+#include "blocks/moving.h"
 #include "blocks/noise.h"
 #include "linear/linear.h"
 
@@ -87,6 +88,8 @@ static size_t room_length(size_t elements, const double *option) {
     { name, doc, FIELD(OF_METHOD, memory_t, member), .length = (size) }
 #define ROOM_ROW(name, doc, member, size)                                                                              \
     { name, doc, FIELD(OF_METHOD, memory_t, member), .length = (size), .within_step = true }
+#define VECTOR_ROW(name, doc, member, within)                                                                          \
+    { name, doc, FIELD(OF_METHOD, memory_t, member), .each = EACH_ELEMENT, .within_step = (within) }
 static const field_t FIELDS[] = {
     {"current_sigma", "the step size", FIELD(OF_METHOD, memory_t, sigma)},
     {"lowest", "the best value seen", FIELD(OF_METHOD, memory_t, lowest), .initial = (double)INFINITY},
@@ -97,18 +100,18 @@ static const field_t FIELDS[] = {
     {"since", "generations since B and D are what they are", FIELD(OF_METHOD, memory_t, since), .whole = true},
     LIST_ROW("C", "covariance", c, joined_square),
     LIST_ROW("B", "its eigenvectors, in rows", b, joined_square),
-    LIST_ROW("D", "roots of its eigenvalues", scale, joined_length),
-    LIST_ROW("path_s", "p_s: path of the step size", path_s, joined_length),
-    LIST_ROW("path_c", "p_c: path of the covariance", path_c, joined_length),
-    LIST_ROW("start", "where the search began", start, joined_length),
+    VECTOR_ROW("D", "roots of its eigenvalues", scale, false),
+    VECTOR_ROW("path_s", "p_s: path of the step size", path_s, false),
+    VECTOR_ROW("path_c", "p_c: path of the covariance", path_c, false),
+    VECTOR_ROW("start", "where the search began", start, false),
     LIST_ROW("history", "the best values of generations", history, history_length),
     ROOM_ROW("sample", "y_k", sample, sample_length),
     ROOM_ROW("value", "f_k", value, lambda_length),
     ROOM_ROW("order", "samples by value", order, lambda_length),
     ROOM_ROW("weight", "of ranks", weight, lambda_length),
-    ROOM_ROW("mean", "m", mean, joined_length),
-    ROOM_ROW("point", "the sample, as a point", point, joined_length),
-    ROOM_ROW("step", "y", step, joined_length),
+    VECTOR_ROW("mean", "m", mean, true),
+    VECTOR_ROW("point", "the sample, as a point", point, true),
+    VECTOR_ROW("step", "y", step, true),
     ROOM_ROW("room", "of the eigenvalues", room, room_length),
     {0},
 };
@@ -172,7 +175,7 @@ static void spread(step_t *s) {
 
 static void start(step_t *s) {
     memory_t *m = s->memory;
-    m->begun = joined_live(s);
+    m->begun = (double)moving_elements(s);
     m->lambda = first_lambda(m->begun, s->option);
     m->restarts = 0;
     memcpy(m->start, m->mean, step_own_elements(s) * sizeof *m->mean);
@@ -401,12 +404,12 @@ static optim_status advance(step_t *s) {
     STEP_BEGIN(s);
     if (!groups_agree_but(s, OPTIONS, -1))
         return step_fail(s, OPTIM_ERR_VALUE, "all options must be the same in all groups");
-    if (joined_live(s) == 0)
+    if (moving_elements(s) == 0)
         return OPTIM_OK;
     step_update(s, BEGIN, NULL);
     memset(m->mean, 0, step_own_elements(s) * sizeof *m->mean);
     step_tensors_in_turn(s, COLLECT, &(joined_t){.list = m->mean});
-    if (m->begun != joined_live(s))
+    if (m->begun != (double)moving_elements(s))
         start(s);
     for (m->k = 0; (double)m->k < m->lambda; ++m->k) {
         bear(s);

@@ -54,14 +54,14 @@ static size_t values_length(size_t elements, const double *option) {
 }
 static const field_t FIELDS[] = {
     {"n", "coordinates of the simplex", FIELD(OF_METHOD, memory_t, n), .whole = true},
-    {"live", "which elements these are", FIELD(OF_METHOD, memory_t, live), .length = joined_length},
+    {"live", "which elements these are", FIELD(OF_METHOD, memory_t, live), .each = EACH_ELEMENT},
     {"vertex", "the vertices", FIELD(OF_METHOD, memory_t, vertex), .length = vertices_length},
     {"value", "their values", FIELD(OF_METHOD, memory_t, value), .length = values_length},
     {"order", "vertices by value", FIELD(OF_METHOD, memory_t, order), .length = values_length},
-    {"mean", "of all vertices but the highest", FIELD(OF_METHOD, memory_t, mean), .length = joined_length,
+    {"mean", "of all vertices but the highest", FIELD(OF_METHOD, memory_t, mean), .each = EACH_ELEMENT,
      .within_step = true},
-    {"point", "the trial", FIELD(OF_METHOD, memory_t, point), .length = joined_length, .within_step = true},
-    {"better", "the reflection", FIELD(OF_METHOD, memory_t, better), .length = joined_length, .within_step = true},
+    {"point", "the trial", FIELD(OF_METHOD, memory_t, point), .each = EACH_ELEMENT, .within_step = true},
+    {"better", "the reflection", FIELD(OF_METHOD, memory_t, better), .each = EACH_ELEMENT, .within_step = true},
     {0},
 };
 
