@@ -80,7 +80,7 @@ static optim_result minimize(caller_t *c, const mgh_t *problem, const char *meth
     optim_result result = {.size = sizeof result};
     CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
     for (int k = 0; k < 2 && box >= 0; ++k) { /* what lies at its bounds is told, and is there exactly */
-        signed char active[MGH_MOST];
+        int8_t active[MGH_MOST];
         const size_t from = k == 0 ? 0 : cut, count = k == 0 ? cut : problem->n - cut;
         CHECK_OK(optim_active_bounds(opt, k, active));
         for (size_t i = 0; i < count; ++i)
@@ -187,7 +187,7 @@ static void from_outside(void **state) {
         CHECK_OK(status);
         assert_true(x[0] == 1 && x[1] == -1);
     }
-    signed char active[2];
+    int8_t active[2];
     CHECK_OK(optim_active_bounds(opt, 0, active));
     assert_true(active[0] == 1 && active[1] == -1);
     optim_destroy(opt);
