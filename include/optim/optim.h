@@ -193,7 +193,7 @@ optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const 
 
 /* Which elements of `param` are at their bounds as they stand: active[i] becomes -1 at the lower or below it, 1 at the
  * upper or above it, 2 where both are equal, and 0 otherwise, for every element. Errors: NULL, ARGUMENT. */
-optim_status optim_active_bounds(const optim_t *opt, int param, signed char *active);
+optim_status optim_active_bounds(const optim_t *opt, int param, int8_t *active);
 
 /*
  * Threads this handle may use inside a step, >= 1. Default: what OpenMP would use for a parallel region when the handle

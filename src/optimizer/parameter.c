@@ -250,7 +250,7 @@ optim_status optim_set_bounds(optim_t *opt, int param, const void *lower, const 
     return OPTIM_OK;
 }
 
-optim_status optim_active_bounds(const optim_t *opt, int param, signed char *active) {
+optim_status optim_active_bounds(const optim_t *opt, int param, int8_t *active) {
     enum { PIECE = 256 };
     double x[PIECE], low[PIECE], high[PIECE];
     optim_status status = refuse_null(opt, "opt");
@@ -265,7 +265,7 @@ optim_status optim_active_bounds(const optim_t *opt, int param, signed char *act
         engine_bounds_read(&opt->engine, tensor, tensor->lower, -HUGE_VAL, first, n, low);
         engine_bounds_read(&opt->engine, tensor, tensor->upper, HUGE_VAL, first, n, high);
         for (size_t i = 0; i < n; ++i)
-            active[first + i] = (signed char)(low[i] == high[i] ? 2 : x[i] <= low[i] ? -1 : x[i] >= high[i]);
+            active[first + i] = (int8_t)(low[i] == high[i] ? 2 : x[i] <= low[i] ? -1 : x[i] >= high[i]);
     }
     return status;
 }

@@ -133,7 +133,7 @@ static void rows_of_parameters(world_t *world) {
     REFUSED(optim_set_bounds, (opt, INT_MAX, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
     ACCEPTED(optim_set_bounds, (world->scratch, 0, NULL, p));
     ACCEPTED(optim_set_bounds, (world->scratch, 0, p, NULL));
-    signed char active[4];
+    int8_t active[4];
     REFUSED(optim_active_bounds, (NULL, 0, active), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_active_bounds, (opt, -1, active), OPTIM_ERR_ARGUMENT, "-1");
     REFUSED(optim_active_bounds, (opt, 2, active), OPTIM_ERR_ARGUMENT, "2");

@@ -24,6 +24,36 @@ static int evaluate(void *user, const optim_request *request, double *loss) {
     return 0;
 }
 
+/* The Hessian times a direction, by differences of gradients. */
+static int multiply(void *user, const optim_request *request, optim_t *opt) {
+    caller_t *c = user;
+    (void)request;
+    const size_t n = c->problem->n, cut = n / 2;
+    double d[MGH_MOST], x[MGH_MOST], ahead[MGH_MOST], behind[MGH_MOST], size = 1, length = 0;
+    for (int k = 0; k < 2; ++k) {
+        const void *direction;
+        CHECK_OK(optim_hvp_vector(opt, k, &direction));
+        memcpy(k == 0 ? d : d + cut, direction, (k == 0 ? cut : n - cut) * sizeof *d);
+    }
+    for (size_t i = 0; i < n; ++i) {
+        size = fmax(size, fabs(c->x[i]));
+        length = fmax(length, fabs(d[i]));
+    }
+    const double h = 6e-6 * size / length;
+    for (int side = -1; side <= 1; side += 2) {
+        for (size_t i = 0; i < n; ++i)
+            x[i] = c->x[i] + side * h * d[i];
+        (void)mgh_value(c->problem, x, side < 0 ? behind : ahead);
+    }
+    for (int k = 0; k < 2; ++k) {
+        void *product;
+        CHECK_OK(optim_hvp_result(opt, k, &product));
+        for (size_t i = k == 0 ? 0 : cut; i < (k == 0 ? cut : n); ++i)
+            ((double *)product)[k == 0 ? i : i - cut] = (ahead[i] - behind[i]) / (2 * h);
+    }
+    return 0;
+}
+
 /* From `factor` times the standard start, in a box or (-1) without one, over two tensors. */
 static optim_result minimize(caller_t *c, const mgh_t *problem, const char *method, const char *options, double factor,
                              int box) {
@@ -45,12 +75,12 @@ static optim_result minimize(caller_t *c, const mgh_t *problem, const char *meth
         if (box >= 0)
             CHECK_OK(optim_set_bounds(opt, k, c->lower + from, c->upper + from));
     }
-    const optim_problem calls = {.size = sizeof calls, .user = c, .gradient = evaluate};
+    const optim_problem calls = {.size = sizeof calls, .user = c, .gradient = evaluate, .product = multiply};
     const optim_stop stop = {.size = sizeof stop, .evaluations = 5000, .gradient_norm = 1e-13};
     optim_result result = {.size = sizeof result};
     CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
     for (int k = 0; k < 2 && box >= 0; ++k) { /* what lies at its bounds is told, and is there exactly */
-        signed char active[MGH_MOST];
+        int8_t active[MGH_MOST];
         const size_t from = k == 0 ? 0 : cut, count = k == 0 ? cut : problem->n - cut;
         CHECK_OK(optim_active_bounds(opt, k, active));
         for (size_t i = 0; i < count; ++i)
@@ -110,7 +140,11 @@ static void free_problems(void **state) {
     static const struct {
         const char *method, *options;
         int standard, far;
-    } RUNS[] = {{"lbfgs", NULL, 35, 65}, {"lbfgs", "line_search=more_thuente", 35, 65}};
+    } RUNS[] = {{"lbfgs", NULL, 35, 65},
+                {"lbfgs", "line_search=more_thuente", 35, 65},
+                {"bfgs", NULL, 35, 65},
+                {"bfgs", "line_search=more_thuente", 35, 0},
+                {"trust_ncg", NULL, 35, 60}};
     for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
         const int standard = solved(RUNS[k].method, RUNS[k].options, 1),
                   far = solved(RUNS[k].method, RUNS[k].options, 10) + solved(RUNS[k].method, RUNS[k].options, 100);
@@ -153,7 +187,7 @@ static void from_outside(void **state) {
         CHECK_OK(status);
         assert_true(x[0] == 1 && x[1] == -1);
     }
-    signed char active[2];
+    int8_t active[2];
     CHECK_OK(optim_active_bounds(opt, 0, active));
     assert_true(active[0] == 1 && active[1] == -1);
     optim_destroy(opt);
