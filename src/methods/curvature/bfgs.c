@@ -53,7 +53,7 @@ typedef struct memory {
     double *y, *s, *product; /* within a step: y or g, s or d, and H y */
 } memory_t;
 #define VECTOR(name)                                                                                                   \
-    { "vector_" #name, "a vector", FIELD(OF_METHOD, memory_t, name), .length = joined_length, .within_step = true }
+    { "vector_" #name, "a vector", FIELD(OF_METHOD, memory_t, name), .each = EACH_ELEMENT, .within_step = true }
 static const field_t FIELDS[] = {
     SEARCHED_FIELDS,
     {"updates", "pairs that H has taken in", FIELD(OF_METHOD, memory_t, updates)},
