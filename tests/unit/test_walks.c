@@ -143,11 +143,9 @@ static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int
 
 /* As many as their vectors, trials and products ask for: a walk each. */
 static bool walks_freely(const char *name) {
-    static const char *const NAMES[] = {"lbfgs",    "ncg",  "newton_cg", "sgd_lanczos",   "flexible_cg", "power_method",
-                                        "prox_ncg", "admm", "cdsm",      "direct_search", "nelder_mead", "cma_es"};
-    static const char *const NAMES[] = {"lbfgs",       "ncg",  "newton_cg", "sgd_lanczos",
-                                        "flexible_cg", "bfgs", "trust_ncg", "power_method",
-                                        "prox_ncg",    "admm", "cdsm",      "direct_search"};
+    static const char *const NAMES[] = {"lbfgs", "ncg",           "newton_cg",    "sgd_lanczos", "flexible_cg",
+                                        "bfgs",  "trust_ncg",     "power_method", "prox_ncg",    "admm",
+                                        "cdsm",  "direct_search", "nelder_mead",  "cma_es"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(name, NAMES[i]) == 0)
             return true;
