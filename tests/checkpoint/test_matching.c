@@ -26,8 +26,8 @@ static void model_open(model_t *m, const char *algorithm, const char *wrapper, c
     for (int i = 0; i < count; ++i) {
         part_t *part = &m->part[i];
         *part = parts[i];
-        CHECK_OK(optim_add_param(m->opt, part->group, part->name, OPTIM_F32, 2,
-                                 (int64_t[]){part->rows, N / part->rows}, part->w, part->g));
+        CHECK_OK(optim_add_param(m->opt, part->group, part->name, OPTIM_F32, 2, (int64_t[]){part->rows, N / part->rows},
+                                 part->w, part->g));
     }
     if (wrapper != NULL)
         CHECK_OK(optim_wrap(m->opt, wrapper, NULL));
