@@ -15,7 +15,7 @@
 #include <lbfgs.h>
 #endif
 
-#include "mgh.h"
+#include "../../tests/common/mgh.h"
 
 enum { MOST_EVALUATIONS = 5000 };
 

@@ -38,7 +38,7 @@ def build(library, folder, flags):
     made, found = folder / "libminimizers.so", []
     root = HERE.parent.parent
     command = ["cc", "-std=gnu11", "-O2", "-fPIC", "-shared", str(HERE / "minimizers.c"),
-               str(root / "tests/common/mgh.c"), f"-I{root}/include", f"-I{root}/tests/common", "-o", str(made),
+               str(root / "tests/common/mgh.c"), f"-I{root}/include", "-o", str(made),
                *flags, str(library.resolve()), f"-Wl,-rpath,{library.resolve().parent}", "-lm"]
     if compiles(folder, "nlopt", "#include <nlopt.h>\nint main(void) { return nlopt_create(NLOPT_LD_LBFGS, 1) == 0; }\n",
                 *flags, "-lnlopt", "-lm"):
