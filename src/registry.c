@@ -165,7 +165,8 @@ static nearest_t nearest_of(const kind_t *kind, const char *name, size_t length)
     return nearest;
 }
 
-/* What is called so but for its letters or by others; a name of another kind, if there is one; the nearest otherwise. */
+/* What is called so but for its letters or by others; a name of another kind, if there is one; otherwise the
+ * nearest. */
 static void propose(const kind_t *kind, const char *name, size_t length, char question[NEAREST_TEXT]) {
     const nearest_t nearest = nearest_of(kind, name, length);
     nearest_text(&nearest, question);

@@ -648,10 +648,10 @@ typedef struct optim_gradient_check {
 /*
  * Compares the gradients of `problem` with central differences of its loss, along `directions` random directions (0:
  * three) made from `seed`; where one disagrees, element by element, and names the worst element. More than 1024
- * elements are searched by halves, so that some wrong element is named, not surely the worst. It takes 4 losses a direction, and
- * as many an element searched; each must be the same whenever it is evaluated at the same point. Points lie in their
- * boxes. Requests say evaluation 1, component -1. Parameters and gradients are in the end what they were, the latter
- * what problem.gradient made of them; the handle is not changed. `check` must have its size.
+ * elements are searched by halves, so that some wrong element is named, not surely the worst. It takes 4 losses a
+ * direction, and as many an element searched; each must be the same whenever it is evaluated at the same point. Points
+ * lie in their boxes. Requests say evaluation 1, component -1. Parameters and gradients are in the end what they were,
+ * the latter what problem.gradient made of them; the handle is not changed. `check` must have its size.
  * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient), OPEN, SWAPPED, NOMEM.
  */
 optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
@@ -683,14 +683,14 @@ typedef struct optim_constrained {
  *
  * optim_set_constraints has said how many there are; problem.constraints fills their values, and problem.gradient is
  * called with weights that optim_constraint_weights tells within it: the gradient of loss + sum_j w_j c_j is wanted,
- * with the loss alone in *loss. Every evaluation of loss or gradient comes behind one of the constraints, which is counted.
- * Methods that ask for products or components are refused, and so are those that know constraints themselves.
+ * with the loss alone in *loss. Every evaluation of loss or gradient comes behind one of the constraints, which is
+ * counted. Methods that ask for products or components are refused, and so are those that know constraints themselves.
  *
  * `stop` holds for all rounds together; gradient_norm and gradient_max, of which one must be set unless the method
- * reads no gradients (then loss_change or loss_relative), are of L at the end, with looser ones before. A run that meets them
- * with a violation of at most `feasibility` ends as OPTIM_STOP_FEASIBLE; one whose penalty has grown beyond use as
- * OPTIM_STOP_INFEASIBLE. keep_best and loss_target are refused. Between rounds the handle is reset (optim_reset).
- * `result` counts all rounds; its loss is f. The rest is as in optim_minimize.
+ * reads no gradients (then loss_change or loss_relative), are of L at the end, with looser ones before. A run that
+ * meets them with a violation of at most `feasibility` ends as OPTIM_STOP_FEASIBLE; one whose penalty has grown beyond
+ * use as OPTIM_STOP_INFEASIBLE. keep_best and loss_target are refused. Between rounds the handle is reset
+ * (optim_reset). `result` counts all rounds; its loss is f. The rest is as in optim_minimize.
  * Errors: those of optim_minimize; VALUE (criteria), ORDER (no constraints told), MISMATCH.
  */
 optim_status optim_minimize_constrained(optim_t *opt, const optim_problem *problem, const optim_stop *stop,

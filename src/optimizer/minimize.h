@@ -1,4 +1,5 @@
-/* One run of optim_minimize: what its loop (minimize.c) and what says why it found nothing (verdict.c) share. */
+/* One run of optim_minimize: what its loop (minimize.c) and what says why it found nothing (verdict.c) share, and whom
+ * both have evaluate (evaluate.c). */
 #ifndef OPTIMIZER_MINIMIZE_H
 #define OPTIMIZER_MINIMIZE_H
 
@@ -28,7 +29,7 @@ typedef struct run {
     bool interrupted;   /* a callback returned non-zero */
 } run_t;
 
-/* ---- minimize.c ---- */
+/* ---- evaluate.c ---- */
 /* Calls the caller; 0, or what it returned. `loss` is NaN where the request is for none. */
 int run_evaluate(run_t *run, const optim_request *request, double *loss);
 void run_interrupt(run_t *run, int answer);

@@ -115,7 +115,7 @@ void check_describe_errors(void **state) {
     CHECK_STATUS(optim_describe(OPTIM_ALGORITHM, "sgd", NULL), OPTIM_ERR_NULL);
     CHECK_STATUS(optim_describe_option(OPTIM_ALGORITHM, "sgd", 0, NULL), OPTIM_ERR_NULL);
     CHECK_STATUS(optim_describe_state(OPTIM_ALGORITHM, "sgd", 0, NULL), OPTIM_ERR_NULL);
-    CHECK_STATUS(optim_describe(6, "sgd", &description), OPTIM_ERR_ARGUMENT);
+    CHECK_STATUS(optim_describe(7, "sgd", &description), OPTIM_ERR_ARGUMENT);
     CHECK_STATUS(optim_describe(-1, "sgd", &description), OPTIM_ERR_ARGUMENT);
     for (int kind = OPTIM_ALGORITHM; kind <= OPTIM_ENGINE; ++kind) {
         CHECK_REFUSED(optim_describe(kind, "no_such_name", &description), OPTIM_ERR_NAME, "no_such_name");

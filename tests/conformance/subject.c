@@ -281,7 +281,7 @@ static base_t base_of(const char *algorithm) {
                                    {"f2sa", "inner=2"},
                                    {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
                                    {"coin_svgd", "bandwidth=100"},
-                                   {"soap", "lr=1e-3,eps=1e-6"},
+                                   {"soap", "lr=5e-4,eps=1e-6"},
                                    {"scaled_gd", "damping=10"},
                                    {"damped_newton", "lr_points=4,max_ls=4"},
                                    {"mfac", "window=6,damping=1"},

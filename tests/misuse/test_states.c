@@ -239,6 +239,10 @@ static int describe_param(handle_t *h) {
     optim_param_info info = {.size = sizeof info};
     return optim_describe_param(h->opt, 0, &info);
 }
+static int active_bounds(handle_t *h) {
+    int8_t active[N];
+    return optim_active_bounds(h->opt, 0, active);
+}
 static int param_array(handle_t *h) {
     optim_array array = {.size = sizeof array};
     return optim_param_array(h->opt, 0, 0, &array);
@@ -494,6 +498,7 @@ static const struct {
     {"optim_set_constraints", set_constraints, "..OOOOOOO.OOOO"},
     {"optim_set_input", set_input,             "NNNNNNNNNNNNNN"},
     {"optim_set_bounds", set_bounds,           "A..RRRRR......"},
+    {"optim_active_bounds", active_bounds,     "A............."},
     {"optim_set_threads", set_threads,         "...RRRRR......"},
     {"optim_step", step,                       "OOO.L.LOSSOOOO"},
     {"accumulate, step", step_accumulated,     "O...L.LOSS.g.."},

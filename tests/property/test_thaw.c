@@ -149,9 +149,10 @@ static bool moves_by_tensor(const char *algorithm) {
     return same;
 }
 
-/* Whether its tensors have nothing in common. */
+/* Whether its tensors have nothing in common; dp_spider makes new estimates of all of them at once, by the handle's
+ * count of steps. */
 static bool is_of_tensors(const char *algorithm) {
-    return remembers_by_tensor(algorithm) && moves_by_tensor(algorithm);
+    return strcmp(algorithm, "dp_spider") != 0 && remembers_by_tensor(algorithm) && moves_by_tensor(algorithm);
 }
 
 /* ---- Every method ---- */

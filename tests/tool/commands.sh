@@ -57,8 +57,8 @@ exits 2 describe adamm
 complains '"adamm" (did you mean "adam", "adamw"'
 exits 2 describe ADAMW
 complains '"ADAMW" (did you mean "adamw"?)'
-exits 2 describe bfgs
-complains '"bfgs" (did you mean "lbfgs"?)'
+exits 2 describe lbgfs
+complains '"lbgfs" (did you mean "lbfgs"'
 exits 2 describe look-ahead
 complains '(did you mean "lookahead"?)'
 exits 2 describe Engine

@@ -56,7 +56,7 @@ static void test_open(void **state) {
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
     CHECK_STATUS(optim_step(opt), OPTIM_EVAL_GRAD);
     assert_true(x == 0.5);
-    CHECK_REFUSED(optim_bind(opt, 0, &x, &g), OPTIM_ERR_OPEN, "request");
+    CHECK_REFUSED(optim_bind(opt, 0, &g, &x), OPTIM_ERR_OPEN, "request");
     CHECK_REFUSED(optim_set(opt, 0, "lr", 1), OPTIM_ERR_OPEN, "request");
     CHECK_REFUSED(optim_set_bounds(opt, 0, &x, &x), OPTIM_ERR_OPEN, "request");
     CHECK_REFUSED(optim_set_threads(opt, 1), OPTIM_ERR_OPEN, "request");

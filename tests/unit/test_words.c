@@ -143,7 +143,7 @@ static void check_proposes(const char *name) {
 
 static void test_methods(void **state) {
     (void)state;
-    static const char *const WRONG[][2] = {{"momentum", "sgd"},   {"L-BFGS-B", "lbfgs"}, {"bfgs", "lbfgs"},
+    static const char *const WRONG[][2] = {{"momentum", "sgd"},   {"L-BFGS-B", "lbfgs"}, {"lbgfs", "lbfgs"},
                                            {"L-BFGS", "lbfgs"},   {"ADAMW", "adamw"},    {"adamm", "adam"},
                                            {"rmsprob", "rmsprop"}};
     optim_t *opt;

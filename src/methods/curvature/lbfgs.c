@@ -264,6 +264,7 @@ static optim_status done(step_t *s) {
     if (has_l1(s)) {
         find_slopes(s);
         s->held_norm = norm_2(s, vector(V));
+        s->held_row = V;
     }
     s->holds_gradient = s->holds_gradient && searches(s);
     return status;
