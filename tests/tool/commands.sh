@@ -118,7 +118,7 @@ done
 exits 0 list wrappers
 prints lookahead
 [ "$(grep -c ':$' "$out")" = 1 ] || fail 'more than one family'
-exits 0 list methods BFGS
+exits 0 list methods LBFGS
 lines 2
 prints curvature:
 prints lbfgs
