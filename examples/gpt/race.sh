@@ -87,7 +87,7 @@ set yrange [*:*]
 END
         awk -F '\t' -v out="$out" '
             { printf "%s\"%s/%s.%s.log\" using 1:3 with lines linewidth 2 dashtype %d title \"%s\"", separator, out, $1, $6,
-                     NR > 8 ? 2 : 1, $1
+                     (NR > 8 ? 2 : 1), $1
               separator = ", \\\n     " }
             BEGIN { printf "plot " }
             END { print "" }' "$out/best.tsv"

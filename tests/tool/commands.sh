@@ -135,7 +135,7 @@ lines 2
 
 # Keywords by their words, numbers with all their digits, nothing for a list.
 exits 0 describe lbfgs
-grep -Eq 'line_search +strong_wolfe\|armijo\|none +default strong_wolfe ' "$out" || fail 'line_search'
+grep -Eq 'line_search +strong_wolfe\|armijo\|[a-z_|]+ +default strong_wolfe ' "$out" || fail 'line_search'
 exits 0 describe engine
 grep -Eq 'nonfinite +[a-z|]+ +default [a-z]+ ' "$out" || fail 'nonfinite'
 exits 0 describe adamw
