@@ -137,7 +137,7 @@ static void logistic_product(const point_t *p, const double *v, double *hv) {
         }
         const double share = 1 / (1 + exp(-z));
         for (int j = 0; j < 20; ++j)
-            hv[j] += share * (1 - share) * along * a[j] / ROWS;
+            hv[j] += share * (1 - share) * along * a[j] / (double)ROWS;
     }
 }
 

@@ -53,7 +53,7 @@ static const kept_t KEPT[] = {
 };
 
 static const char *check(const double *o) {
-    if (o[WEIGHTS] == IDENTICAL && (o[SCHEME] == FIXED || o[SCHEME] == SYNC))
+    if ((int)o[WEIGHTS] == IDENTICAL && ((int)o[SCHEME] == FIXED || (int)o[SCHEME] == SYNC))
         return "weights=identical belongs to scheme=async and scheme=buffer";
     return NULL;
 }
@@ -113,7 +113,7 @@ static optim_status ready(server_t *s) {
     optim_status status = server_need_numbers(s, TIME_OF);
     if (status == OPTIM_OK && s->option[IMPORTANCE] == 1)
         status = server_need_numbers(s, SIZE_OF);
-    if (status == OPTIM_OK && s->option[SCHEME] == BUFFERED && s->option[BUFFER] >= (double)s->clients)
+    if (status == OPTIM_OK && (int)s->option[SCHEME] == BUFFERED && s->option[BUFFER] >= (double)s->clients)
         status = error_set(OPTIM_ERR_VALUE, "option \"buffer\" must be less than the number of clients, %" PRId64,
                            s->clients);
     if (status != OPTIM_OK || s->memory != NULL)
@@ -121,7 +121,7 @@ static optim_status ready(server_t *s) {
     double *memory = calloc(2 * (size_t)s->clients, sizeof *memory);
     if (memory == NULL)
         return error_nomem("making fedfix");
-    if (s->option[SCHEME] == BUFFERED)
+    if ((int)s->option[SCHEME] == BUFFERED)
         status = count_shares(s, memory, memory + s->clients);
     if (status == OPTIM_OK)
         s->memory = memory;
@@ -153,7 +153,7 @@ static double when(const server_t *s, const double *ret) {
             longest = fmax(longest, tau[c]);
         return s->number[TIME] + longest;
     default:
-        return ret[last_of(ret, s->clients, s->option[SCHEME] == ASYNC ? 1 : (int64_t)s->option[BUFFER])];
+        return ret[last_of(ret, s->clients, (int)s->option[SCHEME] == ASYNC ? 1 : (int64_t)s->option[BUFFER])];
     }
 }
 
@@ -180,7 +180,7 @@ static double total(const server_t *s, bool of_sizes) {
 static double weight(const server_t *s, int64_t c) {
     const double *o = s->option, tau = s->told[TIME_OF][c], *share = s->memory;
     const double p = o[IMPORTANCE] == 1 ? s->told[SIZE_OF][c] / total(s, true) : 1 / (double)s->clients;
-    const bool identical = o[WEIGHTS] == IDENTICAL;
+    const bool identical = (int)o[WEIGHTS] == IDENTICAL;
     switch ((int)o[SCHEME]) {
     case ASYNC:
         return identical ? 1 : tau * p * total(s, false);

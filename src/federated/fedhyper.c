@@ -75,7 +75,7 @@ static void begin(server_t *s, client_t *c) {
 static optim_status local(server_t *s, client_t *c, double *y, double *g) {
     double *point = c->vector[POINT], *move = c->vector[MOVE], along = 0, along_server = 0;
     (void)g;
-    if (s->option[MODE] != CL)
+    if ((int)s->option[MODE] != CL)
         return OPTIM_OK;
     for (size_t i = 0; c->local > 0 && i < s->d; ++i) {
         const double u = y[i] - point[i];
@@ -100,7 +100,7 @@ static void commit(server_t *s) {
     s->number[RATE] = 1 + a;
     s->number[SENDERS] = (double)server_handed_in_count(s);
     for (size_t i = 0; i < s->d; ++i)
-        s->w[i] += (s->option[MODE] == G ? 1 + a : 1) * delta[i];
+        s->w[i] += ((int)s->option[MODE] == G ? 1 + a : 1) * delta[i];
     memcpy(s->vector[DELTA], delta, s->d * sizeof *delta);
 }
 

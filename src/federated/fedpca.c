@@ -166,7 +166,7 @@ static void gradient(const server_t *s, const client_t *c, const room_t *r, cons
     for (size_t i = 0; i < r->k; ++i)
         for (size_t j = 0; j < r->k; ++j)
             r->inner[i * r->k + j] = r->b[i * r->k + j] + r->b[j * r->k + i];
-    if (s->option[KIND] == PE)
+    if ((int)s->option[KIND] == PE)
         add_product(r, 1, u, r->inner, g);
     for (size_t i = 0; i < s->d; ++i)
         g[i] /= n;
@@ -181,14 +181,14 @@ static optim_status local(server_t *s, client_t *c, double *u, double *g) {
         return status;
     server_load_w(s);
     gradient(s, c, &r, data, n, u, g);
-    if (s->option[KIND] == PG) {
+    if ((int)s->option[KIND] == PG) {
         memcpy(s->sum, u, s->d * sizeof *u);
         gram(&r, u, g, r.gram);
         add_product(&r, -1, s->sum, r.gram, g);
     }
     for (size_t i = 0; i < s->d; ++i)
         u[i] -= s->option[LR] * g[i];
-    if (s->option[KIND] == PE)
+    if ((int)s->option[KIND] == PE)
         return OPTIM_OK;
     const linear_status_t done = linear_qr(r.d, r.k, u, NULL, r.qr);
     return done == LINEAR_OK ? OPTIM_OK : linear_error(done, "the local step of fedpca");
@@ -217,7 +217,7 @@ static void raise(const server_t *s, client_t *c, const room_t *r) {
     excess(r, r->gram, r->b);
     for (size_t i = 0; i < s->d; ++i)
         c->vector[Y][i] += rho * (u[i] - s->w[i]);
-    for (size_t i = 0; s->option[KIND] == PE && i < r->k * r->k; ++i)
+    for (size_t i = 0; (int)s->option[KIND] == PE && i < r->k * r->k; ++i)
         c->vector[T][i] += rho * r->b[i] * r->b[i];
 }
 

@@ -49,7 +49,8 @@ static optim_status choose(server_t *s, int64_t *chosen, size_t *count) {
     double reached[NEIGHBOURS], total = 0;
     qsort(to, NEIGHBOURS, sizeof *to, server_by_id);
     for (int k = 0; k < NEIGHBOURS; ++k)
-        reached[k] = total += pow(s->client[to[k]]->number[OCCUPATION] * (double)n, -s->option[ALPHA]) / NEIGHBOURS;
+        reached[k] = total +=
+            pow(s->client[to[k]]->number[OCCUPATION] * (double)n, -s->option[ALPHA]) / (double)NEIGHBOURS;
     const double wanted = server_uniform(s) * total;
     int k = 0;
     while (k < NEIGHBOURS - 1 && !(reached[k] > wanted))

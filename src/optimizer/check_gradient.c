@@ -131,7 +131,7 @@ static bool look(checker_t *c, range_t range, double h, pair_t *pair) {
     if (!evaluate(c, false, &low))
         return false;
     pair->seen = high - low;
-    const double noise = ROUNDINGS * c->rounding * fmax(fabs(high), fabs(low));
+    const double noise = (double)ROUNDINGS * c->rounding * fmax(fabs(high), fabs(low));
     const double apart = fabs(pair->seen - pair->told), larger = fmax(fabs(pair->seen), fabs(pair->told));
     pair->error = !(apart > noise) && isfinite(apart) ? 0 : isfinite(apart) ? (apart - noise) / larger : 1;
     return true;
@@ -142,7 +142,7 @@ static bool compare(checker_t *c, range_t range, pair_t *pair) {
     enum { SHORTER = 16 };
     const double h = cbrt(c->spacing);
     pair_t nearer;
-    if (!look(c, range, h, pair) || !look(c, range, h / SHORTER, &nearer))
+    if (!look(c, range, h, pair) || !look(c, range, h / (double)SHORTER, &nearer))
         return false;
     if (nearer.error < pair->error)
         *pair = nearer;

@@ -100,7 +100,7 @@ static bool look_aside(const judge_t *judge, double t, side_t *side) {
         return false;
     side->after = slope_here(judge);
     side->rise = f - judge->f;
-    side->noise = ROUNDINGS * judge->rounding * fmax(fabs(f), fabs(judge->f));
+    side->noise = (double)ROUNDINGS * judge->rounding * fmax(fabs(f), fabs(judge->f));
     return true;
 }
 
@@ -128,7 +128,7 @@ static int reason_where_they_agree(const judge_t *judge, const side_t *down) {
     }
     const double spacing = 2 * measure_spacing(judge->run->opt) * measure_parameters(judge->run->opt).norm;
     const double blurred = bend * (spacing / judge->length) * (spacing / judge->length);
-    const bool is_low = bend > 0 && down->before * down->before / (2 * bend) <= SEEN * down->noise + blurred;
+    const bool is_low = bend > 0 && down->before * down->before / (2 * bend) <= (double)SEEN * down->noise + blurred;
     return is_low ? OPTIM_STOP_PRECISION : as_told;
 }
 
@@ -144,7 +144,7 @@ static int reason_at(judge_t *judge, double norm) {
         copies_put_back(&judge->x, run->opt);
         return reason_where_they_agree(judge, &down);
     }
-    const double others[] = {-t, t / NEARER, -t / NEARER}; /* a kink contradicts on one side alone */
+    const double others[] = {-t, t / (double)NEARER, -t / (double)NEARER}; /* a kink contradicts on one side alone */
     for (size_t i = 0; i < sizeof others / sizeof *others; ++i)
         if (!look_aside(judge, others[i], &side) || !contradicts(&side))
             return run->result.reason;

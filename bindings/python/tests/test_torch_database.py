@@ -47,7 +47,7 @@ def train(params, optimizer, steps):
         optimizer.step()
 
 
-@pytest.mark.parametrize("info,arguments", cases())
+@pytest.mark.parametrize("info,arguments", list(cases()))
 def test_the_same_numbers(info, arguments):
     name = info.optim_cls.__name__
     theirs, ours = problem(name == "Muon"), problem(name == "Muon")
@@ -66,7 +66,7 @@ def errors():
                     yield pytest.param(info, given, id=f"{info.optim_cls.__name__}-{given.optimizer_error_input.desc}")
 
 
-@pytest.mark.parametrize("info,given", errors())
+@pytest.mark.parametrize("info,given", list(errors()))
 def test_wrong_arguments_are_refused(info, given):
     if "only support 2D" in given.optimizer_error_input.desc:
         pytest.skip("muon steps what is no matrix by AdamW")

@@ -113,7 +113,7 @@ static double agreement(step_t *s) {
     const double promised = -(dot(s, vector(D), vector(G)) + dot(s, vector(D), vector(R))) / 2;
     const double norm = norm_2(s, vector(GRADIENT));
     if (!isfinite(s->loss) || !isfinite(norm))
-        return -INFINITY;
+        return -(double)INFINITY;
     if (promised <= 10 * DBL_EPSILON * fabs(m->line.f))
         return norm < m->norm ? 1 : 0;
     return (m->line.f - s->loss) / promised;

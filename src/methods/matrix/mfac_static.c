@@ -71,7 +71,7 @@ static size_t square(size_t elements, const double *option) {
 }
 static size_t run(size_t elements, const double *option) {
     (void)elements;
-    return option[WINDOW] > INT16_MAX ? PTRDIFF_MAX / 1024 : (size_t)(option[WINDOW] * COLUMNS);
+    return option[WINDOW] > INT16_MAX ? PTRDIFF_MAX / 1024 : (size_t)(option[WINDOW] * (double)COLUMNS);
 }
 
 static const field_t FIELDS[] = {
