@@ -456,10 +456,13 @@ static int read_settings(settings_t *set, int argc, char **argv) {
             fputs(USAGE, stdout);
             exit(0);
         }
-        if (found >= 512 && number(optarg, found == 512 + 7 ? 0 : 1, numbers[found - 512].number) != GO_ON)
-            return FAILED;
-        if (found >= 256 && found < 512)
-            *texts[found - 256].text = optarg;
+        for (int i = 0; i < COUNTS; ++i)
+            if (found == 512 + i &&
+                number(optarg, numbers[i].number == &set->sample ? 0 : 1, numbers[i].number) != GO_ON)
+                return FAILED;
+        for (int i = 0; i < TEXTS; ++i)
+            if (found == 256 + i)
+                *texts[i].text = optarg;
         if (found == DTYPE)
             set->bf16 = strcmp(optarg, "bf16") == 0;
         if (found == '?' || (found == DTYPE && !set->bf16 && strcmp(optarg, "f32") != 0))

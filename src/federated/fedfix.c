@@ -78,7 +78,7 @@ static int64_t last_of(const double *ret, int64_t clients, int64_t count) {
 }
 
 static bool is_in(const double *ret, int64_t c, int64_t last) {
-    return ret[c] < ret[last] || (ret[c] == ret[last] && c <= last);
+    return ret[c] < ret[last] || (c <= last && ret[c] == ret[last]);
 }
 
 /* memory: share[C], ret[C] */
