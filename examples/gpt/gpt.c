@@ -429,7 +429,7 @@ static int number(const char *text, int least, int *value) {
 }
 
 static int read_settings(settings_t *set, int argc, char **argv) {
-    enum { DTYPE = 1, SEED, HELP, NUMBERS = 16 };
+    enum { DTYPE = 1, HELP };
     int seed = 1;
     struct {
         const char *name;
