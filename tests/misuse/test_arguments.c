@@ -117,7 +117,7 @@ static void rows_of_parameters(world_t *world) {
     REFUSED(optim_bind_all, (opt, NULL, ends, 3), OPTIM_ERR_ARGUMENT, "3");
     REFUSED(optim_bind_all, (opt, NULL, ends, SIZE_MAX), OPTIM_ERR_ARGUMENT, "there are 2");
     REFUSED(optim_bind_all, (opt, (void *const[]){NULL}, ends, 1), OPTIM_ERR_NULL, "data");
-    ACCEPTED(optim_bind_all, (scratch, NULL, NULL, 0));
+    ACCEPTED(optim_bind_all, (world->scratch, NULL, NULL, 0));
     REFUSED(optim_set_grad_dtype, (NULL, 0, OPTIM_F32), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_grad_dtype, (fresh, -1, OPTIM_F32), OPTIM_ERR_ARGUMENT, "-1");
     REFUSED(optim_set_grad_dtype, (fresh, 2, OPTIM_F32), OPTIM_ERR_ARGUMENT, "2");
