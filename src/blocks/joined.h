@@ -17,9 +17,9 @@ static inline size_t joined_square(size_t elements, const double *option) {
     return elements > MOST ? PTRDIFF_MAX / 1024 : elements * elements;
 }
 
-/* What both kernels take: the list; what is copied to it, a row of the state table or the gradient; or what it is
- * multiplied by. */
-enum { JOINED_GRADIENT = -1 };
+/* What the kernels take: the list; what is copied to it, a row of the state table, the gradient or the parameters; or
+ * what it is multiplied by. */
+enum { JOINED_GRADIENT = -1, JOINED_PARAMETERS = -2 };
 typedef struct joined {
     double *list;
     int from;
@@ -29,9 +29,17 @@ typedef struct joined {
 /* On whole tensors. */
 static inline void joined_collect(const tile_t *t) {
     const joined_t *j = t->arguments;
-    const real *from = j->from == JOINED_GRADIENT ? t->g : t->state[j->from];
+    const real *from = j->from == JOINED_GRADIENT ? t->g : j->from == JOINED_PARAMETERS ? t->p : t->state[j->from];
     for (size_t i = 0; i < t->n; ++i)
         j->list[t->tensor->own + i] = (double)from[i];
+}
+
+/* p <- list */
+static inline void joined_put(const tile_t *t) {
+    const double *list = ((const joined_t *)t->arguments)->list + t->tensor->own + t->offset;
+    real *p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] = (real)list[i];
 }
 
 /* p <- p - lr factor list */

@@ -16,7 +16,7 @@
  * deterministic. State: g; within a step the lowest point's gradient, x, d, r, p and the product: 28 bytes a parameter
  * in f32.
  */
-#include "blocks/searched.h"
+#include "blocks/truncated_cg.h"
 
 enum { LR, MAX_CG, C1, C2, MAX_LS };
 static const option_t OPTIONS[] = {
@@ -34,20 +34,17 @@ static const char *check(const double *option) {
     return option[C1] < option[C2] ? NULL : "c1 must lie below c2";
 }
 
-enum { R = SEARCHED_ROWS, P, BP };
 static const state_t STATE[] = {
     SEARCHED_STATES(true),
     [D] = {"d", "direction", LIKE_PARAM, WITHIN_STEP},
-    [R] = {"r", "residual of CG", LIKE_PARAM, WITHIN_STEP},
-    [P] = {"p", "search direction of CG", LIKE_PARAM, DIRECTION},
-    [BP] = {"Bp", "the product", LIKE_PARAM, PRODUCT},
+    TRUNCATED_CG_STATES,
     {0},
 };
 
 typedef struct memory {
     searched_t line;
-    double rr, tolerance; /* within a step: r'r, and where |r|_1 ends CG */
-    int64_t products;
+    truncated_cg_t cg; /* within a step, as is where |r|_1 ends it */
+    double tolerance;
 } memory_t;
 static const field_t FIELDS[] = {SEARCHED_FIELDS, {0}};
 
@@ -62,39 +59,29 @@ static void start_solving(step_t *s) {
     }
     const double norm = norm_1(s, vector(G));
     m->tolerance = norm * fmin(0.5, sqrt(norm));
-    copy(s, vector(G), vector(D));
-    scale(s, 0, vector(D));
-    copy(s, vector(G), vector(R));
-    copy(s, vector(G), vector(P));
-    scale(s, -1, vector(P));
-    m->rr = dot(s, vector(R), vector(R));
-    m->products = 0;
+    truncated_cg_start(s, &m->cg);
 }
 
 static bool is_solved(step_t *s) {
     const memory_t *m = s->memory;
-    const double most = s->option[MAX_CG] > 0 ? s->option[MAX_CG] : 20 * (double)step_own_elements(s);
-    return !((double)m->products < most && m->rr > 0 && norm_1(s, vector(R)) >= m->tolerance);
+    return !(truncated_cg_may_go_on(s, &m->cg, s->option[MAX_CG]) && norm_1(s, vector(R)) >= m->tolerance);
 }
 
 /* Takes the product; false: CG ends here. */
 static bool iterate(step_t *s) {
     memory_t *m = s->memory;
     const double kappa = dot(s, vector(P), vector(BP));
-    const bool is_first = m->products++ == 0;
+    const bool is_first = m->cg.products++ == 0;
     if (kappa < 0 && is_first) {
         copy(s, vector(G), vector(D));
-        scale(s, m->rr / kappa, vector(D));
+        scale(s, m->cg.rr / kappa, vector(D));
     }
     if (!(kappa > 3 * DBL_EPSILON))
         return false;
-    const double a = m->rr / kappa;
+    const double a = m->cg.rr / kappa;
     axpy(s, a, vector(P), vector(D));
     axpy(s, a, vector(BP), vector(R));
-    const double rr_new = dot(s, vector(R), vector(R));
-    scale(s, rr_new / m->rr, vector(P));
-    axpy(s, -1, vector(R), vector(P));
-    m->rr = rr_new;
+    truncated_cg_turn(s, &m->cg);
     return true;
 }
 

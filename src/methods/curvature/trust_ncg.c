@@ -18,7 +18,7 @@
  * evaluated again; both must be deterministic. The radius has the unit of x, nothing has that of the loss. State: g;
  * within a step x, z, r, p, the product and a spare: 28 bytes a parameter in f32.
  */
-#include "blocks/searched.h"
+#include "blocks/truncated_cg.h"
 
 enum { RADIUS, RADIUS_MAX, ETA, MAX_CG, MAX_TRIES };
 static const option_t OPTIONS[] = {
@@ -31,22 +31,20 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { R = SEARCHED_ROWS, P, BP };
 static const state_t STATE[] = {
     SEARCHED_STATES(true),
     [D] = {"d", "the step z", LIKE_PARAM, WITHIN_STEP},
-    [R] = {"r", "residual of CG", LIKE_PARAM, WITHIN_STEP},
-    [P] = {"p", "search direction of CG", LIKE_PARAM, DIRECTION},
-    [BP] = {"Bp", "the product", LIKE_PARAM, PRODUCT},
+    TRUNCATED_CG_STATES,
     {0},
 };
 
 typedef struct memory {
     searched_t line;
     double radius, first_norm;
-    double rr, norm, tolerance; /* within a step: r'r, |g|, and where |r| ends CG */
-    int64_t products, tries;
-    int64_t at_wall; /* |z| is the radius */
+    truncated_cg_t cg; /* within a step, as is what follows */
+    double norm, tolerance; /* |g|, and where |r| ends CG */
+    int64_t tries;
+    bool at_wall; /* |z| is the radius */
 } memory_t;
 static const field_t FIELDS[] = {
     SEARCHED_FIELDS,
@@ -63,19 +61,13 @@ static void start_solving(step_t *s) {
     if (m->first_norm == 0)
         m->first_norm = m->norm;
     m->tolerance = m->norm * fmin(0.5, sqrt(m->norm / m->first_norm));
-    copy(s, vector(G), vector(D));
-    scale(s, 0, vector(D));
-    copy(s, vector(G), vector(R));
-    copy(s, vector(G), vector(P));
-    scale(s, -1, vector(P));
-    m->rr = dot(s, vector(R), vector(R));
-    m->products = m->at_wall = 0;
+    truncated_cg_start(s, &m->cg);
+    m->at_wall = false;
 }
 
 static bool is_solved(const step_t *s) {
     const memory_t *m = s->memory;
-    const double most = s->option[MAX_CG] > 0 ? s->option[MAX_CG] : 20 * (double)step_own_elements(s);
-    return !((double)m->products < most && m->rr > 0 && sqrt(m->rr) > m->tolerance);
+    return !(truncated_cg_may_go_on(s, &m->cg, s->option[MAX_CG]) && sqrt(m->cg.rr) > m->tolerance);
 }
 
 /* tau >= 0 with |z + tau p| = radius. */
@@ -90,18 +82,15 @@ static double way_to_wall(step_t *s, double zz) {
 static bool iterate(step_t *s) {
     memory_t *m = s->memory;
     const double kappa = dot(s, vector(P), vector(BP)), zz = dot(s, vector(D), vector(D));
-    const double tau = way_to_wall(s, zz), a = m->rr / kappa;
-    ++m->products;
+    const double tau = way_to_wall(s, zz), a = m->cg.rr / kappa;
+    ++m->cg.products;
     m->at_wall = !(kappa > 0) || !(a < tau);
     const double go = m->at_wall ? tau : a;
     axpy(s, go, vector(P), vector(D));
     axpy(s, go, vector(BP), vector(R));
     if (m->at_wall)
         return false;
-    const double rr_new = dot(s, vector(R), vector(R));
-    scale(s, rr_new / m->rr, vector(P));
-    axpy(s, -1, vector(R), vector(P));
-    m->rr = rr_new;
+    truncated_cg_turn(s, &m->cg);
     return true;
 }
 
@@ -154,7 +143,7 @@ static optim_status advance(step_t *s) {
             if (!iterate(s))
                 break;
         }
-        if (m->products == 0) /* g = 0 */
+        if (m->cg.products == 0) /* g = 0 */
             return searched_done(s);
         searched_go(s, 1);
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);

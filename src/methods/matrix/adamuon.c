@@ -12,6 +12,7 @@
  * needless. The first code that the authors published has sign=0, nesterov=1, beta2=0.999. What is no matrix is
  * adamw's. State in f32: 8 bytes a parameter.
  */
+#include "blocks/whole.h"
 #include "methods/matrix/newton_schulz.h"
 
 enum {
@@ -108,16 +109,6 @@ static void update(const tile_t *t) {
     matrix_move(t, &s, k->shrink, norm > 0 ? (real)(k->lr * 0.2 * sqrt((double)t->n) / norm) : 0, x);
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
-static const char *refuses(const tensor_t *tensor, const double *option) {
-    (void)option;
-    return is_matrix(tensor) ? matrix_is_too_large(tensor) : "it takes matrices";
-}
-
 const method_t METHOD(adamuon) = {
     .name = "adamuon",
     .purpose = "muon on signs of the momentum, over second moments by element; AdamW for vectors",
@@ -127,10 +118,10 @@ const method_t METHOD(adamuon) = {
     .states = STATE,
     .flags = WHOLE_TENSORS,
     .constants = sizeof(constants_t),
-    .refuses = refuses,
+    .refuses = matrix_refuses,
     .otherwise = {"adamw", "aux_"},
     .workspace = newton_schulz_workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

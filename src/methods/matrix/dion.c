@@ -134,11 +134,6 @@ static optim_status advance(step_t *s) {
     return OPTIM_OK;
 }
 
-static const char *refuses(const tensor_t *tensor, const double *option) {
-    (void)option;
-    return is_matrix(tensor) ? matrix_is_too_large(tensor) : "it takes matrices";
-}
-
 const method_t METHOD(dion) = {
     .name = "dion",
     .purpose = "the leading directions of the momentum, orthonormalised, with error feedback; AdamW for vectors",
@@ -148,7 +143,7 @@ const method_t METHOD(dion) = {
     .states = STATE,
     .flags = WHOLE_TENSORS | NEEDS_LAPACK,
     .constants = sizeof(constants_t),
-    .refuses = refuses,
+    .refuses = matrix_refuses,
     .otherwise = {"adamw", "aux_"},
     .workspace = workspace,
     .prepare = prepare,

@@ -55,11 +55,16 @@ static inline bool is_matrix(const tensor_t *tensor) {
     return tensor->ndim >= 2;
 }
 
-/* For method_t.refuses. */
 static inline const char *matrix_is_too_large(const tensor_t *tensor) {
     return is_matrix(tensor) && tensor->count > INT32_MAX
                ? "a matrix of more than 2^31 - 1 elements is too large for BLAS"
                : NULL;
+}
+
+/* For method_t.refuses, where another method takes what is no matrix. */
+static inline const char *matrix_refuses(const tensor_t *tensor, const double *option) {
+    (void)option;
+    return is_matrix(tensor) ? matrix_is_too_large(tensor) : "it takes matrices";
 }
 
 typedef struct sides {

@@ -10,6 +10,7 @@
  * length, r by c: scale=original |O|_F sqrt(max(1, r/c)), as the authors' code; match_rms_adamw 0.2 sqrt(r c), as the
  * paper; none |O|_F. What is no matrix is adamw's. State in f32: B, 4 bytes a parameter, and v, 4 bytes a row.
  */
+#include "blocks/whole.h"
 #include "methods/matrix/newton_schulz.h"
 
 enum {
@@ -108,16 +109,6 @@ static void update(const tile_t *t) {
     matrix_move(t, &s, k->shrink, of_d > 0 ? (real)(k->lr * length / sqrt(of_d)) : 0, x);
 }
 
-static optim_status advance(step_t *s) {
-    step_tensors(s, 0, NULL);
-    return OPTIM_OK;
-}
-
-static const char *refuses(const tensor_t *tensor, const double *option) {
-    (void)option;
-    return is_matrix(tensor) ? matrix_is_too_large(tensor) : "it takes matrices";
-}
-
 const method_t METHOD(normuon) = {
     .name = "normuon",
     .purpose = "muon whose rows are divided by second moments of their own; AdamW for vectors",
@@ -127,10 +118,10 @@ const method_t METHOD(normuon) = {
     .states = STATE,
     .flags = WHOLE_TENSORS,
     .constants = sizeof(constants_t),
-    .refuses = refuses,
+    .refuses = matrix_refuses,
     .otherwise = {"adamw", "aux_"},
     .workspace = newton_schulz_workspace,
     .prepare = prepare,
-    .advance = advance,
+    .advance = whole_advance,
     .kernels = {update},
 };

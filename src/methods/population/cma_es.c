@@ -122,20 +122,6 @@ static void begin(const tile_t *t) {
     memcpy(t->state[X], t->p, t->n * sizeof(real));
 }
 
-static void put(const tile_t *t) {
-    const double *from = ((const joined_t *)t->arguments)->list + t->tensor->own + t->offset;
-    real *p = t->p;
-    for (size_t i = 0; i < t->n; ++i)
-        p[i] = (real)from[i];
-}
-
-static void collect(const tile_t *t) {
-    double *to = ((const joined_t *)t->arguments)->list + t->tensor->own;
-    const real *p = t->p;
-    for (size_t i = 0; i < t->n; ++i)
-        to[i] = (double)p[i];
-}
-
 static void keep_best(const tile_t *t) {
     memcpy(t->state[BEST], t->p, t->n * sizeof(real));
 }
@@ -285,7 +271,7 @@ static void take(step_t *s) {
     const size_t d = step_own_elements(s), k = (size_t)m->k;
     const double f = isfinite(s->loss) ? s->loss : (double)INFINITY;
     double *y = m->sample + k * d;
-    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = m->point});
+    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = m->point, .from = JOINED_PARAMETERS});
     for (size_t i = 0; i < d; ++i)
         y[i] = (m->point[i] - m->mean[i]) / m->sigma;
     size_t to = k;
@@ -408,7 +394,7 @@ static optim_status advance(step_t *s) {
         return OPTIM_OK;
     step_update(s, BEGIN, NULL);
     memset(m->mean, 0, step_own_elements(s) * sizeof *m->mean);
-    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = m->mean});
+    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = m->mean, .from = JOINED_PARAMETERS});
     if (m->begun != (double)moving_elements(s))
         start(s);
     for (m->k = 0; (double)m->k < m->lambda; ++m->k) {
@@ -447,7 +433,7 @@ const method_t METHOD(cma_es) = {
     .check = check,
     .refuses = refuses,
     .advance = advance,
-    .kernels = {begin, put, collect, keep_best},
+    .kernels = {begin, joined_put, joined_collect, keep_best},
     .arguments = {[PUT] = sizeof(joined_t), [COLLECT] = sizeof(joined_t)},
     .output = output,
 };

@@ -69,20 +69,6 @@ static void begin(const tile_t *t) {
     memcpy(t->state[X], t->p, t->n * sizeof(real));
 }
 
-static void put(const tile_t *t) {
-    const double *from = ((const joined_t *)t->arguments)->list + t->tensor->own + t->offset;
-    real *p = t->p;
-    for (size_t i = 0; i < t->n; ++i)
-        p[i] = (real)from[i];
-}
-
-static void collect(const tile_t *t) {
-    double *to = ((const joined_t *)t->arguments)->list + t->tensor->own;
-    const real *p = t->p;
-    for (size_t i = 0; i < t->n; ++i)
-        to[i] = (double)p[i];
-}
-
 enum { BEGIN, PUT, COLLECT };
 
 /* ---- The simplex ---- */
@@ -97,7 +83,7 @@ static double value(const memory_t *m, size_t rank) {
 
 /* The parameters as they are, rounded and in the box. */
 static void read_point(step_t *s) {
-    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = ((const memory_t *)s->memory)->point});
+    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = ((const memory_t *)s->memory)->point, .from = JOINED_PARAMETERS});
 }
 
 /* Ranks by value, those before them at equal ones. */
@@ -284,6 +270,6 @@ const method_t METHOD(nelder_mead) = {
     .memory = sizeof(memory_t),
     .refuses = refuses,
     .advance = advance,
-    .kernels = {begin, put, collect},
+    .kernels = {begin, joined_put, joined_collect},
     .arguments = {[PUT] = sizeof(joined_t), [COLLECT] = sizeof(joined_t)},
 };
