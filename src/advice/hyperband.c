@@ -18,7 +18,7 @@
 
 #include "advice/guard.h"
 #include "base/memory.h"
-#include "base/number.h"
+#include "base/numbers_text.h"
 #include "base/option.h"
 #include "optim/advice.h"
 #include "optimizer/abi.h"
@@ -230,28 +230,11 @@ optim_status optim_hyperband_tell(optim_hyperband_t *hyperband, int64_t config, 
 
 /* ---- Saving: text, a line of numbers for the options, for the rung, and for each configuration ---- */
 
-static const char FORMAT[] = "gradopt-hyperband 1";
+static const char FORMAT[] = "gradopt-hyperband 1\n";
 
-/* Appends to what fits into the room; counts what does not. */
-typedef struct writer {
-    char *buffer;
-    size_t room, size;
-} writer_t;
-
-static void put(writer_t *w, const char *text) {
-    const size_t length = strlen(text);
-    if (w->buffer != NULL && w->size + length <= w->room)
-        memcpy(w->buffer + w->size, text, length);
-    w->size += length;
-}
-
-static void put_numbers(writer_t *w, const double *value, int count) {
-    for (int i = 0; i < count; ++i) {
-        char text[NUMBER_TEXT];
-        number_text(value[i], text);
-        put(w, text);
-        put(w, i + 1 < count ? " " : "\n");
-    }
+static void put_numbers(text_writer_t *w, const double *value, int count) {
+    for (int i = 0; i < count; ++i)
+        text_put_number(w, value[i], i + 1 < count ? ' ' : '\n');
 }
 
 optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void *buffer, size_t room, size_t *size) {
@@ -261,9 +244,8 @@ optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void 
     if (status != OPTIM_OK)
         return status;
     const rung_t *at = &hyperband->at;
-    writer_t w = {buffer, room, 0};
-    put(&w, FORMAT);
-    put(&w, "\n");
+    text_writer_t w = {buffer, room, 0};
+    text_put(&w, FORMAT, sizeof FORMAT - 1);
     put_numbers(&w, hyperband->option, OPTION_COUNT);
     put_numbers(&w, (double[]){at->bracket, at->rung, (double)at->created, (double)at->count, (double)at->issued}, 5);
     for (size_t i = 0; i < at->count; ++i) {
@@ -276,44 +258,15 @@ optim_status optim_hyperband_serialize(const optim_hyperband_t *hyperband, void 
     return OPTIM_OK;
 }
 
-typedef struct reader {
-    const char *at, *end;
-    bool failed;
-} reader_t;
-
-/* The next number, which `end` follows. */
-static double get(reader_t *r, char end) {
-    double value = 0;
-    const char *stop = r->failed ? NULL : memchr(r->at, end, (size_t)(r->end - r->at));
-    r->failed = stop == NULL || !number_parse(r->at, (size_t)(stop - r->at), &value);
-    if (!r->failed)
-        r->at = stop + 1;
-    return value;
-}
-
-static double get_whole(reader_t *r, char end, double most) {
-    const double value = get(r, end);
-    r->failed |= !(value >= 0 && value <= most && floor(value) == value);
-    return r->failed ? 0 : value;
-}
-
-static bool read_format(reader_t *r) {
-    const size_t length = sizeof FORMAT; /* with the end of the line in place of the 0 */
-    if ((size_t)(r->end - r->at) < length || memcmp(r->at, FORMAT, length - 1) != 0 || r->at[length - 1] != '\n')
-        return false;
-    r->at += length;
-    return true;
-}
-
 /* A rung that these options can lead to. */
-static rung_t read_rung(const optim_hyperband_t *h, reader_t *r) {
+static rung_t read_rung(const optim_hyperband_t *h, text_reader_t *r) {
     enum { MOST_CREATED = INT32_MAX };
     rung_t at = {0};
-    at.bracket = (int)get(r, ' ');
-    at.rung = (int)get_whole(r, ' ', h->largest);
-    at.created = (int64_t)get_whole(r, ' ', MOST_CREATED);
-    at.count = (size_t)get_whole(r, ' ', MOST_CONFIGURATIONS);
-    at.issued = (size_t)get_whole(r, '\n', (double)at.count);
+    at.bracket = (int)text_number(r, ' ');
+    at.rung = (int)text_whole(r, ' ', h->largest);
+    at.created = text_whole(r, ' ', MOST_CREATED);
+    at.count = (size_t)text_whole(r, ' ', MOST_CONFIGURATIONS);
+    at.issued = (size_t)text_whole(r, '\n', (double)at.count);
     const bool done = at.bracket == h->last - 1 && at.count == 0 && at.rung == 0;
     const bool under_way = at.bracket >= h->last && at.bracket <= h->largest && at.rung <= at.bracket &&
                            (double)at.count == rung_size(h, at.bracket, at.rung) && at.count > 0;
@@ -321,11 +274,11 @@ static rung_t read_rung(const optim_hyperband_t *h, reader_t *r) {
     return at;
 }
 
-static void read_members(reader_t *r, rung_t *at, member_t *member) {
+static void read_members(text_reader_t *r, rung_t *at, member_t *member) {
     for (size_t i = 0; i < at->count && !r->failed; ++i) {
-        member[i].config = (int64_t)get_whole(r, ' ', (double)at->created - 1);
-        member[i].told = get_whole(r, ' ', i < at->issued) == 1;
-        member[i].loss = get(r, '\n');
+        member[i].config = text_whole(r, ' ', (double)at->created - 1);
+        member[i].told = text_whole(r, ' ', i < at->issued) == 1;
+        member[i].loss = text_number(r, '\n');
         r->failed |= i > 0 && member[i].config <= member[i - 1].config;
         at->told += member[i].told;
     }
@@ -338,11 +291,11 @@ optim_status optim_hyperband_deserialize(optim_hyperband_t *hyperband, const voi
         status = refuse_null(buffer, "buffer");
     if (status != OPTIM_OK)
         return status;
-    reader_t r = {buffer, (const char *)buffer + size, false};
-    if (!read_format(&r))
+    text_reader_t r = {buffer, (const char *)buffer + size, false};
+    if (!text_skip(&r, FORMAT))
         return error_set(OPTIM_ERR_CHECKPOINT, "these bytes are no saved hyperband");
     for (int i = 0; i < OPTION_COUNT; ++i) {
-        const double value = get(&r, i + 1 < OPTION_COUNT ? ' ' : '\n');
+        const double value = text_number(&r, i + 1 < OPTION_COUNT ? ' ' : '\n');
         if (!r.failed && value != hyperband->option[i])
             return error_set(OPTIM_ERR_MISMATCH, "saved with %s=%g, not %g", OPTIONS[i].name, value,
                              hyperband->option[i]);

@@ -1,6 +1,6 @@
 /*
- * Conjugate gradients on H z = -g for methods that search (blocks/searched.h), truncated where the method says: z is row
- * D of the state table, the residual R, the search direction P, its product with H BP.
+ * Conjugate gradients on H z = -g for methods that search (blocks/searched.h), truncated where the method says: z is
+ * row D of the state table, the residual R, the search direction P, its product with H BP.
  *
  *     z = 0, r = g, p = -g;   then for each product:   z <- z + a p,  r <- r + a Bp, by the method;
  *     r'r, and p <- (r'r / r'r of before) p - r

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/number.h"
+#include "base/numbers_text.h"
 #include "base/option.h"
 #include "federated/coding.h"
 
@@ -42,46 +42,27 @@ static size_t senders(const optim_coding_t *c) {
 
 /* ---- Writing ---- */
 
-/* Appends to what fits into the room; counts what does not. */
-typedef struct writer {
-    char *buffer;
-    size_t room, size;
-} writer_t;
-
-static void put(writer_t *w, const char *text, size_t length) {
-    if (w->buffer != NULL && w->size + length <= w->room)
-        memcpy(w->buffer + w->size, text, length);
-    w->size += length;
-}
-
-static void put_number(writer_t *w, double value, char end) {
-    char text[NUMBER_TEXT];
-    number_text(value, text);
-    put(w, text, strlen(text));
-    put(w, &end, 1);
-}
-
-static void put_all(writer_t *w, const optim_coding_t *c) {
+static void put_all(text_writer_t *w, const optim_coding_t *c) {
     const size_t options = option_count(c->rule->options);
-    put(w, FORMAT, sizeof FORMAT - 1);
-    put(w, c->rule->name, strlen(c->rule->name));
-    put(w, "\n", 1);
+    text_put(w, FORMAT, sizeof FORMAT - 1);
+    text_put(w, c->rule->name, strlen(c->rule->name));
+    text_put(w, "\n", 1);
     for (size_t i = 0; i < options; ++i)
-        put_number(w, c->option[i], i + 1 < options ? ' ' : '\n');
-    put_number(w, (double)c->round, ' ');
-    put_number(w, c->waited, ' ');
-    put_number(w, c->duration, ' ');
-    put_number(w, (double)c->decoded, '\n');
+        text_put_number(w, c->option[i], i + 1 < options ? ' ' : '\n');
+    text_put_number(w, (double)c->round, ' ');
+    text_put_number(w, c->waited, ' ');
+    text_put_number(w, c->duration, ' ');
+    text_put_number(w, (double)c->decoded, '\n');
     for (int which = 0; which < TABLES; ++which) {
         const table_t table = table_of(c, which);
         for (size_t i = 0; i < table.count; ++i)
-            put(w, table.at[i] ? "1" : "0", 1);
-        put(w, "\n", 1);
+            text_put(w, table.at[i] ? "1" : "0", 1);
+        text_put(w, "\n", 1);
     }
     for (int64_t k = 0; k < c->decoded; ++k) {
-        put_number(w, (double)c->job[k], '\n');
+        text_put_number(w, (double)c->job[k], '\n');
         for (size_t i = 0; i < senders(c); ++i)
-            put_number(w, (double)c->from[(size_t)k * senders(c) + i], '\n');
+            text_put_number(w, (double)c->from[(size_t)k * senders(c) + i], '\n');
     }
 }
 
@@ -91,7 +72,7 @@ optim_status optim_coding_serialize(const optim_coding_t *coding, void *buffer, 
         status = refuse_null(size, "size");
     if (status != OPTIM_OK)
         return status;
-    writer_t w = {buffer, room, 0};
+    text_writer_t w = {buffer, room, 0};
     put_all(&w, coding);
     *size = w.size;
     if (buffer != NULL && room < w.size)
@@ -101,61 +82,31 @@ optim_status optim_coding_serialize(const optim_coding_t *coding, void *buffer, 
 
 /* ---- Reading: all of it is checked before anything is taken over ---- */
 
-typedef struct reader {
-    const char *at, *end;
-    bool failed;
-} reader_t;
-
-static bool skip(reader_t *r, const char *text) {
-    const size_t length = strlen(text);
-    if (r->failed || (size_t)(r->end - r->at) < length || memcmp(r->at, text, length) != 0)
-        return false;
-    r->at += length;
-    return true;
-}
-
-/* The next number, which `end` follows. */
-static double get(reader_t *r, char end) {
-    double value = 0;
-    const char *stop = r->failed ? NULL : memchr(r->at, end, (size_t)(r->end - r->at));
-    r->failed = stop == NULL || !number_parse(r->at, (size_t)(stop - r->at), &value);
-    if (!r->failed)
-        r->at = stop + 1;
-    return value;
-}
-
-/* A whole number from 0 to `most`. */
-static int64_t get_whole(reader_t *r, char end, double most) {
-    const double value = get(r, end);
-    r->failed |= !(value >= 0 && value <= most && floor(value) == value);
-    return r->failed ? 0 : (int64_t)value;
-}
-
-static void get_table(reader_t *r, table_t table) {
+static void get_table(text_reader_t *r, table_t table) {
     for (size_t i = 0; i < table.count && !r->failed; ++i) {
         r->failed = r->at == r->end || (*r->at != '0' && *r->at != '1');
         if (!r->failed)
             table.at[i] = *r->at++ == '1';
     }
-    r->failed |= !skip(r, "\n");
+    r->failed |= !text_skip(r, "\n");
 }
 
 /* Jobs that were decoded last, ascending, and from whom. */
-static void get_decoded(reader_t *r, optim_coding_t *c) {
+static void get_decoded(text_reader_t *r, optim_coding_t *c) {
     for (int64_t k = 0; k < c->decoded && !r->failed; ++k) {
-        c->job[k] = get_whole(r, '\n', (double)c->round - 1);
+        c->job[k] = text_whole(r, '\n', (double)c->round - 1);
         r->failed |= k > 0 && c->job[k] <= c->job[k - 1];
         for (size_t i = 0; i < senders(c); ++i)
-            c->from[(size_t)k * senders(c) + i] = get_whole(r, '\n', (double)c->n - 1);
+            c->from[(size_t)k * senders(c) + i] = text_whole(r, '\n', (double)c->n - 1);
     }
 }
 
-static void get_all(reader_t *r, optim_coding_t *c) {
+static void get_all(text_reader_t *r, optim_coding_t *c) {
     const double most = 0x1p53;
-    c->round = get_whole(r, ' ', c->jobs == 0 ? most : (double)(c->jobs + c->last));
-    c->waited = get_whole(r, ' ', 1) == 1;
-    c->duration = get(r, ' ');
-    c->decoded = get_whole(r, '\n', (double)c->last + 1);
+    c->round = text_whole(r, ' ', c->jobs == 0 ? most : (double)(c->jobs + c->last));
+    c->waited = text_whole(r, ' ', 1) == 1;
+    c->duration = text_number(r, ' ');
+    c->decoded = text_whole(r, '\n', (double)c->last + 1);
     for (int which = 0; which < TABLES; ++which)
         get_table(r, table_of(c, which));
     get_decoded(r, c);
@@ -180,13 +131,13 @@ optim_status optim_coding_deserialize(optim_coding_t *coding, const void *buffer
         status = refuse_null(buffer, "buffer");
     if (status != OPTIM_OK)
         return status;
-    reader_t r = {buffer, (const char *)buffer + size, false};
-    if (!skip(&r, FORMAT))
+    text_reader_t r = {buffer, (const char *)buffer + size, false};
+    if (!text_skip(&r, FORMAT))
         return error_set(OPTIM_ERR_FORMAT, "these bytes are no saved coded gradients");
-    if (!skip(&r, coding->rule->name) || !skip(&r, "\n"))
+    if (!text_skip(&r, coding->rule->name) || !text_skip(&r, "\n"))
         return error_set(OPTIM_ERR_CHECKPOINT, "these bytes are not of rule %s", coding->rule->name);
     for (size_t i = 0; i < option_count(coding->rule->options); ++i) {
-        const double value = get(&r, i + 1 < option_count(coding->rule->options) ? ' ' : '\n');
+        const double value = text_number(&r, i + 1 < option_count(coding->rule->options) ? ' ' : '\n');
         if (!r.failed && value != coding->option[i])
             return error_set(OPTIM_ERR_CHECKPOINT, "saved with %s=%g, not %g", coding->rule->options[i].name, value,
                              coding->option[i]);

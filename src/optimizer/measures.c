@@ -64,18 +64,14 @@ static reader_t gradient_reader(const optim_t *opt, size_t i, int row) {
 
 /* g where the box leaves room for it, otherwise the way to the bound: x - P(x - g) without its rounding. */
 static void keep_in_box(const reader_t *reader, double sign, size_t offset, size_t n, double *g) {
-    double x[READ_ELEMENTS], bound[READ_ELEMENTS];
+    double x[READ_ELEMENTS], lower[READ_ELEMENTS], upper[READ_ELEMENTS];
     const tensor_t *tensor = reader->tensor;
     (void)read(reader, tensor->data, tensor->dtype, offset, x);
-    if (tensor->lower != NULL) {
-        (void)read(reader, tensor->lower, tensor->dtype, offset, bound);
-        for (size_t j = 0; j < n; ++j)
-            g[j] = sign * g[j] > x[j] - bound[j] ? sign * (x[j] - bound[j]) : g[j];
-    }
-    if (tensor->upper != NULL) {
-        (void)read(reader, tensor->upper, tensor->dtype, offset, bound);
-        for (size_t j = 0; j < n; ++j)
-            g[j] = sign * g[j] < x[j] - bound[j] ? sign * (x[j] - bound[j]) : g[j];
+    engine_bounds_read(&reader->opt->engine, tensor, tensor->lower, -HUGE_VAL, offset, n, lower);
+    engine_bounds_read(&reader->opt->engine, tensor, tensor->upper, HUGE_VAL, offset, n, upper);
+    for (size_t j = 0; j < n; ++j) {
+        g[j] = sign * g[j] > x[j] - lower[j] ? sign * (x[j] - lower[j]) : g[j];
+        g[j] = sign * g[j] < x[j] - upper[j] ? sign * (x[j] - upper[j]) : g[j];
     }
 }
 

@@ -41,7 +41,7 @@ static const state_t STATE[] = {
 typedef struct memory {
     searched_t line;
     double radius, first_norm;
-    truncated_cg_t cg; /* within a step, as is what follows */
+    truncated_cg_t cg;      /* within a step, as is what follows */
     double norm, tolerance; /* |g|, and where |r| ends CG */
     int64_t tries;
     bool at_wall; /* |z| is the radius */

@@ -83,7 +83,8 @@ static double value(const memory_t *m, size_t rank) {
 
 /* The parameters as they are, rounded and in the box. */
 static void read_point(step_t *s) {
-    step_tensors_in_turn(s, COLLECT, &(joined_t){.list = ((const memory_t *)s->memory)->point, .from = JOINED_PARAMETERS});
+    step_tensors_in_turn(s, COLLECT,
+                         &(joined_t){.list = ((const memory_t *)s->memory)->point, .from = JOINED_PARAMETERS});
 }
 
 /* Ranks by value, those before them at equal ones. */
