@@ -21,6 +21,15 @@ def test_lbfgs(jac):
     assert result.nfev > 10 and result.message
 
 
+def test_what_the_precision_allows_is_a_success():
+    result = minimize(
+        lambda x: (np.exp(x) - np.pi * x).sum(), np.array([0.0, 2.0]), jac=lambda x: np.exp(x) - np.pi,
+        method=doors.lbfgs, options={"gtol": 1e-300, "maxiter": 500},
+    )  # fmt: skip
+    assert "precision" in result.message and result.success
+    np.testing.assert_allclose(result.x, np.log(np.pi), rtol=1e-7)
+
+
 def test_value_and_gradient_together():
     result = minimize(
         lambda x: (rosen(x), rosen_der(x)), START, jac=True, method=doors.ncg, options={"gtol": 1e-6, "maxiter": 500}

@@ -37,6 +37,8 @@ NEEDS = {
     "inputs": 128,
     "particles": 256,
 }
+# Reasons to stop at which a minimizer has found what it was asked for, or all that the precision allows.
+SUCCESS = {4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 20}
 KINDS = ("", "number", "integer", "switch", "keyword", "list", "entries", "entry", "word")
 
 

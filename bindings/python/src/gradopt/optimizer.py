@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,7 +103,7 @@ class Optimizer:
                 group = self.handle.add_group(of_group)
             elif len(groups) > 1:
                 for key, value in of_group.items():
-                    self._set_first_group(key, value)
+                    self.handle.set(0, key, self.entry.number(key, value))
             for name, array in arrays.items():
                 self._add(group, name, array)
         for wrapper in wrappers:
@@ -115,14 +116,9 @@ class Optimizer:
         self._names = list(self.params)
         self._index = {name: i for i, name in enumerate(self._names)}
         self._given: list[Values | None] = [None] * len(self._names)
+        self._boxes: dict[str, list[Values | None]] = {}  # the library borrows them
         self._lent: list[Values | None] = [None] * len(self._names)
         self._bound: Values = np.zeros(len(self._names), np.uintp)
-
-    def _set_first_group(self, key: str, value: Any) -> None:
-        option = self.entry.option(key) or registry.engine().option(key)
-        if option is not None and option.kind == "keyword":
-            value = option.range.split("|").index(str(value))
-        self.handle.set(0, key, float(value))
 
     def _add(self, group: int, name: str, array: Values) -> None:
         if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.writeable:
@@ -216,35 +212,32 @@ class Optimizer:
         request.direction[name]}, "losses" with as many losses, "constraints" with their values. Without `grads` the
         gradient that the step begins with is asked for in the same way. After an error nothing has happened.
         """
-        begun = False
-        try:
-            if grads is None and evaluate is not None and c.lib.optim_wants_gradient(self.handle):
-                self._give_gradient(evaluate(self._request()))
-            elif grads is not None:
-                self._give_gradient((loss, grads))
-            elif loss is not None:
-                c.check(c.lib.optim_set_loss(self.handle, float(loss)))
-            while (status := c.check(c.lib.optim_step(self.handle))) > 0:
-                begun = True
+        if grads is None and loss is not None:
+            c.check(c.lib.optim_set_loss(self.handle, float(loss)))
+        elif grads is not None:
+            self._give_gradient((loss, grads))
+        with closing(self._conversation(grads is None and evaluate is not None)) as requests:
+            for request in requests:
                 if evaluate is None:
-                    raise TypeError(f'"{self.algorithm}" asks for a {_WORDS[status]}: give step() an evaluate function')
-                self._give(status, evaluate(self._request()))
-            begun = False
-        finally:
-            if begun:
-                c.lib.optim_cancel(self.handle)
+                    raise TypeError(f'"{self.algorithm}" asks for a {request.kind}: give step() an evaluate function')
+                request.answer(evaluate(request))
 
     def requests(self) -> Iterator[Request]:
         """One step as an iteration: each request is to be answered by its `answer` before the next is taken."""
-        done = False
+        return self._conversation(True)
+
+    def _conversation(self, asks_first: bool) -> Generator[Request, None, None]:
+        """A step's requests, with `asks_first` that for the gradient which it begins with. Closed before its end, it has
+        taken the step back."""
 
         def reply_to(request: Request) -> Answer:
             if not request.answered:
                 raise RuntimeError(f"the request for a {request.kind} was not answered: call its answer(...)")
             return request.reply
 
+        done = False
         try:
-            if c.lib.optim_wants_gradient(self.handle):
+            if asks_first and c.lib.optim_wants_gradient(self.handle):
                 request = self._request()
                 yield request
                 self._give_gradient(reply_to(request))
@@ -271,7 +264,7 @@ class Optimizer:
         ]
         ends = [None if side is None else side.ctypes.data for side in kept]
         c.check(c.lib.optim_set_bounds(self.handle, index, *ends))
-        self.__dict__.setdefault("_boxes", {})[name] = kept
+        self._boxes[name] = kept
 
     # ---- Looking, changing ----
 

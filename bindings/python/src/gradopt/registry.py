@@ -46,6 +46,13 @@ class Entry:
     options: tuple[Option, ...]
     states: tuple[State, ...]
 
+    def number(self, name: str, value: object) -> float:
+        """The value of an option as optim_set takes it: a keyword by its position."""
+        option = self.option(name) or engine().option(name)
+        if option is not None and option.kind == "keyword":
+            return float(option.range.split("|").index(str(value)))
+        return float(value)  # type: ignore[arg-type]
+
     def option(self, name: str) -> Option | None:
         """The option of this name, or None."""
         return next((option for option in self.options if option.name == name), None)

@@ -31,8 +31,6 @@ _CRITERIA = {
     "ftol": "loss_change",
 }
 _STOPS = ("steps", "evaluations", "seconds", "gradient_norm", "loss_change")
-_SUCCESS = ("GRADIENT_NORM", "LOSS_CHANGE", "LOSS_TARGET", "STALLED", "LINE_SEARCH")
-_REASONS = {4: "GRADIENT_NORM", 5: "LOSS_CHANGE", 6: "LOSS_TARGET", 8: "LINE_SEARCH", 10: "STALLED"}
 _CANNOT = {"components", "losses", "constraints", "inputs", "particles"}
 
 
@@ -161,7 +159,7 @@ def _minimize(algorithm: str, fun: Any, x0: Any, args: Any, options: dict[str, A
         njev=run.njev,
         nhev=run.nhev,
         status=result.reason,
-        success=status >= 0 and _REASONS.get(result.reason) in _SUCCESS,
+        success=status >= 0 and result.reason in c.SUCCESS,
         message=message,
     )
 

@@ -23,7 +23,7 @@ import torch
 
 from . import _library as c
 from . import registry
-from ._handle import Handle, memory, option_text
+from ._handle import Handle, memory
 
 _DTYPES = {torch.float32: c.F32, torch.float64: c.F64, torch.bfloat16: c.BF16, torch.float16: c.F16}
 
@@ -267,9 +267,7 @@ class Optimizer(torch.optim.Optimizer):
                 if key in self._sent[g]:
                     raise TypeError(f'option "{key}" is what a state is made for: it cannot change between steps')
                 continue
-            if option.kind == "keyword":
-                value = option.range.split("|").index(option_text(value))
-            handle.set(g, key, float(value))
+            handle.set(g, key, entry.number(key, value))
         self._sent[g] = now
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
