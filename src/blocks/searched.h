@@ -41,6 +41,14 @@ static inline void searched_go(step_t *s, double t) {
         step_into_box(s);
 }
 
+/* As a step begins: takes loss and gradient, unless those of the last one are held. */
+static inline void searched_take(step_t *s) {
+    if (s->holds_gradient)
+        return;
+    ((searched_t *)s->memory)->f = s->loss;
+    copy(s, vector(GRADIENT), vector(G));
+}
+
 /* Leaves the parameters: the search begins at the first trial. `search` has its constants. */
 static inline void searched_start(step_t *s, line_search_t search, double slope, double trial) {
     searched_t *line = s->memory;

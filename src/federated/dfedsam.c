@@ -32,9 +32,7 @@ static const kept_t KEPT[] = {
 };
 
 static optim_status ready(server_t *s) {
-    optim_status status = server_need_clients(s);
-    if (status == OPTIM_OK && s->clients < 3)
-        status = error_set(OPTIM_ERR_VALUE, "rule dfedsam wants a ring of 3 or more replicas");
+    const optim_status status = server_need_at_least(s, 3, "a ring of 3 or more replicas");
     if (status != OPTIM_OK || s->memory != NULL)
         return status;
     s->memory = calloc(2 * (size_t)s->clients, sizeof(double)); /* one element of all replicas, before and after */

@@ -51,6 +51,13 @@ optim_status server_need_clients(server_t *s) {
                                       s->rule->name);
 }
 
+optim_status server_need_at_least(server_t *s, int64_t least, const char *what) {
+    const optim_status status = server_need_clients(s);
+    if (status == OPTIM_OK && s->clients < least)
+        return error_set(OPTIM_ERR_VALUE, "rule %s wants %s", s->rule->name, what);
+    return status;
+}
+
 static const char *const NUMBERS[] = {
     [SIZE_OF] = "size", [PROBABILITY_OF] = "probability", [TIME_OF] = "time", [NORM_OF] = "norm"};
 

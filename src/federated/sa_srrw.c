@@ -32,10 +32,7 @@ static const kept_t KEPT[] = {
 };
 
 static optim_status ready(server_t *s) {
-    const optim_status status = server_need_clients(s);
-    if (status == OPTIM_OK && s->clients < 3)
-        return error_set(OPTIM_ERR_VALUE, "rule sa_srrw wants a ring of 3 or more nodes");
-    return status;
+    return server_need_at_least(s, 3, "a ring of 3 or more nodes");
 }
 
 static void meet(const server_t *s, client_t *c) {

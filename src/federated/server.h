@@ -98,6 +98,8 @@ void server_mean(server_t *s, double *mean);
 
 /* OPTIM_OK if the caller told the number of clients, and these numbers of theirs. */
 optim_status server_need_clients(server_t *s);
+/* That there are at least `least`; `what` the rule wants, for the sentence. Error: VALUE too. */
+optim_status server_need_at_least(server_t *s, int64_t least, const char *what);
 optim_status server_need_numbers(server_t *s, int which);
 double server_told(const server_t *s, int which, int64_t client, double otherwise);
 

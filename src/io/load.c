@@ -17,7 +17,7 @@
 typedef struct load {
     optim_t *opt;
     source_t *source;
-    optim_load_rules rules;
+    const optim_load_rules *rules; /* NULL: nothing may differ */
     safetensors_t file;
     record_t record;
     double **options; /* as they were, by station and group */
@@ -100,28 +100,47 @@ static bool has_shape(const array_t *array, const jsontree_t *there) {
     return same;
 }
 
-/* Whether the rules allow that nothing here takes an array of the file. */
+static bool has_station(const engine_t *engine, const char *name, size_t length) {
+    for (int l = 0; l < engine_keepers(engine); ++l) {
+        const char *station = engine_keeper(engine, l)->name;
+        if (strlen(station) == length && memcmp(station, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the record has nothing for the parameter of this name that could be used. */
+static bool is_fresh(const load_t *load, const char *name, size_t length) {
+    for (size_t i = 0; i < load->opt->engine.tensor_count; ++i) {
+        const char *here = load->opt->engine.tensors[i].name;
+        if (load->record.fresh[i] && strlen(here) == length && memcmp(here, name, length) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the rules allow that nothing here takes array PARAMETER/METHOD.STATE of the file. */
 static bool may_be_left(const load_t *load, const char *name) {
     const optim_load_rules *rules = &load->record.rules;
-    const optim_t *opt = load->opt;
     const char *slash = strrchr(name, '/'), *dot = slash == NULL ? NULL : strchr(slash, '.');
-    char *part = slash == NULL ? NULL : memory_text(name, (size_t)(slash - name));
-    bool may = part != NULL && rules->unknown && !names_has(&opt->names, part);
-    for (size_t i = 0; !may && part != NULL && rules->fresh > 0 && i < opt->engine.tensor_count; ++i)
-        may = load->record.fresh[i] && strcmp(opt->engine.tensors[i].name, part) == 0;
-    free(part);
-    bool has_station = false;
-    for (int l = 0; l < engine_keepers(&opt->engine); ++l) {
-        const char *station = engine_keeper(&opt->engine, l)->name;
-        has_station |= dot != NULL && strlen(station) == (size_t)(dot - slash) - 1 &&
-                       memcmp(station, slash + 1, strlen(station)) == 0;
-    }
-    return may || (rules->wrappers && dot != NULL && !has_station);
+    if (dot == NULL)
+        return false;
+    const size_t length = (size_t)(slash - name);
+    if (rules->wrappers && !has_station(&load->opt->engine, slash + 1, (size_t)(dot - slash) - 1))
+        return true;
+    if (rules->fresh > 0 && is_fresh(load, name, length))
+        return true;
+    char *parameter = rules->unknown ? memory_text(name, length) : NULL;
+    const bool is_unknown = parameter != NULL && !names_has(&load->opt->names, parameter);
+    free(parameter);
+    return is_unknown;
 }
 
 /* What begins fresh is not read: of parameters, and of stations that the record lacks. */
 static void leave_fresh(load_t *load) {
     size_t kept = 0;
+    if (load->rules == NULL)
+        return;
     for (size_t i = 0; i < load->arrays.count; ++i) {
         array_t *array = &load->arrays.array[i];
         bool fresh = load->record.fresh[array->of->id];
@@ -260,7 +279,7 @@ static optim_status stage(load_t *load) {
     if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_intact)
         status = error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of its header is wrong", load->source->name);
     if (status == OPTIM_OK)
-        status = record_read(&load->record, load->file.text, load->source->name, load->opt, &load->rules);
+        status = record_read(&load->record, load->file.text, load->source->name, load->opt, load->rules);
     if (status == OPTIM_OK)
         status = keep_options(load);
     if (status == OPTIM_OK)
@@ -305,18 +324,13 @@ static void commit(load_t *load) {
 }
 
 optim_status checkpoint_read(optim_t *opt, source_t *source, optim_load_rules *rules) {
-    load_t load = {.opt = opt, .source = source};
-    if (rules != NULL)
-        load.rules = *rules;
-    load.rules.fresh = load.rules.left_out = 0;
-    optim_status status = stage(&load);
-    if (status == OPTIM_OK) {
+    load_t load = {.opt = opt, .source = source, .rules = rules};
+    const optim_status status = stage(&load);
+    if (status == OPTIM_OK)
         commit(&load);
-        load.rules = load.record.rules;
-    }
+    if (status == OPTIM_OK && rules != NULL)
+        *rules = load.record.rules;
     load_end(&load, status != OPTIM_OK);
-    if (rules != NULL && status == OPTIM_OK)
-        *rules = load.rules;
     return status;
 }
 

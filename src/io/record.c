@@ -304,7 +304,10 @@ optim_status record_read(record_t *record, const char *text, const char *source,
                          const optim_load_rules *rules) {
     const size_t groups = (size_t)opt->engine.group_count;
     complaints_t complaints = {.used = 0};
-    *record = (record_t){.source = source, .rules = *rules};
+    *record = (record_t){.source = source};
+    if (rules != NULL)
+        record->rules = *rules;
+    record->rules.fresh = record->rules.left_out = 0;
     if (text == NULL)
         return malformed(record, "it was not written by libgradopt");
     bool no_memory;

@@ -48,8 +48,8 @@ typedef struct record {
     optim_load_rules rules;     /* what may differ */
 } record_t;
 
-/* Reads the text and finds its sections; what the rules allow to differ is counted in record->rules. Errors: FORMAT;
- * CHECKPOINT: of another optimizer; NOMEM. */
+/* Reads the text and finds its sections; what the rules (NULL: none) allow to differ is counted in record->rules.
+ * Errors: FORMAT; CHECKPOINT: of another optimizer; NOMEM. */
 optim_status record_read(record_t *record, const char *text, const char *source, const optim_t *opt,
                          const optim_load_rules *rules);
 void record_free(record_t *record);

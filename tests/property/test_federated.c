@@ -26,20 +26,25 @@ static void close_to(double got, double want, double by) {
 
 /* ---- Fixed points ---- */
 
+/* One step of gradient descent on the mean of the clients' functions, at the rate 0.1. */
+static void descend(double x[D]) {
+    double g[D], mean[D] = {0};
+    for (size_t c = 0; c < CLIENTS; ++c) {
+        client_gradient(c, x, g);
+        for (size_t i = 0; i < D; ++i)
+            mean[i] += g[i] / CLIENTS;
+    }
+    for (size_t i = 0; i < D; ++i)
+        x[i] -= 0.1 * mean[i];
+}
+
 static void test_one_step_is_gradient_descent(void **state) {
-    double x[D], g[D];
+    double x[D];
     (void)state;
     simulation_t *s = simulation_new("fedavg", "local_steps=1,lr=0.1");
     memcpy(x, s->w, sizeof x);
     for (int k = 0; k < 20; ++k) {
-        double mean[D] = {0};
-        for (size_t c = 0; c < CLIENTS; ++c) {
-            client_gradient(c, x, g);
-            for (size_t i = 0; i < D; ++i)
-                mean[i] += g[i] / CLIENTS;
-        }
-        for (size_t i = 0; i < D; ++i)
-            x[i] -= 0.1 * mean[i];
+        descend(x);
         simulation_round(s);
         assert_true(distance(x, s->w) < 2e-15);
     }
@@ -175,19 +180,12 @@ static void test_long_period_is_fedavg(void **state) {
 }
 
 static void test_outer_steps(void **state) {
-    double x[D], g[D];
+    double x[D];
     (void)state;
     simulation_t *diloco = simulation_new("diloco", "local_steps=1,lr=1,outer_lr=0.1,outer_momentum=0");
     memcpy(x, diloco->w, sizeof x);
     for (int k = 0; k < 5; ++k) {
-        double mean[D] = {0};
-        for (size_t c = 0; c < CLIENTS; ++c) {
-            client_gradient(c, x, g);
-            for (size_t i = 0; i < D; ++i)
-                mean[i] += g[i] / CLIENTS;
-        }
-        for (size_t i = 0; i < D; ++i)
-            x[i] -= 0.1 * mean[i];
+        descend(x);
         simulation_round(diloco);
         assert_true(distance(x, diloco->w) < 2e-15);
     }

@@ -176,10 +176,7 @@ static optim_status advance(step_t *s) {
     double slope = 0;
     bool again;
     STEP_BEGIN(s);
-    if (!s->holds_gradient) {
-        m->line.f = s->loss;
-        copy(s, vector(GRADIENT), vector(G));
-    }
+    searched_take(s);
     copy(s, vector(PARAMETERS), vector(X));
     slope = find_direction(s);
     do {

@@ -106,10 +106,7 @@ static void point_downhill(step_t *s) {
 /* Line 1: takes the gradient, and returns the slope along d. */
 static double find_slope(step_t *s) {
     memory_t *m = s->memory;
-    if (!s->holds_gradient) {
-        m->line.f = s->loss;
-        copy(s, vector(GRADIENT), vector(G));
-    }
+    searched_take(s);
     if (s->t == 1) {
         m->f_old = m->line.f + norm_2(s, vector(G)) / 2;
         point_downhill(s);

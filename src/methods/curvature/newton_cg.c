@@ -53,10 +53,7 @@ static const field_t FIELDS[] = {SEARCHED_FIELDS, {0}};
 /* Takes the gradient; where that is not finite no product is asked for. */
 static void start_solving(step_t *s) {
     memory_t *m = s->memory;
-    if (!s->holds_gradient) {
-        m->line.f = s->loss;
-        copy(s, vector(GRADIENT), vector(G));
-    }
+    searched_take(s);
     const double norm = norm_1(s, vector(G));
     m->tolerance = norm * fmin(0.5, sqrt(norm));
     truncated_cg_start(s, &m->cg);

@@ -129,10 +129,7 @@ static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     bool taken = false;
     STEP_BEGIN(s);
-    if (!s->holds_gradient) {
-        m->line.f = s->loss;
-        copy(s, vector(GRADIENT), vector(G));
-    }
+    searched_take(s);
     copy(s, vector(PARAMETERS), vector(X));
     m->tries = 0;
     m->line.step = 0;
