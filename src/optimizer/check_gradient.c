@@ -62,7 +62,7 @@ static double scale_of(const checker_t *c, size_t i) {
  * or takes it from that, as h says. */
 static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t flat, range_t range, double h,
                        double s, pair_t *pair) {
-    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, bound[READ_ELEMENTS] = {0}, p[READ_ELEMENTS];
+    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, p[READ_ELEMENTS];
     const double way = h > 0 ? 1 : -1;
     const tensor_t *tensor = &c->opt->engine.tensors[i];
     const bool alone = range.last - range.first == 1;
@@ -73,14 +73,6 @@ static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t
         const bool moves = place >= range.first && place < range.last;
         const double v = !moves ? 0 : alone ? 1 : random_normal(c->seed, c->draws + 2 * place);
         p[j] = moves ? x[j] + h * (fabs(x[j]) + s) * v : x[j];
-    }
-    for (int side = 0; side < 2; ++side) {
-        const void *of = side == 0 ? tensor->lower : tensor->upper;
-        if (of == NULL)
-            continue;
-        piece(c, tensor->dtype, of, at + n, at, bound);
-        for (size_t j = 0; j < n; ++j)
-            p[j] = side == 0 ? fmax(p[j], bound[j]) : fmin(p[j], bound[j]);
     }
     measure_write(c->opt, i, at, n, p);
     for (size_t j = 0; j < n; ++j) {

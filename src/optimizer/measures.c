@@ -190,9 +190,22 @@ void copies_put_back(const copies_t *copies, const optim_t *opt) {
 
 /* ---- Writing and rounding ---- */
 
+static void put_into_box(const optim_t *opt, const tensor_t *tensor, size_t at, size_t n, double *numbers) {
+    double bound[READ_ELEMENTS];
+    for (int side = 0; side < 2; ++side) {
+        const void *of = side == 0 ? tensor->lower : tensor->upper;
+        if (of == NULL)
+            continue;
+        engine_bounds_read(&opt->engine, tensor, of, 0, at, n, bound);
+        for (size_t j = 0; j < n; ++j)
+            numbers[j] = side == 0 ? fmax(numbers[j], bound[j]) : fmin(numbers[j], bound[j]);
+    }
+}
+
 void measure_write(const optim_t *opt, size_t i, size_t at, size_t n, double *numbers) {
     float narrow[READ_ELEMENTS];
     const tensor_t *tensor = &opt->engine.tensors[i];
+    put_into_box(opt, tensor, at, n, numbers);
     const primitives_t *primitives = opt->engine.primitives;
     char *to = (char *)tensor->data + at * dtype_size(tensor->dtype);
     for (size_t j = 0; j < n; ++j)

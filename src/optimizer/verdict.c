@@ -44,21 +44,13 @@ static bool evaluate(const judge_t *judge, double *f) {
 
 /* p <- P(x - t g) for one piece of a tensor; returns g'(p - x), as p was rounded. */
 static double move_piece(const judge_t *judge, size_t i, size_t at, size_t n, double t) {
-    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, bound[READ_ELEMENTS] = {0}, p[READ_ELEMENTS] = {0},
-           slope = 0;
+    double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, p[READ_ELEMENTS] = {0}, slope = 0;
     const tensor_t *tensor = &judge->run->opt->engine.tensors[i];
     const size_t end = at + n;
     (void)read(judge, tensor->dtype, judge->x.of[i], end, at, x);
     (void)read(judge, tensor->grad_dtype, judge->g.of[i], end, at, g);
     for (size_t j = 0; j < n; ++j)
         p[j] = x[j] - t * (judge->sign * g[j]);
-    for (int side = 0; side < 2; ++side) {
-        const void *of = side == 0 ? tensor->lower : tensor->upper;
-        if (of != NULL)
-            (void)read(judge, tensor->dtype, of, end, at, bound);
-        for (size_t j = 0; of != NULL && j < n; ++j)
-            p[j] = side == 0 ? fmax(p[j], bound[j]) : fmin(p[j], bound[j]);
-    }
     measure_write(judge->run->opt, i, at, n, p);
     for (size_t j = 0; j < n; ++j)
         slope += judge->sign * g[j] * (p[j] - x[j]);
