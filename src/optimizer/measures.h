@@ -34,8 +34,8 @@ void copies_put_back(const copies_t *copies, const optim_t *opt);
 measure_t measure_step(const optim_t *opt, const copies_t *from);
 measure_t measure_parameters(const optim_t *opt);
 
-/* Elements at .. at + n - 1 of tensor i, at most READ_ELEMENTS, become these numbers or the nearest in the box, and these
- * what they then are. */
+/* Elements at .. at + n - 1 of tensor i, at most READ_ELEMENTS, become these numbers or the nearest in the box, and
+ * these what they then are. */
 void measure_write(const optim_t *opt, size_t i, size_t at, size_t n, double *numbers);
 
 /* Of the coarsest parameter that moves: the relative spacing of its numbers. What is not f64 throughout may have been
