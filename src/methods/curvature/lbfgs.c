@@ -191,6 +191,13 @@ static box_model_t box_model(const step_t *s) {
     return (box_model_t){X, G, D, S, Y, pairs, ((size_t)m->next + history - pairs) % history, history, m->gamma};
 }
 
+/* x, g and the box, as they are: the queue is run. */
+static box_look_t look_at_box(step_t *s) {
+    (void)norm_max(s, vector(G));
+    const box_model_t model = box_model(s);
+    return box_look(s, &model);
+}
+
 /* Line 7; returns g'd, or 0 if the pairs are of no use. */
 static double find_direction_in_box(step_t *s) {
     memory_t *m = s->memory;
@@ -237,9 +244,7 @@ static double find_steepest(step_t *s) {
     m->pairs = 0;
     m->gamma = 1;
     if (step_has_box(s)) {
-        const box_model_t model = box_model(s);
-        (void)norm_max(s, vector(G)); /* runs the queue */
-        const box_look_t look = box_look(s, &model);
+        const box_look_t look = look_at_box(s);
         if (!(look.norm_1 > 0))
             return 0;
         m->gamma = steepest_trial(s, look.norm_1, look.norm_2);
@@ -257,9 +262,7 @@ static optim_status done(step_t *s) {
     const optim_status status = searched_done(s);
     if (step_has_box(s)) {
         copy(s, vector(PARAMETERS), vector(X));
-        (void)norm_max(s, vector(X)); /* runs the queue */
-        const box_model_t model = box_model(s);
-        s->held_norm = box_look(s, &model).criterion;
+        s->held_norm = look_at_box(s).criterion;
     }
     if (has_l1(s)) {
         find_slopes(s);
@@ -354,9 +357,7 @@ static bool comes_from_outside(step_t *s) {
     if (!step_has_box(s))
         return false;
     copy(s, vector(PARAMETERS), vector(X));
-    (void)norm_max(s, vector(X)); /* runs the queue */
-    const box_model_t model = box_model(s);
-    const bool outside = box_look(s, &model).outside;
+    const bool outside = look_at_box(s).outside;
     if (outside)
         step_into_box(s);
     return outside;
