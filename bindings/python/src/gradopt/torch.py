@@ -62,9 +62,9 @@ def class_name(algorithm: str) -> str:
 
 
 def _options(algorithm: str) -> dict[str, registry.Option]:
-    """The method's options by torch's names, the betas apart."""
-    entry = registry.algorithm(algorithm)
-    return {_OPTIONS.get(o.name, o.name): o for o in entry.options if not re.fullmatch(r"beta\d", o.name)}
+    """The method's options by torch's names, without those that are `betas` there."""
+    betas = _betas(algorithm)
+    return {_OPTIONS.get(o.name, o.name): o for o in registry.algorithm(algorithm).options if o not in betas}
 
 
 def _betas(algorithm: str) -> list[registry.Option]:
@@ -93,21 +93,31 @@ def _torch_defaults(name: str) -> dict[str, Any]:
     return {key: p.default for key, p in parameters.items() if isinstance(p.default, int | float | tuple)}
 
 
+def _real(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor as the library takes it: complex numbers as pairs of reals."""
+    tensor = tensor.detach()
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
 class _Lent:
     """The memory of one parameter, and of its gradient, as the library sees them in this step."""
 
     def __init__(self, param: torch.Tensor, offload: bool) -> None:
-        self.param = param
-        real = torch.view_as_real(param.detach()) if param.is_complex() else param.detach()
-        if real.device.type != "cpu" and not offload:
+        if param.device.type != "cpu" and not offload:
             raise TypeError(
-                f"a parameter lies on {real.device}: give the optimizer offload=True to step a copy on the CPU, "
+                f"a parameter lies on {param.device}: give the optimizer offload=True to step a copy on the CPU, "
                 "or move the model there"
             )
-        self.real = real
-        self.in_place = real.device.type == "cpu" and real.is_contiguous()
-        self.data = real if self.in_place else real.to("cpu").contiguous()
+        self.param = param
+        self.in_place = True
         self.grad: torch.Tensor | None = None
+        self.refresh()
+
+    def refresh(self) -> None:
+        """The parameter may have been moved, or changed by others."""
+        self.real = _real(self.param)
+        self.in_place = self.in_place and self.real.device.type == "cpu" and self.real.is_contiguous()
+        self.data = self.real if self.in_place else self.real.to("cpu").contiguous()
 
     def take_gradient(self, later: bool) -> int:
         """The address of the gradient; without one 0, or, if it may come `later` in the step, that of zeros."""
@@ -118,23 +128,11 @@ class _Lent:
         if grad is None:
             self.grad = torch.zeros_like(self.data)
             return self.grad.data_ptr() or 1
-        grad = grad.detach()
-        grad = grad.to_dense() if grad.is_sparse else grad
-        grad = torch.view_as_real(grad) if grad.is_complex() else grad
+        grad = _real(grad.to_dense() if grad.is_sparse else grad)
         if grad.dtype != dtype or grad.device.type != "cpu" or not grad.is_contiguous():
             grad = grad.to("cpu", dtype).contiguous()
         self.grad = grad
         return grad.data_ptr() or 1
-
-    def refresh(self) -> None:
-        """The parameter may have been moved, or changed by others."""
-        real = torch.view_as_real(self.param.detach()) if self.param.is_complex() else self.param.detach()
-        self.real = real
-        if self.in_place and real.is_contiguous():
-            self.data = real
-        else:
-            self.in_place = False
-            self.data = real.to("cpu").contiguous()
 
     def give_back(self) -> None:
         """What was stepped on a copy goes to the parameter."""
@@ -162,10 +160,6 @@ class Optimizer(torch.optim.Optimizer):
         defaults: dict[str, Any] = {name: _default(option) for name, option in names.items()}
         if betas:
             defaults["betas"] = tuple(float(beta.default) for beta in betas)
-        else:
-            defaults |= {
-                o.name: o.default for o in registry.algorithm(self.algorithm).options if o.name.startswith("beta")
-            }
         for name, value in _torch_defaults(type(self).__name__).items():
             if name in defaults and isinstance(value, tuple) == isinstance(defaults[name], tuple):
                 defaults[name] = value
@@ -198,15 +192,11 @@ class Optimizer(torch.optim.Optimizer):
 
     def _group_options(self, group: dict[str, Any]) -> dict[str, Any]:
         """A group's options by the library's names."""
-        result = {}
-        for name, option in _options(self.algorithm).items():
-            if name in group:
-                result[option.name] = group[name]
-        for beta, value in zip(_betas(self.algorithm), group.get("betas", ()), strict=False):
-            result[beta.name] = value
+        result = {beta.name: value for beta, value in zip(_betas(self.algorithm), group.get("betas", ()), strict=False)}
         for option in registry.algorithm(self.algorithm).options:
-            if option.name in group:
-                result[option.name] = group[option.name]
+            for name in (_OPTIONS.get(option.name, option.name), option.name):
+                if name in group:
+                    result[option.name] = group[name]
         return {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in result.items()}
 
     def _make_handle(self) -> Handle:
