@@ -108,6 +108,16 @@ def test_groups_and_a_group_more():
     assert opts[1].param_groups[1]["weight_decay"] == 0.1
 
 
+def test_groups_may_maximize():
+    a, b = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    opt = doors.SGD([{"params": [a]}, {"params": [b], "maximize": True}], lr=0.5)
+    for value in (0.5, 1.5), (0.75, 2.25):
+        a.grad, b.grad = a.detach().clone(), b.detach().clone()
+        opt.step()
+        assert (a[0].item(), b[0].item()) == value
+        opt.param_groups[0]["maximize"] = True
+
+
 def test_a_late_first_gradient():
     theirs, ours = model(), model()
     for net, cls in ((theirs, torch.optim.AdamW), (ours, doors.AdamW)):

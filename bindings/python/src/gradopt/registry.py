@@ -46,9 +46,13 @@ class Entry:
     options: tuple[Option, ...]
     states: tuple[State, ...]
 
+    def setting(self, name: str) -> Option | None:
+        """An option of the entry's own, or of the engine."""
+        return self.option(name) or engine().option(name)
+
     def number(self, name: str, value: object) -> float:
         """The value of an option as optim_set takes it: a keyword by its position."""
-        option = self.option(name) or engine().option(name)
+        option = self.setting(name)
         if option is not None and option.kind == "keyword":
             return float(option.range.split("|").index(str(value)))
         return float(value)  # type: ignore[arg-type]

@@ -193,6 +193,7 @@ class Optimizer(torch.optim.Optimizer):
     def _group_options(self, group: dict[str, Any]) -> dict[str, Any]:
         """A group's options by the library's names."""
         result = {beta.name: value for beta, value in zip(_betas(self.algorithm), group.get("betas", ()), strict=False)}
+        result["maximize"] = group.get("maximize", False)
         for option in registry.algorithm(self.algorithm).options:
             for name in (_OPTIONS.get(option.name, option.name), option.name):
                 if name in group:
@@ -201,7 +202,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _make_handle(self) -> Handle:
         first = self.param_groups[0]
-        handle = Handle(self.algorithm, self._group_options(first) | self._engine | {"maximize": first["maximize"]})
+        handle = Handle(self.algorithm, self._group_options(first) | self._engine)
         self._sent = [self._group_options(first)]
         for group in self.param_groups[1:]:
             self._sent.append(self._group_options(group))
@@ -252,7 +253,7 @@ class Optimizer(torch.optim.Optimizer):
         for key, value in now.items():
             if value == self._sent[g].get(key):
                 continue
-            option = entry.option(key)
+            option = entry.setting(key)
             if option is None or option.kind not in ("number", "integer", "switch", "keyword"):
                 if key in self._sent[g]:
                     raise TypeError(f'option "{key}" is what a state is made for: it cannot change between steps')
