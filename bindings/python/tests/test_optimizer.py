@@ -57,6 +57,9 @@ def test_a_parameter_without_a_gradient_stands_still():
     assert b.tolist() == [1, 1] and w.tolist() == [0.5, 0.5]
     opt.step({"b": b.copy()})
     assert b.tolist() == [0.5, 0.5] and w.tolist() == [0.5, 0.5]
+    opt.step({"b": b.astype(np.float32)})
+    opt.step({"w": w.copy()})
+    assert b.tolist() == [0.25, 0.25] and w.tolist() == [0.25, 0.25]
 
 
 @pytest.mark.parametrize("door", ["callback", "iterator"])

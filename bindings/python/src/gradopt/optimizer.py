@@ -26,6 +26,7 @@ _WORDS = {
     c.EVAL_LOSSES: "losses",
     c.EVAL_CONSTRAINTS: "constraints",
 }
+_COPIED = np.zeros(0)  # stands for a gradient that was not lent itself
 _SAMPLES = ("same", "fresh", "full", "model")
 
 
@@ -148,7 +149,7 @@ class Optimizer:
         lent = None if grad is None else np.ascontiguousarray(grad, param.dtype)
         if lent is not None and lent.shape != param.shape:
             raise ValueError(f'the gradient of "{name}" has shape {lent.shape}, the parameter {param.shape}')
-        self._given[i] = grad if lent is grad else None  # a copy does not follow what it was made of
+        self._given[i] = grad if lent is grad else _COPIED  # a copy does not follow what it was made of
         self._lent[i] = lent
         self._bound[i] = 0 if lent is None else lent.ctypes.data or 1
 
