@@ -20,6 +20,8 @@ static const char HELP[] =
     "\n"
     "  -m, --methods LIST         \"adamw;sgd:momentum=0.9;...\", or all: every one that needs a single gradient\n"
     "                             (by default a few that suit the case)\n"
+    "                             \"dog@gpa,gP\": against its walks, too, which are reads of gradient, parameters and state\n"
+    "                             a (b, c, ...), then of the gradient, and of parameters that it writes\n"
     "  -o, --options \"k=v,...\"    options for every method, the engine's too\n"
     "  -w, --wrap \"name:k=v,...\"  puts a wrapper around every method; may be repeated, later ones lie outside\n"
     "  -c, --case LIST            of huge, power, ten, small, gpt2, resnet50, tiny, cache, create, axpy, axpy-l2 (all)\n"
@@ -50,6 +52,7 @@ typedef struct job {
     bench_t *bench;
     const char *name;
     char label[LABEL]; /* of the method with its options and wrappers */
+    const char *walks; /* see traffic.h; or NULL */
     recipe_t recipe;
     const model_t *model;
     const lent_t *lent;
@@ -140,7 +143,29 @@ static bool set_traffic(const job_t *job, const subject_t *subject) {
 
 /* ---- Cases ---- */
 
-/* A step against the traffic. */
+/* Methods that keep several gradients fill one place a step; what a step costs shows when the memory of all is there. */
+static void fill_states(subject_t *subject, const traffic_t *traffic) {
+    for (int k = 0; k < traffic->states && subject->status == OPTIM_OK; ++k)
+        subject_step(subject);
+}
+
+/* Whether it is known how the step goes over memory. */
+static bool has_walks(const job_t *job, walks_t *walks) {
+    const bool good = job->walks != NULL && walks_parse(walks, &job->bench->traffic, job->walks);
+    if (job->walks != NULL && !good)
+        remark(job, "these are no walks over its gradient, parameters and states");
+    return good;
+}
+
+static void put_walks(const job_t *job, const subject_t *subject, const walks_t *walks, const samples_t *samples,
+                      row_t *row) {
+    row->bytes = walks_bytes(walks);
+    put_ratio(row, samples, 1, 2, "walks");
+    if (subject->status == OPTIM_OK)
+        report_row(&job->bench->report, row);
+}
+
+/* A step against the traffic, and against its walks. */
 static void run_step(const job_t *job) {
     subject_t subject;
     samples_t samples;
@@ -149,15 +174,20 @@ static void run_step(const job_t *job) {
         return;
     if (set_traffic(job, &subject)) {
         traffic_t *traffic = &job->bench->traffic;
-        const contender_t contenders[] = {{traffic_run, traffic}, {subject_step, &subject}};
+        walks_t walks;
+        const contender_t contenders[] = {{traffic_run, traffic}, {subject_step, &subject}, {walks_run, &walks}};
+        const int contending = has_walks(job, &walks) ? 3 : 2;
         const measure_t how = how_of(job);
-        measure_run(&samples, &how, contenders, 2);
+        fill_states(&subject, traffic);
+        measure_run(&samples, &how, contenders, contending);
         row_t row = row_of(job, dtype);
         row.bytes = traffic_bytes(traffic);
-        put_time(&row, &samples, 1, 2);
+        put_time(&row, &samples, 1, contending);
         put_ratio(&row, &samples, 1, 0, "traffic");
         if (went_well(job, &subject))
             report_row(&job->bench->report, &row);
+        if (contending == 3)
+            put_walks(job, &subject, &walks, &samples, &row);
     }
     subject_destroy(&subject);
 }
@@ -340,9 +370,13 @@ enum { CASE_COUNT = sizeof CASES / sizeof *CASES };
 
 /* ---- Which methods, types and threads ---- */
 
-/* `spec`: "name" or "name:options"; it is changed. */
+/* `spec`: "name" or "name:options", with "@walks" behind it or not; it is changed. */
 static void describe_job(job_t *job, char *spec, char *options, size_t room) {
     const settings_t *s = &job->bench->settings;
+    char *at = strchr(spec, '@');
+    job->walks = at == NULL ? NULL : at + 1;
+    if (at != NULL)
+        *at = '\0';
     snprintf(job->label, LABEL, "%s", spec);
     for (int i = 0; i < s->wrappers; ++i) {
         const size_t length = strlen(job->label);

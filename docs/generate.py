@@ -51,7 +51,7 @@ FAMILIES = {  # what a family's methods have in common, for headings
 }
 NEEDS = {1: "the gradient", 2: "the loss", 4: "further evaluations in a step", 8: "Hessian-vector products",
          16: "the number of components", 32: "losses of components", 64: "constraints", 128: "inputs",
-         256: "a row of every parameter for each particle"}
+         256: "a row of every parameter for each particle", 512: "residuals and their Jacobian", 1024: "products with it in place of its rows"}
 CAN = {1: "cutting a tensor changes no bit", 2: "may share a handle with other algorithms", 4: "has an output of its own"}
 
 

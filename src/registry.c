@@ -64,6 +64,7 @@ DECLARE(guard)
 DECLARE(accumulate)
 DECLARE(scale)
 DECLARE(loss_scale)
+DECLARE(replicas)
 
 #define METHOD(id, of_family) {.name = #id, .family = #of_family, .level = LEVELS(id)},
 #define ALIAS(alias, id, of_family) {.name = #alias, .family = #of_family, .level = LEVELS(id)},
@@ -113,6 +114,7 @@ const registry_method_t REGISTRY_ENGINE[] = {
     [REGISTRY_ENGINE_GROUP_CLIP] = ENGINE(group_clip), [REGISTRY_ENGINE_STORAGE] = ENGINE(storage),
     [REGISTRY_ENGINE_GUARD] = ENGINE(guard),           [REGISTRY_ENGINE_ACCUMULATE] = ENGINE(accumulate),
     [REGISTRY_ENGINE_SCALE] = ENGINE(scale),           [REGISTRY_ENGINE_LOSS_SCALE] = ENGINE(loss_scale),
+    [REGISTRY_ENGINE_REPLICAS] = ENGINE(replicas),
 };
 
 static bool is_called(const char *name, const char *wanted, size_t length) {

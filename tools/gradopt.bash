@@ -13,8 +13,8 @@ _gradopt() {
         words='--help --json --version'
     else
         case ${#operands[@]},${operands[0]-} in
-        0,) words='inspect list describe tune help' ;;
-        1,help) words='inspect list describe tune' ;;
+        0,) words='inspect list describe port tune help' ;;
+        1,help) words='inspect list describe port tune' ;;
         1,list) words="methods $("$1" list 2>/dev/null | sed -n 's/^\([a-z_]*\):$/\1/p')" ;;
         1,describe) words="engine $("$1" list 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p')" ;;
         *,tune) words=$("$1" list methods 2>/dev/null | sed -n 's/^  \([^ ]*\) .*/\1/p') ;;

@@ -19,6 +19,9 @@ int inspect(const char *path, bool json);
 int list(const char *family, const char *word, bool json);
 int describe(const char *name, bool json);
 
+/* `call`: of another library, as its program has it. */
+int port(const char *call);
+
 /* argument[0] is the command's name; its own options stand behind it, up to a "--" the spaces, then a command. */
 int tune(int count, char **argument, bool json);
 

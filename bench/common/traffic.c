@@ -124,6 +124,96 @@ size_t traffic_bytes(const traffic_t *traffic) {
     return traffic->gradient_bytes + 2 * traffic->parameter_bytes + 2 * state;
 }
 
+/* ---- Several walks ---- */
+
+/* Streams are words of four bytes, whatever they hold. What a walk reads alone it reads four times over if it is one
+ * stream: words from the first cache cost nothing beside those from memory. */
+#define WALK(name, ...)                                                                                                \
+    VECTORISED static uint32_t name(size_t n, const uint32_t *a, const uint32_t *b, const uint32_t *c,                 \
+                                    const uint32_t *d, uint32_t *restrict s, uint32_t *restrict t,                     \
+                                    uint32_t *restrict u, uint32_t *restrict v) {                                      \
+        uint32_t all = 0;                                                                                              \
+        (void)s, (void)t, (void)u, (void)v;                                                                            \
+        for (size_t i = 0; i < n; ++i) {                                                                               \
+            const uint32_t x = a[i] + b[i] + c[i] + d[i];                                                              \
+            all += x;                                                                                                  \
+            __VA_ARGS__;                                                                                               \
+        }                                                                                                              \
+        return all;                                                                                                    \
+    }
+WALK(walk_0, (void)0)
+WALK(walk_1, s[i] += x)
+WALK(walk_2, s[i] += x; t[i] += x)
+WALK(walk_3, s[i] += x; t[i] += x; u[i] += x)
+WALK(walk_4, s[i] += x; t[i] += x; u[i] += x; v[i] += x)
+
+typedef uint32_t walk_t(size_t n, const uint32_t *a, const uint32_t *b, const uint32_t *c, const uint32_t *d,
+                        uint32_t *restrict s, uint32_t *restrict t, uint32_t *restrict u, uint32_t *restrict v);
+static walk_t *const WALKS[TRAFFIC_OF_WALK + 1] = {walk_0, walk_1, walk_2, walk_3, walk_4};
+
+/* The buffer that a letter stands for, or NULL. */
+static char *stream_of(const traffic_t *traffic, char letter) {
+    const int state = letter - 'a';
+    if (letter == 'g')
+        return traffic->gradient;
+    if (letter == 'p')
+        return traffic->parameter;
+    return state >= 0 && state < traffic->states && state < 'g' - 'a' ? traffic->state[state] : NULL;
+}
+
+bool walks_parse(walks_t *walks, const traffic_t *traffic, const char *text) {
+    *walks = (walks_t){.traffic = traffic, .count = 1};
+    if (traffic->parameter_bytes != traffic->real || traffic->gradient_bytes != traffic->real)
+        return false;
+    for (; *text != '\0'; ++text) {
+        const bool writes = *text >= 'A' && *text <= 'Z';
+        char *stream = stream_of(traffic, writes ? (char)(*text - 'A' + 'a') : *text);
+        int *streams = writes ? &walks->walk[walks->count - 1].writes : &walks->walk[walks->count - 1].reads;
+        if (*text == ',' ? ++walks->count > TRAFFIC_WALKS : stream == NULL || *streams == TRAFFIC_OF_WALK)
+            return false;
+        if (stream != NULL)
+            (writes ? walks->walk[walks->count - 1].write : walks->walk[walks->count - 1].read)[(*streams)++] = stream;
+    }
+    return true;
+}
+
+size_t walks_bytes(const walks_t *walks) {
+    size_t streams = 0;
+    for (int i = 0; i < walks->count; ++i)
+        streams += (size_t)(walks->walk[i].reads + 2 * walks->walk[i].writes);
+    return streams * walks->traffic->real;
+}
+
+static void walk_part(const walks_t *walks, int walk, int part) {
+    const traffic_t *traffic = walks->traffic;
+    const size_t words = traffic->elements * traffic->real / sizeof(uint32_t),
+                 begin = buffer_share(words, part, traffic->threads),
+                 end = buffer_share(words, part + 1, traffic->threads);
+    const int reads = walks->walk[walk].reads, writes = walks->walk[walk].writes;
+    const uint32_t *read[TRAFFIC_OF_WALK];
+    uint32_t *write[TRAFFIC_OF_WALK] = {NULL};
+    for (int i = 0; i < writes; ++i)
+        write[i] = (uint32_t *)(void *)walks->walk[walk].write[i] + begin;
+    for (int i = 0; i < TRAFFIC_OF_WALK; ++i)
+        read[i] = reads == 0 ? write[0] : (const uint32_t *)(void *)walks->walk[walk].read[i % reads] + begin;
+    const volatile uint32_t sum =
+        WALKS[writes](end - begin, read[0], read[1], read[2], read[3], write[0], write[1], write[2], write[3]);
+    (void)sum;
+}
+
+void walks_run(void *context) {
+    const walks_t *walks = context;
+    for (int i = 0; i < walks->count; ++i) {
+        if (walks->traffic->threads == 1) {
+            walk_part(walks, i, 0);
+            continue;
+        }
+#pragma omp parallel for num_threads(walks->traffic->threads) schedule(static, 1)
+        for (int part = 0; part < walks->traffic->threads; ++part)
+            walk_part(walks, i, part);
+    }
+}
+
 /* ---- Buffers ---- */
 
 static bool take(const traffic_t *traffic, size_t bytes, char **buffer) {

@@ -34,4 +34,25 @@ size_t traffic_bytes(const traffic_t *traffic);
 /* Moves them once; `traffic` is a traffic_t. */
 void traffic_run(void *traffic);
 
+/*
+ * The same for a step that goes over memory several times: "gpa,gP" reads gradient, parameters and the first state, then
+ * the gradient, and reads and writes the parameters; states are a, b, ... in the order of the buffers, capitals are
+ * written. Of one real an element each, at most four of a walk being read alone and four written.
+ */
+enum { TRAFFIC_WALKS = 8, TRAFFIC_OF_WALK = 4 };
+
+typedef struct walks {
+    const traffic_t *traffic;
+    int count;
+    struct {
+        int reads, writes;
+        char *read[TRAFFIC_OF_WALK], *write[TRAFFIC_OF_WALK];
+    } walk[TRAFFIC_WALKS];
+} walks_t;
+
+/* False: that is no such text, or `traffic` has no such streams. */
+bool walks_parse(walks_t *walks, const traffic_t *traffic, const char *text);
+size_t walks_bytes(const walks_t *walks);
+void walks_run(void *context); /* a walks_t */
+
 #endif

@@ -3,6 +3,8 @@
  *
  *     gpt --method muon --options lr=0.02 --others algorithm=adamw,lr=3e-3 --steps 300
  *
+ *     mpirun -n 4 gpt_mpi --options lr=3e-3,replicas=mean          (built where there is an MPI)
+ *
  * What a trainer does for an optimizer is in make_optimizer, answer and take_step; for going on after a break in save
  * and resume. Everything else is data, the command line and what is shown.
  */
@@ -10,6 +12,7 @@
 #include <dirent.h>
 #include <getopt.h>
 #include <math.h>
+#include <optim/comm.h>
 #include <optim/optim.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +20,10 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifdef GPT_MPI
+#include <optim/comm_mpi.h>
+#endif
 
 #include "model.h"
 
@@ -37,6 +44,8 @@ typedef struct text {
 
 typedef struct trainer {
     settings_t set;
+    optim_comm comm;
+    int rank, ranks; /* of several, each draws batches of its own */
     text_t text;
     gpt_t net;
     optim_t *opt;
@@ -236,7 +245,7 @@ static double evaluate(trainer_t *t, long step) {
     double loss = 0;
     gpt_zero_grad(&t->net);
     for (int i = 0; i < t->set.accumulate; ++i) {
-        draw_batch(t, step, t->draws * t->set.accumulate + i);
+        draw_batch(t, step, (t->draws * t->ranks + t->rank) * t->set.accumulate + i);
         loss += gpt_gradient(&t->net, t->set.batch, t->in, t->next, 1 / (float)t->set.accumulate);
     }
     return loss / t->set.accumulate;
@@ -376,6 +385,26 @@ static int train(trainer_t *t) {
     return failed;
 }
 
+/* Before training: joins the other ranks; only the first one shows and keeps anything. */
+static int join_ranks(trainer_t *t) {
+#ifdef GPT_MPI
+    if (optim_comm_mpi(&t->comm, MPI_COMM_WORLD) < 0 || optim_set_comm(t->opt, &t->comm) < 0)
+        return library_error();
+    t->rank = t->comm.rank;
+    t->ranks = t->comm.ranks;
+    if (t->set.save != NULL && t->set.options != NULL && strstr(t->set.options, "shard=1") != NULL) {
+        fputs("--save is of one rank, and shard=1 has states on all\n", stderr);
+        return FAILED;
+    }
+    if (t->rank > 0)
+        t->set.log = t->set.save = NULL;
+    return t->rank == 0 || freopen("/dev/null", "w", stdout) != NULL ? GO_ON : FAILED;
+#else
+    (void)t;
+    return GO_ON;
+#endif
+}
+
 static int run(trainer_t *t) {
     const gpt_shape_t shape = {t->set.layers, t->set.heads, t->set.width, t->set.context, 0};
     const size_t places = (size_t)t->set.batch * (size_t)t->set.context;
@@ -389,7 +418,8 @@ static int run(trainer_t *t) {
         fputs("there is no memory for this net\n", stderr);
         return FAILED;
     }
-    if (make_optimizer(t) != GO_ON || (t->set.resume != NULL && resume(t, t->set.resume) != GO_ON))
+    if (make_optimizer(t) != GO_ON || join_ranks(t) != GO_ON ||
+        (t->set.resume != NULL && resume(t, t->set.resume) != GO_ON))
         return FAILED;
     const long first = (long)optim_steps(t->opt);
     if (train(t) != GO_ON || (t->set.save != NULL && save(t, t->set.save) != GO_ON))
@@ -477,7 +507,8 @@ static int read_settings(settings_t *set, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-    trainer_t t = {.set = {.text = "/usr/share/common-licenses",
+    trainer_t t = {.ranks = 1,
+                   .set = {.text = "/usr/share/common-licenses",
                            .method = "adamw",
                            .layers = 2,
                            .heads = 4,
@@ -490,8 +521,15 @@ int main(int argc, char **argv) {
         fputs(USAGE, stderr);
         return 2;
     }
+#ifdef GPT_MPI
+    (void)MPI_Init(&argc, &argv);
+#endif
     const int failed = run(&t);
     optim_destroy(t.opt);
+    optim_comm_release(&t.comm);
+#ifdef GPT_MPI
+    (void)MPI_Finalize();
+#endif
     gpt_destroy(&t.net);
     free(t.short_values);
     free(t.in);

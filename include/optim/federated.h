@@ -72,8 +72,9 @@ optim_status optim_server_set_clients(optim_server_t *server, int64_t count);
 
 /*
  * Numbers of all clients, which are copied: "size" (samples, > 0), "probability" (of taking part, 0 to 1), "time" (for
- * its local steps, > 0), "norm" (>= 0; of the last gradient). `count` must be the number of clients. Checkpoints do not
- * keep them. Errors: NULL, NAME, ARGUMENT, ORDER (clients not told; "time" after the first use), SIZE, NOMEM.
+ * its local steps, > 0), "norm" (>= 0; of the last gradient), and of those that hand in in this round "arrival" (>= 0;
+ * how long after the round's beginning) and "loss" (where it began). `count` must be the number of clients. Checkpoints
+ * do not keep them. Errors: NULL, NAME, ARGUMENT, ORDER (clients not told; "time" after the first use), SIZE, NOMEM.
  */
 optim_status optim_server_set_numbers(optim_server_t *server, const char *name, const double *values, int64_t count);
 

@@ -21,16 +21,19 @@
  * it while it steps (that is undefined; optim_save_async does it).
  *
  * When a call is possible:
- * - optim_add_group, optim_add_param, optim_set_grad_dtype, optim_wrap, optim_wrap_groups, optim_set_constraints and
- *   loading into a changed optimizer (optim_load_matching) before the first step only (ORDER);
+ * - optim_set_grad_dtype, optim_wrap_groups, optim_set_constraints, optim_set_residuals and loading into a changed
+ *   optimizer (optim_load_matching) before the first step only (ORDER);
+ * - while a step is taken parameter by parameter (optim_step_begin) what is possible while a request is open, but for
+ *   answers and optim_cancel, and its own calls; all else returns OPEN;
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
- *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values and optim_constraint_weights) or
+ *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values, optim_constraint_weights,
+ *   optim_residual_values, optim_jacobian_rows, optim_jvp_... and optim_vjp_... for products with a Jacobian) or
  *   optim_cancel, optim_bind of other gradients, optim_set_input, and what only reads (optim_get,
  *   optim_schedule_values, optim_request_info, optim_memory, optim_describe_param, the counters), optim_zero_grad,
  *   optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
- *   optim_step, optim_accumulate, optim_minimize, optim_bind, optim_freeze, optim_add_param, optim_reset, saving and
- *   loading;
+ *   optim_step and its like, optim_accumulate, optim_minimize, optim_bind, optim_freeze, optim_add_param, optim_reset,
+ *   saving and loading;
  * - after an error, a cancelled or a skipped step everything that was possible before that step, and while a thread
  *   writes a checkpoint (optim_save_async) everything.
  */
@@ -68,6 +71,10 @@ enum {
     OPTIM_EVAL_LOSSES = 4,      /* losses of the components that optim_request_info says, through optim_set_losses */
     OPTIM_EVAL_CONSTRAINTS = 5, /* values of the constraints, through optim_constraint_values */
     OPTIM_EXCHANGE = 6,         /* replicas must exchange something; no method asks for it yet */
+    OPTIM_EVAL_RESIDUALS = 7,   /* the residuals r(x), through optim_residual_values */
+    OPTIM_EVAL_JACOBIAN = 8,    /* their derivatives, through optim_jacobian_rows, for every parameter */
+    OPTIM_EVAL_JVP = 9,         /* the Jacobian of the residuals times optim_jvp_vector, into optim_jvp_result */
+    OPTIM_EVAL_VJP = 10,        /* its transpose times optim_vjp_vector, into optim_vjp_result, for every parameter */
 
     /* a wrong argument */
     OPTIM_ERR_NULL = -10,      /* a NULL where a pointer is needed */
@@ -99,7 +106,10 @@ enum {
     /* checkpoints */
     OPTIM_ERR_IO = -50,        /* a file cannot be opened, read, written, flushed or renamed */
     OPTIM_ERR_FORMAT = -51,    /* no checkpoint or message, a damaged one, or one of a newer version */
-    OPTIM_ERR_CHECKPOINT = -52 /* a sound checkpoint, but of another optimizer than this one */
+    OPTIM_ERR_CHECKPOINT = -52, /* a sound checkpoint, but of another optimizer than this one */
+
+    /* other ranks (optim/comm.h) */
+    OPTIM_ERR_COMM = -60 /* one did not answer, refused the step, or does something else than this one */
 };
 
 typedef int optim_dtype;
@@ -125,8 +135,8 @@ void optim_destroy(optim_t *opt);
  * run the same algorithm are one method: its norms over "all tensors" run over all of them.
  * Where the method knows roles (its page lists them: x and y of a bilevel problem or a game, ...), "role=y" says which
  * one the group's parameters have; here and in optim_create (for group 0) the default is the first.
- * *group receives the id (may be NULL). Only before the first step.
- * Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, ORDER, MISMATCH, NOMEM.
+ * *group receives the id (may be NULL). After the first step as before it; see optim_add_param.
+ * Errors: NULL, NAME, OPTION, VALUE, DUPLICATE, MISMATCH, ORDER (in a callback), SIZE, OPEN, SWAPPED, NOMEM.
  */
 optim_status optim_add_group(optim_t *opt, const char *options, int *group);
 
@@ -139,7 +149,12 @@ optim_status optim_add_group(optim_t *opt, const char *options, int *group);
  * (tied weights are one parameter): optim_step refuses it before the first step and after a rebind (DUPLICATE). Frozen
  * parameters may share theirs among themselves, and gradients are only read: they may be shared unless zero_grad=1.
  * Gradients have the parameter's dtype unless optim_set_grad_dtype says otherwise.
- * Only before the first step. Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, ORDER, SWAPPED, SIZE, NOMEM.
+ *
+ * After the first step too: the parameter begins like one that was frozen until then, and all others go on as they
+ * were, bit for bit (but that random numbers are others, and a line search begins anew). That takes memory for all
+ * states anew and copies them: many are better added before the first step. A method that remembers a number for each
+ * element of all parameters (bfgs, cma_es), a wrapper that steps ahead (picard) and shard=1 refuse it then (MISMATCH).
+ * Errors: NULL, ARGUMENT, DUPLICATE, SHAPE, MISMATCH, ORDER (in a callback), OPEN, SWAPPED, SIZE, NOMEM.
  */
 optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                              const int64_t *dims, void *data, void *grad);
@@ -175,6 +190,42 @@ optim_status optim_bind(optim_t *opt, int param, void *data, void *grad);
  * Errors: as optim_bind; ARGUMENT (there are fewer parameters).
  */
 optim_status optim_bind_all(optim_t *opt, void *const *data, void *const *grads, size_t count);
+
+/*
+ * The next step's gradient of `param` has these rows alone, as that of an embedding does: `index[k]` (of `rows`
+ * numbers, in any order) is the position along dimension 0 of the row at `values` + k times the elements of a row, in
+ * the gradient's dtype; a vector's rows are its elements. Rows that come several times are added, in doubles. All is
+ * copied, in time that grows with `rows` (times its logarithm); rows = 0: no row has a gradient.
+ *
+ * A step then moves those rows and leaves the others, with what the method remembers of them, as they are: no decay,
+ * no momentum. It costs what the rows cost, however long the parameter is (with clip_norm or another norm also some
+ * nanoseconds for each 16384 elements of it). The parameter's count of steps goes on with every step. Where an element
+ * with a gradient of zero would stand still anyway (sgd without momentum and decay, adagrad), the bits are those of
+ * the whole gradient.
+ *
+ * The rows are used up by the step, also by one that nonfinite=skip passes over, and by optim_zero_grad; until they
+ * are handed over again no row has a gradient. optim_bind ends this: its gradient, or none, stands for them. Methods
+ * that do not step element by element, that ask for further gradients, wrappers over this parameter, accumulate=1 and
+ * states of 8 or 4 bits are refused, here or by the step.
+ * Errors: NULL, ARGUMENT, SHAPE, SIZE, MISMATCH, OPEN, SWAPPED, NOMEM; then nothing has changed.
+ */
+optim_status optim_set_sparse_grad(optim_t *opt, int param, int64_t rows, const int64_t *index, const void *values);
+
+/*
+ * `param` has other rows (slices of dimension 0) from now on: `rows` of them, of which the first `count` are the old
+ * rows kept[0], kept[1], ..., in any order and as often as you like, with what the method and wrappers remember of
+ * them; the others are new, and begin as at the first step. For clouds of points that grow and shrink, vocabularies and
+ * heads that get longer. `data` and `grad` are the new buffers, as in optim_add_param, with their values in place.
+ * The parameter's count of steps goes on; what belongs to it as a whole (an estimate, a norm) stays. Memory for all
+ * states is taken anew.
+ *
+ * Methods that remember more than arrays of the parameter's shape (a factored second moment, matrices of its sides) or
+ * other points of it (lbfgs, svrg, cbo), states of 8 or 4 bits, picard and shard=1 are refused (MISMATCH), bounds too
+ * (ORDER: lift them before, set them anew afterwards).
+ * Errors: NULL, ARGUMENT, SHAPE, SIZE, MISMATCH, ORDER, OPEN, SWAPPED, NOMEM; then nothing has changed.
+ */
+optim_status optim_resize(optim_t *opt, int param, const int64_t *kept, size_t count, int64_t rows, void *data,
+                          void *grad);
 
 /* The gradient buffer of `param` holds `dtype`, e.g. bf16 gradients for f32 parameters. Before the first step.
  * Errors: NULL, ARGUMENT, ORDER. */
@@ -221,6 +272,12 @@ optim_status optim_set_components(optim_t *opt, int64_t count);
 optim_status optim_set_constraints(optim_t *opt, int64_t equalities, int64_t inequalities);
 
 /*
+ * The function is half the sum of the squares of `count` (1 to 2^31 - 1) residuals r_i(x): least squares. Methods with
+ * OPTIM_NEEDS_RESIDUALS refuse to step without it (ORDER). Before the first step. Errors: NULL, ARGUMENT, ORDER.
+ */
+optim_status optim_set_residuals(optim_t *opt, int64_t count);
+
+/*
  * Lends the input `name` of `param`, or with param = -1 the method's own: a row-major buffer of `dtype` with 0 to 8
  * dimensions that steps read (the page of the method or wrapper says which inputs it has, and of which shape). It is
  * borrowed at any alignment and read by optim_step only; call again when it has moved or changed its shape, between
@@ -240,14 +297,62 @@ optim_status optim_set_input(optim_t *opt, int param, const char *name, optim_dt
  * an error before or inside it leaves parameters and state as they were before it.
  * With nonfinite=skip, or under a loss_scale, a step whose gradient is not finite returns OPTIM_OK and changes nothing
  * (optim_skipped counts it) but the scale.
- * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls).
+ * The first call takes all memory; later ones allocate nothing (BLAS may, within its calls). A handle without
+ * parameters does nothing.
  * With accumulate=1 a step begins with what optim_accumulate has added; without any it is refused (ORDER), since the
  * buffers still hold the last micro-batch of the step before. Requests may be answered either way.
- * Errors: NULL, ORDER (no parameters, nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
+ * Errors: NULL, ORDER (nothing accumulated, something of the problem not told), SWAPPED, LOSS, SHAPE,
  * MISMATCH, VALUE (options that do not go together, of one group or of several), DUPLICATE (memory lent twice),
  * NONFINITE, DOMAIN, LINE_SEARCH, NOMEM, SIZE.
  */
 optim_status optim_step(optim_t *opt);
+
+/*
+ * Advances by one step as optim_step does, but leaves the parameters and says in updates[i], for each of the `count`
+ * parameters in their order, what the step would have added to it: for those who add it themselves, send it, or look
+ * at it first. updates[i] has room for the elements of parameter i, in f64 where that is f64 and in f32 otherwise, at
+ * any alignment; it may be NULL where there are no elements, or the parameter is frozen, whose update is 0.
+ *
+ * With x the parameter and x' where optim_step leaves it the update is x' - x, rounded to the update's own type once.
+ * So x + update, computed in that type, is x' to the bit where x' lies between x / 2 and 2 x, and otherwise within an
+ * ulp of the larger of the two. A 16-bit parameter counts as the f32 parameter of the same value: nothing is lost to
+ * its rounding, which is left to whoever adds the update, and `rounding` has no effect.
+ *
+ * All else is as after a step: counts, states, schedules; averages have taken in the point to which the update leads.
+ * It is for the caller to go there before the next gradient, or not. An element of an update is 0 where nothing moves,
+ * also in a step that nonfinite=skip passes over. After an error, and while a request is open, what updates hold is
+ * not said; a request is answered by optim_step's other answers and optim_update called again.
+ *
+ * Refused are methods and wrappers that move the parameters within a step to ask for evaluations elsewhere (MISMATCH,
+ * names them), master=f32 and rounding=kahan, which keep a part of a 16-bit parameter in the handle (MISMATCH), shard=1
+ * (MISMATCH), and updates that share memory with a parameter, a gradient or each other (DUPLICATE). The first call
+ * takes memory: two words for each parameter.
+ * Errors: NULL, ARGUMENT (`count` is not the number of parameters), MISMATCH, DUPLICATE, and those of optim_step.
+ */
+optim_status optim_update(optim_t *opt, void *const *updates, size_t count);
+
+/*
+ * A step parameter by parameter, within a backward pass: optim_step_begin before it, optim_step_param for each
+ * parameter when its gradient is in its bound buffer, optim_step_end behind it. The parameter has moved, and its
+ * gradient is not needed any more, when optim_step_param returns: gradients need not be in memory at the same time.
+ * Several parameters may have the same buffer (without zero_grad=1), as large as the largest; optim_bind of other
+ * gradients is possible in between. The bits are those of optim_step with all gradients.
+ *
+ * Who takes part is settled by optim_step_begin: parameters that are not frozen, and have a gradient buffer then.
+ * optim_step_param of others does nothing; optim_step_end steps those that are left, by what their buffers hold. A loss
+ * that the method reads is handed over before optim_step_begin. While the step is open what moves or reads the state is
+ * refused (OPEN), and it cannot be taken back.
+ *
+ * Refused (MISMATCH, says why) is what must see the whole gradient before anything moves: methods and wrappers that sum
+ * over it, ask for evaluations or work on whole matrices, clip_norm, nonfinite other than propagate, loss_scale,
+ * accumulate=1, replicas=mean, optim_record_norms.
+ * The first call takes memory: a byte for each parameter, and that of the methods' numbers again.
+ * Errors of optim_step_begin: NULL, OPEN, MISMATCH, and those of optim_step; then nothing has changed. Of the others:
+ * NULL, CLOSED (no such step is open), ARGUMENT, ORDER (the parameter has been stepped).
+ */
+optim_status optim_step_begin(optim_t *opt);
+optim_status optim_step_param(optim_t *opt, int param);
+optim_status optim_step_end(optim_t *opt);
 
 /* The loss of the evaluation just made, for the methods that read it; itself, not multiplied by a loss_scale. Errors:
    NULL. */
@@ -296,12 +401,14 @@ typedef struct optim_request {
     int64_t count;      /* components component, component + 1, ...: their mean, or each one's loss; 0: not by them */
     uint64_t roles;     /* bit i: role i of the method. Of a gradient: whose will be used, the others need not be
                            evaluated; of a product: outside those the direction is 0. 0: all */
+    int64_t index;      /* with OPTIM_SAMPLE_INDEX: which; else 0 */
 } optim_request;
 enum {
     OPTIM_SAMPLE_SAME = 0,  /* the minibatch of the step's first evaluation, or of the last FRESH one in it */
     OPTIM_SAMPLE_FRESH = 1, /* a new minibatch (repeating the old one is allowed) */
     OPTIM_SAMPLE_FULL = 2,  /* the whole data set */
-    OPTIM_SAMPLE_MODEL = 3  /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */
+    OPTIM_SAMPLE_MODEL = 3, /* the first evaluation's minibatch, its labels drawn anew from what the model predicts */
+    OPTIM_SAMPLE_INDEX = 4  /* minibatch number `index`, from 0: the same one whenever that number is asked for */
 };
 /* Errors: NULL, ARGUMENT (size). */
 optim_status optim_request_info(const optim_t *opt, optim_request *request);
@@ -333,6 +440,28 @@ optim_status optim_constraint_values(optim_t *opt, double **values);
  */
 optim_status optim_constraint_weights(const optim_t *opt, const double **weights);
 
+/* During OPTIM_EVAL_RESIDUALS: where the values r_i(x) belong. To be called anew for each request; valid until the next
+ * optim_step or optim_cancel. Errors: NULL, CLOSED. */
+optim_status optim_residual_values(optim_t *opt, double **values);
+
+/* During OPTIM_EVAL_JACOBIAN: where the derivatives by the elements of `param` belong, a row for each residual, [count
+ * of residuals][elements], at the x of the residuals asked for last. NULL for a parameter without elements, or of
+ * another method than the one that asks. Valid until the next optim_step or optim_cancel. Errors: NULL, ARGUMENT,
+ * CLOSED. */
+optim_status optim_jacobian_rows(optim_t *opt, int param, double **rows);
+
+/*
+ * During OPTIM_EVAL_JVP: the direction v for `param` (row-major; the parameter's dtype, f32 for 16-bit parameters), and
+ * where J v belongs, a number for each residual; J being the derivatives of the residuals at the parameters as they
+ * stand. A direction is NULL where it is 0 because the parameter is frozen or another method's. During OPTIM_EVAL_VJP:
+ * w, a number for each residual, and where J'w belongs for `param`, in the type of directions; NULL: it is not wanted.
+ * All belong to the handle and are valid until the next optim_step or optim_cancel. Errors: NULL, ARGUMENT, CLOSED.
+ */
+optim_status optim_jvp_vector(const optim_t *opt, int param, const void **direction);
+optim_status optim_jvp_result(optim_t *opt, double **product);
+optim_status optim_vjp_vector(const optim_t *opt, const double **weights);
+optim_status optim_vjp_result(optim_t *opt, int param, void **product);
+
 /* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
 optim_status optim_cancel(optim_t *opt);
 
@@ -346,7 +475,8 @@ optim_status optim_reset(optim_t *opt);
  * 0 for NULL. */
 int optim_wants_gradient(const optim_t *opt);
 
-/* Steps completed, and steps skipped by nonfinite=skip or a loss_scale, since creation or reset. 0 for NULL. */
+/* Steps completed (of the wrapper picard its inner ones, of which optim_step may complete several), and skipped by
+ * nonfinite=skip or a loss_scale, since creation or reset. 0 for NULL. */
 int64_t optim_steps(const optim_t *opt);
 int64_t optim_skipped(const optim_t *opt);
 
@@ -370,7 +500,9 @@ optim_status optim_get(const optim_t *opt, int group, const char *key, double *v
 
 /*
  * Puts a wrapper (a name from optim_wrapper_name) around everything so far; later wraps lie outside earlier ones.
- * Before the first step. Errors: NULL, NAME, OPTION, VALUE, DUPLICATE (each wrapper once), ORDER, MISMATCH, NOMEM.
+ * After the first step too: an average then begins at the parameters as they stand; see optim_add_param.
+ * Errors: NULL, NAME, OPTION, VALUE, DUPLICATE (each wrapper once), MISMATCH, ORDER (in a callback), SIZE, OPEN,
+ * SWAPPED, NOMEM.
  */
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options);
 
@@ -455,7 +587,7 @@ size_t optim_param_count(const optim_t *opt);
 
 typedef struct optim_param_info {
     size_t size;           /* sizeof(optim_param_info) */
-    const char *name;      /* this and `dims` are the handle's, until optim_destroy or the next optim_add_param */
+    const char *name;      /* this and `dims` are the handle's, until optim_destroy, optim_add_param or optim_resize */
     const char *algorithm; /* that moves it: its group's, or the one that takes what that refuses */
     int group;
     optim_dtype dtype;
@@ -523,6 +655,12 @@ typedef struct optim_problem {
     /* OPTIM_EVAL_CONSTRAINTS: values[equalities + inequalities]. Gradients with weights other than 0
      * (optim_constraint_weights) go to `gradient` like all others. */
     int (*constraints)(void *user, const optim_request *request, double *values);
+    /* OPTIM_EVAL_RESIDUALS: values[residuals]; OPTIM_EVAL_JACOBIAN: fill every optim_jacobian_rows */
+    int (*residuals)(void *user, const optim_request *request, double *values);
+    int (*jacobian)(void *user, const optim_request *request, optim_t *opt);
+    /* OPTIM_EVAL_JVP: fill optim_jvp_result; OPTIM_EVAL_VJP: fill every optim_vjp_result */
+    int (*jvp)(void *user, const optim_request *request, optim_t *opt);
+    int (*vjp)(void *user, const optim_request *request, optim_t *opt);
 } optim_problem;
 
 /* Progress, as handed to the per-step callback. */
@@ -779,7 +917,9 @@ enum { /* bits of optim_description.needs */
        OPTIM_NEEDS_LOSSES = 32,      /* losses of components, one by one */
        OPTIM_NEEDS_CONSTRAINTS = 64, /* optim_set_constraints */
        OPTIM_NEEDS_INPUTS = 128,     /* reads inputs: optim_set_input */
-       OPTIM_NEEDS_PARTICLES = 256   /* the components are particles: every parameter has a row for each */
+       OPTIM_NEEDS_PARTICLES = 256,  /* the components are particles: every parameter has a row for each */
+       OPTIM_NEEDS_RESIDUALS = 512,  /* optim_set_residuals */
+       OPTIM_NEEDS_JACOBIAN_PRODUCTS = 1024 /* and products with their Jacobian, in place of its rows */
 };
 
 enum {                      /* bits of optim_description.can */
@@ -787,7 +927,10 @@ enum {                      /* bits of optim_description.can */
        /* may share a handle with groups of other algorithms; of those that ask for further evaluations one at most, and
         * while it asks the others wait */
        OPTIM_CAN_MIX = 2,
-       OPTIM_HAS_OUTPUT = 4 /* optim_output differs from the parameters */
+       OPTIM_HAS_OUTPUT = 4, /* optim_output differs from the parameters */
+       /* of a method: looks at elements wherever in a tensor they lie. Buffers without gaps may have their axes in any
+        * order, the same in data and grad (channels last, transposed); states then lie in that order too */
+       OPTIM_ANY_LAYOUT = 8
 };
 
 /* All strings are the library's, constant, never NULL ("" where there is nothing to say). */

@@ -79,6 +79,7 @@ const char *optim_strerror(optim_status status) {
         {OPTIM_ERR_IO, "a file cannot be read or written"},
         {OPTIM_ERR_FORMAT, "not a checkpoint or message, or a damaged one"},
         {OPTIM_ERR_CHECKPOINT, "a checkpoint of another optimizer"},
+        {OPTIM_ERR_COMM, "another rank did not answer or does something else"},
     };
     for (size_t i = 0; i < sizeof MEANINGS / sizeof *MEANINGS; ++i)
         if (MEANINGS[i].status == status)

@@ -1,6 +1,5 @@
 #include "base/words.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,21 +7,15 @@
 
 /* ---- The nearest ---- */
 
-enum { LONGEST_WORD = 48, PART = LONGEST_WORD }; /* PART: more than any number of letters between two words */
-
-/* A name by its letters: lower case, nothing between them. */
-typedef struct word {
-    char text[LONGEST_WORD + 1];
-    int length; /* -1: too long */
-} word_t;
+enum { PART = WORD_LONGEST }; /* more than any number of letters between two words */
 
 static word_t word_of(const char *name, size_t length) {
-    word_t word = {.length = length > 2 * LONGEST_WORD ? -1 : 0};
+    word_t word = {.length = length > 2 * WORD_LONGEST ? -1 : 0};
     for (size_t i = 0; i < length && word.length >= 0; ++i) {
         const char c = name[i];
         if (c == '-' || c == '_' || c == ' ')
             continue;
-        if (word.length == LONGEST_WORD)
+        if (word.length == WORD_LONGEST)
             word.length = -1;
         else
             word.text[word.length++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -36,7 +29,7 @@ static int smaller(int a, int b) {
 
 /* Insertions, deletions, replacements and swaps of neighbours between the two. */
 static int letters_apart(const word_t *a, const word_t *b) {
-    int rows[3][LONGEST_WORD + 1];
+    int rows[3][WORD_LONGEST + 1];
     for (int k = 0; k <= b->length; ++k)
         rows[0][k] = k;
     for (int i = 1; i <= a->length; ++i) {
@@ -71,26 +64,33 @@ static int distance_between(const word_t *wanted, const word_t *name) {
     return inner->length >= SHORTEST_PART && strstr(outer->text, inner->text) != NULL ? PART + more : -1;
 }
 
+static bool is_synonym_for(const synonym_t *synonym, const word_t *wanted) {
+    return strlen(synonym->word) == (size_t)wanted->length &&
+           memcmp(wanted->text, synonym->word, (size_t)wanted->length) == 0;
+}
+
 /* The synonym that this name has the wanted word for; NULL: there is none. */
-static const synonym_t *synonym_of(const word_t *wanted, const char *name, size_t length) {
-    for (size_t i = 0; wanted->length > 0 && i < SYNONYM_COUNT; ++i) {
+static const synonym_t *synonym_of(const nearest_t *nearest, const char *name, size_t length) {
+    for (size_t i = 0; nearest->has_synonym && i < SYNONYM_COUNT; ++i) {
         const synonym_t *synonym = &SYNONYMS[i];
-        const size_t letters = strlen(synonym->word);
-        if ((size_t)wanted->length == letters && memcmp(wanted->text, synonym->word, letters) == 0 &&
-            strlen(synonym->name) == length && memcmp(synonym->name, name, length) == 0)
+        if (is_synonym_for(synonym, &nearest->wanted) && strlen(synonym->name) == length &&
+            memcmp(synonym->name, name, length) == 0)
             return synonym;
     }
     return NULL;
 }
 
 nearest_t nearest_begin(const char *wanted, size_t length) {
-    return (nearest_t){.wanted = wanted, .length = length};
+    nearest_t nearest = {.wanted = word_of(wanted, length)};
+    for (size_t i = 0; nearest.wanted.length > 0 && i < SYNONYM_COUNT; ++i)
+        nearest.has_synonym |= is_synonym_for(&SYNONYMS[i], &nearest.wanted);
+    return nearest;
 }
 
 void nearest_offer(nearest_t *nearest, const char *name, size_t length) {
-    const word_t wanted = word_of(nearest->wanted, nearest->length), offered = word_of(name, length);
-    const bool is_synonym = synonym_of(&wanted, name, length) != NULL;
-    const int distance = is_synonym ? 0 : distance_between(&wanted, &offered);
+    const word_t offered = word_of(name, length);
+    const bool is_synonym = synonym_of(nearest, name, length) != NULL;
+    const int distance = is_synonym ? 0 : distance_between(&nearest->wanted, &offered);
     size_t at = nearest->count;
     while (at > 0 && nearest->found[at - 1].distance > distance)
         --at;
@@ -115,12 +115,11 @@ static size_t count_shown(const nearest_t *nearest) {
 
 void nearest_text(const nearest_t *nearest, char text[NEAREST_TEXT]) {
     const size_t count = count_shown(nearest);
-    const word_t wanted = word_of(nearest->wanted, nearest->length);
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count; ++i) {
         const char *before = i == 0 ? " (did you mean " : i + 1 < count ? ", " : " or ";
-        const synonym_t *synonym = synonym_of(&wanted, nearest->found[i].name, nearest->found[i].length);
+        const synonym_t *synonym = synonym_of(nearest, nearest->found[i].name, nearest->found[i].length);
         const char *with = synonym == NULL ? "" : synonym->with;
         const int wrote =
             snprintf(text + used, NEAREST_TEXT - used, "%s\"%.*s\"%s%s%s", before, (int)nearest->found[i].length,

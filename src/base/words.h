@@ -2,16 +2,24 @@
 #ifndef BASE_WORDS_H
 #define BASE_WORDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* ---- The nearest ---- */
 
-enum { NEAREST_MOST = 3, NEAREST_TEXT = 200 };
+enum { NEAREST_MOST = 3, NEAREST_TEXT = 200, WORD_LONGEST = 48 };
+
+/* A name by its letters: lower case, nothing between them. */
+typedef struct word {
+    char text[WORD_LONGEST + 1];
+    int length; /* -1: too long */
+} word_t;
 
 /* What is like `wanted`, nearest first; the names belong to their owners. */
 typedef struct nearest {
-    const char *wanted;
-    size_t length, count;
+    word_t wanted;
+    bool has_synonym; /* as few words have */
+    size_t count;
     struct {
         const char *name;
         size_t length;

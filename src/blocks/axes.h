@@ -1,15 +1,37 @@
 /*
  * Marginals: what is left of a tensor that is summed over one axis, or over all but one. For kernels of whole tensors.
  *
- * Values pass in chunks of consecutive elements, so that a tensor is read once for all its marginals. Each sum is taken
- * in double and in the order of the elements, however they are cut in chunks.
+ * Values pass in chunks of consecutive elements, so that a tensor is read once for all its marginals. Sums are taken in
+ * double: of what lies in one row and one chunk in lanes (sums.h), otherwise in the order of the elements.
  */
 #ifndef BLOCKS_AXES_H
 #define BLOCKS_AXES_H
 
 #include <string.h>
 
-#include "engine/method.h"
+#include "blocks/sums.h"
+
+/* Asks memory for the chunk behind x, of which `left` elements are left. One that walks along a single stream waits for
+ * the machine to see, page by page, that it will be read. */
+static inline void ask_for_next(const real *x, size_t left) {
+#ifdef __GNUC__
+    enum { LINE = 64 / sizeof(real) };
+    for (size_t i = CHUNK_ELEMENTS; i < left && i < (size_t)2 * CHUNK_ELEMENTS; i += LINE)
+        __builtin_prefetch(x + i);
+#else
+    (void)x, (void)left;
+#endif
+}
+
+/* |x|^2 of a whole tensor. */
+static inline double sum_squares_by_chunks(size_t n, const real *x) {
+    double sum = 0;
+    for (size_t first = 0; first < n; first += CHUNK_ELEMENTS) {
+        ask_for_next(x + first, n - first);
+        sum += sum_squares(n - first < CHUNK_ELEMENTS ? n - first : CHUNK_ELEMENTS, x + first);
+    }
+    return sum;
+}
 
 /* Element i of the tensor is (outer, k, inner) to its axis: inner = i % inner, k = i / inner % length. */
 typedef struct marginal {
@@ -79,32 +101,25 @@ static inline void marginal_next(const marginal_t *m, marginal_run_t *run, size_
     run->at = run->outer * m->per_outer + run->k * m->per_k;
 }
 
-/* sums <- sums + n elements of the tensor, from `first` on. */
-static inline void marginal_add(const marginal_t *m, size_t first, size_t n, const double *restrict value,
+/* sums <- sums + n elements of the tensor, or their squares, from `first` on. */
+static inline void marginal_add(const marginal_t *m, size_t first, size_t n, const real *restrict x, const bool squares,
                                 double *restrict sums) {
     for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
-        const double *restrict v = value + run.i;
-        double *restrict to = sums + run.at, sum = *to;
-        for (size_t j = 0; run.step == 0 && j < run.n; ++j)
-            sum += v[j];
+        const real *restrict v = x + run.i;
+        double *restrict to = sums + run.at;
         if (run.step == 0)
-            *to = sum;
+            *to += squares ? sum_squares(run.n, v) : sum_elements(run.n, v);
         for (size_t j = 0; run.step == 1 && j < run.n; ++j)
-            to[j] += v[j];
+            to[j] += squares ? (double)v[j] * (double)v[j] : (double)v[j];
     }
 }
 
 /* Of a whole tensor of n elements. */
 static inline void marginal_sum(const marginal_t *m, size_t n, const real *restrict x, double *restrict sums) {
-    double value[CHUNK_ELEMENTS];
     for (size_t i = 0; i < m->count; ++i)
         sums[i] = 0;
-    for (size_t first = 0; first < n; first += CHUNK_ELEMENTS) {
-        const size_t length = axes_least(n - first, CHUNK_ELEMENTS);
-        for (size_t j = 0; j < length; ++j)
-            value[j] = (double)x[first + j];
-        marginal_add(m, first, length, value, sums);
-    }
+    for (size_t first = 0; first < n; first += CHUNK_ELEMENTS)
+        marginal_add(m, first, axes_least(n - first, CHUNK_ELEMENTS), x + first, false, sums);
 }
 
 /* The largest of n entries and of what there was; a NaN in them is passed over. By lanes, which the largest does not
@@ -148,6 +163,30 @@ static inline void marginal_spread(const marginal_t *m, const real *restrict mar
             to[j] = *from;
         for (size_t j = 0; run.step == 1 && j < run.n; ++j)
             to[j] = from[j];
+    }
+}
+
+/* x <- x times the marginal, or the smaller of both, n elements of the tensor from `first` on. */
+static inline void marginal_multiply(const marginal_t *m, const real *restrict marginal, size_t first, size_t n,
+                                     real *restrict x) {
+    for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        const real *restrict from = marginal + run.at, one = *from;
+        real *restrict to = x + run.i;
+        for (size_t j = 0; run.step == 0 && j < run.n; ++j)
+            to[j] *= one;
+        for (size_t j = 0; run.step == 1 && j < run.n; ++j)
+            to[j] *= from[j];
+    }
+}
+static inline void marginal_lower(const marginal_t *m, const real *restrict marginal, size_t first, size_t n,
+                                  real *restrict x) {
+    for (marginal_run_t run = marginal_begin(m, first, n); run.i < n; marginal_next(m, &run, n)) {
+        const real *restrict from = marginal + run.at, one = *from;
+        real *restrict to = x + run.i;
+        for (size_t j = 0; run.step == 0 && j < run.n; ++j)
+            to[j] = smaller(to[j], one);
+        for (size_t j = 0; run.step == 1 && j < run.n; ++j)
+            to[j] = smaller(to[j], from[j]);
     }
 }
 

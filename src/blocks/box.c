@@ -226,7 +226,7 @@ static void begin_path(search_t *search) {
         for (size_t first = 0, n; first < count; first += n) {
             n = open_piece(search->s, &part, first);
             for (size_t i = 0; i < n; ++i) {
-                const size_t own = part.tensor->own + first + i;
+                const size_t own = part.tensor->first_of_method + first + i;
                 const double d = -search->model->gamma * read(&part, part.g, first + i);
                 const double room = d > 0 ? part.up[i] : d < 0 ? part.down[i] : 0;
                 box->move[own] = room;
@@ -263,9 +263,10 @@ static void fix(search_t *search, size_t own) {
     const size_t n = search->side;
     part_t part;
     size_t tensor = 0;
-    while (!open_part(search->s, search->model, tensor, &part) || own - part.tensor->own >= part.tensor->count)
+    while (!open_part(search->s, search->model, tensor, &part) ||
+           own - part.tensor->first_of_method >= part.tensor->count)
         ++tensor;
-    const size_t i = own - part.tensor->own;
+    const size_t i = own - part.tensor->first_of_method;
     const double d = -search->model->gamma * read(&part, part.g, i);
     read_w(&part, i, search->w);
     solve(n, search->m, search->m_pivot, search->w, search->mw);
@@ -308,7 +309,7 @@ static void gather_free(search_t *search, const double *mc, double *u) {
     for (size_t tensor = 0; tensor < step_tensor_count(search->s); ++tensor) {
         const size_t count = open_part(search->s, search->model, tensor, &part) ? part.tensor->count : 0;
         for (size_t i = 0; i < count; ++i) {
-            const size_t own = part.tensor->own + i;
+            const size_t own = part.tensor->first_of_method + i;
             const double g = search->model->gamma * read(&part, part.g, i);
             if (!(box->time[own] > search->at))
                 continue;
@@ -343,7 +344,7 @@ static void find_minimizer(search_t *search) {
     for (size_t tensor = 0; tensor < step_tensor_count(search->s); ++tensor) {
         const size_t count = open_part(search->s, search->model, tensor, &part) ? part.tensor->count : 0;
         for (size_t i = 0; i < count; ++i) {
-            const size_t own = part.tensor->own + i;
+            const size_t own = part.tensor->first_of_method + i;
             const bool is_free = regular && box->time[own] > search->at;
             if (is_free)
                 read_w(&part, i, search->w);
@@ -369,7 +370,7 @@ static double measure(const search_t *search, double *share) {
         for (size_t first = 0, n; first < count; first += n) {
             n = open_piece(search->s, &part, first);
             for (size_t i = 0; i < n; ++i) {
-                const size_t own = part.tensor->own + first + i;
+                const size_t own = part.tensor->first_of_method + first + i;
                 const double way = box->spare[own], room = (way > 0 ? part.up[i] : part.down[i]) - box->move[own];
                 slope += search->model->gamma * read(&part, part.g, first + i) *
                          within(box->move[own] + way, part.down[i], part.up[i]);
@@ -392,7 +393,7 @@ static void write_direction(search_t *search, double share) {
         for (size_t first = 0, n; first < count; first += n) {
             n = open_piece(search->s, &part, first);
             for (size_t i = 0; i < n; ++i) {
-                const size_t own = part.tensor->own + first + i;
+                const size_t own = part.tensor->first_of_method + first + i;
                 double d = within(box->move[own] + share * box->spare[own], part.down[i], part.up[i]);
                 const double room = d > 0 ? part.up[i] : part.down[i], x = read(&part, part.x, first + i);
                 const bool is_f64 = part.tensor->dtype == OPTIM_F64;

@@ -47,6 +47,11 @@ typedef struct box_model {
     double gamma;
 } box_model_t;
 
+/* Of no pairs, for what reads x, g and d alone. */
+static inline box_model_t box_rows(int x, int g, int d) {
+    return (box_model_t){.x = x, .g = g, .d = d, .s = x, .y = x, .history = 1};
+}
+
 /* What a walk over x, g and the box tells. */
 typedef struct box_look {
     bool outside;          /* x lies outside the box */

@@ -15,7 +15,7 @@
 
 #include <tgmath.h>
 
-#include "engine/method.h"
+#include "blocks/sums.h"
 
 enum { CLIP_NONE, CLIP_NORM, CLIP_LAYER, CLIP_COORD };
 #define CLIP_LEVEL_OPTION "clip", 1, "(0,inf)", "level of clipping"
@@ -47,15 +47,16 @@ static inline real clipped(real g, real factor, real limit) {
     return smaller(limit, larger(-limit, factor * g));
 }
 
-/* Squares of g + l2 p, and of the same limited element by element: for the norms, and for clip_square. */
+/* |g + l2 p|^2, and the same limited element by element: for the norms, and for clip_square. */
 static inline void clip_squares(const tile_t *t, clip_t clip, real l2) {
     const real *restrict g = t->g, *restrict p = t->p;
-    double *restrict square = t->term[0], *restrict limited = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + l2 * p[i], c = clipped(gi, 1, clip.limit);
-        square[i] = (double)gi * (double)gi;
-        limited[i] = (double)c * (double)c;
-    }
+    real c[SUM_ELEMENTS];
+    t->sum[0] += sum_decayed_squares(t, l2);
+    if (clip.type != CLIP_COORD)
+        return;
+    for (size_t i = 0; i < t->n; ++i)
+        c[i] = clipped(g[i] + l2 * p[i], 1, clip.limit);
+    t->sum[1] += sum_squares(t->n, c);
 }
 
 /* The sum of the clipped squares of one tensor, from the sums of both terms. */
@@ -66,7 +67,7 @@ static inline double clip_square(clip_t clip, double norm, const double *sums) {
 
 /* Runs the kernel that calls clip_squares; returns the norm. */
 static inline double clip_measure(step_t *s, int kernel) {
-    return sqrt(step_reduce(s, kernel, NULL, 2)[0]);
+    return sqrt(step_sums(s, kernel, NULL, 2)[0]);
 }
 
 /* Whether any group clips by a norm. */

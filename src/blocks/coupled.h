@@ -31,16 +31,10 @@ static inline bool coupled_stays(const group_t *group, int lr, double shared) {
     return group->option[lr] == 0 && shared > 0;
 }
 
-/* What a group that stays adds to the first `count` sums of a reduction. */
-static inline void coupled_no_terms(const tile_t *t, int count) {
-    for (int j = 0; j < count; ++j)
-        memset(t->term[j], 0, t->n * sizeof *t->term[j]);
-}
-
-/* Whether the tile's group stays; what it adds to the first `count` sums is then written. */
+/* Whether the tile's group stays; that it adds nothing to the first `count` terms of a reduction is then written. */
 static inline bool coupled_skips(const tile_t *t, bool stays, int count) {
-    if (stays)
-        coupled_no_terms(t, count);
+    for (int j = 0; stays && j < count; ++j)
+        memset(t->term[j], 0, t->n * sizeof *t->term[j]);
     return stays;
 }
 

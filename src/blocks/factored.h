@@ -3,7 +3,7 @@
  * other axes are a batch. A tensor is divided by the root of R C / (mean of R over axis r), as a product of two
  * reciprocal roots: the product of R and C may be more than a real holds, or less.
  *
- * For kernels of whole tensors: factored_clear, factored_add for each chunk of squares, factored_average, then
+ * For kernels of whole tensors: factored_clear, factored_add for each chunk of what is squared, factored_average, then
  * factored_roots, and factored_divide for each chunk of what is to be divided.
  */
 #ifndef BLOCKS_FACTORED_H
@@ -64,10 +64,10 @@ static inline void factored_clear(const factored_t *f) {
     memset(f->sum_c, 0, f->c.count * sizeof(double));
 }
 
-/* n elements of the tensor's squares, from `first` on. */
-static inline void factored_add(const factored_t *f, size_t first, size_t n, const double *square) {
-    marginal_add(&f->r, first, n, square, f->sum_r);
-    marginal_add(&f->c, first, n, square, f->sum_c);
+/* The squares of n elements, from `first` on. */
+static inline void factored_add(const factored_t *f, size_t first, size_t n, const real *x) {
+    marginal_add(&f->r, first, n, x, true, f->sum_r);
+    marginal_add(&f->c, first, n, x, true, f->sum_c);
 }
 
 /* moment <- keep moment + (1 - keep) (mean + eps) */
@@ -96,21 +96,30 @@ static inline void factored_roots(const factored_t *f, const real *r, const real
         f->root_c[i] = reciprocal_root(c[i]);
 }
 
-static inline void factored_divide_one(const marginal_t *m, const real *root, size_t first, size_t n,
-                                       real *restrict u) {
-    real factor[CHUNK_ELEMENTS] = {0};
-    marginal_spread(m, root, first, n, factor);
-    for (size_t j = 0; j < n; ++j)
-        u[j] *= factor[j];
+/* Where the last axis is one of the two, what goes by the other is one number for all of a row. */
+static inline void factored_divide_rows(const marginal_t *by_row, const real *row, const marginal_t *by_column,
+                                        const real *column, size_t first, size_t n, const real *restrict x,
+                                        real *restrict u) {
+    for (marginal_run_t run = marginal_begin(by_row, first, n); run.i < n; marginal_next(by_row, &run, n)) {
+        // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): both have a place where the tensor is factored
+        const real a = row[run.at], *restrict b = column + marginal_at(by_column, first + run.i);
+        for (size_t j = 0; j < run.n; ++j)
+            u[run.i + j] = x[run.i + j] * a * b[j];
+    }
 }
 
-/* A chunk; by the one of the earlier axis first, whichever that is. */
-static inline void factored_divide(const factored_t *f, size_t first, size_t n, real *u) {
-    if (f->r_is_first)
-        factored_divide_one(&f->r, f->root_r, first, n, u);
-    factored_divide_one(&f->c, f->root_c, first, n, u);
-    if (!f->r_is_first)
-        factored_divide_one(&f->r, f->root_r, first, n, u);
+/* u: a chunk, divided; by the one of the earlier axis first, whichever that is. */
+static inline void factored_divide(const factored_t *f, size_t first, size_t n, const real *restrict x,
+                                   real *restrict u) {
+    const marginal_t *earlier = f->r_is_first ? &f->r : &f->c, *later = f->r_is_first ? &f->c : &f->r;
+    const real *by_earlier = f->r_is_first ? f->root_r : f->root_c, *by_later = f->r_is_first ? f->root_c : f->root_r;
+    if (earlier->inner == 1) {
+        factored_divide_rows(earlier, by_earlier, later, by_later, first, n, x, u);
+        return;
+    }
+    memcpy(u, x, n * sizeof *u);
+    marginal_multiply(earlier, by_earlier, first, n, u);
+    marginal_multiply(later, by_later, first, n, u);
 }
 
 /* ---- For methods that divide the gradient by it, and keep all of it, v, of what is not factored ---- */
@@ -120,17 +129,14 @@ static inline void factored_squares(const tile_t *t, const factored_t *f, double
                                     real *restrict v) {
     const real *restrict g = t->g;
     const real kept = (real)keep, take = (real)(1 - keep), more = (real)eps;
-    double square[CHUNK_ELEMENTS];
     for (size_t i = 0; !f->exists && i < t->n; ++i)
         v[i] = kept * v[i] + take * (g[i] * g[i] + more);
     if (!f->exists)
         return;
     factored_clear(f);
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
-        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        for (size_t j = 0; j < n; ++j)
-            square[j] = (double)g[first + j] * (double)g[first + j];
-        factored_add(f, first, n, square);
+        ask_for_next(g + first, t->n - first);
+        factored_add(f, first, axes_least(t->n - first, CHUNK_ELEMENTS), g + first);
     }
     factored_average(f, keep, eps, r, c);
     factored_roots(f, r, c);
@@ -140,36 +146,21 @@ static inline void factored_squares(const tile_t *t, const factored_t *f, double
 static inline void factored_direct(const tile_t *t, const factored_t *f, const real *restrict v, size_t first, size_t n,
                                    real *restrict u) {
     const real *restrict g = (const real *)t->g + first;
-    for (size_t j = 0; j < n; ++j)
-        u[j] = f->exists ? g[j] : g[j] * reciprocal_root(v[first + j]);
+    ask_for_next(g, t->n - first);
+    for (size_t j = 0; !f->exists && j < n; ++j)
+        u[j] = g[j] * reciprocal_root(v[first + j]);
     if (f->exists)
-        factored_divide(f, first, n, u);
+        factored_divide(f, first, n, g, u);
 }
 
-static inline double factored_add_squares(double sum, size_t n, const real *x) {
-    for (size_t i = 0; i < n; ++i)
-        sum += (double)x[i] * (double)x[i];
-    return sum;
-}
-
-/* |u|^2, by lines of the later axis and those after it. */
+/* |u|^2 */
 static inline double factored_length2(const tile_t *t, const factored_t *f, const real *v) {
-    real u[CHUNK_ELEMENTS];
-    const size_t line = !f->exists ? t->n : f->r_is_first ? f->r.length * f->r.inner : f->c.length * f->c.inner;
-    double square = 0, sum = 0;
-    for (size_t first = 0, left = line; first < t->n; first += CHUNK_ELEMENTS) {
+    real u[CHUNK_ELEMENTS] = {0};
+    double square = 0;
+    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
         factored_direct(t, f, v, first, n, u);
-        for (size_t j = 0, run; j < n; j += run) {
-            run = axes_least(left, n - j);
-            sum = factored_add_squares(sum, run, u + j);
-            left -= run;
-            if (left == 0) {
-                square += sum;
-                sum = 0;
-                left = line;
-            }
-        }
+        square += sum_squares(n, u);
     }
     return square;
 }

@@ -18,7 +18,7 @@ typedef struct gradient_noise {
 
 static void gradient_noise(const tile_t *t) {
     const gradient_noise_t *noise = t->arguments;
-    const uint64_t first = noise->first + 2 * (t->tensor->role_flat + t->offset);
+    const uint64_t first = noise->first + 2 * (t->tensor->first_of_role + t->offset);
     real *restrict g = t->g;
     for (size_t i = 0; i < t->n; ++i)
         g[i] += (real)(noise->sigma * random_normal(noise->seed, first + 2 * i));

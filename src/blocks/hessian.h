@@ -56,7 +56,7 @@ typedef struct unit_vector {
 
 static void hessian_unit(const tile_t *t) {
     const unit_vector_t *unit = t->arguments;
-    const uint64_t first = t->tensor->own + t->offset;
+    const uint64_t first = tile_first(t);
     real *v = t->state[unit->row];
     memset(v, 0, t->n * sizeof(real));
     if (unit->at >= first && unit->at - first < t->n)
@@ -106,7 +106,7 @@ static inline size_t hessian_place(const step_t *s, size_t column) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_tensor(s, i);
         if (tensor != NULL && column < tensor->count)
-            return tensor->own + column;
+            return tensor->first_of_method + column;
         column -= tensor == NULL ? 0 : tensor->count;
     }
     return SIZE_MAX;

@@ -1,6 +1,6 @@
 /*
- * The parameters of a method as one vector: lists of doubles (EACH_ELEMENT), element i being that of tensor_t.own.
- * For methods that work on all of them in serial code; frozen tensors count as 0.
+ * The parameters of a method as one vector: lists of doubles (EACH_ELEMENT), where tensor_t.first_of_method says. For
+ * methods that work on all of them in serial code; frozen tensors count as 0.
  */
 #ifndef BLOCKS_JOINED_H
 #define BLOCKS_JOINED_H
@@ -31,12 +31,12 @@ static inline void joined_collect(const tile_t *t) {
     const joined_t *j = t->arguments;
     const real *from = j->from == JOINED_GRADIENT ? t->g : j->from == JOINED_PARAMETERS ? t->p : t->state[j->from];
     for (size_t i = 0; i < t->n; ++i)
-        j->list[t->tensor->own + i] = (double)from[i];
+        j->list[t->tensor->first_of_method + i] = (double)from[i];
 }
 
 /* p <- list */
 static inline void joined_put(const tile_t *t) {
-    const double *list = ((const joined_t *)t->arguments)->list + t->tensor->own + t->offset;
+    const double *list = ((const joined_t *)t->arguments)->list + tile_first(t);
     real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] = (real)list[i];
@@ -45,7 +45,7 @@ static inline void joined_put(const tile_t *t) {
 /* p <- p - lr factor list */
 static inline void joined_move(const tile_t *t, real lr) {
     const joined_t *j = t->arguments;
-    const double step = (double)lr * j->factor, *list = j->list + t->tensor->own + t->offset;
+    const double step = (double)lr * j->factor, *list = j->list + tile_first(t);
     real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] = (real)((double)p[i] - step * list[i]);

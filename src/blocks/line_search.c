@@ -3,6 +3,8 @@
 #include <float.h>
 #include <math.h>
 
+enum { EXPAND, SECANT, SECOND_SECANT, MIDDLE, HALVE }; /* what a trial of Hager and Zhang is for */
+
 static const double LONGEST = 0x1p1000; /* a trial beyond it would leave no middle between itself and the last one */
 
 static double longest(const line_search_t *search) {
@@ -13,7 +15,8 @@ void line_search_start(line_search_t *search, double f, double slope, double tri
     search->start = search->previous = (search_point_t){0, f, slope};
     search->t = fmin(trial, longest(search));
     search->evaluations = 0;
-    search->zooming = search->cautious = false;
+    search->zooming = search->cautious = search->stays = false;
+    search->stage = EXPAND;
     search->end[0] = search->end[1] = search->start;
     search->wall = INFINITY;
     search->width = longest(search);
@@ -237,12 +240,146 @@ search_answer_t line_search_more_thuente(line_search_t *search, double f, double
     return answer == SEARCH_EVALUATE && search->evaluations >= search->most ? end_at_best(search) : answer;
 }
 
-search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low) {
-    const search_point_t here = {search->t, isfinite(f) && isfinite(slope) ? f : INFINITY, 0};
-    *low = LOW_IS_HERE;
-    ++search->evaluations;
-    if (!too_high(search, here))
-        return SEARCH_DONE;
+/* ---- Hager and Zhang: end[0] is a, end[1] is b; f(a) <= f_0 + eps and phi'(a) < 0, and where there is a bracket
+ * phi'(b) >= 0 ---- */
+
+enum { NEXT_ROUND, SHRINK_ENOUGH }; /* what follows HALVE */
+
+static bool is_high(const line_search_t *search, search_point_t point) {
+    const double allowed = 1e-6 * fabs(search->start.f);
+    return !(point.f <= search->start.f + allowed);
+}
+
+static bool suffices(const line_search_t *search, search_point_t point) {
+    const double slope = search->start.slope;
+    if (search->unfit || !(point.slope >= search->c2 * slope))
+        return false;
+    return !too_high(search, point) || (point.slope <= (2 * search->c1 - 1) * slope && !is_high(search, point));
+}
+
+static void propose(line_search_t *search, int stage, double t) {
+    search->stage = stage;
+    search->t = t;
+}
+
+static void propose_middle(line_search_t *search, int stage) {
+    propose(search, stage, search->end[0].t + 0.5 * (search->end[1].t - search->end[0].t));
+}
+
+/* Where the line through the slopes at p and q is 0; false: not within the bracket. */
+static bool propose_secant(line_search_t *search, int stage, search_point_t p, search_point_t q) {
+    const double t = p.t - p.slope * ((q.t - p.t) / (q.slope - p.slope));
+    const bool inside = t > search->end[0].t && t < search->end[1].t;
+    if (inside)
+        propose(search, stage, t);
+    return inside;
+}
+
+/* L1 of the paper. */
+static void next_round(line_search_t *search) {
+    search->width = search->end[1].t - search->end[0].t;
+    if (!propose_secant(search, SECANT, search->end[0], search->end[1]))
+        propose_middle(search, MIDDLE);
+}
+
+/* L2: a round that leaves more than 0.66 of the bracket has its middle besides. */
+static void shrink_enough(line_search_t *search) {
+    if (search->end[1].t - search->end[0].t > 0.66 * search->width)
+        propose_middle(search, MIDDLE);
+    else
+        next_round(search);
+}
+
+static void halve(line_search_t *search, int after) {
+    search->stage_after = after;
+    propose_middle(search, HALVE);
+}
+
+static void go_on(line_search_t *search, int after) {
+    if (after == NEXT_ROUND)
+        next_round(search);
+    else
+        shrink_enough(search);
+}
+
+/* The procedures bracket, update (U3 being HALVE), secant2: what the trial makes of the bracket, and the next one. */
+static void take_trial(line_search_t *search, search_point_t here) {
+    const int stage = search->stage, side = here.slope >= 0 || is_high(search, here) ? 1 : 0;
+    const search_point_t was = search->end[side];
+    search->end[side] = here;
+    if (side == 1 && here.slope < 0) /* too high, but no bracket yet */
+        halve(search, stage == HALVE ? search->stage_after : stage == EXPAND ? NEXT_ROUND : SHRINK_ENOUGH);
+    else if (stage == EXPAND && side == 0)
+        propose(search, EXPAND, fmin(5 * here.t, longest(search)));
+    else if (stage == HALVE && side == 0)
+        propose_middle(search, HALVE);
+    else if (stage == SECANT && propose_secant(search, SECOND_SECANT, was, here))
+        return;
+    else
+        go_on(search, stage == HALVE                       ? search->stage_after
+                      : stage == EXPAND || stage == MIDDLE ? NEXT_ROUND
+                                                           : SHRINK_ENOUGH);
+}
+
+static search_answer_t end_at_lowest(line_search_t *search) {
+    search->t = search->best.t;
+    return SEARCH_DONE;
+}
+
+search_answer_t line_search_hager_zhang(line_search_t *search, double f, double slope, search_low_t *low) {
+    const bool finite = isfinite(f) && isfinite(slope), is_first = ++search->evaluations == 1;
+    const search_point_t here = {search->t, finite ? f : INFINITY, finite ? slope : -INFINITY};
+    *low = is_first ? LOW_IS_ORIGIN : LOW_STAYS;
+    if (is_first)
+        search->best = search->start;
+    if (here.f < search->best.f) {
+        search->best = here;
+        *low = LOW_IS_HERE;
+    }
+    const bool at_end = search->longest > 0 && here.t >= search->longest && here.slope < 0 && !too_high(search, here);
+    if (suffices(search, here) || (at_end && !search->unfit))
+        return accept(search, here, low);
+    if (search->evaluations >= search->most)
+        return end_at_lowest(search);
+    take_trial(search, here);
+    const double lo = search->end[0].t, width = search->stage == EXPAND ? INFINITY : search->end[1].t - lo;
+    const bool is_short = width * search->largest < search->tolerance || width <= DBL_EPSILON * search->end[1].t;
+    const bool goes_on = search->t > lo && (search->stage == EXPAND || search->t < search->end[1].t);
+    return is_short || !goes_on ? end_at_lowest(search) : SEARCH_EVALUATE;
+}
+
+/* ---- Armijo ---- */
+
+static search_answer_t halve_step(line_search_t *search) {
+    search->by_value = true;
+    search->stays = false;
     search->t /= 2;
     return search->evaluations < search->most ? SEARCH_EVALUATE : SEARCH_FAILED;
+}
+
+search_answer_t line_search_armijo(line_search_t *search, double f, double slope, search_low_t *low) {
+    *low = LOW_STAYS;
+    if (!search->by_value && isfinite(f) && isfinite(slope))
+        return accept(search, (search_point_t){search->t, f, slope}, low);
+    if (!search->by_value)
+        return halve_step(search);
+    ++search->evaluations;
+    if (!isfinite(f) || too_high(search, (search_point_t){search->t, f, 0}))
+        return halve_step(search);
+    search->by_value = false;
+    search->stays = true;
+    return SEARCH_EVALUATE;
+}
+
+search_answer_t line_search_by(int keyword, line_search_t *search, double f, double slope, search_low_t *low) {
+    switch (keyword) {
+    case SEARCH_STRONG_WOLFE:
+        return line_search_wolfe(search, f, slope, low);
+    case SEARCH_MORE_THUENTE:
+        return line_search_more_thuente(search, f, slope, low);
+    case SEARCH_HAGER_ZHANG:
+        return line_search_hager_zhang(search, f, slope, low);
+    default:
+        return line_search_armijo(search, f, slope, low);
+    }
 }

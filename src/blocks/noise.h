@@ -20,7 +20,7 @@ static inline noise_t noise_draw(step_t *s) {
 
 /* Element i of the tile. */
 static inline double noise_double_at(const noise_t *noise, const tile_t *t, size_t i) {
-    return random_normal(noise->seed, noise->first + 2 * (t->tensor->own + t->offset + i));
+    return random_normal(noise->seed, noise->first + 2 * (tile_first(t) + i));
 }
 static inline real noise_at(const noise_t *noise, const tile_t *t, size_t i) {
     return (real)noise_double_at(noise, t, i);

@@ -5,6 +5,7 @@
 #include <tgmath.h>
 
 #include "blocks/averages.h"
+#include "blocks/sums.h"
 #include "engine/method.h"
 
 /* Power schedule: b (2 / (k + 2))^p, b itself at the first step (k = 0) and for p = 0. */
@@ -27,21 +28,19 @@ static inline real divisor_of(const tile_t *t, bool normalize, double eps) {
     return normalize ? (real)(((const norm_t *)t->arguments)->norm + eps) : 1;
 }
 
-/* d <- (1 - e) d + e g, and the squares for |d|. */
+/* d <- (1 - e) d + e g, and |d|^2. */
 static inline void average_direction(const tile_t *t, real *restrict d, weights_t e) {
     const real *restrict g = t->g;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; i < t->n; ++i)
         d[i] = ema(d[i], g[i], e);
-        square[i] = (double)d[i] * (double)d[i];
-    }
+    t->sum[0] += sum_squares(t->n, d);
 }
 
-/* Runs the kernel that writes d and its squares, then `update`, to which it hands |d|; 0 where that is not needed. */
+/* Runs the kernel that writes d and sums its squares, then `update`, to which it hands |d|; 0 where nobody needs it. */
 static inline void normalized_step(step_t *s, int direction, int update, bool needed) {
     double norm = 0;
     if (needed)
-        norm = sqrt(step_reduce(s, direction, NULL, 1)[0]);
+        norm = sqrt(step_sums(s, direction, NULL, 1)[0]);
     else
         step_update(s, direction, NULL);
     step_update(s, update, &(norm_t){norm});

@@ -35,7 +35,7 @@ typedef struct probe {
 /* A random entry is -1 if its number in [0, 1) is at or above 1/2: if the word's first bit is set. */
 static inline void probe_draw(const tile_t *t, real *restrict z) {
     const probe_t *probe = t->arguments;
-    const uint64_t first = t->tensor->flat + t->offset, number = probe->number, seed = probe->seed;
+    const uint64_t first = t->tensor->first_of_all + t->offset, number = probe->number, seed = probe->seed;
     if (probe->walsh)
         for (size_t i = 0; i < t->n; ++i)
             z[i] = __builtin_parityll((first + i) & number) ? -1 : 1;

@@ -65,7 +65,7 @@ static inline double psgd_probe_at(const psgd_probe_t *probe, size_t i) {
 static inline void psgd_draw(const tile_t *t, real *v) {
     const psgd_probe_t *probe = t->arguments;
     for (size_t i = 0; i < t->n; ++i)
-        v[i] = (real)psgd_probe_at(probe, t->tensor->own + t->offset + i);
+        v[i] = (real)psgd_probe_at(probe, tile_first(t) + i);
 }
 static inline void psgd_next(step_t *s, int kernel, bool random) {
     const psgd_probe_t probe = psgd_probe_of(s, (uint32_t)s->t, random);

@@ -67,7 +67,7 @@ static inline noise_t samples_noise(step_t *s) {
     return (noise_t){0, 0};
 }
 
-/* MEASURE writes `terms` terms, 1 or 2. */
+/* MEASURE adds up `terms` sums, 1 or 2. */
 static inline optim_status samples_advance(step_t *s, int terms) {
     samples_t *m = s->memory;
     STEP_BEGIN(s);
@@ -77,7 +77,7 @@ static inline optim_status samples_advance(step_t *s, int terms) {
     for (m->i = 0; (double)m->i < s->option[SAMPLES]; ++m->i) {
         if (s->option[SAMPLES] > 1)
             STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_FRESH, .first = m->i, .count = 1);
-        const double *sum = step_reduce(s, MEASURE, NULL, terms);
+        const double *sum = step_sums(s, MEASURE, NULL, terms);
         for (int k = 0; k < terms; ++k)
             m->norm[k] = sqrt(sum[k]);
         step_update(s, ADD, &(sample_t){m->norm[0], m->i == 0});

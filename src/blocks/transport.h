@@ -89,7 +89,7 @@ typedef struct transport_half {
 static void add_columns(const transport_half_t *half, double eta, size_t row, size_t tensor, logsum_t *l) {
     double y[TRANSPORT_BLOCK], room[TRANSPORT_BLOCK];
     const tensor_t *other = step_parameter(half->step, tensor);
-    const size_t from = row * (size_t)half->cost->dims[1] + other->role_flat;
+    const size_t from = row * (size_t)half->cost->dims[1] + other->first_of_role;
     for (size_t first = 0; first < other->count; first += TRANSPORT_BLOCK) {
         const size_t n = block_of(other->count, first);
         const double *cost = input_doubles(half->cost, from + first, n, room);
@@ -107,7 +107,7 @@ static void add_rows(const transport_half_t *half, double eta, size_t column, si
     for (size_t i = 0; i < other->count; ++i) {
         if (i % TRANSPORT_BLOCK == 0)
             step_parameter_read(half->step, tensor, i, block_of(other->count, i), x);
-        const double *cost = input_doubles(half->cost, (other->role_flat + i) * columns + column, n, room);
+        const double *cost = input_doubles(half->cost, (other->first_of_role + i) * columns + column, n, room);
         for (size_t j = 0; j < n; ++j)
             logsum_add(&l[j], eta * (x[i % TRANSPORT_BLOCK] - cost[j]));
     }
@@ -140,7 +140,7 @@ static void transport_match(const tile_t *t) {
     double log_sum[TRANSPORT_BLOCK], room[TRANSPORT_BLOCK];
     real *p = t->p;
     for (size_t first = 0; t->tensor->role == half->role && first < t->n; first += TRANSPORT_BLOCK) {
-        const size_t n = block_of(t->n, first), place = t->tensor->role_flat + t->offset + first;
+        const size_t n = block_of(t->n, first), place = t->tensor->first_of_role + t->offset + first;
         const double *marginal = input_doubles(half->marginal, place, n, room);
         log_sums(half, eta, place, n, log_sum);
         for (size_t i = 0; i < n; ++i)
@@ -158,7 +158,7 @@ static void transport_miss(const tile_t *t) {
     const real *p = t->p;
     memset(term, 0, t->n * sizeof *term);
     for (size_t first = 0; t->tensor->role == half->role && first < t->n; first += TRANSPORT_BLOCK) {
-        const size_t n = block_of(t->n, first), place = t->tensor->role_flat + t->offset + first;
+        const size_t n = block_of(t->n, first), place = t->tensor->first_of_role + t->offset + first;
         const double *marginal = input_doubles(half->marginal, place, n, room);
         log_sums(half, eta, place, n, log_sum);
         for (size_t i = 0; i < n; ++i)

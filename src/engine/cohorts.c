@@ -129,7 +129,7 @@ static optim_status sort_tensors(engine_t *engine, tensor_t **order) {
 static optim_status take_states(engine_t *engine, tensor_t **taken, size_t *count) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        if (tensor_is_frozen(tensor) || tensor->has_states)
+        if (tensor_is_frozen(tensor) || tensor->states_taken)
             continue;
         const optim_status status = plan_take_states(engine, tensor);
         if (status != OPTIM_OK)
@@ -175,7 +175,11 @@ optim_status cohorts_settle(engine_t *engine) {
 
 /* By cohorts alone: a walk over many small tensors would cost as much as their step. */
 void cohorts_count_step(engine_t *engine) {
-    ++engine->uncollected;
+    cohorts_uncount_steps(engine, -1);
+}
+
+void cohorts_uncount_steps(engine_t *engine, int64_t steps) {
+    engine->uncollected -= steps;
     for (size_t c = 0; c < engine->cohort_count; ++c)
-        ++engine->cohorts[c].steps;
+        engine->cohorts[c].steps -= steps;
 }

@@ -76,7 +76,7 @@ static size_t move_row(const step_t *s, int state, double *row, bool back) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         void *at = state_of(s, i, state);
-        const optim_dtype dtype = tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64 : OPTIM_F32;
+        const optim_dtype dtype = tensor_real_dtype(tensor);
         if (at == NULL)
             continue;
         if (back)
@@ -101,6 +101,8 @@ static void compress_all(step_t *s, int option, int state) {
 }
 
 void step_compress(step_t *s, int option, int state) {
+    if (pass_is_put_off(s->engine, s->station))
+        return;
     pass_flush(s->engine, NULL);
     if (is_global(s->station))
         compress_all(s, option, state);

@@ -73,10 +73,10 @@ typedef struct station {
     int first_group, groups;    /* the first group that it covers, and how many it covers */
     values_t *values;           /* by group; base == NULL: this station does not cover the group */
 
-    int line;            /* see step_t */
-    bool called;         /* in this step */
-    bool moved;          /* it has made a request in this step: its RESTORE_POINT is valid */
-    bool holds_gradient; /* see step_t */
+    int line;                      /* see step_t */
+    bool called;                   /* in this step */
+    bool moved;                    /* it has made a request in this step: its RESTORE_POINT is valid */
+    bool holds_gradient, is_spent; /* see step_t */
     double held_loss, held_norm;
     int held_row;
     int next_sample;
@@ -149,6 +149,7 @@ typedef struct call {
     int kernel;               /* less than 0: the map that option -1 - kernel names */
     const char *constants;    /* [cohort][precision], engine_t.constants_bytes each */
     const void *arguments;
+    bool is_rest;      /* for tensors of several pieces alone: the others have had it, see pass_sums_then */
     double map_step;   /* of a map ... */
     bool map_times_lr; /* ... which is multiplied by each group's learning rate */
 } call_t;
@@ -157,6 +158,12 @@ typedef struct queue {
     call_t entry[QUEUE_LENGTH];
     int count;
 } queue_t;
+
+/* A parameter of the caller, where a step works on a copy of it: see optimizer/update.c. */
+typedef struct own {
+    void *data;
+    optim_dtype dtype;
+} own_t;
 
 /* Bytes that a whole tensor may need: its kernel's workspace; the parameter, and the gradient, as reals. */
 typedef struct room {
@@ -169,18 +176,28 @@ typedef struct engine {
     station_t **stations; /* the chain, innermost first: methods, then wrappers, in the order of optimizer/chain.c */
     int station_count, station_capacity, method_count;
     int group_count;
+    station_t *ahead; /* the wrapper that STEPS_AHEAD; NULL: there is none */
     station_t *storage;    /* its options say how states are kept; its own states are master copies and carries */
     uint64_t rounding_key; /* the last step's until a step completes: what it wrote, written again, keeps its bits */
     int threads;
     int level;
+    /* of several ranks each keeps the states of some tensors and moves those: see tensor_is_elsewhere */
+    int shard_rank, shard_ranks; /* the latter 0: it keeps and moves all */
+    /* Completes sums[tensor][METHOD_SUMS] by those of tensors that other ranks move. */
+    void (*join_sums)(void *context, double *sums);
+    void *join_context;
     uint64_t seed, draws, draws_backup;
     const primitives_t *primitives;
     const map_level_t *(*map_at)(int level, size_t position); /* of the registry */
     const compressor_level_t *(*compressor_at)(int level, size_t position);
+    optim_status (*take_inner)(struct engine *engine, double loss); /* of the handle, for step_inner ... */
+    void (*rewind)(struct engine *engine);                          /* ... and step_rewind */
 
     /* the caller's problem, 0: not told */
-    int64_t components, equalities, inequalities;
+    int64_t components, equalities, inequalities, residuals;
+    own_t *own; /* [tensor] while a step works on copies, otherwise NULL */
     bool boxed; /* some parameter has bounds, or had when memory was taken */
+    bool has_rows; /* some parameter has, or had, a gradient of some rows */
 
     /* the plan */
     bool planned;
@@ -219,8 +236,10 @@ typedef struct engine {
     queue_t updates, filters;
     request_t request; /* just made */
     int next_line;
+    const station_t *looks;  /* with by_tensor: who wanted a pass over all; NULL: nobody */
     uint64_t gradient_roles; /* of the gradient that arrived last: mask of those it is of, 0: all */
     bool rejected;           /* by step_reject */
+    bool by_tensor;          /* passes are made tensor by tensor, later: none is made now */
 
     uint64_t walks; /* over memory, in all: a step of an element-wise method is one */
 } engine_t;
@@ -246,12 +265,33 @@ static inline const station_t *engine_asker(const engine_t *engine) {
     return NULL;
 }
 
+/* Whether the station lies inside the wrapper that steps ahead: it can be taken back to where a step began. */
+static inline bool engine_rewinds(const engine_t *engine, const station_t *station) {
+    for (int l = 0; engine->ahead != NULL && engine->stations[l] != engine->ahead; ++l)
+        if (engine->stations[l] == station)
+            return true;
+    return false;
+}
+
 /* All that has options and states: the stations of the chain, then storage. */
 static inline int engine_keepers(const engine_t *engine) {
     return engine->station_count + 1;
 }
 static inline station_t *engine_keeper(const engine_t *engine, int i) {
     return i < engine->station_count ? engine->stations[i] : engine->storage;
+}
+
+/* Which rank keeps the states of the tensor: ranks get runs of tensors, whole ones, of about as many elements. */
+static inline int engine_rank_of(const engine_t *engine, const tensor_t *tensor) {
+    const tensor_t *last = &engine->tensors[engine->tensor_count - 1];
+    const double all = (double)last->first_of_all + (double)last->count;
+    const double middle = (double)tensor->first_of_all + (double)tensor->count / 2;
+    const int rank = all == 0 ? 0 : (int)(middle / all * engine->shard_ranks);
+    return rank < engine->shard_ranks ? rank : engine->shard_ranks - 1;
+}
+static inline bool tensor_is_elsewhere(const tensor_t *tensor) {
+    const engine_t *engine = tensor->owner->engine;
+    return engine->shard_ranks > 1 && engine_rank_of(engine, tensor) != engine->shard_rank;
 }
 
 static inline int tensor_precision(const tensor_t *tensor) {
@@ -261,13 +301,22 @@ static inline size_t tensor_real(const tensor_t *tensor) {
     return tensor->dtype == OPTIM_F64 ? sizeof(double) : sizeof(float);
 }
 
+static inline optim_dtype tensor_real_dtype(const tensor_t *tensor) {
+    return tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64 : OPTIM_F32;
+}
+
+/* The caller's type of a parameter, and of its bounds. */
+static inline optim_dtype engine_own_dtype(const engine_t *engine, const tensor_t *tensor) {
+    return engine->own == NULL ? tensor->dtype : engine->own[tensor->id].dtype;
+}
+
 static inline bool role_is_among(uint64_t roles, int role) {
     return roles == 0 || (roles >> role & 1) != 0;
 }
 
 /* Whether kernels see the tensor's gradient: its method reads it, and what arrived last was asked of its role. */
 static inline bool engine_reads_gradient(const engine_t *engine, const tensor_t *tensor) {
-    return !tensor->by_values && role_is_among(engine->gradient_roles, tensor->role);
+    return !tensor->gradient_free && role_is_among(engine->gradient_roles, tensor->role);
 }
 
 /* Steps that the tensor has taken. */
@@ -323,6 +372,8 @@ size_t station_copies(const engine_t *engine, const station_t *station, const st
 /* Constraints of the problem; and what `each` counts of it, or of the method's parameters. */
 size_t engine_constraints(const engine_t *engine);
 size_t engine_each(const engine_t *engine, const method_t *method, state_each_t each);
+/* Whether undoing a step puts the state back, from a second place as large. */
+bool state_is_undone(const engine_t *engine, const station_t *station, const state_t *state);
 /* Whether the state has a real for every element of its tensor. */
 bool state_is_by_element(const state_t *state);
 /* p, if it has one for elements 0, p, 2p, ...; see state_t.every. */
@@ -353,6 +404,8 @@ optim_status plan_measure(const engine_t *engine, size_t *state_bytes, size_t *s
 /* Takes all memory and sets every state to its initial value; on error nothing is changed. Errors: SIZE, NOMEM. */
 optim_status plan_build(engine_t *engine);
 void plan_free(engine_t *engine);
+/* The engine has no plan any more; its memory is another's to free. */
+void plan_let_go(engine_t *engine);
 /* Sets every state to its initial value; fresh memory is zero already. */
 void plan_initialise(engine_t *engine, bool fresh);
 /* To be called for a tensor whose buffers moved. */
@@ -366,6 +419,33 @@ void plan_initialise_tensor(const engine_t *engine, const tensor_t *tensor);
 /* Splits the tiles of a built plan among the threads. Errors: NOMEM. */
 optim_status plan_share(engine_t *engine, int threads);
 
+/* ---- replan.c ---- */
+
+/* A plan that was put aside, with the tensors and stations as they were. */
+typedef struct station_aside {
+    station_t *station, was;
+} station_aside_t;
+typedef struct replan {
+    engine_t engine; /* planned: there is one */
+    station_aside_t *stations;
+    size_t station_count;
+} replan_t;
+
+/* The rows of a tensor that stay, by their old numbers in their new order; those behind them are new. */
+typedef struct rows_kept {
+    size_t tensor, count;
+    const int64_t *index;
+} rows_kept_t;
+
+/* Before tensors, groups or stations are added to an engine with a plan, or a tensor gets other rows; without a plan
+ * nothing happens. Errors: NOMEM; nothing has changed then. */
+optim_status replan_begin(engine_t *engine, replan_t *aside);
+/* After that: takes memory, and all that was remembered moves over. `rows`: of the tensor that got other ones, or NULL.
+ * Errors: SIZE, NOMEM, MISMATCH; the engine has no plan then, until replan_cancel. */
+optim_status replan_end(engine_t *engine, replan_t *aside, const rows_kept_t *rows);
+/* In place of that, once the lists are as they were: the plan is back. */
+void replan_cancel(engine_t *engine, replan_t *aside);
+
 /* ---- cohorts.c ---- */
 
 /* Between steps, if unsettled: takes memory for the states of tensors that have got their first gradient, sorts the
@@ -373,6 +453,8 @@ optim_status plan_share(engine_t *engine, int threads);
 optim_status cohorts_settle(engine_t *engine);
 /* The step is complete: every tensor with a gradient has taken it. */
 void cohorts_count_step(engine_t *engine);
+/* So many steps, counted since the tensors were sorted, have not been taken. */
+void cohorts_uncount_steps(engine_t *engine, int64_t steps);
 /* Every tensor gets what its cohort has counted, and its numbers: before a gradient comes or goes. */
 void cohorts_collect(engine_t *engine);
 void cohorts_free(engine_t *engine);
@@ -468,14 +550,24 @@ typedef struct pass_end {
 /* Runs what is queued. With `end`, a pass is made even for an empty queue. */
 void pass_flush(engine_t *engine, const pass_end_t *end);
 
+/* Whether passes are made tensor by tensor, later; then notes that the station wanted one over all now. */
+bool pass_is_put_off(engine_t *engine, const station_t *station);
+
+/* Runs what is queued on this tensor alone, and leaves it in the queue. */
+void pass_tensor(engine_t *engine, size_t tensor, const pass_end_t *end);
+
 typedef enum reduction {
     REDUCE_SUM,
+    REDUCE_OWN, /* sums that kernels add up themselves */
     REDUCE_MAX,
     REDUCE_ROWS /* up to METHOD_ROW_SUMS sums for every row */
 } reduction_t;
 
 /* Runs what is queued and then a kernel whose terms are reduced. */
 void pass_reduce(engine_t *engine, const call_t *call, reduction_t reduction, int terms);
+
+/* pass_reduce with REDUCE_OWN; behind it `then` runs on tensors of a single piece. Whether there are others. */
+bool pass_sums_then(engine_t *engine, const call_t *call, int terms, const call_t *then);
 
 /* Runs what is queued, then the kernel on every whole tensor of the station. */
 void pass_tensors(engine_t *engine, const call_t *call);

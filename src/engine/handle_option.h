@@ -8,8 +8,13 @@
 #include <stdint.h>
 
 /* Options of guard.c's table, which hold for the whole handle. */
-enum handle_option { NONFINITE, ZERO_GRAD, SEED };
+enum handle_option { NONFINITE, ZERO_GRAD, SEED, SKIP_LIMIT };
 enum { NONFINITE_PROPAGATE, NONFINITE_SKIP, NONFINITE_ERROR };
+
+/* Memory of guard.c. */
+typedef struct guarded {
+    int64_t skips; /* steps passed over since the last one that was taken */
+} guarded_t;
 
 /* Options of accumulate.c's table, its state, and its memory. */
 enum accumulate_option { ACCUMULATE, ACCUMULATE_CLIP };
@@ -18,6 +23,14 @@ typedef struct accumulated {
     int64_t count; /* gradients in the sum */
     double loss;   /* sum of their losses */
 } accumulated_t;
+
+/* Options of replicas.c's table, and its memory. */
+enum replicas_option { REPLICAS, REPLICAS_DTYPE, SHARD };
+enum { REPLICAS_NONE, REPLICAS_MEAN };
+enum { REPLICAS_OWN, REPLICAS_BF16 };
+typedef struct replicated {
+    int64_t bytes_sent;
+} replicated_t;
 
 /* Memory of share.c. */
 typedef struct shared {

@@ -47,7 +47,7 @@ static void map_parameters(step_t *s, int option, double step, bool times_lr) {
     if (by_element)
         engine->updates.entry[engine->updates.count++] =
             (call_t){.station = s->station, .kernel = -1 - option, .map_step = step, .map_times_lr = times_lr};
-    if (!by_tensor)
+    if (!by_tensor || pass_is_put_off(engine, s->station))
         return;
     pass_flush(engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i) {
@@ -78,7 +78,7 @@ void step_map_state(step_t *s, int option, int state, double step) {
         const tensor_t *tensor = &engine->tensors[i];
         const slot_t *slot = &s->station->slot[i * s->station->states + (size_t)state];
         if (!station_takes(s->station, tensor) || slot->at == NULL ||
-            !mapping_of(engine, s->station, tensor, option, &mapping))
+            !mapping_of(engine, s->station, tensor, option, &mapping) || pass_is_put_off(s->engine, s->station))
             continue;
         pass_flush(s->engine, NULL);
         mapping.call.step = step;
@@ -107,6 +107,8 @@ double step_map_value(step_t *s, int option) {
     const engine_t *engine = s->engine;
     mapping_t mapping;
     double sum = 0;
+    if (pass_is_put_off(s->engine, s->station))
+        return 0;
     pass_flush(s->engine, NULL);
     for (size_t i = 0; i < engine->tensor_count; ++i)
         if (station_takes(s->station, &engine->tensors[i]) &&

@@ -22,7 +22,8 @@ size_t field_count(const engine_t *engine, const method_t *method, const field_t
     if (field->of_box && !engine->boxed)
         return 0;
     if (field->length != NULL)
-        return field->length(engine_each(engine, method, EACH_ELEMENT), option);
+        return field->length(engine_each(engine, method, EACH_ELEMENT), option) *
+               (field->by_residual ? engine_each(engine, method, EACH_RESIDUAL) : 1);
     if (field->type == FIELD_LIST)
         return engine_each(engine, method, field->each) *
                (field->copies == NULL ? 1 : size_of_number(method_option(method, field->copies, option)));
@@ -187,8 +188,11 @@ void memory_place(engine_t *engine, station_t *station) {
 static void initialise(const engine_t *engine, const station_t *station, memory_of_t of, int group, void *memory) {
     const double *option = station_option(station, group);
     for (const field_t *field = station->method->fields; field_is_row(field); ++field) {
-        const double initial = field->of == of ? field_initial(station, field, group) : 0;
-        for (size_t i = 0; field->of == of && i < field_count(engine, station->method, field, option); ++i)
+        if (field->of != of)
+            continue;
+        const double initial = field_initial(station, field, group);
+        const size_t count = field_count(engine, station->method, field, option); /* of a list, perhaps a million */
+        for (size_t i = 0; i < count; ++i)
             field_set(field, memory, i, initial);
     }
 }

@@ -62,7 +62,8 @@ enum {
     TILE_ELEMENTS = 16384,  /* the longest tile: a few of them fit the second-level cache */
     WIDENED_ELEMENTS = 512, /* and where parameters, gradients or states are converted: the first level */
     CHUNK_ELEMENTS = 1024,  /* of a tile, for kernels that need room of their own on the stack */
-    PIECE_ELEMENTS = 512 /* the longest piece of a tile that a reduction hands to a kernel: terms stay in that level */
+    PIECE_ELEMENTS = 512, /* the longest piece of a tile that a reduction hands to a kernel: terms stay in that level */
+    SUM_ELEMENTS = 256    /* and that step_sums does: short, since memory rests while what was read is summed */
 };
 
 /* ---- A tensor: one parameter ---- */
@@ -74,37 +75,39 @@ typedef struct tensor {
     size_t id;        /* number of the parameter, from 0 */
     size_t count;     /* elements */
     size_t row;       /* elements of a slice of dimension 0 (ndim >= 2); otherwise count: a vector is one row */
-    size_t flat;      /* position of its first element in all tensors concatenated */
-    size_t role_flat; /* and in those of its method that have its role */
-    size_t own;       /* and in those of its method */
-    size_t first_row; /* number of its first row among the rows of all tensors */
+    size_t first_of_all;    /* position of its first element in all tensors concatenated */
+    size_t first_of_method; /* and in those of its method */
+    size_t first_of_role;   /* and in those of its method that have its role */
+    size_t first_row;       /* number of its first row among the rows of all tensors */
     size_t stride;    /* reals from one copy of a state to the next */
     size_t block;     /* elements that share a scale in 8-bit states */
     size_t tile;      /* its tiles' length: whole blocks */
+    size_t piece;     /* how much of a tile is copied at once, where parameters or gradient must be copied */
     int group;
     struct station *owner; /* the method that moves it: its group's, or who takes what that refuses */
     int role;              /* position in method_t.roles of its method; 0 where there are none */
     bool frozen;           /* by optim_freeze */
-    bool by_values;        /* its method reads no gradient */
+    bool gradient_free;    /* its method reads no gradient */
     size_t cohort;         /* see cohort_t */
     int64_t steps;   /* taken while it was not frozen: its own clock, as cohorts_collect left it; see tensor_steps */
-    bool has_states; /* memory for them is taken: with the plan, or when it is first not frozen */
+    bool states_taken; /* memory for them is taken: with the plan, or when it is first not frozen */
     void *arena;     /* that memory, if it was not the plan's */
     void *cohort_memory;         /* what its method remembers of it and its cohort, as cohorts_collect left it */
     size_t cohort_bytes;         /* of cohort_memory */
     bool plain_data, plain_grad; /* kernels work on the caller's buffer itself */
     void *data, *grad;
+    struct rows *rows; /* a gradient of some rows stands for `grad`; NULL: none does */
     const void *lower, *upper;
 } tensor_t;
 
 /* Left alone by steps: a method that reads gradients has none to read, or optim_freeze says so. */
 static inline bool tensor_is_frozen(const tensor_t *tensor) {
-    return tensor->frozen || (tensor->grad == NULL && !tensor->by_values);
+    return tensor->frozen || (tensor->grad == NULL && tensor->rows == NULL && !tensor->gradient_free);
 }
 
 /* Whether steps read a gradient of it. */
 static inline bool tensor_has_gradient(const tensor_t *tensor) {
-    return tensor->grad != NULL && !tensor->frozen && !tensor->by_values;
+    return (tensor->grad != NULL || tensor->rows != NULL) && !tensor->frozen && !tensor->gradient_free;
 }
 
 /* A matrix view: dimension 0 by all others. */
@@ -164,12 +167,18 @@ typedef struct tile {
     const double *tensor_sum;  /* this station's last reduction, over this tensor alone */
     const double *row_sum;     /* this station's last row reduction: METHOD_ROW_SUMS for every row of the tensor */
     double *term[METHOD_SUMS]; /* double[n] each: what a reduction shall sum, written by its kernel */
+    double *sum;               /* with step_sums: what its kernel adds to, term by term */
     void *moment;              /* for a moment_kernel: a state that the inner method declares as first moment */
     void *work;                /* whole-tensor kernels: real[workspace()] */
     void *out;                 /* output kernels: real[n] */
     const input_view_t *input; /* by row of the input table: this tensor's; see tile_input */
     const struct slot *slot;   /* by row of the state table */
 } tile_t;
+
+/* Position of element 0 among all elements of the method: see tensor_t.first_of_method. */
+static inline size_t tile_first(const tile_t *t) {
+    return t->tensor->first_of_method + t->offset;
+}
 
 /* Where the state of one axis is, of a PER_AXIS row; NULL: that axis has none. */
 void *tile_axis(const tile_t *t, int state, int axis);
@@ -202,8 +211,9 @@ typedef enum state_each {
     EACH_PAIR,       /* one for every pair of components, in both orders and of equal ones: their square */
     EACH_CONSTRAINT, /* one for every constraint */
     EACH_INEQUALITY,
+    EACH_RESIDUAL,
     EACH_OF_SECOND_ROLE, /* one for every element of the parameters that have the second role */
-    EACH_ELEMENT         /* one for every element of the method's parameters, frozen ones too: see tensor_t.own */
+    EACH_ELEMENT         /* one for every element of the method's parameters, frozen ones too: see tile_first */
 } state_each_t;
 
 /* What an array holds. Arrays by element that are kept may be stored in fewer bits if they are TYPE_REAL. */
@@ -220,8 +230,8 @@ typedef enum state_role {
     WITHIN_STEP,   /* free between steps: not part of a checkpoint */
     RESTORE_POINT, /* within a step that asks: the parameters to go back to if the step is undone */
     FIRST_MOMENT,  /* kept; what lookahead may pull back */
-    DIRECTION,     /* within a step: what OPTIM_EVAL_HVP multiplies */
-    PRODUCT        /* within a step: where the caller puts the product */
+    DIRECTION,     /* within a step: what OPTIM_EVAL_HVP or OPTIM_EVAL_JVP multiplies */
+    PRODUCT        /* within a step: where the caller puts the product of OPTIM_EVAL_HVP or OPTIM_EVAL_VJP */
 } state_role_t;
 
 typedef struct state {
@@ -290,6 +300,7 @@ typedef struct field {
     const char *most;           /* an integer: no more than this option */
     /* FIELD_LIST: its length where that is not `copies` times `each`, by what EACH_ELEMENT counts. */
     size_t (*length)(size_t elements, const double *option);
+    bool by_residual;  /* with `length`: so many for each residual */
     state_each_t each; /* FIELD_LIST: so many times `copies`, or 1 */
     bool whole;        /* an integer, though it is kept as a double */
     bool within_step;  /* a list that is free between steps */
@@ -359,7 +370,16 @@ enum { /* method_t.flags */
        /* calls step_fail or step_reject though it has no REQUESTS */
        MAY_FAIL = 2097152,
        /* evaluates inside the box alone and steps along its walls: see step_bounds_read */
-       KEEPS_BOX = 4194304
+       KEEPS_BOX = 4194304,
+       /* a wrapper, the outermost, that takes the steps of what it wraps by itself: see step_inner */
+       STEPS_AHEAD = 8388608,
+       /* looks at elements of several tensors at a time (step_state, step_parameter_read and their like), so that one
+          process must keep all */
+       ACROSS_TENSORS = 16777216,
+       /* asks for residuals and their Jacobian, and minimizes half their square; VALUES_ONLY too */
+       LEAST_SQUARES = 33554432,
+       /* with LEAST_SQUARES: asks for products with the Jacobian and its transpose, not for its rows */
+       JACOBIAN_PRODUCTS = 67108864
 };
 
 /* Who takes the tensors that a method refuses: another method of the registry. Its options stand in the table of the
@@ -455,6 +475,8 @@ struct step {
     const double *losses;             /* the answer to OPTIM_EVAL_LOSSES: by component from `first` on */
     int64_t equalities, inequalities; /* constraints, in this order */
     const double *constraint;         /* the answer to OPTIM_EVAL_CONSTRAINTS: c_j(x), by constraint */
+    int64_t residuals;                /* of the problem, 0: unknown */
+    bool is_spent;                    /* set on completion: what is left to gain is lost in rounding */
     double *weights; /* w_j, by constraint: gradients are of loss + sum_j w_j c_j; 0 when a step begins */
     struct engine *engine;
     struct station *station;
@@ -474,6 +496,14 @@ void step_filter(step_t *s, int kernel, const void *arguments);
  * station's next reduction. Tiles are summed in a fixed tree, tensors in the order of declaration: the bits do not
  * depend on threads. */
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count);
+
+/* Like step_reduce, for a kernel that sums by itself: it sees at most SUM_ELEMENTS elements and adds its sums of them
+ * (blocks/sums.h) to t->sum[0 .. count). Sums of a few products are several times as fast as terms. */
+const double *step_sums(step_t *s, int kernel, const void *arguments, int count);
+
+/* step_sums, then step_update of kernel `update`, which reads its own tensor's sums alone; neither takes arguments. On
+ * tensors of one tile both run while it is in the cache. */
+void step_sums_by_tensor(step_t *s, int kernel, int count, int update);
 
 /* Of this station's last reduction: the `count` sums over the tensors of one role. */
 void step_role_sums(const step_t *s, int role, int count, double *sums);
@@ -496,9 +526,9 @@ void step_tensors(step_t *s, int kernel, const void *arguments);
  * of all tensors, which `arguments` points to. */
 void step_tensors_in_turn(step_t *s, int kernel, const void *arguments);
 
-/* Elements of all tensors of the handle: see tensor_t.flat. */
+/* Elements of all tensors of the handle: see tensor_t.first_of_all. */
 size_t step_element_count(const step_t *s);
-/* Of a method: elements of its own tensors, frozen ones too: see tensor_t.own. */
+/* Of a method: elements of its own tensors, frozen ones too: see tile_first. */
 size_t step_own_elements(const step_t *s);
 /* How many of its own tensors have elements. */
 size_t step_own_parameters(const step_t *s);
@@ -534,10 +564,15 @@ typedef struct request {
     int sample;           /* OPTIM_SAMPLE_... */
     int objective;        /* which function of the problem */
     int64_t first, count; /* components first .. first + count - 1; count 0: not by component */
+    int64_t index;        /* with OPTIM_SAMPLE_INDEX: the number of that sample */
     /* Mask, 0: all. Of a gradient: whose will be used, the others count as 0. Of a product: those outside which the
      * direction is 0. */
     uint64_t roles;
     int state; /* row of the state table that is to be exchanged, where the kind has one */
+    /* OPTIM_EVAL_RESIDUALS, OPTIM_EVAL_JVP: where they go; OPTIM_EVAL_VJP: what is multiplied; OPTIM_EVAL_JACOBIAN:
+     * rows, of one parameter after the other */
+    double *values;
+    bool stays;  /* the parameters are where the last evaluation of the step found them */
 } request_t;
 
 /*
@@ -568,6 +603,17 @@ typedef struct request {
 
 /* Makes the request; the next call of advance has s->line = `line`. For STEP_ASK. */
 optim_status step_ask(step_t *s, request_t request, int line);
+
+/*
+ * Of a wrapper with STEPS_AHEAD, once the last answer of its step has arrived: nothing further in sees a gradient but
+ * by step_inner, which takes a whole step of it, from the parameters as the queue leaves them, with the loss s->loss
+ * and the gradient that this kernel, a filter, writes. Schedules, clocks, boxes and averages go on by such steps, and
+ * optim_steps counts them. An error is returned as it is: what undoing puts back is put back.
+ */
+optim_status step_inner(step_t *s, int kernel, const void *arguments);
+/* Takes what is further in, its clocks and the random stream back to where the step began: the same inner steps taken
+ * again give the same bits. The parameters are the wrapper's to put back, from its RESTORE_POINT. */
+void step_rewind(step_t *s);
 
 /* Ends the step with an error; parameters and state go back to where they were. */
 optim_status step_fail(step_t *s, optim_status status, const char *sentence);

@@ -39,6 +39,7 @@
 #include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/part.h"
+#include "engine/rows.h"
 #include "engine/slots.h"
 #include "engine/storage.h"
 
@@ -108,7 +109,7 @@ static void scratch_lay_out(engine_t *engine, const needs_t *needs, region_t *re
         engine->tables = NULL;
     for (int l = 0; l < engine_keepers(engine); ++l) {
         station_t *station = engine_keeper(engine, l);
-        const bool backs_up = station->method->flags & REQUESTS;
+        const bool backs_up = (station->method->flags & REQUESTS) || engine_rewinds(engine, station);
         station->states = state_count(station->method->states);
         station->slot = region_take(region, tensors * station->states, sizeof *station->slot);
         station->memory_bytes = memory_bytes(engine, station);
@@ -173,8 +174,8 @@ static void tiles_cut(engine_t *engine) {
         engine->stations[l]->own_elements = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        tensor->flat = flat;
-        tensor->own = tensor->owner->own_elements;
+        tensor->first_of_all = flat;
+        tensor->first_of_method = tensor->owner->own_elements;
         tensor->owner->own_elements += tensor->count;
         tensor->first_row = row;
         tensor->stride = size_aligned(tensor->count * tensor_real(tensor)) / tensor_real(tensor);
@@ -197,7 +198,7 @@ static void slot_place(station_t *station, size_t k, const tensor_t *tensor, reg
         return;
     arena->used += state_skew(tensor, k);
     slot->at = slot->elements == 0 ? NULL : region_take(arena, slot->copies, slot->bytes);
-    if (station->method->states[k].undone && slot->at != NULL)
+    if (state_is_undone(station->engine, station, &station->method->states[k]) && slot->at != NULL)
         slot->undo = region_take(arena, slot->copies, slot->bytes);
     station->undoes |= slot->undo != NULL;
     station->any_short |= slot->widened;
@@ -238,13 +239,16 @@ static void station_place(engine_t *engine, station_t *station, region_t *arena,
         for (size_t i = 0; i < engine->tensor_count; ++i) {
             const tensor_t *tensor = &engine->tensors[i];
             const state_t *state = &station->method->states[k];
-            if (state_is_taken(state, tensor))
+            if (state_has_memory(state, tensor))
                 slot_place(station, k, tensor, arena);
         }
 }
 
 optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
     size_t bytes, kept;
+    tensor->states_taken |= tensor_is_elsewhere(tensor); /* there */
+    if (tensor->states_taken)
+        return OPTIM_OK;
     const optim_status status = states_measure(engine, tensor, &bytes, &kept);
     if (status != OPTIM_OK)
         return status;
@@ -256,11 +260,11 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
         station_t *station = engine_keeper(engine, l);
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
-            if (!state_is_taken(state, tensor))
+            if (!state_has_memory(state, tensor))
                 slot_place(station, k, tensor, &arena);
         }
     }
-    tensor->has_states = true;
+    tensor->states_taken = true;
     engine->state_bytes += kept;
     engine->scratch_bytes += memory_zeroed_size(bytes) - kept;
     plan_bind(engine, tensor);
@@ -270,7 +274,9 @@ optim_status plan_take_states(engine_t *engine, tensor_t *tensor) {
 
 void plan_drop_states(engine_t *engine, tensor_t *tensor) {
     size_t bytes, kept;
-    tensor->has_states = false;
+    tensor->states_taken = false;
+    if (tensor_is_elsewhere(tensor))
+        return;
     (void)states_measure(engine, tensor, &bytes, &kept); /* it has succeeded before */
     engine->state_bytes -= kept;
     engine->scratch_bytes += kept; /* what the plan took is not given back ... */
@@ -281,7 +287,7 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
         for (size_t k = 0; k < station->states; ++k) {
             const state_t *state = &station->method->states[k];
             slot_t *slot = &station->slot[tensor->id * station->states + k];
-            if (!state_is_taken(state, tensor))
+            if (!state_has_memory(state, tensor))
                 slot->at = slot->undo = NULL;
         }
     }
@@ -290,16 +296,23 @@ void plan_drop_states(engine_t *engine, tensor_t *tensor) {
     plan_bind(engine, tensor);
 }
 
-/* Which tiles each part gets: equal shares of elements plus a fixed cost a tile. */
-static void tiles_share(const engine_t *engine, size_t *part, int parts) {
+/* What a tile costs: its elements and a fixed number more; nothing if another rank has it. */
+static size_t tile_cost(const engine_t *engine, size_t tile) {
     enum { TILE_COST = 64 };
-    const size_t cost = engine->element_count + engine->tile_count * TILE_COST;
-    size_t done = 0, tile = 0;
+    const tile_ref_t *ref = &engine->tiles[tile];
+    return tensor_is_elsewhere(&engine->tensors[ref->tensor]) ? 0 : ref->n + TILE_COST;
+}
+
+/* Which tiles each part gets: equal shares of the cost. */
+static void tiles_share(const engine_t *engine, size_t *part, int parts) {
+    size_t cost = 0, done = 0, tile = 0;
+    for (size_t i = 0; i < engine->tile_count; ++i)
+        cost += tile_cost(engine, i);
     for (int i = 0; i < parts; ++i) {
         part[i] = tile;
         const double end = (double)cost * (i + 1) / parts;
         for (; tile < engine->tile_count && (double)done < end; ++tile)
-            done += engine->tiles[tile].n + TILE_COST;
+            done += tile_cost(engine, tile);
     }
     part[parts] = engine->tile_count;
 }
@@ -371,25 +384,33 @@ optim_status plan_build(engine_t *engine) {
 
 void plan_bind(const engine_t *engine, tensor_t *tensor) {
     tensor->plain_data = storage_in_place(engine, tensor);
-    tensor->plain_grad = storage_is_real(tensor, tensor->grad_dtype, tensor->grad);
+    tensor->plain_grad =
+        storage_is_real(tensor, tensor->grad_dtype, tensor->rows != NULL ? tensor->rows->values : tensor->grad);
+}
+
+void plan_let_go(engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i) {
+        tensor_t *tensor = &engine->tensors[i];
+        tensor->arena = tensor->cohort_memory = NULL;
+        tensor->cohort_bytes = 0;
+        tensor->steps = 0;
+    }
+    engine->uncollected = 0;
+    engine->arena = engine->scratch = engine->part_scratch = NULL;
+    engine->part = NULL;
+    engine->cohorts = NULL;
+    engine->constants = NULL;
+    engine->cohort_count = engine->cohort_room = 0;
+    engine->planned = false;
 }
 
 void plan_free(engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        free(engine->tensors[i].arena);
     free(engine->arena);
     free(engine->scratch);
     free(engine->part);
     free(engine->part_scratch);
     cohorts_free(engine);
-    for (size_t i = 0; i < engine->tensor_count; ++i) {
-        free(engine->tensors[i].arena);
-        engine->tensors[i].arena = NULL;
-        engine->tensors[i].cohort_memory = NULL;
-        engine->tensors[i].cohort_bytes = 0;
-        engine->tensors[i].steps = 0;
-    }
-    engine->uncollected = 0;
-    engine->arena = engine->scratch = NULL;
-    engine->part = NULL;
-    engine->part_scratch = NULL;
-    engine->planned = false;
+    plan_let_go(engine);
 }

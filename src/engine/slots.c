@@ -50,6 +50,8 @@ size_t engine_each(const engine_t *engine, const method_t *method, state_each_t 
         return engine_constraints(engine);
     case EACH_INEQUALITY:
         return (size_t)engine->inequalities;
+    case EACH_RESIDUAL:
+        return (size_t)engine->residuals;
     case EACH_OF_SECOND_ROLE:
         return elements_of_second_role(engine);
     case EACH_ELEMENT:
@@ -81,6 +83,10 @@ static size_t tensor_copies(const engine_t *engine, const station_t *station, co
     if (option == NULL || (state->exists != NULL && !state->exists(tensor, option)))
         return 0;
     return state->per_moment ? tensor_moments(engine, tensor) : station_copies(engine, station, state, option);
+}
+
+bool state_is_undone(const engine_t *engine, const station_t *station, const state_t *state) {
+    return state->undone || (state_is_kept(state) && engine_rewinds(engine, station));
 }
 
 bool state_is_by_element(const state_t *state) {
@@ -203,7 +209,7 @@ bool slots_differ(const engine_t *engine, const station_t *station, const tensor
     if (!slots_fill(engine, station, tensor, option, would))
         return true;
     for (size_t k = 0; k < station->states; ++k)
-        if (state_is_taken(&station->method->states[k], tensor) &&
+        if (state_has_memory(&station->method->states[k], tensor) &&
             (would[k].copies != has[k].copies || would[k].bytes != has[k].bytes || would[k].form != has[k].form))
             return true;
     return false;
@@ -219,8 +225,8 @@ void *tile_axis(const tile_t *t, int state, int axis) {
 
 /* Adds the bytes of the slot, each copy on its own cache lines, and of the few lines before it that state_skew says.
  * False: overflow. */
-static bool slot_add(const slot_t *slot, const state_t *state, size_t skew, size_t *arena, size_t *kept) {
-    size_t bytes, both = 1 + (size_t)state->undone;
+static bool slot_add(const slot_t *slot, bool undone, size_t skew, size_t *arena, size_t *kept) {
+    size_t bytes, both = 1 + (size_t)undone;
     if (!size_multiply(slot->bytes, slot->copies, &bytes) || (slot->kept && !size_add(*kept, bytes, kept)))
         return false;
     return size_multiply(bytes, both, &bytes) && size_add(bytes, skew, &bytes) && size_add(*arena, bytes, arena) &&
@@ -243,8 +249,9 @@ optim_status states_measure(const engine_t *engine, const tensor_t *tensor, size
         if (!slots_fill(engine, station, tensor, station_option(station, tensor->group), slot))
             return too_large(station, tensor);
         for (size_t k = 0; k < state_count(states); ++k)
-            if (!state_is_taken(&states[k], tensor) &&
-                !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), bytes, kept))
+            if (!state_has_memory(&states[k], tensor) &&
+                !slot_add(&slot[k], state_is_undone(engine, station, &states[k]),
+                          slot[k].copies == 0 ? 0 : state_skew(tensor, k), bytes, kept))
                 return too_large(station, tensor);
     }
     return OPTIM_OK;
@@ -261,9 +268,9 @@ static bool needs_of_states(const engine_t *engine, const station_t *station, co
         widened += slot[k].widened ? slot[k].copies : 0;
         needs->has_codes |= stored_is_codes(slot[k].form);
         needs->axes += states[k].shape == PER_AXIS ? (size_t)tensor_axes(tensor) : 0;
-        if (state_is_taken(&states[k], tensor) &&
-            !slot_add(&slot[k], &states[k], slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena,
-                      &needs->kept))
+        if (state_has_memory(&states[k], tensor) &&
+            !slot_add(&slot[k], state_is_undone(engine, station, &states[k]),
+                      slot[k].copies == 0 ? 0 : state_skew(tensor, k), &needs->arena, &needs->kept))
             return false;
     }
     needs->widened = widened > needs->widened ? widened : needs->widened;
@@ -311,19 +318,20 @@ static bool has_short_state(const engine_t *engine, const tensor_t *tensor) {
 }
 
 /* Tiles hold whole blocks of states in codes; those that are widened stay in the first-level cache. */
-static size_t tile_elements(const engine_t *engine, const tensor_t *tensor) {
+static void tile_measure(const engine_t *engine, tensor_t *tensor) {
     const bool widened =
         dtype_size(tensor->dtype) == 2 || tensor->grad_dtype != tensor->dtype || has_short_state(engine, tensor);
     const size_t longest = widened ? WIDENED_ELEMENTS : TILE_ELEMENTS;
-    return (longest < tensor->block ? tensor->block : longest) / tensor->block * tensor->block;
+    tensor->tile = (longest < tensor->block ? tensor->block : longest) / tensor->block * tensor->block;
+    tensor->piece = widened ? tensor->tile : PIECE_ELEMENTS;
 }
 
 static void tensors_measure(const engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        tensor->has_states = !tensor_is_frozen(tensor);
+        tensor->states_taken = !tensor_is_frozen(tensor);
         tensor->block = storage_block(engine, tensor);
-        tensor->tile = tile_elements(engine, tensor);
+        tile_measure(engine, tensor);
     }
 }
 

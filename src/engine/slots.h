@@ -18,10 +18,11 @@ typedef struct needs {
 /* Measures everything, and the tiles of every tensor. Errors: SIZE. */
 optim_status needs_of(const engine_t *engine, needs_t *needs);
 
-/* Whether the state has memory. Of a tensor that never had a gradient only those have that averages keep of it or that
- * OPTIM_EVAL_HVP hands out. */
-static inline bool state_is_taken(const state_t *state, const tensor_t *tensor) {
-    return tensor->has_states || state->of_frozen || state->role == DIRECTION || state->role == PRODUCT;
+/* Whether the state has memory: never of a tensor that another rank keeps; of one that never had a gradient only those
+ * that averages keep of it or that OPTIM_EVAL_HVP hands out. */
+static inline bool state_has_memory(const state_t *state, const tensor_t *tensor) {
+    return !tensor_is_elsewhere(tensor) &&
+           (tensor->states_taken || state->of_frozen || state->role == DIRECTION || state->role == PRODUCT);
 }
 /* Bytes of the states that plan_take_states takes for this tensor, and of those among them that live between steps.
  * Error: SIZE. */

@@ -163,8 +163,9 @@ void engine_bounds_read(const engine_t *engine, const tensor_t *tensor, const vo
                         size_t first, size_t n, double *out) {
     for (size_t i = 0; i < n; ++i)
         out[i] = otherwise;
+    const optim_dtype dtype = engine_own_dtype(engine, tensor);
     if (bounds != NULL)
-        engine->primitives->load_f64(tensor->dtype, n, (const char *)bounds + first * dtype_size(tensor->dtype), out);
+        engine->primitives->load_f64(dtype, n, (const char *)bounds + first * dtype_size(dtype), out);
 }
 
 void step_filter(step_t *s, int kernel, const void *arguments) {
@@ -192,6 +193,20 @@ static const double *reduce(step_t *s, reduction_t reduction, int kernel, const 
 
 const double *step_reduce(step_t *s, int kernel, const void *arguments, int count) {
     return reduce(s, REDUCE_SUM, kernel, arguments, count);
+}
+
+const double *step_sums(step_t *s, int kernel, const void *arguments, int count) {
+    return reduce(s, REDUCE_OWN, kernel, arguments, count);
+}
+
+void step_sums_by_tensor(step_t *s, int kernel, int count, int update) {
+    const call_t call = step_call(s, kernel, NULL);
+    call_t then = call;
+    then.kernel = update;
+    if (!pass_sums_then(s->engine, &call, count, &then))
+        return;
+    step_update(s, update, NULL);
+    s->engine->updates.entry[s->engine->updates.count - 1].is_rest = true;
 }
 
 void step_role_sums(const step_t *s, int role, int count, double *sums) {
@@ -292,11 +307,41 @@ const double *step_tensor_sum(const step_t *s, size_t tensor) {
     return s->station->sums + tensor * METHOD_SUMS;
 }
 
+/* Whether what is asked for may be at another point than the one that the step began at. */
+static bool goes_elsewhere(const station_t *station) {
+    for (size_t k = 0; k < station->states; ++k)
+        if (station->method->states[k].role == RESTORE_POINT)
+            return true;
+    return false;
+}
+
+static bool has_bounds(const engine_t *engine) {
+    for (size_t i = 0; i < engine->tensor_count; ++i)
+        if (engine->tensors[i].lower != NULL || engine->tensors[i].upper != NULL)
+            return true;
+    return false;
+}
+
+/* Nothing is evaluated outside a box: methods that know of none are asked to make do with the nearest point inside. */
 optim_status step_ask(step_t *s, request_t request, int line) {
+    const bool knows_box = s->station->method->flags & KEEPS_BOX;
+    const pass_end_t end = {.project = !knows_box && has_bounds(s->engine) && goes_elsewhere(s->station)};
     s->engine->request = request;
     s->engine->next_line = line;
-    pass_flush(s->engine, NULL);
+    pass_flush(s->engine, &end);
     return request.kind;
+}
+
+optim_status step_inner(step_t *s, int kernel, const void *arguments) {
+    pass_flush(s->engine, NULL);
+    s->engine->filters.count = 0;
+    step_filter(s, kernel, arguments);
+    return s->engine->take_inner(s->engine, s->loss);
+}
+
+void step_rewind(step_t *s) {
+    pass_flush(s->engine, NULL);
+    s->engine->rewind(s->engine);
 }
 
 optim_status step_fail(step_t *s, optim_status status, const char *sentence) {

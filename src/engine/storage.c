@@ -72,25 +72,26 @@ size_t storage_code_bytes(stored_t form, const tensor_t *tensor, size_t elements
     return form == STORED_INT4 ? elements / block * ((block + 1) / 2) + (rest + 1) / 2 : elements;
 }
 
-size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
+size_t storage_element(stored_t form, const tensor_t *tensor) {
     static const size_t PLAIN[] = {sizeof(double), sizeof(uint8_t), sizeof(uint16_t), sizeof(uint32_t)};
-    size_t size = tensor_real(tensor), bytes, scales;
+    if (form >= STORED_DOUBLE)
+        return PLAIN[form - STORED_DOUBLE];
+    return form == STORED_REAL ? tensor_real(tensor) : dtype_size(dtype_of(form, tensor));
+}
+
+size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals) {
+    size_t bytes, scales;
     if (stored_is_codes(form)) {
-        if (!size_multiply(reals / tensor->block + (reals % tensor->block != 0), size, &scales))
+        const size_t blocks = reals / tensor->block + (reals % tensor->block != 0);
+        if (!size_multiply(blocks, tensor_real(tensor), &scales))
             return SIZE_MAX;
         const size_t codes = storage_code_bytes(form, tensor, reals);
         return size_add(size_aligned(codes), scales, &bytes) ? size_aligned(bytes) : SIZE_MAX;
     }
-    if (form >= STORED_DOUBLE)
-        size = PLAIN[form - STORED_DOUBLE];
-    else if (form != STORED_REAL)
-        size = dtype_size(dtype_of(form, tensor));
-    return size_multiply(reals, size, &bytes) ? size_aligned(bytes) : SIZE_MAX;
+    return size_multiply(reals, storage_element(form, tensor), &bytes) ? size_aligned(bytes) : SIZE_MAX;
 }
 
 /* ---- States ---- */
-
-enum { PACKED_BLOCK = 2048 }; /* the longest of 4-bit codes: half of state_block, which is 4096 at most */
 
 static char *copy_of(const slot_t *slot, size_t copy) {
     return (char *)slot->at + copy * slot->bytes;
@@ -110,35 +111,15 @@ static const quantize_table_t *table_of(const engine_t *engine, const slot_t *sl
     return &engine->tables[2 * (slot->form == STORED_INT4) + slot->nonnegative];
 }
 
-static void unpack(size_t n, const uint8_t *restrict packed, uint8_t *restrict code) {
-    for (size_t i = 0; i < n / 2; ++i) {
-        code[2 * i] = packed[i] & 15;
-        code[2 * i + 1] = packed[i] >> 4;
-    }
-    if (n % 2 != 0)
-        code[n - 1] = packed[n / 2] & 15;
-}
-
-static void pack(size_t n, const uint8_t *restrict code, uint8_t *restrict packed) {
-    for (size_t i = 0; i < n / 2; ++i)
-        packed[i] = (uint8_t)(code[2 * i] | code[2 * i + 1] << 4);
-    if (n % 2 != 0)
-        packed[n / 2] = code[n - 1];
-}
-
 static void decode(const engine_t *engine, const slot_t *slot, size_t copy, const tile_t *t, void *reals) {
     const quantizer_t *quantizer = engine->primitives->quantizer;
     const quantize_table_t *table = table_of(engine, slot);
     const size_t block = t->tensor->block, bytes = storage_code_bytes(slot->form, t->tensor, block);
-    const uint8_t *codes = codes_of(slot, copy, t);
+    const uint8_t *code = codes_of(slot, copy, t);
     const char *scales = scales_of(slot, copy, t);
-    const bool wide = tensor_precision(t->tensor) == PRECISION_F64, packed = slot->form == STORED_INT4;
-    uint8_t unpacked[PACKED_BLOCK];
-    for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64;
+    for (size_t i = 0, b = 0; i < t->n; i += block, ++b, code += bytes) {
         const size_t n = t->n - i < block ? t->n - i : block;
-        const uint8_t *code = packed ? unpacked : codes + b * bytes;
-        if (packed)
-            unpack(n, codes + b * bytes, unpacked);
         if (wide)
             quantizer->decode_f64(table, n, code, ((const double *)(const void *)scales)[b], (double *)reals + i);
         else
@@ -150,20 +131,15 @@ static void encode(const engine_t *engine, const slot_t *slot, size_t copy, cons
     const quantizer_t *quantizer = engine->primitives->quantizer;
     const quantize_table_t *table = table_of(engine, slot);
     const size_t block = t->tensor->block, bytes = storage_code_bytes(slot->form, t->tensor, block);
-    const bool keep_sign = slot->keep_sign;
-    uint8_t *codes = codes_of(slot, copy, t);
+    const bool wide = tensor_precision(t->tensor) == PRECISION_F64, keep_sign = slot->keep_sign;
+    uint8_t *code = codes_of(slot, copy, t);
     char *scales = scales_of(slot, copy, t);
-    const bool wide = tensor_precision(t->tensor) == PRECISION_F64, packed = slot->form == STORED_INT4;
-    uint8_t unpacked[PACKED_BLOCK];
-    for (size_t i = 0, b = 0; i < t->n; i += block, ++b) {
+    for (size_t i = 0, b = 0; i < t->n; i += block, ++b, code += bytes) {
         const size_t n = t->n - i < block ? t->n - i : block;
-        uint8_t *code = packed ? unpacked : codes + b * bytes;
         if (wide)
             ((double *)(void *)scales)[b] = quantizer->encode_f64(table, n, (const double *)reals + i, keep_sign, code);
         else
             ((float *)(void *)scales)[b] = quantizer->encode_f32(table, n, (const float *)reals + i, keep_sign, code);
-        if (packed)
-            pack(n, unpacked, codes + b * bytes);
     }
 }
 

@@ -38,6 +38,8 @@ static inline bool stored_is_codes(stored_t form) {
  * copy. */
 size_t storage_code_bytes(stored_t form, const tensor_t *tensor, size_t elements);
 
+/* Bytes of an element in a form other than codes. */
+size_t storage_element(stored_t form, const tensor_t *tensor);
 /* Bytes of one copy of `reals` in this form; SIZE_MAX if that overflows. */
 size_t storage_bytes(stored_t form, const tensor_t *tensor, size_t reals);
 

@@ -104,7 +104,7 @@ void tile_run(const engine_t *engine, tile_t *t, const call_t *call, part_scratc
 void tile_open_gradient(const engine_t *engine, tile_t *t, void *room, part_scratch_t *scratch) {
     if (!engine_reads_gradient(engine, t->tensor)) {
         t->g = room; /* a method of values does not look at it */
-        if (!t->tensor->by_values)
+        if (!t->tensor->gradient_free)
             memset(room, 0, t->n * tensor_real(t->tensor));
         return;
     }

@@ -4,10 +4,13 @@
 
 #include "engine/engine.h"
 #include "engine/part.h"
+#include "engine/rows.h"
 #include "kernels/primitives.h"
 
 static inline char *tile_gradient(const tile_t *t) {
-    return (char *)t->tensor->grad + t->offset * dtype_size(t->tensor->grad_dtype);
+    const size_t size = dtype_size(t->tensor->grad_dtype);
+    return t->tensor->rows != NULL ? rows_gradient(t->tensor->rows, t->offset, size)
+                                   : (char *)t->tensor->grad + t->offset * size;
 }
 
 /* Whether the station's kernels run on this tensor: it covers it, and the tensor is not frozen. */

@@ -97,7 +97,8 @@ static void run_whole(const engine_t *engine, const tensor_t *tensor, const call
 }
 
 static bool takes_whole(const call_t *call, const tensor_t *tensor) {
-    return station_takes(call->station, tensor) && tensor_is_whole(tensor, call->station->method) && tensor->count > 0;
+    return station_takes(call->station, tensor) && tensor_is_whole(tensor, call->station->method) &&
+           tensor->count > 0 && !tensor_is_elsewhere(tensor);
 }
 
 /* Small tensors go to the threads one by one: whose turn it is does not show in the bits. */

@@ -3,35 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* x <- the solution of a x = b, a being n by n and spoilt; false: it is singular. Elimination with pivots by column. */
-static bool solve(size_t n, double *a, double *b) {
-    for (size_t k = 0; k < n; ++k) {
-        size_t pivot = k;
-        for (size_t i = k + 1; i < n; ++i)
-            if (fabs(a[i * n + k]) > fabs(a[pivot * n + k]))
-                pivot = i;
-        if (!(fabs(a[pivot * n + k]) > 0))
-            return false;
-        for (size_t j = 0; j <= n; ++j) {
-            double *here = j < n ? &a[k * n + j] : &b[k], *there = j < n ? &a[pivot * n + j] : &b[pivot];
-            const double kept = *here;
-            *here = *there;
-            *there = kept;
-        }
-        for (size_t i = k + 1; i < n; ++i) {
-            const double factor = a[i * n + k] / a[k * n + k];
-            for (size_t j = k; j < n; ++j)
-                a[i * n + j] -= factor * a[k * n + j];
-            b[i] -= factor * b[k];
-        }
-    }
-    for (size_t k = n; k-- > 0;) {
-        for (size_t j = k + 1; j < n; ++j)
-            b[k] -= a[k * n + j] * b[j];
-        b[k] /= a[k * n + k];
-    }
-    return true;
-}
+#include "linear/elimination.h"
 
 size_t code_make_room(size_t s) {
     return s * s + s;
@@ -46,7 +18,7 @@ bool code_make(size_t n, size_t s, const double *h, double *b, double *room) {
             for (size_t j = 0; j < s; ++j)
                 rest[k * s + j] = h[k * n + (i + 1 + j) % n];
         }
-        if (!solve(s, rest, x))
+        if (!elimination_solve(s, rest, x))
             return false;
         b[i * n + i] = 1;
         for (size_t j = 0; j < s; ++j)

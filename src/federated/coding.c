@@ -5,20 +5,7 @@
  * arXiv:2211.13802.
  *
  * Worker i sums row i of the code over the parts of the data; from any n - s of the sums that of all parts follows.
- * Every round begins a job. A round may lose the set L of late workers if (pattern B, W, lambda)
- *
- *     1. L and the late workers that count in rounds r - W + 1 .. r - 1 are together at most lambda
- *     2. no worker of L counts as late in rounds r - W + 1 .. r - B
- *
- * or else waits for all: then nobody is late. plain: any L of at most s workers may be lost, and nobody counts.
- * sr: s = ceil(B lambda / (W - 1 + B)). If job r - B is not decoded, workers that did not deliver it in its own round,
- * in
- *     ascending order, all but the last s of them, compute it instead of job r. A round without such repeats that has
- *     at most s late workers does not count.
- * m:  slot k = 0 .. W - 2 + B of round r serves job r - k. Slots below W - 1: the worker's own piece k, plain. Others:
- * the
- *     lowest of its pieces that has not arrived, or else the coded sum of group k - (W - 1), against lambda late
- *     workers; lambda = n: there are no groups.
+ * Here are the rules, their options and their codes; what happens round by round is in coding_rounds.c.
  */
 #include "federated/coding.h"
 
@@ -96,74 +83,6 @@ const rule_t rule_sequential_gradient_coding = {
     .check = check_sequential,
 };
 
-/* ---- Schemes ---- */
-
-static size_t count_of(const bool *who, int64_t n) {
-    size_t count = 0;
-    for (int64_t i = 0; i < n; ++i)
-        count += who[i];
-    return count;
-}
-
-/* Group by group, n - s workers. */
-static bool groups_are_complete(const struct optim_coding *c, int64_t job) {
-    bool complete = true;
-    for (int64_t group = 0; group < c->groups; ++group)
-        complete = complete && (int64_t)count_of(coding_arrived(c, job, c->plain + group), c->n) >= c->n - c->s;
-    return complete;
-}
-
-static bool is_complete(const struct optim_coding *c, int64_t job) {
-    bool complete = groups_are_complete(c, job);
-    for (int64_t k = 0; k < c->plain; ++k)
-        complete = complete && (int64_t)count_of(coding_arrived(c, job, k), c->n) == c->n;
-    return complete;
-}
-
-static task_t coded(const struct optim_coding *c, int64_t job) {
-    return coding_is_open(c, job) ? (task_t){job, PART_CODED, 0} : (task_t){-1, 0, 0};
-}
-
-static void plain_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
-    (void)worker;
-    task[0] = coded(c, c->round);
-}
-
-/* Whether the worker repeats the job of b rounds ago: it is among all but the last s that did not deliver it then. */
-static bool repeats(const struct optim_coding *c, int64_t worker) {
-    const int64_t job = c->round - c->b;
-    if (!coding_is_open(c, job))
-        return false;
-    const bool *first = c->first + coding_row(c, job) * (size_t)c->n;
-    const int64_t missing = c->n - (int64_t)count_of(first, c->n);
-    int64_t before = 0;
-    for (int64_t i = 0; i < worker; ++i)
-        before += !first[i];
-    return !first[worker] && before < missing - c->s;
-}
-
-static void repeating_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
-    task[0] = coded(c, repeats(c, worker) ? c->round - c->b : c->round);
-}
-
-static void multiplexed_tasks(const struct optim_coding *c, int64_t worker, task_t *task) {
-    for (int64_t k = 0; k < c->slots; ++k) {
-        const int64_t job = c->round - k;
-        int64_t piece = 0;
-        task[k] = (task_t){-1, 0, 0};
-        if (!coding_is_open(c, job))
-            continue;
-        while (piece < c->plain && coding_arrived(c, job, piece)[worker])
-            ++piece;
-        if (k < c->plain)
-            task[k] = (task_t){job, PART_PLAIN, k};
-        else if (piece < c->plain)
-            task[k] = (task_t){job, PART_PLAIN, piece};
-        else if (c->groups > 0)
-            task[k] = (task_t){job, PART_CODED, k - c->plain};
-    }
-}
-
 /* ---- Life ---- */
 
 static void set_up(struct optim_coding *c) {
@@ -172,7 +91,7 @@ static void set_up(struct optim_coding *c) {
     c->mu = o[CODE_MU];
     c->plain = 0;
     c->groups = c->slots = c->w = c->b = 1;
-    c->scheme = (scheme_t){plain_tasks, is_complete};
+    c->scheme = CODING_PLAIN;
     c->s = c->lambda = (int64_t)o[S];
     if (c->rule == &rule_gradient_coding)
         return;
@@ -182,7 +101,7 @@ static void set_up(struct optim_coding *c) {
     c->jobs = (int64_t)o[JOBS];
     c->s = (int64_t)tolerance(o);
     c->last = c->b;
-    c->scheme.tasks = repeating_tasks;
+    c->scheme = CODING_REPEATS;
     if (o[SCHEME] == 0)
         return;
     c->always_counts = true;
@@ -191,7 +110,7 @@ static void set_up(struct optim_coding *c) {
     c->groups = c->lambda == c->n ? 0 : c->b;
     c->slots = c->w - 1 + c->b;
     c->last = c->slots - 1;
-    c->scheme.tasks = multiplexed_tasks;
+    c->scheme = CODING_MULTIPLEXED;
 }
 
 /* H, s by n, with rows that sum to 0. */
@@ -307,7 +226,7 @@ void optim_coding_destroy(optim_coding_t *coding) {
 
 /* ---- The code ---- */
 
-static optim_status refuse_worker(const optim_coding_t *c, int64_t worker) {
+optim_status coding_refuse_worker(const optim_coding_t *c, int64_t worker) {
     return worker >= 0 && worker < c->n
                ? OPTIM_OK
                : error_set(OPTIM_ERR_ARGUMENT, "there is no worker %" PRId64 "; there are %" PRId64, worker, c->n);
@@ -323,7 +242,7 @@ optim_status optim_coding_weights(const optim_coding_t *coding, int64_t worker, 
     if (status == OPTIM_OK)
         status = refuse_null(weights, "weights");
     if (status == OPTIM_OK)
-        status = refuse_worker(coding, worker);
+        status = coding_refuse_worker(coding, worker);
     if (status == OPTIM_OK)
         status = refuse_codeless(coding);
     if (status == OPTIM_OK)
@@ -342,7 +261,7 @@ optim_status optim_coding_decode(const optim_coding_t *coding, const int64_t *wo
     if (status == OPTIM_OK && count != (size_t)(coding->n - coding->s))
         status = error_set(OPTIM_ERR_ARGUMENT, "%" PRId64 " workers are needed, not %zu", coding->n - coding->s, count);
     for (size_t k = 0; status == OPTIM_OK && k < count; ++k) {
-        status = refuse_worker(coding, workers[k]);
+        status = coding_refuse_worker(coding, workers[k]);
         if (status == OPTIM_OK && k > 0 && workers[k] <= workers[k - 1])
             status = error_set(OPTIM_ERR_ARGUMENT, "the workers must be in ascending order, each once");
     }
@@ -353,203 +272,10 @@ optim_status optim_coding_decode(const optim_coding_t *coding, const int64_t *wo
     return error_set(OPTIM_ERR_VALUE, "these sums do not give that of all: try matrix=random, or another seed");
 }
 
-/* ---- Rounds ---- */
-
-optim_status optim_coding_tasks(const optim_coding_t *coding, int64_t worker, int64_t *jobs, int64_t *parts,
-                                int64_t *indices, size_t room, size_t *count) {
-    task_t task[MOST_SLOTS];
-    optim_status status = refuse_null(coding, "coding");
-    if (status == OPTIM_OK)
-        status = refuse_null(count, "count");
-    if (status == OPTIM_OK)
-        status = refuse_worker(coding, worker);
-    if (status != OPTIM_OK)
-        return status;
-    *count = (size_t)coding->slots;
-    if (jobs == NULL && parts == NULL && indices == NULL)
-        return OPTIM_OK;
-    if (room < *count)
-        return error_set(OPTIM_ERR_ARGUMENT, "a worker has %zu tasks; there is room for %zu", *count, room);
-    coding->scheme.tasks(coding, worker, task);
-    for (size_t k = 0; k < *count; ++k) {
-        if (jobs != NULL)
-            jobs[k] = task[k].job;
-        if (parts != NULL)
-            parts[k] = task[k].part;
-        if (indices != NULL)
-            indices[k] = task[k].index;
-    }
-    return OPTIM_OK;
-}
-
-/* Whether the worker counts as late in rounds first .. last. */
-static bool was_late(const optim_coding_t *c, int64_t worker, int64_t first, int64_t last) {
-    for (int64_t r = first < 0 ? 0 : first; r <= last; ++r)
-        if (c->late[(r % c->w) * c->n + worker])
-            return true;
-    return false;
-}
-
-/* Conditions 1 and 2. */
-static bool may_lose(const optim_coding_t *c, const bool *late) {
-    int64_t together = 0;
-    if (c->rule == &rule_gradient_coding)
-        return (int64_t)count_of(late, c->n) <= c->s;
-    for (int64_t i = 0; i < c->n; ++i) {
-        together += late[i] || was_late(c, i, c->round - c->w + 1, c->round - 1);
-        if (late[i] && was_late(c, i, c->round - c->w + 1, c->round - c->b))
-            return false;
-    }
-    return together <= c->lambda;
-}
-
-static void deliver(optim_coding_t *c, int64_t worker) {
-    task_t task[MOST_SLOTS];
-    c->scheme.tasks(c, worker, task);
-    for (int64_t k = 0; k < c->slots; ++k) {
-        if (task[k].job < 0)
-            continue;
-        const int64_t part = task[k].part == PART_PLAIN ? task[k].index : c->plain + task[k].index;
-        coding_arrived(c, task[k].job, part)[worker] = true;
-        if (task[k].job == c->round)
-            c->first[coding_row(c, c->round) * (size_t)c->n + (size_t)worker] = true;
-    }
-}
-
-/* Writes down the first n - s workers of each group. */
-static void decode(optim_coding_t *c, int64_t job) {
-    const int64_t kept = c->n - c->s;
-    int64_t *to = c->from + c->decoded * c->groups * kept;
-    for (int64_t group = 0; group < c->groups; ++group) {
-        const bool *arrived = coding_arrived(c, job, c->plain + group);
-        for (int64_t i = 0, found = 0; i < c->n && found < kept; ++i)
-            if (arrived[i])
-                to[group * kept + found++] = i;
-    }
-    c->job[c->decoded++] = job;
-    c->done[coding_row(c, job)] = true;
-}
-
-/* Room for the job that begins with this round. */
-static void clear_row(optim_coding_t *c) {
-    const size_t row = coding_row(c, c->round), n = (size_t)c->n, parts = (size_t)(c->plain + c->groups);
-    memset(c->arrived + row * parts * n, 0, parts * n * sizeof *c->arrived);
-    memset(c->first + row * n, 0, n * sizeof *c->first);
-    c->done[row] = false;
-}
-
-static bool any_repeats(const optim_coding_t *c) {
-    for (int64_t i = 0; i < c->n; ++i)
-        if (c->scheme.tasks == repeating_tasks && repeats(c, i))
-            return true;
-    return false;
-}
-
-/* late: a row of n that the round may spoil. */
-static void end_round(optim_coding_t *c, bool *late, int *wait) {
-    const bool waits = !may_lose(c, late);
-    if (waits)
-        memset(late, 0, (size_t)c->n * sizeof *late);
-    const bool counts = c->always_counts || any_repeats(c) || (int64_t)count_of(late, c->n) > c->s;
-    for (int64_t i = 0; i < c->n; ++i)
-        c->room[i] = late[i]; /* `late` may be the row that is written next */
-    for (int64_t i = 0; i < c->n; ++i)
-        if (c->room[i] == 0)
-            deliver(c, i);
-    for (int64_t i = 0; i < c->n; ++i)
-        c->late[(c->round % c->w) * c->n + i] = counts && c->room[i] != 0;
-    c->decoded = 0;
-    for (int64_t job = c->round - c->last; job <= c->round; ++job)
-        if (coding_is_open(c, job) && c->scheme.complete(c, job))
-            decode(c, job);
-    c->waited = waits;
-    ++c->round;
-    clear_row(c);
-    if (wait != NULL)
-        *wait = waits;
-}
-
-static int64_t rounds(const optim_coding_t *c) {
-    return c->jobs == 0 ? 0 : c->jobs + c->last;
-}
-
-static optim_status refuse_ended(const optim_coding_t *c) {
-    return rounds(c) > 0 && c->round >= rounds(c)
-               ? error_set(OPTIM_ERR_ORDER, "all %" PRId64 " rounds have been", rounds(c))
-               : OPTIM_OK;
-}
-
-optim_status optim_coding_late(optim_coding_t *coding, const int64_t *workers, size_t count, int *wait) {
-    optim_status status = refuse_null(coding, "coding");
-    if (status == OPTIM_OK && count > 0)
-        status = refuse_null(workers, "workers");
-    if (status == OPTIM_OK)
-        status = refuse_ended(coding);
-    for (size_t k = 0; status == OPTIM_OK && k < count; ++k)
-        status = refuse_worker(coding, workers[k]);
-    if (status != OPTIM_OK)
-        return status;
-    bool late[1024] = {false};
-    for (size_t k = 0; k < count; ++k)
-        late[workers[k]] = true;
-    coding->duration = 0;
-    end_round(coding, late, wait);
-    return OPTIM_OK;
-}
-
-optim_status optim_coding_times(optim_coding_t *coding, const double *times, size_t count, int *wait) {
-    optim_status status = refuse_null(coding, "coding");
-    if (status == OPTIM_OK)
-        status = refuse_null(times, "times");
-    if (status == OPTIM_OK)
-        status = refuse_ended(coding);
-    if (status == OPTIM_OK && count != (size_t)coding->n)
-        status = error_set(OPTIM_ERR_ARGUMENT, "there are %zu times for %" PRId64 " workers", count, coding->n);
-    double least = HUGE_VAL, most = 0;
-    bool late[1024] = {false};
-    for (size_t i = 0; status == OPTIM_OK && i < count; ++i) {
-        if (!(times[i] >= 0))
-            status = error_set(OPTIM_ERR_ARGUMENT, "worker %zu cannot have taken the time %g", i, times[i]);
-        least = fmin(least, times[i]);
-        most = fmax(most, times[i]);
-    }
-    if (status != OPTIM_OK)
-        return status;
-    for (size_t i = 0; i < count; ++i)
-        late[i] = times[i] > (1 + coding->mu) * least;
-    end_round(coding, late, wait);
-    coding->duration = coding->waited ? most : fmin((1 + coding->mu) * least, most);
-    return OPTIM_OK;
-}
-
-optim_status optim_coding_decoded(const optim_coding_t *coding, size_t i, int64_t *job, int64_t *workers, size_t room,
-                                  size_t *count) {
-    optim_status status = refuse_null(coding, "coding");
-    if (status == OPTIM_OK)
-        status = refuse_null(job, "job");
-    if (status == OPTIM_OK)
-        status = refuse_null(count, "count");
-    if (status != OPTIM_OK)
-        return status;
-    if (i >= (size_t)coding->decoded)
-        return error_set(OPTIM_ERR_ARGUMENT,
-                         "%" PRId64 " jobs were decoded in the last round, counted from 0; there is no "
-                         "%zu",
-                         coding->decoded, i);
-    const size_t all = (size_t)(coding->groups * (coding->n - coding->s));
-    if (workers != NULL && room < all)
-        return error_set(OPTIM_ERR_ARGUMENT, "the job is decoded from %zu sums; there is room for %zu", all, room);
-    *job = coding->job[i];
-    *count = all;
-    if (workers != NULL)
-        memcpy(workers, coding->from + i * all, all * sizeof *workers);
-    return OPTIM_OK;
-}
-
 /* The share of the data that a worker computes in a round. */
 static double load(const optim_coding_t *c) {
     const double n = (double)c->n, s = (double)c->s, w = (double)c->w, b = (double)c->b;
-    if (c->scheme.tasks != multiplexed_tasks)
+    if (c->scheme != CODING_MULTIPLEXED)
         return (s + 1) / n;
     if (c->groups == 0)
         return (w - 1 + b) / (n * (w - 1));
@@ -567,10 +293,14 @@ optim_status optim_coding_get(const optim_coding_t *coding, const char *name, do
     const struct {
         const char *name;
         double value;
-    } NUMBERS[] = {
-        {"load", load(coding)},           {"rounds", (double)rounds(coding)}, {"round", (double)coding->round},
-        {"tolerated", (double)coding->s}, {"groups", (double)coding->groups}, {"decoded", (double)coding->decoded},
-        {"wait", coding->waited},         {"duration", coding->duration}};
+    } NUMBERS[] = {{"load", load(coding)},
+                   {"rounds", (double)coding_rounds(coding)},
+                   {"round", (double)coding->round},
+                   {"tolerated", (double)coding->s},
+                   {"groups", (double)coding->groups},
+                   {"decoded", (double)coding->decoded},
+                   {"wait", coding->waited},
+                   {"duration", coding->duration}};
     for (size_t i = 0; i < sizeof NUMBERS / sizeof *NUMBERS; ++i)
         if (strcmp(NUMBERS[i].name, name) == 0) {
             *value = NUMBERS[i].value;

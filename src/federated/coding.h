@@ -15,13 +15,7 @@ typedef struct task {
 
 enum { CODING_OPTIONS = 10, MOST_SLOTS = 256 };
 
-/* How a scheme goes; made once from the options. */
-typedef struct scheme {
-    /* Tasks of a worker in this round. */
-    void (*tasks)(const struct optim_coding *c, int64_t worker, task_t *task);
-    /* Whether job t has all that it takes. */
-    bool (*complete)(const struct optim_coding *c, int64_t job);
-} scheme_t;
+typedef enum scheme { CODING_PLAIN, CODING_REPEATS, CODING_MULTIPLEXED } scheme_t;
 
 struct optim_coding {
     const rule_t *rule;
@@ -50,6 +44,14 @@ struct optim_coding {
 
 /* Another one with the same options, at its first round; NULL: no memory. */
 struct optim_coding *coding_like(const struct optim_coding *c);
+
+/* Errors: ARGUMENT. */
+optim_status coding_refuse_worker(const struct optim_coding *c, int64_t worker);
+
+/* How many there are; 0: no end. */
+static inline int64_t coding_rounds(const struct optim_coding *c) {
+    return c->jobs == 0 ? 0 : c->jobs + c->last;
+}
 
 static inline size_t coding_row(const struct optim_coding *c, int64_t job) {
     return (size_t)(job % (c->last + 1));

@@ -58,8 +58,8 @@ optim_status server_need_at_least(server_t *s, int64_t least, const char *what) 
     return status;
 }
 
-static const char *const NUMBERS[] = {
-    [SIZE_OF] = "size", [PROBABILITY_OF] = "probability", [TIME_OF] = "time", [NORM_OF] = "norm"};
+static const char *const NUMBERS[] = {[SIZE_OF] = "size", [PROBABILITY_OF] = "probability", [TIME_OF] = "time",
+                                      [NORM_OF] = "norm", [ARRIVAL_OF] = "arrival",         [LOSS_OF] = "loss"};
 
 optim_status server_need_numbers(server_t *s, int which) {
     const optim_status status = server_need_clients(s);

@@ -191,16 +191,17 @@ typedef struct number {
     double lowest, highest;
     bool lowest_open;
 } number_t;
-static const number_t NUMBERS[] = {[SIZE_OF] = {"size", 0, HUGE_VAL, true},
-                                   [PROBABILITY_OF] = {"probability", 0, 1, false},
-                                   [TIME_OF] = {"time", 0, HUGE_VAL, true},
-                                   [NORM_OF] = {"norm", 0, HUGE_VAL, false}};
+static const number_t NUMBERS[] = {
+    [SIZE_OF] = {"size", 0, HUGE_VAL, true},        [PROBABILITY_OF] = {"probability", 0, 1, false},
+    [TIME_OF] = {"time", 0, HUGE_VAL, true},        [NORM_OF] = {"norm", 0, HUGE_VAL, false},
+    [ARRIVAL_OF] = {"arrival", 0, HUGE_VAL, false}, [LOSS_OF] = {"loss", -HUGE_VAL, HUGE_VAL, false}};
 
 static int find_number(const char *name) {
     for (int i = 0; i < SERVER_NUMBERS; ++i)
         if (strcmp(NUMBERS[i].name, name) == 0)
             return i;
-    (void)error_set(OPTIM_ERR_NAME, "clients have no number \"%.60s\"; valid: size, probability, time, norm", name);
+    (void)error_set(OPTIM_ERR_NAME,
+                    "clients have no number \"%.60s\"; valid: size, probability, time, norm, arrival, loss", name);
     return -1;
 }
 

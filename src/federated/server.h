@@ -15,7 +15,7 @@
 enum { SERVER_ROWS = 12, SERVER_OPTIONS = 24 };
 
 /* Numbers of every client that the caller tells (optim_server_set_numbers). */
-enum { SIZE_OF, PROBABILITY_OF, TIME_OF, NORM_OF, SERVER_NUMBERS };
+enum { SIZE_OF, PROBABILITY_OF, TIME_OF, NORM_OF, ARRIVAL_OF, LOSS_OF, SERVER_NUMBERS };
 
 typedef enum stage { CLIENT_IDLE, CLIENT_BEGUN, CLIENT_ENDED } stage_t;
 

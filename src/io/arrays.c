@@ -197,7 +197,7 @@ optim_status arrays_add(arrays_t *arrays, const optim_t *opt, size_t param, bool
     const tensor_t *tensor = &opt->engine.tensors[param];
     optim_status status = OPTIM_OK;
     for (int l = 0; opt->engine.planned && status == OPTIM_OK && l < engine_keepers(&opt->engine); ++l)
-        status = add_tensor(arrays, opt, engine_keeper(&opt->engine, l), tensor, stateless || !tensor->has_states);
+        status = add_tensor(arrays, opt, engine_keeper(&opt->engine, l), tensor, stateless || !tensor->states_taken);
     return status;
 }
 

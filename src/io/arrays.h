@@ -40,6 +40,11 @@ static inline size_t array_bytes(const array_t *array) {
     return array->copies * array->bytes;
 }
 
+/* Whether another rank keeps the array, of a sharded handle. */
+static inline bool array_is_elsewhere(const array_t *array) {
+    return array->field == NULL && tensor_is_elsewhere(array->of);
+}
+
 shape_t array_shape(const array_t *array);
 
 #endif

@@ -220,8 +220,10 @@ static optim_status read_arrays(load_t *load) {
     char *beside = load->contents;
     for (size_t i = 0; i < load->arrays.count; ++i) {
         const array_t *array = &load->arrays.array[i];
-        const optim_status status = load->made_plan ? read_array(load, array, array->at, array->stride)
-                                                    : read_array(load, array, beside, array->bytes);
+        optim_status status = OPTIM_OK;
+        if (!array_is_elsewhere(array))
+            status = load->made_plan ? read_array(load, array, array->at, array->stride)
+                                     : read_array(load, array, beside, array->bytes);
         if (status != OPTIM_OK)
             return status;
         if (beside != NULL)
@@ -235,7 +237,7 @@ static void place_arrays(const load_t *load) {
     for (size_t i = 0; from != NULL && i < load->arrays.count; ++i)
         for (size_t c = 0; c < load->arrays.array[i].copies; ++c) {
             const array_t *array = &load->arrays.array[i];
-            if (array->bytes > 0)
+            if (array->bytes > 0 && !array_is_elsewhere(array))
                 memcpy(array->at + c * array->stride, from, array->bytes);
             from += array->bytes;
         }
@@ -249,6 +251,7 @@ static optim_status take_plan(load_t *load) {
     if (engine->planned || !record_is_planned(&load->record))
         return OPTIM_OK;
     schedules_switch_on(load->schedules, load->schedule_count);
+    replicas_settle(load->opt, engine);
     optim_status status = check_plan(load->opt);
     if (status == OPTIM_OK)
         status = plan_build(engine);
@@ -264,7 +267,7 @@ static optim_status take_states(load_t *load) {
         return error_nomem("loading a checkpoint");
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         tensor_t *tensor = &engine->tensors[i];
-        if (tensor->has_states || load->record.stateless[i])
+        if (tensor->states_taken || load->record.stateless[i])
             continue;
         const optim_status status = plan_take_states(engine, tensor);
         if (status != OPTIM_OK)
@@ -312,14 +315,14 @@ static void commit(load_t *load) {
     if (opt->engine.planned && !record_is_planned(&load->record))
         plan_free(&opt->engine); /* the next step begins anew, with the parameters as they stand then */
     for (size_t i = 0; opt->engine.planned && i < opt->engine.tensor_count; ++i)
-        if (load->record.stateless[i] && opt->engine.tensors[i].has_states)
+        if (load->record.stateless[i] && opt->engine.tensors[i].states_taken)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]); /* its states begin when it takes its first step */
     for (size_t i = 0; i < load->number_count; ++i)
         field_set(load->numbers[i].field, load->numbers[i].memory, load->numbers[i].i, load->numbers[i].value);
     place_arrays(load);
     schedules_replace(opt, load->record.exact, load->schedules, load->schedule_count);
     record_apply_counters(&load->record, opt);
-    opt->has_loss = false;
+    opt->has_loss = opt->replicas.compared = false;
     opt->accumulation_scale = 0;
 }
 

@@ -231,17 +231,18 @@ static void check_wrappers(const record_t *record, const optim_t *opt, complaint
 }
 
 int record_stations(const optim_t *opt) {
-    return engine_keepers(&opt->engine) - 1;
+    return engine_keepers(&opt->engine) - 2;
 }
 
-/* The chain, with storage in front of guard, and without share, which keeps nothing. */
+/* The chain, with storage in front of guard, without share, which keeps nothing, and without replicas, which is a
+ * matter of the run and not of the state. */
 station_t *record_listed(const optim_t *opt, int i) {
     const int share = chain_position(opt, opt->own[REGISTRY_ENGINE_SHARE]),
               storage = chain_position(opt, opt->own[REGISTRY_ENGINE_GUARD]) - 1;
     if (i == storage)
         return opt->engine.storage;
     const int listed = i < storage ? i : i - 1, l = listed < share ? listed : listed + 1;
-    return l < opt->engine.station_count ? opt->engine.stations[l] : NULL;
+    return l < chain_position(opt, opt->own[REGISTRY_ENGINE_REPLICAS]) ? opt->engine.stations[l] : NULL;
 }
 
 static bool is_younger(const optim_t *opt, const station_t *station) {

@@ -55,7 +55,8 @@ optim_status record_read(record_t *record, const char *text, const char *source,
 void record_free(record_t *record);
 
 /* The stations as a record lists them, innermost first, with storage in front of guard, where older versions look for
- * it, and without share, which keeps nothing. NULL: there are no more. How many there are. */
+ * it, without share, which keeps nothing, and without replicas, whose options are the run's. NULL: there are no more.
+ * How many there are. */
 station_t *record_listed(const optim_t *opt, int i);
 int record_stations(const optim_t *opt);
 

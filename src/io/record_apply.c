@@ -128,6 +128,8 @@ static void read_field(const engine_t *engine, const station_t *station, const f
     const jsontree_t *values = jsontree_get(object, field->name);
     const double *option = station_option(station, group);
     const size_t length = field_count(engine, station->method, field, option);
+    if (values == NULL && !station->is_method && !station->is_wrapper)
+        return; /* an older version had none; it stays as it is */
     if (jsontree_items(values) != length) {
         complain(complaints, "\"%s.%s\" has %zu numbers there and %zu here", station->name, field->name,
                  jsontree_items(values), length);

@@ -121,7 +121,7 @@ static bool differs(const void *own, const void *of_group) {
 /* Whether the tensor has taken every step of the handle, as what the record says of the handle and the group tells. */
 static bool is_in_step(const optim_t *opt, const tensor_t *tensor) {
     const station_t *owner = tensor->owner;
-    const bool same = tensor->has_states && tensor_steps(&opt->engine, tensor) == opt->steps;
+    const bool same = tensor->states_taken && tensor_steps(&opt->engine, tensor) == opt->steps;
     if (!opt->engine.planned)
         return true;
     return same &&
@@ -149,7 +149,7 @@ static void write_parameter(jsontext_t *record, const optim_t *opt, const tensor
     jsontext_integer(record, "group", tensor->group);
     jsontext_string(record, "dtype", safetensors_dtype(tensor->dtype));
     jsontext_integers(record, "shape", tensor->dims, (size_t)tensor->ndim);
-    if (opt->engine.planned && !tensor->has_states)
+    if (opt->engine.planned && !tensor->states_taken)
         jsontext_word(record, "states", "false");
     else if (!is_in_step(opt, tensor)) {
         jsontext_integer(record, "steps", tensor_steps(&opt->engine, tensor));

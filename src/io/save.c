@@ -15,6 +15,7 @@
 #include "io/jsontext.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "io/shards.h"
 #include "io/system.h"
 
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
@@ -120,22 +121,56 @@ optim_status checkpoint_write_numbers(sink_t *sink, const void *context) {
 
 /* ---- To a file, to memory ---- */
 
-optim_status optim_save(optim_t *opt, const char *path) {
-    optim_status status = checkpoint_refuse_path(opt, path, "saving");
-    if (status != OPTIM_OK)
-        return status;
+static optim_status save_to(const char *path, writer_t *writer, const void *context) {
     file_place_t place;
-    status = file_find(&place, path);
+    optim_status status = file_find(&place, path);
     if (status == OPTIM_OK)
-        status = file_replace(&place, checkpoint_write, opt);
+        status = file_replace(&place, writer, context);
     file_place_free(&place);
     return status;
+}
+
+/* The states of all ranks, as rank 0 has collected them. */
+typedef struct collection {
+    const optim_t *opt;
+    arrays_t arrays;
+} collection_t;
+
+static optim_status write_collection(sink_t *sink, const void *context) {
+    const collection_t *collection = context;
+    return write_all(sink, collection->opt, &collection->arrays, true);
+}
+
+/* All ranks call it, and all are told how it ended. */
+static optim_status save_shards(optim_t *opt, const char *path, optim_status status) {
+    collection_t collection = {.opt = opt};
+    void *room = NULL;
+    if (status == OPTIM_OK)
+        status = arrays_make(&collection.arrays, opt, NULL);
+    status = shards_collect(opt, status, &collection.arrays, &room);
+    if (status == OPTIM_OK) {
+        if (opt->replicas.comm.rank == 0)
+            status = save_to(path, write_collection, &collection);
+        status = replicas_agree_on(opt, status, "saving");
+    }
+    arrays_free(&collection.arrays);
+    free(room);
+    return status;
+}
+
+optim_status optim_save(optim_t *opt, const char *path) {
+    const optim_status status = checkpoint_refuse_path(opt, path, "saving");
+    if (opt != NULL && replicas_shard(opt))
+        return save_shards(opt, path, status);
+    return status == OPTIM_OK ? save_to(path, checkpoint_write, opt) : status;
 }
 
 static optim_status serialize(const optim_t *opt, writer_t *write, void *buffer, size_t room, size_t *size) {
     optim_status status = checkpoint_refuse(opt, "saving");
     if (status == OPTIM_OK)
         status = refuse_null(size, "size");
+    if (status == OPTIM_OK)
+        status = replicas_refuse_shard(opt, "saving by another call than optim_save");
     if (status != OPTIM_OK)
         return status;
     memory_sink_t memory = memory_sink(buffer, room);
@@ -257,6 +292,8 @@ static void end_saving(optim_t *opt) {
 optim_status optim_save_async(optim_t *opt, const char *path) {
     optim_status status = checkpoint_refuse_path(opt, path, "saving");
     saving_t *saving = NULL;
+    if (status == OPTIM_OK)
+        status = replicas_refuse_shard(opt, "saving by another call than optim_save");
     if (status == OPTIM_OK)
         status = prepare(opt, path, &saving);
     if (status != OPTIM_OK)

@@ -5,6 +5,7 @@
 #ifndef KERNELS_ELEMENTARY_H
 #define KERNELS_ELEMENTARY_H
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -56,6 +57,11 @@ static inline double elementary_exp(double x) {
     for (int j = 14; j >= 1; --j)
         sum = 1 + sum * r / j;
     return power * sum;
+}
+
+/* x^p for x >= 0 and 0 < p < 1: 0 of 0, NaN of NaN. */
+static inline double elementary_power(double x, double p) {
+    return x > 0 && x <= DBL_MAX ? elementary_exp(p * elementary_log(x)) : x;
 }
 
 /* For |x| <= 700. */

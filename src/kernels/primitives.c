@@ -49,11 +49,21 @@ static inline void write16(void *to, size_t i, uint32_t bits) {
 static inline float bf16_widen(uint32_t bits) {
     return float_of_bits(bits << 16);
 }
-static inline uint32_t bf16_narrow(float value) {
+/* To nearest, of anything but NaN. */
+static inline uint32_t bf16_round(float value) {
     const uint32_t bits = bits_of_float(value);
-    const uint32_t rounded = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
-    const uint32_t quiet_nan = (bits >> 16) | 0x40;
-    return (bits & 0x7FFFFFFF) > 0x7F800000 ? quiet_nan : rounded;
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+}
+static inline uint32_t bf16_narrow(float value) {
+    const uint32_t bits = bits_of_float(value), quiet_nan = (bits >> 16) | 0x40;
+    return (bits & 0x7FFFFFFF) > 0x7F800000 ? quiet_nan : bf16_round(value);
+}
+
+/* The larger of `largest` and the bits of |value|: behind a loop they tell whether it met what it has no choice for. */
+enum { BF16_LARGEST = 0x7F7F0000, INFINITE = 0x7F800000 };
+static inline int32_t larger_magnitude(int32_t largest, float value) {
+    const int32_t magnitude = (int32_t)(bits_of_float(value) & 0x7FFFFFFF);
+    return magnitude > largest ? magnitude : largest;
 }
 
 /*
@@ -128,10 +138,33 @@ static size_t f16_narrow_eights(size_t n, const float *from, void *to) {
 }
 #endif
 
-/* Nothing may be copied from and to NULL, which memcpy forbids. */
+/* Where a conversion takes two loops, what passes from one to the other stays in the first-level cache. */
+enum { RUN_ELEMENTS = 128 };
+static size_t run_length(size_t left) {
+    return left < RUN_ELEMENTS ? left : RUN_ELEMENTS;
+}
+
+/* Line by line: for thousands of bytes memcpy takes an instruction of the processor that begins late to read ahead. And
+ * nothing may be copied from and to NULL, which memcpy forbids. */
 static void copy_bytes(size_t bytes, const void *from, void *to) {
-    if (bytes > 0)
-        memcpy(to, from, bytes);
+    enum { LINE = 64 };
+    const char *source = from;
+    char *target = to;
+    size_t i = 0;
+    for (; i + LINE <= bytes; i += LINE)
+        memcpy(target + i, source + i, LINE);
+    if (i < bytes)
+        memcpy(target + i, source + i, bytes - i);
+}
+
+static void store_bf16(size_t n, const float *restrict from, void *restrict to) {
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; ++i) {
+        largest = larger_magnitude(largest, from[i]);
+        write16(to, i, bf16_round(from[i]));
+    }
+    for (size_t i = 0; largest > INFINITE && i < n; ++i)
+        write16(to, i, bf16_narrow(from[i]));
 }
 
 static void load_f32(optim_dtype dtype, size_t n, const void *from, float *restrict to) {
@@ -181,8 +214,7 @@ static void load_f64(optim_dtype dtype, size_t n, const void *from, double *rest
 static void store_f32(optim_dtype dtype, size_t n, const float *restrict from, void *to) {
     switch (dtype) {
     case OPTIM_BF16:
-        for (size_t i = 0; i < n; ++i)
-            write16(to, i, bf16_narrow(from[i]));
+        store_bf16(n, from, to);
         break;
     case OPTIM_F16:
         for (size_t i = f16_narrow_eights(n, from, to); i < n; ++i)
@@ -216,88 +248,149 @@ static inline uint32_t bf16_truncate(float value) {
     const uint32_t kept = bits_of_float(value) >> 16;
     return kept == 0x8000 ? 0 : kept;
 }
-static inline uint32_t f16_truncate(float value) {
-    const uint32_t bits = bits_of_float(value), magnitude = bits & 0x7FFFE000;
-    const uint32_t normal = magnitude < 0x38800000 ? 0 : magnitude, small = magnitude < 0x38800000 ? magnitude : 0;
-    const uint32_t subnormal = (uint32_t)(int32_t)(float_of_bits(small) * 0x1p24f);
-    const uint32_t half = subnormal | f16_narrow(float_of_bits(normal));
-    return half == 0 ? 0 : (bits >> 16 & 0x8000) | half;
-}
-
 /* A carry of 0 leaves the parameter -0 what it is, which a sum does not. */
 static inline float carried(float value, float carry) {
     return carry == 0 ? value : value + carry;
 }
 
 static void load_carried(optim_dtype dtype, size_t n, const void *from, const void *carry, float *restrict to) {
-    if (dtype == OPTIM_BF16)
-        for (size_t i = 0; i < n; ++i)
-            to[i] = carried(bf16_widen(read16(from, i)), bf16_widen(read16(carry, i)));
-    else
-        for (size_t i = 0; i < n; ++i)
-            to[i] = carried(f16_widen(read16(from, i)), f16_widen(read16(carry, i)));
+    float more[RUN_ELEMENTS];
+    for (size_t i = 0; dtype == OPTIM_BF16 && i < n; ++i)
+        to[i] = carried(bf16_widen(read16(from, i)), bf16_widen(read16(carry, i)));
+    for (size_t i = 0; dtype != OPTIM_BF16 && i < n; i += RUN_ELEMENTS) {
+        const size_t run = run_length(n - i);
+        load_f32(dtype, run, (const char *)from + 2 * i, to + i);
+        load_f32(dtype, run, (const char *)carry + 2 * i, more);
+        for (size_t j = 0; j < run; ++j)
+            to[i + j] = carried(to[i + j], more[j]);
+    }
+}
+
+/* Towards zero, never to -0: what is normal by a conversion that need not round, what is below by counting units. */
+static void f16_truncate(size_t n, const float *restrict from, void *restrict to) {
+    float normal[RUN_ELEMENTS];
+    uint16_t half[RUN_ELEMENTS];
+    for (size_t i = 0; i < n; ++i) {
+        const uint32_t magnitude = bits_of_float(from[i]) & 0x7FFFE000;
+        normal[i] = float_of_bits(magnitude < 0x38800000 ? 0 : magnitude);
+    }
+    store_f32(OPTIM_F16, n, normal, half);
+    for (size_t i = 0; i < n; ++i) {
+        const uint32_t bits = bits_of_float(from[i]), magnitude = bits & 0x7FFFE000;
+        const float small = float_of_bits(magnitude < 0x38800000 ? magnitude : 0);
+        const uint32_t whole = half[i] | (uint32_t)(int32_t)(small * 0x1p24f);
+        write16(to, i, whole == 0 ? 0 : (bits >> 16 & 0x8000) | whole);
+    }
+}
+
+static void store_carried_f16(size_t n, const float *restrict from, void *restrict to, void *restrict carry) {
+    float rest[RUN_ELEMENTS];
+    store_f32(OPTIM_F16, n, from, to);
+    load_f32(OPTIM_F16, n, to, rest);
+    for (size_t i = 0; i < n; ++i)
+        rest[i] = from[i] - rest[i];
+    f16_truncate(n, rest, carry);
+}
+
+static inline void put_carried(size_t i, float value, uint32_t half, void *restrict to, void *restrict carry) {
+    write16(to, i, half);
+    write16(carry, i, bf16_truncate(value - bf16_widen(half)));
+}
+static void store_carried_bf16(size_t n, const float *restrict from, void *restrict to, void *restrict carry) {
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; ++i) {
+        largest = larger_magnitude(largest, from[i]);
+        put_carried(i, from[i], bf16_round(from[i]), to, carry);
+    }
+    for (size_t i = 0; largest > INFINITE && i < n; ++i)
+        put_carried(i, from[i], bf16_narrow(from[i]), to, carry);
 }
 
 static void store_carried(optim_dtype dtype, size_t n, const float *restrict from, void *restrict to,
                           void *restrict carry) {
     if (dtype == OPTIM_BF16)
-        for (size_t i = 0; i < n; ++i) {
-            const uint32_t half = bf16_narrow(from[i]);
-            write16(to, i, half);
-            write16(carry, i, bf16_truncate(from[i] - bf16_widen(half)));
-        }
+        store_carried_bf16(n, from, to, carry);
     else
-        for (size_t i = 0; i < n; ++i) {
-            const uint32_t half = f16_narrow(from[i]);
-            write16(to, i, half);
-            write16(carry, i, f16_truncate(from[i] - f16_widen(half)));
-        }
+        for (size_t i = 0; i < n; i += RUN_ELEMENTS)
+            store_carried_f16(run_length(n - i), from + i, (char *)to + 2 * i, (char *)carry + 2 * i);
 }
 
-/* Sixteen random bits of element i: a hash, cheap enough to hide behind memory. */
-static inline uint32_t random16(uint32_t key, uint32_t i) {
-    uint32_t h = (i ^ key) * 0x9E3779B1u;
-    h = (h ^ (h >> 15)) * 0x85EBCA77u;
-    return h >> 16;
+/*
+ * Sixteen random bits for each of the RUN_ELEMENTS elements of run number `run`: those of the first half are the upper
+ * halves of as many words, those of the others the lower halves. A word is a hash of its number, cheap enough to hide
+ * behind memory.
+ */
+static inline void random_bits(uint32_t key, uint32_t run, uint32_t *restrict bits) {
+    enum { WORDS = RUN_ELEMENTS / 2 };
+    for (uint32_t j = 0; j < WORDS; ++j) {
+        uint32_t h = ((run * WORDS + j) ^ key) * 0x9E3779B1u;
+        h = (h ^ (h >> 15)) * 0x85EBCA77u;
+        bits[j] = h >> 16;
+        bits[j + WORDS] = (h ^ (h >> 16)) & 0xFFFF;
+    }
+}
+
+/* All bits or none: where compilers would make a branch of a choice. */
+static inline uint32_t mask_of(bool condition) {
+    return 0 - (uint32_t)condition;
 }
 
 /* Adding the random bits below those that stay carries with the right probability. */
+static inline uint32_t bf16_round_random(float value, uint32_t random) {
+    return (bits_of_float(value) + random) >> 16;
+}
 static inline uint32_t bf16_narrow_random(float value, uint32_t random) {
-    const uint32_t bits = bits_of_float(value);
-    return (bits & 0x7FFFFFFF) >= 0x7F7F0000 ? bf16_narrow(value) /* the largest, infinity, NaN */
-                                             : (bits + random) >> 16;
+    const bool small = (bits_of_float(value) & 0x7FFFFFFF) < BF16_LARGEST;
+    return small ? bf16_round_random(value, random) : bf16_narrow(value);
 }
 
 /* The same for the 13 bits that fall away from a normal number; below that, in units of the smallest, of which every
- * part is exact. */
-static inline uint32_t f16_narrow_random(float value, uint32_t random) {
+ * part is exact. What is too large for that is rounded to `nearest`. */
+static inline uint32_t f16_narrow_random(float value, uint32_t nearest, uint32_t random) {
     const uint32_t bits = bits_of_float(value), sign = (bits >> 16) & 0x8000, magnitude = bits & 0x7FFFFFFF;
-    const float units = float_of_bits(magnitude < 0x38800000 ? magnitude : 0) * 0x1p24f;
+    const uint32_t small = mask_of(magnitude < 0x38800000), large = mask_of(magnitude >= 0x477FE000);
+    const float units = float_of_bits(magnitude & small) * 0x1p24f;
     const int32_t whole = (int32_t)units;
-    const uint32_t subnormal = (uint32_t)(whole + ((units - (float)whole) * 0x1p16f > (float)random));
-    const uint32_t half = magnitude < 0x38800000 ? subnormal : f16_cut(magnitude, random >> 3);
-    return magnitude >= 0x477FE000 ? f16_narrow(value) : sign | half;
+    const uint32_t subnormal = (uint32_t)(whole + ((units - (float)whole) * 0x1p16f > (float)(int32_t)random));
+    const uint32_t normal = (magnitude + (random >> 3) - (112u << 23)) >> 13;
+    return (nearest & large) | ((sign | subnormal | (normal & ~small)) & ~large);
 }
 
+static void store_random_bf16(size_t n, const float *restrict from, const uint32_t *restrict random,
+                              void *restrict to) {
+    int32_t largest = 0;
+    for (size_t i = 0; i < n; ++i) {
+        largest = larger_magnitude(largest, from[i]);
+        write16(to, i, bf16_round_random(from[i], random[i]));
+    }
+    for (size_t i = 0; largest >= BF16_LARGEST && i < n; ++i)
+        write16(to, i, bf16_narrow_random(from[i], random[i]));
+}
+
+/* Elements of one run. Bits are those of the element wherever a call begins. */
 static void store_random_run(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
-                             void *to) {
-    const uint32_t low = (uint32_t)(key + (first >> 32)), start = (uint32_t)first;
+                             void *restrict to) {
+    uint32_t bits[RUN_ELEMENTS];
+    const uint32_t *restrict random = bits + first % RUN_ELEMENTS;
+    const uint64_t run = first / RUN_ELEMENTS;
+    uint16_t nearest[RUN_ELEMENTS];
+    random_bits((uint32_t)(key + (run >> 26)), (uint32_t)run, bits);
     if (dtype == OPTIM_BF16)
+        store_random_bf16(n, from, random, to);
+    else {
+        store_f32(OPTIM_F16, n, from, nearest);
         for (size_t i = 0; i < n; ++i)
-            write16(to, i, bf16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
-    else
-        for (size_t i = 0; i < n; ++i)
-            write16(to, i, f16_narrow_random(from[i], random16(low, start + (uint32_t)i)));
+            write16(to, i, f16_narrow_random(from[i], nearest[i], random[i]));
+    }
 }
 
-/* Bits are those of the element wherever a call begins: a run ends where the lower half of its number begins anew. */
 static void store_random(optim_dtype dtype, size_t n, const float *restrict from, uint64_t key, uint64_t first,
                          void *to) {
-    const uint64_t left = (((first >> 32) + 1) << 32) - first;
-    const size_t before = n < left ? n : (size_t)left;
-    store_random_run(dtype, before, from, key, first, to);
-    if (before < n)
-        store_random_run(dtype, n - before, from + before, key, first + before, (char *)to + 2 * before);
+    for (size_t i = 0, run; i < n; i += run) {
+        const size_t left = RUN_ELEMENTS - (first + i) % RUN_ELEMENTS;
+        run = n - i < left ? n - i : left;
+        store_random_run(dtype, run, from + i, key, first + i, (char *)to + 2 * i);
+    }
 }
 
 const primitives_t AT_LEVEL(primitives) = {sum,          load_f32,     load_f64,      store_f32,           store_f64,

@@ -25,10 +25,13 @@ typedef struct quantize_table {
     float value[QUANTIZE_CODES];      /* rising; the real values rounded to binary32; with 4 bits the first 16 */
     double middle[QUANTIZE_CODES];    /* between value i and i + 1; behind the last value infinite */
     float middle_f32[QUANTIZE_CODES]; /* the largest binary32 number not above it */
-    /* By sign, exponent and upper mantissa the code of the lowest number that has them; first that of 0, both times. No
-     * cell holds more than one middle, so that one comparison finds the nearest value. Wide enough for vector registers
-     * to gather. */
-    int32_t cell[2 * (1 + QUANTIZE_CELLS)];
+    uint8_t zero;                     /* the code nearest to 0 */
+    bool packed;                      /* codes of 4 bits: two a byte, the first in the lower half */
+    float pair[QUANTIZE_CODES][2];    /* then the values of both */
+    /* Numbers that share sign, exponent and upper mantissa are a cell; it holds one middle at most. Its code in the
+     * upper half, so that adding the lower mantissa (its complement, of negative numbers) carries over, or borrows,
+     * where the middle is passed. First what is smaller than all cells; positive cells, then negative ones. */
+    uint32_t cell[2 * (1 + QUANTIZE_CELLS)];
 } quantize_table_t;
 
 typedef struct quantizer {

@@ -40,12 +40,21 @@ optim_status refuse_missing_answer(const optim_t *opt) {
         return error_set(OPTIM_ERR_LOSS,
                          "\"%s\" reads the losses of components: hand them over with optim_set_losses "
                          "before optim_step",
-                         opt->engine.stations[opt->waiting]->name);
+                         opt->engine.stations[opt->asker]->name);
     if (opt->open == OPTIM_EVAL_CONSTRAINTS && !opt->answers.complete)
         return error_set(OPTIM_ERR_ORDER,
                          "\"%s\" reads the values of the constraints: fill what "
                          "optim_constraint_values points to before optim_step",
-                         opt->engine.stations[opt->waiting]->name);
+                         opt->engine.stations[opt->asker]->name);
+    if (opt->open == OPTIM_EVAL_RESIDUALS && !opt->answers.complete)
+        return error_set(OPTIM_ERR_ORDER,
+                         "\"%s\" reads the residuals: fill what optim_residual_values points to before optim_step",
+                         opt->engine.stations[opt->asker]->name);
+    if (opt->open == OPTIM_EVAL_JVP && !opt->answers.complete)
+        return error_set(
+            OPTIM_ERR_ORDER,
+            "\"%s\" reads a product with the Jacobian: fill what optim_jvp_result points to before optim_step",
+            opt->engine.stations[opt->asker]->name);
     return refuse_missing_loss(opt);
 }
 
@@ -58,7 +67,7 @@ static bool all_finite(const double *value, size_t count) {
 
 bool answers_are_finite(const optim_t *opt) {
     if ((int)handle_option_value(opt, NONFINITE) == NONFINITE_PROPAGATE ||
-        (opt->engine.stations[opt->waiting]->method->flags & SEARCHES))
+        (opt->engine.stations[opt->asker]->method->flags & SEARCHES))
         return true;
     if (opt->open == OPTIM_EVAL_LOSSES)
         return all_finite(opt->answers.losses, (size_t)opt->engine.request.count);

@@ -86,7 +86,7 @@ static optim_status check_data(const optim_t *opt, const buffers_t *buffers) {
     return OPTIM_OK;
 }
 
-/* zero_grad=1 writes gradients while others are read. */
+/* zero_grad=1 writes gradients while others are read, and so does replicas=mean. */
 static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
     buffer_t *grad = buffers->sorted + opt->engine.tensor_count;
     for (size_t i = 0; i < buffers->count; ++i)
@@ -96,7 +96,7 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
         if (overlap(grad[i - 1], grad[i]))
             return error_set(OPTIM_ERR_DUPLICATE,
                              "the gradients of parameters \"%s\" and \"%s\" share memory, which zero_grad=1 clears "
-                             "before both are used",
+                             "(and replicas=mean writes) before both are used",
                              name_of(opt, grad[i - 1].tensor), name_of(opt, grad[i].tensor));
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const tensor_t *tensor = &opt->engine.tensors[i];
@@ -112,7 +112,7 @@ static optim_status check_zeroed(const optim_t *opt, const buffers_t *buffers) {
 optim_status buffers_check(optim_t *opt) {
     buffers_t *buffers = &opt->buffers;
     const size_t tensors = opt->engine.tensor_count;
-    const bool zeroes = handle_option_value(opt, ZERO_GRAD) != 0;
+    const bool zeroes = handle_option_value(opt, ZERO_GRAD) != 0 || replicas_work(opt);
     if (buffers->checked && (buffers->zeroes || !zeroes))
         return OPTIM_OK;
     if (buffers->room < tensors) {
@@ -135,6 +135,39 @@ optim_status buffers_check(optim_t *opt) {
     buffers->checked = status == OPTIM_OK;
     buffers->zeroes = zeroes;
     return status;
+}
+
+/* ---- Updates ---- */
+
+static optim_status refuse_update(const optim_t *opt, size_t update, const char *what, size_t tensor) {
+    return error_set(OPTIM_ERR_DUPLICATE, "the update of parameter \"%s\" shares memory with %s \"%s\"",
+                     name_of(opt, update), what, name_of(opt, tensor));
+}
+
+optim_status buffers_check_updates(optim_t *opt, void *const *updates) {
+    buffer_t *list = opt->buffers.sorted + opt->engine.tensor_count;
+    size_t count = 0;
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        const optim_dtype dtype = tensor_real_dtype(tensor);
+        if (updates[i] != NULL && tensor->count > 0)
+            list[count++] = range_of(updates[i], tensor->count, dtype, i);
+    }
+    sort(list, count);
+    for (size_t i = 1; i < count; ++i)
+        if (overlap(list[i - 1], list[i]))
+            return refuse_update(opt, list[i - 1].tensor, "that of", list[i].tensor);
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const tensor_t *tensor = &opt->engine.tensors[i];
+        const buffer_t *data = tensor->count == 0 ? NULL : find_overlap(list, count, data_of(tensor)),
+                       *grad = tensor->grad == NULL || tensor->count == 0 ? NULL
+                                                                          : find_overlap(list, count, grad_of(tensor));
+        if (data != NULL)
+            return refuse_update(opt, data->tensor, "parameter", i);
+        if (grad != NULL)
+            return refuse_update(opt, grad->tensor, "the gradient of parameter", i);
+    }
+    return OPTIM_OK;
 }
 
 /* ---- One parameter that moves ---- */

@@ -2,7 +2,7 @@
  * The chain: the stations of a handle. engine_t.stations lists them from the inside out; a gradient meets them in the
  * opposite order, and what a wrapper does after the inner step is in this one.
  *
- *     methods, share, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale
+ *     methods, share, clip, group_clip, wrappers, guard, accumulate, scale, loss_scale, replicas
  *
  * All but methods and wrappers are there from the start. A method is put in just inside share, a wrapper just inside
  * guard, so that of two wrappers the later one is the outer one.
@@ -33,6 +33,8 @@ bool chain_insert(optim_t *opt, station_t *station, const station_t *before) {
     engine->stations[position] = station;
     ++engine->station_count;
     engine->method_count += station->is_method;
+    if (station->method->flags & STEPS_AHEAD)
+        engine->ahead = station;
     return true;
 }
 
@@ -42,6 +44,8 @@ void chain_remove(optim_t *opt, const station_t *station) {
         engine->stations[l] = engine->stations[l + 1];
     --engine->station_count;
     engine->method_count -= station->is_method;
+    if (engine->ahead == station)
+        engine->ahead = NULL;
 }
 
 bool chain_add_method(optim_t *opt, const registry_method_t *entry, int groups, station_t **added) {
@@ -142,6 +146,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .inequalities = engine->inequalities,
         .constraint = engine->constraint,
         .weights = engine->weights,
+        .residuals = engine->residuals,
         .engine = engine,
         .station = station,
     };

@@ -76,7 +76,7 @@ static optim_status check_nesting(const optim_t *opt) {
                     OPTIM_ERR_MISMATCH,
                     "\"%s\" hands one gradient to what it wraps, and \"%s\" asks for further evaluations%s",
                     wrapper->name, station->name, station->is_method ? "" : ": wrap it outside");
-            if (l > w && station->method->finish != NULL && !(flags & INCLUDES_FROZEN))
+            if (l > w && station->is_wrapper && station->method->finish != NULL && !(flags & INCLUDES_FROZEN))
                 return error_set(OPTIM_ERR_MISMATCH,
                                  "\"%s\" sets the parameters anew in every step, so that \"%s\" cannot move them "
                                  "afterwards: wrap it inside",
@@ -115,6 +115,17 @@ static optim_status check_problem(const optim_t *opt, const station_t *station) 
         return error_set(OPTIM_ERR_ORDER,
                          "\"%s\" works on constraints: say how many there are with optim_set_constraints",
                          station->name);
+    if ((flags & LEAST_SQUARES) && opt->engine.residuals == 0)
+        return error_set(OPTIM_ERR_ORDER,
+                         "\"%s\" minimizes squares of residuals: say how many there are with optim_set_residuals",
+                         station->name);
+    if ((flags & LEAST_SQUARES) && loss_sign(opt) < 0)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" minimizes squares of residuals: leave maximize at 0",
+                         station->name);
+    if ((flags & LEAST_SQUARES) && opt->has_bounds)
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "\"%s\" knows of no bounds: lift them (optim_set_bounds), or use \"lbfgs\" or \"trust_ncg\"",
+                         station->name);
     return OPTIM_OK;
 }
 
@@ -134,16 +145,21 @@ static optim_status check_values_only(const optim_t *opt, const station_t *stati
     return OPTIM_OK;
 }
 
-/* A bound on the gradient that is set, of the handle or a group; NULL: there is none. */
-static const char *clipping(const optim_t *opt, const station_t *station) {
+/* An option that makes another gradient of that which arrives: NULL, or what to leave it at. */
+static const char *neutral(const char *option) {
+    if (strcmp(option, "grad_scale") == 0)
+        return "1 (loss_scale=s, loss_scale_growth=1 undoes a scale of the gradients)";
+    return strstr(option, "clip") != NULL ? "0" : NULL;
+}
+
+/* One that is set, of the handle or a group; NULL: there is none. */
+static const char *bends_gradient(const optim_t *opt, const station_t *station) {
     for (int row = 0; !station->is_method && !station->is_wrapper && station->method->options[row].name != NULL;
          ++row) {
-        const char *name = station->method->options[row].name;
-        if (strstr(name, "clip_norm") == NULL && strstr(name, "clip_value") == NULL)
-            continue;
-        for (int g = 0; g < opt->engine.group_count; ++g)
-            if (station_covers(station, g) && station_option(station, g)[row] != 0)
-                return name;
+        const option_t *option = &station->method->options[row];
+        for (int g = 0; neutral(option->name) != NULL && g < opt->engine.group_count; ++g)
+            if (station_covers(station, g) && station_option(station, g)[row] != option->initial)
+                return option->name;
     }
     return NULL;
 }
@@ -153,16 +169,17 @@ static optim_status check_search(const optim_t *opt, const station_t *method) {
     if (opt->has_bounds && !(method->method->flags & KEEPS_BOX))
         return error_set(OPTIM_ERR_MISMATCH,
                          "\"%s\" compares losses along a line, which may leave the bounds of a parameter: lift them "
-                         "(optim_set_bounds), or use \"lbfgs\", which keeps to them",
+                         "(optim_set_bounds), or use \"lbfgs\", \"ncg\", \"newton_cg\" or \"trust_ncg\", which keep to "
+                         "them",
                          method->name);
     for (int l = 0; l < engine->station_count; ++l) {
         const station_t *station = engine->stations[l];
-        const char *clip = clipping(opt, station);
-        if (clip != NULL)
+        const char *option = bends_gradient(opt, station);
+        if (option != NULL)
             return error_set(
                 OPTIM_ERR_MISMATCH,
-                "\"%s\" compares the loss with its gradient, and %s makes another one of that: leave it at 0",
-                method->name, clip);
+                "\"%s\" compares the loss with its gradient, and %s makes another one of that: leave it at %s",
+                method->name, option, neutral(option));
         if (station->is_wrapper && station->method->advance != NULL)
             return error_set(OPTIM_ERR_MISMATCH,
                              "\"%s\" compares the loss with its gradient, and \"%s\" makes another one of that",
@@ -180,13 +197,79 @@ optim_status check_searches(const optim_t *opt) {
     return status;
 }
 
+/* What cannot be sharded: what works across tensors, or on what it is told of the problem; gradients that are added up
+ * on each rank. */
+static optim_status check_shard(const optim_t *opt, const station_t *station) {
+    enum {
+        ACROSS = REQUESTS_PRODUCTS | NEEDS_COMPONENTS | COMPONENT_GRADIENTS | COMPONENT_LOSSES | NEEDS_CONSTRAINTS |
+                 VALUES_ONLY | PARTICLES | ASKS_FOR_ALL | KEEPS_BOX | ACROSS_TENSORS
+    };
+    const method_t *method = station->method;
+    bool has_entry = false;
+    for (const option_t *row = method->options; row->name != NULL; ++row)
+        has_entry |= option_is_entry(row);
+    if (replicas_shard(opt) && ((method->flags & ACROSS) || method->inputs != NULL || has_entry))
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "\"%s\" works on all parameters together, or on what it is told of the problem, so that its "
+                         "states cannot be shared out among ranks: shard=0",
+                         station->name);
+    return OPTIM_OK;
+}
+
+static optim_status check_shard_of_handle(const optim_t *opt) {
+    if (replicas_shard(opt) && accumulation_has_memory(opt))
+        return error_set(OPTIM_ERR_MISMATCH, "accumulate=1 keeps a sum of all gradients on each rank, and shard=1 only "
+                                             "what is this rank's: add them up in the gradient buffers");
+    return replicas_shard(opt) && opt->norm_log.norm != OPTIM_NORM_NONE ? replicas_refuse_shard(opt, "recording norms")
+                                                                        : OPTIM_OK;
+}
+
+/* What a wrapper that steps ahead can be put around, and what around it. */
+static optim_status check_inside(const station_t *ahead, const station_t *station) {
+    const int asks = REQUESTS | REQUESTS_PRODUCTS | VALUES_ONLY | ASKS_FOR_ALL;
+    if (station->method->flags & asks)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" keeps one gradient for each step of what it wraps, and \"%s\" %s",
+                         ahead->name, station->name,
+                         station->method->flags & VALUES_ONLY ? "reads none" : "asks for evaluations of its own");
+    if (station->method->inputs != NULL)
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "\"%s\" keeps the gradients of steps to come, but not the inputs that \"%s\" reads with them",
+                         ahead->name, station->name);
+    return OPTIM_OK;
+}
+
+static optim_status check_ahead(const optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    const station_t *ahead = engine->ahead;
+    bool inside = true;
+    for (int l = 0; ahead != NULL && l < engine->station_count; ++l) {
+        const station_t *station = engine->stations[l];
+        const optim_status status = inside && station != ahead ? check_inside(ahead, station) : OPTIM_OK;
+        if (status != OPTIM_OK)
+            return status;
+        if (!inside && station->is_wrapper)
+            return error_set(OPTIM_ERR_MISMATCH,
+                             "\"%s\" takes several steps of what it wraps at once, which \"%s\" would count as one: "
+                             "wrap \"%s\" first",
+                             ahead->name, station->name, station->name);
+        inside &= station != ahead;
+    }
+    if (ahead != NULL && ahead->leaves_out)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" runs whole steps ahead: it cannot leave groups out", ahead->name);
+    return OPTIM_OK;
+}
+
 optim_status check_plan(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
     optim_status status = check_nesting(opt);
     if (status == OPTIM_OK)
+        status = check_ahead(opt);
+    if (status == OPTIM_OK)
         status = check_searches(opt);
     if (status == OPTIM_OK)
         status = check_sharing(opt);
+    if (status == OPTIM_OK)
+        status = check_shard_of_handle(opt);
     if (status != OPTIM_OK)
         return status;
     for (int l = 0; l < engine->station_count; ++l) {
@@ -194,6 +277,8 @@ optim_status check_plan(const optim_t *opt) {
         status = check_values_only(opt, station);
         if (status == OPTIM_OK)
             status = check_problem(opt, station);
+        if (status == OPTIM_OK)
+            status = check_shard(opt, station);
         if (status == OPTIM_OK)
             status = check_shapes(opt, station);
         if (status == OPTIM_OK)

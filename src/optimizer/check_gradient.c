@@ -261,7 +261,9 @@ optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, in
     c.spacing = measure_spacing(opt);
     c.rounding = measure_rounding(opt);
     c.result = (optim_gradient_check){.tolerance = sqrt(sqrt(c.spacing)), .param = -1, .name = ""};
+    opt->driven = true;
     run(&c, directions == 0 ? USUAL_DIRECTIONS : directions);
+    opt->driven = false;
     copies_put_back(&c.x, opt);
     if (c.result.evaluations > 1 || c.result.callback == 0)
         copies_put_back(&c.g, opt);

@@ -269,6 +269,8 @@ static optim_status check_call(lagrangian_t *l, const optim_problem *problem, co
         status = abi_read(result, &l->result, sizeof l->result, "optim_result");
     if (status == OPTIM_OK)
         status = refuse_handle(l->opt, NOT_OPEN | NOT_SWAPPED, "minimizing");
+    if (status == OPTIM_OK)
+        status = replicas_refuse_loop(l->opt);
     if (status == OPTIM_OK) {
         l->equalities = (size_t)l->opt->engine.equalities;
         l->count = engine_constraints(&l->opt->engine);
@@ -311,12 +313,14 @@ optim_status optim_minimize_constrained(optim_t *opt, const optim_problem *probl
     l.value = room + l.count;
     l.weight = room + 2 * l.count;
     l.result = (optim_result){.gradient_norm = NAN, .gradient_max = NAN};
+    opt->driven = true;
     if (start(&l)) {
         status = loop(&l);
     } else {
         l.told.rounds = 0;
         l.result.reason = OPTIM_STOP_CALLBACK;
     }
+    opt->driven = false;
     l.told.penalty = l.rho;
     l.told.violation = violation(&l);
     l.result.loss = l.result.best_loss = l.loss;

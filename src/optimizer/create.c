@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "engine/rows.h"
 #include "optimizer/optimizer.h"
 
 static optim_status create(optim_t *opt, const registry_method_t *entry, const char *options) {
@@ -14,6 +15,7 @@ static optim_status create(optim_t *opt, const registry_method_t *entry, const c
     opt->engine.primitives = engine_primitives(opt->engine.level);
     opt->engine.map_at = registry_map_at;
     opt->engine.compressor_at = registry_compressor_at;
+    ahead_connect(&opt->engine);
     opt->engine.threads = threads_default();
     opt->engine.group_count = 1;
     if (!chain_create(opt) || !chain_add_method(opt, entry, 1, &method) || !station_cover(method, 0, NULL))
@@ -63,12 +65,15 @@ void optim_destroy(optim_t *opt) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         free(engine->tensors[i].name);
         free(engine->tensors[i].dims);
+        rows_free(engine->tensors[i].rows);
     }
     free(opt->scheduled);
     free(opt->names.slot);
     free(opt->answers.losses);
     free(opt->swapped);
     free(opt->buffers.sorted);
+    change_free_rooms(opt);
+    replicas_free(opt);
     free(engine->tensors);
     free(opt);
 }

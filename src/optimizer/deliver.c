@@ -8,7 +8,7 @@ int step_arrival(const optim_t *opt) {
         return engine->method_count - 1; /* nothing new: the method goes on from what it holds */
     if (opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD)
         return engine->station_count - 1;
-    return opt->waiting;
+    return opt->asker;
 }
 
 /* Calls one station; keeps what it says about itself. */
@@ -29,6 +29,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
     station->moved |= status > 0;
     station->called = true;
     station->holds_gradient = s.holds_gradient;
+    station->is_spent = s.is_spent;
     station->held_loss = s.held_loss;
     station->held_norm = s.held_norm;
     station->held_row = s.held_row;
@@ -39,7 +40,7 @@ static optim_status advance(optim_t *opt, int l, bool *check_finite) {
 static optim_status advance_or_wait(optim_t *opt, int l, bool *check_finite) {
     const optim_status status = advance(opt, l, check_finite);
     if (status > 0)
-        opt->waiting = l;
+        opt->asker = l;
     return status;
 }
 
@@ -63,7 +64,10 @@ optim_status step_deliver(optim_t *opt, int from, int to) {
     const int methods = opt->engine.method_count;
     bool check_finite = false;
     optim_status status = OPTIM_OK;
-    for (int l = from; status == OPTIM_OK && l >= to && l >= methods; --l)
+    for (int l = from; status == OPTIM_OK && l >= to && l >= methods; --l) {
         status = advance_or_wait(opt, l, &check_finite);
+        if (opt->engine.stations[l] == opt->engine.ahead) /* it takes the steps of what is further in */
+            return status;
+    }
     return status == OPTIM_OK && to < methods ? advance_methods(opt, &check_finite) : status;
 }

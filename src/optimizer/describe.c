@@ -228,14 +228,17 @@ static int needs_of(const described_t *entry) {
     return (flags & VALUES_ONLY ? 0 : OPTIM_NEEDS_GRADIENT) | (flags & NEEDS_COMPONENTS ? OPTIM_NEEDS_COMPONENTS : 0) |
            (flags & COMPONENT_LOSSES ? OPTIM_NEEDS_LOSSES : 0) | (flags & PARTICLES ? OPTIM_NEEDS_PARTICLES : 0) |
            (flags & NEEDS_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS : 0) |
+           (flags & LEAST_SQUARES ? OPTIM_NEEDS_RESIDUALS : 0) |
+           (flags & JACOBIAN_PRODUCTS ? OPTIM_NEEDS_JACOBIAN_PRODUCTS : 0) |
            (method->inputs == NULL ? 0 : OPTIM_NEEDS_INPUTS) | (reads_loss(entry) ? OPTIM_NEEDS_LOSS : 0) |
            (flags & REQUESTS ? OPTIM_NEEDS_MORE_GRADIENTS : 0) | (flags & REQUESTS_PRODUCTS ? OPTIM_NEEDS_PRODUCTS : 0);
 }
 
 static int can_of(const method_t *method) {
     const int flags = method->flags;
+    const bool by_element = (flags & (CUTS_EXACTLY | BY_ELEMENT)) && !(flags & (WHOLE_TENSORS | SUMS_ROWS));
     return (flags & CUTS_EXACTLY ? OPTIM_CAN_SPLIT : 0) | (flags & VALUES_ONLY ? 0 : OPTIM_CAN_MIX) |
-           (method->output == NULL ? 0 : OPTIM_HAS_OUTPUT);
+           (method->output == NULL ? 0 : OPTIM_HAS_OUTPUT) | (by_element ? OPTIM_ANY_LAYOUT : 0);
 }
 
 optim_status optim_describe(int kind, const char *name, optim_description *description) {
@@ -332,6 +335,7 @@ static const char *condition_of(const char *when, const char *copies, state_each
                                        [EACH_PAIR] = "pairs of components",
                                        [EACH_CONSTRAINT] = "constraints",
                                        [EACH_INEQUALITY] = "inequalities",
+                                       [EACH_RESIDUAL] = "residuals",
                                        [EACH_OF_SECOND_ROLE] = "elements of the second role",
                                        [EACH_ELEMENT] = "elements"};
     const char *option = when != NULL ? when : copies;

@@ -62,33 +62,51 @@ static optim_status fill_group(optim_t *opt, int group, station_t *station, bool
     return settings_read(opt, group, options, "algorithm");
 }
 
-optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
-    optim_status status = refuse_handle(opt, NOT_PLANNED, "adding a group");
-    if (status != OPTIM_OK)
-        return status;
+/* What add_group has done; the count of groups is as before. */
+static void take_back(optim_t *opt, int id, station_t *station, bool is_new) {
+    otherwise_uncover(opt, id);
+    if (station != NULL)
+        station_uncover(station, id);
+    for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
+        station_uncover(opt->own[i], id);
+    if (is_new)
+        remove_method(opt, station);
+}
+
+static optim_status add_group(optim_t *opt, const char *options, replan_t *aside) {
     engine_t *engine = &opt->engine;
     const int id = engine->group_count;
     station_t *station = NULL;
     bool is_new = false, named = false;
-    if (id == INT_MAX)
-        return error_set(OPTIM_ERR_SIZE, "there are too many groups");
     for (int l = 0; l < engine_keepers(engine); ++l)
         if (!station_add_group(engine_keeper(engine, l), id))
             return error_nomem("adding a group");
-    status = group_method(opt, options, &station, &is_new, &named);
+    optim_status status = group_method(opt, options, &station, &is_new, &named);
     if (status == OPTIM_OK && station != NULL) {
         ++engine->group_count;
         status = fill_group(opt, id, station, named, options);
+        if (status == OPTIM_OK)
+            status = change_end(opt, aside, NULL);
         engine->group_count -= status != OPTIM_OK;
     }
+    if (status != OPTIM_OK)
+        take_back(opt, id, station, is_new);
+    return status;
+}
+
+optim_status optim_add_group(optim_t *opt, const char *options, int *group) {
+    replan_t aside;
+    optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "adding a group");
+    if (status == OPTIM_OK && opt->engine.group_count == INT_MAX)
+        status = error_set(OPTIM_ERR_SIZE, "there are too many groups");
+    if (status == OPTIM_OK)
+        status = change_begin(opt, &aside, "adding a group");
+    if (status != OPTIM_OK)
+        return status;
+    const int id = opt->engine.group_count;
+    status = add_group(opt, options, &aside);
     if (status != OPTIM_OK) {
-        otherwise_uncover(opt, id);
-        if (station != NULL)
-            station_uncover(station, id);
-        for (int i = 0; i < REGISTRY_ENGINE_COUNT; ++i)
-            station_uncover(opt->own[i], id);
-        if (is_new)
-            remove_method(opt, station);
+        replan_cancel(&opt->engine, &aside);
         return status;
     }
     if (group != NULL)

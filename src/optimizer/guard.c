@@ -2,9 +2,16 @@
 #include "base/error.h"
 #include "optimizer/optimizer.h"
 
+optim_status refuse_by_param(const optim_t *opt, const char *doing) {
+    if (!opt->by_param.open)
+        return OPTIM_OK;
+    return error_set(OPTIM_ERR_OPEN,
+                     "%s is not possible while a step is taken parameter by parameter: optim_step_end first", doing);
+}
+
 optim_status refuse_open(const optim_t *opt, const char *doing) {
     if (opt->open == OPTIM_OK)
-        return OPTIM_OK;
+        return refuse_by_param(opt, doing);
     return error_set(OPTIM_ERR_OPEN,
                      "%s is not possible while a request is open: answer it with optim_step, or optim_cancel", doing);
 }

@@ -49,6 +49,8 @@ optim_status optim_set_param_steps(optim_t *opt, int param, int64_t steps) {
 }
 
 optim_status optim_prepare(optim_t *opt) {
-    const optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "preparing");
-    return status == OPTIM_OK ? step_ready(opt) : status;
+    optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "preparing");
+    if (status == OPTIM_OK)
+        status = step_ready(opt);
+    return status == OPTIM_OK ? replicas_prepare(opt) : status;
 }

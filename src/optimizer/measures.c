@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/rows.h"
+
 /* ---- Vectors that are read as doubles ---- */
 
 /* One tensor's part of a vector: element i, as a double. */
@@ -54,19 +56,20 @@ static measure_t measure(const optim_t *opt, reader_of_t *of, part_t *part, int 
 
 static reader_t gradient_reader(const optim_t *opt, size_t i, int row) {
     const tensor_t *tensor = &opt->engine.tensors[i];
-    const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
     if (row < 0)
-        return (reader_t){opt, tensor, tensor->grad_dtype, tensor->grad, count};
+        return (reader_t){opt, tensor, tensor->grad_dtype, tensor->grad,
+                          tensor_has_gradient(tensor) ? tensor->count : 0};
     const station_t *method = chain_method(opt);
-    const optim_dtype dtype = tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64 : OPTIM_F32;
-    return (reader_t){opt, tensor, dtype, method->slot[i * method->states + (size_t)row].at, count};
+    const void *at = method->slot[i * method->states + (size_t)row].at;
+    const optim_dtype dtype = tensor_real_dtype(tensor);
+    return (reader_t){opt, tensor, dtype, at, tensor_is_frozen(tensor) || at == NULL ? 0 : tensor->count};
 }
 
 /* g where the box leaves room for it, otherwise the way to the bound: x - P(x - g) without its rounding. */
 static void keep_in_box(const reader_t *reader, double sign, size_t offset, size_t n, double *g) {
     double x[READ_ELEMENTS], lower[READ_ELEMENTS], upper[READ_ELEMENTS];
     const tensor_t *tensor = reader->tensor;
-    (void)read(reader, tensor->data, tensor->dtype, offset, x);
+    engine_bounds_read(&reader->opt->engine, tensor, tensor->data, 0, offset, n, x);
     engine_bounds_read(&reader->opt->engine, tensor, tensor->lower, -HUGE_VAL, offset, n, lower);
     engine_bounds_read(&reader->opt->engine, tensor, tensor->upper, HUGE_VAL, offset, n, upper);
     for (size_t j = 0; j < n; ++j) {
@@ -77,9 +80,12 @@ static void keep_in_box(const reader_t *reader, double sign, size_t offset, size
 
 static size_t part_of_gradient(const reader_t *reader, const void *other, size_t offset, double *chunk) {
     (void)other;
-    const size_t n = read(reader, reader->at, reader->dtype, offset, chunk);
+    const bool is_bound = reader->at == reader->tensor->grad; /* or of some rows */
+    const size_t n = is_bound
+                         ? gradient_read(reader->opt->engine.primitives, reader->tensor, reader->count, offset, chunk)
+                         : read(reader, reader->at, reader->dtype, offset, chunk);
     if (n > 0 && (reader->tensor->lower != NULL || reader->tensor->upper != NULL)) /* what methods keep they minimize */
-        keep_in_box(reader, reader->at == reader->tensor->grad ? loss_sign(reader->opt) : 1, offset, n, chunk);
+        keep_in_box(reader, is_bound ? loss_sign(reader->opt) : 1, offset, n, chunk);
     return n;
 }
 

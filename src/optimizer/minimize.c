@@ -88,7 +88,7 @@ static int reason_to_stop(run_t *run) {
     if (reason != OPTIM_STOP_NONE)
         return reason;
     if (run->stalled >= 2) /* the second one repeated the first: so would all that follow */
-        return OPTIM_STOP_STALLED;
+        return chain_method(run->opt)->is_spent ? OPTIM_STOP_PRECISION : OPTIM_STOP_STALLED;
     if (stop->steps > 0 && result->steps >= stop->steps)
         return OPTIM_STOP_STEPS;
     if (stop->evaluations > 0 && result->evaluations >= stop->evaluations)
@@ -105,11 +105,13 @@ static bool evaluate_here(run_t *run) {
     const bool reads_none = chain_method(run->opt)->method->flags & VALUES_ONLY;
     const bool wants_none =
         reads_none || (asks_for_all(run->opt) && !asks_for_gradient(&run->stop) && run->problem.loss != NULL);
-    const optim_request first = {.size = sizeof first,
-                                 .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
-                                 .needs_loss = 1,
-                                 .component = -1,
-                                 .evaluation = 1};
+    optim_request first = {.size = sizeof first,
+                           .kind = wants_none ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
+                           .needs_loss = 1,
+                           .component = -1,
+                           .evaluation = 1};
+    if (run->opt->engine.ahead != NULL)
+        request_name_sample(run->opt, &first);
     double loss;
     const int answer = run_evaluate(run, &first, &loss);
     run->result.loss = loss;
@@ -139,11 +141,19 @@ static bool is_stuck(const run_t *run, const held_t *held, bool holds) {
                  : run->result.loss == run->last_loss && run->result.gradient_norm == run->last_norm;
 }
 
+static bool is_least_squares(const optim_t *opt) {
+    return (chain_method(opt)->method->flags & LEAST_SQUARES) != 0;
+}
+
 /* Loss (and gradient) at the parameters as they stand; then whether that is a reason to stop. */
 static void look(run_t *run) {
     optim_result *result = &run->result;
     held_t held;
     const bool holds = step_holds_gradient(run->opt, &held);
+    if (!holds && is_least_squares(run->opt)) { /* known after the first step, which would ask for it again */
+        result->reason = result->steps == 0 ? OPTIM_STOP_NONE : OPTIM_STOP_NONFINITE;
+        return;
+    }
     result->gradient_norm = result->gradient_max = NAN;
     if (holds) {
         result->loss = held.loss;
@@ -247,6 +257,7 @@ static optim_status loop(run_t *run) {
 /* What one method or wrapper needs answered. */
 static optim_status check_callbacks_of(const run_t *run, const station_t *station) {
     const optim_problem *problem = &run->problem;
+    const bool multiplies = (station->method->flags & JACOBIAN_PRODUCTS) != 0;
     const struct {
         int flag;
         bool is_there;
@@ -256,6 +267,10 @@ static optim_status check_callbacks_of(const run_t *run, const station_t *statio
         {COMPONENT_GRADIENTS, problem->component != NULL, "gradients of components", "component"},
         {COMPONENT_LOSSES, problem->losses != NULL, "losses of components", "losses"},
         {NEEDS_CONSTRAINTS, problem->constraints != NULL, "values of constraints", "constraints"},
+        {LEAST_SQUARES, problem->residuals != NULL, "residuals", "residuals"},
+        {LEAST_SQUARES, problem->jacobian != NULL || multiplies, "the derivatives of residuals", "jacobian"},
+        {JACOBIAN_PRODUCTS, problem->jvp != NULL, "products with the residuals' Jacobian", "jvp"},
+        {JACOBIAN_PRODUCTS, problem->vjp != NULL, "products with its transpose", "vjp"},
     };
     const bool begins_whole = station->method->asks_for_all != NULL && !asks_for_all(run->opt);
     const int flags = station->method->flags & ~(begins_whole ? COMPONENT_GRADIENTS : 0);
@@ -268,9 +283,9 @@ static optim_status check_callbacks_of(const run_t *run, const station_t *statio
 
 static optim_status check_callbacks(const run_t *run) {
     const optim_t *opt = run->opt;
-    const bool reads_none = chain_method(opt)->method->flags & VALUES_ONLY;
+    const bool reads_none = (chain_method(opt)->method->flags & VALUES_ONLY) && !is_least_squares(opt);
     optim_status status = OPTIM_OK;
-    if (run->problem.gradient == NULL && !reads_none)
+    if (run->problem.gradient == NULL && !reads_none && !is_least_squares(opt))
         status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     if (run->problem.gradient == NULL && run->problem.loss == NULL && reads_none)
         status = error_set(OPTIM_ERR_NULL, "problem.loss must not be NULL: \"%s\" reads values alone",
@@ -318,6 +333,8 @@ static optim_status check_call(run_t *run, const optim_problem *problem, const o
     if (status == OPTIM_OK)
         status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "minimizing");
     if (status == OPTIM_OK)
+        status = replicas_refuse_loop(opt);
+    if (status == OPTIM_OK)
         status = check_callbacks(run);
     if (status == OPTIM_OK && !has_criterion(&run->stop))
         status = error_set(OPTIM_ERR_VALUE, "no criterion is set: say when to stop, e.g. stop.steps = 1000");
@@ -359,11 +376,13 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     if (status == OPTIM_OK)
         status = prepare(&run);
     if (status == OPTIM_OK)
-        status = step_ready(opt); /* before the first callback, which can then add nothing to the handle any more */
+        status = step_ready(opt);
     if (status != OPTIM_OK) {
         finish(&run);
         return status;
     }
+    const bool was_driven = opt->driven;
+    opt->driven = true;
     step_begin_anew(opt);
     run.started = now();
     run.searches = (chain_method(opt)->method->flags & SEARCHES) != 0;
@@ -371,10 +390,12 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     run.result =
         (optim_result){.gradient_norm = NAN, .gradient_max = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
     status = loop(&run);
-    if (run.result.reason == OPTIM_STOP_STALLED || run.result.reason == OPTIM_STOP_LINE_SEARCH)
+    const bool can_tell = !is_least_squares(opt); /* without it there is no gradient to ask for */
+    if (can_tell && (run.result.reason == OPTIM_STOP_STALLED || run.result.reason == OPTIM_STOP_LINE_SEARCH))
         run_judge(&run);
     put_back_best(&run);
     finish(&run);
+    opt->driven = was_driven;
     run.result.active_bounds = measure_active(opt);
     run.result.seconds = now() - run.started;
     if (result != NULL)

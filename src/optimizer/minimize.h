@@ -22,11 +22,13 @@ typedef struct run {
     measure_t best_gradient;     /* there */
     copies_t before;             /* the parameters before the step, if its length is wanted */
     double step_length;
-    bool stepped;       /* the last step was not skipped */
-    int64_t trials;     /* evaluations that it asked for */
-    int64_t bottomless; /* number of the last step that met a loss of minus infinity; 0: none did */
-    double *losses;     /* room for those of all components, or NULL */
-    bool interrupted;   /* a callback returned non-zero */
+    bool stepped;        /* the last step was not skipped */
+    bool has_both;       /* the last evaluation was of a loss, and has filled the gradient in as well ... */
+    bool interrupted;    /* a callback returned non-zero */
+    double loss_of_both; /* ... and this is it */
+    int64_t trials;      /* evaluations that it asked for */
+    int64_t bottomless;  /* number of the last step that met a loss of minus infinity; 0: none did */
+    double *losses;      /* room for those of all components, or NULL */
 } run_t;
 
 /* ---- evaluate.c ---- */

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "engine/rows.h"
 #include "optimizer/optimizer.h"
 
 optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capacity) {
@@ -12,6 +13,8 @@ optim_status optim_record_norms(optim_t *opt, int norm, double *log, size_t capa
         status = refuse_null(log, "log");
     if (status == OPTIM_OK)
         status = refuse_open(opt, "changing the log of norms");
+    if (status == OPTIM_OK && norm != OPTIM_NORM_NONE)
+        status = replicas_refuse_shard(opt, "recording norms");
     if (status == OPTIM_OK)
         opt->norm_log = (norm_log_t){.norm = norm, .log = log, .capacity = norm == OPTIM_NORM_NONE ? 0 : capacity};
     return status;
@@ -27,13 +30,13 @@ static double tile_sum(const optim_t *opt, const tile_ref_t *tile) {
     const engine_t *engine = &opt->engine;
     const tensor_t *tensor = &engine->tensors[tile->tensor];
     const bool accumulated = accumulation_exists(opt);
-    const optim_dtype dtype = !accumulated                                ? tensor->grad_dtype
-                              : tensor_precision(tensor) == PRECISION_F64 ? OPTIM_F64
-                                                                          : OPTIM_F32;
+    const optim_dtype dtype = tensor_real_dtype(tensor);
     const int norm = opt->norm_log.norm;
-    const void *grad = accumulated ? accumulation_sum(opt, tile->tensor) : tensor->grad;
+    const void *sum_so_far = accumulated ? accumulation_sum(opt, tile->tensor) : NULL;
     const size_t end = tile->offset + tile->n;
-    for (size_t at = tile->offset, n; (n = primitives_read(engine->primitives, dtype, grad, end, at, chunk)) > 0;
+    for (size_t at = tile->offset, n;
+         (n = accumulated ? primitives_read(engine->primitives, dtype, sum_so_far, end, at, chunk)
+                          : gradient_read(engine->primitives, tensor, end, at, chunk)) > 0;
          at += n) {
         for (size_t i = 0; i < n; ++i)
             chunk[i] = norm == OPTIM_NORM_L1 ? fabs(chunk[i]) : chunk[i] * chunk[i];

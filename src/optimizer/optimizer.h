@@ -7,6 +7,7 @@
 #include "optimizer/entry_values.h"
 #include "optimizer/names.h"
 #include "optimizer/registry.h"
+#include "optimizer/replicas.h"
 #include "optimizer/schedule.h"
 
 /* Value `option` of `station`, for `group`, follows a schedule. */
@@ -38,7 +39,7 @@ typedef struct buffers {
     buffer_t *sorted; /* there is memory for 2 * room */
     size_t count, room;
     bool checked; /* nothing that has moved since the last check can overlap */
-    bool zeroes;  /* with zero_grad=1 */
+    bool zeroes;  /* gradients are written too */
 } buffers_t;
 
 /* What the caller has answered to the open request. */
@@ -48,8 +49,16 @@ typedef struct answers {
     bool complete; /* losses or values of constraints have been handed over */
 } answers_t;
 
+/* A step that is taken parameter by parameter: see by_param.c. */
+typedef struct by_param {
+    bool open;
+    bool *stepped;  /* which have been; taken with the first such step */
+    char *kept;     /* memory of the stations as the step began */
+    pass_end_t end; /* of each pass */
+} by_param_t;
+
 struct optim {
-    engine_t engine;
+    engine_t engine; /* the first member: see ahead.c */
     /* the engine's own, by REGISTRY_ENGINE_...: stations of the chain, and storage */
     station_t *own[REGISTRY_ENGINE_COUNT];
     names_t names; /* of parameters */
@@ -58,22 +67,27 @@ struct optim {
 
     /* the step under way */
     optim_status open; /* the request, or 0 */
-    int waiting;       /* the station that asked */
+    int asker;         /* the station that asked */
     int64_t evaluation;
     answers_t answers;
     const double
         *own_weights; /* of constraints, while optim_minimize_constrained calls the caller; NULL: it does not */
 
     int64_t steps, skipped;
+    int64_t steps_backup; /* as the step began; only a wrapper that steps ahead counts further within one */
     double loss;
     bool has_loss, reads_loss;
     int accumulation;           /* of the gradient that arrived last: see step_t ... */
     double accumulation_factor; /* ... as is this */
     double accumulation_scale;  /* of the sum at the next step; 0: its mean is taken */
 
+    by_param_t by_param;
     norm_log_t norm_log;
     buffers_t buffers;
+    replicas_t replicas;
     bool has_bounds;
+    bool driven; /* a loop of the library's own calls the caller back: lists must stay as they are */
+    own_t *own_parameters;            /* [tensor]: room for engine_t.own, taken with the first update */
     void *swapped;                    /* the parameters while the output stands in their place, or NULL */
     saving_t *saving;                 /* the checkpoint that a thread is writing, or NULL */
     void (*end_saving)(optim_t *opt); /* waits for it; set with the first one */
@@ -81,6 +95,8 @@ struct optim {
 
 /* ---- guard.c: what calls refuse ---- */
 optim_status refuse_open(const optim_t *opt, const char *doing);
+/* While a step is taken parameter by parameter; refuse_open refuses then, too. */
+optim_status refuse_by_param(const optim_t *opt, const char *doing);
 optim_status refuse_planned(const optim_t *opt, const char *doing);
 /* What is refused while the output is swapped in: a call; moving a parameter; saving or loading. */
 optim_status refuse_swapped(const optim_t *opt, const char *doing);
@@ -150,6 +166,12 @@ void otherwise_assign(optim_t *opt);
 /* ---- group.c ---- */
 /* Refuses a method that needs LAPACK where there is none. Error: MISSING. */
 optim_status group_refuse_method(const registry_method_t *entry);
+
+/* ---- sparse.c ---- */
+/* Refuses what cannot step by gradients of some rows, when there are some and memory for states is taken. MISMATCH. */
+optim_status sparse_check(const optim_t *opt);
+/* No row has a gradient any more: a step has used them. */
+void sparse_use_up(engine_t *engine);
 
 /* ---- parameter.c ---- */
 /* Elements and row length, both 0 if a dimension is; the bytes of a double each must be countable. `name`: of the
@@ -233,6 +255,9 @@ optim_status check_plan(const optim_t *opt);
 optim_status buffers_check(optim_t *opt);
 /* The same for a parameter that is about to become `moved`, as far as it can be told at once. Errors: DUPLICATE. */
 optim_status buffers_move(optim_t *opt, const tensor_t *moved);
+/* Before a step, with memory for states taken: that updates[i], for reals of every tensor, share no memory with each
+ * other, parameters or gradients; NULL: none. Errors: DUPLICATE. */
+optim_status buffers_check_updates(optim_t *opt, void *const *updates);
 
 /* ---- accumulation.c ---- */
 /* Whether accumulate=1 has been set, so that there is memory for a sum. */
@@ -249,11 +274,80 @@ double accumulation_loss(const optim_t *opt);
 void accumulation_use(optim_t *opt, bool arrives);
 void accumulation_clear(optim_t *opt);
 
+/* ---- replicas.c ---- */
+/* Whether evaluations are exchanged with other ranks. */
+static inline double replicas_option(const optim_t *opt, enum replicas_option option) {
+    return station_option(opt->own[REGISTRY_ENGINE_REPLICAS], 0)[option];
+}
+static inline bool replicas_work(const optim_t *opt) {
+    return opt->replicas.comm.ranks > 1 && (int)replicas_option(opt, REPLICAS) == REPLICAS_MEAN;
+}
+/* Memory for that, if it is not there: as a step begins, or before. Errors: NOMEM. Its bytes. */
+optim_status replicas_prepare(optim_t *opt);
+size_t replicas_bytes(const optim_t *opt, const engine_t *engine);
+void replicas_free(optim_t *opt);
+/* With what has been evaluated at hand, and before anything reads it: makes it the mean over all ranks. `own`: why this
+ * rank cannot go on, which is then returned; OPTIM_OK: it can. Errors: COMM, NOMEM; nothing has happened on any rank,
+ * unless an exchange failed half-way. */
+optim_status replicas_meet(optim_t *opt, optim_status own);
+/* Refuses calls that own the loop. Errors: MISMATCH. */
+optim_status replicas_refuse_loop(const optim_t *opt);
+
+/* ---- agreement.c ---- */
+/* Memory for what ranks say of themselves alone, if the vectors' room must wait: a rank without memory has to say so.
+ * Errors: NOMEM. */
+optim_status replicas_take_words(replicas_t *r);
+/* That no rank refuses the step and all are where rank 0 is. `own`: as for replicas_meet. */
+optim_status replicas_agree(optim_t *opt, optim_status own);
+/* On all ranks: `own` if that is an error; error COMM if it is one of another rank's, which is then named. */
+optim_status replicas_agree_on(optim_t *opt, optim_status own, const char *doing);
+
+/* ---- average.c ---- */
+/* What this rank was handed becomes the mean over all ranks, of what it keeps if states are sharded. */
+optim_status replicas_average(optim_t *opt);
+
+/* ---- shard.c ---- */
+/* Before memory is taken: which tensors' states this rank keeps, written to the handle's engine or a copy of it. After
+ * that: that it still is that rank, and that its method works on what ranks exchange. Errors: ORDER, MISMATCH. */
+void replicas_settle(const optim_t *opt, engine_t *engine);
+optim_status replicas_check(const optim_t *opt);
+/* Whether other ranks keep a part of the states. */
+bool replicas_shard(const optim_t *opt);
+/* Where parameters have been moved: brings those of all ranks to all. Returns the status, or why that failed. */
+optim_status replicas_publish(optim_t *opt, optim_status status);
+/* What is refused: a step in which an exchange has failed; a call that needs all states. Errors: COMM; MISMATCH. */
+optim_status replicas_refuse_lost(const optim_t *opt);
+optim_status replicas_refuse_shard(const optim_t *opt, const char *doing);
+/* Counts bytes that were sent; what each rank has is exchanged from its beginning. */
+void replicas_count_sent(optim_t *opt, size_t bytes);
+void replicas_begin_places(replicas_t *r);
+/* How the engine gets the sums of all ranks. */
+void replicas_connect(optim_t *opt);
+/* Most sums that a rank makes in a reduction. */
+size_t replicas_most_sums(const optim_t *opt, const engine_t *engine);
+
+/* ---- change.c ---- */
+/* Around a change of the lists of parameters, groups or stations, which is possible after the first step too: see
+ * replan_begin and replan_end; replan_cancel where something failed. Errors: MISMATCH too (what has steps in memory;
+ * shards). */
+optim_status change_begin(optim_t *opt, replan_t *aside, const char *doing);
+optim_status change_end(optim_t *opt, replan_t *aside, const rows_kept_t *rows);
+/* Frees the rooms that are as large as those lists were; they are taken anew when they are needed. */
+void change_free_rooms(optim_t *opt);
+
 /* ---- undo.c ---- */
 /* As a step begins: what it may change and undoing puts back. */
 void step_keep(optim_t *opt);
+/* A station's memory and `undone` states, as they were then. */
+void step_put_back(const optim_t *opt, station_t *station);
+/* Back to where the step began, but for the parameters; nothing where no wrapper steps ahead. */
+void step_rewind_inner(optim_t *opt);
 /* Undoes the open step. */
 void step_undo(optim_t *opt);
+
+/* ---- ahead.c ---- */
+/* How an engine takes inner steps and takes them back. */
+void ahead_connect(engine_t *engine);
 
 /* ---- products.c ---- */
 /* A frozen parameter has no part in the direction, nor has one whose role the request leaves out. */
@@ -266,6 +360,8 @@ bool products_take(optim_t *opt);
 /* Whether a step whose gradient was rejected is passed over; otherwise its error, which names the element. */
 bool nonfinite_skips(optim_t *opt);
 optim_status nonfinite_name(const optim_t *opt);
+/* Counts the step that is passed over; an error if it is one too many in a row (skip_limit). NONFINITE. */
+optim_status nonfinite_limit(optim_t *opt);
 
 /* ---- deliver.c ---- */
 /* The station at which what has been evaluated arrives. */
@@ -276,6 +372,14 @@ optim_status step_deliver(optim_t *opt, int from, int to);
 /* ---- step.c ---- */
 /* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
 optim_status step_take(optim_t *opt, bool given);
+/* The step of stations first .. last, counted from the innermost, is complete: theirs is the last pass, and the handle
+ * has taken so many steps. */
+void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
+/* Its parts: stations are told, which queue what is left; what the last pass does beside that; the counts. */
+pass_end_t step_close(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
+void step_count(optim_t *opt, int64_t steps);
+/* A step begins: memory, schedules, random stream; nothing is read yet. Errors: those of step_ready. */
+optim_status step_open(optim_t *opt);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */
 optim_status step_ready(optim_t *opt);
 /* Whether the method holds a gradient, so that the next step begins without one: the loss there, as the caller has it;

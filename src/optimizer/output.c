@@ -32,6 +32,14 @@ static void write_output(const optim_t *opt, size_t i, void *values) {
     pass_output(&opt->engine, station, i, step_prepare_output(&s, tensor), values);
 }
 
+/* The states of an output may be another rank's. */
+static optim_status refuse_output(const optim_t *opt) {
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i)
+        if (output_station(opt, &opt->engine.tensors[i]) != NULL)
+            return replicas_refuse_shard(opt, "reading an output that differs from the parameters");
+    return OPTIM_OK;
+}
+
 optim_status optim_output(const optim_t *opt, int param, void *values) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
@@ -40,6 +48,8 @@ optim_status optim_output(const optim_t *opt, int param, void *values) {
         status = refuse_open(opt, "reading the output");
     if (status == OPTIM_OK && opt->engine.tensors[param].count > 0)
         status = refuse_null(values, "values");
+    if (status == OPTIM_OK)
+        status = refuse_output(opt);
     if (status == OPTIM_OK)
         write_output(opt, (size_t)param, values);
     return status;
@@ -68,7 +78,9 @@ static size_t all_bytes(const optim_t *opt) {
 }
 
 optim_status optim_swap_output(optim_t *opt) {
-    const optim_status status = refuse_handle(opt, NOT_OPEN, "swapping the output");
+    optim_status status = refuse_handle(opt, NOT_OPEN, "swapping the output");
+    if (status == OPTIM_OK)
+        status = refuse_output(opt);
     if (status != OPTIM_OK)
         return status;
     if (opt->swapped != NULL) {
@@ -92,17 +104,20 @@ optim_status optim_swap_output(optim_t *opt) {
 }
 
 optim_status optim_memory(const optim_t *opt, size_t *state_bytes, size_t *scratch_bytes) {
-    optim_status status = refuse_null(opt, "opt");
     size_t state = 0, scratch = 0;
+    optim_status status = refuse_null(opt, "opt");
+    if (status != OPTIM_OK)
+        return status;
+    engine_t engine = opt->engine;
+    replicas_settle(opt, &engine);
+    status = engine.planned ? check_searches(opt) : check_plan(opt);
     if (status == OPTIM_OK)
-        status = opt->engine.planned ? check_searches(opt) : check_plan(opt);
-    if (status == OPTIM_OK)
-        status = plan_measure(&opt->engine, &state, &scratch);
+        status = plan_measure(&engine, &state, &scratch);
     if (status != OPTIM_OK)
         return status;
     if (state_bytes != NULL)
         *state_bytes = state;
     if (scratch_bytes != NULL)
-        *scratch_bytes = scratch;
+        *scratch_bytes = scratch + replicas_bytes(opt, &engine);
     return OPTIM_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "engine/rows.h"
 #include "optimizer/optimizer.h"
 
 /* In sentences: parameter "w", or the data if it has no name. */
@@ -46,7 +47,7 @@ optim_status data_shape(optim_dtype dtype, int ndim, const int64_t *dims, size_t
 
 static optim_status check_new(const optim_t *opt, int group, const char *name, optim_dtype dtype, int ndim,
                               const int64_t *dims) {
-    optim_status status = refuse_handle(opt, NOT_PLANNED | NOT_SWAPPED, "adding a parameter");
+    optim_status status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "adding a parameter");
     if (status == OPTIM_OK && group < 0)
         status = error_set(OPTIM_ERR_ARGUMENT, "there is no group %d to add a parameter to", group);
     if (status == OPTIM_OK)
@@ -65,23 +66,45 @@ static optim_status check_new(const optim_t *opt, int group, const char *name, o
     return status;
 }
 
-static optim_status append(optim_t *opt, const tensor_t *tensor, const char *name, const int64_t *dims) {
+/* Puts it at the end of the list. */
+static optim_status append(optim_t *opt, tensor_t *added) {
     engine_t *engine = &opt->engine;
     void *tensors = engine->tensors;
+    replan_t aside;
+    optim_status status = change_begin(opt, &aside, "adding a parameter");
+    if (status != OPTIM_OK)
+        return status;
+    if (!memory_grow(&tensors, &engine->tensor_capacity, engine->tensor_count + 1, sizeof *engine->tensors)) {
+        replan_cancel(engine, &aside);
+        return error_nomem("adding a parameter");
+    }
+    engine->tensors = tensors;
+    added->owner = otherwise_owner(opt, added);
+    engine->tensors[engine->tensor_count++] = *added;
+    status = change_end(opt, &aside, NULL);
+    if (status == OPTIM_OK)
+        return OPTIM_OK;
+    --engine->tensor_count;
+    replan_cancel(engine, &aside);
+    return status;
+}
+
+static optim_status add(optim_t *opt, const tensor_t *tensor, const char *name, const int64_t *dims) {
     tensor_t added = *tensor;
     added.name = memory_text(name, strlen(name));
     added.dims = malloc(((size_t)added.ndim + 1) * sizeof *dims);
-    if (added.name == NULL || added.dims == NULL || !names_reserve(&opt->names) ||
-        !memory_grow(&tensors, &engine->tensor_capacity, engine->tensor_count + 1, sizeof *engine->tensors)) {
+    optim_status status = OPTIM_OK;
+    if (added.name == NULL || added.dims == NULL || !names_reserve(&opt->names))
+        status = error_nomem("adding a parameter");
+    if (status == OPTIM_OK && added.ndim > 0)
+        memcpy(added.dims, dims, (size_t)added.ndim * sizeof *dims);
+    if (status == OPTIM_OK)
+        status = append(opt, &added);
+    if (status != OPTIM_OK) {
         free(added.name);
         free(added.dims);
-        return error_nomem("adding a parameter");
+        return status;
     }
-    if (added.ndim > 0)
-        memcpy(added.dims, dims, (size_t)added.ndim * sizeof *dims);
-    engine->tensors = tensors;
-    added.owner = otherwise_owner(opt, &added);
-    engine->tensors[engine->tensor_count++] = added;
     names_add(&opt->names, added.name);
     opt->buffers.checked = false;
     return OPTIM_OK;
@@ -100,16 +123,18 @@ optim_status optim_add_param(optim_t *opt, int group, const char *name, optim_dt
     status = check_new(opt, group, name, dtype, ndim, dims);
     tensor_t tensor = {.dtype = dtype, .grad_dtype = dtype, .ndim = ndim, .group = group, .data = data, .grad = grad};
     tensor.id = opt->engine.tensor_count;
+    const tensor_t *before = tensor.id > 0 ? &opt->engine.tensors[tensor.id - 1] : NULL;
+    tensor.first_of_all = before == NULL ? 0 : before->first_of_all + before->count;
     if (status == OPTIM_OK) {
         const station_t *owner = engine_owner(&opt->engine, group);
-        tensor.by_values = owner->method->flags & VALUES_ONLY;
+        tensor.gradient_free = owner->method->flags & VALUES_ONLY;
         tensor.role = owner->values[group].role > 0 ? owner->values[group].role - 1 : 0;
     }
     if (status == OPTIM_OK)
         status = tensor_shape(name, ndim, dims, &tensor.count, &tensor.row);
     if (status == OPTIM_OK && tensor.count > 0)
         status = refuse_null(data, "data");
-    return status == OPTIM_OK ? append(opt, &tensor, name, dims) : status;
+    return status == OPTIM_OK ? add(opt, &tensor, name, dims) : status;
 }
 
 /* For the calls that change one parameter between steps. */
@@ -138,13 +163,17 @@ static void move(optim_t *opt, const tensor_t *moved) {
     }
     tensor->data = moved->data;
     tensor->grad = moved->grad;
+    if (tensor->rows != moved->rows) {
+        rows_free(tensor->rows);
+        tensor->rows = moved->rows;
+    }
     if (opt->engine.planned)
         plan_bind(&opt->engine, tensor);
 }
 
 /* What of the buffers is otherwise looked at when a step begins. */
 static optim_status check_open(optim_t *opt, const tensor_t *old) {
-    const optim_status status = opt->open == OPTIM_OK ? OPTIM_OK : buffers_check(opt);
+    const optim_status status = opt->open == OPTIM_OK && !opt->by_param.open ? OPTIM_OK : buffers_check(opt);
     if (status != OPTIM_OK) {
         move(opt, old);
         opt->buffers.checked = false;
@@ -157,6 +186,7 @@ static optim_status bind(optim_t *opt, int param, void *data, void *grad) {
     tensor_t moved = old;
     moved.data = data;
     moved.grad = grad;
+    moved.rows = NULL;
     optim_status status = moved.count > 0 ? refuse_null(data, "data") : OPTIM_OK;
     if (status == OPTIM_OK)
         status = refuse_open_move(opt, &old, &moved);
@@ -277,5 +307,7 @@ optim_status optim_zero_grad(optim_t *opt) {
         if (tensor->grad != NULL)
             memset(tensor->grad, 0, tensor->count * dtype_size(tensor->grad_dtype));
     }
+    if (status == OPTIM_OK)
+        sparse_use_up(&opt->engine);
     return status;
 }

@@ -19,6 +19,10 @@ bool asks_for_all(const optim_t *opt);
 bool begins_without_gradient(const optim_t *opt);
 /* Whether optim_set_loss belongs to what optim_step expects now. */
 bool answer_needs_loss(const optim_t *opt);
+
+/* ---- request.c ---- */
+/* Of which sample the gradient that the next step begins with should be. */
+void request_name_sample(const optim_t *opt, optim_request *request);
 /* That the loss is there where it belongs; that the open request is answered in full. Errors: LOSS; ORDER. */
 optim_status refuse_missing_loss(const optim_t *opt);
 optim_status refuse_missing_answer(const optim_t *opt);

@@ -17,12 +17,12 @@ void products_clear(const optim_t *opt) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         if (tensor_is_frozen(tensor) || !role_is_among(engine->request.roles, tensor->role))
-            clear_direction(engine->stations[opt->waiting], i);
+            clear_direction(engine->stations[opt->asker], i);
     }
 }
 
 bool products_take(optim_t *opt) {
-    const station_t *station = opt->engine.stations[opt->waiting];
+    const station_t *station = opt->engine.stations[opt->asker];
     const bool look = (int)handle_option_value(opt, NONFINITE) != NONFINITE_PROPAGATE, negate = loss_sign(opt) < 0;
     for (size_t i = 0; (look || negate) && i < opt->engine.tensor_count; ++i)
         for (size_t k = 0; k < station->states; ++k) {

@@ -66,7 +66,7 @@ static void place(engine_t *engine, const station_t *station) {
         tensor_t *tensor = &engine->tensors[i];
         if (tensor->owner != station)
             continue;
-        tensor->role_flat = next[tensor->role];
+        tensor->first_of_role = next[tensor->role];
         next[tensor->role] += tensor->count;
     }
 }

@@ -60,7 +60,7 @@ static bool lacks_memory(const optim_t *opt, const scheduled_t *scheduled) {
     const int state = dependent_state(station, scheduled->momentum);
     for (size_t i = 0; state >= 0 && opt->engine.planned && i < opt->engine.tensor_count; ++i)
         if (opt->engine.tensors[i].group == scheduled->group && station_has(station, &opt->engine.tensors[i]) &&
-            opt->engine.tensors[i].count > 0 && opt->engine.tensors[i].has_states)
+            opt->engine.tensors[i].count > 0 && opt->engine.tensors[i].states_taken)
             return station->slot[i * station->states + (size_t)state].at == NULL;
     return false;
 }

@@ -4,7 +4,7 @@
  *
  *     optim_step           begin: plan, schedules, roles; keep what undoing needs (undo.c)
  *        |
- *        v  gradient
+ *        v  gradient; of several ranks their mean (replicas.c)
  *     [loss_scale] [scale] [accumulate] [guard] [wrappers] [group_clip] [clip] [share] [methods]
  *     deliver.c: from the outermost
  *        each may filter the gradient, reduce, queue kernels ...                            station inwards (chain.c)
@@ -13,12 +13,13 @@
  *                     v                                                    v
  *     the queue is run; optim_step returns the request       finish: wrappers from the inside out, the last pass,
  *     the caller evaluates and calls again                   counts of steps; optim_step returns OPTIM_OK
+ *     (of several ranks that share out the states each then brings what it has moved to all)
  *        |
  *        v  a gradient comes in from the outermost station again, up to the one that asked; losses, products and values
  *           of constraints go to that one directly. It goes on behind its STEP_ASK.
  *
  * Between two calls everything that is under way is in the handle: which request is open, which station has asked
- * (`waiting`), and the line at which that station goes on (station_t.line). No thread or stack waits. Saving, loading
+ * (`asker`), and the line at which that station goes on (station_t.line). No thread or stack waits. Saving, loading
  * and optim_set are refused meanwhile; a line of source therefore never has to be written to a checkpoint.
  *
  * Undoing. optim_cancel, an error of a station, and a gradient that nonfinite= rejects all end in step_undo. Stations
@@ -52,6 +53,9 @@ optim_status step_ready(optim_t *opt) {
     if (engine->tensor_count == 0)
         return error_set(OPTIM_ERR_ORDER, "there is no parameter to step: optim_add_param first");
     const bool was_planned = engine->planned;
+    replicas_settle(opt, engine);
+    if ((status = replicas_check(opt)) != OPTIM_OK)
+        return status;
     status = was_planned ? check_searches(opt) : check_plan(opt);
     if (status == OPTIM_OK && !was_planned)
         status = plan_build(engine);
@@ -62,6 +66,8 @@ optim_status step_ready(optim_t *opt) {
         plan_free(engine);
     if (status == OPTIM_OK && engine->unsettled)
         status = cohorts_settle(engine);
+    if (status == OPTIM_OK)
+        status = sparse_check(opt);
     if (status != OPTIM_OK)
         return status;
     schedules_apply(opt);
@@ -71,7 +77,7 @@ optim_status step_ready(optim_t *opt) {
     return OPTIM_OK;
 }
 
-static optim_status begin(optim_t *opt) {
+optim_status step_open(optim_t *opt) {
     engine_t *engine = &opt->engine;
     const optim_status status = step_ready(opt);
     if (status != OPTIM_OK)
@@ -79,7 +85,6 @@ static optim_status begin(optim_t *opt) {
     engine->seed = (uint64_t)handle_option_value(opt, SEED);
     engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
     step_keep(opt);
-    norm_log_begin(opt);
     constraints_begin(opt);
     opt->evaluation = 1;
     return OPTIM_OK;
@@ -94,43 +99,66 @@ static bool any_rounds_masters(const engine_t *engine) {
     return false;
 }
 
-static void finish(optim_t *opt) {
+pass_end_t step_close(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient) {
     engine_t *engine = &opt->engine;
     const bool leaves_box = opt->has_bounds && !(chain_method(opt)->method->flags & KEEPS_BOX);
     bool moved = leaves_box || engine->method_count > 1;
     if (opt->has_bounds && chain_wrapper(opt, 0) != NULL)
         step_project(engine); /* what wrappers average or keep lies in the box too */
-    for (int l = 0; l < engine->station_count; ++l) {
+    for (int l = first; l <= last; ++l) {
         station_t *station = engine->stations[l];
         station->moved = false;
         if (station->method->finish == NULL)
             continue;
         step_t s = step_make(opt, station);
         station->method->finish(&s);
-        moved |= !(station->method->flags & INCLUDES_FROZEN); /* averages only read the parameters */
+        /* averages only read the parameters, and the engine's own stations do not look at them */
+        moved |= station->is_wrapper && !(station->method->flags & INCLUDES_FROZEN);
     }
     if (moved)
         chain_forget_gradient(opt);
-    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps + 1);
-    const pass_end_t end = {.project = opt->has_bounds,
-                            .zero_gradient = handle_option_value(opt, ZERO_GRAD) != 0,
-                            .round = any_rounds_masters(engine)};
-    pass_flush(engine, &end);
-    engine->filters.count = 0;
-    ++opt->steps;
-    cohorts_count_step(engine);
+    engine->rounding_key = random_word(engine->seed, (uint64_t)steps);
+    return (pass_end_t){
+        .project = opt->has_bounds, .zero_gradient = zero_gradient, .round = any_rounds_masters(engine)};
+}
+
+void step_count(optim_t *opt, int64_t steps) {
+    if (steps > opt->steps)
+        cohorts_count_step(&opt->engine);
+    opt->steps = steps;
+}
+
+void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient) {
+    const pass_end_t end = step_close(opt, first, last, steps, zero_gradient);
+    pass_flush(&opt->engine, &end);
+    opt->engine.filters.count = 0;
+    step_count(opt, steps);
+}
+
+/* A wrapper that steps ahead has counted its inner steps, and finished them. */
+static void finish(optim_t *opt) {
+    const engine_t *engine = &opt->engine;
+    const int first = engine->ahead == NULL ? 0 : chain_position(opt, engine->ahead);
+    step_finish(opt, first, engine->station_count - 1, opt->steps + (engine->ahead == NULL),
+                handle_option_value(opt, ZERO_GRAD) != 0);
+    sparse_use_up(&opt->engine);
     norm_log_finish(opt);
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
 static optim_status fail(optim_t *opt, optim_status status) {
-    const bool rejected = opt->engine.rejected;
+    const bool rejected = opt->engine.rejected, moved = opt->evaluation > 1;
     opt->engine.rejected = false;
     step_undo(opt);
-    if (!rejected)
+    if (moved)
+        status = replicas_publish(opt, status);
+    if (!rejected || status == OPTIM_ERR_COMM)
         return status;
     if (!nonfinite_skips(opt))
         return nonfinite_name(opt);
+    if ((status = nonfinite_limit(opt)) != OPTIM_OK)
+        return status;
+    sparse_use_up(&opt->engine);
     ++opt->skipped;
     return OPTIM_OK;
 }
@@ -143,32 +171,42 @@ static optim_status refuse_used_up(const optim_t *opt) {
                                       "optim_accumulate for every micro-batch, if only one, before optim_step");
 }
 
-optim_status step_take(optim_t *opt, bool given) {
-    optim_status status = opt->open == OPTIM_OK ? begin(opt) : OPTIM_OK;
+/* Whether what is to be delivered is there. */
+static optim_status look(optim_t *opt, bool given) {
+    optim_status status = opt->open == OPTIM_OK ? step_open(opt) : OPTIM_OK;
     if (status != OPTIM_OK)
         return status;
-    const int from = step_arrival(opt);
-    const bool arrives = from == opt->engine.station_count - 1;
+    const bool arrives = step_arrival(opt) == opt->engine.station_count - 1;
     if (arrives && !given && (status = refuse_used_up(opt)) != OPTIM_OK)
         return status;
     accumulation_use(opt, arrives);
     status = refuse_missing_answer(opt);
-    if (status == OPTIM_OK)
-        status = inputs_check(opt);
+    return status == OPTIM_OK ? inputs_check(opt) : status;
+}
+
+optim_status step_take(optim_t *opt, bool given) {
+    optim_status status = replicas_meet(opt, look(opt, given));
     if (status != OPTIM_OK)
         return status;
-    if (arrives) {
+    const int from = step_arrival(opt);
+    if (opt->open == OPTIM_OK)
+        norm_log_begin(opt);
+    if (from == opt->engine.station_count - 1) {
         opt->engine.filters.count = 0;
         opt->engine.gradient_roles = opt->open == OPTIM_OK ? 0 : opt->engine.request.roles;
     }
-    opt->engine.rejected = opt->open == OPTIM_EVAL_HVP ? !products_take(opt) : !answers_are_finite(opt);
+    const bool is_product = opt->open == OPTIM_EVAL_HVP || opt->open == OPTIM_EVAL_VJP;
+    opt->engine.rejected = is_product ? !products_take(opt) : !answers_are_finite(opt);
     status = opt->engine.rejected ? OPTIM_ERR_NONFINITE : step_deliver(opt, from, 0);
+    const optim_status lost = replicas_refuse_lost(opt);
+    if (lost != OPTIM_OK)
+        status = lost;
     accumulation_clear(opt);
     opt->open = status > 0 ? status : OPTIM_OK;
     opt->has_loss = opt->answers.complete = false;
     if (status < 0)
         return fail(opt, status);
-    if (status == OPTIM_EVAL_HVP)
+    if (status == OPTIM_EVAL_HVP || status == OPTIM_EVAL_JVP)
         products_clear(opt);
     if (status == OPTIM_EVAL_GRAD || status == OPTIM_EVAL_HVP)
         constraints_ask(opt);
@@ -176,7 +214,7 @@ optim_status step_take(optim_t *opt, bool given) {
         ++opt->evaluation;
     else
         finish(opt);
-    return status;
+    return replicas_publish(opt, status);
 }
 
 bool step_holds_gradient(const optim_t *opt, held_t *held) {
@@ -194,7 +232,12 @@ void step_begin_anew(optim_t *opt) {
 /* ---- Calls ---- */
 
 optim_status optim_step(optim_t *opt) {
-    return opt == NULL ? refuse_null(opt, "opt") : step_take(opt, false);
+    optim_status status = refuse_null(opt, "opt");
+    if (status == OPTIM_OK)
+        status = refuse_by_param(opt, "a step of all parameters");
+    if (status != OPTIM_OK)
+        return status;
+    return opt->engine.tensor_count > 0 ? step_take(opt, false) : refuse_swapped(opt, "stepping");
 }
 
 optim_status optim_set_loss(optim_t *opt, double loss) {
@@ -210,10 +253,13 @@ optim_status optim_cancel(optim_t *opt) {
     const optim_status status = refuse_null(opt, "opt");
     if (status != OPTIM_OK)
         return status;
+    const optim_status by_param = refuse_by_param(opt, "taking the step back, of which a part has been taken,");
+    if (by_param != OPTIM_OK)
+        return by_param;
     if (opt->open == OPTIM_OK)
         return error_set(OPTIM_ERR_CLOSED, "no request is open: there is no step to cancel");
     step_undo(opt);
-    return OPTIM_OK;
+    return replicas_publish(opt, OPTIM_OK);
 }
 
 optim_status optim_reset(optim_t *opt) {
@@ -224,11 +270,11 @@ optim_status optim_reset(optim_t *opt) {
     opt->accumulation_scale = 0;
     opt->norm_log.count = 0;
     schedules_restart(opt);
-    opt->has_loss = false;
+    opt->has_loss = opt->replicas.compared = false;
     if (!opt->engine.planned)
         return OPTIM_OK;
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
-        if (tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].has_states)
+        if (tensor_is_frozen(&opt->engine.tensors[i]) && opt->engine.tensors[i].states_taken)
             plan_drop_states(&opt->engine, &opt->engine.tensors[i]);
     plan_initialise(&opt->engine, false);
     return OPTIM_OK;

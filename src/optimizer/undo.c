@@ -1,6 +1,7 @@
 /* Back to where the open step began. */
 #include <string.h>
 
+#include "kernels/random.h"
 #include "optimizer/optimizer.h"
 
 /* Stations that ask have their memory back as it was when the step began. */
@@ -27,14 +28,37 @@ static void copy_undone(const optim_t *opt, const station_t *station, bool back)
 void step_keep(optim_t *opt) {
     engine_t *engine = &opt->engine;
     engine->draws_backup = engine->draws;
+    opt->steps_backup = opt->steps;
     for (int l = 0; l < engine->station_count; ++l) {
         station_t *station = engine->stations[l];
         station->called = false;
-        if (station->method->flags & REQUESTS)
+        if ((station->method->flags & REQUESTS) || engine_rewinds(engine, station))
             keep_memory(station);
         if (station->undoes)
             copy_undone(opt, station, false);
     }
+}
+
+void step_put_back(const optim_t *opt, station_t *station) {
+    station->called = station->moved = false;
+    station->line = 0;
+    if ((station->method->flags & REQUESTS) || engine_rewinds(&opt->engine, station))
+        restore_memory(station);
+    if (station->undoes)
+        copy_undone(opt, station, true);
+}
+
+void step_rewind_inner(optim_t *opt) {
+    engine_t *engine = &opt->engine;
+    if (engine->ahead == NULL)
+        return;
+    cohorts_uncount_steps(engine, opt->steps - opt->steps_backup);
+    opt->steps = opt->steps_backup;
+    engine->rounding_key = random_word(engine->seed, (uint64_t)opt->steps);
+    engine->draws = engine->draws_backup;
+    engine->rejected = false;
+    for (int l = 0; engine->stations[l] != engine->ahead; ++l)
+        step_put_back(opt, engine->stations[l]);
 }
 
 /* Stations that moved the parameters for an evaluation put them back, the outermost (which moved them last) first; then
@@ -42,6 +66,7 @@ void step_keep(optim_t *opt) {
 static void undo_stations(optim_t *opt) {
     engine_t *engine = &opt->engine;
     engine->updates.count = engine->filters.count = 0;
+    step_rewind_inner(opt);
     for (int l = engine->station_count - 1; l >= 0; --l)
         if (engine->stations[l]->moved)
             pass_restore(engine, engine->stations[l]);
@@ -52,13 +77,7 @@ static void undo_stations(optim_t *opt) {
             step_update(&s, station->method->undo_kernel, NULL);
             pass_flush(engine, &(pass_end_t){.project = opt->has_bounds && opt->steps > 0});
         }
-        station->called = false;
-        if (station->method->flags & REQUESTS)
-            restore_memory(station);
-        if (station->undoes)
-            copy_undone(opt, station, true);
-        station->line = 0;
-        station->moved = false;
+        step_put_back(opt, station);
     }
     engine->draws = engine->draws_backup;
 }

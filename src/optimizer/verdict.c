@@ -11,6 +11,7 @@
 #include <float.h>
 #include <math.h>
 
+#include "engine/rows.h"
 #include "optimizer/minimize.h"
 
 typedef struct judge {
@@ -75,7 +76,7 @@ static double slope_here(const judge_t *judge) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
-        for (size_t at = 0, n; (n = read(judge, tensor->grad_dtype, tensor->grad, count, at, g)) > 0; at += n) {
+        for (size_t at = 0, n; (n = gradient_read(engine->primitives, tensor, count, at, g)) > 0; at += n) {
             (void)read(judge, tensor->dtype, judge->x.of[i], count, at, x);
             (void)read(judge, tensor->dtype, tensor->data, count, at, p);
             for (size_t j = 0; j < n; ++j)

@@ -24,12 +24,30 @@ static optim_status read_wrapper_options(station_t *station, const char *options
     return status == OPTIM_OK ? station_check(station, 0) : status;
 }
 
+/* Into the chain; after the first step, when it begins as if that were to come. */
+static optim_status put_around(optim_t *opt, station_t *station) {
+    replan_t aside;
+    optim_status status = change_begin(opt, &aside, "wrapping");
+    if (status != OPTIM_OK)
+        return status;
+    if (!chain_insert(opt, station, opt->own[REGISTRY_ENGINE_GUARD])) {
+        replan_cancel(&opt->engine, &aside);
+        return error_nomem("wrapping");
+    }
+    status = change_end(opt, &aside, NULL);
+    if (status == OPTIM_OK)
+        return OPTIM_OK;
+    chain_remove(opt, station);
+    replan_cancel(&opt->engine, &aside);
+    return status;
+}
+
 optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) {
     optim_status status = refuse_null(opt, "opt");
     if (status == OPTIM_OK)
         status = refuse_null(wrapper, "wrapper");
     if (status == OPTIM_OK)
-        status = refuse_planned(opt, "wrapping");
+        status = refuse_handle(opt, NOT_OPEN | NOT_SWAPPED, "wrapping");
     if (status != OPTIM_OK)
         return status;
     const registry_method_t *entry = registry_find_wrapper(wrapper, strlen(wrapper));
@@ -44,8 +62,8 @@ optim_status optim_wrap(optim_t *opt, const char *wrapper, const char *options) 
         status = error_nomem("wrapping");
     else
         status = read_wrapper_options(station, options);
-    if (status == OPTIM_OK && !chain_insert(opt, station, opt->own[REGISTRY_ENGINE_GUARD]))
-        status = error_nomem("wrapping");
+    if (status == OPTIM_OK)
+        status = put_around(opt, station);
     if (status != OPTIM_OK)
         station_destroy(station, opt->engine.group_count);
     return status;

@@ -8,8 +8,10 @@
  *     in a phase from s to e, q = (t - s) / (e - s):   linear a + (z - a) q,   cos z + (a - z) (1 + cos(pi q)) / 2
  *     momentum: max -> min -> max (-> max) in the same phases
  *
- * The form of torch's OneCycleLR; past its end it holds. The paper's cycle with annihilation is three_phase=1,
- * anneal_type=linear, pct_start=0.45.
+ *     ends_early = 0:  phases end at floor(pct_start steps), floor(2 pct_start steps), steps
+ *
+ * The form of torch's OneCycleLR, with ends_early = 0 of optax's; past its end it holds. The paper's cycle with
+ * annihilation is three_phase=1, anneal_type=linear, pct_start=0.45.
  */
 #include "schedules/shape.h"
 
@@ -22,7 +24,8 @@ enum {
     ANNEAL_TYPE,
     MOMENTUM_MIN,
     MOMENTUM_MAX,
-    CYCLE_MOMENTUM
+    CYCLE_MOMENTUM,
+    ENDS_EARLY
 };
 enum { ANNEAL_COS, ANNEAL_LINEAR };
 static const option_t OPTIONS[] = {
@@ -35,6 +38,7 @@ static const option_t OPTIONS[] = {
     [MOMENTUM_MIN] = {"momentum_min", 0.85, "[0,1]", "momentum or beta1 at the peak"},
     [MOMENTUM_MAX] = {"momentum_max", 0.95, "[0,1]", "momentum or beta1 at both ends"},
     [CYCLE_MOMENTUM] = {"cycle_momentum", 1, "0|1", "drive momentum or beta1 as well, when set on lr"},
+    [ENDS_EARLY] = {"ends_early", 1, "0|1", "phases end a step earlier, as in torch; 0: as in optax"},
     {0},
 };
 
@@ -44,8 +48,10 @@ typedef struct phases {
 } phases_t;
 
 static phases_t phases_of(const double *option) {
-    const double rise = option[PCT_START] * option[STEPS] - 1, last = option[STEPS] - 1;
-    return option[THREE_PHASE] != 0 ? (phases_t){3, {0, rise, 2 * rise, last}} : (phases_t){2, {0, rise, last}};
+    const double share = option[PCT_START] * option[STEPS], early = option[ENDS_EARLY];
+    const double rise = early != 0 ? share - 1 : floor(share), fall = early != 0 ? 2 * rise : floor(2 * share);
+    const double last = option[STEPS] - early;
+    return option[THREE_PHASE] != 0 ? (phases_t){3, {0, rise, fall, last}} : (phases_t){2, {0, rise, last}};
 }
 
 /* Through the four corners, of which two phases use the first, second and last. */
@@ -76,7 +82,7 @@ static const char *check(const schedule_run_t *run, double base) {
     if (run->option[STEPS] == 0)
         return "steps= is missing";
     if (phases.end[1] <= 0)
-        return "pct_start times steps must exceed 1: the rise takes no step";
+        return "pct_start times steps is too small: the rise takes no step";
     for (int i = 2; i <= phases.count; ++i)
         if (phases.end[i] <= phases.end[i - 1])
             return "pct_start leaves no step for the last phase";

@@ -26,6 +26,16 @@ static inline double shape_warmup(double initial, double base, double t, double 
     return initial + (base - initial) * t / warmup;
 }
 
+/* The part of a cosine: halves of it, `cycles` of a whole one, at q; past q = 1 it holds, or goes on. */
+enum { SHAPE_HOLD, SHAPE_GO_ON };
+#define SHAPE_CYCLES_ROW                                                                                               \
+    { "num_cycles", 0.5, "(0,inf)", "cycles of the cosine until t = steps: 1/2 falls, 1 falls and rises" }
+#define SHAPE_PAST_END_ROW                                                                                             \
+    { "past_end", SHAPE_HOLD, "hold|go_on", "from t = steps on: stay, or follow the cosine further" }
+static inline double shape_cycles(double q, double cycles, int past_end) {
+    return shape_cosine(2 * cycles * (past_end == SHAPE_HOLD ? fmin(q, 1) : q));
+}
+
 static inline const char *shape_refuse_floor(double base, double lr_min) {
     return base < lr_min ? "lr_min lies above the base value" : NULL;
 }
@@ -38,6 +48,17 @@ static inline void shape_between_turns(const schedule_run_t *run, schedule_value
     for (size_t i = 0; i < sizeof turns / sizeof *turns; ++i)
         if (turns[i] >= 0)
             schedule_turn(run, of, base, from, to, run->option[turns[i]], extremes);
+}
+
+/* That of one with num_cycles and past_end, which may reach both ends more than once. */
+static inline void shape_between_cycles(const schedule_run_t *run, schedule_value_t *of, double base, double from,
+                                        double to, double cycles, int past_end, extremes_t *extremes) {
+    const int lr_min = option_find(run->schedule->options, "lr_min", 6);
+    shape_between_turns(run, of, base, from, to, extremes);
+    if (cycles <= 0.5 && past_end == SHAPE_HOLD)
+        return;
+    extremes_add(extremes, base);
+    extremes_add(extremes, run->option[lr_min]);
 }
 
 /* A sentence unless the list rises (`strictly`: no value twice) from above `low`; `empty` if there is none. */

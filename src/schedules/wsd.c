@@ -2,16 +2,18 @@
  * wsd: warmup, a constant stretch, a cooldown (Schaipp, Haegele, Taylor, Simsekli, Bach, "The Surprising Agreement
  * Between Convex Optimization Theory and Learning-Rate Scheduling for Large Model Training", 2025).
  *
- *     t < warmup:  lr_init + (b - lr_init) t / warmup
+ *     t < warmup:  lr_init + (b - lr_init) R(t / warmup)
  *     else:        lr_min + (b - lr_min) F(q),   q = clip((t - (steps - cooldown)) / cooldown, 0, 1)
+ *     R:           linear q,  sqrt 1 - sqrt(1 - q),  cosine (1 - cos(pi q)) / 2
  *     F:           linear 1 - q,  sqrt 1 - sqrt(q),  square 1 - q^2,  cosine (1 + cos(pi q)) / 2
  *
  * The last step, t = steps - 1, still has a positive value. cooldown = steps is linear decay, cooldown = 0 is constant.
  */
 #include "schedules/shape.h"
 
-enum { WARMUP, STEPS, COOLDOWN, DECAY, LR_INIT, LR_MIN };
+enum { WARMUP, STEPS, COOLDOWN, DECAY, LR_INIT, LR_MIN, RISE };
 enum { DECAY_LINEAR, DECAY_SQRT, DECAY_SQUARE, DECAY_COSINE };
+enum { RISE_LINEAR, RISE_SQRT, RISE_COSINE };
 static const option_t OPTIONS[] = {
     [WARMUP] = {"warmup", 0, "integer [0,inf)", "steps of the rise"},
     [STEPS] = {"steps", 100, "integer [1,inf)", "steps in all, the rise included"},
@@ -19,6 +21,7 @@ static const option_t OPTIONS[] = {
     [DECAY] = {"decay", DECAY_LINEAR, "linear|sqrt|square|cosine", "shape of the fall"},
     [LR_INIT] = {"lr_init", 0, "[0,inf)", "value at t = 0 of a rise"},
     [LR_MIN] = {"lr_min", 0, "[0,inf)", "value from t = steps on"},
+    [RISE] = {"rise", RISE_LINEAR, "linear|sqrt|cosine", "shape of the rise"},
     {0},
 };
 
@@ -35,10 +38,16 @@ static double fall(int decay, double q) {
     }
 }
 
+static double rise(int shape, double initial, double base, double t, double warmup) {
+    if (shape == RISE_LINEAR)
+        return shape_warmup(initial, base, t, warmup);
+    return shape_line(initial, base, shape == RISE_SQRT ? 1 - sqrt(1 - t / warmup) : 1 - shape_cosine(t / warmup));
+}
+
 static double value(const schedule_run_t *run, double base, double t) {
     const double warmup = run->option[WARMUP], cooldown = run->option[COOLDOWN], lr_min = run->option[LR_MIN];
     if (t < warmup)
-        return shape_warmup(run->option[LR_INIT], base, t, warmup);
+        return rise((int)run->option[RISE], run->option[LR_INIT], base, t, warmup);
     if (cooldown == 0)
         return base;
     const double q = fmin(fmax((t - (run->option[STEPS] - cooldown)) / cooldown, 0), 1);

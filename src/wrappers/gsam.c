@@ -13,6 +13,7 @@
  * The loss it sees is that of the first evaluation; weight decay acts at p. State: within a step p and g, 8 bytes a
  * parameter.
  */
+#include "blocks/sums.h"
 #include "wrappers/sam.h"
 
 enum { ALPHA = SAM_OPTION_COUNT, RHO_MIN, LR_MIN, LR_MAX };
@@ -65,12 +66,10 @@ static void keep_gradient(const tile_t *t) {
 
 /* |g|^2, |h|^2, <g, h> */
 static void products(const tile_t *t) {
-    const real *restrict g = t->state[G], *restrict h = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        t->term[0][i] = (double)g[i] * (double)g[i];
-        t->term[1][i] = (double)h[i] * (double)h[i];
-        t->term[2][i] = (double)g[i] * (double)h[i];
-    }
+    const real *g = t->state[G], *h = t->g;
+    t->sum[0] += sum_squares(t->n, g);
+    t->sum[1] += sum_squares(t->n, h);
+    t->sum[2] += sum_products(t->n, g, h);
 }
 
 static void decompose(const tile_t *t) {
@@ -86,7 +85,7 @@ enum { KEEP_GRADIENT = SAM_KERNEL_COUNT, PRODUCTS, DECOMPOSE };
 
 /* Line 3. */
 static void take_apart(step_t *s) {
-    const double *sum = step_reduce(s, PRODUCTS, NULL, 3), eps = s->option[EPS];
+    const double *sum = step_sums(s, PRODUCTS, NULL, 3), eps = s->option[EPS];
     const double g = sqrt(sum[0]) + eps, h = sqrt(sum[1]) + eps, cosine = g > 0 && h > 0 ? sum[2] / g / h : 0;
     step_filter(s, DECOMPOSE, &(decompose_t){h > 0 ? cosine * sqrt(sum[0]) / h : 0});
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <tgmath.h>
 
+#include "blocks/sums.h"
 #include "engine/method.h"
 
 enum { RHO, ETA, EPS, ADAPTIVE, SAM_OPTION_COUNT };
@@ -50,10 +51,10 @@ static inline real scaling(real p, real eta, bool adaptive) {
 static void squares(const tile_t *t) {
     const radius_t k = *(const radius_t *)t->constants;
     const real *restrict p = t->p, *restrict g = t->g;
-    for (size_t i = 0; i < t->n; ++i) {
-        const double scaled = (double)(scaling(p[i], k.eta, k.adaptive) * g[i]);
-        t->term[0][i] = scaled * scaled;
-    }
+    real scaled[SUM_ELEMENTS];
+    for (size_t i = 0; i < t->n; ++i)
+        scaled[i] = scaling(p[i], k.eta, k.adaptive) * g[i];
+    t->sum[0] += sum_squares(t->n, scaled);
 }
 
 static void perturb(const tile_t *t) {
@@ -79,7 +80,7 @@ enum { SQUARES, PERTURB, RESTORE, SAM_KERNEL_COUNT };
 
 /* Line 1: to p + e. */
 static void leave(step_t *s) {
-    const double denominator = sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) + s->option[EPS];
+    const double denominator = sqrt(step_sums(s, SQUARES, NULL, 1)[0]) + s->option[EPS];
     ((sam_memory_t *)s->memory)->loss = s->loss;
     step_update(s, PERTURB, &(perturb_t){denominator > 0 ? 1 / denominator : 0});
 }

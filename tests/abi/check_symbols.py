@@ -44,7 +44,8 @@ def main():
     listed = (folder / "symbols.txt").read_text().split()
     since = [line.split() for line in (folder / "since.txt").read_text().splitlines()]
 
-    found = [name for header in sorted(headers.glob("*.h")) for name in declared(header)]
+    # comm_mpi.h is libgradopt-mpi's
+    found = [name for header in sorted(headers.glob("*.h")) if header.name != "comm_mpi.h" for name in declared(header)]
     wrong = [f"{name} is declared by two headers" for name in sorted(set(found)) if found.count(name) > 1]
     if listed != sorted(set(listed)):
         wrong.append("symbols.txt is not sorted, or names something twice")

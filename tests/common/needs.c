@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "element.h"
+
 /* Methods that take a number of parameters in order of declaration keep to that. */
 int needs_group(optim_t *opt) {
     double split;
@@ -28,16 +30,27 @@ static bool is_among(const char *const *names, const char *name) {
 /* The first six have a number for each pair of elements, as have two others, two poll each coordinate, one keeps a long
  * history, the last factors a matrix of a vector's length. */
 bool needs_short(const char *algorithm) {
-    static const char *const NAMES[] = {
-        "sinkhorn", "sns",    "altmin_completion", "bradley_terry", "sor_bandit", "hypernet", "direct_search",
-        "cdsm",     "s_sgld", "nelder_mead",       "cma_es",        "scaled_gd",  NULL};
+    static const char *const NAMES[] = {"sinkhorn",
+                                        "sns",
+                                        "altmin_completion",
+                                        "bradley_terry",
+                                        "sor_bandit",
+                                        "hypernet",
+                                        "direct_search",
+                                        "cdsm",
+                                        "s_sgld",
+                                        "nelder_mead",
+                                        "cma_es",
+                                        "scaled_gd",
+                                        "levenberg_marquardt",
+                                        NULL};
     return is_among(NAMES, algorithm);
 }
 
 bool needs_few(const char *algorithm) {
     static const char *const NAMES[] = {
-        "damped_newton", "gns",         "cubic_newton", "acc_cubic", "direct_search", "cdsm", "fb_gvi",
-        "psgd_dense",    "nelder_mead", "cma_es",       NULL};
+        "damped_newton", "gns",        "cubic_newton", "acc_cubic", "direct_search",       "cdsm",
+        "fb_gvi",        "psgd_dense", "nelder_mead",  "cma_es",    "levenberg_marquardt", NULL};
     return is_among(NAMES, algorithm);
 }
 
@@ -88,6 +101,97 @@ int needs_constraints(optim_t *opt) {
     return NEEDS_EQUALITIES + inequalities(opt);
 }
 
+/* r_j = sum_i a_ji (x_i - 1/4 + (x_i - 1/4)^2 / 8) - [j = 0]: the same on every machine. */
+static double slope_of(size_t j, size_t i) {
+    return ((double)((7 * i + 3 * j) % 13) - 6) / 13 + (i % NEEDS_RESIDUALS == j ? 1 : 0);
+}
+
+static bool fill_residuals(optim_t *opt, const needs_param_t *params, int count) {
+    double *r;
+    if (optim_residual_values(opt, &r) != OPTIM_OK)
+        return false;
+    for (size_t j = 0; j < NEEDS_RESIDUALS; ++j) {
+        size_t at = 0;
+        r[j] = j == 0 ? -1 : 0;
+        for (int n = 0; n < count; at += params[n++].count)
+            for (size_t k = 0; k < params[n].count; ++k) {
+                const double x = element_read(params[n].dtype, params[n].data, k) - 0.25;
+                r[j] += slope_of(j, at + k) * (x + x * x / 8);
+            }
+    }
+    return true;
+}
+
+static bool fill_rows(optim_t *opt, const needs_param_t *params, int count) {
+    size_t at = 0;
+    double *rows;
+    for (int n = 0; n < count; at += params[n++].count) {
+        if (optim_jacobian_rows(opt, n, &rows) != OPTIM_OK)
+            return false;
+        for (size_t j = 0; rows != NULL && j < NEEDS_RESIDUALS; ++j)
+            for (size_t k = 0; k < params[n].count; ++k) {
+                const double x = element_read(params[n].dtype, params[n].data, k) - 0.25;
+                rows[j * params[n].count + k] = slope_of(j, at + k) * (1 + x / 4);
+            }
+    }
+    return true;
+}
+
+static optim_dtype wide(optim_dtype dtype) {
+    return dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
+}
+
+/* dr_j / dx of element k of parameter n, which is number `at` + k of all. */
+static double derivative(const needs_param_t *param, size_t j, size_t at, size_t k) {
+    return slope_of(j, at + k) * (1 + (element_read(param->dtype, param->data, k) - 0.25) / 4);
+}
+
+static bool fill_forward(optim_t *opt, const needs_param_t *params, int count) {
+    double *product;
+    size_t at = 0;
+    if (optim_jvp_result(opt, &product) != OPTIM_OK)
+        return false;
+    memset(product, 0, NEEDS_RESIDUALS * sizeof *product);
+    for (int n = 0; n < count; at += params[n++].count) {
+        const void *v;
+        if (optim_jvp_vector(opt, n, &v) != OPTIM_OK)
+            return false;
+        for (size_t j = 0; v != NULL && j < NEEDS_RESIDUALS; ++j)
+            for (size_t k = 0; k < params[n].count; ++k)
+                product[j] += derivative(&params[n], j, at, k) * element_read(wide(params[n].dtype), v, k);
+    }
+    return true;
+}
+
+static bool fill_backward(optim_t *opt, const needs_param_t *params, int count) {
+    const double *w;
+    size_t at = 0;
+    if (optim_vjp_vector(opt, &w) != OPTIM_OK)
+        return false;
+    for (int n = 0; n < count; at += params[n++].count) {
+        void *product;
+        if (optim_vjp_result(opt, n, &product) != OPTIM_OK)
+            return false;
+        for (size_t k = 0; product != NULL && k < params[n].count; ++k) {
+            double sum = 0;
+            for (size_t j = 0; j < NEEDS_RESIDUALS; ++j)
+                sum += derivative(&params[n], j, at, k) * w[j];
+            element_write(wide(params[n].dtype), product, k, sum);
+        }
+    }
+    return true;
+}
+
+bool needs_squares(optim_t *opt, optim_status request, const needs_param_t *params, int count) {
+    if (request == OPTIM_EVAL_RESIDUALS)
+        return fill_residuals(opt, params, count);
+    if (request == OPTIM_EVAL_JVP)
+        return fill_forward(opt, params, count);
+    if (request == OPTIM_EVAL_VJP)
+        return fill_backward(opt, params, count);
+    return request == OPTIM_EVAL_JACOBIAN && fill_rows(opt, params, count);
+}
+
 double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     const size_t all = sizes.first + sizes.others;
     const bool has_fits = has_input(opt, "mean");                            /* a row for each client */
@@ -135,6 +239,8 @@ double *needs_lend(optim_t *opt, needs_sizes_t sizes) {
     optim_status status = values == NULL ? OPTIM_ERR_NOMEM : OPTIM_OK;
     if (status == OPTIM_OK)
         status = optim_set_constraints(opt, NEEDS_EQUALITIES, inequalities(opt));
+    if (status == OPTIM_OK)
+        status = optim_set_residuals(opt, NEEDS_RESIDUALS);
     for (size_t k = 0; status == OPTIM_OK && k < sizeof offers / sizeof *offers; ++k) {
         const int64_t dims[] = {(int64_t)offers[k].rows, (int64_t)offers[k].columns};
         if (!wanted[k])

@@ -46,6 +46,8 @@ rig_t *rig_new(const layout_t *layout, optim_dtype dtype, optim_dtype grad_dtype
     rig->count = layout->count;
     rig->misalign = misalign;
     rig->sign = rig->scale = 1;
+    rig->lowest = -(double)INFINITY;
+    rig->highest = (double)INFINITY;
     rig->oracle = oracle_find("quadratic");
     for (int i = 0; i < rig->count; ++i)
         tensor_new(&rig->tensor[i], &rig->layout, i, dtype, grad_dtype, misalign);
@@ -423,7 +425,60 @@ static void evaluate_product(rig_t *rig) {
     }
 }
 
+/* Where a box has been set: no evaluation outside. */
+static void look_at_box(rig_t *rig) {
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        for (size_t k = 0; k < t->count && !t->frozen; ++k) {
+            const double x = element_read(t->dtype, t->data, k);
+            if (!(x >= rig->lowest && x <= rig->highest))
+                fail_msg("evaluation %d of a step is at %s[%zu] = %.17g, outside the box", rig->evaluation, t->name, k,
+                         x);
+        }
+    }
+}
+
+static void spoil_product(rig_t *rig) {
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        void *product;
+        CHECK_OK(optim_vjp_result(rig->opt, i, &product));
+        if (!t->frozen && t->count > 0 && product != NULL) {
+            element_write(t->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32, product, 0, rig->poison_value);
+            return;
+        }
+    }
+}
+
+/* Least squares; of a frozen parameter the derivatives are there all the same. */
+static void evaluate_squares(rig_t *rig, optim_status request) {
+    needs_param_t params[RIG_TENSORS];
+    double *spoilt = NULL;
+    for (int i = 0; i < rig->count; ++i) {
+        const rig_tensor_t *t = &rig->tensor[i];
+        params[i] = (needs_param_t){t->data, t->dtype, rig->leaves_out_frozen && t->frozen ? 0 : t->count};
+    }
+    assert_true(needs_squares(rig->opt, request, params, rig->count));
+    if (!is_spoilt(rig))
+        return;
+    if (request == OPTIM_EVAL_RESIDUALS)
+        CHECK_OK(optim_residual_values(rig->opt, &spoilt));
+    if (request == OPTIM_EVAL_JVP)
+        CHECK_OK(optim_jvp_result(rig->opt, &spoilt));
+    if (request == OPTIM_EVAL_VJP) {
+        spoil_product(rig);
+        return;
+    }
+    for (int i = 0; i < rig->count && spoilt == NULL; ++i)
+        if (!rig->tensor[i].frozen)
+            CHECK_OK(optim_jacobian_rows(rig->opt, i, &spoilt));
+    if (spoilt != NULL)
+        *spoilt = rig->poison_value;
+}
+
 static void answer(rig_t *rig, optim_status request) {
+    if (rig->lowest > -(double)INFINITY || rig->highest < (double)INFINITY)
+        look_at_box(rig);
     switch (request) {
     case OPTIM_EVAL_GRAD:
         rig_evaluate(rig);
@@ -440,12 +495,33 @@ static void answer(rig_t *rig, optim_status request) {
     case OPTIM_EVAL_LOSSES:
         evaluate_losses(rig);
         break;
+    case OPTIM_EVAL_RESIDUALS:
+    case OPTIM_EVAL_JACOBIAN:
+    case OPTIM_EVAL_JVP:
+    case OPTIM_EVAL_VJP:
+        evaluate_squares(rig, request);
+        break;
     default:
         fail_msg("optim_step returned a request of unknown kind %d", request);
     }
 }
 
 /* ---- Steps ---- */
+
+static optim_status take_by_param(rig_t *rig) {
+    const optim_status status = optim_step_begin(rig->opt);
+    for (int i = rig->count - 1; status == OPTIM_OK && i > 0; --i)
+        CHECK_OK(optim_step_param(rig->opt, i));
+    if (status == OPTIM_OK)
+        CHECK_OK(optim_step_end(rig->opt));
+    return status;
+}
+
+static optim_status take(rig_t *rig) {
+    if (rig->by_param)
+        return take_by_param(rig);
+    return rig->updates == NULL ? optim_step(rig->opt) : optim_update(rig->opt, rig->updates, (size_t)rig->count);
+}
 
 optim_status rig_continue(rig_t *rig, optim_status request) {
     while (request > 0) {
@@ -454,7 +530,7 @@ optim_status rig_continue(rig_t *rig, optim_status request) {
         if (rig->evaluation > MOST_EVALUATIONS)
             fail_msg("the step asks for more than %d evaluations", MOST_EVALUATIONS);
         answer(rig, request);
-        request = optim_step(rig->opt);
+        request = take(rig);
     }
     return request;
 }
@@ -467,7 +543,7 @@ optim_status rig_step(rig_t *rig) {
     } else {
         fill_unread(rig);
     }
-    return rig_continue(rig, optim_step(rig->opt));
+    return rig_continue(rig, take(rig));
 }
 
 optim_status rig_steps(rig_t *rig, int steps) {

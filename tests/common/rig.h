@@ -70,7 +70,11 @@ typedef struct rig {
     bool poison_loss;       /* the loss is what is spoilt, not the gradient */
     bool accumulates;       /* hands over every gradient in four parts, of which the mean is the gradient */
     bool loss_scaled;       /* multiplies its gradients by the library's loss scale */
+    bool by_param;          /* steps parameter by parameter, the last one first, and the first of all with the end */
+    void *const *updates;   /* [count]: optim_update hands out what a step adds; NULL: optim_step */
     int stop_at;            /* leaves the step open instead of making this evaluation (0: never) */
+
+    double lowest, highest; /* no element may be beyond where the library asks for an evaluation (infinite) */
 
     int evaluation;                      /* of the present step, counted from 1 */
     int64_t gradients, losses, products; /* evaluations made, in all; losses of components count one by one */

@@ -18,11 +18,11 @@ static saved_t save(const rig_t *rig) {
 }
 
 /* Loads into the rig, takes the remaining steps, compares; ends the rig. */
-static void go_on(rig_t *rig, const saved_t *saved, const rig_t *straight, const char *what) {
+static void go_on(const subject_t *s, rig_t *rig, const saved_t *saved, const rig_t *straight, const char *what) {
     rig_restore(rig, saved->parameters);
     CHECK_OK(optim_deserialize(rig->opt, saved->state, saved->size));
     rig_check_snapshot(rig, saved->parameters, "loading leaves parameters alone");
-    assert_int_equal(optim_steps(rig->opt), BEFORE);
+    subject_check_steps(s, rig, BEFORE);
     CHECK_OK(rig_steps(rig, AFTER));
     rig_check_same(rig, straight, what);
     rig_free(rig);
@@ -49,8 +49,8 @@ void compare_checkpoint(const subject_t *s, setup_t setup) {
     setup_t other = setup;
     other.threads = 2;
     other.misalign = setup.dtype == OPTIM_F64 ? 8 : 2;
-    go_on(subject_rig(s, other), &saved, straight, "loaded into a fresh handle");
-    go_on(subject_run(s, setup, 1), &saved, straight, "loaded into a handle that had made a step");
+    go_on(s, subject_rig(s, other), &saved, straight, "loaded into a fresh handle");
+    go_on(s, subject_run(s, setup, 1), &saved, straight, "loaded into a handle that had made a step");
     free(saved.state);
     free(saved.parameters);
     rig_free(straight);

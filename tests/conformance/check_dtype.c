@@ -1,4 +1,7 @@
 /* The same run in another dtype ends nearby. Tolerances are a few roundings of the coarser dtype. */
+#include <math.h>
+#include <string.h>
+
 #include "checks.h"
 
 enum { STEPS = 5 };
@@ -12,10 +15,18 @@ static void run_coarse(rig_t *rig) {
 
 /* Searches that read the loss take other ways where it is rounded otherwise, and so do steps sized by the loss over a
  * gradient that a wrapper changes, which may vanish where the loss does not: they are held to going down as well. So is
- * a linear system within a step, of which a wrapper changes the right side alone. */
+ * a linear system within a step, of which a wrapper changes the right side alone; and steps that a wrapper leaves out or
+ * turns by their signs. */
+static bool goes_by_signs(const subject_t *s) {
+    for (int i = 0; i < s->wraps; ++i)
+        if (strcmp(s->wrap[i], "cautious") == 0 || strcmp(s->wrap[i], "grams") == 0)
+            return true;
+    return false;
+}
+
 static bool is_sensitive(const subject_t *s) {
     const bool asks = (s->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0, is_wrapped = s->wraps > 0;
-    return ((s->needs & OPTIM_NEEDS_LOSS) != 0 && (asks || is_wrapped)) ||
+    return goes_by_signs(s) || ((s->needs & OPTIM_NEEDS_LOSS) != 0 && (asks || is_wrapped)) ||
            ((s->needs & OPTIM_NEEDS_PRODUCTS) != 0 && asks && is_wrapped);
 }
 
@@ -24,8 +35,9 @@ static void compare(const subject_t *s, setup_t coarse, setup_t fine, double tol
     const double start = rig_value(rig);
     run_coarse(rig);
     CHECK_OK(rig_steps(other, STEPS));
-    if (is_sensitive(s))
-        CHECK_AT_MOST(rig_value(rig), rig_value(other) + 0.1 * start);
+    /* a wrapper that steps ahead goes as far as points are equal, which rounding decides */
+    if (is_sensitive(s) || optim_steps(rig->opt) != optim_steps(other->opt))
+        CHECK_AT_MOST(rig_value(rig), rig_value(other) + 0.1 * fmax(start, rig_value(other)));
     else
         rig_check_near(rig, other, tolerance, what);
     rig_free(rig);

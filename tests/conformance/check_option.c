@@ -95,7 +95,8 @@ void check_description(void **state) {
     assert_text(d.citation, entry->kind == OPTIM_ALGORITHM, "citation");
     assert_text(d.evaluations, entry->kind == OPTIM_ALGORITHM, "evaluations");
     if (entry->kind == OPTIM_ALGORITHM)
-        assert_true((d.needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_INPUTS)) ||
+        assert_true((d.needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_INPUTS |
+                                OPTIM_NEEDS_RESIDUALS)) ||
                     strcmp(d.evaluations, "none") == 0);
     for (size_t i = 0; i < d.options; ++i) {
         const optim_option option = option_at(entry, i);

@@ -19,13 +19,17 @@ static int need_of(int kind) {
            : kind == OPTIM_EVAL_LOSS        ? OPTIM_NEEDS_LOSS
            : kind == OPTIM_EVAL_LOSSES      ? OPTIM_NEEDS_LOSSES
            : kind == OPTIM_EVAL_CONSTRAINTS ? OPTIM_NEEDS_CONSTRAINTS
+           : kind == OPTIM_EVAL_RESIDUALS   ? OPTIM_NEEDS_RESIDUALS
+           : kind == OPTIM_EVAL_JACOBIAN    ? OPTIM_NEEDS_RESIDUALS
+           : kind == OPTIM_EVAL_JVP         ? OPTIM_NEEDS_JACOBIAN_PRODUCTS
+           : kind == OPTIM_EVAL_VJP         ? OPTIM_NEEDS_JACOBIAN_PRODUCTS
                                             : OPTIM_NEEDS_PRODUCTS;
 }
 
 static void check_request(const subject_t *s, const rig_t *rig, optim_status status, int64_t evaluation) {
     const optim_request request = request_info(rig);
     assert_int_equal(request.kind, status);
-    assert_in_range(request.sample, OPTIM_SAMPLE_SAME, OPTIM_SAMPLE_MODEL);
+    assert_in_range(request.sample, OPTIM_SAMPLE_SAME, OPTIM_SAMPLE_INDEX);
     assert_true(request.objective >= 0);
     assert_true(request.component >= -1);
     assert_int_equal(request.evaluation, evaluation);
@@ -85,7 +89,7 @@ void cancel_each(const subject_t *s, setup_t setup, int before) {
     for (int stop = first; stop <= evaluations; stop += evaluation_stride(evaluations)) {
         rig_t *rig = subject_run(s, setup, before);
         cancel_at(rig, stop);
-        assert_int_equal(optim_steps(rig->opt), before);
+        subject_check_steps(s, rig, before);
         cancel_at(rig, first);
         CHECK_OK(rig_steps(rig, STEPS + 1));
         rig_check_same(rig, clean, "after an abandoned step");

@@ -48,6 +48,13 @@ void check_loss_missing(void **state);
 void check_open_refusals(void **state);
 void check_held_gradient(void **state);
 
+/* check_update.c */
+void check_update(void **state);
+void check_half_update(void **state);
+
+/* check_by_param.c */
+void check_by_param(void **state);
+
 /* check_output.c */
 void check_output(void **state);
 void check_swap(void **state);

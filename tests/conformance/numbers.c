@@ -219,15 +219,16 @@ static bool is_finite(rig_t *rig, double largest) {
  * velocities, differences of gradients, their products, residuals, gradients where a step leads, sequences of steps
  * longer than the parameters'. */
 static bool overflows(const subject_t *s) {
-    static const char *const NAMES[] = {"yogi",         "qhadam",        "oasis",    "aggmo", "shampoo",
-                                        "nonconvex_ag", "katyusha",      "svrg",     "f2sa",  "soap",
-                                        "flexible_cg",  "damped_newton", "acc_cubic", "cubic_newton"};
+    static const char *const NAMES[] = {
+        "yogi", "qhadam", "oasis",       "aggmo",         "shampoo",   "nonconvex_ag", "katyusha", "svrg",
+        "f2sa", "soap",   "flexible_cg", "damped_newton", "acc_cubic", "cubic_newton", "ftml",     "apollo_dqn"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(s->algorithm, NAMES[i]) == 0)
             return true;
     for (int i = 0; i < s->wraps; ++i)
-        if (strcmp(s->wrap[i], "mlmc") == 0) /* hands on a multiple of a difference of means */
-            return true;
+        if (strcmp(s->wrap[i], "mlmc") == 0 || strcmp(s->wrap[i], "orthograd") == 0 ||
+            strcmp(s->wrap[i], "grokfast") == 0 || strcmp(s->wrap[i], "cautious") == 0)
+            return true; /* a multiple of a difference of means, or of a mean; all of the length in a few coordinates */
     static const char *const OPTIONS[] = {"centered=1", "grad_averaging=0", "clip_type=none"};
     for (size_t i = 0; i < sizeof OPTIONS / sizeof *OPTIONS; ++i)
         if (strcmp(s->options, OPTIONS[i]) == 0)

@@ -83,8 +83,19 @@ int evaluation_stride(int evaluations) {
     return 1 + evaluations / MANY;
 }
 
+static bool is_sampler(const char *algorithm) {
+    optim_description method = {.size = sizeof method};
+    return optim_describe(OPTIM_ALGORITHM, algorithm, &method) == OPTIM_OK && strcmp(method.family, "sampling") == 0;
+}
+
+bool subject_may_stay(const subject_t *subject) {
+    return subject->is_variant ||
+           (subject->wraps > 0 && strcmp(subject->wrap[0], "trac") == 0 && is_sampler(subject->algorithm));
+}
+
 bool subject_searches(const subject_t *subject) {
-    return (subject->needs & OPTIM_NEEDS_LOSS) != 0 && (subject->needs & OPTIM_NEEDS_MORE_GRADIENTS) != 0;
+    const int search = OPTIM_NEEDS_LOSS | OPTIM_NEEDS_MORE_GRADIENTS;
+    return (subject->needs & search) == search || (subject->needs & OPTIM_NEEDS_RESIDUALS) != 0;
 }
 
 static rig_t *try_once(const subject_t *subject, setup_t setup) {
@@ -114,12 +125,15 @@ static bool takes_layers(rig_t *rig) {
            optim_set_input(rig->opt, -1, "gates", OPTIM_F64, 1, &none, NULL) == OPTIM_OK;
 }
 
-/* What it asks of the engine, without bounds on the gradient. */
-static char *without_clipping(const char *extra) {
+/* What it asks of the engine, without what searches refuse: bounds on the gradient, and a scale; and, of squares, which
+ * have no sign, maximize. */
+static char *without_bending(const char *extra) {
+    const bool has_sign = strstr(optim_error(), "leave maximize at 0") == NULL;
     char *rest = check_text("%s", "");
     for (const char *end; *extra != '\0'; extra = *end == '\0' ? end : end + 1) {
         end = strchr(extra, ',') == NULL ? extra + strlen(extra) : strchr(extra, ',');
-        if (strncmp(extra, "clip_", 5) == 0)
+        const bool bends = strncmp(extra, "clip_", 5) == 0 || strncmp(extra, "grad_scale=", 11) == 0;
+        if (has_sign ? bends : strncmp(extra, "maximize=", 9) == 0)
             continue;
         char *longer = check_text("%s%s%.*s", rest, *rest == '\0' ? "" : ",", (int)(end - extra), extra);
         free(rest);
@@ -130,8 +144,9 @@ static char *without_clipping(const char *extra) {
 
 rig_t *subject_try(const subject_t *subject, setup_t setup) {
     rig_t *rig = try_once(subject, setup);
-    if (rig == NULL && strstr(setup.extra, "clip_") != NULL && strstr(optim_error(), "clip_") != NULL) {
-        char *extra = without_clipping(setup.extra); /* of a search */
+    if (rig == NULL && (strstr(optim_error(), "makes another one of that: leave it at") != NULL ||
+                        strstr(optim_error(), "leave maximize at 0") != NULL)) {
+        char *extra = without_bending(setup.extra); /* of a search */
         rig = try_once(subject, setup_extra(setup, extra));
         free(extra);
         return rig;
@@ -160,8 +175,9 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps) {
 }
 
 bool subject_evaluates(const subject_t *subject) {
-    return (subject->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_MORE_GRADIENTS |
-                              OPTIM_NEEDS_PRODUCTS | OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_CONSTRAINTS)) != 0;
+    return (subject->needs &
+            (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSS | OPTIM_NEEDS_MORE_GRADIENTS | OPTIM_NEEDS_PRODUCTS |
+             OPTIM_NEEDS_LOSSES | OPTIM_NEEDS_CONSTRAINTS | OPTIM_NEEDS_RESIDUALS)) != 0;
 }
 
 bool subject_reads_loss(const subject_t *subject, setup_t setup) {
@@ -282,6 +298,7 @@ static base_t base_of(const char *algorithm) {
                                    {"hoag", "lr_inner=1,tol0=0.3,max_inner=6,max_cg=3"},
                                    {"coin_svgd", "bandwidth=100"},
                                    {"soap", "lr=5e-4,eps=1e-6"},
+                                   {"splus", "lr=1e-3"},
                                    {"scaled_gd", "damping=10"},
                                    {"damped_newton", "lr_points=4,max_ls=4"},
                                    {"mfac", "window=6,damping=1"},
@@ -294,7 +311,8 @@ static base_t base_of(const char *algorithm) {
                                    {"odl_frank_wolfe", "batch=64,gamma_power=4"},
                                    {"hypernet", "inner=2,lr_inner=1e-4"},
                                    {"altmin_completion", "l2=0.1"},
-                                   {"svmd", "lr=1e-8"}};
+                                   {"svmd", "lr=1e-8"},
+                                   {"apollo_dqn", "eps=0.1"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)
             return BASES[i];
@@ -342,13 +360,25 @@ static bool is_mismatch(const subject_t *s) {
     return status == OPTIM_ERR_MISMATCH && sentence_names(s, &LAYOUTS[0]);
 }
 
+static bool is_wrapped_in(const subject_t *s, const char *wrapper) {
+    for (int i = 0; i < s->wraps; ++i)
+        if (strcmp(s->wrap[i], wrapper) == 0)
+            return true;
+    return false;
+}
+
+void subject_check_steps(const subject_t *s, const rig_t *rig, int64_t steps) {
+    enum { WINDOW = 4 };
+    const int64_t most = is_wrapped_in(s, "picard") ? WINDOW * steps : steps;
+    assert_in_range(optim_steps(rig->opt), steps, most);
+}
+
 /* Only what docs/wrappers/README.md names is refused. */
 static bool may_be_refused(const subject_t *s) {
-    for (int i = 0; i < s->wraps; ++i)
-        if (strcmp(s->wrap[i], "schedule_free") == 0)
-            return true;
+    if (is_wrapped_in(s, "schedule_free") || is_wrapped_in(s, "picard"))
+        return true;
     const bool searches = strstr(optim_error(), "compares the loss") != NULL; /* and wants the gradient as it is */
-    return s->wraps > 0 && (searches || !(s->needs & OPTIM_NEEDS_GRADIENT)); /* most wrappers act on gradients */
+    return s->wraps > 0 && (searches || !(s->needs & OPTIM_NEEDS_GRADIENT));  /* most wrappers act on gradients */
 }
 
 static size_t keep_matching(subject_t *list, size_t count) {

@@ -63,8 +63,15 @@ rig_t *subject_run(const subject_t *subject, setup_t setup, int steps);
 /* From one evaluation of a step that is tried to the next: every one, but of very many some alone. */
 int evaluation_stride(int evaluations);
 
+/* Whether its parameters may stay where they are: some keywords ignore small gradients, and trac goes nowhere around
+ * steps that do not go down the gradient. */
+bool subject_may_stay(const subject_t *subject);
+
 /* Whether a step is a search, which may end early where numbers are coarse. */
 bool subject_searches(const subject_t *subject);
+
+/* So many calls of optim_step have completed so many steps, or where a wrapper steps ahead no fewer. */
+void subject_check_steps(const subject_t *subject, const rig_t *rig, int64_t steps);
 
 /* Whether the loss must be handed over under the subject's options; only who announces it may ask. */
 bool subject_reads_loss(const subject_t *subject, setup_t setup);

@@ -1,6 +1,6 @@
 """The floors of the architecture: a folder of src/ uses those below it only."""
 
-CORE = ["base", "kernels", "linear", "engine", "optimizer"]  # each may use those before it
+CORE = ["base", "kernels", "linear", "engine", "comm", "optimizer"]  # each may use those before it
 SERVICES = ["base", "kernels", "linear", "engine"]
 WRITTEN_WITH = SERVICES + ["blocks"]  # what the entries of the registry are written with
 BELOW = {
@@ -13,6 +13,7 @@ BELOW = {
     "schedules": WRITTEN_WITH + ["optimizer/schedule.h"],
     "io": CORE,
     "federated": CORE + ["io"],
+    "comm_mpi": [],
     "advice": SERVICES + ["optimizer/abi.h"],
     "registry": CORE + ["methods", "wrappers", "schedules", "maps", "compressors", "federated"],
 }

@@ -39,10 +39,12 @@ static const char *prototype(const char *header, const char *function) {
 /* All public headers, one after the other. */
 static char *headers_text(void) {
     char *first = file_text("../include/optim/optim.h"), *second = file_text("../include/optim/advice.h");
-    char *third = file_text("../include/optim/federated.h"), *text = check_text("%s%s%s", first, second, third);
+    char *third = file_text("../include/optim/federated.h"), *fourth = file_text("../include/optim/comm.h");
+    char *text = check_text("%s%s%s%s", first, second, third, fourth);
     free(first);
     free(second);
     free(third);
+    free(fourth);
     return text;
 }
 

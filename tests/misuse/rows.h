@@ -58,6 +58,8 @@ void row_holds(world_t *world, const char *function, const char *arguments, bool
 
 /* Those of optim/federated.h. */
 void rows_of_servers(world_t *world);
+/* Those of optim/comm.h. */
+void rows_of_ranks(world_t *world);
 
 /* Fails unless every function of tests/abi/symbols.txt has rows for each of its arguments, by type: NULL for pointers; "",
  * control characters, no UTF-8 and 2^20 letters for texts; INT_MIN and INT_MAX for numbers; NAN and INFINITY for doubles;

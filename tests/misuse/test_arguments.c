@@ -118,6 +118,30 @@ static void rows_of_parameters(world_t *world) {
     REFUSED(optim_bind_all, (opt, NULL, ends, SIZE_MAX), OPTIM_ERR_ARGUMENT, "there are 2");
     REFUSED(optim_bind_all, (opt, (void *const[]){NULL}, ends, 1), OPTIM_ERR_NULL, "data");
     ACCEPTED(optim_bind_all, (world->scratch, NULL, NULL, 0));
+    const int64_t row = 0, far = INT64_MAX;
+    REFUSED(optim_resize, (NULL, 0, &row, 1, 1, p, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_resize, (opt, -1, &row, 1, 1, p, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_resize, (opt, 2, &row, 1, 1, p, p), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_resize, (opt, INT_MIN, &row, 1, 1, p, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_resize, (opt, INT_MAX, &row, 1, 1, p, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_resize, (world->scratch, 0, &row, 1, INT64_MIN, p, p), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_resize, (world->scratch, 0, &row, 1, INT64_MAX, p, p), OPTIM_ERR_SIZE, "more elements");
+    REFUSED(optim_resize, (world->scratch, 0, &row, SIZE_MAX, 1, p, p), OPTIM_ERR_ARGUMENT, "1 rows");
+    REFUSED(optim_resize, (world->scratch, 0, NULL, 1, 1, p, p), OPTIM_ERR_NULL, "kept");
+    REFUSED(optim_resize, (world->scratch, 0, &far, 1, 1, p, p), OPTIM_ERR_ARGUMENT, "9223372036854775807");
+    REFUSED(optim_resize, (world->scratch, 0, &row, 1, 1, NULL, p), OPTIM_ERR_NULL, "data");
+    ACCEPTED(optim_resize, (world->scratch, 0, &row, 1, 1, p, NULL));
+    ACCEPTED(optim_resize, (world->scratch, 0, NULL, 0, 1, p, NULL));
+    REFUSED(optim_set_sparse_grad, (NULL, 0, 1, &row, p), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_sparse_grad, (opt, -1, 1, &row, p), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_set_sparse_grad, (opt, 2, 1, &row, p), OPTIM_ERR_ARGUMENT, "2");
+    REFUSED(optim_set_sparse_grad, (opt, INT_MIN, 1, &row, p), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_set_sparse_grad, (opt, INT_MAX, 1, &row, p), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_set_sparse_grad, (world->scratch, 0, INT64_MIN, &row, p), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_sparse_grad, (world->scratch, 0, 1, NULL, p), OPTIM_ERR_NULL, "index");
+    REFUSED(optim_set_sparse_grad, (world->scratch, 0, 1, &row, NULL), OPTIM_ERR_NULL, "values");
+    REFUSED(optim_set_sparse_grad, (world->scratch, 0, 1, &far, p), OPTIM_ERR_ARGUMENT, "9223372036854775807");
+    ACCEPTED(optim_set_sparse_grad, (world->scratch, 0, 0, NULL, NULL));
     REFUSED(optim_set_grad_dtype, (NULL, 0, OPTIM_F32), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_grad_dtype, (fresh, -1, OPTIM_F32), OPTIM_ERR_ARGUMENT, "-1");
     REFUSED(optim_set_grad_dtype, (fresh, 2, OPTIM_F32), OPTIM_ERR_ARGUMENT, "2");
@@ -157,8 +181,43 @@ static void rows_of_parameters(world_t *world) {
 
 /* ---- Stepping ---- */
 
+/* Of a handle in the middle of a step parameter by parameter. */
+static void rows_of_parts(world_t *world) {
+    double x = 1, g = 0.5;
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "sgd", "lr=1"));
+    CHECK_OK(optim_add_param(opt, 0, "only", OPTIM_F64, 0, NULL, &x, &g));
+    CHECK_OK(optim_step_begin(opt));
+    REFUSED(optim_step_param, (opt, -1), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_step_param, (opt, 1), OPTIM_ERR_ARGUMENT, "1");
+    REFUSED(optim_step_param, (opt, INT_MIN), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_step_param, (opt, INT_MAX), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_step_begin, (opt), OPTIM_ERR_OPEN, "optim_step_end");
+    CHECK_OK(optim_step_param(opt, 0));
+    REFUSED(optim_step_param, (opt, 0), OPTIM_ERR_ORDER, "\"only\"");
+    CHECK_OK(optim_step_end(opt));
+    assert_true(x == 0.5);
+    optim_destroy(opt);
+}
+
 static void rows_of_steps(world_t *world) {
     REFUSED(optim_step, (NULL), OPTIM_ERR_NULL, "opt");
+    double room[6];
+    void *const updates[] = {room, room + 4}, *const without[] = {room, NULL}, *const twice[] = {room, room + 3};
+    REFUSED(optim_update, (NULL, updates, 2), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_update, (world->stepped, NULL, 2), OPTIM_ERR_NULL, "updates");
+    REFUSED(optim_update, (world->stepped, updates, 1), OPTIM_ERR_ARGUMENT, "1 updates for 2");
+    REFUSED(optim_update, (world->stepped, updates, SIZE_MAX), OPTIM_ERR_ARGUMENT, "for 2 parameters");
+    REFUSED(optim_update, (world->stepped, without, 2), OPTIM_ERR_NULL, "updates[1]");
+    REFUSED(optim_update, (world->stepped, twice, 2), OPTIM_ERR_DUPLICATE, "\"y\"");
+    REFUSED(optim_update, (world->stepped, updates, 2), OPTIM_ERR_ORDER, "accumulated");
+    REFUSED(optim_step_begin, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_step_param, (NULL, 0), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_step_param, (world->stepped, 0), OPTIM_ERR_CLOSED, "optim_step_begin");
+    REFUSED(optim_step_end, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_step_end, (world->stepped), OPTIM_ERR_CLOSED, "optim_step_begin");
+    REFUSED(optim_step_begin, (world->stepped), OPTIM_ERR_MISMATCH, "accumulate=1");
+    rows_of_parts(world);
     REFUSED(optim_accumulate, (NULL), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_accumulate_scale, (NULL, 1), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_accumulate_scale, (world->stepped, (double)NAN), OPTIM_ERR_ARGUMENT, "nan");
@@ -222,6 +281,11 @@ static void rows_of_problems(world_t *world) {
     REFUSED(optim_set_components, (stepped, INT64_MIN), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
     REFUSED(optim_set_components, (stepped, INT64_MAX), OPTIM_ERR_ARGUMENT, "9223372036854775807");
     ACCEPTED(optim_set_components, (world->scratch, INT_MAX));
+    REFUSED(optim_set_residuals, (NULL, 1), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_set_residuals, (fresh, 0), OPTIM_ERR_ARGUMENT, "0 residuals");
+    REFUSED(optim_set_residuals, (fresh, -1), OPTIM_ERR_ARGUMENT, "-1 residuals");
+    REFUSED(optim_set_residuals, (fresh, INT64_MIN), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
+    REFUSED(optim_set_residuals, (fresh, INT64_MAX), OPTIM_ERR_ARGUMENT, "9223372036854775807");
     REFUSED(optim_set_constraints, (NULL, 1, 1), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_set_constraints, (fresh, -1, 1), OPTIM_ERR_ARGUMENT, "-1 equalities");
     REFUSED(optim_set_constraints, (fresh, INT64_MIN, 1), OPTIM_ERR_ARGUMENT, "-9223372036854775808");
@@ -261,6 +325,35 @@ static void rows_of_problems(world_t *world) {
     REFUSED(optim_constraint_values, (NULL, &values), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_constraint_values, (world->asking, NULL), OPTIM_ERR_NULL, "values");
     REFUSED(optim_constraint_values, (world->asking, &values), OPTIM_ERR_CLOSED, "constraints");
+    REFUSED(optim_residual_values, (NULL, &values), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_residual_values, (world->asking, NULL), OPTIM_ERR_NULL, "values");
+    REFUSED(optim_residual_values, (world->asking, &values), OPTIM_ERR_CLOSED, "residuals");
+    REFUSED(optim_jacobian_rows, (NULL, 0, &values), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_jacobian_rows, (world->asking, 0, NULL), OPTIM_ERR_NULL, "rows");
+    REFUSED(optim_jacobian_rows, (world->asking, -1, &values), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_jacobian_rows, (world->asking, INT_MIN, &values), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_jacobian_rows, (world->asking, INT_MAX, &values), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_jacobian_rows, (world->asking, 0, &values), OPTIM_ERR_CLOSED, "derivatives");
+    const void *direction;
+    void *product;
+    REFUSED(optim_jvp_vector, (NULL, 0, &direction), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_jvp_vector, (world->asking, 0, NULL), OPTIM_ERR_NULL, "direction");
+    REFUSED(optim_jvp_vector, (world->asking, -1, &direction), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_jvp_vector, (world->asking, INT_MIN, &direction), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_jvp_vector, (world->asking, INT_MAX, &direction), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_jvp_vector, (world->asking, 0, &direction), OPTIM_ERR_CLOSED, "Jacobian");
+    REFUSED(optim_jvp_result, (NULL, &values), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_jvp_result, (world->asking, NULL), OPTIM_ERR_NULL, "product");
+    REFUSED(optim_jvp_result, (world->asking, &values), OPTIM_ERR_CLOSED, "Jacobian");
+    REFUSED(optim_vjp_vector, (NULL, &weights), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_vjp_vector, (world->asking, NULL), OPTIM_ERR_NULL, "weights");
+    REFUSED(optim_vjp_vector, (world->asking, &weights), OPTIM_ERR_CLOSED, "transposed");
+    REFUSED(optim_vjp_result, (NULL, 0, &product), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_vjp_result, (world->asking, 0, NULL), OPTIM_ERR_NULL, "product");
+    REFUSED(optim_vjp_result, (world->asking, -1, &product), OPTIM_ERR_ARGUMENT, "-1");
+    REFUSED(optim_vjp_result, (world->asking, INT_MIN, &product), OPTIM_ERR_ARGUMENT, "-2147483648");
+    REFUSED(optim_vjp_result, (world->asking, INT_MAX, &product), OPTIM_ERR_ARGUMENT, "2147483647");
+    REFUSED(optim_vjp_result, (world->asking, 0, &product), OPTIM_ERR_CLOSED, "transposed");
     REFUSED(optim_constraint_weights, (NULL, &weights), OPTIM_ERR_NULL, "opt");
     REFUSED(optim_constraint_weights, (world->asking, NULL), OPTIM_ERR_NULL, "weights");
     REFUSED(optim_constraint_weights, (world->stepped, &weights), OPTIM_ERR_CLOSED, "gradient");
@@ -959,7 +1052,7 @@ static void test_every_argument(void **state) {
         rows_of_options,          rows_of_schedules, rows_of_descriptions,   rows_of_maps,       rows_of_messages,
         rows_of_described_inputs, rows_of_files,     rows_of_bytes,          rows_of_rates,      rows_of_laws,
         rows_of_chains,           rows_of_iterates,  rows_of_batches,        rows_of_hyperband,  rows_of_looking,
-        rows_of_servers,
+        rows_of_servers,          rows_of_ranks,
     };
     world_t *world = world_new();
     for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; ++i)

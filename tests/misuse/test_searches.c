@@ -237,14 +237,17 @@ static void run_steps(const char *algorithm, const char *options, int most) {
 
 /* What makes another gradient than the loss's, and bounds that a line may leave. */
 static void test_what_searches_refuse(void **state) {
-    static const char *const METHODS[] = {"lbfgs", "ncg", "newton_cg", "gns"};
+    static const char *const METHODS[] = {"lbfgs", "ncg", "newton_cg", "trust_ncg", "gns", "bfgs"};
+    static const char *const OPTIONS[] = {"clip_norm=1", "clip_value=1",   NULL, NULL,
+                                          NULL,          "grad_scale=0.5", NULL, "accumulate=1,accumulate_clip=1"};
+    enum { KEEP_BOXES = 4, WAYS = sizeof OPTIONS / sizeof *OPTIONS };
     static const double LOWER[N] = {0};
     (void)state;
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i)
-        for (int way = 0; way < 5; ++way) {
+        for (int way = 0; way < WAYS; ++way) {
             field_t field = {.f = bowl};
             optim_t *opt;
-            CHECK_OK(optim_create(&opt, METHODS[i], way == 0 ? "clip_norm=1" : way == 1 ? "clip_value=1" : NULL));
+            CHECK_OK(optim_create(&opt, METHODS[i], OPTIONS[way]));
             CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){N}, field.x, field.g));
             if (way == 2)
                 CHECK_OK(optim_wrap(opt, "sam", NULL));
@@ -255,7 +258,11 @@ static void test_what_searches_refuse(void **state) {
                 CHECK_OK(optim_memory(opt, NULL, NULL));
                 CHECK_OK(optim_set(opt, -1, "group_clip_norm", 2));
             }
-            if (way != 3 || i > 0)
+            if (way == 6) {
+                CHECK_OK(optim_memory(opt, NULL, NULL));
+                CHECK_OK(optim_set(opt, -1, "grad_scale", 2));
+            }
+            if (way != 3 || i >= KEEP_BOXES)
                 CHECK_REFUSED(optim_step(opt), OPTIM_ERR_MISMATCH, METHODS[i]);
             optim_destroy(opt);
         }

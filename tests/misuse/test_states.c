@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "header.h"
+#include "optim/comm.h"
 
 /* ---- States ---- */
 
@@ -51,7 +52,7 @@ static void tell_problem(optim_t *opt) {
 }
 
 /* The first method that asks for this in its first step, for losses of components one of values alone; or NULL. */
-static const char *who_asks_for(optim_status request) {
+static const char *find_who_asks_for(optim_status request) {
     for (size_t i = 0; i < optim_algorithm_count(); ++i) {
         double x[N] = {1, 2, 3}, g[N] = {1, 1, 1};
         optim_t *opt;
@@ -68,6 +69,16 @@ static const char *who_asks_for(optim_status request) {
             return optim_algorithm_name(i);
     }
     return NULL;
+}
+
+/* The answer is the same for each of hundreds of cells, and every method takes a step to find it. */
+static const char *who_asks_for(optim_status request) {
+    enum { KINDS = 16 };
+    static const char *found[KINDS];
+    assert_in_range(request, 1, KINDS - 1);
+    if (!found[request])
+        found[request] = find_who_asks_for(request);
+    return found[request];
 }
 
 /* lr, or else its first number. */
@@ -229,11 +240,19 @@ static int add_group(handle_t *h) {
 static int add_param(handle_t *h) {
     return optim_add_param(h->opt, 0, "added", OPTIM_F64, 1, (int64_t[]){N}, h->added, h->g);
 }
+static int resize(handle_t *h) {
+    static const int64_t ALL[N] = {0, 1, 2};
+    return optim_resize(h->opt, 0, ALL, N, N, h->x, h->g);
+}
 static int bind(handle_t *h) {
     return optim_bind(h->opt, 0, h->x, h->g);
 }
 static int bind_all(handle_t *h) {
     return optim_bind_all(h->opt, NULL, (void *[]){h->g}, 1);
+}
+static int set_sparse_grad(handle_t *h) {
+    const int status = optim_set_sparse_grad(h->opt, 0, 0, NULL, NULL);
+    return status == OPTIM_OK ? bind(h) : status;
 }
 static int describe_param(handle_t *h) {
     optim_param_info info = {.size = sizeof info};
@@ -268,8 +287,24 @@ static int set_bounds(handle_t *h) {
 static int set_threads(handle_t *h) {
     return optim_set_threads(h->opt, 2);
 }
+static int set_comm(handle_t *h) {
+    return optim_set_comm(h->opt, NULL);
+}
 static int step(handle_t *h) {
     return optim_step(h->opt); /* nothing is accumulated: the answer to a request, or too early */
+}
+static int update(handle_t *h) {
+    double room[N];
+    return optim_update(h->opt, (void *[]){room}, 1);
+}
+static int begin_by_param(handle_t *h) {
+    return optim_step_begin(h->opt); /* accumulate=1 */
+}
+static int step_param(handle_t *h) {
+    return optim_step_param(h->opt, 0);
+}
+static int end_by_param(handle_t *h) {
+    return optim_step_end(h->opt);
 }
 static int step_accumulated(handle_t *h) {
     return step_begin(h->opt);
@@ -312,6 +347,33 @@ static int set_input(handle_t *h) {
 }
 static int set_losses(handle_t *h) {
     return optim_set_losses(h->opt, h->added, N);
+}
+static int set_residuals(handle_t *h) {
+    return optim_set_residuals(h->opt, 1);
+}
+static int residual_values(handle_t *h) {
+    double *values;
+    return optim_residual_values(h->opt, &values);
+}
+static int jacobian_rows(handle_t *h) {
+    double *rows;
+    return optim_jacobian_rows(h->opt, 0, &rows);
+}
+static int jvp_vector(handle_t *h) {
+    const void *direction;
+    return optim_jvp_vector(h->opt, 0, &direction);
+}
+static int jvp_result(handle_t *h) {
+    double *product;
+    return optim_jvp_result(h->opt, &product);
+}
+static int vjp_vector(handle_t *h) {
+    const double *weights;
+    return optim_vjp_vector(h->opt, &weights);
+}
+static int vjp_result(handle_t *h) {
+    void *product;
+    return optim_vjp_result(h->opt, 0, &product);
 }
 static int constraint_values(handle_t *h) {
     double *values;
@@ -463,7 +525,7 @@ static int meaning(char letter) {
     case 'L':
         return OPTIM_ERR_LOSS; /* not handed over */
     case 'M':
-        return OPTIM_ERR_MISMATCH; /* the method reads no gradients */
+        return OPTIM_ERR_MISMATCH; /* the method reads no gradients, or several */
     case 'N':
         return OPTIM_ERR_NAME; /* the method has no such input */
     case 'O':
@@ -488,19 +550,27 @@ static const struct {
     const char *cells;
 } MATRIX[] = {
     /*                                     new added stepped gradient loss product losses constraints swapped early failed cancelled reset saving */
-    {"optim_add_group", add_group,             "..OOOOOOO.OOOO"},
-    {"optim_add_param", add_param,             "..OOOOOOOSOOOO"},
+    {"optim_add_group", add_group,             "...RRRRRSS...."},
+    {"optim_add_param", add_param,             "...RRRRRSS...."},
+    {"optim_resize", resize,                   "A..RRRRRSS...."},
     {"optim_bind", bind,                       "A.......SS...."},
     {"optim_bind_all", bind_all,               "A.......SS...."},
+    {"optim_set_sparse_grad", set_sparse_grad, "A..RRRRRSS.M.."},
     {"optim_set_grad_dtype", set_grad_dtype,   "A.ORRRRRO.OOOO"},
     {"optim_freeze", freeze,                   "A..RRRRRSS...."},
     {"optim_set_components", set_components,   "...RRRRR......"},
     {"optim_set_constraints", set_constraints, "..OOOOOOO.OOOO"},
+    {"optim_set_residuals", set_residuals,     "..OOOOOOO.OOOO"},
     {"optim_set_input", set_input,             "NNNNNNNNNNNNNN"},
     {"optim_set_bounds", set_bounds,           "A..RRRRR......"},
     {"optim_active_bounds", active_bounds,     "A............."},
     {"optim_set_threads", set_threads,         "...RRRRR......"},
-    {"optim_step", step,                       "OOO.L.LOSSOOOO"},
+    {"optim_set_comm", set_comm,               "...RRRRR......"},
+    {"optim_step", step,                       ".OO.L.LOSSOOOO"},
+    {"optim_update", update,                   "OOOMMMLMSSOMOO"},
+    {"optim_step_begin", begin_by_param,       "MMMRRRRRSSMMMM"},
+    {"optim_step_param", step_param,           "CCCCCCCCCCCCCC"},
+    {"optim_step_end", end_by_param,           "CCCCCCCCCCCCCC"},
     {"accumulate, step", step_accumulated,     "O...L.LOSS.g.."},
     {"optim_set_loss", set_loss,               ".............."},
     {"optim_accumulate", accumulate,           "O...RRMRSS...."},
@@ -512,6 +582,12 @@ static const struct {
     {"optim_set_losses", set_losses,           "CCCCCC.CCCCCCC"},
     {"optim_constraint_values", constraint_values, "CCCCCCC.CCCCCC"},
     {"optim_constraint_weights", constraint_weights, "CCC.C.CCCCCCCC"},
+    {"optim_residual_values", residual_values, "CCCCCCCCCCCCCC"},
+    {"optim_jacobian_rows", jacobian_rows,     "ACCCCCCCCCCCCC"},
+    {"optim_jvp_vector", jvp_vector,           "ACCCCCCCCCCCCC"},
+    {"optim_jvp_result", jvp_result,           "CCCCCCCCCCCCCC"},
+    {"optim_vjp_vector", vjp_vector,           "CCCCCCCCCCCCCC"},
+    {"optim_vjp_result", vjp_result,           "ACCCCCCCCCCCCC"},
     {"optim_cancel", cancel,                   "CCC.....CCCCCC"},
     {"optim_reset", reset,                     "...RRRRRSS...."},
     {"optim_wants_gradient", wants_gradient,   "11100000111111"},
@@ -519,7 +595,7 @@ static const struct {
     {"optim_skipped", skipped,                 "00000000000000"},
     {"optim_set", set,                         "...RRRRR......"},
     {"optim_get", get,                         ".............."},
-    {"optim_wrap", wrap,                       "..OOOOOOO.OOOO"},
+    {"optim_wrap", wrap,                       "...RRRRRSS...."},
     {"optim_wrap_groups", wrap_groups,         "NNOOOOOOONOOOO"},
     {"optim_set_schedule", set_schedule,       "...RRRRR......"},
     {"optim_report", report,                   "OO.RRRRR.O.OO."},

@@ -95,6 +95,28 @@ static void files(run_t *run, const void *subject) {
     CALL(run, optim_load(run->opt[0], run->path));
 }
 
+/* Parameters, a group, a wrapper and rows that come after the first step. */
+static void changes(run_t *run, const void *subject) {
+    static const int64_t KEEP[] = {1, 0};
+    const world_tensor_t *first = &WORLD[0];
+    int group = -1;
+    (void)subject;
+    run->algorithms[0] = "adamw";
+    run->algorithms[1] = "prodigy";
+    CALL(run, optim_create(&run->opt[0], "adamw", "lr=0.01,clip_norm=1"));
+    lend(run, 0, 0, 1, 0);
+    step(run, 0, 1);
+    lend(run, 0, 1, 2, 0);
+    step(run, 0, 2);
+    CALL(run, optim_add_group(run->opt[0], "algorithm=prodigy", &group));
+    lend(run, 0, 2, 3, group);
+    CALL(run, optim_wrap(run->opt[0], "ema", NULL));
+    step(run, 0, 3);
+    CALL(run, optim_resize(run->opt[0], 0, KEEP, 2, first->dims[0], run->world.p[0], run->world.g[0]));
+    step(run, 0, 3);
+    serialize(run, 0);
+}
+
 /* A step left open in its middle, gone on with, and given up. */
 static void open_steps(run_t *run, const void *subject) {
     (void)subject;
@@ -214,13 +236,9 @@ void torture_api(void) {
     static const struct {
         const char *name;
         script_t *script;
-    } SCRIPTS[] = {{"whole life", whole_life},
-                   {"files", files},
-                   {"open steps", open_steps},
-                   {"thaws", thaws},
-                   {"minimized", minimized},
-                   {"batches", batches},
-                   {"code", code}};
+    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files}, {"changes", changes},
+                   {"open steps", open_steps}, {"thaws", thaws}, {"minimized", minimized},
+                   {"batches", batches},       {"code", code}};
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; ++i)
         torture(SCRIPTS[i].name, SCRIPTS[i].script, NULL);
     torture("a server", serve, "scaffold");

@@ -29,6 +29,9 @@ void step(run_t *run, int which, int tensors) {
             CHECK_OK(world_constraints(*opt));
         else if (run->status == OPTIM_EVAL_LOSSES)
             lose(run, *opt);
+        else if (run->status == OPTIM_EVAL_RESIDUALS || run->status == OPTIM_EVAL_JACOBIAN ||
+                 run->status == OPTIM_EVAL_JVP || run->status == OPTIM_EVAL_VJP)
+            CHECK_OK(world_squares(&run->world, *opt, run->status, tensors));
         else {
             const double loss = world_evaluate(&run->world);
             CALL(run, optim_set_loss(*opt, loss));
@@ -57,6 +60,7 @@ static void create(run_t *run, int which, const subject_t *subject) {
     CALL(run, optim_create(opt, subject->algorithm, NULL));
     CALL(run, optim_set_components(*opt, WORLD_COMPONENTS));
     CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
+    CALL(run, optim_set_residuals(*opt, 1));
     CALL(run, optim_set_threads(*opt, 1));
     if (*describe(subject->algorithm).roles != '\0')
         CALL(run, optim_add_group(*opt, "role=y", &others));

@@ -1,5 +1,6 @@
 #include "world.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "element.h"
@@ -55,5 +56,46 @@ optim_status world_constraints(optim_t *opt) {
     const optim_status status = optim_constraint_values(opt, &values);
     for (int j = 0; status == OPTIM_OK && j < WORLD_CONSTRAINTS; ++j)
         values[j] = 0.25;
+    return status;
+}
+
+/* Of the residual below. */
+static optim_status multiply(optim_t *opt, optim_status request, int tensors) {
+    const double *weight = NULL;
+    double *sum = NULL;
+    const bool forward = request == OPTIM_EVAL_JVP;
+    optim_status status = forward ? optim_jvp_result(opt, &sum) : optim_vjp_vector(opt, &weight);
+    if (forward && status == OPTIM_OK)
+        *sum = 0;
+    for (int k = 0; status == OPTIM_OK && k < tensors; ++k) {
+        const optim_dtype dtype = WORLD[k].dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
+        const void *v = NULL;
+        void *product = NULL;
+        status = forward ? optim_jvp_vector(opt, k, &v) : optim_vjp_result(opt, k, &product);
+        for (int i = 0; status == OPTIM_OK && (v != NULL || product != NULL) && i < world_elements(k); ++i)
+            if (forward)
+                *sum += element_read(dtype, v, (size_t)i);
+            else
+                element_write(dtype, product, (size_t)i, *weight);
+    }
+    return status;
+}
+
+optim_status world_squares(const world_t *world, optim_t *opt, optim_status request, int tensors) {
+    double *values = NULL;
+    if (request == OPTIM_EVAL_JVP || request == OPTIM_EVAL_VJP)
+        return multiply(opt, request, tensors);
+    optim_status status = request == OPTIM_EVAL_RESIDUALS ? optim_residual_values(opt, &values) : OPTIM_OK;
+    for (int k = 0; status == OPTIM_OK && k < tensors; ++k) {
+        if (request == OPTIM_EVAL_JACOBIAN)
+            status = optim_jacobian_rows(opt, k, &values);
+        if (k == 0 && request == OPTIM_EVAL_RESIDUALS)
+            *values = 0;
+        for (int i = 0; status == OPTIM_OK && values != NULL && i < world_elements(k); ++i)
+            if (request == OPTIM_EVAL_JACOBIAN)
+                values[i] = 1;
+            else
+                *values += element_read(WORLD[k].dtype, world->p[k], (size_t)i);
+    }
     return status;
 }

@@ -29,6 +29,8 @@ int world_elements(int tensor);
 double world_evaluate(world_t *world);
 /* Answers OPTIM_EVAL_HVP for the first `tensors` tensors; 0 or an error. */
 optim_status world_product(optim_t *opt, int tensors);
+/* Answers OPTIM_EVAL_RESIDUALS, ..._JACOBIAN, ..._JVP and ..._VJP of one residual, the sum of all elements; 0 or an error. */
+optim_status world_squares(const world_t *world, optim_t *opt, optim_status request, int tensors);
 /* Answers OPTIM_EVAL_CONSTRAINTS; 0 or an error. */
 optim_status world_constraints(optim_t *opt);
 

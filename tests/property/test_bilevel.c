@@ -197,6 +197,21 @@ static void test_bo_rep(void **state) {
     CHECK_CLOSE(end_of("bo_rep", "lr=0.001,interval=1", 4000), 0.5, 5e-3);
 }
 
+/* Solved to rounding, the hypergradient is that of F(x, y*(x)): 2 x - 1. */
+static void test_hoag(void **state) {
+    (void)state;
+    problem_t p;
+    open_problem(&p, "hoag", "tol0=1e-12,L=10,lr_inner=0.4");
+    for (int k = 0; k < 5; ++k) {
+        const double want = p.x - (2 * p.x - 1) / 10;
+        step(&p);
+        CHECK_CLOSE(p.x, want, 1e-12);
+    }
+    optim_destroy(p.opt);
+    CHECK_CLOSE(end_of("hoag", "L=4,lr_inner=0.4", 400), 0.5, 1e-10);
+    CHECK_CLOSE(end_of("hoag", "L=4,lr_inner=0.4,hi=0.25", 100), 0.25, 0);
+}
+
 /* x + y <= 1/2 holds after every step; x + y = 1/2 too, by two constraints at once. */
 static void test_lv_hba(void **state) {
     (void)state;
@@ -218,7 +233,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bias),   cmocka_unit_test(test_f3sa_is_f2sa), cmocka_unit_test(test_start),
         cmocka_unit_test(test_counts), cmocka_unit_test(test_rarts),        cmocka_unit_test(test_hypernet),
-        cmocka_unit_test(test_bo_rep), cmocka_unit_test(test_lv_hba),
+        cmocka_unit_test(test_bo_rep), cmocka_unit_test(test_lv_hba),       cmocka_unit_test(test_hoag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

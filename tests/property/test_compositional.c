@@ -166,7 +166,7 @@ static void test_sgmm_is_consistent(void **state) {
     static const char *const OPTIONS[] = {"lr=0.5,n0=10", "lr=0.5,n0=10,weight=gmm,warm=200"};
     enum { OBSERVATIONS = 20000 };
     for (int k = 0; k < 2; ++k) {
-        double b = 0, x, y, z[2], mean, xx = 0, xy = 0;
+        double b = 0, x = 0, y = 0, z[2], mean, xx = 0, xy = 0;
         const int64_t one = 1, two = 2;
         optim_t *opt;
         CHECK_OK(optim_create(&opt, "sgmm", OPTIONS[k]));

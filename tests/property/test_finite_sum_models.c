@@ -1,5 +1,6 @@
 /* Methods on models of components, blocks, surrogates: what they become in special cases, and where they lead. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "check.h"
@@ -179,6 +180,52 @@ static void test_proxy_prox_refuses(void **state) {
     optim_destroy(p.opt);
 }
 
+/*
+ * f = sum d_i x_i^2 / 2 with d from 0.1 to 100; the curvature of h is off by delta or by nothing. With the subproblem
+ * solved a step shrinks x_i by (h_i + delta - d_i) / (h_i + delta): expensive gradients go by delta, not by 100.
+ */
+enum { CURVES = 7 };
+static double curve(size_t i) {
+    return 0.1 * pow(10, (double)i / 2);
+}
+
+static int expensive_gradients(double delta) {
+    char options[96];
+    double x[CURVES], g[CURVES], largest = 1;
+    int count = 0;
+    optim_t *opt;
+    optim_request request = {.size = sizeof request};
+    (void)snprintf(options, sizeof options, "inner=4000,eta=%.17g,lr=%.17g", 1 / delta, 1 / (101 + 2 * delta));
+    for (size_t i = 0; i < CURVES; ++i)
+        x[i] = 1;
+    CHECK_OK(optim_create(&opt, "proxy_prox", options));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){CURVES}, x, g));
+    for (; largest > 1e-6; ++count) {
+        for (size_t i = 0; i < CURVES; ++i)
+            g[i] = curve(i) * x[i];
+        while (optim_step(opt) > 0) {
+            CHECK_OK(optim_request_info(opt, &request));
+            assert_int_equal(request.objective, 1);
+            for (size_t i = 0; i < CURVES; ++i)
+                g[i] = (curve(i) - (i % 2 == 0 ? delta : 0) * 0.5) * x[i];
+        }
+        largest = 0;
+        for (size_t i = 0; i < CURVES; ++i)
+            largest = fmax(largest, curve(i) * fabs(x[i]));
+    }
+    optim_destroy(opt);
+    return count;
+}
+
+static void test_proxy_prox_goes_by_delta(void **state) {
+    (void)state;
+    const int few = expensive_gradients(0.01), some = expensive_gradients(0.1), many = expensive_gradients(0.4);
+    print_message("%d, %d, %d expensive gradients\n", few, some, many);
+    assert_in_range(few, 2, 8);
+    assert_in_range(some, 2 * few, 40);
+    assert_in_range(many, 2 * some, 4 * some); /* gradient descent needs 100 / 0.1 times log(1e6) */
+}
+
 /* Steps until the gradient is below 1e-3: about the root of n times fewer. */
 static int64_t steps_needed(const char *algorithm, const char *options) {
     problem_t p;
@@ -227,6 +274,7 @@ int main(void) {
         cmocka_unit_test(test_prospect_refuses),
         cmocka_unit_test(test_model_based_inputs),
         cmocka_unit_test(test_proxy_prox_refuses),
+        cmocka_unit_test(test_proxy_prox_goes_by_delta),
         cmocka_unit_test(test_optex_rounds),
         cmocka_unit_test(test_optex_refuses),
     };

@@ -344,6 +344,64 @@ static void test_rls_refuses(void **state) {
     optim_destroy(s.opt);
 }
 
+/* ---- sor_bandit: tridiagonal systems whose diagonals take turns ---- */
+
+static double number(const solve_t *s, const char *key, int index) {
+    double value;
+    char *name = index < 0 ? check_text("%s", key) : check_text("%s_%d", key, index);
+    CHECK_OK(optim_get(s->opt, 0, name, &value));
+    free(name);
+    return value;
+}
+
+/* Of a round that begins with the estimates `lhat`: p_j = 4 (eta (lhat_j - y))^-2 for one y. */
+static void check_probabilities(const solve_t *s, int arms, int t, const double *lhat) {
+    double sum = 0, least = INFINITY, most = -INFINITY;
+    for (int j = 0; j < arms; ++j) {
+        const double p = number(s, "p", arms > 1 ? j : -1), y = lhat[j] - sqrt(t / p);
+        sum += p;
+        least = fmin(least, y);
+        most = fmax(most, y);
+    }
+    CHECK_CLOSE(sum, 1, 1e-13);
+    CHECK_AT_MOST(most - least, 1e-8 * (1 + fabs(least)));
+}
+
+/* Mean number of sweeps. */
+static double relax(const char *options, int arms, int rounds) {
+    enum { SIZE = 10, ARMS = 40 };
+    double matrix[SIZE * SIZE], b[SIZE], lhat[ARMS] = {0}, sweeps = 0;
+    solve_t s = {.d = 0};
+    CHECK_OK(optim_create(&s.opt, "sor_bandit", options));
+    solve_add(&s, "x", SIZE, 0);
+    CHECK_OK(optim_set_input(s.opt, -1, "matrix", OPTIM_F64, 2, (int64_t[]){SIZE, SIZE}, matrix));
+    CHECK_OK(optim_set_input(s.opt, -1, "b", OPTIM_F64, 1, (int64_t[]){SIZE}, b));
+    for (int t = 1; t <= rounds; ++t) {
+        for (int i = 0; i < SIZE; ++i) {
+            b[i] = sin(i + 1);
+            for (int j = 0; j < SIZE; ++j)
+                matrix[i * SIZE + j] = i == j ? 2.1 + 0.1 * (t % 3) : abs(i - j) == 1 ? -1 : 0;
+        }
+        solve_steps(&s, 1);
+        check_probabilities(&s, arms, t, lhat);
+        for (int j = 0; j < arms; ++j)
+            lhat[j] = number(&s, "lhat", arms > 1 ? j : -1);
+        sweeps += number(&s, "iters", -1) / rounds;
+    }
+    optim_destroy(s.opt);
+    return sweeps;
+}
+
+/* The best of the fixed omegas needs 20.3 sweeps, the others 29 to 132. */
+static void test_relaxation_is_learned(void **state) {
+    (void)state;
+    CHECK_AT_MOST(relax(NULL, 5, 1500), 28);
+    CHECK_AT_MOST(relax("arms=2", 2, 300), 90);
+    (void)relax("arms=1", 1, 20);
+    (void)relax("arms=7,kmax=20,tol=1e-8", 7, 300); /* Newton's step from the left leads too far */
+    (void)relax("arms=40", 40, 300);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conjugate_directions_end),
@@ -355,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_entropic_refuses_negative),
         cmocka_unit_test(test_rls_is_weighted_ridge),
         cmocka_unit_test(test_rls_refuses),
+        cmocka_unit_test(test_relaxation_is_learned),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

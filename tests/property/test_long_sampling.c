@@ -1,5 +1,6 @@
 /* The long run of samplers at the step sizes of their papers' tables: 200000 steps after 2000, of eight chains each. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,44 @@ static void test_thermostat(void **state) {
     CHECK_CLOSE((mean - A) / (LR * B / 2), 1, 0.2);
     for (int i = 0; i < GAUSSIAN_D; ++i)
         CHECK_CLOSE(GAUSSIAN_H[i] * square[i], 1, 0.05);
+}
+
+/* How far H times the variance is from 1 under gradients with noise of the variance B, over both coordinates. */
+static double error_of_noise(const char *scheme, double lr, double B) {
+    enum { CHAINS = 2 };
+    double square = 0;
+    uint64_t stream = UINT64_C(1) << 41;
+    for (int seed = 1; seed <= CHAINS; ++seed) {
+        double x[GAUSSIAN_D] = {0}, g[GAUSSIAN_D], out[GAUSSIAN_D];
+        char *options = check_text("scheme=%s,lr=%g,seed=%d", scheme, lr, seed);
+        optim_t *opt = gaussian_open("langevin_split", options, 1, x, g);
+        for (int t = 0; t < CHAIN_SKIPPED + CHAIN_STEPS; ++t) {
+            bool asked = optim_wants_gradient(opt) != 0;
+            do {
+                gaussian_gradient(1, x, g);
+                for (int i = 0; i < GAUSSIAN_D && asked; ++i)
+                    g[i] += sqrt(B) * solve_normal(&stream);
+                asked = true;
+            } while (optim_step(opt) == OPTIM_EVAL_GRAD);
+            CHECK_OK(optim_output(opt, 0, out));
+            for (int i = 0; i < GAUSSIAN_D && t >= CHAIN_SKIPPED; ++i)
+                square += GAUSSIAN_H[i] * pow(out[i] - GAUSSIAN_TAU[i], 2) / CHAIN_STEPS / CHAINS / GAUSSIAN_D;
+        }
+        optim_destroy(opt);
+        free(options);
+    }
+    return fabs(square - 1);
+}
+
+/* The order of a scheme shows with full gradients, above; with noise in them, as of minibatches, all have the first. */
+static void test_orders_with_noise(void **state) {
+    (void)state;
+    static const char *const SCHEMES[] = {"OBABO", "BAOAB", "BAO"};
+    for (int k = 0; k < 3; ++k) {
+        const double few = error_of_noise(SCHEMES[k], 0.05, 8), many = error_of_noise(SCHEMES[k], 0.2, 8);
+        if (!(fabs(log(many / few) / log(4) - 1) < 0.3))
+            fail_msg("%s: %g and %g", SCHEMES[k], few, many);
+    }
 }
 
 /* ---- bplmc: draws of exp(-f - envelope), by their distribution function ---- */
@@ -161,21 +200,28 @@ static void dirichlet(const double *eta, double *theta, double *g) {
     }
 }
 
-static void check_dirichlet(const char *method, const char *options) {
-    enum { ROW = CORNERS - 1 };
-    double x[PARTICLES * ROW], g[PARTICLES * ROW], theta[ROW], mean[ROW] = {0}, all = 0;
+enum { ROW = CORNERS - 1 };
+
+static void move(const char *method, const char *options, int steps, double x[PARTICLES * ROW]) {
+    double g[PARTICLES * ROW], theta[ROW];
     optim_t *opt;
-    uint64_t stream = 1;
-    for (int i = 0; i < PARTICLES * ROW; ++i)
-        x[i] = solve_normal(&stream);
     CHECK_OK(optim_create(&opt, method, options));
     CHECK_OK(optim_set_components(opt, PARTICLES));
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 2, (int64_t[]){PARTICLES, ROW}, x, g));
-    for (int t = 0; t < 500; ++t) {
+    for (int t = 0; t < steps; ++t) {
         for (int i = 0; i < PARTICLES; ++i)
             dirichlet(x + i * ROW, theta, g + i * ROW);
         CHECK_OK(optim_step(opt));
     }
+    optim_destroy(opt);
+}
+
+static void check_dirichlet(const char *method, const char *options) {
+    double x[PARTICLES * ROW], g[ROW], theta[ROW], mean[ROW] = {0}, all = 0;
+    uint64_t stream = 1;
+    for (int i = 0; i < PARTICLES * ROW; ++i)
+        x[i] = solve_normal(&stream);
+    move(method, options, 500, x);
     for (int i = 0; i < PARTICLES; ++i) {
         dirichlet(x + i * ROW, theta, g);
         for (int k = 0; k < ROW; ++k)
@@ -185,7 +231,38 @@ static void check_dirichlet(const char *method, const char *options) {
         all += ALPHA[k];
     for (int k = 0; k < ROW; ++k)
         CHECK_CLOSE(mean[k], ALPHA[k] / all, 0.03);
-    optim_destroy(opt);
+}
+
+/* The least variance of a share over the exact one, of particles that started along a curve. */
+static double least_spread(const char *method, const char *options) {
+    double x[PARTICLES * ROW], g[ROW], theta[CORNERS], mean[CORNERS] = {0}, square[CORNERS] = {0}, all = 0, least = 1;
+    for (int i = 0; i < PARTICLES * ROW; ++i)
+        x[i] = sin(1 + 1.3 * i);
+    move(method, options, 200, x);
+    for (int i = 0; i < PARTICLES; ++i) {
+        dirichlet(x + i * ROW, theta, g);
+        theta[ROW] = 1;
+        for (int k = 0; k < ROW; ++k)
+            theta[ROW] -= theta[k];
+        for (int k = 0; k < CORNERS; ++k) {
+            mean[k] += theta[k] / PARTICLES;
+            square[k] += theta[k] * theta[k] / PARTICLES;
+        }
+    }
+    for (int k = 0; k < CORNERS; ++k)
+        all += ALPHA[k];
+    for (int k = 0; k < CORNERS; ++k) {
+        const double share = ALPHA[k] / all, exact = share * (1 - share) / (all + 1);
+        least = fmin(least, (square[k] - mean[k] * mean[k]) / exact);
+    }
+    return least;
+}
+
+/* Eigenfunctions of the kernel keep particles apart where the kernel alone lets a share collapse. */
+static void test_dirichlet_spread(void **state) {
+    (void)state;
+    CHECK_AT_MOST(least_spread("msvgd", "on=theta"), 0.15);
+    CHECK_AT_MOST(0.55, least_spread("svmd", NULL));
 }
 
 static void test_dirichlet(void **state) {
@@ -195,12 +272,61 @@ static void test_dirichlet(void **state) {
     check_dirichlet("svmd", "lr=0.05");
 }
 
+/* svgd on the shares themselves, projected onto the simplex after every step, leaves some on its walls, where the law
+ * has no mass; mirrored particles stay inside. */
+static int on_the_wall(double share) {
+    return share < 1e-6;
+}
+
+static void test_boundary(void **state) {
+    double theta[PARTICLES * CORNERS], g[PARTICLES * CORNERS], x[PARTICLES * ROW], unused[ROW], inside[ROW];
+    uint64_t stream = 5;
+    int projected = 0, mirrored = 0;
+    optim_t *opt;
+    (void)state;
+    for (int i = 0; i < PARTICLES * ROW; ++i)
+        x[i] = solve_normal(&stream);
+    for (int i = 0; i < PARTICLES; ++i) {
+        dirichlet(x + i * ROW, inside, unused);
+        theta[i * CORNERS + ROW] = 1;
+        for (int k = 0; k < ROW; ++k) {
+            theta[i * CORNERS + k] = inside[k];
+            theta[i * CORNERS + ROW] -= inside[k];
+        }
+    }
+    CHECK_OK(optim_create(&opt, "svgd", "lr=0.05"));
+    CHECK_OK(optim_set_components(opt, PARTICLES));
+    CHECK_OK(optim_add_param(opt, 0, "theta", OPTIM_F64, 2, (int64_t[]){PARTICLES, CORNERS}, theta, g));
+    for (int t = 0; t < 300; ++t) {
+        for (int i = 0; i < PARTICLES * CORNERS; ++i)
+            g[i] = -(ALPHA[i % CORNERS] - 1) / fmax(theta[i], 1e-3);
+        CHECK_OK(optim_step(opt));
+        for (int i = 0; i < PARTICLES; ++i)
+            CHECK_OK(optim_map_apply("proj_simplex", 1, OPTIM_F64, 1, (int64_t[]){CORNERS}, theta + i * CORNERS));
+    }
+    optim_destroy(opt);
+    move("msvgd", "on=theta", 300, x);
+    for (int i = 0; i < PARTICLES * CORNERS; ++i)
+        projected += on_the_wall(theta[i]);
+    for (int i = 0; i < PARTICLES; ++i) {
+        double last = 1;
+        dirichlet(x + i * ROW, inside, unused);
+        for (int k = 0; k < ROW; ++k) {
+            mirrored += on_the_wall(inside[k]);
+            last -= inside[k];
+        }
+        mirrored += on_the_wall(last);
+    }
+    print_message("shares on the boundary: %d projected, %d mirrored\n", projected, mirrored);
+    assert_int_equal(mirrored, 0);
+    assert_true(projected > 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_thermostat),
-        cmocka_unit_test(test_envelopes),
-        cmocka_unit_test(test_dirichlet),
+        cmocka_unit_test(test_boundary),          cmocka_unit_test(test_table),     cmocka_unit_test(test_thermostat),
+        cmocka_unit_test(test_orders_with_noise), cmocka_unit_test(test_envelopes), cmocka_unit_test(test_dirichlet),
+        cmocka_unit_test(test_dirichlet_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

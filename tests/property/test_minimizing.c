@@ -91,12 +91,12 @@ static optim_result minimize(caller_t *c, const mgh_t *problem, const char *meth
     return result;
 }
 
-static int solved_in_boxes(const char *options, int *evaluations) {
+static int solved_in_boxes(const char *method, const char *options, int *evaluations) {
     int solved = 0;
     for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem)
         for (int box = 0; box < MGH_BOXES; ++box) {
             caller_t c;
-            (void)minimize(&c, problem, "lbfgs", options, 1, box);
+            (void)minimize(&c, problem, method, options, 1, box);
             const double excess = c.lowest - problem->boxed[box];
             if (c.outside > 0)
                 fail_msg("%s, box %d: %d elements outside", problem->name, box, c.outside);
@@ -110,17 +110,24 @@ static int solved_in_boxes(const char *options, int *evaluations) {
 static void boxes(void **state) {
     (void)state;
     static const struct {
-        const char *options;
+        const char *method, *options;
         int solved, evaluations;
-    } RUNS[] = {{NULL, 68, 6000},
-                {"line_search=armijo", 66, 20000},
-                {"history=3", 66, 20000},
-                {"line_search=none", 60, 400000}};
+    } RUNS[] = {{"lbfgs", NULL, 68, 6000},
+                {"lbfgs", "line_search=armijo", 66, 20000},
+                {"lbfgs", "line_search=hager_zhang", 66, 30000},
+                {"lbfgs", "history=3", 66, 20000},
+                {"lbfgs", "line_search=none", 60, 400000},
+                {"trust_ncg", NULL, 66, 5000},
+                {"newton_cg", NULL, 65, 15000},
+                {"newton_cg", "line_search=armijo", 63, 30000},
+                {"ncg", NULL, 62, 50000},
+                {"ncg", "line_search=hager_zhang", 62, 55000}};
     for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
         int evaluations = 0;
-        const int solved = solved_in_boxes(RUNS[k].options, &evaluations);
+        const int solved = solved_in_boxes(RUNS[k].method, RUNS[k].options, &evaluations);
         if (solved < RUNS[k].solved || evaluations > RUNS[k].evaluations)
-            fail_msg("lbfgs (%s): %d of 70 boxes solved in %d evaluations", RUNS[k].options, solved, evaluations);
+            fail_msg("%s (%s): %d of 70 boxes solved in %d evaluations", RUNS[k].method, RUNS[k].options, solved,
+                     evaluations);
     }
 }
 
@@ -140,10 +147,14 @@ static void free_problems(void **state) {
     static const struct {
         const char *method, *options;
         int standard, far;
-    } RUNS[] = {{"lbfgs", NULL, 35, 65},
+    } RUNS[] = {{"lbfgs", NULL, 35, 66},
                 {"lbfgs", "line_search=more_thuente", 35, 65},
                 {"bfgs", NULL, 35, 65},
                 {"bfgs", "line_search=more_thuente", 35, 0},
+                {"lbfgs", "line_search=hager_zhang", 35, 66},
+                {"bfgs", "line_search=hager_zhang", 35, 65},
+                {"bfgs", "line_search=armijo", 35, 60},
+                {"ncg", "line_search=hager_zhang", 32, 58},
                 {"trust_ncg", NULL, 35, 60}};
     for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
         const int standard = solved(RUNS[k].method, RUNS[k].options, 1),
@@ -151,6 +162,150 @@ static void free_problems(void **state) {
         if (standard < RUNS[k].standard || far < RUNS[k].far)
             fail_msg("%s (%s): %d of 35 from the standard starts, %d of 70 from far ones", RUNS[k].method,
                      RUNS[k].options, standard, far);
+    }
+}
+
+/* Where losses differ by rounding alone slopes go on: so many reach a gradient as short as asked for. By losses it would
+ * be 33 of lbfgs and 27 of ncg. */
+static void ends_flat(void **state) {
+    (void)state;
+    static const struct {
+        const char *method;
+        double norm;
+        int least;
+    } RUNS[] = {{"lbfgs", 1e-9, 34}, {"bfgs", 1e-9, 34}, {"ncg", 1e-8, 29}};
+    for (size_t k = 0; k < sizeof RUNS / sizeof *RUNS; ++k) {
+        int count = 0;
+        for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem) {
+            caller_t c = {.problem = problem};
+            const int64_t n = (int64_t)problem->n;
+            optim_t *opt;
+            memcpy(c.x, problem->start, problem->n * sizeof *c.x);
+            CHECK_OK(optim_create(&opt, RUNS[k].method, NULL));
+            CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, &n, c.x, c.g));
+            const optim_problem calls = {.size = sizeof calls, .user = &c, .gradient = evaluate};
+            const optim_stop stop = {.size = sizeof stop, .evaluations = 2000, .gradient_norm = RUNS[k].norm};
+            optim_result result = {.size = sizeof result};
+            CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+            count += result.reason == OPTIM_STOP_GRADIENT_NORM;
+            optim_destroy(opt);
+        }
+        if (count < RUNS[k].least)
+            fail_msg("%s: |g| <= %g in %d of 35", RUNS[k].method, RUNS[k].norm, count);
+    }
+}
+
+/* ---- In f32, loss and all: how far down the gradient goes ---- */
+
+typedef struct short_caller {
+    const mgh_t *problem;
+    float x[MGH_MOST], g[MGH_MOST];
+} short_caller_t;
+
+static int evaluate_short(void *user, const optim_request *request, double *loss) {
+    short_caller_t *c = user;
+    double x[MGH_MOST], g[MGH_MOST];
+    (void)request;
+    for (size_t i = 0; i < c->problem->n; ++i)
+        x[i] = (double)c->x[i];
+    *loss = (double)(float)mgh_value(c->problem, x, g);
+    for (size_t i = 0; i < c->problem->n; ++i)
+        c->g[i] = (float)g[i];
+    return 0;
+}
+
+static int flattened(const char *method, const char *options) {
+    int count = 0;
+    for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem) {
+        short_caller_t c = {.problem = problem};
+        const int64_t n = (int64_t)problem->n;
+        optim_t *opt;
+        for (size_t i = 0; i < problem->n; ++i)
+            c.x[i] = (float)problem->start[i];
+        CHECK_OK(optim_create(&opt, method, options));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F32, 1, &n, c.x, c.g));
+        const optim_problem calls = {.size = sizeof calls, .user = &c, .gradient = evaluate_short};
+        const optim_stop stop = {.size = sizeof stop, .evaluations = 1000, .gradient_norm = 1e-3};
+        optim_result result = {.size = sizeof result};
+        CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+        count += result.reason == OPTIM_STOP_GRADIENT_NORM;
+        optim_destroy(opt);
+    }
+    return count;
+}
+
+/* Differences of losses are rounding long before slopes are. By losses alone it would be 26. */
+static void in_short_numbers(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "bfgs"}, *const SEARCHES[] = {NULL, "line_search=hager_zhang"};
+    for (size_t k = 0; k < 2; ++k)
+        for (size_t i = 0; i < 2; ++i) {
+            const int count = flattened(METHODS[k], SEARCHES[i]);
+            if (count < 30)
+                fail_msg("%s (%s): |g| < 1e-3 in %d of 35", METHODS[k], SEARCHES[i], count);
+        }
+}
+
+/* ---- Armijo's trials are of the loss alone ---- */
+
+typedef struct counter {
+    double x[2], g[2];
+    int losses, gradients;
+} counter_t;
+
+static double count_valley(const double *x, double *g) {
+    const double a = 1 - x[0], b = x[1] - x[0] * x[0];
+    g[0] = -2 * a - 400 * x[0] * b;
+    g[1] = 200 * b;
+    return a * a + 100 * b * b;
+}
+
+static int count_gradient(void *user, const optim_request *request, double *loss) {
+    counter_t *c = user;
+    c->gradients += request->kind == OPTIM_EVAL_GRAD;
+    c->losses += request->kind == OPTIM_EVAL_LOSS;
+    *loss = count_valley(c->x, c->g);
+    return 0;
+}
+
+static int count_loss(void *user, const optim_request *request, double *loss) {
+    counter_t *c = user;
+    double g[2];
+    assert_int_equal(request->kind, OPTIM_EVAL_LOSS);
+    ++c->losses;
+    *loss = count_valley(c->x, g);
+    return 0;
+}
+
+/* A gradient for each step, and one to begin with; where there is no callback for the loss, the gradient that came with
+ * it is not asked for again. */
+static void armijo_by_values(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "bfgs", "ncg"};
+    static const int64_t DIMS[] = {2};
+    for (size_t k = 0; k < 3; ++k) {
+        counter_t c[2];
+        double x[2];
+        for (int by_loss = 0; by_loss < 2; ++by_loss) {
+            optim_t *opt;
+            c[by_loss] = (counter_t){.x = {-1.2, 1}};
+            CHECK_OK(optim_create(&opt, METHODS[k], "line_search=armijo"));
+            CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, c[by_loss].x, c[by_loss].g));
+            const optim_problem calls = {.size = sizeof calls,
+                                         .user = &c[by_loss],
+                                         .gradient = count_gradient,
+                                         .loss = by_loss ? count_loss : NULL};
+            const optim_stop stop = {.size = sizeof stop, .steps = 20, .gradient_norm = 1e-9};
+            optim_result result = {.size = sizeof result};
+            CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+            assert_int_equal(result.steps, 20);
+            assert_int_equal(result.evaluations, c[by_loss].losses + c[by_loss].gradients);
+            assert_int_equal(c[by_loss].gradients, by_loss ? 21 : 1);
+            memcpy(x, c[0].x, sizeof x);
+            optim_destroy(opt);
+        }
+        assert_true(c[1].losses > 20 && c[0].losses == c[1].losses);
+        assert_memory_equal(c[1].x, x, sizeof x);
     }
 }
 
@@ -162,35 +317,52 @@ static double quadratic(const double *x, double *g) { /* least at (3, -2) */
     return (x[0] - 3) * (x[0] - 3) + 10 * (x[1] + 2) * (x[1] + 2);
 }
 
-static void from_outside(void **state) {
-    (void)state;
-    static const int64_t DIMS[] = {2};
-    const double lower[] = {-1, -1}, upper[] = {1, 1};
-    double x[] = {5, -7}, g[2];
-    optim_t *opt;
-    CHECK_OK(optim_create(&opt, "lbfgs", NULL));
-    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
-    CHECK_OK(optim_set_bounds(opt, 0, lower, upper));
-    CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
-    assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
-    assert_true(x[0] == 1 && x[1] == -1);
-    CHECK_OK(optim_cancel(opt)); /* and back to where it was */
-    assert_true(x[0] == 5 && x[1] == -7);
-    for (int k = 0; k < 4; ++k) {
-        if (optim_wants_gradient(opt))
-            CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
-        optim_status status;
-        while ((status = optim_step(opt)) == OPTIM_EVAL_GRAD) {
-            assert_true(fabs(x[0]) <= 1 && fabs(x[1]) <= 1);
+/* Answers requests until the step is over; none is beyond `most`. */
+static void finish_step(optim_t *opt, double *x, double *g, double most) {
+    optim_status status;
+    while ((status = optim_step(opt)) > 0) {
+        assert_true(fabs(x[0]) <= most && fabs(x[1]) <= most);
+        if (status == OPTIM_EVAL_HVP) {
+            const void *d;
+            void *product;
+            CHECK_OK(optim_hvp_vector(opt, 0, &d));
+            CHECK_OK(optim_hvp_result(opt, 0, &product));
+            ((double *)product)[0] = 2 * ((const double *)d)[0];
+            ((double *)product)[1] = 20 * ((const double *)d)[1];
+        } else {
             CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
         }
-        CHECK_OK(status);
-        assert_true(x[0] == 1 && x[1] == -1);
     }
-    int8_t active[2];
-    CHECK_OK(optim_active_bounds(opt, 0, active));
-    assert_true(active[0] == 1 && active[1] == -1);
-    optim_destroy(opt);
+    CHECK_OK(status);
+}
+
+static void from_outside(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "ncg", "newton_cg", "trust_ncg"};
+    static const int64_t DIMS[] = {2};
+    const double lower[] = {-1, -1}, upper[] = {1, 1};
+    for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; ++m) {
+        double x[] = {5, -7}, g[2];
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, METHODS[m], NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
+        CHECK_OK(optim_set_bounds(opt, 0, lower, upper));
+        CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+        assert_int_equal(optim_step(opt), OPTIM_EVAL_GRAD);
+        assert_true(x[0] == 1 && x[1] == -1);
+        CHECK_OK(optim_cancel(opt)); /* and back to where it was */
+        assert_true(x[0] == 5 && x[1] == -7);
+        for (int k = 0; k < 4; ++k) {
+            if (optim_wants_gradient(opt))
+                CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+            finish_step(opt, x, g, 1);
+            assert_true(x[0] == 1 && x[1] == -1);
+        }
+        int8_t active[2];
+        CHECK_OK(optim_active_bounds(opt, 0, active));
+        assert_true(active[0] == 1 && active[1] == -1);
+        optim_destroy(opt);
+    }
 }
 
 /* Memory for the box is taken in the first step. */
@@ -198,15 +370,18 @@ static void bounds_come_first(void **state) {
     (void)state;
     static const int64_t DIMS[] = {2};
     const double lower[] = {-9, -9};
-    double x[] = {5, -7}, g[2];
-    optim_t *opt;
-    CHECK_OK(optim_create(&opt, "lbfgs", "line_search=none"));
-    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
-    CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
-    CHECK_OK(optim_step(opt));
-    CHECK_REFUSED(optim_set_bounds(opt, 0, lower, NULL), OPTIM_ERR_ORDER, "lbfgs");
-    CHECK_OK(optim_set_bounds(opt, 0, NULL, NULL));
-    optim_destroy(opt);
+    static const char *const METHODS[] = {"lbfgs", "ncg", "newton_cg", "trust_ncg"};
+    for (size_t m = 0; m < sizeof METHODS / sizeof *METHODS; ++m) {
+        double x[] = {5, -7}, g[2];
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, METHODS[m], NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, DIMS, x, g));
+        CHECK_OK(optim_set_loss(opt, quadratic(x, g)));
+        finish_step(opt, x, g, INFINITY);
+        CHECK_REFUSED(optim_set_bounds(opt, 0, lower, NULL), OPTIM_ERR_ORDER, METHODS[m]);
+        CHECK_OK(optim_set_bounds(opt, 0, NULL, NULL));
+        optim_destroy(opt);
+    }
 }
 
 /* ---- OWL-QN: lasso, against coordinate descent ---- */
@@ -299,9 +474,15 @@ static void lasso_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boxes),        cmocka_unit_test(free_problems),
-        cmocka_unit_test(from_outside), cmocka_unit_test(bounds_come_first),
-        cmocka_unit_test(lasso),        cmocka_unit_test(lasso_refuses),
+        cmocka_unit_test(boxes),
+        cmocka_unit_test(free_problems),
+        cmocka_unit_test(ends_flat),
+        cmocka_unit_test(in_short_numbers),
+        cmocka_unit_test(armijo_by_values),
+        cmocka_unit_test(from_outside),
+        cmocka_unit_test(bounds_come_first),
+        cmocka_unit_test(lasso),
+        cmocka_unit_test(lasso_refuses),
     };
     return cmocka_run_group_tests_name("minimizing", tests, NULL, NULL);
 }

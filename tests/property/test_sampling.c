@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "gaussian.h"
+#include "solve.h"
 
 enum { D = GAUSSIAN_D };
 
@@ -91,6 +92,74 @@ static void test_stein(void **state) {
     check_particles("coin_svgd", NULL);
     check_particles("svgd", "field=ksd,bandwidth=1");
     check_particles("coin_svgd", "field=ksd,bandwidth=1");
+}
+
+/* Half the squared discrepancy of the particles in the kernel exp(-|x - y|^2 / 2): field=ksd never raises it. */
+static double discrepancy(const double *x) {
+    double sum = 0, s[N * D];
+    gaussian_gradient(N, x, s); /* minus the score */
+    for (int i = 0; i < N; ++i)
+        for (int j = 0; j < N; ++j) {
+            double square = 0, product = 0, along = 0;
+            for (int k = 0; k < D; ++k) {
+                const double apart = x[j * D + k] - x[i * D + k];
+                square += apart * apart;
+                product += s[j * D + k] * s[i * D + k];
+                along += (s[i * D + k] - s[j * D + k]) * apart;
+            }
+            sum += (product + along + D - square) * exp(-square / 2);
+        }
+    return sum / (2 * N * N);
+}
+
+static void test_discrepancy_falls(void **state) {
+    (void)state;
+    double x[N * D], g[N * D], mean[D] = {0}, square[D] = {0};
+    start_particles(x);
+    optim_t *opt = gaussian_open("svgd", "field=ksd,bandwidth=1,lr=0.1", N, x, g);
+    double before = discrepancy(x);
+    for (int t = 0; t < 1000; ++t) {
+        gaussian_step(opt, N, x, g);
+        const double now = discrepancy(x);
+        CHECK_AT_MOST(now, before + 1e-15);
+        before = now;
+    }
+    for (int k = 0; k < N * D; ++k) {
+        mean[k % D] += (x[k] - GAUSSIAN_TAU[k % D]) / N;
+        square[k % D] += pow(x[k] - GAUSSIAN_TAU[k % D], 2) / N;
+    }
+    for (int i = 0; i < D; ++i) {
+        CHECK_CLOSE(mean[i], 0, 0.01);
+        CHECK_CLOSE(GAUSSIAN_H[i] * (square[i] - mean[i] * mean[i]), 0.965, 0.015);
+    }
+    optim_destroy(opt);
+}
+
+/* Particles that attract each other: their mean follows the law without, scaled by their number, and around it their
+ * variance times h + kappa is the temperature. */
+static void test_attraction(void **state) {
+    (void)state;
+    enum { STEPS = 20000 };
+    static const double KAPPA = 2;
+    double x[N * D] = {0}, g[N * D], spread[D] = {0}, of_mean[D] = {0};
+    optim_t *opt = gaussian_open("ulmc", "kappa=2,lr=0.05,gamma=1.5", N, x, g);
+    for (int t = -2000; t < STEPS; ++t) {
+        gaussian_step(opt, N, x, g);
+        for (int i = 0; i < D && t >= 0; ++i) {
+            double mean = 0, square = 0;
+            for (int k = 0; k < N; ++k)
+                mean += x[k * D + i] / N;
+            for (int k = 0; k < N; ++k)
+                square += pow(x[k * D + i] - mean, 2) / (N - 1);
+            spread[i] += square / STEPS;
+            of_mean[i] += pow(mean - GAUSSIAN_TAU[i], 2) * N / STEPS;
+        }
+    }
+    for (int i = 0; i < D; ++i) {
+        CHECK_CLOSE(spread[i] * (GAUSSIAN_H[i] + KAPPA), 1, 0.12); /* of the step: as 1.08 and 1.16 at 0.2 */
+        CHECK_CLOSE(of_mean[i] * GAUSSIAN_H[i], 1, 0.2);
+    }
+    optim_destroy(opt);
 }
 
 /* Distances are sums over tensors, which threads must not take up at once. */
@@ -230,7 +299,8 @@ static void test_words(void **state) {
 
 /* ---- Blocks, clients, agents ---- */
 
-/* A Gaussian of correlation 0.9 has by structured blocks the variance 1 - 0.81, if the history is long. */
+/* A Gaussian of correlation 0.9 has by structured blocks the variance 1 - 0.81, by dropout that over 1 - 0.81 keep^2,
+ * if the history is long. */
 static double block_variance(const char *options) {
     enum { STEPS = 100000, SKIPPED = 20000 };
     double x[D] = {0}, g[D], square = 0;
@@ -251,6 +321,8 @@ static void test_blocks(void **state) {
     (void)state;
     CHECK_CLOSE(block_variance("lr=0.01,history=20000"), 0.1995, 0.03);
     assert_true(block_variance("lr=0.01,history=100") > 0.35);
+    CHECK_CLOSE(block_variance("lr=0.01,history=20000,form=dropout"), 0.238, 0.03);
+    CHECK_CLOSE(block_variance("lr=0.01,history=1000,form=dropout"), 0.285, 0.03); /* carries correlations over */
 }
 
 /* Two clients whose fits are off by 0.1: with conducive gradients the chain finds the mean of both. */
@@ -337,6 +409,96 @@ static void test_metric(void **state) {
     optim_destroy(opt);
 }
 
+/* ---- svng: the posterior of a logistic regression, in the metric of its Fisher information ---- */
+
+enum { SAMPLES = 12, CLOUD = 20 };
+static const double L2 = 0.2; /* U = sum of the losses + SAMPLES L2 / 2 |x|^2 */
+
+static double feature(int i, int j) {
+    return sin(1.7 * i + 0.9 * i * j + 2.3 * j * j + 0.5);
+}
+static double label(int i) {
+    return cos(0.9 * i) >= 0 ? 1 : -1;
+}
+
+static double logistic_u(const double *x, double *g) {
+    double u = 0;
+    for (int j = 0; j < D; ++j) {
+        u += SAMPLES * L2 / 2 * x[j] * x[j];
+        g[j] = SAMPLES * L2 * x[j];
+    }
+    for (int i = 0; i < SAMPLES; ++i) {
+        const double margin = label(i) * (feature(i, 0) * x[0] + feature(i, 1) * x[1]);
+        u += log1p(exp(-margin));
+        for (int j = 0; j < D; ++j)
+            g[j] -= label(i) * feature(i, j) / (1 + exp(margin));
+    }
+    return u;
+}
+
+/* Mean of p (1 - p) a a', and its derivatives by each element of x. */
+static void fisher(const double *x, double *metric, double *derivative) {
+    memset(metric, 0, D * D * sizeof *metric);
+    memset(derivative, 0, D * D * D * sizeof *derivative);
+    for (int i = 0; i < SAMPLES; ++i) {
+        const double p = 1 / (1 + exp(-feature(i, 0) * x[0] - feature(i, 1) * x[1]));
+        for (int jk = 0; jk < D * D; ++jk) {
+            const double entry = p * (1 - p) / SAMPLES * feature(i, jk / D) * feature(i, jk % D);
+            metric[jk] += entry;
+            for (int l = 0; l < D; ++l)
+                derivative[l * D * D + jk] += (1 - 2 * p) * feature(i, l) * entry;
+        }
+    }
+}
+
+/* On a grid. */
+static void posterior(double mean[D], double variance[D]) {
+    enum { POINTS = 161 };
+    double all = 0, g[D], square[D] = {0};
+    mean[0] = mean[1] = 0;
+    for (int k = 0; k < POINTS * POINTS; ++k) {
+        const double x[D] = {-4 + 0.05 * (k / POINTS), -4 + 0.05 * (k % POINTS)}, weight = exp(-logistic_u(x, g));
+        all += weight;
+        for (int j = 0; j < D; ++j) {
+            mean[j] += weight * x[j];
+            square[j] += weight * x[j] * x[j];
+        }
+    }
+    for (int j = 0; j < D; ++j) {
+        mean[j] /= all;
+        variance[j] = square[j] / all - mean[j] * mean[j];
+    }
+}
+
+static void test_natural_particles(void **state) {
+    (void)state;
+    double x[CLOUD * D], g[CLOUD * D], metric[CLOUD * D * D], derivative[CLOUD * D * D * D], mean[D], variance[D];
+    uint64_t stream = 1;
+    for (int i = 0; i < CLOUD * D; ++i)
+        x[i] = solve_normal(&stream);
+    optim_t *opt = gaussian_open("svng", NULL, CLOUD, x, g);
+    CHECK_OK(optim_set_input(opt, 0, "metric", OPTIM_F64, 3, (int64_t[]){CLOUD, D, D}, metric));
+    CHECK_OK(optim_set_input(opt, 0, "derivative", OPTIM_F64, 4, (int64_t[]){CLOUD, D, D, D}, derivative));
+    for (int t = 0; t < 400; ++t) {
+        for (int i = 0; i < CLOUD; ++i) {
+            (void)logistic_u(x + i * D, g + i * D);
+            fisher(x + i * D, metric + i * D * D, derivative + i * D * D * D);
+        }
+        CHECK_OK(optim_step(opt));
+    }
+    posterior(mean, variance);
+    for (int j = 0; j < D; ++j) {
+        double m = 0, square = 0;
+        for (int i = 0; i < CLOUD; ++i) {
+            m += x[i * D + j] / CLOUD;
+            square += x[i * D + j] * x[i * D + j] / CLOUD;
+        }
+        CHECK_CLOSE(m, mean[j], 0.02);
+        CHECK_CLOSE((square - m * m) / variance[j], 0.92, 0.02); /* 20 particles are somewhat narrower */
+    }
+    optim_destroy(opt);
+}
+
 /* The gap is above the distance to the minimum, and closes; F = c'w, of which the minimum is known. */
 static void test_fictitious_play(void **state) {
     (void)state;
@@ -363,6 +525,78 @@ static void test_fictitious_play(void **state) {
     assert_true(last < 1e-5);
     CHECK_CLOSE(w[0] + w[1] + w[2], 1, 1e-14);
     optim_destroy(opt);
+}
+
+/* ---- efp on atoms: F(w) = mean (u_i - y_i)^2 / 2, u = h w ---- */
+
+enum { ROWS = 6, ATOMS = 8 };
+
+static double atom(int i, int a) {
+    return tanh(2 * sin(1.7 * i + 0.9 * i * a + 2.3 * a * a + 0.5));
+}
+
+/* L = F + lam KL(w | uniform); g: of F. */
+static double free_energy(const double *w, double lam, double *g) {
+    double sum = 0;
+    memset(g, 0, ATOMS * sizeof *g);
+    for (int i = 0; i < ROWS; ++i) {
+        double rest = -0.5 * cos(0.9 * i);
+        for (int a = 0; a < ATOMS; ++a)
+            rest += atom(i, a) * w[a];
+        sum += rest * rest / 2 / ROWS;
+        for (int a = 0; a < ATOMS; ++a)
+            g[a] += rest * atom(i, a) / ROWS;
+    }
+    for (int a = 0; a < ATOMS; ++a)
+        sum += lam * w[a] * log(ATOMS * w[a]);
+    return sum;
+}
+
+/* L after so many steps; the gap that was reported is no less than what L had above `least`. */
+static double play(const char *options, double lam, int steps, double least) {
+    double w[ATOMS], g[ATOMS], sum = 0, gap;
+    char *all = check_text("lam=%g,%s", lam, options);
+    optim_t *opt;
+    for (int a = 0; a < ATOMS; ++a)
+        sum += w[a] = exp(2 * sin(1 + 1.3 * a));
+    for (int a = 0; a < ATOMS; ++a)
+        w[a] /= sum;
+    CHECK_OK(optim_create(&opt, "efp", all));
+    CHECK_OK(optim_add_param(opt, 0, "w", OPTIM_F64, 1, (int64_t[]){ATOMS}, w, g));
+    for (int t = 0; t < steps; ++t) {
+        const double energy = free_energy(w, lam, g);
+        CHECK_OK(optim_step(opt));
+        CHECK_OK(optim_get(opt, 0, "gap", &gap));
+        CHECK_AT_MOST(energy - least, gap + 1e-15);
+    }
+    optim_destroy(opt);
+    free(all);
+    return free_energy(w, lam, g);
+}
+
+/* The rate must shrink with lam: 0.2 circles at lam = 0.02. */
+static void test_rates_of_play(void **state) {
+    (void)state;
+    static const struct {
+        const char *options;
+        double lam;
+        int steps;
+        double above, slack;
+    } CASES[] = {
+        {"lr=0.2", 0.1, 10, 4.6e-4, 1e-5},
+        {"lr=0.2", 0.1, 100, 0, 1e-15},
+        {"rate=harmonic", 0.1, 10, 5.9e-5, 1e-6},
+        {"rate=harmonic", 0.1, 100, 6.9e-9, 1e-10},
+        {"rate=harmonic", 0.1, 1000, 6.8e-13, 1e-14},
+        {"lr=0.2", 0.02, 1000, 1.7e-3, 1e-4},
+        {"lr=0.05", 0.02, 1000, 0, 1e-15},
+        {"rate=harmonic", 0.02, 1000, 2.8e-11, 1e-12},
+    };
+    for (size_t k = 0; k < sizeof CASES / sizeof *CASES; ++k) {
+        const double least = play("lr=0.02", CASES[k].lam, 4000, INFINITY);
+        CHECK_CLOSE(play(CASES[k].options, CASES[k].lam, CASES[k].steps, least) - least, CASES[k].above,
+                    CASES[k].slack);
+    }
 }
 
 /* ---- Consensus ---- */
@@ -436,13 +670,24 @@ static void test_sharp_consensus(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chains),          cmocka_unit_test(test_cold),
-        cmocka_unit_test(test_stein),           cmocka_unit_test(test_single_particle),
-        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_consensus),
-        cmocka_unit_test(test_sharp_consensus), cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_words),           cmocka_unit_test(test_blocks),
-        cmocka_unit_test(test_clients),         cmocka_unit_test(test_agents),
-        cmocka_unit_test(test_metric),          cmocka_unit_test(test_fictitious_play),
+        cmocka_unit_test(test_chains),
+        cmocka_unit_test(test_cold),
+        cmocka_unit_test(test_stein),
+        cmocka_unit_test(test_single_particle),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_consensus),
+        cmocka_unit_test(test_sharp_consensus),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_clients),
+        cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_metric),
+        cmocka_unit_test(test_natural_particles),
+        cmocka_unit_test(test_fictitious_play),
+        cmocka_unit_test(test_rates_of_play),
+        cmocka_unit_test(test_discrepancy_falls),
+        cmocka_unit_test(test_attraction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

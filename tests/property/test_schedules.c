@@ -48,6 +48,17 @@ static void test_equalities(void **state) {
                "milestones=60,children=constant;cosine(steps=40)", ulp);
     check_same("wsd", "warmup=10,steps=100,cooldown=40", "piecewise",
                "boundaries=10;60;100,factors=0;1;1;0,interpolate=linear", ulp);
+    check_same("cosine", "steps=50,past_end=go_on", "cosine", "steps=200,num_cycles=2", 1e-15);
+    check_same("warmup_cosine", "warmup=0,steps=50,past_end=go_on", "cosine", "steps=200,num_cycles=2", 1e-15);
+    check_same("cosine", "steps=150,num_cycles=0.25,lr_min=0", "cosine", "steps=300", 1e-15);
+    check_same(
+        "polynomial", "steps=50,past_end=cycle", "sequence",
+        "milestones=51;101,children=polynomial(steps=50);piecewise(boundaries=49,factors=0.49;0,interpolate=linear)"
+        ";piecewise(boundaries=49,factors=0.3266666666666667;0,interpolate=linear)",
+        1e-15);
+    check_same("wsd", "warmup=10,steps=100,cooldown=40,rise=cosine", "piecewise",
+               "boundaries=10;60;100,factors=0;1;1;0,interpolate=linear", 0.04);
+    check_same("table", "factors=1;0.5;0.25", "piecewise", "boundaries=1;2,factors=1;0.5;0.25", 0);
     check_same("step", "step_size=30", "multistep", "milestones=30;60;90;120", ulp);
     check_same("step", "step_size=30,gamma=0.5", "exponential", "steps=30,staircase=1,gamma=0.5", ulp);
     check_same("multistep", "milestones=20;20,gamma=0.5", "piecewise", "boundaries=20,factors=1;0.25", ulp);
@@ -124,6 +135,7 @@ static const struct {
     {"onecycle", "steps=40", 39},
     {"noam", "warmup=10", 0},
     {"inverse_sqrt", "warmup=10", 0},
+    {"demon", "steps=40", 40},
     {"warmup_linear", "steps=40", 40},
     {"warmup_cosine", "steps=40", 40},
     {"wsd", "warmup=3,steps=40", 40},
@@ -133,7 +145,9 @@ static const struct {
     {"lr_range", "steps=40,lr_max=0.5", 39},
     {"sequence", "milestones=11;30,children=linear;onecycle(steps=20);constant", 30},
     {"chain", "children=linear(steps=20);polynomial(steps=40)", 40},
+    {"table", "factors=0.1;0.5;1;0.2", 3},
     {"plateau", NULL, 1},
+    {"greedy", NULL, 1},
     {"volsched", "steps=40,warmup=9,warmup_factor=0.1", 9},
     {"refined", "norms=3;2;1;1;2;3;4", 7},
 };

@@ -102,7 +102,10 @@ static void pair_step(pair_t *pair) {
             meet_constraints(pair);
         else if (status == OPTIM_EVAL_LOSSES)
             lose(pair);
-        else
+        else if (!needs_squares(
+                     pair->opt, status,
+                     (const needs_param_t[]){{pair->x[0], OPTIM_F64, ELEMENTS}, {pair->x[1], OPTIM_F64, ELEMENTS}},
+                     pair->count))
             evaluate(pair);
     CHECK_OK(status);
 }

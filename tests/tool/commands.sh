@@ -31,7 +31,7 @@ lines() {
 }
 
 # Help is a question, not a name.
-for command in inspect list describe tune; do
+for command in inspect list describe port tune; do
     exits 0 $command --help
     prints "usage: gradopt $command"
     exits 0 $command -h

@@ -18,7 +18,7 @@ completes() {
 }
 
 complete -p gradopt >/dev/null
-completes 'inspect list describe tune help' ''
+completes 'inspect list describe port tune help' ''
 completes 'list' l
 completes '--json' list --j
 completes '--help --json --version' -

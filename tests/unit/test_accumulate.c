@@ -380,7 +380,6 @@ static void test_refusals(void **state) {
     CHECK_OK(optim_set(s.opt, -1, "accumulate", 1));
     add(&s, 1, 1, 1);
     CHECK_REFUSED(optim_set(s.opt, -1, "accumulate", 0), OPTIM_ERR_ORDER, "accumulate");
-    CHECK_REFUSED(optim_add_group(s.opt, NULL, NULL), OPTIM_ERR_ORDER, "step");
     CHECK_OK(optim_swap_output(s.opt));
     CHECK_REFUSED(optim_accumulate(s.opt), OPTIM_ERR_SWAPPED, "optim_swap_output");
     CHECK_OK(optim_swap_output(s.opt));

@@ -74,7 +74,7 @@ static optim_status step(optim_t *opt, const float *p, float *g) {
             assert_int_equal(optim_constraint_values(opt, &values), OPTIM_OK);
             for (int j = 0; j < needs_constraints(opt); ++j)
                 values[j] = 0.25;
-        } else {
+        } else if (!needs_squares(opt, status, (const needs_param_t[]){{p, OPTIM_F32, P}, {p + P, OPTIM_F32, Q}}, 2)) {
             double loss = 0;
             for (size_t i = 0; i < N; ++i) {
                 g[i] = p[i];

@@ -155,7 +155,7 @@ static void gather(const tile_t *t) {
             sum += room[i];
     }
     for (size_t i = 0; t->tensor->role == 1 && i < t->n; ++i)
-        ((double *)t->p)[i] = sum + (double)(t->tensor->role_flat + t->offset + i);
+        ((double *)t->p)[i] = sum + (double)(t->tensor->first_of_role + t->offset + i);
 }
 
 static optim_status advance_gathering(step_t *s) {

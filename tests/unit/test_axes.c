@@ -53,7 +53,7 @@ static void compare(const shape_t *shape, int axis, bool over, size_t length) {
     }
     for (size_t first = 0; first < n; first += length) {
         const size_t count = n - first < length ? n - first : length;
-        marginal_add(&m, first, count, value + first, sum);
+        marginal_add(&m, first, count, x + first, false, sum);
         marginal_most(&m, first, count, x + first, most);
     }
     marginal_sum(&m, n, x, whole);

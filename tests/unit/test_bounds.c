@@ -1,4 +1,5 @@
-/* optim_set_bounds looks at the boxes: empty ones and NaN are refused, infinities are not. */
+/* optim_set_bounds looks at the boxes: empty ones and NaN are refused, infinities are not. And no method that evaluates
+ * at other points than where its steps end leaves them. */
 #include <math.h>
 #include <string.h>
 
@@ -67,10 +68,91 @@ static void a_refusal_changes_nothing(void **state) {
     optim_destroy(s.opt);
 }
 
+/* ---- Methods that evaluate elsewhere make do with the nearest point inside ---- */
+
+typedef struct game {
+    optim_t *opt;
+    double z[2], g[2];
+    int asked;
+} game_t;
+
+static const double LOW[] = {-0.25, -1}, HIGH[] = {1, 0.5};
+
+/* The descent directions of min over x, max over y of x y + x. */
+static void play(game_t *game) {
+    game->g[0] = game->z[1] + 1;
+    game->g[1] = -game->z[0];
+}
+
+static void open_game(game_t *game, const char *method, const char *options, const char *wrapper) {
+    *game = (game_t){.z = {1, 0.4}};
+    CHECK_OK(optim_create(&game->opt, method, options));
+    CHECK_OK(optim_add_param(game->opt, 0, "z", OPTIM_F64, 1, (int64_t[]){2}, game->z, game->g));
+    CHECK_OK(optim_set_bounds(game->opt, 0, LOW, HIGH));
+    if (wrapper != NULL)
+        CHECK_OK(optim_wrap(game->opt, wrapper, "rho=2"));
+}
+
+static void assert_inside(const game_t *game) {
+    for (int i = 0; i < 2; ++i)
+        assert_true(game->z[i] >= LOW[i] && game->z[i] <= HIGH[i]);
+}
+
+static void step_game(game_t *game) {
+    play(game);
+    CHECK_OK(optim_set_loss(game->opt, game->z[0] * (game->z[1] + 1)));
+    optim_status status;
+    while ((status = optim_step(game->opt)) > 0) {
+        assert_int_equal(status, OPTIM_EVAL_GRAD);
+        assert_inside(game);
+        play(game);
+        CHECK_OK(optim_set_loss(game->opt, game->z[0] * (game->z[1] + 1)));
+        ++game->asked;
+    }
+    CHECK_OK(status);
+    assert_inside(game);
+}
+
+static double inside(int i, double z) {
+    return fmin(fmax(z, LOW[i]), HIGH[i]);
+}
+
+/* Korpelevich's: both half steps are projected. It comes to rest at the solution, (-1/4, -1). */
+static void extragradient_projects_twice(void **state) {
+    (void)state;
+    const double lr = 0.5;
+    game_t game;
+    double z[] = {1, 0.4};
+    open_game(&game, "extragradient", "lr=0.5", NULL);
+    for (int step = 0; step < 40; ++step) {
+        const double x = inside(0, z[0] - lr * (z[1] + 1)), y = inside(1, z[1] + lr * z[0]);
+        z[0] = inside(0, z[0] - lr * (y + 1));
+        z[1] = inside(1, z[1] + lr * x);
+        step_game(&game);
+        assert_true(game.z[0] == z[0] && game.z[1] == z[1]);
+    }
+    assert_int_equal(game.asked, 40);
+    assert_true(z[0] == -0.25 && z[1] == -1);
+    optim_destroy(game.opt);
+}
+
+/* The worst point nearby, in the box; and back from there to the bit. */
+static void sharpness_stays_inside(void **state) {
+    (void)state;
+    game_t game;
+    open_game(&game, "sgd", "lr=1e-300", "sam");
+    for (int step = 0; step < 5; ++step)
+        step_game(&game);
+    assert_true(game.asked == 5 && game.z[0] == 1 && game.z[1] == 0.4);
+    optim_destroy(game.opt);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(empty_boxes),
         cmocka_unit_test(a_refusal_changes_nothing),
+        cmocka_unit_test(extragradient_projects_twice),
+        cmocka_unit_test(sharpness_stays_inside),
     };
     return cmocka_run_group_tests_name("bounds", tests, NULL, NULL);
 }

@@ -1,4 +1,6 @@
 /* Where the average of ema begins, by hand; torch's AveragedModel begins there too. */
+#include <math.h>
+
 #include "check.h"
 
 typedef struct scene {
@@ -50,6 +52,44 @@ static void warmup_counts_from_the_start(void **state) {
     optim_destroy(s.opt);
 }
 
+/* EMAModel of diffusers, which is updated after every step: its decay after `step` of them. */
+static double diffusers_decay(int step, int update_after, double inv_gamma, double power, double min_decay,
+                              double decay) {
+    const int k = step - update_after - 1;
+    if (k <= 0)
+        return 0;
+    const double rise = inv_gamma > 0 ? 1 - pow(1 + k / inv_gamma, -power) : (1.0 + k) / (10 + k);
+    return fmax(fmin(rise, decay), min_decay);
+}
+
+static void compare_with_diffusers(const char *options, int update_after, double inv_gamma, double power,
+                                   double min_decay) {
+    scene_t s;
+    open_scene(&s, options);
+    double average = s.p, out;
+    for (int step = 1; step <= 12; ++step) {
+        CHECK_OK(optim_step(s.opt));
+        average -= (1 - diffusers_decay(step, update_after, inv_gamma, power, min_decay, 0.6)) * (average - s.p);
+        CHECK_OK(optim_output(s.opt, 0, &out));
+        CHECK_CLOSE(out, average, 1e-14);
+    }
+    optim_destroy(s.opt);
+}
+
+static void warmup_may_be_that_of_diffusers(void **state) {
+    (void)state;
+    compare_with_diffusers("decay=0.6,warmup=1,warmup_count=1,start=1", 0, 0, 0, 0);
+    compare_with_diffusers("decay=0.6,warmup=1,warmup_count=1,start=1,warmup_power=0.6666666666666666", 0, 1, 2.0 / 3,
+                           0);
+    compare_with_diffusers("decay=0.6,warmup=1,warmup_count=1,start=4,warmup_power=0.75,warmup_gamma=2,min_decay=0.3",
+                           3, 2, 0.75, 0.3);
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, "sgd", NULL));
+    CHECK_REFUSED(optim_wrap(opt, "ema", "warmup=1,min_decay=0.9,decay=0.5"), OPTIM_ERR_VALUE, "min_decay");
+    CHECK_REFUSED(optim_wrap(opt, "ema", "warmup_gamma=0"), OPTIM_ERR_VALUE, "warmup_gamma");
+    optim_destroy(opt);
+}
+
 static void correction_answers_with_the_parameters_first(void **state) {
     (void)state;
     check_answers("decay=0.5,bias_correction=1", (const double[]){16, 15, (0.25 * 15 + 0.5 * 14) / 0.75}, 3);
@@ -83,6 +123,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(begins_at_the_parameters_of_step_start),
         cmocka_unit_test(warmup_counts_from_the_start),
+        cmocka_unit_test(warmup_may_be_that_of_diffusers),
         cmocka_unit_test(correction_answers_with_the_parameters_first),
         cmocka_unit_test(decay_may_be_one),
         cmocka_unit_test(decay_may_rise_to_one),

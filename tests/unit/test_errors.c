@@ -240,6 +240,7 @@ static void test_empty_shapes(void **state) {
         CHECK_OK(optim_create(&opt, optim_algorithm_name(i), NULL));
         CHECK_OK(optim_set_components(opt, 3));
         (void)optim_set_constraints(opt, 1, 0); /* refused where the method has none */
+        CHECK_OK(optim_set_residuals(opt, 2));
         CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, (int64_t[]){2}, x, g));
         for (size_t k = 0; k < sizeof SHAPES / sizeof *SHAPES; ++k)
             CHECK_OK(optim_add_param(opt, 0, NULL, k % 2 == 0 ? OPTIM_F32 : OPTIM_F64, 4, SHAPES[k], NULL, NULL));

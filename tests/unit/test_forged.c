@@ -304,8 +304,10 @@ static void an_older_record_knows_no_clipping_by_group(void **state) {
 }
 
 static const char CLIP[] =
-    "{\"name\":\"engine\",\"station\":\"clip\",\"sample\":1,\"held\":null,\"numbers\":{},"
-    "\"groups\":{\"0\":{\"options\":{\"clip_norm\":\"0.5\",\"clip_value\":\"0\"},\"numbers\":{}}}},";
+    "{\"name\":\"engine\",\"station\":\"clip\",\"sample\":1,\"held\":null,"
+    "\"numbers\":{\"gradient_norm\":[\"8.8513432649107671\"]},\"groups\":{\"0\":{\"options\":{\"clip_norm\":\"0.5\","
+    "\"clip_value\":\"0\",\"clip_by\":\"all\",\"clip_measure\":\"l2\",\"clip_p\":\"2\",\"clip_eps\":\"0\","
+    "\"skip_norm\":\"0\"},\"numbers\":{}}}},";
 
 /* The engine's stations are found by their own names, wherever they stand. */
 static void stations_may_stand_in_any_order(void **state) {

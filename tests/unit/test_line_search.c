@@ -1,6 +1,6 @@
 /*
  * The line searches as state machines against the same searches written as loops, straight from their definition (the
- * strong Wolfe search of torch.optim.LBFGS; halving): every trial, every count, the point that is kept.
+ * strong Wolfe search of torch.optim.LBFGS; halving; of Hager and Zhang the conditions alone): every trial, every count, the point that is kept.
  */
 #include <math.h>
 #include <stdbool.h>
@@ -199,18 +199,22 @@ static record_t loop_armijo(const curve_t *curve, settings_t s) {
 
 /* ---- The state machines, with what a method does with them ---- */
 
-static record_t run_machine(const curve_t *curve, settings_t s, bool wolfe) {
+static record_t run_machine(const curve_t *curve, settings_t s, int keyword) {
     record_t r = {0};
     line_search_t search = {.c1 = s.c1, .c2 = s.c2, .tolerance = s.tolerance, .most = s.most, .largest = s.largest};
     double kept = 0; /* where the gradient is from that the method keeps as the low point's */
+    search.by_value = keyword == SEARCH_ARMIJO;
     line_search_start(&search, curve->f(0), curve->slope(0), s.trial);
     search_answer_t answer = SEARCH_EVALUATE;
     while (answer == SEARCH_EVALUATE) {
         search_low_t low;
         assert_in_range(r.count, 0, TRIALS - 1);
-        const double t = r.trial[r.count++] = search.t;
-        answer = wolfe ? line_search_wolfe(&search, curve->f(t), curve->slope(t), &low)
-                       : line_search_armijo(&search, curve->f(t), curve->slope(t), &low);
+        const double t = search.t;
+        if (search.stays) /* for the gradient, at the trial that its value has accepted */
+            assert_true(t == r.trial[r.count - 1] && !search.by_value);
+        else
+            r.trial[r.count++] = t;
+        answer = line_search_by(keyword, &search, curve->f(t), curve->slope(t), &low);
         kept = low == LOW_IS_HERE ? t : low == LOW_IS_ORIGIN ? 0 : kept;
     }
     r.failed = answer == SEARCH_FAILED;
@@ -221,7 +225,8 @@ static record_t run_machine(const curve_t *curve, settings_t s, bool wolfe) {
 }
 
 static void compare(const curve_t *curve, settings_t s, bool wolfe) {
-    const record_t got = run_machine(curve, s, wolfe), want = wolfe ? loop_wolfe(curve, s) : loop_armijo(curve, s);
+    const record_t got = run_machine(curve, s, wolfe ? SEARCH_STRONG_WOLFE : SEARCH_ARMIJO),
+                   want = wolfe ? loop_wolfe(curve, s) : loop_armijo(curve, s);
     for (int i = 0; i < want.count && i < got.count; ++i)
         if (!(fabs(got.trial[i] - want.trial[i]) <= 1e-12 * fmax(1, fabs(want.trial[i]))))
             fail_msg("%s, first trial %g, %d more: trial %d is %.17g, not %.17g", curve->name, s.trial, s.most, i + 1,
@@ -263,11 +268,62 @@ static void test_wolfe_conditions(void **state) {
         if (curve->f == wall || curve->f == corner || curve->f == liar)
             continue;
         for (int k = 0; k < FIRST_COUNT; ++k) {
-            const record_t r = run_machine(curve, (settings_t){1e-4, 0.4, 1e-12, 1, FIRST[k], 40}, true);
+            const record_t r = run_machine(curve, (settings_t){1e-4, 0.4, 1e-12, 1, FIRST[k], 40}, SEARCH_STRONG_WOLFE);
             CHECK_AT_MOST(curve->f(r.result), curve->f(0) + 1e-4 * r.result * curve->slope(0));
             CHECK_AT_MOST(fabs(curve->slope(r.result)), -0.4 * curve->slope(0));
         }
     }
+}
+
+/* Of Hager and Zhang: one of the two conditions, or, where there is no bend to end in, the lowest of all trials. */
+static void test_hager_zhang(void **state) {
+    (void)state;
+    for (int i = 0; i < CURVE_COUNT; ++i)
+        for (int k = 0; k < FIRST_COUNT; ++k) {
+            const curve_t *curve = &CURVES[i];
+            const record_t r = run_machine(curve, (settings_t){0.1, 0.4, 1e-12, 1, FIRST[k], 40}, SEARCH_HAGER_ZHANG);
+            const double f = curve->f(0), s = curve->slope(0), at = curve->f(r.result), slope = curve->slope(r.result);
+            const bool wolfe = at <= f + 0.1 * r.result * s;
+            const bool approximate = slope <= (2 * 0.1 - 1) * s && at <= f + 1e-6 * fabs(f);
+            const bool ends = slope >= 0.4 * s && (wolfe || approximate);
+            if (!ends && curve->f != wall && curve->f != corner && curve->f != liar)
+                fail_msg("%s from %g: %g after %d trials", curve->name, FIRST[k], r.result, r.count);
+            for (int j = 0; !ends && j < r.count; ++j)
+                if (curve->f(r.trial[j]) < at)
+                    fail_msg("%s from %g: %g is lower than %g", curve->name, FIRST[k], r.trial[j], r.result);
+            if (curve->f == bowl && r.count > 8) /* a bracket by fives; the secant of a line is exact */
+                fail_msg("bowl from %g: %d trials", FIRST[k], r.count);
+        }
+}
+
+/* Slopes still tell where losses are rounding: a bowl so high up that no digit of it is left, and 0 rounded down. */
+static double high_bowl(double t) {
+    return t > 0 ? 1e9 + 1e-6 : 1e9;
+}
+static double high_bowl_slope(double t) {
+    return 1e-9 * bowl_slope(t);
+}
+static void test_hager_zhang_by_slopes(void **state) {
+    (void)state;
+    const curve_t curve = {"high bowl", high_bowl, high_bowl_slope};
+    const settings_t s = {1e-4, 0.1, 0, 1, 2, 40};
+    assert_true(run_machine(&curve, s, SEARCH_STRONG_WOLFE).result == 0);
+    CHECK_CLOSE(run_machine(&curve, s, SEARCH_HAGER_ZHANG).result, 3, 1e-6);
+}
+
+/* A gradient that is no number where the value was: the halving search goes on. */
+static void test_armijo_without_gradient(void **state) {
+    (void)state;
+    line_search_t search = {.c1 = 1e-4, .c2 = 0.9, .most = 25, .by_value = true};
+    search_low_t low;
+    line_search_start(&search, bowl(0), bowl_slope(0), 2);
+    assert_int_equal(line_search_armijo(&search, bowl(2), 0, &low), SEARCH_EVALUATE);
+    assert_true(search.t == 2 && search.stays && !search.by_value && low == LOW_STAYS);
+    assert_int_equal(line_search_armijo(&search, bowl(2), (double)NAN, &low), SEARCH_EVALUATE);
+    assert_true(search.t == 1 && !search.stays && search.by_value && low == LOW_STAYS);
+    assert_int_equal(line_search_armijo(&search, bowl(1), 0, &low), SEARCH_EVALUATE);
+    assert_int_equal(line_search_armijo(&search, bowl(1), bowl_slope(1), &low), SEARCH_DONE);
+    assert_true(search.t == 1 && low == LOW_IS_HERE);
 }
 
 /* A promise that is not kept: the strong Wolfe search stays, the halving one says so. */
@@ -275,8 +331,9 @@ static void test_no_way_down(void **state) {
     (void)state;
     const curve_t *curve = &CURVES[CURVE_COUNT - 1];
     const settings_t s = {1e-4, 0.9, 1e-9, 1, 1, 25};
-    assert_true(run_machine(curve, s, true).result == 0);
-    const record_t r = run_machine(curve, s, false);
+    assert_true(run_machine(curve, s, SEARCH_STRONG_WOLFE).result == 0);
+    assert_true(run_machine(curve, s, SEARCH_HAGER_ZHANG).result == 0);
+    const record_t r = run_machine(curve, s, SEARCH_ARMIJO);
     assert_true(r.failed);
     assert_int_equal(r.count, 25);
 }
@@ -298,8 +355,14 @@ static void test_unfit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wolfe),       cmocka_unit_test(test_armijo), cmocka_unit_test(test_wolfe_conditions),
-        cmocka_unit_test(test_no_way_down), cmocka_unit_test(test_unfit),
+        cmocka_unit_test(test_wolfe),
+        cmocka_unit_test(test_armijo),
+        cmocka_unit_test(test_wolfe_conditions),
+        cmocka_unit_test(test_hager_zhang),
+        cmocka_unit_test(test_hager_zhang_by_slopes),
+        cmocka_unit_test(test_armijo_without_gradient),
+        cmocka_unit_test(test_no_way_down),
+        cmocka_unit_test(test_unfit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

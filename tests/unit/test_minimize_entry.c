@@ -1,4 +1,5 @@
-/* optim_minimize with maximize=1, with a start outside the box, and called again after the parameters were moved. */
+/* optim_minimize with maximize=1, with a start outside the box, called again after the parameters were moved, and from
+ * many starts. */
 #include <math.h>
 #include <stdint.h>
 
@@ -86,11 +87,69 @@ static void test_moved_between_calls(void **state) {
     optim_destroy(f.opt);
 }
 
+/* ---- From many starts ---- */
+
+/* x^2 / 20 - cos x: a minimum in every wave, the lowest at 0. */
+typedef struct waves {
+    double x, g;
+    int evaluations;
+} waves_t;
+
+static int evaluate_waves(void *user, const optim_request *request, double *loss) {
+    waves_t *f = user;
+    (void)request;
+    *loss = f->x * f->x / 20 - cos(f->x);
+    f->g = f->x / 10 + sin(f->x);
+    ++f->evaluations;
+    return 0;
+}
+
+static optim_result run_waves(optim_t *opt, waves_t *f, double start) {
+    const optim_problem problem = {.size = sizeof problem, .user = f, .gradient = evaluate_waves};
+    const optim_stop stop = {.size = sizeof stop, .gradient_norm = 1e-9, .steps = 100};
+    optim_result result = {.size = sizeof result};
+    f->x = start;
+    CHECK_OK(optim_minimize(opt, &problem, &stop, &result));
+    assert_int_equal(result.reason, OPTIM_STOP_GRADIENT_NORM);
+    return result;
+}
+
+/* One handle for all starts, reset between them, does what a new one does for each. */
+static void test_many_starts(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "bfgs", "ncg"};
+    static const double STARTS[] = {-17, 11.5, 5.9, 0.7, -6.3};
+    for (size_t k = 0; k < sizeof METHODS / sizeof *METHODS; ++k) {
+        waves_t f = {0}, alone = {0};
+        double best = INFINITY, best_x = 0;
+        optim_t *opt, *fresh;
+        CHECK_OK(optim_create(&opt, METHODS[k], NULL));
+        CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &f.x, &f.g));
+        for (size_t i = 0; i < sizeof STARTS / sizeof *STARTS; ++i) {
+            CHECK_OK(optim_reset(opt));
+            const optim_result result = run_waves(opt, &f, STARTS[i]);
+            CHECK_OK(optim_create(&fresh, METHODS[k], NULL));
+            CHECK_OK(optim_add_param(fresh, 0, "x", OPTIM_F64, 0, NULL, &alone.x, &alone.g));
+            const optim_result other = run_waves(fresh, &alone, STARTS[i]);
+            optim_destroy(fresh);
+            assert_true(f.x == alone.x && f.evaluations == alone.evaluations && result.loss == other.loss);
+            if (result.loss < best) {
+                best = result.loss;
+                best_x = f.x;
+            }
+        }
+        CHECK_CLOSE(best, -1, 1e-12);
+        CHECK_CLOSE(1 + best_x, 1, 1e-9);
+        optim_destroy(opt);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_maximize),
         cmocka_unit_test(test_start_outside_the_box),
         cmocka_unit_test(test_moved_between_calls),
+        cmocka_unit_test(test_many_starts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,8 +38,8 @@ static const option_case_t OPTION_CASES[] = {
     {"lr=inf", OPTIM_ERR_VALUE, "lr"},
     {"lr=1e999", OPTIM_ERR_VALUE, "lr"},
     {"lr=infinity", OPTIM_ERR_VALUE, "infinity"},
-    {"momentum=1.5", OPTIM_ERR_VALUE, "momentum"},
-    {"momentum=-0.1", OPTIM_ERR_VALUE, "[0,1]"},
+    {"dampening=1.5", OPTIM_ERR_VALUE, "dampening"},
+    {"dampening=-0.1", OPTIM_ERR_VALUE, "[0,1]"},
     {"dampening=1.0000001", OPTIM_ERR_VALUE, "dampening"},
     {"momentum=0.5,nesterov=2", OPTIM_ERR_VALUE, "nesterov"},
     {"momentum=0.5,nesterov=yes", OPTIM_ERR_VALUE, "yes"},
@@ -157,7 +157,7 @@ static void test_set(void **state) {
     CHECK_REFUSED(optim_set(s.opt, 0, "lr", -1), OPTIM_ERR_VALUE, "lr");
     CHECK_REFUSED(optim_set(s.opt, 0, "lr", (double)NAN), OPTIM_ERR_VALUE, "lr");
     CHECK_REFUSED(optim_set(s.opt, 0, "lr", (double)INFINITY), OPTIM_ERR_VALUE, "lr");
-    CHECK_REFUSED(optim_set(s.opt, 0, "momentum", 1.5), OPTIM_ERR_VALUE, "momentum");
+    CHECK_REFUSED(optim_set(s.opt, 0, "dampening", 1.5), OPTIM_ERR_VALUE, "dampening");
     CHECK_REFUSED(optim_set(s.opt, 0, "nesterov", 1), OPTIM_ERR_VALUE, "nesterov"); /* needs momentum */
     CHECK_REFUSED(optim_set(s.opt, 0, "nonfinite", 3), OPTIM_ERR_VALUE, "nonfinite");
     CHECK_REFUSED(optim_set(s.opt, 0, "nonfinite", 0.5), OPTIM_ERR_VALUE, "nonfinite");

@@ -329,7 +329,7 @@ static void check_library_in_comma_locale(void) {
     double value, x = 1, g = 1;
     char *before = check_text("%s", setlocale(LC_ALL, NULL));
     const locale_t of_thread = uselocale((locale_t)0);
-    CHECK_OK(optim_create(&opt, "sgd", "lr=0.25,momentum=7.5e-1"));
+    CHECK_OK(optim_create(&opt, "sgd", "lr=0.25,momentum=7.5e-1,dampening=7.5e-1"));
     CHECK_OK(optim_get(opt, 0, "momentum", &value));
     assert_true(value == 0.75);
     CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 0, NULL, &x, &g));
@@ -337,8 +337,8 @@ static void check_library_in_comma_locale(void) {
     CHECK_OK(optim_step(opt));
     CHECK_OK(optim_get(opt, 0, "lr", &value));
     assert_true(x == 0.75 && value == 0.125);
-    CHECK_REFUSED(optim_set(opt, 0, "momentum", 1.5), OPTIM_ERR_VALUE, "1.5");
-    CHECK_REFUSED(optim_set_schedule(opt, 0, "momentum", "linear", "start_factor=1,end_factor=2,steps=3"),
+    CHECK_REFUSED(optim_set(opt, 0, "dampening", 1.5), OPTIM_ERR_VALUE, "1.5");
+    CHECK_REFUSED(optim_set_schedule(opt, 0, "dampening", "linear", "start_factor=1,end_factor=2,steps=3"),
                   OPTIM_ERR_VALUE, "1.25 at step 2, 1.5 at step 3");
     optim_destroy(opt);
     complaints_t complaints = {.used = 0};

@@ -241,6 +241,8 @@ static void test_same_steps(void **state) {
                (const char *[4]){"sgd", "lr=0.01", "sam", "rho=0.5,eta=0.01,adaptive=1"});
     check_same((const char *[4]){"sgd", "lr=0.01", "asam", "rho=0.05,eta=0,adaptive=0"},
                (const char *[4]){"sgd", "lr=0.01", "sam"});
+    check_same((const char *[4]){"sgd", "lr=0.01", "project"},
+               (const char *[4]){"sgd", "lr=0.01", "prox", "map=proj_l2_ball,scale_lr=0"});
     descend("alr_smag", "lr_max=0.001", NULL, NULL, bounded);
     descend("alr_mag", NULL, NULL, NULL, free_of_it);
     assert_memory_not_equal(bounded, free_of_it, sizeof bounded);

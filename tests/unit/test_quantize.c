@@ -1,4 +1,5 @@
 /* What keep_sign means, for both precisions and at every instruction-set level. */
+#include <float.h>
 #include <math.h>
 
 #include "check.h"
@@ -25,7 +26,12 @@ static void signs_are_kept(void **state) {
     int lost = 0;
     (void)state;
     for (int i = 0; i < COUNT; ++i)
-        wide[i] = (double)(x[i] = element(i));
+        x[i] = element(i);
+    x[0] = 4;
+    x[1] = -0.0F;
+    x[3] = -FLT_TRUE_MIN; /* by 4 it is -0 */
+    for (int i = 0; i < COUNT; ++i)
+        wide[i] = (double)x[i];
     for (int level = 0; level <= engine_best_level(); ++level) {
         const quantizer_t *quantizer = engine_primitives(level)->quantizer;
         quantizer->make(&table, 8, true);

@@ -145,7 +145,7 @@ static void ends(void **state) {
         {"adam", "lr=0.1", "lr", "exponential", "gamma=1.01", NULL},
         {"adam", "lr=0.1", "lr", "volsched", NULL, NULL},
         {"sgd", "momentum=0.5", "momentum", "polynomial", "steps=3,lr_min=1", NULL},
-        {"sgd", "momentum=0.9", "momentum", "linear", "start_factor=1,end_factor=1.5,steps=10",
+        {"sgd", "dampening=0.9", "dampening", "linear", "start_factor=1,end_factor=1.5,steps=10",
          "1.035 at step 3, 1.35 at step 10"},
         {"sgd", "momentum=0", "momentum", "constant", "factor=9,steps=5", NULL}, /* 0 stays 0 */
     };

@@ -160,6 +160,8 @@ static void test_wrapper_of_a_group(void **state) {
     (void)state;
     for (size_t i = 0; i < optim_wrapper_count(); ++i) {
         const char *wrapper = optim_wrapper_name(i);
+        if (strcmp(wrapper, "picard") == 0)
+            continue; /* takes whole steps: it cannot leave groups out */
         rig_t *rig = open_wrapped(wrapper, true, -1), *without = open_wrapped(NULL, false, -1),
               *alone = open_wrapped(wrapper, false, 0);
         CHECK_OK(rig_steps(rig, STEPS));

@@ -17,7 +17,26 @@ typedef struct cost {
 /* All others walk once for each gradient. docs/engine.md says the same with bytes. */
 static const cost_t METHODS[] = {
     {"adagrad_norm", 2},
+    {"lamb", 1}, /* on tensors of one tile, which those here are; see long_tensors_walk_twice */
+    {"lars", 1},
     {"lamb", 2},
+    {"stable_adamw", 1}, /* likewise */
+    {"stable_spam", 3},
+    {"fromage", 1}, /* likewise */
+    {"adanorm", 2},
+    {"wngrad", 2},
+    {"fadam", 3},
+    {"adagc", 2},
+    {"adams", 2},
+    {"aida", 2},
+    {"avagrad", 2},
+    {"amos", 2},
+    {"a2grad", 2},
+    {"dowg", 2},
+    {"apollo_dqn", 2},
+    {"mars", 2},
+    {"adamp", 0},
+    {"sgdp", 0},
     {"lars", 2},
     {"novograd", 2},
     {"swats", 2},
@@ -99,6 +118,12 @@ static const cost_t METHODS[] = {
     {"kfac", 2},
     {"shampoo", 0},
     {"soap", 0},
+    {"splus", 0},
+    {"tam", 0},
+    {"adatam", 0},
+    {"scion", 0},
+    {"subset_norm", 0},
+    {"racs", 0},
     {"psgd_kron", 0},
     {"psgd_lra", 4},
     {"psgd_xmat", 5},
@@ -111,7 +136,9 @@ static const cost_t METHODS[] = {
     {"microadam", 0},
     {"frugal", 0},
 };
-static const cost_t WRAPPERS[] = {{"gc", 2}, {"agc", 2}, {"sam", 3}, {"asam", 3}, {"gsam", 4}};
+static const cost_t WRAPPERS[] = {{"gc", 2},       {"agc", 2},      {"sam", 3},      {"asam", 3},
+                                  {"gsam", 4},     {"cautious", 2}, {"grokfast", 2}, {"orthograd", 3},
+                                  {"mechanic", 2}, {"trac", 2},     {"picard", 18}};
 
 /* Walks and gradients of STEPS steps, once the method is under way; false: it will not have these tensors. */
 static bool count(const char *algorithm, const char *options, const char *wrapper, optim_dtype dtype, int64_t *walks,
@@ -143,9 +170,11 @@ static int64_t walks_of(const cost_t *costs, size_t count, const char *name, int
 
 /* As many as their vectors, trials and products ask for: a walk each. */
 static bool walks_freely(const char *name) {
-    static const char *const NAMES[] = {"lbfgs", "ncg",           "newton_cg",    "sgd_lanczos", "flexible_cg",
-                                        "bfgs",  "trust_ncg",     "power_method", "prox_ncg",    "admm",
-                                        "cdsm",  "direct_search", "nelder_mead",  "cma_es"};
+    static const char *const NAMES[] = {
+        "lbfgs",       "ncg",           "newton_cg",    "sgd_lanczos", "flexible_cg",
+        "bfgs",        "trust_ncg",     "power_method", "prox_ncg",    "admm",
+        "cdsm",        "direct_search", "nelder_mead",  "cma_es",      "levenberg_marquardt",
+        "gauss_newton"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i)
         if (strcmp(name, NAMES[i]) == 0)
             return true;
@@ -177,6 +206,22 @@ static void wrappers_walk_as_the_page_says(void **state) {
         const int64_t want = walks_of(WRAPPERS, sizeof WRAPPERS / sizeof *WRAPPERS, name, gradients);
         if (walks != want)
             fail_msg("%s: %d walks in %d steps, not %d", name, (int)walks, (int)STEPS, (int)want);
+    }
+}
+
+/* Tensors of several tiles must be summed before they move; those of one tile beside them move at once. */
+static void long_tensors_walk_twice(void **state) {
+    (void)state;
+    static const layout_t LAYOUT = {"a long one", 2, {{"long", 2, {3, 8192}}, {"short", 1, {47}}}};
+    static const char *const NAMES[] = {"lamb", "lars"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; ++i) {
+        rig_t *rig = rig_new_for(NAMES[i], &LAYOUT, OPTIM_F32, OPTIM_F32, 0);
+        optim_t *opt;
+        CHECK_OK(optim_create(&opt, NAMES[i], NULL));
+        CHECK_OK(rig_lend(rig, opt));
+        CHECK_OK(rig_steps(rig, STEPS));
+        assert_int_equal(opt->engine.walks, 2 * STEPS);
+        rig_free(rig);
     }
 }
 
@@ -214,6 +259,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(methods_walk_as_the_page_says),
         cmocka_unit_test(wrappers_walk_as_the_page_says),
+        cmocka_unit_test(long_tensors_walk_twice),
         cmocka_unit_test(what_fits_one_walk_is_one_walk),
     };
     return cmocka_run_group_tests_name("walks", tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void check_path(const char *algorithm, const char *options, const char *w
     optim_destroy(opt);
 }
 
-/* A momentum of 1 forgets nothing. */
+/* A momentum of 1 forgets nothing, one of 2 doubles what was. */
 static void momentum_of_one(void **state) {
     (void)state;
     check_path("sgd", "lr=1,momentum=1", NULL, NULL, (const double[]){1, 1, 1, 0}, (const double[]){-1, -3, -6, -9}, 4);
@@ -45,7 +45,11 @@ static void momentum_of_one(void **state) {
         free(algorithm);
     }
     optim_t *opt;
-    CHECK_REFUSED(optim_create(&opt, "sgd", "momentum=1.0000001"), OPTIM_ERR_VALUE, "[0,1]");
+    CHECK_REFUSED(optim_create(&opt, "heavy_ball", "momentum=1.0000001"), OPTIM_ERR_VALUE, "[0,1]");
+    check_path("sgd", "lr=1,momentum=2", NULL, NULL, (const double[]){1, 1, 1, 0}, (const double[]){-1, -4, -11, -25},
+               4);
+    check_path("rmsprop", "lr=1,momentum=2,alpha=0,eps=0", NULL, NULL, (const double[]){3, -2, 2},
+               (const double[]){-1, -2, -5}, 3);
 }
 
 /* Squares that are never looked at. */
@@ -109,6 +113,8 @@ static optim_status step(optim_t *opt, const double *p, double *g) {
             double *values;
             CHECK_OK(optim_constraint_values(opt, &values));
             values[0] = p[0] - 0.5;
+        } else if (needs_squares(opt, status, &(needs_param_t){p, OPTIM_F64, N}, 1)) {
+            continue;
         } else if (status == OPTIM_EVAL_LOSSES) {
             const double loss = loss_and_gradient(p, g);
             CHECK_OK(optim_set_losses(opt, (const double[]){loss, loss, loss}, 3));

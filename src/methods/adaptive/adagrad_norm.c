@@ -11,6 +11,7 @@
  * The current gradient is in the step size that multiplies it; nothing is added to the root. Two passes: reduce, apply.
  * State: b2 alone, in double.
  */
+#include "blocks/sums.h"
 #include "engine/method.h"
 
 enum { LR, B0, PER_TENSOR_SUM, WEIGHT_DECAY, DECOUPLED };
@@ -52,13 +53,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void squares(const tile_t *t) {
-    const real l2 = ((const constants_t *)t->constants)->decay.l2;
-    const real *restrict g = t->g, *restrict p = t->p;
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)(g[i] + l2 * p[i]);
-        square[i] = gi * gi;
-    }
+    t->sum[0] += sum_decayed_squares(t, ((const constants_t *)t->constants)->decay.l2);
 }
 
 static void update(const tile_t *t) {
@@ -78,7 +73,7 @@ static void accumulate(double *b2, double b0, double square) {
 }
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, NULL, 1);
+    (void)step_sums(s, SQUARES, NULL, 1);
     for (int i = 0; i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         accumulate(&((group_memory_t *)group.group_memory)->b2, group.option[B0], group.sum[0]);

@@ -14,6 +14,7 @@
  * count. Two passes. State: m, v, prod, 12 bytes a parameter in f32; the mean in double.
  */
 #include "blocks/adam_family.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA0, BETA2, EPS, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
@@ -56,13 +57,12 @@ static void second_moment(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict v = t->state[V];
     const real *restrict p = t->p, *restrict g = t->g;
-    double *restrict sum = t->term[0], *restrict count = t->term[1];
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + k.decay.l2 * p[i];
         v[i] = ema(v[i], gi * gi, k.beta2);
-        sum[i] = (double)v[i];
-        count[i] = 1;
     }
+    t->sum[0] += sum_moduli(t->n, v); /* v is not negative */
+    t->sum[1] += (double)t->n;
 }
 
 static void update(const tile_t *t) {
@@ -81,7 +81,7 @@ static void update(const tile_t *t) {
 enum { SECOND_MOMENT, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SECOND_MOMENT, NULL, 2);
+    (void)step_sums(s, SECOND_MOMENT, NULL, 2);
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }

@@ -168,7 +168,7 @@ enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
     double norms = 0;
-    (void)step_reduce(s, SQUARES, NULL, 1);
+    (void)step_sums(s, SQUARES, NULL, 1);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         norms += sqrt(step_tensor_sum(s, n)[0]);
     for (size_t n = 0; n < step_tensor_count(s); ++n)

@@ -122,14 +122,15 @@ typedef struct update {
     double square; /* r if scalar */
 } update_t;
 
-static void update(const tile_t *t) {
+/* Which arrays there are is known to the compiler, which makes no vectors of loops with branches. */
+static inline void move(const tile_t *t, const bool scalar, const bool with_momentum) {
     const constants_t k = *(const constants_t *)t->constants;
     const update_t *a = t->arguments;
-    const bool scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
     const real scalar_root = (real)sqrt(a->square + k.eps_inside) + k.eps.outside,
                factor = (real)clip_factor(k.clip, a->norm, t->tensor_sum[0]);
     real *restrict p = t->p, *restrict m = t->state[M], *restrict b = t->state[B];
     const real *restrict g = t->g;
+#pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real c = clipped(g[i], factor, k.clip.limit);
         real d = c, root = scalar_root;
@@ -142,6 +143,18 @@ static void update(const tile_t *t) {
         }
         p[i] = k.shrink * (p[i] - k.step * quotient(d, root));
     }
+}
+
+static void update(const tile_t *t) {
+    const bool scalar = t->state[B] == NULL, with_momentum = t->state[M] != NULL;
+    if (scalar && with_momentum)
+        move(t, true, true);
+    else if (scalar)
+        move(t, true, false);
+    else if (with_momentum)
+        move(t, false, true);
+    else
+        move(t, false, false);
 }
 
 enum { SQUARES, UPDATE };

@@ -10,7 +10,7 @@
 #ifndef METHODS_ADAPTIVE_EXTRAPOLATION_H
 #define METHODS_ADAPTIVE_EXTRAPOLATION_H
 
-#include "engine/method.h"
+#include "blocks/sums.h"
 
 enum { EXTRAPOLATION_MOST = 32 }; /* points; also the length of a row of U'U in memory */
 
@@ -49,13 +49,17 @@ static inline void extrapolation_multiply(const tile_t *t, int state, real l2, b
     const columns_t *a = t->arguments;
     const size_t newest = a->ring.newest;
     const real *restrict g = t->g, *restrict p = t->p, *restrict last = ring_point(t, state, newest);
+    real u[SUM_ELEMENTS], other[SUM_ELEMENTS];
+    if (begins)
+        return;
+    for (size_t i = 0; i < t->n; ++i)
+        u[i] = g[i] + l2 * p[i] - last[i];
     for (size_t c = 0, j = a->first; c < METHOD_SUMS && j < a->ring.differences; ++c, ++j) {
         const real *restrict y = ring_point(t, state, j);
         const real *restrict successor = ring_point(t, state, (j + 1) % a->ring.places);
-        for (size_t i = 0; i < t->n; ++i) {
-            const double u = begins ? 0 : (double)(g[i] + l2 * p[i]) - (double)last[i];
-            t->term[c][i] = u * (j == newest ? u : (double)successor[i] - (double)y[i]);
-        }
+        for (size_t i = 0; j != newest && i < t->n; ++i)
+            other[i] = successor[i] - y[i];
+        t->sum[c] += sum_products(t->n, u, j == newest ? u : other);
     }
 }
 
@@ -63,7 +67,7 @@ static inline void extrapolation_multiply(const tile_t *t, int state, real l2, b
 static inline void extrapolation_update(step_t *s, int multiply, ring_t ring, double *gram) {
     for (size_t first = 0; first < ring.differences; first += METHOD_SUMS) {
         const size_t left = ring.differences - first, terms = left < METHOD_SUMS ? left : METHOD_SUMS;
-        const double *sum = step_reduce(s, multiply, &(columns_t){ring, first}, (int)terms);
+        const double *sum = step_sums(s, multiply, &(columns_t){ring, first}, (int)terms);
         for (size_t i = ring.newest, j = first; j < first + terms; ++j)
             gram[i * EXTRAPOLATION_MOST + j] = gram[j * EXTRAPOLATION_MOST + i] = sum[j - first];
     }

@@ -15,6 +15,7 @@
  * eps_in_root = 1: adam_family.h.
  */
 #include "blocks/adam_family.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, CORRECT, AVERAGE, MIN_NORM, MAX_NORM, TRUST_CLIP, EXCLUDE };
 static const option_t OPTIONS[] = {
@@ -79,19 +80,19 @@ static inline real direction(real m, real v, real p, constants_t k) {
     return quotient(m * k.inverse_c1, damped_root(v, k.inverse_root_c2, k.eps)) + k.weight_decay * p;
 }
 
-/* Line 1, and the squares for the two norms of line 3. */
+/* Line 1, and the squares of the two norms of line 3. */
 static void moments(const tile_t *t) {
     const constants_t k = constants_of(t);
     real *restrict m = t->state[M], *restrict v = t->state[V];
     const real *restrict g = t->g, *restrict p = t->p;
-    double *restrict pp = t->term[0], *restrict uu = t->term[1];
+    real u[SUM_ELEMENTS];
     for (size_t i = 0; i < t->n; ++i) {
         m[i] = ema(m[i], g[i], k.beta1);
         v[i] = settled(k.beta2.keep * v[i] + k.beta2.take * g[i] * g[i]);
-        const real u = direction(m[i], v[i], p[i], k);
-        pp[i] = (double)p[i] * (double)p[i];
-        uu[i] = (double)u * (double)u;
+        u[i] = direction(m[i], v[i], p[i], k);
     }
+    t->sum[0] += sum_squares(t->n, p);
+    t->sum[1] += sum_squares(t->n, u);
 }
 
 /* Line 3. */
@@ -115,8 +116,7 @@ static void update(const tile_t *t) {
 enum { MOMENTS, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, MOMENTS, NULL, 2);
-    step_update(s, UPDATE, NULL);
+    step_sums_by_tensor(s, MOMENTS, 2, UPDATE);
     return OPTIM_OK;
 }
 

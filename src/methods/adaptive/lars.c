@@ -12,6 +12,7 @@
  * the norm of the sum (optax). lr_in_momentum = 1 is the paper's and TensorFlow's form, 0 that of timm and apex: they
  * differ once lr changes. Two passes. State: v, 4 bytes a parameter in f32.
  */
+#include "blocks/sums.h"
 #include "engine/method.h"
 
 enum { LR, MOMENTUM, NESTEROV, WEIGHT_DECAY, TRUST_COEFFICIENT, EPS, EXCLUDE_1D, LR_IN_MOMENTUM };
@@ -53,12 +54,8 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void squares(const tile_t *t) {
-    const real *restrict p = t->p, *restrict g = t->g;
-    double *restrict pp = t->term[0], *restrict gg = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
-        pp[i] = (double)p[i] * (double)p[i];
-        gg[i] = (double)g[i] * (double)g[i];
-    }
+    t->sum[0] += sum_squares(t->n, t->p);
+    t->sum[1] += sum_squares(t->n, t->g);
 }
 
 /* Line 1. */
@@ -86,8 +83,7 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, NULL, 2);
-    step_update(s, UPDATE, NULL);
+    step_sums_by_tensor(s, SQUARES, 2, UPDATE);
     return OPTIM_OK;
 }
 

@@ -92,7 +92,7 @@ static void update(const tile_t *t) {
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    (void)step_reduce(s, SQUARES, NULL, 1);
+    (void)step_sums(s, SQUARES, NULL, 1);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             second_moment(s, n);

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "blocks/adam_family.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, SWITCH_TOL, WEIGHT_DECAY, AMSGRAD };
 static const option_t OPTIONS[] = {
@@ -80,22 +81,22 @@ static inline real adam_step(real m, real h, real adam, eps_t eps) {
     return adam * quotient(m, damped_root(h, 1, eps));
 }
 
-/* Lines 1 to 3, and terms for <d, d> and -<d, g>. */
+/* Lines 1 to 3, <d, d> and -<d, g>. */
 static inline void moments_with(const tile_t *t, const bool amsgrad) {
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict vmax = t->state[VMAX];
     const real *restrict p = t->p, *restrict g = t->g;
-    double *restrict dd = t->term[0], *restrict dg = t->term[1];
+    real gi[SUM_ELEMENTS], d[SUM_ELEMENTS];
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + k.l2 * p[i];
-        m[i] = ema(m[i], gi, k.beta1);
-        v[i] = ema(v[i], gi * gi, k.beta2);
+        gi[i] = g[i] + k.l2 * p[i];
+        m[i] = ema(m[i], gi[i], k.beta1);
+        v[i] = ema(v[i], gi[i] * gi[i], k.beta2);
         const real h = amsgrad ? (vmax[i] = larger(vmax[i], v[i])) : v[i];
-        const double d = (double)adam_step(m[i], h, k.adam, k.eps);
-        dd[i] = d * d;
-        dg[i] = d * (double)gi;
+        d[i] = adam_step(m[i], h, k.adam, k.eps);
     }
+    t->sum[0] += sum_squares(t->n, d);
+    t->sum[1] += sum_products(t->n, d, gi);
 }
 
 static void moments(const tile_t *t) {
@@ -154,7 +155,7 @@ static optim_status advance(step_t *s) {
         step_update(s, SGD, NULL);
         return OPTIM_OK;
     }
-    const double *sum = step_reduce(s, MOMENTS, NULL, 2);
+    const double *sum = step_sums(s, MOMENTS, NULL, 2);
     step_update(s, ADAM, NULL);
     if (decide(s, sum[0], sum[1]))
         step_update(s, FORGET, NULL);

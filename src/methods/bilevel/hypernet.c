@@ -102,7 +102,7 @@ static void begin(const tile_t *t) {
 /* x' of one draw, element i. */
 static double drawn(const tile_t *t, const shared_t *s, size_t draw, size_t i) {
     const double sigma = ((const constants_t *)t->constants)->sigma;
-    const uint64_t word = s->first + draw * s->words + 2 * (t->tensor->role_flat + t->offset + i);
+    const uint64_t word = s->first + draw * s->words + 2 * (t->tensor->first_of_role + t->offset + i);
     const double x = (double)((real *)t->state[START])[i];
     return sigma > 0 ? (double)(real)(x + sigma * random_normal(s->seed, word)) : x;
 }
@@ -131,7 +131,7 @@ static void predict(const tile_t *t) { /* whole tensors, in turn: adds A x */
 }
 
 static void go_to_prediction(const tile_t *t) {
-    const double *restrict ax = ((const shared_t *)t->arguments)->ax + t->tensor->role_flat + t->offset;
+    const double *restrict ax = ((const shared_t *)t->arguments)->ax + t->tensor->first_of_role + t->offset;
     const real *restrict c = t->state[C];
     real *restrict p = t->p;
     for (size_t i = 0; c != NULL && i < t->n; ++i)
@@ -140,7 +140,7 @@ static void go_to_prediction(const tile_t *t) {
 
 static void gather(const tile_t *t) { /* whole tensors, in turn: r of draw batch - 1 */
     const shared_t *s = t->arguments;
-    double *restrict r = s->r + (s->batch - 1) * s->ys + t->tensor->role_flat;
+    double *restrict r = s->r + (s->batch - 1) * s->ys + t->tensor->first_of_role;
     const real *restrict g = t->g;
     for (size_t i = 0; t->tensor->role == Y_ROLE && i < t->n; ++i)
         r[i] = (double)g[i];
@@ -154,7 +154,7 @@ static void fit(const tile_t *t) { /* whole tensors */
         const double *restrict r = s->r + draw * s->ys;
         real *restrict c = t->state[C];
         for (size_t i = 0; c != NULL && i < t->n; ++i)
-            c[i] = (real)((double)c[i] - share * r[t->tensor->role_flat + i]);
+            c[i] = (real)((double)c[i] - share * r[t->tensor->first_of_role + i]);
         for (size_t j = 0; c == NULL && j < t->n; ++j) {
             const double x = drawn(t, s, draw, j);
             for (size_t i = 0; i < s->ys; ++i)

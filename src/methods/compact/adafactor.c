@@ -133,9 +133,9 @@ static void update(const tile_t *t) {
     const constants_t *k = t->constants;
     const double *o = k->option, count = (double)t->n;
     const factored_t f = factored_of(t->tensor, axes_of(t->tensor, o), t->work);
-    real u[CHUNK_ELEMENTS];
+    real u[CHUNK_ELEMENTS] = {0};
     factored_squares(t, &f, k->beta, o[EPS], t->state[R], t->state[C], t->state[V]);
-    const double size = o[SCALE_PARAMETER] != 0 ? fmax(o[EPS2], sqrt(factored_add_squares(0, t->n, t->p) / count)) : 1;
+    const double size = o[SCALE_PARAMETER] != 0 ? fmax(o[EPS2], sqrt(sum_squares_by_chunks(t->n, t->p) / count)) : 1;
     const double a = k->rho * size, longer = sqrt(factored_length2(t, &f, t->state[V]) / count) / o[CLIP_THRESHOLD];
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);

@@ -120,10 +120,7 @@ static void update(const tile_t *t) {
     }
     for (size_t b = 0; b < blocks; ++b) {
         const real *g = (const real *)t->g + b * length;
-        double square = 0;
-        for (size_t i = 0; i < length; ++i)
-            square += (double)g[i] * (double)g[i];
-        v[b] = ema(v[b], (real)(square / (double)length), k->adam.beta2);
+        v[b] = ema(v[b], (real)(sum_squares(length, g) / (double)length), k->adam.beta2);
         move(t, b * length, length, damped_root(v[b], k->adam.inverse_root_c2, k->adam.eps));
     }
 }
@@ -157,7 +154,7 @@ static kinds_t average_groups(step_t *s) {
     for (int i = 0; i < s->groups; ++i)
         *((int)step_group(s, i).option[PARTITION] == ALL ? &kinds.all : &kinds.own) = true;
     if (kinds.all)
-        (void)step_reduce(s, SQUARES, NULL, 1);
+        (void)step_sums(s, SQUARES, NULL, 1);
     for (int i = 0; kinds.all && i < s->groups; ++i) {
         const group_t group = step_group(s, i);
         const double beta2 = group.option[BETA2], count = elements_of(s, group.index);

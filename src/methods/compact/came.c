@@ -77,8 +77,7 @@ static void prepare(const group_t *group, void *constants) {
 /* Lines 3 and 4; `factor` is what the end of line 2 multiplies u by. */
 static void average(const tile_t *t, const factored_t *f, const double *o, double factor) {
     const real scale = (real)factor, beta1 = (real)o[BETA1], one_beta1 = (real)(1 - o[BETA1]);
-    real u[CHUNK_ELEMENTS], *restrict m = t->state[M];
-    double square[CHUNK_ELEMENTS];
+    real u[CHUNK_ELEMENTS] = {0}, distance[CHUNK_ELEMENTS], *restrict m = t->state[M];
     if (f->exists)
         factored_clear(f);
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
@@ -86,11 +85,10 @@ static void average(const tile_t *t, const factored_t *f, const double *o, doubl
         factored_direct(t, f, t->state[V], first, n, u);
         for (size_t j = 0; j < n; ++j) {
             m[first + j] = settled(beta1 * m[first + j] + one_beta1 * (scale * u[j]));
-            const double distance = (double)(scale * u[j]) - (double)m[first + j];
-            square[j] = distance * distance;
+            distance[j] = scale * u[j] - m[first + j];
         }
         if (f->exists)
-            factored_add(f, first, n, square);
+            factored_add(f, first, n, distance);
     }
     if (!f->exists)
         return;
@@ -105,12 +103,14 @@ static void update(const tile_t *t) {
     const double longer = sqrt(factored_length2(t, &f, t->state[V]) / (double)t->n) / o[CLIP_THRESHOLD];
     average(t, &f, o, longer > 1 ? 1 / longer : 1);
     const real lr = (real)o[LR], shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]);
-    real w[CHUNK_ELEMENTS], *restrict p = t->p;
+    real w[CHUNK_ELEMENTS] = {0}, *restrict p = t->p;
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        memcpy(w, (const real *)t->state[M] + first, n * sizeof *w);
+        const real *m = (const real *)t->state[M] + first;
         if (f.exists)
-            factored_divide(&f, first, n, w);
+            factored_divide(&f, first, n, m, w);
+        else
+            memcpy(w, m, n * sizeof *w);
         for (size_t j = 0; j < n; ++j)
             p[first + j] = shrink * p[first + j] - lr * w[j];
     }

@@ -66,27 +66,35 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
     return sum;
 }
 
-static marginal_t slices_of(const tensor_t *tensor, int axis) {
-    const int64_t one = 1;
-    return marginal_of(tensor_axes(tensor), tensor->ndim > 0 ? tensor->dims : &one, axis);
+/* A row of the last axis lies in one slice of every other axis. */
+typedef struct place {
+    size_t index[TENSOR_DIMS + 1]; /* by axis: of that slice */
+} place_t;
+
+static void next_row(const tensor_t *tensor, place_t *place) {
+    for (int axis = tensor_axes(tensor) - 2; axis >= 0 && ++place->index[axis] == tensor_axis(tensor, axis); --axis)
+        place->index[axis] = 0;
 }
 
-/* Lines 1 and 2 for elements first .. first + n - 1. */
-static void bound(const tile_t *t, size_t first, size_t n, real *restrict nu) {
-    const constants_t *k = t->constants;
-    const weights_t beta2 = k->beta2;
+/* The least mu of those slices. */
+static real bound_of_row(const tile_t *t, const place_t *place) {
+    real least = (real)HUGE_VAL;
+    for (int axis = 0; axis + 1 < tensor_axes(t->tensor); ++axis)
+        least = smaller(least, ((const real *)tile_axis(t, MU, axis))[place->index[axis]]);
+    return least;
+}
+
+/* Of elements first .. first + n - 1, which lie in one row: lines 1 and 2, and line 3 for the last axis, of which mu
+ * and top are theirs; the largest nu. */
+static inline real bound(const tile_t *t, size_t first, size_t n, real least, const real *restrict mu,
+                         real *restrict top, real *restrict nu) {
+    const weights_t beta2 = ((const constants_t *)t->constants)->beta2;
     const real *restrict g = (const real *)t->g + first;
-    real other[CHUNK_ELEMENTS];
-    const marginal_t rows = slices_of(t->tensor, 0);
-    marginal_spread(&rows, tile_axis(t, MU, 0), first, n, nu);
-    for (int axis = 1; axis < tensor_axes(t->tensor); ++axis) {
-        const marginal_t slices = slices_of(t->tensor, axis);
-        marginal_spread(&slices, tile_axis(t, MU, axis), first, n, other);
-        for (size_t i = 0; i < n; ++i)
-            nu[i] = smaller(nu[i], other[i]);
+    for (size_t i = 0; i < n; ++i) {
+        nu[i] = beta2.keep * smaller(least, mu[i]) + beta2.take * (g[i] * g[i]);
+        top[i] = larger(nu[i], top[i]);
     }
-    for (size_t i = 0; i < n; ++i)
-        nu[i] = beta2.keep * nu[i] + beta2.take * (g[i] * g[i]);
+    return largest_of(0, n, nu);
 }
 
 /* Lines 4 and 5. */
@@ -102,24 +110,34 @@ static void move(const tile_t *t, size_t first, size_t n, const real *restrict n
     }
 }
 
+/* Line 3 for the axes before the last. */
+static void raise_tops(const tensor_t *tensor, const place_t *place, real most, real *top) {
+    for (int axis = 0; axis + 1 < tensor_axes(tensor); top += tensor_axis(tensor, axis++))
+        top[place->index[axis]] = larger(most, top[place->index[axis]]);
+}
+
 static void update(const tile_t *t) {
     const bool decays = ((const constants_t *)t->constants)->decays;
-    real nu[CHUNK_ELEMENTS], *top = t->work;
+    const int last = tensor_axes(t->tensor) - 1;
+    const size_t columns = tensor_axis(t->tensor, last);
+    const real *mu = tile_axis(t, MU, last);
+    real nu[CHUNK_ELEMENTS], *top = t->work, *last_top = top + workspace(t->tensor, NULL) - columns;
+    place_t place = {{0}};
     memset(top, 0, workspace(t->tensor, NULL) * sizeof(real));
-    for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
-        const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
-        bound(t, first, n, nu);
-        real *of_axis = top;
-        for (int axis = 0; axis < tensor_axes(t->tensor); of_axis += tensor_axis(t->tensor, axis++)) {
-            const marginal_t slices = slices_of(t->tensor, axis);
-            marginal_most(&slices, first, n, nu, of_axis);
+    for (size_t row = 0; row < t->n; row += columns, next_row(t->tensor, &place)) {
+        const real least = bound_of_row(t, &place);
+        real most = 0;
+        for (size_t i = 0; i < columns; i += CHUNK_ELEMENTS) {
+            const size_t n = axes_least(columns - i, CHUNK_ELEMENTS);
+            most = larger(bound(t, row + i, n, least, mu + i, last_top + i, nu), most);
+            move(t, row + i, n, nu);
         }
-        move(t, first, n, nu);
+        raise_tops(t->tensor, &place, most, top);
     }
     for (int axis = 0; axis < tensor_axes(t->tensor); top += tensor_axis(t->tensor, axis++)) { /* line 3 */
-        real *mu = tile_axis(t, MU, axis);
+        real *kept = tile_axis(t, MU, axis);
         for (size_t i = 0; i < tensor_axis(t->tensor, axis); ++i)
-            mu[i] = decays ? larger(mu[i], top[i]) : top[i];
+            kept[i] = decays ? larger(kept[i], top[i]) : top[i];
     }
 }
 

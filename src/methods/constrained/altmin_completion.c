@@ -79,7 +79,7 @@ static problem_t problem_of(const step_t *s) {
     p.room = m->room;
     for (int side = U; side <= V; ++side) {
         p.n[side] = tensor_rows(p.tensor[side]);
-        p.factor[side] = m->factors + p.tensor[side]->own;
+        p.factor[side] = m->factors + p.tensor[side]->first_of_method;
         step_parameter_read(s, p.tensor[side]->id, 0, p.tensor[side]->count, p.factor[side]);
     }
     return p;
@@ -231,7 +231,7 @@ static bool fit(const problem_t *p, int side) {
 /* ---- The step ---- */
 
 static void take(const tile_t *t) {
-    const double *factor = *(double *const *)t->arguments + t->tensor->own + t->offset;
+    const double *factor = *(double *const *)t->arguments + tile_first(t);
     real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] = (real)factor[i];

@@ -133,8 +133,8 @@ static layer_t layer_of(const step_t *s, size_t i) {
                      .rows = tensor_rows(w),
                      .columns = tensor_columns(w),
                      .samples = (size_t)s->components,
-                     .w = theta + w->own,
-                     .b = theta + b->own,
+                     .w = theta + w->first_of_method,
+                     .b = theta + b->first_of_method,
                      .u = step_state(s, b->id, U, &pace),
                      .v = step_state(s, b->id, V, &pace),
                      .gram = step_state(s, w->id, GRAM, &none),
@@ -325,7 +325,7 @@ static void solve_parameters(const layer_t *l, bool joint) {
 /* ---- The step ---- */
 
 static void take(const tile_t *t) {
-    const double *theta = *(double *const *)t->arguments + t->tensor->own + t->offset;
+    const double *theta = *(double *const *)t->arguments + tile_first(t);
     real *p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] = (real)theta[i];
@@ -339,7 +339,7 @@ static optim_status advance(step_t *s) {
         return step_fail(s, OPTIM_ERR_VALUE, "all options must be the same in all groups");
     m->objective = 0;
     for (size_t i = 0; i < 2 * layers; ++i)
-        step_parameter_read(s, part(s, i)->id, 0, part(s, i)->count, m->theta + part(s, i)->own);
+        step_parameter_read(s, part(s, i)->id, 0, part(s, i)->count, m->theta + part(s, i)->first_of_method);
     for (size_t i = 0; i < layers && s->t == 1; ++i) {
         const layer_t layer = layer_of(s, i);
         feed_forward(&layer, i + 1 == layers);

@@ -443,7 +443,7 @@ static void update(step_t *s, int kernel, size_t index, double alpha) {
  * large. */
 static bool descends(step_t *s) {
     const memory_t *m = s->memory;
-    const double square = step_reduce(s, SQUARES, NULL, 1)[0];
+    const double square = step_sums(s, SQUARES, NULL, 1)[0];
     double merit = s->loss + m->penalty[1] / 2 * square;
     for (int64_t k = 0; k < s->equalities; ++k)
         merit += s->weights[k] * m->c[k] + m->penalty[0] / 2 * m->c[k] * m->c[k];

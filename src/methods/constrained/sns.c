@@ -70,7 +70,7 @@ typedef struct newton {
 
 /* The place of a parameter in vectors of n + m. */
 static size_t place_of(const newton_t *w, const tensor_t *tensor) {
-    return tensor->role_flat + (tensor->role == Y_ROLE ? w->n : 0);
+    return tensor->first_of_role + (tensor->role == Y_ROLE ? w->n : 0);
 }
 
 /* Reads the potentials. */

@@ -121,11 +121,14 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
 
 /* ---- The bandit ---- */
 
+/* Line 1. Where one arm leads by far, Newton's step from the left leads past min lhat: it ends where that arm has
+ * probability 1, from where the steps descend. */
 static void set_probabilities(size_t arms, double t, const double *lhat, double *p) {
     const double eta = 2 / sqrt(t);
     double least = lhat[0], sum = 0;
     for (size_t j = 1; j < arms; ++j)
         least = fmin(least, lhat[j]);
+    const double most = least - 2 / eta;
     double y = least - 2 * sqrt((double)arms) / eta;
     for (int round = 0; round < 100; ++round) {
         double slope = 0;
@@ -138,7 +141,7 @@ static void set_probabilities(size_t arms, double t, const double *lhat, double 
         }
         if (fabs(sum - 1) <= 1e-14)
             break;
-        y -= (sum - 1) / (eta * slope);
+        y = fmin(y - (sum - 1) / (eta * slope), most);
     }
     for (size_t j = 0; j < arms; ++j)
         p[j] /= sum;

@@ -8,7 +8,8 @@
  *            H <- (I - rho s y') H (I - rho y s') + rho s s'
  *     2. d = -H g;   without H, or where that does not go down (then H is forgotten): d = -(lr / |g|_1) g
  *     3. line search along d, from t = lr with H and from t = 1 without;   x <- x + t d
- *     4. a search that finds nothing: once more without H
+ *        (armijo: t is halved until f <= f_0 + c1 t g'd, by values alone)
+ *     4. a search by losses that finds nothing: along the same d by slopes, as hager_zhang does; then without H
  *
  * Loss and gradient of the accepted point are kept and never evaluated again; both must be deterministic. State: g, d,
  * and n^2 doubles for n elements; within a step the lowest point's gradient and x.
@@ -18,10 +19,9 @@
 #include "blocks/searched.h"
 
 enum { LR, LINE_SEARCH, C1, C2, MAX_LS };
-enum { STRONG_WOLFE, MORE_THUENTE };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
-    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|more_thuente", "how the step along d is found"},
+    [LINE_SEARCH] = SEARCHED_LINE_SEARCH,
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
     [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
     [MAX_LS] = {"max_ls", 25, "integer [1,inf)", "most trials of a search"},
@@ -76,14 +76,14 @@ typedef struct transfer {
 static void collect(const tile_t *t) {
     const transfer_t *a = t->arguments;
     const real *from = t->state[a->row];
-    double *to = a->list + t->tensor->own + t->offset;
+    double *to = a->list + tile_first(t);
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (double)from[i];
 }
 
 static void spread(const tile_t *t) {
     const transfer_t *a = t->arguments;
-    const double *from = a->list + t->tensor->own + t->offset;
+    const double *from = a->list + tile_first(t);
     real *to = t->state[a->row];
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (real)from[i];
@@ -158,27 +158,38 @@ static double find_direction(step_t *s) {
 
 /* ---- Lines 3 and 4 ---- */
 
+static int rule(const step_t *s) {
+    const bool by_slopes = ((const memory_t *)s->memory)->line.by_slopes;
+    return by_slopes ? SEARCH_HAGER_ZHANG : (int)s->option[LINE_SEARCH];
+}
+
 static void start_search(step_t *s, double slope) {
     const memory_t *m = s->memory;
     const double *o = s->option;
     const line_search_t search = {.c1 = o[C1], .c2 = o[C2], .most = searched_most(o[MAX_LS])};
-    searched_start(s, search, slope, m->updates > 0 ? o[LR] : 1);
+    searched_start(s, rule(s), search, slope, m->updates > 0 ? o[LR] : 1);
 }
 
-static search_answer_t judge(step_t *s) {
-    const bool wolfe = (int)s->option[LINE_SEARCH] == STRONG_WOLFE;
-    return searched_judge(s, wolfe ? line_search_wolfe : line_search_more_thuente, dot(s, vector(GRADIENT), vector(D)));
+/* Behind a search that ends so: whether there is another one, and the slope along its d. */
+static bool tries_again(step_t *s, search_answer_t answer, double *slope) {
+    const memory_t *m = s->memory;
+    const bool by_slopes = searched_try_slopes(s, rule(s), answer);
+    if (!by_slopes && ((answer == SEARCH_DONE && m->line.search.t != 0) || m->updates == 0))
+        return false;
+    copy(s, vector(X), vector(PARAMETERS));
+    *slope = by_slopes ? dot(s, vector(G), vector(D)) : find_steepest(s);
+    return true;
 }
 
 static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     search_answer_t answer;
     double slope = 0;
-    bool again;
     STEP_BEGIN(s);
     searched_take(s);
     copy(s, vector(PARAMETERS), vector(X));
     slope = find_direction(s);
+    m->line.by_slopes = false;
     do {
         m->line.step = 0;
         if (!(slope < 0)) /* g = 0 */
@@ -186,15 +197,12 @@ static optim_status advance(step_t *s) {
         start_search(s, slope);
         do {
             searched_go(s, m->line.search.t);
-            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-            answer = judge(s);
+            STEP_ASK(s, .kind = searched_wants(s), .sample = OPTIM_SAMPLE_SAME, .stays = searched_stays(s));
+            answer = searched_judge(s, rule(s), searched_slope(s), false);
         } while (answer == SEARCH_EVALUATE);
-        again = m->line.search.t == 0 && m->updates > 0;
-        if (again) {
-            copy(s, vector(X), vector(PARAMETERS));
-            slope = find_steepest(s);
-        }
-    } while (again);
+    } while (tries_again(s, answer, &slope));
+    if (answer == SEARCH_FAILED)
+        return searched_fail(s);
     searched_accept(s);
     take_pair(s);
     return searched_done(s);
@@ -203,12 +211,13 @@ static optim_status advance(step_t *s) {
 
 const method_t METHOD(bfgs) = {
     .name = "bfgs",
-    .purpose = "the inverse Hessian of few variables as a whole matrix, with a strong Wolfe search",
+    .purpose = "the inverse Hessian of few variables as a whole matrix, with a line search",
     .citation = "Nocedal, Wright: Numerical Optimization, 2006, algorithm 6.1",
-    .evaluations = "1 gradient with loss for each trial of the search; the first step 1 more",
+    .evaluations = "1 gradient with loss for each trial of the search (armijo: 1 loss, and then 1 gradient); the first "
+                   "step 1 more",
     .options = OPTIONS,
     .states = STATE,
-    .flags = READS_LOSS | REQUESTS | SEARCHES,
+    .flags = READS_LOSS | REQUESTS | SEARCHES | ACROSS_TENSORS,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .check = check,

@@ -67,7 +67,7 @@ typedef struct origin {
 static void make_q(const tile_t *t) {
     const origin_t *from = t->arguments;
     real room[TILE_ELEMENTS];
-    const real *input = from->input == NULL ? NULL : input_reals(from->input, t->tensor->own + t->offset, t->n, room);
+    const real *input = from->input == NULL ? NULL : input_reals(from->input, tile_first(t), t->n, room);
     const real *restrict r = t->state[R];
     real *restrict q = t->state[Q];
     for (size_t i = 0; input == NULL && i < t->n; ++i)

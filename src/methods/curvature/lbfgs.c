@@ -13,7 +13,8 @@
  *        first_trial=torch: lr min(1, 1 / |g|_1), in the first step only
  *     4. g'd = 0, g'd > -tolerance_change, or armijo's c1 t |g'd| <= eps |f|: nothing moves
  *     5. line search from the trial step;  x <- x + t d.   line_search=none: t is the trial step, one gradient a step
- *     6. a d that does not go down, and a search that finds nothing: once more without pairs
+ *     6. a search by losses that finds nothing: along the same d by slopes, as hager_zhang does; if that finds nothing
+ *        either, and where d does not go down: once more without pairs
  *     7. with bounds: d leads from x to the minimizer of the model in the box (L-BFGS-B, blocks/box.h), gamma being the
  *        trial step of 3 while no pair is held; the first trial is lr (1 without pairs) and at most where d leaves the
  *        box; all points are projected, and s is the step that they have made. A start outside is only projected.
@@ -31,12 +32,12 @@
 #include "blocks/searched.h"
 
 enum { LR, HISTORY, LINE_SEARCH, C1, C2, MAX_LS, TOLERANCE_CHANGE, CURVATURE_MIN, FIRST_TRIAL, L1 };
-enum { STRONG_WOLFE, ARMIJO, NONE, MORE_THUENTE };
+enum { STRONG_WOLFE, ARMIJO, NONE, MORE_THUENTE, HAGER_ZHANG };
 enum { SCALED, TORCH };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1, "(0,inf)", "first trial of the search", .pauses = true},
     [HISTORY] = {"history", 10, "integer [1,1000]", "pairs kept"},
-    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none|more_thuente",
+    [LINE_SEARCH] = {"line_search", STRONG_WOLFE, "strong_wolfe|armijo|none|more_thuente|hager_zhang",
                      "how the step along d is found"},
     [C1] = {"c1", 1e-4, "(0,1)", "sufficient decrease: f <= f_0 + c1 t g'd"},
     [C2] = {"c2", 0.9, "(0,1)", "curvature: |slope| <= c2 |g'd|"},
@@ -191,13 +192,6 @@ static box_model_t box_model(const step_t *s) {
     return (box_model_t){X, G, D, S, Y, pairs, ((size_t)m->next + history - pairs) % history, history, m->gamma};
 }
 
-/* x, g and the box, as they are: the queue is run. */
-static box_look_t look_at_box(step_t *s) {
-    (void)norm_max(s, vector(G));
-    const box_model_t model = box_model(s);
-    return box_look(s, &model);
-}
-
 /* Line 7; returns g'd, or 0 if the pairs are of no use. */
 static double find_direction_in_box(step_t *s) {
     memory_t *m = s->memory;
@@ -244,7 +238,7 @@ static double find_steepest(step_t *s) {
     m->pairs = 0;
     m->gamma = 1;
     if (step_has_box(s)) {
-        const box_look_t look = look_at_box(s);
+        const box_look_t look = searched_look(s);
         if (!(look.norm_1 > 0))
             return 0;
         m->gamma = steepest_trial(s, look.norm_1, look.norm_2);
@@ -260,10 +254,6 @@ static double find_steepest(step_t *s) {
 /* Without a search the next step evaluates anew. */
 static optim_status done(step_t *s) {
     const optim_status status = searched_done(s);
-    if (step_has_box(s)) {
-        copy(s, vector(PARAMETERS), vector(X));
-        s->held_norm = look_at_box(s).criterion;
-    }
     if (has_l1(s)) {
         find_slopes(s);
         s->held_norm = norm_2(s, vector(V));
@@ -302,6 +292,29 @@ static bool is_converged(const step_t *s, double slope, double trial) {
     return (int)o[LINE_SEARCH] == ARMIJO && !has_l1(s) && -o[C1] * trial * slope <= DBL_EPSILON * fabs(m->line.f);
 }
 
+/* By the searches' own keywords; with l1 it is none of them, and asks for gradients. */
+static int rule(const step_t *s) {
+    static const int RULES[] = {[STRONG_WOLFE] = SEARCH_STRONG_WOLFE,
+                                [ARMIJO] = SEARCH_ARMIJO,
+                                [NONE] = SEARCH_STRONG_WOLFE,
+                                [MORE_THUENTE] = SEARCH_MORE_THUENTE,
+                                [HAGER_ZHANG] = SEARCH_HAGER_ZHANG};
+    if (((const memory_t *)s->memory)->line.by_slopes)
+        return SEARCH_HAGER_ZHANG;
+    return has_l1(s) ? SEARCH_STRONG_WOLFE : RULES[(int)s->option[LINE_SEARCH]];
+}
+
+/* Line 6, behind a search that ends so: whether there is another one, and the slope along its d. */
+static bool tries_again(step_t *s, search_answer_t answer, double *slope) {
+    const memory_t *m = s->memory;
+    const bool by_slopes = !has_l1(s) && searched_try_slopes(s, rule(s), answer);
+    if (!by_slopes && ((answer == SEARCH_DONE && m->line.search.t != 0) || m->pairs == 0))
+        return false;
+    copy(s, vector(X), vector(PARAMETERS));
+    *slope = by_slopes ? dot(s, vector(G), vector(D)) : find_steepest(s);
+    return true;
+}
+
 static void start_search(step_t *s, double slope, double trial) {
     const memory_t *m = s->memory;
     const double *o = s->option;
@@ -310,7 +323,7 @@ static void start_search(step_t *s, double slope, double trial) {
                                   .tolerance = o[TOLERANCE_CHANGE],
                                   .longest = step_has_box(s) ? m->box.longest : 0,
                                   .most = searched_most(o[MAX_LS])};
-    searched_start(s, search, slope, trial);
+    searched_start(s, rule(s), search, slope, trial);
     if (has_l1(s))
         ((memory_t *)s->memory)->f_whole = m->line.f + o[L1] * norm_1(s, vector(X));
 }
@@ -329,9 +342,7 @@ static void go(step_t *s, double t) {
 static search_answer_t judge(step_t *s) {
     if (has_l1(s))
         return judge_orthant(s);
-    search_rule_t *const rules[] = {
-        [STRONG_WOLFE] = line_search_wolfe, [ARMIJO] = line_search_armijo, [MORE_THUENTE] = line_search_more_thuente};
-    return searched_judge(s, rules[(int)s->option[LINE_SEARCH]], dot(s, vector(GRADIENT), vector(D)));
+    return searched_judge(s, rule(s), searched_slope(s), false);
 }
 
 /* Where points are projected d <- the step as it was made. */
@@ -350,17 +361,6 @@ static void accept(step_t *s) {
     into_orthant(s);
     measure_step(s);
     keep_pair(s);
-}
-
-/* Line 7: whether x lies outside its box; it is then put in. */
-static bool comes_from_outside(step_t *s) {
-    if (!step_has_box(s))
-        return false;
-    copy(s, vector(PARAMETERS), vector(X));
-    const bool outside = look_at_box(s).outside;
-    if (outside)
-        step_into_box(s);
-    return outside;
 }
 
 /* Lines 1 and 2: takes the gradient, and returns the slope along d. */
@@ -382,19 +382,17 @@ static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     double slope = 0, trial;
     search_answer_t answer = SEARCH_FAILED;
-    bool again = false; /* along -g, without pairs */
     STEP_BEGIN(s);
     if (has_l1(s) && step_has_box(s))
         return step_fail(s, OPTIM_ERR_MISMATCH,
                          "l1 and the bounds of a parameter exclude each other: lift one of them");
-    if (comes_from_outside(s)) {
+    if (searched_comes_from_outside(s)) { /* line 7 */
         STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
-        m->line.step = 0;
-        m->line.f = s->loss;
-        copy(s, vector(GRADIENT), vector(G));
+        (void)searched_settle(s);
         return done(s);
     }
     slope = find_slope(s);
+    m->line.by_slopes = false;
     do {
         m->line.step = 0;
         trial = first_trial(s);
@@ -410,21 +408,16 @@ static optim_status advance(step_t *s) {
         start_search(s, slope, trial);
         do { /* lines 3 to 5 */
             go(s, m->line.search.t);
-            STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+            STEP_ASK(s, .kind = searched_wants(s), .sample = OPTIM_SAMPLE_SAME, .stays = searched_stays(s));
             answer = judge(s);
         } while (answer == SEARCH_EVALUATE);
-        again = (answer == SEARCH_FAILED || m->line.search.t == 0) && m->pairs > 0;
-        if (again) {
-            copy(s, vector(X), vector(PARAMETERS));
-            slope = find_steepest(s);
-        }
-    } while (again);
+    } while (tries_again(s, answer, &slope));
     if (answer == SEARCH_FAILED && has_l1(s)) {
         copy(s, vector(X), vector(PARAMETERS));
         return done(s);
     }
     if (answer == SEARCH_FAILED)
-        return step_fail(s, OPTIM_ERR_LINE_SEARCH, "no step along the direction lowers the loss enough");
+        return searched_fail(s);
     accept(s);
     return done(s);
     STEP_END(s);
@@ -432,9 +425,10 @@ static optim_status advance(step_t *s) {
 
 const method_t METHOD(lbfgs) = {
     .name = "lbfgs",
-    .purpose = "limited-memory BFGS with a strong Wolfe or Armijo line search",
+    .purpose = "limited-memory BFGS with a line search",
     .citation = "Nocedal, Wright: Numerical Optimization, 2006, algorithms 7.4 and 7.5",
-    .evaluations = "1 gradient with loss for each trial of the search; the first step 1 more; line_search=none: 1",
+    .evaluations = "1 gradient with loss for each trial of the search (armijo: 1 loss, and then 1 gradient); the first "
+                   "step 1 more; line_search=none: 1",
     .options = OPTIONS,
     .states = STATE,
     .flags = READS_LOSS | REQUESTS | SEARCHES | KEEPS_BOX,

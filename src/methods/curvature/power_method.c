@@ -61,7 +61,7 @@ enum { BLOCK = 256 };
 /* The sum of row `row` of the matrix times x, over one parameter. */
 static double row_times(const product_t *product, size_t row, const tensor_t *tensor) {
     double x[BLOCK], room[BLOCK], sum = 0;
-    const size_t from = row * (size_t)product->matrix->dims[1] + tensor->own;
+    const size_t from = row * (size_t)product->matrix->dims[1] + tensor->first_of_method;
     for (size_t first = 0; first < tensor->count; first += BLOCK) {
         const size_t n = tensor->count - first < BLOCK ? tensor->count - first : BLOCK;
         const double *entry = input_doubles(product->matrix, from + first, n, room);
@@ -80,7 +80,7 @@ static void multiply(const tile_t *t) {
         double sum = 0;
         for (size_t k = 0; k < step_tensor_count(s); ++k)
             if (step_tensor(s, k) != NULL)
-                sum += row_times(product, t->tensor->own + i, step_tensor(s, k));
+                sum += row_times(product, t->tensor->first_of_method + i, step_tensor(s, k));
         out[i] = (real)sum;
     }
 }

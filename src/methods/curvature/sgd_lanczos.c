@@ -74,7 +74,7 @@ typedef struct start {
 
 static void draw(const tile_t *t) {
     const start_t *start = t->arguments;
-    const uint64_t first = t->tensor->flat + t->offset;
+    const uint64_t first = t->tensor->first_of_all + t->offset;
     real *restrict q = t->state[V];
     for (size_t i = 0; i < t->n; ++i)
         q[i] = (real)(start->length * hashed_sign(first + i, start->stream));

@@ -13,6 +13,8 @@
  *        at x + z, otherwise 0;   eps = 2^-52
  *     4. rho < 1/4: radius <- |z| / 4;   rho > 3/4 and |z| = radius: radius <- min(2 radius, radius_max)
  *     5. rho > eta: x <- x + z;   otherwise again from 1, unless z is lost in the rounding of x, or max_tries are done
+ *     6. with bounds: of the elements that are free (blocks/truncated_cg.h), x + z inside. A start outside is only
+ *        projected.
  *
  * max_cg = 0 stands for 20 times the number of elements. Loss and gradient of the accepted point are kept and never
  * evaluated again; both must be deterministic. The radius has the unit of x, nothing has that of the loss. State: g;
@@ -50,6 +52,7 @@ static const field_t FIELDS[] = {
     SEARCHED_FIELDS,
     {"radius", "of the trust region", FIELD(OF_METHOD, memory_t, radius), .initial_option = "radius"},
     {"first_norm", "|g| of the first step", FIELD(OF_METHOD, memory_t, first_norm)},
+    FACE_ROW(FIELD(OF_METHOD, memory_t, cg.face.held)),
     {0},
 };
 
@@ -57,11 +60,11 @@ static const field_t FIELDS[] = {
 
 static void start_solving(step_t *s) {
     memory_t *m = s->memory;
-    m->norm = norm_2(s, vector(G));
+    truncated_cg_start(s, &m->cg);
+    m->norm = step_has_box(s) ? sqrt(m->cg.rr) : norm_2(s, vector(G));
     if (m->first_norm == 0)
         m->first_norm = m->norm;
     m->tolerance = m->norm * fmin(0.5, sqrt(m->norm / m->first_norm));
-    truncated_cg_start(s, &m->cg);
     m->at_wall = false;
 }
 
@@ -85,12 +88,11 @@ static bool iterate(step_t *s) {
     const double tau = way_to_wall(s, zz), a = m->cg.rr / kappa;
     ++m->cg.products;
     m->at_wall = !(kappa > 0) || !(a < tau);
-    const double go = m->at_wall ? tau : a;
-    axpy(s, go, vector(P), vector(D));
-    axpy(s, go, vector(BP), vector(R));
+    const bool meets_box = truncated_cg_go(s, &m->cg, m->at_wall ? tau : a);
+    m->at_wall = m->at_wall && !meets_box;
     if (m->at_wall)
         return false;
-    truncated_cg_turn(s, &m->cg);
+    truncated_cg_turn(s, &m->cg, meets_box);
     return true;
 }
 
@@ -98,9 +100,13 @@ static bool iterate(step_t *s) {
 
 /* Of the evaluation that arrived: rho. */
 static double agreement(step_t *s) {
-    const memory_t *m = s->memory;
+    memory_t *m = s->memory;
     const double promised = -(dot(s, vector(D), vector(G)) + dot(s, vector(D), vector(R))) / 2;
-    const double norm = norm_2(s, vector(GRADIENT));
+    double norm = norm_2(s, vector(GRADIENT));
+    if (step_has_box(s)) { /* of free elements, as |g| is */
+        copy(s, vector(GRADIENT), vector(BP));
+        norm = sqrt(truncated_cg_square(s, &m->cg, BP));
+    }
     if (!isfinite(s->loss) || !isfinite(norm))
         return -(double)INFINITY;
     if (promised <= 10 * DBL_EPSILON * fabs(m->line.f))
@@ -129,6 +135,10 @@ static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     bool taken = false;
     STEP_BEGIN(s);
+    if (searched_comes_from_outside(s)) {
+        STEP_ASK(s, .kind = OPTIM_EVAL_GRAD, .sample = OPTIM_SAMPLE_SAME);
+        return searched_settle(s);
+    }
     searched_take(s);
     copy(s, vector(PARAMETERS), vector(X));
     m->tries = 0;
@@ -166,7 +176,7 @@ const method_t METHOD(trust_ncg) = {
                    "the first step 1 gradient more",
     .options = OPTIONS,
     .states = STATE,
-    .flags = READS_LOSS | REQUESTS | REQUESTS_PRODUCTS | SEARCHES,
+    .flags = READS_LOSS | REQUESTS | REQUESTS_PRODUCTS | SEARCHES | KEEPS_BOX,
     .fields = FIELDS,
     .memory = sizeof(memory_t),
     .advance = advance,

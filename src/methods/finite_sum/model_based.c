@@ -71,7 +71,7 @@ static void move(const tile_t *t) {
 }
 
 static size_t place(const tile_t *t, size_t i) {
-    return ((const move_t *)t->arguments)->first + t->tensor->own + t->offset + i;
+    return ((const move_t *)t->arguments)->first + tile_first(t) + i;
 }
 
 /* u and N. A reduction's pieces are no longer than that. */

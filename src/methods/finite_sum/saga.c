@@ -131,7 +131,7 @@ typedef struct linear {
 /* Elements of row i that belong to the tile's from `first` on. */
 static const real *part_of_row(const tile_t *t, size_t i, size_t first, size_t n, real *room) {
     const linear_t *l = t->arguments;
-    return input_reals(l->rows, i * l->elements + t->tensor->own + t->offset + first, n, room);
+    return input_reals(l->rows, i * l->elements + tile_first(t) + first, n, room);
 }
 
 static void measure(const tile_t *t) { /* <g, a>, <a, a>, <g, g> */

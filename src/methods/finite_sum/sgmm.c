@@ -121,7 +121,8 @@ static void start(const tile_t *t) {
     for (size_t k = 0; k < q; ++k) {
         real *phi = phi_row(t, k);
         for (size_t j = 0; j < t->n; ++j)
-            phi[j] = o->phi0 == NULL ? (real)(j == k) : (real)entry(o->phi0, k * o->elements + t->tensor->own + j);
+            phi[j] = o->phi0 == NULL ? (real)(j == k)
+                                     : (real)entry(o->phi0, k * o->elements + t->tensor->first_of_method + j);
         for (size_t l = 0; l < q; ++l)
             w[k * q + l] = o->w0 == NULL ? (k == l ? c->w0 : 0) : entry(o->w0, k * q + l);
     }
@@ -143,7 +144,7 @@ static double weigh(size_t q, const double *w, const double *v, double *to) {
 static void descend(const tile_t *t, const tensor_memory_t *m) {
     const observation_t *o = t->arguments;
     const constants_t *c = t->constants;
-    const size_t q = c->instruments, own = t->tensor->own;
+    const size_t q = c->instruments, own = t->tensor->first_of_method;
     real *b = t->p;
     double residual = -entry(o->y, 0);
     for (size_t j = 0; j < t->n; ++j)

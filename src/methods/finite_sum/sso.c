@@ -92,7 +92,7 @@ static void add(const tile_t *t) {
 static const double *entries(const tile_t *t, size_t k, size_t first, size_t n, double *room) {
     const batch_t *batch = t->arguments;
     const size_t row = (size_t)batch->sample[k] * batch->elements;
-    return input_doubles(batch->a, row + t->tensor->own + first, n, room);
+    return input_doubles(batch->a, row + t->tensor->first_of_method + first, n, room);
 }
 
 static size_t chunk_at(const tile_t *t, size_t first) {

@@ -18,6 +18,7 @@
  * State: X, with dual = 1 also X_1 and S: 4 (12) bytes a parameter in f32; G and D of both players in double.
  */
 #include "blocks/iterate.h"
+#include "blocks/sums.h"
 
 enum { LR, LR_EXTRA, LR_POWER, EXTRA_POWER, DUAL, ADAPTIVE, Q, SPLIT };
 static const option_t OPTIONS[] = {
@@ -76,13 +77,11 @@ static void prepare(const group_t *group, void *constants) {
 static void squares(const tile_t *t) {
     const real eta = ((const constants_t *)t->constants)->eta[t->tensor->role];
     const real *restrict g = t->g, *restrict x = t->state[X], *restrict x1 = t->state[X1], *restrict sum = t->state[S];
-    double *restrict seen = t->term[0], *restrict moved = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)g[i],
-                     step = (double)(sum == NULL ? eta * g[i] : x1[i] - eta * (sum[i] + g[i]) - x[i]);
-        seen[i] = gi * gi;
-        moved[i] = step * step;
-    }
+    real step[SUM_ELEMENTS];
+    for (size_t i = 0; i < t->n; ++i)
+        step[i] = sum == NULL ? eta * g[i] : x1[i] - eta * (sum[i] + g[i]) - x[i];
+    t->sum[0] += sum_squares(t->n, g);
+    t->sum[1] += sum_squares(t->n, step);
 }
 
 static void update(const tile_t *t) {
@@ -118,7 +117,7 @@ static void accumulate(step_t *s) {
 static optim_status advance(step_t *s) {
     const bool adaptive = s->option[ADAPTIVE] != 0;
     if (adaptive)
-        (void)step_reduce(s, SQUARES, NULL, 2);
+        (void)step_sums(s, SQUARES, NULL, 2);
     step_update(s, UPDATE, NULL); /* with G and D as they were */
     if (adaptive)
         accumulate(s);

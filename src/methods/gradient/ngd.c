@@ -59,7 +59,7 @@ enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
     const int normalize = (int)s->option[NORMALIZE];
-    const double size = normalize == LOSS ? fabs(s->loss) : sqrt(step_reduce(s, SQUARES, NULL, 1)[0]);
+    const double size = normalize == LOSS ? fabs(s->loss) : sqrt(step_sums(s, SQUARES, NULL, 1)[0]);
     step_update(s, UPDATE, &(update_t){size, normalize == LAYER});
     return OPTIM_OK;
 }

@@ -17,6 +17,7 @@
  */
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION, D0, GROWTH_RATE };
 static const option_t OPTIONS[] = {
@@ -84,18 +85,20 @@ static void moments(const tile_t *t) { /* lines 1, 3 and 4 */
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict m = t->state[M], *restrict v = t->state[V], *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
-    double *restrict acc = t->term[0], *restrict norm = t->term[1];
-    if (coupled_skips(t, k.stays, 2))
+    real moved[SUM_ELEMENTS], along[SUM_ELEMENTS];
+    if (k.stays)
         return;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real gi = g[i] + k.decay.l2 * x[i];
-        acc[i] = (double)(k.dlr * gi) * (double)quotient(s[i], damped_root(v[i], 1, k.eps));
+        moved[i] = k.dlr * gi;
+        along[i] = quotient(s[i], damped_root(v[i], 1, k.eps));
         m[i] = ema(m[i], gi, k.m);
         v[i] = ema(v[i], gi * gi, k.v);
         s[i] = ema(s[i], gi, k.s);
-        norm[i] = (double)fabs(s[i]);
     }
+    t->sum[0] += sum_products(t->n, moved, along);
+    t->sum[1] += sum_moduli(t->n, s);
 }
 
 static void move(const tile_t *t) { /* lines 6 and 7 */
@@ -113,7 +116,7 @@ static optim_status advance(step_t *s) {
     const double *o = s->option, q = sqrt(o[BETA2]);
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *sums = step_reduce(s, MOMENTS, NULL, 2);
+    const double *sums = step_sums(s, MOMENTS, NULL, 2);
     m->num = q * m->num + (1 - q) * sums[0];
     m->t += dadapt_move(s, MOVE, &m->d, m->num, (1 - q) * sums[1], o[GROWTH_RATE]);
     return OPTIM_OK;

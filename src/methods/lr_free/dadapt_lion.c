@@ -13,6 +13,7 @@
  */
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, BETA2, WEIGHT_DECAY, D0 };
 static const option_t OPTIONS[] = {
@@ -67,15 +68,15 @@ static void sum(const tile_t *t) { /* line 1 */
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict g = t->g, *restrict m = t->state[M];
-    double *restrict product = t->term[0], *restrict norm = t->term[1];
-    if (coupled_skips(t, k.stays, 2))
+    real u[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real u = direction(m[i], g[i], k.beta1);
-        product[i] = (double)u * (double)s[i];
-        s[i] = ema(s[i], u, k.s);
-        norm[i] = (double)fabs(s[i]);
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        u[i] = direction(m[i], g[i], k.beta1);
+    t->sum[0] += sum_products(t->n, u, s);
+    for (size_t i = 0; i < t->n; ++i)
+        s[i] = ema(s[i], u[i], k.s);
+    t->sum[1] += sum_moduli(t->n, s);
 }
 
 static void move(const tile_t *t) { /* line 2 */
@@ -95,7 +96,7 @@ static optim_status advance(step_t *s) {
     const double q = sqrt(s->option[BETA2]);
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *sums = step_reduce(s, SUM, NULL, 2);
+    const double *sums = step_sums(s, SUM, NULL, 2);
     m->num = q * m->num + (1 - q) * (m->d * m->shared_lr * sums[0]);
     (void)dadapt_move(s, MOVE, &m->d, m->num, (1 - q) * sums[1], HUGE_VAL);
     return OPTIM_OK;

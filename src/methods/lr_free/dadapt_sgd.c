@@ -13,6 +13,7 @@
  */
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, MOMENTUM, WEIGHT_DECAY, D0, GROWTH_RATE };
 static const option_t OPTIONS[] = {
@@ -59,30 +60,24 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void square(const tile_t *t) { /* |g|^2 */
-    const constants_t k = *(const constants_t *)t->constants;
-    const real *restrict x = t->p, *restrict g = t->g;
-    double *restrict term = t->term[0];
-    if (coupled_skips(t, k.stays, 1))
-        return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)(g[i] + k.l2 * x[i]);
-        term[i] = gi * gi;
-    }
+    const constants_t *k = t->constants;
+    if (!k->stays)
+        t->sum[0] += sum_decayed_squares(t, k->l2);
 }
 
 static void sum(const tile_t *t) { /* line 2: <g, s> with the old s, |s|^2 with the new one */
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g;
-    double *restrict product = t->term[0], *restrict norm = t->term[1];
-    if (coupled_skips(t, k.stays, 2))
+    real gi[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const real gi = g[i] + k.l2 * x[i];
-        product[i] = (double)gi * (double)s[i];
-        s[i] += k.dlr * gi;
-        norm[i] = (double)s[i] * (double)s[i];
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        gi[i] = g[i] + k.l2 * x[i];
+    t->sum[0] += sum_products(t->n, gi, s);
+    for (size_t i = 0; i < t->n; ++i)
+        s[i] += k.dlr * gi[i];
+    t->sum[1] += sum_squares(t->n, s);
 }
 
 static void move(const tile_t *t) { /* line 4 */
@@ -100,10 +95,10 @@ static optim_status advance(step_t *s) {
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
     if (m->g0 == 0)
-        m->g0 = sqrt(step_reduce(s, SQUARE, NULL, 1)[0]);
+        m->g0 = sqrt(step_sums(s, SQUARE, NULL, 1)[0]);
     if (m->g0 == 0)
         return OPTIM_OK;
-    const double *sums = step_reduce(s, SUM, NULL, 2);
+    const double *sums = step_sums(s, SUM, NULL, 2);
     m->num += m->d * m->shared_lr / m->g0 * sums[0];
     (void)dadapt_move(s, MOVE, &m->d, 2 * m->num, sqrt(sums[1]), s->option[GROWTH_RATE]);
     return OPTIM_OK;

@@ -17,6 +17,7 @@
 #include <tgmath.h>
 
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, REPS_REL, EPS, WEIGHT_DECAY, INIT_ETA };
 #define COMMON_OPTIONS                                                                                                 \
@@ -71,19 +72,18 @@ static const memory_t *memory_of(const tile_t *t) {
     return t->memory != NULL ? t->memory : t->arguments;
 }
 
-/* Squares for |g| and, in the first step, |x_0|, later |x - x_0|. */
+/* |g|^2 and, in the first step, |x_0|^2, later |x - x_0|^2. */
 static void distances(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
     const bool first = memory_of(t)->rbar < 0;
-    const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
-    double *restrict gradient = t->term[0], *restrict distance = t->term[1];
-    if (coupled_skips(t, k.stays, 2))
+    const real *restrict x = t->p, *restrict x0 = t->state[X0];
+    real from_x0[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const double gi = (double)(g[i] + k.l2 * x[i]), from_x0 = (double)(first ? x[i] : x[i] - x0[i]);
-        gradient[i] = gi * gi;
-        distance[i] = from_x0 * from_x0;
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        from_x0[i] = first ? x[i] : x[i] - x0[i];
+    t->sum[0] += sum_decayed_squares(t, k.l2);
+    t->sum[1] += sum_squares(t->n, from_x0);
 }
 
 /* Line 2. */
@@ -118,13 +118,13 @@ static optim_status advance_dog(step_t *s) {
     memory_t *m = s->memory;
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    follow(m, step_reduce(s, DISTANCES, m, 2), s->option);
+    follow(m, step_sums(s, DISTANCES, m, 2), s->option);
     step_update(s, UPDATE, m);
     return OPTIM_OK;
 }
 
 static optim_status advance_ldog(step_t *s) {
-    (void)step_reduce(s, DISTANCES, NULL, 2);
+    (void)step_sums(s, DISTANCES, NULL, 2);
     for (size_t n = 0; n < step_tensor_count(s); ++n)
         if (step_tensor(s, n) != NULL)
             follow(step_tensor_memory(s, n), step_tensor_sum(s, n), step_tensor_option(s, n));

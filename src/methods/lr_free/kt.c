@@ -19,6 +19,7 @@
 #include <tgmath.h>
 
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, WEIGHT_DECAY, WEALTH };
 #define COMMON_OPTIONS                                                                                                 \
@@ -86,11 +87,14 @@ static void prepare_kt(const group_t *group, void *constants) {
 static void loss_kt(const tile_t *t) { /* <c, x - x_0> */
     const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
-    double *restrict term = t->term[0];
-    if (coupled_skips(t, k.stays, 1))
+    real c[SUM_ELEMENTS], from_x0[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i)
-        term[i] = (double)outcome(x[i], g[i], &k) * (double)(x[i] - x0[i]);
+    for (size_t i = 0; i < t->n; ++i) {
+        c[i] = outcome(x[i], g[i], &k);
+        from_x0[i] = x[i] - x0[i];
+    }
+    t->sum[0] += sum_products(t->n, c, from_x0);
 }
 
 static void update_kt(const tile_t *t) {
@@ -109,7 +113,7 @@ static optim_status advance_kt(step_t *s) {
     memory_t *m = s->memory;
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    m->wealth -= step_reduce(s, LOOK, NULL, 1)[0];
+    m->wealth -= step_sums(s, LOOK, NULL, 1)[0];
     step_update(s, UPDATE, NULL);
     return OPTIM_OK;
 }

@@ -22,6 +22,7 @@
 #include "base/memory.h"
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, BETA2, BETA3, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECOUPLED, BIAS_CORRECTION };
 enum { SAFEGUARD_WARMUP = BIAS_CORRECTION + 1, D0, D_COEF, GROWTH_RATE, SLICE_P };
@@ -112,20 +113,20 @@ static inline void kept(const tile_t *t, const size_t slice_p) {
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict s = t->state[S];
     const real *restrict x = t->p, *restrict g = t->g, *restrict x0 = t->state[X0];
-    double *restrict product = t->term[0], *restrict norm = t->term[1];
+    real gi[SUM_ELEMENTS], to_x0[SUM_ELEMENTS];
     const size_t first = t->offset / slice_p + (t->offset % slice_p != 0);
-    for (size_t i = first * slice_p - t->offset, j = first; i < t->n; i += slice_p, ++j) {
-        const real gi = g[i] + k.decay.l2 * x[i];
-        product[i] = (double)gi * (double)(x0[j] - x[i]);
-        s[j] = ema(s[j], gi, k.s);
-        norm[i] = (double)fabs(s[j]);
+    size_t n = 0;
+    for (size_t i = first * slice_p - t->offset, j = first; i < t->n; i += slice_p, ++j, ++n) {
+        gi[n] = g[i] + k.decay.l2 * x[i];
+        to_x0[n] = x0[j] - x[i];
+        s[j] = ema(s[j], gi[n], k.s);
     }
+    t->sum[0] += sum_products(n, gi, to_x0);
+    t->sum[1] += sum_moduli(n, s + first);
 }
 
 static void estimate(const tile_t *t) { /* lines 1 to 4 */
     const constants_t *k = t->constants;
-    if (k->stays || k->slice_p > 1)
-        coupled_no_terms(t, 2);
     if (k->stays)
         return;
     if (k->slice_p <= 1)
@@ -153,7 +154,7 @@ static optim_status advance(step_t *s) {
     m->dlr = m->d * m->shared_lr;
     if (o[BIAS_CORRECTION] != 0)
         m->dlr *= sqrt(correction(o[BETA2], t)) / correction(o[BETA1], t);
-    const double *sums = step_reduce(s, ESTIMATE, NULL, 2), norm = sums[1];
+    const double *sums = step_sums(s, ESTIMATE, NULL, 2), norm = sums[1];
     m->num = beta3(o) * m->num + m->d / o[D0] * m->dlr * sums[0];
     if (norm == 0)
         return OPTIM_OK;

@@ -19,6 +19,7 @@
 /* Places of the options in the method's table; `b` is called otherwise in each. */
 typedef struct average_rows {
     int lr, b, warmup_steps, r, weight_lr_power;
+    double (*factor)(const group_t *); /* on lr; NULL: 1 */
 } average_rows_t;
 
 #define AVERAGE_OPTIONS                                                                                                \
@@ -49,7 +50,8 @@ typedef struct average {
 /* ---- The step ---- */
 
 static inline double average_lr(const group_t *group, average_rows_t rows) {
-    const double lr = group->option[rows.lr], warmup_steps = group->option[rows.warmup_steps];
+    const double factor = rows.factor == NULL ? 1 : rows.factor(group), lr = factor * group->option[rows.lr];
+    const double warmup_steps = group->option[rows.warmup_steps];
     return warmup_steps > 0 ? lr * fmin(1, group->t / warmup_steps) : lr;
 }
 

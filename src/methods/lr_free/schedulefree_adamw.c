@@ -12,12 +12,16 @@
  * The parameters hold y, the output is x. With keep_x = 0, as in public code, x is found from y and z. One pass.
  * State: x, z, v (and m), 12 (16) bytes a parameter in f32, 4 fewer with keep_x = 0; lr_max, W, b by group, in double.
  * eps_in_root = 1: adam_family.h.
+ *
+ * rectify: lr_t has radam's r as a factor, with the authors' threshold of rho > 4; until then silent: lr_t = 0, plain:
+ * r = 1 and u by itself in line 3. schedulefree_radam is a preset: rectify=silent, as the authors' RAdamScheduleFree.
  */
 #include "blocks/adam_family.h"
 #include "methods/lr_free/schedule_free.h"
 
 enum { LR, BETA1, BETA2, EPS, EPS_IN_ROOT, WEIGHT_DECAY, DECAY_AT_Z, INNER_MOMENTUM };
-enum { WARMUP_STEPS = INNER_MOMENTUM + 1, R, WEIGHT_LR_POWER, KEEP_X };
+enum { RECTIFY = INNER_MOMENTUM + 1, WARMUP_STEPS, R, WEIGHT_LR_POWER, KEEP_X };
+enum { NONE, SILENT, PLAIN };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.0025, "[0,inf)", "step size, constant: larger than one that decays"},
     [BETA1] = {"beta1", 0.9, "(0,1)", "where gradients are taken: near z (0) or x (1)"},
@@ -27,11 +31,31 @@ static const option_t OPTIONS[] = {
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decays z by what y is"},
     [DECAY_AT_Z] = {"decay_at_z", 0, "0|1", "decay z by what z is"},
     [INNER_MOMENTUM] = {"inner_momentum", 0, "[0,1)", "average the gradient before the step; 0: do not"},
+    [RECTIFY] = {"rectify", NONE, "none|silent|plain", "scale lr as radam does; before that no steps, or plain ones"},
     AVERAGE_OPTIONS,
     {0},
 };
 
-static const average_rows_t ROWS = {LR, BETA1, WARMUP_STEPS, R, WEIGHT_LR_POWER};
+/* Whether the variance of the adaptive step is tractable: the authors' threshold is 4. */
+static double rectification(const group_t *group) {
+    const double beta2 = group->option[BETA2], t = group->t, inf = rho_inf(beta2);
+    const double rho = inf - 2 * t * pow(beta2, t) / correction(beta2, t);
+    return rho > 4 ? sqrt((rho - 4) * (rho - 2) * inf / ((inf - 4) * (inf - 2) * rho)) : 0;
+}
+
+static double factor(const group_t *group) {
+    const int rectify = (int)group->option[RECTIFY];
+    const double r = rectify == NONE ? 1 : rectification(group);
+    return r == 0 && rectify == PLAIN ? 1 : r;
+}
+
+static const char *check(const double *option) {
+    return (int)option[RECTIFY] == SILENT && rho_inf(option[BETA2]) <= 4
+               ? "rectify=silent needs beta2 > 0.6: below, there is never a step"
+               : NULL;
+}
+
+static const average_rows_t ROWS = {LR, BETA1, WARMUP_STEPS, R, WEIGHT_LR_POWER, factor};
 
 enum { V = Z + 1, M };
 static const state_t STATE[] = {
@@ -57,12 +81,13 @@ typedef struct constants {
 static void prepare(const group_t *group, void *constants) {
     const double *o = group->option, lr = average_lr(group, ROWS), c2 = correction(o[BETA2], group->t);
     const real decay = (real)(lr * o[WEIGHT_DECAY]);
+    const bool plain = (int)o[RECTIFY] == PLAIN && rectification(group) == 0;
     *(constants_t *)constants = (constants_t){
         .average = average_of(group, ROWS),
         .beta2 = weights(o[BETA2]),
         .mu = weights(o[INNER_MOMENTUM]),
-        .eps = eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
-        .inverse_root_c2 = (real)(1 / sqrt(c2)),
+        .eps = plain ? (eps_t){0, 1} : eps_of(o[EPS], o[EPS_IN_ROOT] != 0, c2),
+        .inverse_root_c2 = plain ? 0 : (real)(1 / sqrt(c2)),
         .step = (real)(lr / correction(o[INNER_MOMENTUM], group->t)),
         .at_y = o[DECAY_AT_Z] != 0 ? 0 : decay,
         .at_z = o[DECAY_AT_Z] != 0 ? decay : 0,
@@ -114,6 +139,7 @@ const method_t METHOD(schedulefree_adamw) = {
     .cohort_memory = sizeof(cohort_memory_t),
     .flags = CUTS_EXACTLY,
     .constants = sizeof(constants_t),
+    .check = check,
     .prepare = prepare,
     .advance = advance,
     .kernels = {update},

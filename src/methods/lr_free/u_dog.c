@@ -21,6 +21,7 @@
 #include <tgmath.h>
 
 #include "blocks/coupled.h"
+#include "blocks/sums.h"
 
 enum { LR, REPS_REL, EPS };
 static const option_t OPTIONS[] = {
@@ -80,14 +81,10 @@ static inline real towards(real from, real to, real share) {
 }
 
 static void norms(const tile_t *t) { /* |m|^2 and, for the start, |x_0|^2 */
-    const real *restrict z = t->p, *restrict g = t->g;
-    double *restrict gradient = t->term[0], *restrict point = t->term[1];
-    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 2))
+    if (((const constants_t *)t->constants)->stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        gradient[i] = (double)g[i] * (double)g[i];
-        point[i] = (double)z[i] * (double)z[i];
-    }
+    t->sum[0] += sum_squares(t->n, t->g);
+    t->sum[1] += sum_squares(t->n, t->p);
 }
 
 static void trial(const tile_t *t) { /* lines 3 and 4 */
@@ -102,31 +99,31 @@ static void trial(const tile_t *t) { /* lines 3 and 4 */
 
 static void difference(const tile_t *t) { /* |g - m|^2 */
     const real *restrict g = t->g, *restrict m = t->state[GRAD];
-    double *restrict term = t->term[0];
-    if (coupled_skips(t, ((const constants_t *)t->constants)->stays, 1))
+    real d[SUM_ELEMENTS];
+    if (((const constants_t *)t->constants)->stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const double d = (double)(g[i] - m[i]);
-        term[i] = d * d;
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        d[i] = g[i] - m[i];
+    t->sum[0] += sum_squares(t->n, d);
 }
 
 static void carry(const tile_t *t) { /* lines 6 and 7: |x+ - x_0|^2, |y - x_0|^2 */
     const constants_t k = *(const constants_t *)t->constants;
     real *restrict y = t->state[Y], *restrict a = t->state[A];
     const real *restrict g = t->g, *restrict m = t->state[GRAD], *restrict x0 = t->state[X0];
-    double *restrict ahead = t->term[0], *restrict behind = t->term[1];
-    if (coupled_skips(t, k.stays, 2))
+    real from_plus[SUM_ELEMENTS], from_y[SUM_ELEMENTS];
+    if (k.stays)
         return;
 #pragma omp simd
     for (size_t i = 0; i < t->n; ++i) {
         const real plus = y[i] - k.first * m[i];
         y[i] -= k.second * g[i];
         a[i] = towards(a[i], plus, k.share);
-        const double from_plus = (double)(plus - x0[i]), from_y = (double)(y[i] - x0[i]);
-        ahead[i] = from_plus * from_plus;
-        behind[i] = from_y * from_y;
+        from_plus[i] = plus - x0[i];
+        from_y[i] = y[i] - x0[i];
     }
+    t->sum[0] += sum_squares(t->n, from_plus);
+    t->sum[1] += sum_squares(t->n, from_y);
 }
 
 static void settle(const tile_t *t) { /* line 8 */
@@ -142,7 +139,7 @@ enum { NORMS, TRIAL, DIFFERENCE, CARRY, SETTLE };
 /* Lines 1 to 4. */
 static void first_half(step_t *s) {
     memory_t *m = s->memory;
-    const double *sums = step_reduce(s, NORMS, NULL, 2);
+    const double *sums = step_sums(s, NORMS, NULL, 2);
     if (s->t == 1)
         m->rbar = m->r = s->option[REPS_REL] * (1 + sqrt(sums[1]));
     const double alpha = m->r / m->rbar;
@@ -155,8 +152,8 @@ static void first_half(step_t *s) {
 static void second_half(step_t *s) {
     memory_t *m = s->memory;
     const double alpha = m->r / m->rbar;
-    m->q += alpha * alpha * step_reduce(s, DIFFERENCE, NULL, 1)[0];
-    const double *sums = step_reduce(s, CARRY, NULL, 2);
+    m->q += alpha * alpha * step_sums(s, DIFFERENCE, NULL, 1)[0];
+    const double *sums = step_sums(s, CARRY, NULL, 2);
     m->w += m->r;
     m->rbar = fmax(m->rbar, sqrt(fmax(sums[0], sums[1])));
     m->r += m->rbar;

@@ -66,7 +66,7 @@ static void prepare(const group_t *group, void *constants) {
     const double *o = group->option;
     *(constants_t *)constants = (constants_t){
         .lr = o[LR],
-        .ns = {o[NS_EPS], (int)o[NS_STEPS], (int)o[COEFFICIENTS]},
+        .ns = {.eps = o[NS_EPS], .steps = (int)o[NS_STEPS], .coefficients = (int)o[COEFFICIENTS]},
         .momentum = weights(o[MOMENTUM]),
         .beta2 = weights(o[BETA2]),
         .shrink = (real)(1 - o[LR] * o[WEIGHT_DECAY]),
@@ -103,7 +103,7 @@ static double divide(const constants_t *k, const sides_t *s, real *restrict v, r
 static void update(const tile_t *t) {
     const constants_t *k = t->constants;
     const sides_t s = sides_of(t->tensor);
-    const double square = matrix_momentum(t, &s, k->momentum, k->nesterov, t->state[B], t->work);
+    const double square = matrix_momentum(t, &s, k->momentum, k->nesterov ? &k->momentum : NULL, t->state[B], t->work);
     real *x = newton_schulz(k->ns, s.r, s.c, k->sign ? take_signs(t->n, t->work) : square, t->work);
     const double norm = sqrt(divide(k, &s, t->state[V], x));
     matrix_move(t, &s, k->shrink, norm > 0 ? (real)(k->lr * 0.2 * sqrt((double)t->n) / norm) : 0, x);

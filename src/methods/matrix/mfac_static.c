@@ -94,7 +94,7 @@ static const field_t FIELDS[] = {
 
 static void collect(const tile_t *t) {
     const memory_t *m = *(memory_t *const *)t->arguments;
-    const size_t own = t->tensor->own;
+    const size_t own = t->tensor->first_of_method;
     const real *p = t->p, *dropped = t->state[DROPPED];
     for (size_t i = 0; i < t->n; ++i) {
         m->w[own + i] = (double)p[i];
@@ -105,7 +105,7 @@ static void collect(const tile_t *t) {
 
 static void put(const tile_t *t) {
     const memory_t *m = *(memory_t *const *)t->arguments;
-    const size_t own = t->tensor->own;
+    const size_t own = t->tensor->first_of_method;
     real *p = t->p, *dropped = t->state[DROPPED], *diag = t->state[DIAG], *ihvp = t->state[IHVP];
     for (size_t i = 0; i < t->n; ++i) {
         p[i] = m->dropped[own + i] != 0 ? 0 : (real)m->w[own + i];

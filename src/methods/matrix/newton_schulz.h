@@ -14,10 +14,11 @@
  *                     Application to the Muon Algorithm", 2025, arXiv:2505.16932, algorithm 1: eight triples, the best
  *                     for values in [1e-3, 1], all but the last with arguments over 1.01; s = 1.01; converges
  *     classical       15/8, -5/4, 3/8: converges, slowly at first
+ *     given           (of muon alone) what three options say
  *
  * e = ns_eps, but 0 where that would be more than a 10^-5 of the norm: small gradients take the same steps as large
- * ones. Tensors of three or more dimensions are matrices of dimension 0 by the rest. All runs in the precision of the
- * parameters.
+ * ones. Or the norm is no less than e, as torch has it. Tensors of three or more dimensions are matrices of dimension 0
+ * by the rest. All runs in the precision of the parameters, or with every X, A and b A + c A^2 rounded to bfloat16.
  */
 #ifndef METHODS_MATRIX_NEWTON_SCHULZ_H
 #define METHODS_MATRIX_NEWTON_SCHULZ_H
@@ -35,7 +36,7 @@
     { "ns_steps", 5, "integer [0,100]", "Newton-Schulz iterations" }
 #define NS_EPS_ROW                                                                                                     \
     { "ns_eps", 1e-7, "[0,inf)", "matrices: added to norms above 10^5 ns_eps" }
-enum { JORDAN, YOU, POLAR_EXPRESS, CLASSICAL };
+enum { JORDAN, YOU, POLAR_EXPRESS, CLASSICAL, GIVEN };
 #define COEFFICIENTS_ROW                                                                                               \
     { "coefficients", JORDAN, "jordan|you|polar_express|classical", "polynomials of the iterations" }
 enum { ORIGINAL, MATCH_RMS_ADAMW, NONE };
@@ -72,10 +73,12 @@ typedef struct sides {
     bool transpose;
 } sides_t;
 
-static inline sides_t sides_of(const tensor_t *tensor) {
-    const size_t rows = tensor_rows(tensor), columns = tensor_columns(tensor);
+static inline sides_t sides_by(size_t rows, size_t columns) {
     const bool transpose = rows > columns;
     return (sides_t){rows, columns, transpose ? columns : rows, transpose ? rows : columns, transpose};
+}
+static inline sides_t sides_of(const tensor_t *tensor) {
+    return sides_by(tensor_rows(tensor), tensor_columns(tensor));
 }
 /* Where element (i, j) of the matrix is in X. */
 static inline size_t in_x(const sides_t *s, size_t i, size_t j) {
@@ -94,16 +97,16 @@ static inline double scale_of(int scale, const sides_t *s) {
     }
 }
 
-/* x <- U, or its transpose; returns |U|_F^2. */
-static inline double matrix_momentum(const tile_t *t, const sides_t *s, weights_t mu, bool nesterov, real *restrict b,
-                                     real *restrict x) {
+/* x <- U, or its transpose; returns |U|_F^2. `ahead`: the weights of B and G in U; NULL: U = B. */
+static inline double matrix_momentum(const tile_t *t, const sides_t *s, weights_t mu, const weights_t *ahead,
+                                     real *restrict b, real *restrict x) {
     const real *restrict g = t->g;
     double square = 0;
     for (size_t i = 0; i < s->rows; ++i)
         for (size_t j = 0; j < s->columns; ++j) {
             const size_t ij = i * s->columns + j;
             b[ij] = settled(b[ij] + mu.take * (g[ij] - b[ij]));
-            const real u = nesterov ? mu.take * g[ij] + mu.keep * b[ij] : b[ij];
+            const real u = ahead != NULL ? ahead->take * g[ij] + ahead->keep * b[ij] : b[ij];
             square += (double)u * (double)u;
             x[in_x(s, i, j)] = u;
         }
@@ -112,9 +115,15 @@ static inline double matrix_momentum(const tile_t *t, const sides_t *s, weights_
 
 /* ---- The iteration ---- */
 
+typedef struct polynomial {
+    double a, b, c;
+} polynomial_t;
+
 typedef struct newton_schulz {
     double eps;
     int steps, coefficients;
+    polynomial_t given;
+    bool clamps, in_bf16; /* the norm is no less than eps; rounded */
 } newton_schulz_t;
 
 /* X (r by c), X' of the same size, A and b A + c A^2 (r by r). */
@@ -124,11 +133,7 @@ static inline size_t newton_schulz_workspace(const tensor_t *tensor, const doubl
     return 2 * (tensor->count + s.r * s.r);
 }
 
-typedef struct polynomial {
-    double a, b, c;
-} polynomial_t;
-
-static inline polynomial_t polynomial_of(int coefficients, int round) {
+static inline polynomial_t polynomial_of(newton_schulz_t k, int round) {
     enum { FIVE = 5, EIGHT = 8 };
     static const polynomial_t OF_YOU[FIVE] = {{4.0848, -6.8946, 2.9270},
                                               {3.9505, -6.3029, 2.6377},
@@ -143,6 +148,9 @@ static inline polynomial_t polynomial_of(int coefficients, int round) {
                                               {1.891301407787398, -1.2679958271945868, 0.37680408948524835},
                                               {1.8750014808534479, -1.2500016453999487, 0.3750001645474248},
                                               {1.875, -1.25, 0.375}};
+    const int coefficients = k.coefficients;
+    if (coefficients == GIVEN)
+        return k.given;
     if (coefficients == JORDAN)
         return (polynomial_t){3.4445, -4.7750, 2.0315};
     if (coefficients == YOU)
@@ -154,7 +162,8 @@ static inline polynomial_t polynomial_of(int coefficients, int round) {
 }
 
 /* X <- X / (s |X| + ...), n elements; squares that leave the range of a double are taken of X over a power of two. */
-static inline void normalise(size_t n, double square, double eps, double s, real *x) {
+static inline void normalise(size_t n, double square, newton_schulz_t k, real *x) {
+    double eps = k.eps;
     if (!(square > 0x1p-200 && square < 0x1p200)) {
         real largest = 0;
         for (size_t i = 0; i < n; ++i)
@@ -169,21 +178,42 @@ static inline void normalise(size_t n, double square, double eps, double s, real
         }
         eps = scalbn(eps, -exponent);
     }
-    const double norm = s * sqrt(square);
-    blas_scal(n, 1 / (norm > 1e5 * eps ? norm + eps : norm), x);
+    const double norm = (k.coefficients == POLAR_EXPRESS ? 1.01 : 1) * sqrt(square);
+    blas_scal(n, 1 / (k.clamps ? fmax(norm, eps) : norm > 1e5 * eps ? norm + eps : norm), x);
+}
+
+/* x <- the nearest bfloat16, of two the even one. */
+static inline void round_to_bf16(size_t n, real *x) {
+    for (size_t i = 0; i < n; ++i) {
+        const float value = (float)x[i];
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        bits = isfinite(value) ? (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000 : bits;
+        float rounded;
+        memcpy(&rounded, &bits, sizeof rounded);
+        x[i] = (real)rounded;
+    }
 }
 
 /* X stands at the beginning of the workspace, `square` is the sum of its squares. Returns where X is in the end. */
 static inline real *newton_schulz(newton_schulz_t k, size_t r, size_t c, double square, real *x) {
     real *next = x + r * c, *a = next + r * c, *polynomial = a + r * r;
-    normalise(r * c, square, k.eps, k.coefficients == POLAR_EXPRESS ? 1.01 : 1, x);
+    normalise(r * c, square, k, x);
+    if (k.in_bf16)
+        round_to_bf16(r * c, x);
     for (int i = 0; i < k.steps; ++i) {
-        const polynomial_t p = polynomial_of(k.coefficients, i);
+        const polynomial_t p = polynomial_of(k, i);
         blas_gemm(0, 1, r, r, c, 1, x, c, x, c, 0, a, r);
+        if (k.in_bf16)
+            round_to_bf16(r * r, a);
         memcpy(polynomial, a, r * r * sizeof *a);
         blas_gemm(0, 0, r, r, r, p.c, a, r, a, r, p.b, polynomial, r);
+        if (k.in_bf16)
+            round_to_bf16(r * r, polynomial);
         memcpy(next, x, r * c * sizeof *x);
         blas_gemm(0, 0, r, c, r, 1, polynomial, r, x, c, p.a, next, c);
+        if (k.in_bf16)
+            round_to_bf16(r * c, next);
         real *const swap = x;
         x = next;
         next = swap;

@@ -356,7 +356,7 @@ static void fit(const tile_t *t, const factors_t *factors, room_t room) {
     psgd_probe_t probe = call->probe;
     probe.stream = k->t;
     for (size_t i = 0; i < t->n; ++i) {
-        room.v[i] = psgd_probe_at(&probe, t->tensor->own + i);
+        room.v[i] = psgd_probe_at(&probe, t->tensor->first_of_method + i);
         room.x[i] = psgd_damped((double)from[i], room.v[i], k->damping);
     }
     const double *y = room.x;
@@ -367,7 +367,7 @@ static void fit(const tile_t *t, const factors_t *factors, room_t room) {
     } else {
         precondition(factors, room.x, room.y);
     }
-    uint64_t word = call->norms.first + 2 * psgd_norm_words(t->tensor->own);
+    uint64_t word = call->norms.first + 2 * psgd_norm_words(t->tensor->first_of_method);
     for (int a = 0; a < factors->count; ++a) {
         const factor_t *f = &factors->of[a];
         const noise_t noise[] = {{call->norms.seed, word}, {call->norms.seed, word + psgd_norm_words(f->n)}};

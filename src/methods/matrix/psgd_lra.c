@@ -27,6 +27,7 @@
 
 #include "blocks/moving.h"
 #include "blocks/psgd.h"
+#include "linear/elimination.h"
 
 enum {
     LR,
@@ -207,7 +208,7 @@ static void begin(const tile_t *t) {
     if (!((const constants_t *)t->constants)->first)
         return;
     for (size_t i = 0; i < t->n; ++i) {
-        const size_t at = (t->tensor->own + t->offset + i) * start->rank;
+        const size_t at = (tile_first(t) + i) * start->rank;
         c[i] = (real)start->scale;
         for (size_t j = 0; j < start->rank; ++j) {
             column(t, j, start->rank)[i] = (real)(start->entry * psgd_probe_at(&start->u, at + j));
@@ -308,37 +309,16 @@ static void multiply(size_t n, const double *a, const double *x, double *out) { 
         out[i] = inner_product(n, a + i * n, x);
 }
 
-/* b <- K^-1 b, or K^-T b, by elimination with pivots; K = I + V'U, from the inner products. */
+/* b <- K^-1 b, or K^-T b; K = I + V'U, from the inner products. */
 static void solve(const memory_t *m, size_t rank, bool transposed, double *b) {
     const size_t n = 2 * rank + 2;
     double *k = m->solved;
     for (size_t i = 0; i < rank; ++i)
         for (size_t j = 0; j < rank; ++j)
             k[transposed ? j * rank + i : i * rank + j] = (i == j) + m->gram[(rank + i) * n + j];
-    for (size_t c = 0; c < rank; ++c) {
-        size_t pivot = c;
-        for (size_t i = c + 1; i < rank; ++i)
-            pivot = fabs(k[i * rank + c]) > fabs(k[pivot * rank + c]) ? i : pivot;
-        for (size_t j = 0; j < rank; ++j) {
-            const double swap = k[c * rank + j];
-            k[c * rank + j] = k[pivot * rank + j];
-            k[pivot * rank + j] = swap;
-        }
-        const double swap = b[c];
-        b[c] = b[pivot];
-        b[pivot] = swap;
-        for (size_t i = c + 1; i < rank; ++i) {
-            const double factor = k[i * rank + c] / k[c * rank + c];
-            for (size_t j = c; j < rank; ++j)
-                k[i * rank + j] -= factor * k[c * rank + j];
-            b[i] -= factor * b[c];
-        }
-    }
-    for (size_t c = rank; c-- > 0;) {
-        for (size_t j = c + 1; j < rank; ++j)
-            b[c] -= k[c * rank + j] * b[j];
-        b[c] /= k[c * rank + c];
-    }
+    const bool solved = elimination_solve(rank, k, b);
+    for (size_t i = 0; !solved && i < rank; ++i)
+        b[i] = (double)NAN;
 }
 
 static void unit(size_t n, double *a) {

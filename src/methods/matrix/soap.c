@@ -30,7 +30,7 @@
 #include "blocks/adam_family.h"
 #include "blocks/unfolding.h"
 #include "blocks/whole.h"
-#include "linear/linear.h"
+#include "methods/matrix/eigenbasis.h"
 
 enum {
     LR,
@@ -130,34 +130,13 @@ static room_t room_of(const tile_t *t) {
     return (room_t){x, y, z, square, spare, values, values + n, values + 2 * n};
 }
 
-/* Row i of `vectors` belongs to value i, ascending. Those of the null space are any basis of it, as rounding will have
- * it: they become the eigenvectors of diag(1, ..., n) within it, so that steps do not depend on rounding. */
-static void settle_null_space(size_t n, double *vectors, double *values, room_t room) {
-    size_t null = 0;
-    while (null < n && values[null] <= (double)n * 0x1p-44 * values[n - 1])
-        ++null;
-    if (null < 2)
-        return;
-    double *weighted = room.spare, *small = weighted + null * n, *turned = small + null * null;
-    for (size_t i = 0; i < null; ++i)
-        for (size_t j = 0; j < n; ++j)
-            weighted[i * n + j] = (double)(j + 1) * vectors[i * n + j];
-    unfolding_gemm(sizeof(double), false, true, null, null, n, 1, weighted, vectors, 0, small);
-    if (linear_eigen(null, small, values, room.linear) != LINEAR_OK)
-        return;
-    unfolding_gemm(sizeof(double), false, false, null, n, null, 1, small, vectors, 0, turned);
-    memcpy(vectors, turned, null * n * sizeof *turned);
-}
-
 /* q <- eigenvectors of l by descending eigenvalues, or the identity if that fails. */
 static void begin_basis(size_t n, const double *l, double *q, room_t room) {
-    memcpy(room.square, l, n * n * sizeof *l);
-    const bool found = linear_eigen(n, room.square, room.values, room.linear) == LINEAR_OK;
-    if (found)
-        settle_null_space(n, room.square, room.values, room);
+    if (eigenbasis(n, l, q, (eigenbasis_room_t){room.square, room.spare, room.values, room.linear}))
+        return;
     for (size_t i = 0; i < n; ++i)
         for (size_t k = 0; k < n; ++k)
-            q[i * n + k] = found ? room.square[(n - 1 - k) * n + i] : i == k;
+            q[i * n + k] = i == k;
 }
 
 /* rank[k] = the place of value k among the n in descending order, of equal ones as they stand. */

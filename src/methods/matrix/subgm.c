@@ -50,7 +50,7 @@ enum { SQUARES, UPDATE };
 static optim_status advance(step_t *s) {
     length_t length = {1};
     if (s->option[NORMALIZE] != 0) {
-        const double square = step_reduce(s, SQUARES, NULL, 1)[0];
+        const double square = step_sums(s, SQUARES, NULL, 1)[0];
         length.inverse_norm = square == 0 ? 0 : 1 / sqrt(square);
     }
     step_update(s, UPDATE, &length);

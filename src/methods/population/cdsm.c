@@ -87,7 +87,7 @@ typedef struct vector {
 } vector_t;
 
 static double *part_of(const tile_t *t) {
-    return ((const vector_t *)t->arguments)->of + t->tensor->own + t->offset;
+    return ((const vector_t *)t->arguments)->of + tile_first(t);
 }
 
 static void begin(const tile_t *t) {
@@ -131,7 +131,7 @@ static void mask(step_t *s, double *v) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_parameter(s, i);
         if (tensor != NULL && step_tensor(s, i) == NULL)
-            memset(v + tensor->own, 0, tensor->count * sizeof *v);
+            memset(v + tensor->first_of_method, 0, tensor->count * sizeof *v);
     }
 }
 

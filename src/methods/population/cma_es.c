@@ -137,7 +137,7 @@ enum { BEGIN, PUT, COLLECT, KEEP_BEST };
 static bool is_live(const step_t *s, size_t element) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_tensor(s, i);
-        if (tensor != NULL && element >= tensor->own && element - tensor->own < tensor->count)
+        if (tensor != NULL && element >= tensor->first_of_method && element - tensor->first_of_method < tensor->count)
             return true;
     }
     return false;

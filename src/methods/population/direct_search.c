@@ -54,7 +54,7 @@ static void begin(const tile_t *t) {
 
 static void poll(const tile_t *t) {
     const poll_t *a = t->arguments;
-    const size_t first = t->tensor->own + t->offset;
+    const size_t first = tile_first(t);
     real *p = t->p;
     memcpy(p, t->state[X], t->n * sizeof(real));
     if (a->shift != 0 && a->place >= first && a->place - first < t->n)
@@ -66,7 +66,7 @@ enum { BEGIN, POLL };
 static bool is_frozen(const step_t *s, size_t place) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_tensor(s, i);
-        if (tensor != NULL && place >= tensor->own && place - tensor->own < tensor->count)
+        if (tensor != NULL && place >= tensor->first_of_method && place - tensor->first_of_method < tensor->count)
             return false;
     }
     return true;

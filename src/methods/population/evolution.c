@@ -74,7 +74,7 @@ static void mutate(const tile_t *t) {
     const real sigma = k->sigma, *restrict x = t->state[X];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n && k->bits; ++i) {
-        const bool flips = random_uniform(z.seed, z.first + t->tensor->own + t->offset + i) < k->rate;
+        const bool flips = random_uniform(z.seed, z.first + tile_first(t) + i) < k->rate;
         p[i] = flips ? 1 - x[i] : x[i];
     }
     for (size_t i = 0; i < t->n && !k->bits; ++i)

@@ -105,8 +105,10 @@ static bool goes_on(const step_t *s) {
     bool same = m->n > 0;
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_tensor(s, i);
-        for (size_t j = 0; tensor != NULL && j < tensor->count; ++j, ++n)
-            same = same && m->live[tensor->own + j] != 0 && m->point[tensor->own + j] == vertex(s, 0)[tensor->own + j];
+        for (size_t j = 0; tensor != NULL && j < tensor->count; ++j, ++n) {
+            const size_t element = tensor->first_of_method + j;
+            same = same && m->live[element] != 0 && m->point[element] == vertex(s, 0)[element];
+        }
     }
     return same && n == m->n;
 }
@@ -122,7 +124,7 @@ static void start(step_t *s) {
     for (size_t i = 0; i < step_tensor_count(s); ++i) {
         const tensor_t *tensor = step_tensor(s, i);
         for (size_t j = 0; tensor != NULL && j < tensor->count; ++j) {
-            const size_t element = tensor->own + j;
+            const size_t element = tensor->first_of_method + j;
             double *x = m->vertex + ++n * d;
             m->order[n] = (double)n;
             m->live[element] = 1;

@@ -60,7 +60,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static real sign_at(const signs_t *signs, const tile_t *t, size_t i) {
-    return random_uniform(signs->seed, signs->first + t->tensor->own + t->offset + i) < 0.5 ? 1 : -1;
+    return random_uniform(signs->seed, signs->first + tile_first(t) + i) < 0.5 ? 1 : -1;
 }
 
 static void begin(const tile_t *t) {

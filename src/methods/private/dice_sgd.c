@@ -46,13 +46,10 @@ static void prepare(const group_t *group, void *constants) {
     };
 }
 
-/* For |g_i| and |e|. */
+/* |g_i|^2 and |e|^2. */
 static void measure(const tile_t *t) {
-    const real *restrict e = t->state[E];
-    double *restrict square = t->term[1];
     squares(t);
-    for (size_t i = 0; i < t->n; ++i)
-        square[i] = (double)e[i] * (double)e[i];
+    t->sum[1] += sum_squares(t->n, t->state[E]);
 }
 
 static void add(const tile_t *t) {

@@ -80,7 +80,7 @@ typedef struct starts {
 static void read_start(const tile_t *t, const input_view_t *input, real *to) {
     for (size_t i = 0; input != NULL && i < t->n; ++i) {
         double room;
-        to[i] = (real)*input_doubles(input, t->tensor->own + t->offset + i, 1, &room);
+        to[i] = (real)*input_doubles(input, tile_first(t) + i, 1, &room);
     }
 }
 

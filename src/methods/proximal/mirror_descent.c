@@ -438,13 +438,13 @@ typedef struct newton {
 } newton_t;
 
 static void gather_gradient(const tile_t *t) {
-    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->own;
+    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->first_of_method;
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (double)gradient(t)[i];
 }
 
 static void gather_newton(const tile_t *t) {
-    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->own;
+    double *to = ((const newton_t *)t->arguments)->vector + t->tensor->first_of_method;
     for (size_t i = 0; i < t->n; ++i)
         to[i] = (double)((const real *)t->state[NEWTON])[i];
 }
@@ -452,7 +452,7 @@ static void gather_newton(const tile_t *t) {
 static void multiply(const tile_t *t) { /* A^-1 g, and the terms of g' A^-1 g */
     const constants_t *k = t->constants;
     const newton_t *a = t->arguments;
-    const size_t first = t->tensor->own + t->offset;
+    const size_t first = tile_first(t);
     real *inverse = t->state[INVERSE_MATRIX], *newton = t->state[NEWTON];
     for (size_t i = 0; i < t->n; ++i) {
         double sum = 0;

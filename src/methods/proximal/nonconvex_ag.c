@@ -92,7 +92,7 @@ static void update(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
     const weights_t *w = t->arguments;
     const real step = k.beta / (real)w->alpha, next = (real)w->next, one_next = (real)(1 - w->next);
-    const size_t first = t->tensor->flat + t->offset;
+    const size_t first = t->tensor->first_of_all + t->offset;
     const real *restrict g = t->g;
     real *restrict p = t->p, *restrict x = t->state[X], *restrict x_ag = t->state[X_AG];
     memcpy(t->state[X_MD], p, t->n * sizeof(real));

@@ -5,13 +5,15 @@
  * Polak, Ribiere, Polyak, bounded below by 0: Gilbert, Nocedal, "Global Convergence Properties of Conjugate Gradient
  * Methods for Optimization", 1992, 10.1137/0802003.
  *
- *     1. r = (x - prox_lr(x - lr grad f(x))) / lr
+ *     1. r = (x - prox_lr(x - lr g)) / lr,   g = grad f(x)
  *     2. beta = max(0, <r, r - r_old> / <r_old, r_old>),  0 in the first step;   d <- -r + beta d
  *        where <d, r> >= 0:  d = -r
- *     3. a = 1, halved until F(y) <= F(x) - 1e-4 a lr |r|^2,  y = prox_{a lr}(x + a lr d);   x <- y,  F = f + reg
+ *     3. a = 1, halved until F(y) <= F(x) - 1e-4 a lr |r|^2,  y = prox_{a lr}(x + a lr (d + r - g));   x <- y,
+ *        F = f + reg
  *
- * No a above 2^-60: x stays and the next direction is -r. Line 3 forgives a few units of rounding of F. State: r, d;
- * within a step x: 12 bytes a parameter in f32.
+ * r - g is the part of -r that is the penalty's, which the prox of line 3 does itself: with d = -r and a = 1, y is the
+ * point of line 1. No a above 2^-60: x stays and the next direction is -r. Line 3 forgives a few units of rounding of
+ * F. State: r, d; within a step x and g: 16 bytes a parameter in f32.
  */
 #include <string.h>
 
@@ -25,16 +27,17 @@ static const option_t OPTIONS[] = {
     {0},
 };
 
-enum { X, R, D };
+enum { X, R, D, G };
 static const state_t STATE[] = {
     [X] = {"x", "where the step began", LIKE_PARAM, RESTORE_POINT},
     [R] = {"r", "the residual of the gradient step", LIKE_PARAM, KEPT, .undone = true},
     [D] = {"d", "the direction", LIKE_PARAM, KEPT, .undone = true},
+    [G] = {"g", "the gradient", LIKE_PARAM, WITHIN_STEP},
     {0},
 };
 
 typedef struct memory {
-    double square;                 /* <r, r>; 0: the next direction is -r */
+    double square;       /* <r, r>; 0: the next direction is -r */
     double objective, a; /* F(x), and the length tried; within a step */
 } memory_t;
 static const field_t FIELDS[] = {
@@ -50,11 +53,12 @@ static real factor_of(const tile_t *t) {
     return (real)((const factor_t *)t->arguments)->factor;
 }
 
-static void descend(const tile_t *t) { /* x is put by */
+static void descend(const tile_t *t) { /* x and g are put by */
     const real lr = factor_of(t), *restrict g = t->g;
-    real *restrict p = t->p, *restrict x = t->state[X];
+    real *restrict p = t->p, *restrict x = t->state[X], *restrict kept = t->state[G];
     for (size_t i = 0; i < t->n; ++i) {
         x[i] = p[i];
+        kept[i] = g[i];
         p[i] -= lr * g[i];
     }
 }
@@ -81,9 +85,10 @@ static void turn(const tile_t *t) {
 
 static void visit(const tile_t *t) {
     const real step = factor_of(t), *restrict x = t->state[X], *restrict d = t->state[D];
+    const real *restrict r = t->state[R], *restrict g = t->state[G];
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
-        p[i] = x[i] + step * d[i];
+        p[i] = x[i] + step * (d[i] + (r[i] - g[i]));
 }
 
 enum { DESCEND, MEASURE, TURN, VISIT };

@@ -17,6 +17,7 @@
  */
 #include "blocks/draws.h"
 #include "blocks/recursive.h"
+#include "blocks/sums.h"
 
 enum { LR, ETA, NORMALIZE, LR_POWER, ETA_POWER, DRAWS };
 static const option_t OPTIONS[] = {
@@ -75,11 +76,9 @@ static void recurse(const tile_t *t) {
     const weights_t e = ((const constants_t *)t->constants)->e;
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict hv = t->state[HV];
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; i < t->n; ++i)
         d[i] = ema(d[i] + hv[i], g[i], e);
-        square[i] = (double)d[i] * (double)d[i];
-    }
+    t->sum[0] += sum_squares(t->n, d);
 }
 
 /* Line 4. */

@@ -14,6 +14,7 @@
  * followed. State: d, x_{t-1}; within a step x_t, g: 16 bytes a parameter in f32; G in double.
  */
 #include "blocks/recursive.h"
+#include "blocks/sums.h"
 
 enum { LR, W, C, ADAPTIVE, ETA, ETA_POWER, LR_POWER, NORMALIZE };
 static const option_t OPTIONS[] = {
@@ -87,17 +88,15 @@ static void leave(const tile_t *t) {
     }
 }
 
-/* ... and line 2: what arrived is the gradient there. The squares for both norms. */
+/* ... and line 2: what arrived is the gradient there. Both norms, squared. */
 static void recurse(const tile_t *t) {
     const real one_a = ((const constants_t *)t->constants)->one_a;
     real *restrict d = t->state[D];
     const real *restrict g = t->state[GRADIENT], *restrict h = t->g;
-    double *restrict gradient = t->term[0], *restrict estimate = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
+    for (size_t i = 0; i < t->n; ++i)
         d[i] = settled(g[i] + one_a * (d[i] - h[i]));
-        gradient[i] = (double)g[i] * (double)g[i];
-        estimate[i] = (double)d[i] * (double)d[i];
-    }
+    t->sum[0] += sum_squares(t->n, g);
+    t->sum[1] += sum_squares(t->n, d);
 }
 
 /* Line 4. */
@@ -110,7 +109,7 @@ enum { LEAVE, RECURSE, UPDATE };
 
 /* Lines 2 to 4; the first step has no other gradient than its own. */
 static void recursion(step_t *s) {
-    const double *sum = step_reduce(s, RECURSE, NULL, 2);
+    const double *sum = step_sums(s, RECURSE, NULL, 2);
     ((memory_t *)s->memory)->sum += sum[0];
     step_update(s, UPDATE, &(norm_t){sqrt(sum[1])});
     group_t cohort;

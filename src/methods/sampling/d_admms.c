@@ -116,8 +116,8 @@ static void solve(const tile_t *t) { /* line 1 */
     real *restrict x = t->p;
     for (size_t i = 0; i < t->n; ++i) {
         double room;
-        const double h = *input_doubles(e->precision, t->tensor->own + t->offset + i, 1, &room);
-        const double center = *input_doubles(e->center, t->tensor->own + t->offset + i, 1, &room);
+        const double h = *input_doubles(e->precision, tile_first(t) + i, 1, &room);
+        const double center = *input_doubles(e->center, tile_first(t) + i, 1, &room);
         x[i] = (real)((h * center + (double)pull[i]) / (h + 2 * k->rho * (double)k->degree));
     }
 }

@@ -66,7 +66,8 @@ static double exponent(const tile_t *t, const constants_t *k, size_t i) {
     const input_view_t *input = ((const reference_t *)t->arguments)->input;
     const double tilt = -(double)((real *)t->g)[i] / k->lam;
     double room;
-    return k->reads_reference ? tilt + elementary_log(*input_doubles(input, t->tensor->own + i, 1, &room)) : tilt;
+    return k->reads_reference ? tilt + elementary_log(*input_doubles(input, t->tensor->first_of_method + i, 1, &room))
+                              : tilt;
 }
 
 /* All three lines for n elements from `first` on; returns their gap over lam. */

@@ -141,7 +141,7 @@ static void begin(const tile_t *t) {
 static void place(const tile_t *t) {
     const point_t *point = t->arguments;
     const double *l = t->state[L];
-    const size_t n = t->n, first = t->tensor->own;
+    const size_t n = t->n, first = t->tensor->first_of_method;
     const real *restrict start = t->state[START];
     real *restrict p = t->p;
     for (size_t i = 0; i < n; ++i) {
@@ -162,7 +162,7 @@ static void add_gradient(const tile_t *t) {
 }
 
 static void aim(const tile_t *t) { /* unit vector i, the one before taken back */
-    const size_t first = t->tensor->own, i = ((const point_t *)t->arguments)->i;
+    const size_t first = t->tensor->first_of_method, i = ((const point_t *)t->arguments)->i;
     real *restrict d = t->state[D];
     for (size_t k = 0; k < t->n; ++k)
         d[k] = first + k == i;
@@ -170,7 +170,7 @@ static void aim(const tile_t *t) { /* unit vector i, the one before taken back *
 
 static void add_column(const tile_t *t) {
     const point_t *point = t->arguments;
-    const size_t first = t->tensor->own, n = t->n;
+    const size_t first = t->tensor->first_of_method, n = t->n;
     double *restrict h = t->state[H];
     for (size_t k = 0; point->i >= first && point->i < first + n && k < n; ++k)
         h[k * n + (point->i - first)] += point->share * (double)((real *)t->state[HD])[k];
@@ -237,7 +237,7 @@ enum { BEGIN, PLACE, ADD_GRADIENT, AIM, ADD_COLUMN, FINISH };
 static bool moves(const step_t *s, size_t i) {
     for (size_t k = 0; k < step_tensor_count(s); ++k) {
         const tensor_t *tensor = step_tensor(s, k);
-        if (tensor != NULL && i >= tensor->own && i < tensor->own + tensor->count)
+        if (tensor != NULL && i >= tensor->first_of_method && i < tensor->first_of_method + tensor->count)
             return true;
     }
     return false;

@@ -91,7 +91,7 @@ static void begin(const tile_t *t) {
         const size_t n = t->n - first < CHUNK_ELEMENTS ? t->n - first : CHUNK_ELEMENTS;
         double slope[CHUNK_ELEMENTS] = {0}, offset[CHUNK_ELEMENTS] = {0};
         for (size_t k = 0; v->precision != NULL && k < v->clients; ++k)
-            add_fit(v, k, k == v->client ? 1 - v->factor : 1, t->tensor->own + t->offset + first, n, slope, offset);
+            add_fit(v, k, k == v->client ? 1 - v->factor : 1, tile_first(t) + first, n, slope, offset);
         for (size_t i = 0; i < n; ++i) {
             ((real *)t->state[SLOPE])[first + i] = (real)slope[i];
             ((real *)t->state[OFFSET])[first + i] = (real)offset[i];

@@ -99,7 +99,7 @@ typedef struct part {
     size_t first, end;
 } part_t;
 static part_t part_of(const tile_t *t, const blocks_t *b, size_t m) {
-    const size_t tile = t->tensor->own + t->offset, begin = m == 0 ? 0 : block_end(b, m - 1), end = block_end(b, m);
+    const size_t tile = tile_first(t), begin = m == 0 ? 0 : block_end(b, m - 1), end = block_end(b, m);
     const size_t from = begin > tile ? begin - tile : 0, to = end > tile ? end - tile : 0;
     return (part_t){from < t->n ? from : t->n, to < t->n ? to : t->n};
 }

@@ -13,6 +13,7 @@
  * clip at 0 is ours. Two passes. State: x_prev, 4 bytes a parameter in f32.
  */
 #include "blocks/finite.h"
+#include "blocks/sums.h"
 
 enum { MOMENTUM, F_STAR, GAP_SCALE, SMOOTHNESS, LR_MAX };
 static const option_t OPTIONS[] = {
@@ -39,13 +40,13 @@ static void prepare(const group_t *group, void *constants) {
     *(constants_t *)constants = (constants_t){(real)group->option[MOMENTUM]};
 }
 
-static void products(const tile_t *t) { /* for <g, s> and |g|^2 */
+static void products(const tile_t *t) { /* <g, s> and |g|^2 */
     const real *restrict x = t->p, *restrict g = t->g, *restrict x_prev = t->state[X_PREV];
-    double *restrict along = t->term[0], *restrict square = t->term[1];
-    for (size_t i = 0; i < t->n; ++i) {
-        along[i] = (double)g[i] * (double)(x[i] - x_prev[i]);
-        square[i] = (double)g[i] * (double)g[i];
-    }
+    real s[SUM_ELEMENTS];
+    for (size_t i = 0; i < t->n; ++i)
+        s[i] = x[i] - x_prev[i];
+    t->sum[0] += sum_products(t->n, g, s);
+    t->sum[1] += sum_squares(t->n, g);
 }
 
 static void update(const tile_t *t) { /* line 3 */
@@ -63,7 +64,7 @@ static void update(const tile_t *t) { /* line 3 */
 enum { PRODUCTS, UPDATE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 2);
+    const double *o = s->option, *sum = step_sums(s, PRODUCTS, NULL, 2);
     if (!all_finite(s->loss, sum, 2))
         return step_reject(s);
     double eta = (o[GAP_SCALE] * (s->loss - o[F_STAR]) + o[MOMENTUM] * sum[0]) / sum[1];

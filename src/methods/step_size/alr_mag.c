@@ -11,6 +11,7 @@
  * d starts at 0. alr_smag is a preset: lr_max = 0.1. Two passes. State: d, 4 bytes a parameter in f32.
  */
 #include "blocks/finite.h"
+#include "blocks/sums.h"
 
 enum { MOMENTUM, F_STAR, C, LR_MAX, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
@@ -42,11 +43,10 @@ static inline real line_1(real d, real g, real momentum) {
 static void squares(const tile_t *t) {
     const real momentum = ((const constants_t *)t->constants)->momentum;
     const real *restrict g = t->g, *restrict d = t->state[D];
-    double *restrict square = t->term[0];
-    for (size_t i = 0; i < t->n; ++i) {
-        const double next = (double)line_1(d[i], g[i], momentum);
-        square[i] = next * next;
-    }
+    real next[SUM_ELEMENTS];
+    for (size_t i = 0; i < t->n; ++i)
+        next[i] = line_1(d[i], g[i], momentum);
+    t->sum[0] += sum_squares(t->n, next);
 }
 
 static void update(const tile_t *t) { /* lines 1 and 3 */
@@ -64,7 +64,7 @@ static void update(const tile_t *t) { /* lines 1 and 3 */
 enum { SQUARES, UPDATE };
 
 static optim_status advance(step_t *s) {
-    const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1);
+    const double *o = s->option, *square = step_sums(s, SQUARES, NULL, 1);
     if (!all_finite(s->loss, square, 1))
         return step_reject(s);
     double eta = *square > 0 ? fmax(s->loss - o[F_STAR], 0) / (o[C] * *square) : 0;

@@ -20,6 +20,7 @@
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
 #include "blocks/finite.h"
+#include "blocks/sums.h"
 
 enum { LR, HYPER_LR, MULTIPLICATIVE, LR_MIN, LR_MAX, WEIGHT_DECAY, MOMENTUM, DAMPENING, NESTEROV };
 enum { BETA1 = MOMENTUM, BETA2, EPS, EPS_IN_ROOT };
@@ -104,30 +105,35 @@ static void prepare_adam(const group_t *group, void *constants) {
     };
 }
 
-/* What is summed for one coordinate: h, |g|^2, |u_prev|^2. */
-static inline void put_terms(const tile_t *t, size_t i, double g, double u) {
-    t->term[0][i] = g * u;
-    t->term[1][i] = g * g;
-    t->term[2][i] = u * u;
+/* h, |g|^2, |u_prev|^2 */
+static inline void sum_up(const tile_t *t, const real *g, const real *u) {
+    t->sum[0] += sum_products(t->n, g, u);
+    t->sum[1] += sum_squares(t->n, g);
+    t->sum[2] += sum_squares(t->n, u);
 }
 
 static void sgd_products(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
-    const real *restrict x = t->p, *restrict g = t->g, *restrict u = t->state[U_PREV];
-    if (coupled_skips(t, k.stays, 3))
+    const real *restrict x = t->p, *restrict g = t->g;
+    real gi[SUM_ELEMENTS];
+    if (k.stays)
         return;
     for (size_t i = 0; i < t->n; ++i)
-        put_terms(t, i, (double)(g[i] + k.l2 * x[i]), (double)u[i]);
+        gi[i] = g[i] + k.l2 * x[i];
+    sum_up(t, gi, t->state[U_PREV]);
 }
 
 static void adam_products(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
     const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
-    if (coupled_skips(t, k.stays, 3))
+    real gi[SUM_ELEMENTS], u[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i)
-        put_terms(t, i, (double)(g[i] + k.l2 * x[i]),
-                  (double)(k.scale_prev * quotient(m[i], damped_root(v[i], 1, k.eps_prev))));
+    for (size_t i = 0; i < t->n; ++i) {
+        gi[i] = g[i] + k.l2 * x[i];
+        u[i] = k.scale_prev * quotient(m[i], damped_root(v[i], 1, k.eps_prev));
+    }
+    sum_up(t, gi, u);
 }
 
 static void sgd_update(const tile_t *t) { /* lines 3 and 4 */
@@ -162,7 +168,7 @@ static optim_status advance(step_t *s) { /* line 2 */
     memory_t *m = s->memory;
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *o = s->option, *sum = step_reduce(s, PRODUCTS, NULL, 3), h = sum[0];
+    const double *o = s->option, *sum = step_sums(s, PRODUCTS, NULL, 3), h = sum[0];
     if (!all_finite(0, sum, 3))
         return step_reject(s);
     if (s->t == 1)

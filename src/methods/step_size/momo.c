@@ -20,6 +20,7 @@
 #include "blocks/adam_family.h"
 #include "blocks/coupled.h"
 #include "blocks/finite.h"
+#include "blocks/sums.h"
 
 enum { LR, BETA1, WEIGHT_DECAY, LB, USE_FSTAR, BIAS_CORRECTION, BETA2 = BIAS_CORRECTION, EPS, EPS_IN_ROOT, DECOUPLED };
 #define COMMON_ROWS(rate)                                                                                              \
@@ -86,33 +87,35 @@ static void prepare_adam(const group_t *group, void *constants) {
 
 /* ---- Sums <g, x>, p, q of the averages to come, which are written when the sums are known to be finite ---- */
 
-static inline void put_terms(const tile_t *t, size_t i, real x, real g, double m, double direction) {
-    t->term[0][i] = (double)g * (double)x;
-    t->term[1][i] = m * (double)x;
-    t->term[2][i] = m * direction;
+static inline void sum_up(const tile_t *t, const real *m, const real *direction) {
+    t->sum[0] += sum_products(t->n, t->g, t->p);
+    t->sum[1] += sum_products(t->n, m, t->p);
+    t->sum[2] += sum_products(t->n, m, direction);
 }
 
 static void momo_sums(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
-    const real *restrict x = t->p, *restrict g = t->g, *restrict d = t->state[D];
-    if (coupled_skips(t, k.stays, 3))
+    const real *restrict g = t->g, *restrict d = t->state[D];
+    real next[SUM_ELEMENTS];
+    if (k.stays)
         return;
-    for (size_t i = 0; i < t->n; ++i) {
-        const double next = (double)ema(d[i], g[i], k.beta1);
-        put_terms(t, i, x[i], g[i], next, next);
-    }
+    for (size_t i = 0; i < t->n; ++i)
+        next[i] = ema(d[i], g[i], k.beta1);
+    sum_up(t, next, next);
 }
 
 static void adam_sums(const tile_t *t) {
     const constants_t k = *(const constants_t *)t->constants;
-    const real *restrict x = t->p, *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
-    if (coupled_skips(t, k.stays, 3))
+    const real *restrict g = t->g, *restrict m = t->state[M], *restrict v = t->state[V];
+    real next[SUM_ELEMENTS], direction[SUM_ELEMENTS];
+    if (k.stays)
         return;
     for (size_t i = 0; i < t->n; ++i) {
-        const real next = ema(m[i], g[i], k.beta1), second = ema(v[i], g[i] * g[i], k.beta2);
-        put_terms(t, i, x[i], g[i], (double)next,
-                  (double)quotient(next, damped_root(second, k.inverse_root_c2, k.eps)));
+        const real second = ema(v[i], g[i] * g[i], k.beta2);
+        next[i] = ema(m[i], g[i], k.beta1);
+        direction[i] = quotient(next[i], damped_root(second, k.inverse_root_c2, k.eps));
     }
+    sum_up(t, next, direction);
 }
 
 static void momo_update(const tile_t *t) { /* line 6 */
@@ -146,7 +149,7 @@ static optim_status model(step_t *s, double beta1, double rho) {
     memory_t *m = s->memory;
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *o = s->option, lr = m->shared_lr, *sum = step_reduce(s, SUMS, NULL, 3), p = sum[1], q = sum[2];
+    const double *o = s->option, lr = m->shared_lr, *sum = step_sums(s, SUMS, NULL, 3), p = sum[1], q = sum[2];
     if (!all_finite(s->loss, sum, 3))
         return step_reject(s);
     const double a = 1 + lr * o[WEIGHT_DECAY];

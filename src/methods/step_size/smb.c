@@ -153,7 +153,7 @@ static void count(const step_t *s, bool built) { /* line 5 */
 static optim_status leave(step_t *s) {
     memory_t *m = s->memory;
     m->f = s->loss;
-    m->square = step_reduce(s, SQUARES, NULL, 1)[0];
+    m->square = step_sums(s, SQUARES, NULL, 1)[0];
     if (!all_finite(s->loss, &m->square, 1))
         return step_reject(s);
     m->hoped = 0;

@@ -48,7 +48,7 @@ static void prepare(const group_t *group, void *constants) {
 }
 
 static void gradient_squares(const tile_t *t) {
-    if (!coupled_skips(t, ((const constants_t *)t->constants)->stays, 1))
+    if (!((const constants_t *)t->constants)->stays)
         squares(t);
 }
 
@@ -66,7 +66,7 @@ static optim_status advance(step_t *s) {
     memory_t *m = s->memory;
     if (coupled_check(s, LR, &m->shared_lr) != OPTIM_OK)
         return OPTIM_ERR_VALUE;
-    const double *o = s->option, *square = step_reduce(s, SQUARES, NULL, 1), gap = s->loss - o[F_STAR];
+    const double *o = s->option, *square = step_sums(s, SQUARES, NULL, 1), gap = s->loss - o[F_STAR];
     if (m->eta == 0) /* the first group stays */
         m->eta = m->shared_lr;
     if (!all_finite(s->loss, square, 1))

@@ -69,7 +69,7 @@ static optim_status advance(step_t *s) {
     if (s->accumulation != ACCUMULATION_ADDS)
         return OPTIM_OK;
     const double bound = s->option[ACCUMULATE_CLIP];
-    const double norm = bound > 0 ? sqrt(step_reduce(s, SQUARES, NULL, 1)[0]) : 0;
+    const double norm = bound > 0 ? sqrt(step_sums(s, SQUARES, NULL, 1)[0]) : 0;
     step_update(s, ADD, &(add_t){.factor = norm > bound ? bound / norm : 1, .begins = m->count == 0});
     ++m->count;
     m->loss += s->loss;

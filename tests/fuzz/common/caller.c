@@ -64,6 +64,8 @@ optim_status caller_start(caller_t *caller, optim_t *opt, const char *algorithm,
         status = optim_set_components(opt, CALLER_COMPONENTS);
     if (status == OPTIM_OK)
         status = optim_set_constraints(opt, 1, 0);
+    if (status == OPTIM_OK)
+        status = optim_set_residuals(opt, 1);
     for (int i = 0; i < CALLER_TENSORS; ++i) {
         const size_t bytes = tensor_bytes(caller, i);
         caller->data[i] = fuzz_memory(bytes);
@@ -133,6 +135,55 @@ static void constrain(caller_t *caller) {
     *values = get(caller->dtype, caller->data[0], 0) - 0.25;
 }
 
+/* Whose derivative is this, of the residual below. */
+static void multiply_by_ones(caller_t *caller, optim_status request) {
+    const double *weight = NULL;
+    double *sum = NULL;
+    const bool forward = request == OPTIM_EVAL_JVP;
+    if ((forward ? optim_jvp_result(caller->opt, &sum) : optim_vjp_vector(caller->opt, &weight)) != OPTIM_OK)
+        fuzz_fail("a product with the Jacobian is asked for, but there is no room for it");
+    if (forward)
+        *sum = 0;
+    for (int i = 0; i < CALLER_TENSORS; ++i) {
+        const optim_dtype dtype = caller->dtype == OPTIM_F64 ? OPTIM_F64 : OPTIM_F32;
+        const void *v = NULL;
+        void *product = NULL;
+        if ((forward ? optim_jvp_vector(caller->opt, i, &v) : optim_vjp_result(caller->opt, i, &product)) != OPTIM_OK)
+            fuzz_fail("a product with the Jacobian is asked for, but not of parameter %d", i);
+        for (size_t j = 0; (v != NULL || product != NULL) && j < layout(caller, i)->count; ++j)
+            if (forward)
+                *sum += get(dtype, v, j);
+            else if (dtype == OPTIM_F64)
+                ((double *)product)[j] = *weight;
+            else
+                ((float *)product)[j] = (float)*weight;
+    }
+}
+
+/* One residual: the sum of all numbers less 1/4 each. */
+static void sum_up(caller_t *caller, optim_status request) {
+    double sum = 0, *values = NULL;
+    for (int i = 0; i < CALLER_TENSORS; ++i)
+        for (size_t j = 0; j < layout(caller, i)->count; ++j)
+            sum += get(caller->dtype, caller->data[i], j) - 0.25;
+    if (request == OPTIM_EVAL_RESIDUALS) {
+        if (optim_residual_values(caller->opt, &values) != OPTIM_OK || values == NULL)
+            fuzz_fail("residuals are asked for, but there is no room for them");
+        *values = sum;
+        return;
+    }
+    if (request == OPTIM_EVAL_JVP || request == OPTIM_EVAL_VJP) {
+        multiply_by_ones(caller, request);
+        return;
+    }
+    for (int i = 0; i < CALLER_TENSORS; ++i) {
+        if (optim_jacobian_rows(caller->opt, i, &values) != OPTIM_OK)
+            fuzz_fail("derivatives of residuals are asked for, but there is no room for parameter %d", i);
+        for (size_t j = 0; values != NULL && j < layout(caller, i)->count; ++j)
+            values[j] = 1;
+    }
+}
+
 optim_status caller_step(caller_t *caller) {
     enum { MOST_REQUESTS = 60 };
     (void)evaluate(caller);
@@ -144,6 +195,9 @@ optim_status caller_step(caller_t *caller) {
             constrain(caller);
         else if (status == OPTIM_EVAL_LOSSES)
             evaluate_each(caller);
+        else if (status == OPTIM_EVAL_RESIDUALS || status == OPTIM_EVAL_JACOBIAN || status == OPTIM_EVAL_JVP ||
+                 status == OPTIM_EVAL_VJP)
+            sum_up(caller, status);
         else
             (void)evaluate(caller);
         status = optim_step(caller->opt);

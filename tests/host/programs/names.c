@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <optim/advice.h>
+#include <optim/comm.h>
 #include <optim/federated.h>
 #include <optim/optim.h>
 #include <stdio.h>

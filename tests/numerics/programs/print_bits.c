@@ -50,6 +50,7 @@ static const struct {
     {"cyclic", "lr_max=1,step_up=7,step_down=3"},
     {"onecycle", "steps=40"},
     {"wsd", "warmup=3,steps=40"},
+    {"table", "factors=1;0.5;0.25;0.75;0.6"},
     {"piecewise", "boundaries=5;30,factors=1;0.3;0.2,interpolate=cos"},
     {"lr_range", "steps=40,lr_max=0.5"},
     {"sequence", "milestones=11;30,children=linear;rex(steps=20);constant"},

@@ -40,6 +40,10 @@ CASES = {
     "Adafactor(0.01)": "adafactor",
     "Adafactor(0.05, beta_2_decay=-0.6, epsilon_1=1e-12, epsilon_2=0.01, clip_threshold=0.7)":
         "adafactor relative_step=0,lr=0.05,decay_rate=0.6,eps=1e-12,eps2=0.01,clip_threshold=0.7",
+    "Ftrl(0.1)": "ftrl lr=0.1",
+    "Ftrl(0.1, learning_rate_power=-0.7, initial_accumulator_value=0.5, l1_regularization_strength=0.3, "
+    "l2_regularization_strength=0.2, l2_shrinkage_regularization_strength=0.05, beta=0.1)":
+        "ftrl lr=0.1,lr_power=-0.7,initial_accumulator=0.5,l1=0.3,l2=0.4,l2_shrinkage=0.05,beta=0.1",
 }
 
 

@@ -59,11 +59,32 @@ CASES = {
         "galore lr=0.01,rank=2,proj_side=reverse_std,scale=1,eps=0",
     "sm3(0.1)": "sm3 lr=0.1,momentum=0.9,eps=1e-8",
     "sm3(0.1, momentum=0.0)": "sm3 lr=0.1,eps=1e-8",
+    "contrib.madgrad(0.01)": "madgrad lr=0.01",
+    "contrib.simplified_ademamix(0.001, alpha=2.0, weight_decay=0.1)":
+        "simplified_ademamix lr=0.001,alpha=2,weight_decay=0.1",
+    "contrib.simplified_ademamix(0.001, b1=0.9, b2=0.99, eps=0, eps_root=1e-4)":
+        "simplified_ademamix lr=0.001,beta1=0.9,beta2=0.99,eps=1e-4,eps_in_root=1",
+    "contrib.mechanize(optax.sgd(0.1))": "sgd lr=0.1; mechanic",
+    "contrib.mechanize(optax.adamw(0.01, weight_decay=0.1), weight_decay=0.5, s_init=0.1, num_betas=3)":
+        "adamw lr=0.01,weight_decay=0.1; mechanic weight_decay=0.5,s_init=0.1,num_betas=3",
+    "chain(optax.zero_nans(), optax.sgd(0.1))": "sgd lr=0.1; zero_nans",
+    "fromage(0.01)": "fromage lr=0.01,min_norm=1e-6",
+    "contrib.dowg()": "dowg",
+    "contrib.dowg(0.5, init_estim_sq_dist=0.01, eps=1e-3, weight_decay=0.1)":
+        "dowg lr=0.5,init_sq_dist=0.01,eps=1e-3,weight_decay=0.1",
+    "contrib.acprop(0.01)": "acprop lr=0.01",
+    "contrib.acprop(0.01, b1=0.8, b2=0.95, eps=1e-3, eps_root=1e-4, weight_decay=0.1)":
+        "acprop lr=0.01,beta1=0.8,beta2=0.95,eps=1e-3,eps_root=1e-4,weight_decay=0.1",
+    "contrib.muon(0.02)": "muon lr=0.02,layout=input_first,bias_correction=1,ns_eps=1e-8",
+    "contrib.muon(0.02, ns_coeffs=(2.0, -1.5, 0.5), ns_steps=4, weight_decay=0.1, nesterov=False)":
+        "muon lr=0.02,layout=input_first,bias_correction=1,ns_eps=1e-8,coefficients=given,ns_a=2,ns_b=-1.5,ns_c=0.5,ns_steps=4,"
+        "weight_decay=0.1,nesterov=0",
 }
 
 
 def run(call):
-    shapes = {name: shape for name, shape in TENSORS.items() if shape or "sm3" not in call}  # which has none for scalars
+    shapes = {name: shape for name, shape in TENSORS.items()
+              if len(shape) == 2 or not ("muon" in call or ("sm3" in call and shape == ()))}  # sm3 has none for scalars
     tensors = {name: numpy.array(START[name], dtype=numpy.float64).reshape(shape) for name, shape in shapes.items()}
     optimizer = optax.with_extra_args_support(eval(f"optax.{call}", {"optax": optax}))
     tensors = jax.tree.map(jax.numpy.asarray, tensors)
@@ -79,7 +100,7 @@ def run(call):
 def tolerance(call):
     if "galore" in call:
         return 1e-5  # decomposes in f32
-    return 1e-8 if "adafactor" in call else 1e-12  # takes powers of the step's number in f32
+    return 1e-8 if "adafactor" in call or "madgrad" in call else 1e-12  # take powers of the step's number in f32
 
 
 for number, (call, ours) in enumerate(CASES.items(), 1):

@@ -28,7 +28,7 @@ CASES = {
     TORCH + "MultiStepLR(o, [5, 12], gamma=0.5)": "multistep milestones=5;12,gamma=0.5",
     TORCH + "ExponentialLR(o, 0.9)": "exponential gamma=0.9",
     TORCH + "PolynomialLR(o, total_iters=20, power=2)": "polynomial steps=20,power=2",
-    TORCH + "CosineAnnealingLR(o, T_max=40, eta_min=0.01)": "cosine steps=40,lr_min=0.01",
+    TORCH + "CosineAnnealingLR(o, T_max=40, eta_min=0.01)": "cosine steps=40,past_end=go_on,lr_min=0.01",
     TORCH + "CosineAnnealingWarmRestarts(o, T_0=8, T_mult=2)": "cosine_restarts period=8,mult=2",
     TORCH + "CyclicLR(o, 0.1, 0.5, step_size_up=6, cycle_momentum=False)": "cyclic lr_max=0.5,step_up=6,cycle_momentum=0",
     TORCH + "OneCycleLR(o, 0.1, total_steps=41, cycle_momentum=False)": "onecycle steps=41,cycle_momentum=0",
@@ -78,6 +78,22 @@ CASES = {
     "keras.optimizers.schedules.PolynomialDecay(0.1, 20, 0.01, power=2)": "polynomial steps=20,power=2,lr_min=0.01",
     "keras.optimizers.schedules.PiecewiseConstantDecay([5, 15], [0.1, 0.05, 0.005])":
         "piecewise boundaries=6;16,factors=1;0.5;0.05",
+    TORCH + "CosineAnnealingLR(o, T_max=15)": "cosine steps=15,past_end=go_on",
+    TORCH + "LambdaLR(o, lambda t: [0.2, 1, 0.5][min(t, 2)])": "table factors=0.2;1;0.5",
+    "torch.optim.swa_utils.SWALR(o, 0.3, anneal_epochs=12)": "cosine steps=12,lr_min=0.3",
+    "optax.cosine_onecycle_schedule(30, 0.1, pct_start=0.4)": "onecycle steps=30,pct_start=0.4,ends_early=0,cycle_momentum=0",
+    TRANSFORMERS + "get_cosine_schedule_with_warmup(o, 5, 30, num_cycles=1.5)":
+        "warmup_cosine warmup=5,steps=30,num_cycles=1.5,past_end=go_on",
+    TRANSFORMERS + "get_wsd_schedule(o, 5, 10, num_training_steps=30, warmup_type='cosine', decay_type='1-sqrt')":
+        "wsd warmup=5,steps=30,cooldown=10,decay=sqrt,rise=cosine",
+    TRANSFORMERS + "get_wsd_schedule(o, 8, 10, num_training_steps=30, warmup_type='1-sqrt', min_lr_ratio=0.1)":
+        "wsd warmup=8,steps=30,cooldown=10,decay=cosine,rise=sqrt,lr_init=0.01,lr_min=0.01",
+    TRANSFORMERS + "optimization.GreedyLR(o, factor=0.5, patience=1, cooldown=1, warmup=1, min_lr=0.01, max_lr=0.3, reset_start=2)":
+        "greedy factor=0.5,patience=1,cooldown=1,warmup=1,lr_min=0.01,lr_max=0.3,eps=1e-8,reset=2",
+    TRANSFORMERS + "optimization.GreedyLR(o, factor=0.8, patience=2, threshold=0.001, threshold_mode='rel', smooth=True, "
+    "window_size=4)": "greedy factor=0.8,patience=2,threshold=0.001,threshold_mode=rel,window=4,lr_min=0.001,eps=1e-8",
+    "keras.optimizers.schedules.PolynomialDecay(0.1, 12, 0.01, power=2, cycle=True)":
+        "polynomial steps=12,power=2,lr_min=0.01,past_end=cycle",
 }
 
 
@@ -101,7 +117,7 @@ VERSIONS = {package.__name__: package.__version__ for package in (torch, optax, 
 
 for number, (call, ours) in enumerate(CASES.items(), 1):
     peer = call.split(".")[0]
-    metrics = "Plateau" in call
+    metrics = "Plateau" in call or "Greedy" in call
     values = list(of_optimizer(call, metrics) if peer in ("torch", "transformers") else of_function(call))
     case = f"schedule_{number:02}_{peer}_{ours.split()[0]}"
     lines = ["format gradopt-schedule 1", f"case {case}", f"source {peer} {VERSIONS[peer]}, by {PROGRAM}: {call}", f"schedule {ours}",

@@ -31,6 +31,14 @@ CASES = {
     "Adafactor()": "adafactor",
     "Adafactor(lr=0.05, beta2_decay=-0.6, eps=(None, 0.01), d=1.5)":
         "adafactor relative_step=0,lr=0.05,decay_rate=0.6,eps2=0.01,clip_threshold=1.5",
+    "Rprop(lr=0.01)": "rprop lr=0.01",
+    "Rprop(lr=0.1, etas=(0.4, 1.5), step_sizes=(1e-3, 0.2))": "rprop lr=0.1,eta_minus=0.4,eta_plus=1.5,step_min=1e-3,step_max=0.2",
+    "ASGD(lr=0.1)": "asgd lr=0.1",
+    "ASGD(lr=0.1, lambd=0.1, alpha=0.5, weight_decay=0.1)": "asgd lr=0.1,lambd=0.1,alpha=0.5,weight_decay=0.1",
+    "SGD(lr=0.01, momentum=1.1)": "sgd lr=0.01,momentum=1.1",
+    "RMSprop(lr=0.01, momentum=1.0)": "rmsprop lr=0.01,momentum=1",
+    "Muon(lr=0.02, weight_decay=0, ns_coefficients=(2.0, -1.5, 0.5), ns_steps=8, eps=0.1)":
+        "muon lr=0.02,coefficients=given,ns_a=2,ns_b=-1.5,ns_c=0.5,ns_steps=8,ns_eps=0.1,ns_clamp=1,iterate=bf16",
 }
 
 

@@ -1,0 +1,15 @@
+# find_package(gradopt): gradopt::gradopt and gradopt::gradopt_static; with COMPONENTS mpi also gradopt::mpi, if that was
+# installed, which finds MPI.
+include("${CMAKE_CURRENT_LIST_DIR}/gradoptTargets.cmake")
+foreach(component IN LISTS gradopt_FIND_COMPONENTS)
+    set(targets "${CMAKE_CURRENT_LIST_DIR}/gradopt_${component}Targets.cmake")
+    if(EXISTS "${targets}")
+        include(CMakeFindDependencyMacro)
+        find_dependency(MPI COMPONENTS C)
+        include("${targets}")
+        set(gradopt_${component}_FOUND ON)
+    elseif(gradopt_FIND_REQUIRED_${component})
+        set(gradopt_FOUND OFF)
+        set(gradopt_NOT_FOUND_MESSAGE "libgradopt was installed without the component ${component}")
+    endif()
+endforeach()
