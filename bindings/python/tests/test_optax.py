@@ -72,6 +72,14 @@ def test_the_state_is_a_pytree_of_arrays():
         np.testing.assert_array_equal(p, q)
 
 
+def test_updates_of_bfloat16_lose_nothing():
+    params = {"w": jnp.ones(2, jnp.bfloat16)}
+    tx = doors.sgd(lr=2.0**-10)
+    updates, _ = tx.update({"w": jnp.ones(2, jnp.bfloat16)}, tx.init(params), params)
+    assert updates["w"].dtype == jnp.float32
+    np.testing.assert_array_equal(updates["w"], -(2.0**-10) * np.ones(2))
+
+
 def test_what_it_cannot():
     with pytest.raises(TypeError, match="more than gradients"):
         doors.transformation("svrg")

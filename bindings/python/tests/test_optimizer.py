@@ -50,6 +50,38 @@ def test_groups_wrappers_schedules():
     assert opt.output()["b"][0, 0] == pytest.approx(1 - 0.25 / 3)
 
 
+def test_gradients_of_rows():
+    table, head = np.ones((5, 2)), np.ones(3)
+    opt = gradopt.Optimizer("sgd", {"table": table, "head": head}, lr=0.5)
+    g = np.ones(3)
+    opt.step({"table": gradopt.Rows(np.array([3, 0, 3]), np.array([[1, 2], [4, 4], [1, 0.0]])), "head": g})
+    np.testing.assert_array_equal(table, [[-1, -1], [1, 1], [1, 1], [0, 0], [1, 1]])
+    opt.step({"table": gradopt.Rows(np.array([1]), np.array([[2, 2.0]])), "head": g})
+    opt.step({"head": g})
+    np.testing.assert_array_equal(table, [[-1, -1], [0, 0], [1, 1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(head, np.full(3, -0.5))
+    opt.step({"table": np.ones((5, 2))})
+    assert table[4, 0] == 0.5
+    with pytest.raises(ValueError, match="2 rows of .table."):
+        opt.step({"table": gradopt.Rows(np.array([1, 2]), np.ones(4))})
+    with pytest.raises(gradopt.ArgumentError, match="rows 0 to 4"):
+        opt.step({"table": gradopt.Rows(np.array([5]), np.ones((1, 2)))})
+
+
+def test_updates_are_handed_out():
+    w, v = np.linspace(-1, 1, 5), np.linspace(-1, 1, 5)
+    ours, twin = gradopt.Optimizer("adamw", {"w": w}, lr=0.1), gradopt.Optimizer("adamw", {"w": v}, lr=0.1)
+    for _ in range(3):
+        before = w.copy()
+        update = ours.update({"w": 2 * w + 1})["w"]
+        np.testing.assert_array_equal(w, before)
+        twin.step({"w": 2 * v + 1})
+        np.testing.assert_allclose(w + update, v, rtol=2e-16, atol=2e-16)
+        w[...] = v
+    with pytest.raises(gradopt.ArgumentError, match="moves the parameters"):
+        gradopt.Optimizer("extragradient", {"w": w}, lr=0.1).update({"w": 2 * w})
+
+
 def test_a_parameter_without_a_gradient_stands_still():
     w, b = np.ones(2), np.ones(2)
     opt = gradopt.Optimizer("sgd", {"w": w, "b": b}, lr=0.5)
@@ -194,7 +226,7 @@ def test_memory_forms():
 # Methods that want more of the problem than gradients, losses and products of one function.
 def plain(name):
     needs = gradopt.algorithm(name).needs
-    return not needs & {"components", "losses", "constraints", "inputs", "particles"}
+    return not needs & {"components", "losses", "constraints", "inputs", "particles", "residuals"}
 
 
 @pytest.mark.parametrize("name", [name for name in gradopt.algorithms() if plain(name)])
@@ -224,3 +256,90 @@ def test_every_plain_method_steps(name):
         pytest.skip(str(error))
     assert opt.steps == 3
     assert all(np.isfinite(p).all() for p in params.values())
+
+
+def test_text_of_what_there_is():
+    w = np.ones(2)
+    opt = gradopt.Optimizer(
+        "sgd", {"w": w}, wrappers=[("ema", {"decay": 0.5}), "sam"], schedules={"lr": ("linear", {"steps": 10})}
+    )
+    text = opt.describe()
+    assert "wrapper ema" in text and "decay = 0.5" in text and "schedule of lr: linear(steps=10)" in text
+    assert "lookahead" in gradopt.listing("wrappers") and "adamw" not in gradopt.listing("wrappers")
+    assert "fedavg" in gradopt.listing(word="federated")
+    assert "warmup" in gradopt.describe("warmup_cosine") and "clip_norm" in gradopt.describe("engine")
+    with pytest.raises(ValueError, match="schedules"):
+        gradopt.listing("nothing")
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "offender", "suggestion"),
+    [
+        (lambda: gradopt.Optimizer("adamww", {}), gradopt.UnknownNameError, "adamww", "adamw"),
+        (lambda: gradopt.describe("adamww"), gradopt.UnknownNameError, "adamww", "adamw"),
+        (lambda: gradopt.Optimizer("adamw", {}, lrr=1), gradopt.UnknownOptionError, "lrr", "lr"),
+        (lambda: gradopt.Optimizer("adamw", {}, lr=-1), gradopt.OptionValueError, "lr", None),
+        (
+            lambda: gradopt.Optimizer("sgd", {"w": np.ones(2)}, nonfinite="error").step({"w": np.full(2, np.nan)}),
+            gradopt.NonfiniteError,
+            "w",
+            None,
+        ),
+    ],
+)
+def test_errors_name_the_offender(call, error, offender, suggestion):
+    with pytest.raises(error) as caught:
+        call()
+    assert caught.value.offender == offender and caught.value.suggestion == suggestion
+
+
+def test_parameters_are_added_after_steps() -> None:
+    w, late, twin, frozen = np.ones(4), np.ones(3), np.ones(4), np.ones(3)
+    added, thawed = gradopt.Optimizer("adamw", {"w": w}), gradopt.Optimizer("adamw", {"w": twin, "late": frozen})
+    for _ in range(3):
+        added.step({"w": 2 * w})
+        thawed.step({"w": 2 * twin})
+    added.add({"late": late})
+    for _ in range(3):
+        added.step({"w": 2 * w, "late": 2 * late})
+        thawed.step({"w": 2 * twin, "late": 2 * frozen})
+    assert np.array_equal(w, twin) and np.array_equal(late, frozen)
+    added.add({"m": np.eye(3)}, algorithm="muon", lr=0.02)
+    added.step({"w": 2 * w, "late": 2 * late, "m": np.eye(3)})
+    with pytest.raises(gradopt.UnknownNameError):
+        added.add({"n": np.ones(1)}, algorithm="nothing")
+
+
+def test_rows_are_kept_dropped_and_appended() -> None:
+    table, grads = np.arange(8.0).reshape(4, 2), np.ones((4, 2))
+    opt = gradopt.Optimizer("adam", {"table": table}, lr=0.1)
+    opt.step({"table": grads})
+    before = {name: array.copy() for name, array in opt.state()["table"].items()}
+    larger = np.concatenate([table[[3, 1]], np.zeros((3, 2))])
+    opt.resize("table", larger, [3, 1])
+    after = opt.state()["table"]
+    for name, array in before.items():
+        if array.shape == table.shape:
+            assert np.array_equal(after[name][:2], array[[3, 1]]) and not after[name][2:].any()
+    opt.step({"table": np.ones((5, 2))})
+    assert np.all(opt.params["table"] is larger) and np.all(larger[2:] < 0)
+    with pytest.raises(ValueError, match="rows of shape"):
+        opt.resize("table", np.zeros((5, 3)), [])
+    with pytest.raises(gradopt.ArgumentError, match="kept"):
+        opt.resize("table", np.zeros((1, 2)), [9])
+
+
+def test_products_with_a_jacobian():
+    a = np.random.default_rng(0).normal(size=(30, 5))
+    x = np.zeros(5)
+    b = a @ np.arange(5.0)
+    opt = gradopt.Optimizer("gauss_newton", {"x": x}, residuals=30)
+
+    def evaluate(request):
+        if request.kind == "residuals":
+            return a @ x - b
+        return a @ request.direction["x"] if request.kind == "jvp" else {"x": a.T @ request.weights}
+
+    for _ in range(6):
+        opt.step(evaluate=evaluate)
+    np.testing.assert_allclose(x, np.arange(5.0), atol=1e-12)

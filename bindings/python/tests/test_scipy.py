@@ -26,7 +26,7 @@ def test_what_the_precision_allows_is_a_success():
         lambda x: (np.exp(x) - np.pi * x).sum(), np.array([0.0, 2.0]), jac=lambda x: np.exp(x) - np.pi,
         method=doors.lbfgs, options={"gtol": 1e-300, "maxiter": 500},
     )  # fmt: skip
-    assert "precision" in result.message and result.success
+    assert result.success and ("precision" in result.message or not result.jac.any())
     np.testing.assert_allclose(result.x, np.log(np.pi), rtol=1e-7)
 
 

@@ -192,6 +192,37 @@ def test_complex_strided_sparse_and_empty():
     assert s.tolist() == [[-0.5, 3.0], [1.0, 3.5], [2.0, 5.0]]
 
 
+def embedding(seed=0):
+    torch.manual_seed(seed)
+    return torch.nn.Embedding(50, 8, sparse=True, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name, options", [("SparseAdam", {}), ("Adagrad", {"rows": True}), ("SGD", {"rows": True})])
+def test_sparse_gradients_step_as_in_torch(name, options):
+    ours, theirs = embedding(), embedding()
+    both = {"lr": 0.1} | ({"eps": 1e-13} if name == "SparseAdam" else {})  # torch adds it before the root's correction
+    a = getattr(doors, name)(ours.parameters(), **both, **options)
+    b = getattr(torch.optim, name)(theirs.parameters(), **both)
+    for step in range(10):
+        for net, opt in ((ours, a), (theirs, b)):
+            opt.zero_grad()
+            rows = torch.tensor([step, 3, 3, 7 + 2 * step])
+            (net(rows) * torch.arange(4.0).unsqueeze(1)).cos().sum().backward()
+            opt.step()
+    torch.testing.assert_close(ours.weight, theirs.weight, rtol=1e-9, atol=1e-9)
+
+
+def test_rows_that_no_batch_looked_up_stand_still():
+    net = embedding()
+    before = net.weight.detach().clone()
+    opt = doors.AdamW(net.parameters(), lr=0.1, weight_decay=0.5, rows=True)
+    for rows in ([1, 2], [2, 3]):
+        opt.zero_grad()
+        net(torch.tensor(rows)).sum().backward()
+        opt.step()
+    assert (net.weight != before).any(dim=1).nonzero().flatten().tolist() == [1, 2, 3]
+
+
 def test_closures_answer_requests():
     net = model()
     opt = doors.LBFGS(net.parameters())
@@ -247,7 +278,7 @@ def test_every_method_has_a_class():
 PLAIN = [
     name
     for name in gradopt.algorithms()
-    if not gradopt.algorithm(name).needs & {"components", "losses", "constraints", "inputs", "particles"}
+    if not gradopt.algorithm(name).needs & {"components", "losses", "constraints", "inputs", "particles", "residuals"}
     and len(gradopt.algorithm(name).roles) < 2
 ]
 
@@ -306,3 +337,29 @@ def test_two_threads_and_a_fork():
     for way in ("fork", "spawn") if "jax" not in sys.modules else ("spawn",):  # jax's threads do not survive a fork
         with multiprocessing.get_context(way).Pool(2) as pool:
             assert pool.map(abs, [-1, -2]) == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["AdamW", "SGD", "Lion", "Adagrad"])
+def test_any_dense_layout_without_copies(name: str) -> None:
+    torch.manual_seed(0)
+    plain = torch.nn.Parameter(torch.randn(4, 3, 5, 6))
+    last = torch.nn.Parameter(
+        plain.detach().clone(memory_format=torch.preserve_format).to(memory_format=torch.channels_last)
+    )
+    turned = torch.nn.Parameter(plain.detach().permute(3, 1, 0, 2).contiguous().permute(2, 1, 3, 0))
+    make = getattr(gradopt.torch, name)
+    opts = [make([p], lr=0.01) for p in (plain, last, turned)]
+    for step in range(4):
+        for p in (plain, last, turned):
+            p.grad = torch.sin(p.detach() + step)
+        for opt in opts:
+            opt.step()
+        if step == 2:  # through a state of the other layout
+            states = [opt.state_dict() for opt in opts]
+            for kept in states[1]["state"][0]:
+                a, b = (torch.as_tensor(states[k]["state"][0][kept]) for k in (0, 1))
+                assert a.shape == b.shape and torch.equal(a, b)
+            opts[1].load_state_dict(states[2])
+    assert not last.is_contiguous() and not turned.is_contiguous()
+    assert torch.equal(plain, last) and torch.equal(plain, turned)
+    assert all(lent.in_place for opt in opts for lent in opt._lent)

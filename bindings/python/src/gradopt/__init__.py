@@ -7,28 +7,77 @@
     for _ in range(100):
         opt.step({"w": 2 * (w - 1)})
 
-`gradopt.torch`, `gradopt.scipy` and `gradopt.optax` are the doors to other libraries.
+`gradopt.torch`, `gradopt.keras`, `gradopt.scipy`, `gradopt.optax` and `gradopt.flower` are the doors to other libraries;
+`gradopt.plot` draws.
 """
 
-from ._library import ArgumentError, CheckpointError, Error, NumericError, OrderError, ResourceError, lib
-from .optimizer import Optimizer, Request
-from .registry import algorithm, algorithms, compressors, engine, maps, schedule, schedules, wrapper, wrappers
+from ._library import (
+    ArgumentError,
+    CheckpointError,
+    DomainError,
+    DuplicateError,
+    Error,
+    LineSearchError,
+    MismatchError,
+    NonfiniteError,
+    NumericError,
+    OptionValueError,
+    OrderError,
+    ResourceError,
+    ShapeError,
+    UnknownNameError,
+    UnknownOptionError,
+    lib,
+)
+from .optimizer import Optimizer, Request, Rows
+from .registry import (
+    algorithm,
+    algorithms,
+    compressors,
+    describe,
+    engine,
+    listing,
+    maps,
+    rule,
+    rules,
+    schedule,
+    schedules,
+    wrapper,
+    wrappers,
+)
+from .server import Coding, Server
 
 __version__ = lib.optim_version().decode()
 __all__ = [
     "ArgumentError",
     "CheckpointError",
+    "Coding",
+    "DomainError",
+    "DuplicateError",
     "Error",
+    "LineSearchError",
+    "MismatchError",
+    "NonfiniteError",
     "NumericError",
     "Optimizer",
+    "OptionValueError",
     "OrderError",
     "Request",
     "ResourceError",
+    "Rows",
+    "Server",
+    "ShapeError",
+    "UnknownNameError",
+    "UnknownOptionError",
     "algorithm",
     "algorithms",
     "compressors",
+    "describe",
     "engine",
+    "listing",
     "maps",
+    "rule",
+    "rules",
     "schedule",
     "schedules",
     "wrapper",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import re
 from ctypes import POINTER, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,10 @@ def _open() -> ctypes.CDLL:
 lib = _open()
 
 OK, EVAL_GRAD, EVAL_LOSS, EVAL_HVP, EVAL_LOSSES, EVAL_CONSTRAINTS = range(6)
+EVAL_RESIDUALS, EVAL_JACOBIAN, EVAL_JVP, EVAL_VJP = 7, 8, 9, 10
 F32, F64, BF16, F16 = range(4)
-ALGORITHM, WRAPPER, SCHEDULE, ENGINE, MAP, COMPRESSOR = range(6)
+ALGORITHM, WRAPPER, SCHEDULE, ENGINE, MAP, COMPRESSOR, RULE = range(7)
+ANY_LAYOUT = 8
 NEEDS = {
     "gradient": 1,
     "loss": 2,
@@ -36,6 +39,8 @@ NEEDS = {
     "constraints": 64,
     "inputs": 128,
     "particles": 256,
+    "residuals": 512,
+    "jacobian products": 1024,
 }
 # Reasons to stop at which a minimizer has found what it was asked for, or all that the precision allows.
 SUCCESS = {4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 20}
@@ -46,13 +51,50 @@ KINDS = ("", "number", "integer", "switch", "keyword", "list", "entries", "entry
 
 
 class Error(Exception):
-    """Whatever the library refuses. `status` is its number; the text is its own sentence."""
+    """Whatever the library refuses. `status` is its number; the text is its own sentence; `offender` is the name in it
+    that is wrong, or whose value is, and `suggestion` what may have been meant: None where the sentence has none."""
 
     status = 0
+
+    @property
+    def offender(self) -> str | None:
+        """The last name in quotes of what the sentence complains about."""
+        quoted = re.findall(r'"([^"]*)"', re.split(r"; | \(", str(self), maxsplit=1)[0])
+        return quoted[-1] if quoted else None
+
+    @property
+    def suggestion(self) -> str | None:
+        """The nearest name that there is."""
+        found = re.search(r'did you mean "([^"]*)"', str(self))
+        return found[1] if found else None
 
 
 class ArgumentError(Error, ValueError):
     """An argument, name, option or value that does not exist or does not fit."""
+
+
+class UnknownNameError(ArgumentError):
+    """No method, wrapper, schedule, map, compressor or rule is called so."""
+
+
+class UnknownOptionError(ArgumentError):
+    """There is no such option here."""
+
+
+class OptionValueError(ArgumentError):
+    """The value of an option: malformed, out of range, or at odds with another option."""
+
+
+class DuplicateError(ArgumentError):
+    """The name, the wrapper or the memory is there already."""
+
+
+class ShapeError(ArgumentError):
+    """Dimensions that are wrong, or do not suit the method."""
+
+
+class MismatchError(ArgumentError):
+    """Methods, wrappers or options that cannot work together."""
 
 
 class OrderError(Error, RuntimeError):
@@ -61,6 +103,18 @@ class OrderError(Error, RuntimeError):
 
 class NumericError(Error, ArithmeticError):
     """Numbers that are not finite, outside the method's domain, or a search that found nothing; the step was undone."""
+
+
+class NonfiniteError(NumericError):
+    """NaN or infinity in a gradient or loss."""
+
+
+class DomainError(NumericError):
+    """Parameters outside the method's domain."""
+
+
+class LineSearchError(NumericError):
+    """No acceptable step along the direction."""
 
 
 class ResourceError(Error, MemoryError):
@@ -80,9 +134,23 @@ _KINDS_OF_ERRORS: dict[int, type[Error]] = {
 }
 
 
+_ERRORS: dict[int, type[Error]] = {
+    -12: UnknownNameError,
+    -13: UnknownOptionError,
+    -14: OptionValueError,
+    -15: DuplicateError,
+    -16: ShapeError,
+    -17: MismatchError,
+    -30: NonfiniteError,
+    -31: DomainError,
+    -32: LineSearchError,
+}
+
+
 def failure(status: int) -> Error:
     """The exception for this thread's last error."""
-    error = _KINDS_OF_ERRORS.get(-status // 10, Error)(lib.optim_error().decode())
+    kind = _ERRORS.get(status) or _KINDS_OF_ERRORS.get(-status // 10, Error)
+    error = kind(lib.optim_error().decode())
     error.status = status
     return error
 
@@ -115,6 +183,7 @@ class Request(Sized):
         ("evaluation", c_int64),
         ("count", c_int64),
         ("roles", c_uint64),
+        ("index", c_int64),
     ]
 
 
@@ -228,6 +297,10 @@ class Problem(Sized):
         ("component", EVALUATE),
         ("losses", EVALUATE),
         ("constraints", EVALUATE),
+        ("residuals", EVALUATE),
+        ("jacobian", PRODUCT),
+        ("jvp", PRODUCT),
+        ("vjp", PRODUCT),
     ]
 
 
@@ -272,18 +345,28 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "optim_add_param": (c_int, [_handle, c_int, c_char_p, c_int, c_int, _dims, c_void_p, c_void_p]),
     "optim_freeze": (c_int, [_handle, c_int, c_int]),
     "optim_bind": (c_int, [_handle, c_int, c_void_p, c_void_p]),
+    "optim_resize": (c_int, [_handle, c_int, c_void_p, c_size_t, c_int64, c_void_p, c_void_p]),
+    "optim_set_sparse_grad": (c_int, [_handle, c_int, c_int64, c_void_p, c_void_p]),
     "optim_bind_all": (c_int, [_handle, c_void_p, c_void_p, c_size_t]),
     "optim_set_grad_dtype": (c_int, [_handle, c_int, c_int]),
     "optim_set_bounds": (c_int, [_handle, c_int, c_void_p, c_void_p]),
     "optim_set_threads": (c_int, [_handle, c_int]),
     "optim_set_components": (c_int, [_handle, c_int64]),
     "optim_set_constraints": (c_int, [_handle, c_int64, c_int64]),
+    "optim_set_residuals": (c_int, [_handle, c_int64]),
     "optim_set_input": (c_int, [_handle, c_int, c_char_p, c_int, c_int, _dims, c_void_p]),
     "optim_step": (c_int, [_handle]),
+    "optim_update": (c_int, [_handle, c_void_p, c_size_t]),
     "optim_set_loss": (c_int, [_handle, c_double]),
     "optim_set_losses": (c_int, [_handle, c_void_p, c_size_t]),
     "optim_constraint_values": (c_int, [_handle, POINTER(POINTER(c_double))]),
     "optim_constraint_weights": (c_int, [_handle, POINTER(POINTER(c_double))]),
+    "optim_residual_values": (c_int, [_handle, POINTER(POINTER(c_double))]),
+    "optim_jacobian_rows": (c_int, [_handle, c_int, POINTER(c_void_p)]),
+    "optim_jvp_vector": (c_int, [_handle, c_int, POINTER(c_void_p)]),
+    "optim_jvp_result": (c_int, [_handle, POINTER(POINTER(c_double))]),
+    "optim_vjp_vector": (c_int, [_handle, POINTER(POINTER(c_double))]),
+    "optim_vjp_result": (c_int, [_handle, c_int, POINTER(c_void_p)]),
     "optim_accumulate": (c_int, [_handle]),
     "optim_cancel": (c_int, [_handle]),
     "optim_reset": (c_int, [_handle]),
@@ -319,11 +402,35 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "optim_describe": (c_int, [c_int, c_char_p, POINTER(Description)]),
     "optim_describe_option": (c_int, [c_int, c_char_p, c_size_t, POINTER(OptionInfo)]),
     "optim_describe_state": (c_int, [c_int, c_char_p, c_size_t, POINTER(StateInfo)]),
+    "optim_server_create": (c_int, [_out, c_char_p, c_char_p]),
+    "optim_server_destroy": (None, [_handle]),
+    "optim_server_add_param": (c_int, [_handle, c_char_p, c_int, c_int, _dims, c_void_p]),
+    "optim_server_set_clients": (c_int, [_handle, c_int64]),
+    "optim_server_set_numbers": (c_int, [_handle, c_char_p, c_void_p, c_int64]),
+    "optim_server_set_input": (c_int, [_handle, c_int64, c_char_p, c_int, c_int64, c_int64, c_void_p]),
+    "optim_server_set": (c_int, [_handle, c_char_p, c_double]),
+    "optim_server_select": (c_int, [_handle, _dims, c_size_t, POINTER(c_size_t)]),
+    "optim_server_begin": (c_int, [_handle, c_int64, _out]),
+    "optim_server_local": (c_int, [_handle, c_int64, _out, _out]),
+    "optim_server_end": (c_int, [_handle, c_int64, _out, c_int64]),
+    "optim_server_commit": (c_int, [_handle]),
+    "optim_server_uniform": (c_int, [_handle, POINTER(c_double)]),
+    "optim_server_get": (c_int, [_handle, c_int64, c_char_p, POINTER(c_double)]),
+    "optim_server_state": (c_int, [_handle, c_int64, c_char_p, c_int, c_void_p]),
+    "optim_server_save": (c_int, [_handle, c_char_p]),
+    "optim_server_load": (c_int, [_handle, c_char_p]),
+    "optim_server_serialize": (c_int, [_handle, c_void_p, c_size_t, POINTER(c_size_t)]),
+    "optim_server_deserialize": (c_int, [_handle, c_char_p, c_size_t]),
+    "optim_coding_create": (c_int, [_out, c_char_p, c_char_p]),
+    "optim_coding_destroy": (None, [_handle]),
+    "optim_coding_weights": (c_int, [_handle, c_int64, c_void_p]),
+    "optim_coding_decode": (c_int, [_handle, _dims, c_size_t, c_void_p]),
+    "optim_coding_get": (c_int, [_handle, c_char_p, POINTER(c_double)]),
     "optim_stop_reason": (c_char_p, [c_int]),
     "optim_error": (c_char_p, []),
     "optim_version": (c_char_p, []),
 }
-for _kind in ("algorithm", "wrapper", "schedule", "map", "compressor"):
+for _kind in ("algorithm", "wrapper", "schedule", "map", "compressor", "rule"):
     _PROTOTYPES[f"optim_{_kind}_count"] = (c_size_t, [])
     _PROTOTYPES[f"optim_{_kind}_name"] = (c_char_p, [c_size_t])
 for _name, (_result, _arguments) in _PROTOTYPES.items():
@@ -332,7 +439,7 @@ for _name, (_result, _arguments) in _PROTOTYPES.items():
 
 
 def names(kind: str) -> list[str]:
-    """The registry's names of a kind: algorithm, wrapper, schedule, map, compressor."""
+    """The registry's names of a kind: algorithm, wrapper, schedule, map, compressor, rule."""
     name = getattr(lib, f"optim_{kind}_name")
     return [name(i).decode() for i in range(getattr(lib, f"optim_{kind}_count")())]
 

@@ -15,7 +15,17 @@ from . import _library as c
 from . import registry
 from ._handle import Handle, Values, memory, numpy_dtype
 
+
+@dataclass(frozen=True)
+class Rows:
+    """A gradient of some rows, such as an embedding's: row `index[k]` has `values[k]`. A step leaves the others alone."""
+
+    index: Values
+    values: Values
+
+
 Arrays = Mapping[str, Values]
+Gradients = Mapping[str, Values | Rows]
 Answer = Any  # what an evaluation returns: see Optimizer.step
 Evaluate = Callable[["Request"], Answer]
 
@@ -25,19 +35,23 @@ _WORDS = {
     c.EVAL_HVP: "product",
     c.EVAL_LOSSES: "losses",
     c.EVAL_CONSTRAINTS: "constraints",
+    c.EVAL_RESIDUALS: "residuals",
+    c.EVAL_JACOBIAN: "jacobian",
+    c.EVAL_JVP: "jvp",
+    c.EVAL_VJP: "vjp",
 }
 _COPIED = np.zeros(0)  # stands for a gradient that was not lent itself
-_SAMPLES = ("same", "fresh", "full", "model")
+_SAMPLES = ("same", "fresh", "full", "model", "index")
 
 
 @dataclass
 class Request:
     """What the step wants evaluated at the parameters as they stand.
 
-    `kind` is "gradient", "loss", "product" (Hessian times `direction`), "losses" or "constraints"; `sample` is "same",
-    "fresh", "full" or "model", as in the header. Where `count` is not 0, components `component` to
-    `component + count - 1` are meant. `weights`, where there are constraints: the gradient of the loss plus the weighted
-    sum of them is wanted.
+    `kind` is "gradient", "loss", "product" (Hessian times `direction`), "losses", "constraints", "residuals",
+    "jacobian", "jvp" (Jacobian times `direction`) or "vjp" (`weights` times Jacobian); `sample` is "same", "fresh", "full", "model" or "index" (number `index`), as in the header. Where `count`
+    is not 0, components `component` to `component + count - 1` are meant. `weights`, where there are constraints: the
+    gradient of the loss plus the weighted sum of them is wanted.
     """
 
     kind: str
@@ -47,6 +61,7 @@ class Request:
     objective: int
     evaluation: int
     needs_loss: bool
+    index: int = 0
     direction: dict[str, Values] = field(default_factory=dict)
     weights: Values | None = None
     answered: bool = False
@@ -86,11 +101,13 @@ class Optimizer:
         threads: int | None = None,
         components: int | None = None,
         constraints: tuple[int, int] = (0, 0),
+        residuals: int = 0,
         **options: Any,
     ) -> None:
         self.algorithm = algorithm
         self.entry = registry.algorithm(algorithm)
         self._constraints = sum(constraints)
+        self._residuals = residuals
         groups = _split(params)
         self.handle = Handle(algorithm, {**options, **({} if len(groups) > 1 else groups[0][1])})
         self.params: dict[str, Values] = {}
@@ -98,6 +115,8 @@ class Optimizer:
             c.check(c.lib.optim_set_components(self.handle, components))
         if self._constraints:
             c.check(c.lib.optim_set_constraints(self.handle, *constraints))
+        if residuals:
+            c.check(c.lib.optim_set_residuals(self.handle, residuals))
         for number, (arrays, of_group) in enumerate(groups):
             group = number
             if number > 0:
@@ -107,33 +126,68 @@ class Optimizer:
                     self.handle.set(0, key, self.entry.number(key, value))
             for name, array in arrays.items():
                 self._add(group, name, array)
+        self._wrappers: list[str] = []
         for wrapper in wrappers:
             name, with_options = (wrapper, {}) if isinstance(wrapper, str) else wrapper
             self.handle.wrap(name, with_options)
+            self._wrappers.append(name)
+        self._schedules = dict(schedules or {})
         for key, (schedule, with_options) in (schedules or {}).items():
             self.handle.schedule(-1, key, schedule, with_options)
         if threads is not None:
             c.check(c.lib.optim_set_threads(self.handle, threads))
-        self._names = list(self.params)
-        self._index = {name: i for i, name in enumerate(self._names)}
-        self._given: list[Values | None] = [None] * len(self._names)
         self._boxes: dict[str, list[Values | None]] = {}  # the library borrows them
-        self._lent: list[Values | None] = [None] * len(self._names)
-        self._bound: Values = np.zeros(len(self._names), np.uintp)
+        self._begin_lending()
 
-    def _add(self, group: int, name: str, array: Values) -> None:
+    @staticmethod
+    def _check(name: str, array: Values) -> None:
         if not isinstance(array, np.ndarray) or not array.flags.c_contiguous or not array.flags.writeable:
             raise TypeError(f'parameter "{name}" must be a contiguous, writable numpy array')
+
+    def _add(self, group: int, name: str, array: Values) -> None:
+        self._check(name, array)
         self.handle.add_param(group, name, numpy_dtype(array.dtype), array.shape, array.ctypes.data, None)
         self.params[name] = array
 
+    def _begin_lending(self) -> None:
+        """No gradient has been lent to the parameters as they are now."""
+        self._names = list(self.params)
+        self._index = {name: i for i, name in enumerate(self._names)}
+        self._given: list[Values | None] = [None] * len(self._names)
+        self._lent: list[Values | None] = [None] * len(self._names)
+        self._bound: Values = np.zeros(len(self._names), np.uintp)
+
+    def add(self, params: Arrays, **options: Any) -> None:
+        """More parameters, in a group of their own if there are options (`algorithm` among them), after steps too: they
+        begin with their own first step, and the others go on with the same bits."""
+        group = self.handle.add_group(options) if options else 0
+        for name, array in params.items():
+            self._add(group, name, array)
+        self._begin_lending()
+
+    def resize(self, name: str, array: Values, keep: Any) -> None:
+        """`array` takes the place of a parameter. Its first rows are the old ones `keep[0]`, `keep[1]`, ... (numbers, in
+        any order, as often as wanted) with what is remembered of them; the rows behind those are new."""
+        param, old = self._index[name], self.params[name]
+        kept = np.ascontiguousarray(keep, np.int64)
+        if array.dtype != old.dtype or array.shape[1:] != old.shape[1:] or array.ndim != old.ndim:
+            raise ValueError(f'parameter "{name}" has rows of shape {old.shape[1:]} and {old.dtype}, the new array not')
+        self._check(name, array)
+        data = array.ctypes.data or 1
+        c.check(c.lib.optim_resize(self.handle, param, kept.ctypes.data, kept.size, len(array), data, None))
+        self.params[name] = array
+        self._given[param], self._lent[param], self._bound[param] = None, None, 0
+
     # ---- Steps ----
 
-    def _lend(self, grads: Arrays) -> None:
+    def _lend(self, grads: Gradients) -> None:
         """Binds the gradients; a parameter without one stands still. Arrays that were lent before need no look."""
         moved = False
+        rows: dict[int, Rows] = {}
         for i, name in enumerate(self._names):
             grad = grads.get(name)
+            if isinstance(grad, Rows):
+                rows[i], grad = grad, None
             if grad is not self._given[i]:
                 self._take(i, name, grad)
                 moved = True
@@ -142,6 +196,19 @@ class Optimizer:
             raise KeyError(f'there is no parameter "{wrong}"; there are: {", ".join(self._names)}')
         if moved:
             c.check(c.lib.optim_bind_all(self.handle, None, self._bound.ctypes.data, len(self._names)))
+        for i, some in rows.items():
+            self._hand_over(i, some)
+            self._given[i] = _COPIED
+
+    def _hand_over(self, i: int, rows: Rows) -> None:
+        """The library copies rows."""
+        name, param = self._names[i], self.params[self._names[i]]
+        index, values = np.ascontiguousarray(rows.index, np.int64), np.ascontiguousarray(rows.values, param.dtype)
+        if values.shape != index.shape + param.shape[1:]:
+            raise ValueError(
+                f'{index.size} rows of "{name}" have shape {index.shape + param.shape[1:]}, the values {values.shape}'
+            )
+        c.check(c.lib.optim_set_sparse_grad(self.handle, i, index.size, index.ctypes.data, values.ctypes.data))
 
     def _take(self, i: int, name: str, grad: Values | None) -> None:
         """The gradient of one parameter, as the library wants it: a copy if it is of another kind."""
@@ -163,12 +230,20 @@ class Optimizer:
             info.objective,
             info.evaluation,
             bool(info.needs_loss),
+            info.index,
         )
         if info.kind == c.EVAL_HVP:
             for i, name in enumerate(self._names):
                 lent = self._product(c.lib.optim_hvp_vector, i)
                 if lent is not None:
                     request.direction[name] = lent
+        if info.kind == c.EVAL_JVP:
+            for i, name in enumerate(self._names):
+                lent = self._product(c.lib.optim_jvp_vector, i)
+                if lent is not None:
+                    request.direction[name] = lent
+        if info.kind == c.EVAL_VJP:
+            request.weights = self.handle.numbers(c.lib.optim_vjp_vector, self._residuals).copy()
         if info.kind == c.EVAL_GRAD and self._constraints:
             weights = self.handle.numbers(c.lib.optim_constraint_weights, self._constraints)
             request.weights = weights.copy()
@@ -204,13 +279,31 @@ class Optimizer:
             c.check(c.lib.optim_set_losses(self.handle, losses.ctypes.data, losses.size))
         elif kind == c.EVAL_CONSTRAINTS:
             self.handle.numbers(c.lib.optim_constraint_values, self._constraints)[...] = reply
+        elif kind == c.EVAL_RESIDUALS:
+            self.handle.numbers(c.lib.optim_residual_values, self._residuals)[...] = reply
+        elif kind == c.EVAL_JVP:
+            self.handle.numbers(c.lib.optim_jvp_result, self._residuals)[...] = reply
+        elif kind == c.EVAL_VJP:
+            for i, name in enumerate(self._names):
+                product = self._product(c.lib.optim_vjp_result, i)
+                if product is not None:
+                    product[...] = reply[name]
+        elif kind == c.EVAL_JACOBIAN:
+            for i, name in enumerate(self._names):
+                rows = self.handle.lent(c.lib.optim_jacobian_rows, i)
+                if rows is not None:
+                    shape = (self._residuals, *self.params[name].shape)
+                    room = memory(rows, self._residuals * self.params[name].size * 8)
+                    np.ndarray(shape, np.float64, room)[...] = reply[name]
 
     def step(self, grads: Arrays | None = None, *, loss: float | None = None, evaluate: Evaluate | None = None) -> None:
         """One step with these gradients.
 
         A method that wants more within a step (its `needs` say so) calls `evaluate(request)`, which answers a
         "gradient" with (loss, {name: gradient}), a "loss" with the loss, a "product" with {name: Hessian times
-        request.direction[name]}, "losses" with as many losses, "constraints" with their values. Without `grads` the
+        request.direction[name]}, "losses" with as many losses, "constraints" with their values, "residuals" with as many, "jacobian" with
+        {name: derivatives by that parameter, of the shape (residuals, *its own)}, "jvp" with as many numbers as there
+        are residuals, "vjp" with {name: derivative of request.weights times the residuals}. Without `grads` the
         gradient that the step begins with is asked for in the same way. After an error nothing has happened.
         """
         if grads is None and loss is not None:
@@ -250,6 +343,21 @@ class Optimizer:
         finally:
             if not done:
                 c.lib.optim_cancel(self.handle)
+
+    def update(self, grads: Arrays, *, loss: float | None = None) -> dict[str, Values]:
+        """A step that leaves the parameters and returns what it would add to them: float64 for float64 parameters,
+        float32 otherwise. Methods that move the parameters within a step refuse; those that ask for more than a gradient
+        need `step`."""
+        self._give_gradient((loss, grads))
+        updates = {
+            name: np.zeros(param.shape, np.float64 if param.dtype == np.float64 else np.float32)
+            for name, param in self.params.items()
+        }
+        lent = np.array([updates[name].ctypes.data for name in self._names], np.uintp)
+        if c.check(c.lib.optim_update(self.handle, lent.ctypes.data, lent.size)) > 0:
+            c.lib.optim_cancel(self.handle)
+            raise TypeError(f'"{self.algorithm}" asks for more than a gradient within a step: use step')
+        return updates
 
     def accumulate(self, grads: Arrays, *, loss: float | None = None) -> None:
         """Adds a micro-batch's gradients; step() without any then takes their mean (option accumulate=1)."""
@@ -301,12 +409,29 @@ class Optimizer:
             c.check(c.lib.optim_output(self.handle, i, result[name].ctypes.data))
         return result
 
+    def _values(self, entry: registry.Entry, prefix: str = "") -> list[str]:
+        """A line for each option that is a number or a keyword, as it stands."""
+        lines = []
+        for option in entry.options:
+            if option.kind not in ("number", "integer", "switch", "keyword"):
+                continue
+            value = self.get(prefix + option.name)
+            text = option.range.split("|")[int(value)] if option.kind == "keyword" else f"{value:g}"
+            lines.append(f"{option.name} = {text}  {option.meaning}")
+        return lines
+
     def describe(self) -> str:
-        """The method, its options as they stand, and the parameters with what is kept of them."""
+        """The method, its options, wrappers and schedules as they stand, and the parameters with what is kept of
+        them."""
         lines = [f"{self.entry.name}: {self.entry.purpose}", f"  {self.entry.citation}", f"  {self.steps} steps"]
-        for option in self.entry.options:
-            if option.kind in ("number", "integer", "switch"):
-                lines.append(f"  {option.name} = {self.get(option.name):g}  {option.meaning}")
+        lines += [f"  {line}" for line in self._values(self.entry)]
+        for name in self._wrappers:
+            wrapper = registry.wrapper(name)
+            lines.append(f"  wrapper {name}: {wrapper.purpose}")
+            lines += [f"    {line}" for line in self._values(wrapper, f"{name}.")]
+        for key, (name, with_options) in self._schedules.items():
+            given = ", ".join(f"{k}={v}" for k, v in with_options.items())
+            lines.append(f"  schedule of {key}: {name}({given})  {registry.schedule(name).purpose}")
         for i, (name, param) in enumerate(self.params.items()):
             kept = ", ".join(f"{a.name} {a.dtype}{list(a.values.shape)}" for a in self.handle.arrays(i))
             lines.append(f'  "{name}" {param.dtype}{list(param.shape)}: {kept or "nothing kept yet"}')

@@ -1,8 +1,9 @@
-"""What there is: every method, wrapper, schedule, map and compressor, as the library's registry describes them."""
+"""What there is: every method, wrapper, schedule, map, compressor and rule of servers, as the library's registry describes them."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,6 +43,7 @@ class Entry:
     citation: str
     evaluations: str
     needs: frozenset[str]
+    any_layout: bool  # of a method: looks at elements wherever in a tensor they lie
     roles: tuple[str, ...]
     options: tuple[Option, ...]
     states: tuple[State, ...]
@@ -102,6 +104,7 @@ def _describe(kind: int, name: str) -> Entry:
         info.citation.decode(),
         info.evaluations.decode(),
         frozenset(word for word, bit in c.NEEDS.items() if info.needs & bit),
+        bool(info.can & c.ANY_LAYOUT),
         tuple(role for role in info.roles.decode().split("|") if role),
         tuple(_option(kind, encoded, i) for i in range(info.options)),
         tuple(_state(kind, encoded, i) for i in range(info.states)),
@@ -133,6 +136,11 @@ def compressors() -> list[str]:
     return c.names("compressor")
 
 
+def rules() -> list[str]:
+    """The names of all rules of servers."""
+    return c.names("rule")
+
+
 def algorithm(name: str) -> Entry:
     """A method."""
     return _describe(c.ALGORITHM, name)
@@ -148,30 +156,73 @@ def schedule(name: str) -> Entry:
     return _describe(c.SCHEDULE, name)
 
 
+def map_(name: str) -> Entry:
+    """A map."""
+    return _describe(c.MAP, name)
+
+
+def compressor(name: str) -> Entry:
+    """A compressor."""
+    return _describe(c.COMPRESSOR, name)
+
+
+def rule(name: str) -> Entry:
+    """A rule of servers."""
+    return _describe(c.RULE, name)
+
+
 def engine() -> Entry:
     """The options that every method has."""
     return _describe(c.ENGINE, "engine")
 
 
+_KINDS: dict[str, tuple[Callable[[], list[str]], Callable[[str], Entry]]] = {
+    "methods": (algorithms, algorithm),
+    "wrappers": (wrappers, wrapper),
+    "schedules": (schedules, schedule),
+    "rules": (rules, rule),
+    "maps": (maps, map_),
+    "compressors": (compressors, compressor),
+}
+
+
+def describe(name: str) -> str:
+    """What an entry of this name is, with its options and states, as text; "engine": the options of every method."""
+    if name == "engine":
+        return f"engine: {docstring(engine())}"
+    for kind, (names, entry) in _KINDS.items():
+        if name in names():
+            return f"{name} ({kind[:-1]}): {docstring(entry(name))}"
+    algorithm(name)  # complains, and proposes the nearest
+    raise AssertionError
+
+
+def listing(kind: str = "", word: str = "") -> str:
+    """The names of a kind ("methods", "wrappers", "schedules", "rules", "maps", "compressors"), or of all, a line each
+    with what it is; with a `word` only those that have it in name or line."""
+    if kind and kind not in _KINDS:
+        raise ValueError(f'there is no kind "{kind}"; there are: {", ".join(_KINDS)}')
+    lines = []
+    for heading in [kind] if kind else _KINDS:
+        names, entry = _KINDS[heading]
+        rows = [f"  {name:<24} {entry(name).purpose}" for name in names()]
+        rows = [row for row in rows if word.lower() in row.lower()]
+        lines += [f"{heading}:", *rows] if rows else []
+    return "\n".join(lines)
+
+
 def docstring(entry: Entry) -> str:
     """What a class made from the entry says of itself."""
-    lines = [
-        f"{entry.purpose}.",
-        "",
-        entry.citation,
-        "",
-        f"Evaluations of a step: {entry.evaluations}.",
-        "",
-        "Options:",
-    ]
-    lines += [
-        f"    {o.name} = {o.default:g}" if isinstance(o.default, float) else f"    {o.name} = {o.default}"
-        for o in entry.options
-    ]
-    lines = [
-        f"{line}  ({option.range}) {option.meaning}" if option else line
-        for line, option in zip(lines, [None] * 7 + list(entry.options), strict=True)
-    ]
+    lines = [f"{entry.purpose}."]
+    if entry.citation:
+        lines += ["", entry.citation]
+    if entry.evaluations:
+        lines += ["", f"Evaluations of a step: {entry.evaluations}."]
+    if entry.options:
+        lines += ["", "Options:"]
+    for option in entry.options:
+        default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+        lines.append(f"    {option.name} = {default}  ({option.range}) {option.meaning}")
     if entry.states:
         lines += ["", "States:"] + [f"    {state.name}  ({state.shape}) {state.meaning}" for state in entry.states]
     return "\n".join(lines)

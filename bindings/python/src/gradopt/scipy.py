@@ -31,7 +31,7 @@ _CRITERIA = {
     "ftol": "loss_change",
 }
 _STOPS = ("steps", "evaluations", "seconds", "gradient_norm", "loss_change")
-_CANNOT = {"components", "losses", "constraints", "inputs", "particles"}
+_CANNOT = {"components", "losses", "constraints", "inputs", "particles", "residuals"}
 
 
 class _Run:

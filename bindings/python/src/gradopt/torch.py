@@ -99,10 +99,18 @@ def _real(tensor: torch.Tensor) -> torch.Tensor:
     return torch.view_as_real(tensor) if tensor.is_complex() else tensor
 
 
-class _Lent:
-    """The memory of one parameter, and of its gradient, as the library sees them in this step."""
+def _memory_order(tensor: torch.Tensor) -> tuple[int, ...] | None:
+    """The axes from the slowest to the fastest, of a tensor that lies without gaps in another order than its axes'."""
+    strides = tensor.stride()
+    order = tuple(sorted(range(tensor.dim()), key=strides.__getitem__, reverse=True))
+    return order if not tensor.is_contiguous() and tensor.permute(order).is_contiguous() else None
 
-    def __init__(self, param: torch.Tensor, offload: bool) -> None:
+
+class _Lent:
+    """The memory of one parameter, and of its gradient, as the library sees them in this step. A parameter that lies
+    without gaps in `any_layout` (channels_last, transposed) has its axes in the order of memory there."""
+
+    def __init__(self, param: torch.Tensor, offload: bool, any_layout: bool) -> None:
         if param.device.type != "cpu" and not offload:
             raise TypeError(
                 f"a parameter lies on {param.device}: give the optimizer offload=True to step a copy on the CPU, "
@@ -110,25 +118,50 @@ class _Lent:
             )
         self.param = param
         self.in_place = True
+        self.order = _memory_order(_real(param)) if any_layout else None
+        self.shape = tuple(_real(param).shape)
         self.grad: torch.Tensor | None = None
+        self.rows: tuple[torch.Tensor, torch.Tensor] | None = None  # numbers and values, where they stand for `grad`
         self.refresh()
 
     def refresh(self) -> None:
         """The parameter may have been moved, or changed by others."""
-        self.real = _real(self.param)
+        self.real = self.ordered(_real(self.param))
         self.in_place = self.in_place and self.real.device.type == "cpu" and self.real.is_contiguous()
         self.data = self.real if self.in_place else self.real.to("cpu").contiguous()
 
-    def take_gradient(self, later: bool) -> int:
-        """The address of the gradient; without one 0, or, if it may come `later` in the step, that of zeros."""
+    def ordered(self, values: torch.Tensor) -> torch.Tensor:
+        """What has the parameter's axes last, with them in the order of memory."""
+        if self.order is None or tuple(values.shape[values.dim() - len(self.order) :]) != self.shape:
+            return values
+        copies = values.dim() - len(self.order)
+        return values.permute(*range(copies), *(copies + axis for axis in self.order))
+
+    def unordered(self, values: torch.Tensor) -> torch.Tensor:
+        """A state of the parameter's shape, whose elements lie in the order of the parameter's memory."""
+        if self.order is None or tuple(values.shape[values.dim() - len(self.order) :]) != self.shape:
+            return values
+        copies = values.dim() - len(self.order)
+        back = sorted(range(len(self.order)), key=self.order.__getitem__)
+        values = values.reshape(*values.shape[:copies], *self.data.shape)
+        return values.permute(*range(copies), *(copies + axis for axis in back))
+
+    def take_gradient(self, later: bool, by_rows: bool = False) -> int:
+        """The address of the gradient; without one 0, or, if it may come `later` in the step, that of zeros. 0 too where
+        a sparse gradient is to be handed over by rows."""
         grad, dtype = self.param.grad, self.real.dtype
+        self.rows = None
+        if by_rows and grad is not None and grad.is_sparse and grad.sparse_dim() == 1:
+            self.grad = None
+            self.rows = grad._indices()[0].contiguous(), _real(grad._values()).to("cpu", dtype).contiguous()
+            return 0
         if grad is None and not (later and self.param.requires_grad):
             self.grad = None
             return 0
         if grad is None:
             self.grad = torch.zeros_like(self.data)
             return self.grad.data_ptr() or 1
-        grad = _real(grad.to_dense() if grad.is_sparse else grad)
+        grad = self.ordered(_real(grad.to_dense() if grad.is_sparse else grad))
         if grad.dtype != dtype or grad.device.type != "cpu" or not grad.is_contiguous():
             grad = grad.to("cpu", dtype).contiguous()
         self.grad = grad
@@ -144,6 +177,7 @@ class Optimizer(torch.optim.Optimizer):
     """The base of the classes; `algorithm` names the method. See the class of each method for its options."""
 
     algorithm = ""
+    _by_rows = False
 
     def __init__(
         self,
@@ -152,6 +186,7 @@ class Optimizer(torch.optim.Optimizer):
         wrappers: Iterable[str | tuple[str, dict[str, Any]]] = (),
         engine: dict[str, Any] | None = None,
         offload: bool = False,
+        rows: bool = False,
         maximize: bool = False,
         **options: Any,
     ) -> None:
@@ -183,6 +218,7 @@ class Optimizer(torch.optim.Optimizer):
         self._wrappers = [(w, {}) if isinstance(w, str) else w for w in wrappers]
         self._engine = dict(engine or {})
         self._offload = offload
+        self._by_rows = rows or type(self)._by_rows  # a sparse gradient moves its rows alone
         self._handle: Handle | None = None
         self._pending: dict[str, Any] | None = None
         super().__init__(params, defaults)
@@ -200,6 +236,11 @@ class Optimizer(torch.optim.Optimizer):
                     result[option.name] = group[name]
         return {k: float(v) if isinstance(v, torch.Tensor) else v for k, v in result.items()}
 
+    def _any_layout(self) -> bool:
+        """Whether elements are stepped one by one, wherever they lie: the library then never asks for the shape."""
+        entry = registry.algorithm(self.algorithm)
+        return entry.any_layout and not self._wrappers and not self._by_rows
+
     def _make_handle(self) -> Handle:
         first = self.param_groups[0]
         handle = Handle(self.algorithm, self._group_options(first) | self._engine)
@@ -210,14 +251,14 @@ class Optimizer(torch.optim.Optimizer):
         self._lent: list[_Lent] = []
         for g, group in enumerate(self.param_groups):
             for param in group["params"]:
-                lent = _Lent(param, self._offload)
+                lent = _Lent(param, self._offload, self._any_layout())
                 if lent.real.dtype not in _DTYPES:
                     raise TypeError(f"parameters must be float32, float64, float16 or bfloat16, not {lent.real.dtype}")
                 handle.add_param(
                     g,
                     f"{len(self._lent)}",
                     _DTYPES[lent.real.dtype],
-                    tuple(lent.data.shape),
+                    lent.shape,
                     lent.data.data_ptr(),
                     None,
                 )
@@ -300,8 +341,13 @@ class Optimizer(torch.optim.Optimizer):
         for i, lent in enumerate(self._lent):
             lent.refresh()
             self._data[i] = lent.data.data_ptr() or 1
-            self._grads[i] = lent.take_gradient(later)
+            self._grads[i] = lent.take_gradient(later, self._by_rows)
         c.check(c.lib.optim_bind_all(handle, self._data.ctypes.data, self._grads.ctypes.data, len(self._lent)))
+        for i, lent in enumerate(self._lent):
+            if lent.rows is not None:
+                index, values = lent.rows
+                c.check(c.lib.optim_set_sparse_grad(handle, i, index.numel(), index.data_ptr(), values.data_ptr()))
+                lent.rows = None
 
     def _bind_gradients(self, handle: Handle) -> None:
         self._plain = None
@@ -434,6 +480,7 @@ class Optimizer(torch.optim.Optimizer):
             for array in handle.arrays(i):
                 values = torch.from_numpy(array.values.copy())
                 values = values.view(torch.bfloat16) if array.dtype == "BF16" else values
+                values = lent.unordered(values)
                 arrays[self._torch_name(array.name)] = (
                     torch.view_as_complex(values) if _is_complex(lent, values) else values
                 )
@@ -468,6 +515,7 @@ class Optimizer(torch.optim.Optimizer):
             if isinstance(values, torch.Tensor):
                 values = torch.view_as_real(values) if values.is_complex() else values
                 values = values.view(torch.int16) if values.dtype == torch.bfloat16 else values
+                values = self._lent[i].ordered(values)
                 array.values[...] = (
                     values.detach().cpu().numpy().reshape(array.values.shape).astype(array.values.dtype, copy=False)
                 )
@@ -521,6 +569,18 @@ def _make_class(algorithm: str) -> type[Optimizer]:
 
 CLASSES: dict[str, type[Optimizer]] = {algorithm: _make_class(algorithm) for algorithm in registry.algorithms()}
 globals().update({cls.__name__: cls for cls in CLASSES.values()})
+
+
+SparseAdam: type[Optimizer] = type(
+    "SparseAdam",
+    (CLASSES["adam"],),
+    {
+        "__doc__": "torch.optim.SparseAdam: adam whose sparse gradients move their rows alone, averages included. Every "
+        "class does so with rows=True; otherwise a sparse gradient counts as one with zeros.",
+        "__module__": __name__,
+        "_by_rows": True,
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
