@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "engine/method.h"
-#include "kernels/blas.h"
 
 /* A vector: a row of the state table (and which of its copies), or one of these two. */
 enum { PARAMETERS = -1, GRADIENT = -2 };
@@ -46,13 +45,21 @@ static void algebra_copy(const tile_t *t) {
     const operands_t *o = t->arguments;
     memcpy(algebra_at(t, o->to), algebra_at(t, o->from), t->n * sizeof(real));
 }
+/* This and the next are not BLAS's: a line search multiplies a rounding error from step to step, and BLAS rounds as the
+ * processor's kernels do. */
 static void algebra_scale(const tile_t *t) {
     const operands_t *o = t->arguments;
-    blas_scal(t->n, o->factor, algebra_at(t, o->to));
+    const real factor = (real)o->factor;
+    real *to = algebra_at(t, o->to);
+    for (size_t i = 0; i < t->n; ++i)
+        to[i] *= factor;
 }
 static void algebra_axpy(const tile_t *t) {
     const operands_t *o = t->arguments;
-    blas_axpy(t->n, o->factor, algebra_at(t, o->from), algebra_at(t, o->to));
+    const real factor = (real)o->factor, *from = algebra_at(t, o->from);
+    real *to = algebra_at(t, o->to);
+    for (size_t i = 0; i < t->n; ++i)
+        to[i] += factor * from[i];
 }
 static void algebra_multiply(const tile_t *t) {
     const operands_t *o = t->arguments;

@@ -83,8 +83,9 @@ static inline double select_simplex(double *x, size_t n, double radius) {
     return most + (sum - radius) / count;
 }
 
-/* The k entries of largest value (or modulus), ties to the lower index, as a threshold: those above it and the first
- * `ties` that equal it. work: n doubles. */
+/* ---- The k entries of largest value, or modulus ---- */
+
+/* As a threshold, ties to the lower index: those above it and the first `ties` that equal it. */
 typedef struct select_top {
     double threshold;
     size_t ties;
@@ -94,22 +95,78 @@ typedef struct select_top {
 static inline double select_modulus(real v) {
     return v == v ? (double)fabs(v) : (double)INFINITY;
 }
+static inline double select_entry(real v, bool modulus) {
+    return modulus ? select_modulus(v) : (double)v;
+}
 
+/* What the k-th largest most likely is not below, from a sample, so that few entries need be looked at again: of a
+ * sample's entries those above it are about k / n, with a standard deviation of the root of their number. */
+static inline double select_bound(size_t n, const real *v, size_t k, bool modulus, double *work) {
+    enum { SAMPLE = 4096 };
+    const double expected = (double)SAMPLE * ((double)k / (double)n), rank = expected + 4 * sqrt(expected) + 4;
+    if (n < (size_t)16 * SAMPLE || rank > SAMPLE)
+        return -(double)INFINITY;
+    for (size_t i = 0; i < SAMPLE; ++i)
+        work[i] = select_entry(v[random_word(n, i) % n], modulus);
+    return select_largest(work, SAMPLE, (size_t)rank);
+}
+
+/* Whether all of a block's entries are below `bound`, which is one of a vector's entries: most blocks are passed over
+ * so, in a few instructions. */
+enum { SELECT_BLOCK = 16 };
+static inline bool select_passes(const real *v, bool modulus, double bound) {
+    int reached = 0;
+#pragma omp simd reduction(| : reached)
+    for (size_t j = 0; j < SELECT_BLOCK; ++j)
+        reached |= !((modulus ? fabs(v[j]) : v[j]) < (real)bound); /* also by what is not a number */
+    return !reached;
+}
+
+/* The entries that are not below `bound`; how many they are. */
+static inline size_t select_from(size_t n, const real *v, bool modulus, double bound, double *work) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; ++i) {
+        while (i % SELECT_BLOCK == 0 && n - i > SELECT_BLOCK && select_passes(v + i, modulus, bound))
+            i += SELECT_BLOCK;
+        const double entry = select_entry(v[i], modulus);
+        work[count] = entry;
+        count += entry >= bound;
+    }
+    return count;
+}
+
+/* work: n doubles. */
 static inline select_top_t select_top(size_t n, const real *v, double k, bool modulus, double *work) {
-    const size_t count = k < (double)n ? (size_t)k : n;
-    for (size_t i = 0; i < n; ++i)
-        work[i] = modulus ? select_modulus(v[i]) : (double)v[i];
-    select_top_t top = {select_largest(work, n, count), count};
-    for (size_t i = 0; i < n; ++i)
-        top.ties -= (modulus ? select_modulus(v[i]) : (double)v[i]) > top.threshold;
+    const size_t most = k < (double)n ? (size_t)k : n;
+    size_t count = select_from(n, v, modulus, select_bound(n, v, most, modulus, work), work);
+    if (count < most) { /* the bound was too high, or entries are not numbers */
+        for (count = 0; count < n; ++count)
+            work[count] = select_entry(v[count], modulus);
+    }
+    select_top_t top = {select_largest(work, count, most), most};
+    for (size_t i = 0; i < count; ++i)
+        top.ties -= work[i] > top.threshold;
     return top;
 }
 
 /* Whether the next entry is among them: to be asked of all in order. */
 static inline bool select_takes(select_top_t *top, double entry) {
+    if (!(entry >= top->threshold))
+        return false;
     const bool tie = entry == top->threshold && top->ties > 0;
     top->ties -= tie;
     return tie || entry > top->threshold;
+}
+
+/* The place of the first of them that is not before `i`; n: there is none. Of entries selected by modulus. */
+static inline size_t select_next(select_top_t *top, size_t n, const real *v, size_t i) {
+    for (; i < n; ++i) {
+        while (i % SELECT_BLOCK == 0 && n - i > SELECT_BLOCK && select_passes(v + i, true, top->threshold))
+            i += SELECT_BLOCK;
+        if (select_takes(top, select_modulus(v[i])))
+            break;
+    }
+    return i;
 }
 
 static inline size_t select_workspace(size_t n, size_t rows) {

@@ -60,20 +60,20 @@ static size_t topk_workspace(const double *option, size_t n) {
 static void apply_topk(const compressor_call_t *c, size_t n, void *data) {
     real *v = data;
     select_top_t top = select_top(n, v, (double)kept(c->option, n), true, c->work);
-    for (size_t i = 0; i < n; ++i)
-        v[i] = select_takes(&top, select_modulus(v[i])) ? v[i] : 0;
+    for (size_t begin = 0, i; begin < n; begin = i + 1) {
+        i = select_next(&top, n, v, begin);
+        clear(i - begin, v + begin);
+    }
 }
 
 static void encode_topk(const compressor_call_t *c, message_t *m, size_t n, const void *data) {
     const real *v = data;
     select_top_t values = select_top(n, v, (double)kept(c->option, n), true, c->work), indices = values;
     message_put(m, kept(c->option, n), 64);
-    for (size_t i = 0; i < n; ++i)
-        if (select_takes(&values, select_modulus(v[i])))
-            message_put_real(m, v[i]);
-    for (size_t i = 0; i < n; ++i)
-        if (select_takes(&indices, select_modulus(v[i])))
-            message_put(m, i, message_width(n - 1));
+    for (size_t i = select_next(&values, n, v, 0); i < n; i = select_next(&values, n, v, i + 1))
+        message_put_real(m, v[i]);
+    for (size_t i = select_next(&indices, n, v, 0); i < n; i = select_next(&indices, n, v, i + 1))
+        message_put(m, i, message_width(n - 1));
 }
 
 static const char *decode_topk(compressor_call_t *c, incoming_t *r, size_t n, void *data) {

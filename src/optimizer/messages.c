@@ -22,7 +22,8 @@ typedef struct job {
     optim_dtype dtype;
     int precision;
     size_t n;
-    void *reals;
+    void *reals;        /* room for the vector as such, where it has another dtype or is to be read */
+    const void *vector; /* what is compressed */
 } job_t;
 
 static size_t real_bytes(const job_t *job) {
@@ -52,10 +53,11 @@ static optim_status read_shape(job_t *job, optim_dtype dtype, int ndim, const in
     return OPTIM_OK;
 }
 
-/* Room for the compressor and for the vector as reals; to be freed with job->call.work. */
-static optim_status take_memory(job_t *job) {
+/* Room for the compressor and, if it is needed, for the vector as reals; to be freed with job->call.work. */
+static optim_status take_memory(job_t *job, bool needs_reals) {
     size_t work, reals, bytes;
-    if (!size_multiply(job->n, sizeof(double), &work) || !size_multiply(job->n, real_bytes(job), &reals) ||
+    if (!size_multiply(job->n, sizeof(double), &work) ||
+        !size_multiply(needs_reals ? job->n : 0, real_bytes(job), &reals) ||
         !size_add(size_aligned(work), reals, &bytes) || bytes > PTRDIFF_MAX)
         return error_set(OPTIM_ERR_SIZE, "a message of %zu elements needs more than memory can be", job->n);
     job->call.work = memory_aligned(bytes);
@@ -84,14 +86,14 @@ static void put_message(const job_t *job, message_t *m) {
     message_put(m, 0, 16);
     message_put(m, job->n, 64);
     if (job->n > 0)
-        job->compressor->encode(&job->call, m, job->n, job->reals);
+        job->compressor->encode(&job->call, m, job->n, job->vector);
 }
 
 static size_t message_bytes(const message_t *m) {
     return (size_t)(m->bit / 8 + (m->bit % 8 != 0));
 }
 
-/* With job->reals filled. Where the longest message might not fit, this one is counted first. */
+/* Where the longest message might not fit, this one is counted first. */
 static optim_status write_message(const job_t *job, size_t most, void *buffer, size_t room, size_t *size) {
     message_t count = {.bytes = NULL}, m = {.bytes = buffer};
     if (buffer == NULL || room < most) {
@@ -108,9 +110,15 @@ static optim_status write_message(const job_t *job, size_t most, void *buffer, s
     return OPTIM_OK;
 }
 
-static void load(const job_t *job, const void *data) {
-    primitives_load(engine_primitives(engine_best_level()), job->precision == PRECISION_F64, job->dtype, job->n, data,
-                    job->reals);
+static bool is_real(const job_t *job) {
+    return job->dtype == (job->precision == PRECISION_F64 ? OPTIM_F64 : OPTIM_F32);
+}
+
+static void load(job_t *job, const void *data) {
+    job->vector = is_real(job) ? data : job->reals;
+    if (!is_real(job))
+        primitives_load(engine_primitives(engine_best_level()), job->precision == PRECISION_F64, job->dtype, job->n,
+                        data, job->reals);
 }
 
 optim_status optim_compress_size(const char *compressor, optim_dtype dtype, int ndim, const int64_t *dims,
@@ -140,7 +148,7 @@ optim_status optim_compress(const char *compressor, uint64_t seed, int64_t step,
     if (status == OPTIM_OK)
         status = longest(&job, &most);
     if (status == OPTIM_OK)
-        status = take_memory(&job);
+        status = take_memory(&job, !is_real(&job));
     if (status != OPTIM_OK)
         return status;
     const uint64_t draws = job.compressor->draws == NULL ? 0 : job.compressor->draws(job.call.option, job.n);
@@ -214,7 +222,7 @@ optim_status optim_decompress(const void *buffer, size_t size, optim_dtype dtype
     if (status == OPTIM_OK)
         status = read_header(&job, &r);
     if (status == OPTIM_OK)
-        status = take_memory(&job);
+        status = take_memory(&job, true);
     if (status != OPTIM_OK)
         return status;
     if (job.n > 0)

@@ -54,7 +54,8 @@ static void numerics_page_names_them(void **state) {
 
 /* A nudge moves what goes through BLAS, by little, and nothing else. */
 static void nudges_move(void **state) {
-    const char *const METHODS[] = {"sgd", "lbfgs", "cgo", "muon", "adamw"};
+    static const char *const METHODS[] = {"sgd", "muon", "adamw", "lbfgs"};
+    enum { NUDGED = 2 }; /* the first so many go through BLAS */
     (void)state;
     for (size_t i = 0; i < sizeof METHODS / sizeof *METHODS; ++i) {
         rig_t *plain = rig_new(&LAYOUT, OPTIM_F32, OPTIM_F32, 0), *nudged = rig_new(&LAYOUT, OPTIM_F32, OPTIM_F32, 0);
@@ -70,7 +71,7 @@ static void nudges_move(void **state) {
         rig_check_near(nudged, plain, 2e-5, METHODS[i]);
         void *snapshot = rig_snapshot(plain);
         const bool same = memcmp(snapshot, nudged->tensor[0].data, nudged->tensor[0].count * sizeof(float)) == 0;
-        assert_int_equal(same, strcmp(METHODS[i], "adamw") == 0);
+        assert_int_equal(same, i >= NUDGED);
         free(snapshot);
         rig_free(nudged);
         rig_free(plain);

@@ -140,6 +140,7 @@ static void update(const tile_t *t) {
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
         factored_direct(t, &f, t->state[V], first, n, u);
+        ask_for_next((const real *)t->p + first, t->n - first);
         move(t, first, n, u, a, longer > 1 ? a / longer : a);
     }
 }

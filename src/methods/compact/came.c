@@ -83,6 +83,7 @@ static void average(const tile_t *t, const factored_t *f, const double *o, doubl
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
         factored_direct(t, f, t->state[V], first, n, u);
+        ask_for_next(m + first, t->n - first);
         for (size_t j = 0; j < n; ++j) {
             m[first + j] = settled(beta1 * m[first + j] + one_beta1 * (scale * u[j]));
             distance[j] = scale * u[j] - m[first + j];
@@ -107,6 +108,8 @@ static void update(const tile_t *t) {
     for (size_t first = 0; first < t->n; first += CHUNK_ELEMENTS) {
         const size_t n = axes_least(t->n - first, CHUNK_ELEMENTS);
         const real *m = (const real *)t->state[M] + first;
+        ask_for_next(m, t->n - first);
+        ask_for_next(p + first, t->n - first);
         if (f.exists)
             factored_divide(&f, first, n, m, w);
         else

@@ -84,30 +84,24 @@ static real bound_of_row(const tile_t *t, const place_t *place) {
     return least;
 }
 
-/* Of elements first .. first + n - 1, which lie in one row: lines 1 and 2, and line 3 for the last axis, of which mu
- * and top are theirs; the largest nu. */
-static inline real bound(const tile_t *t, size_t first, size_t n, real least, const real *restrict mu,
-                         real *restrict top, real *restrict nu) {
-    const weights_t beta2 = ((const constants_t *)t->constants)->beta2;
-    const real *restrict g = (const real *)t->g + first;
-    for (size_t i = 0; i < n; ++i) {
-        nu[i] = beta2.keep * smaller(least, mu[i]) + beta2.take * (g[i] * g[i]);
-        top[i] = larger(nu[i], top[i]);
-    }
-    return largest_of(0, n, nu);
-}
-
-/* Lines 4 and 5. */
-static void move(const tile_t *t, size_t first, size_t n, const real *restrict nu) {
+/* A row of n elements that begins at `first`: lines 1 to 5, line 3 for the last axis, of which mu and top are; the
+ * largest nu. */
+static inline real update_row(const tile_t *t, size_t first, size_t n, real least, const real *restrict mu,
+                              real *restrict top, bool averages) {
     const constants_t k = *(const constants_t *)t->constants;
     const real *restrict g = (const real *)t->g + first;
-    real *restrict p = (real *)t->p + first, *restrict m = t->state[M];
-    for (size_t i = 0; m == NULL && i < n; ++i)
-        p[i] -= k.lr * quotient(g[i], sqrt(nu[i] + k.eps));
-    for (size_t i = 0; m != NULL && i < n; ++i) {
-        m[first + i] = ema(m[first + i], quotient(g[i], sqrt(nu[i] + k.eps)), k.momentum);
-        p[i] -= k.lr * m[first + i];
+    real *restrict p = (real *)t->p + first, *restrict m = averages ? (real *)t->state[M] + first : NULL, most = 0;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < n; ++i) {
+        const real nu = k.beta2.keep * smaller(least, mu[i]) + k.beta2.take * (g[i] * g[i]);
+        real u = quotient(g[i], sqrt(nu + k.eps));
+        top[i] = larger(nu, top[i]);
+        most = larger(nu, most);
+        if (averages)
+            u = m[i] = ema(m[i], u, k.momentum);
+        p[i] -= k.lr * u;
     }
+    return most;
 }
 
 /* Line 3 for the axes before the last. */
@@ -121,17 +115,13 @@ static void update(const tile_t *t) {
     const int last = tensor_axes(t->tensor) - 1;
     const size_t columns = tensor_axis(t->tensor, last);
     const real *mu = tile_axis(t, MU, last);
-    real nu[CHUNK_ELEMENTS], *top = t->work, *last_top = top + workspace(t->tensor, NULL) - columns;
+    real *top = t->work, *last_top = top + workspace(t->tensor, NULL) - columns;
     place_t place = {{0}};
     memset(top, 0, workspace(t->tensor, NULL) * sizeof(real));
     for (size_t row = 0; row < t->n; row += columns, next_row(t->tensor, &place)) {
         const real least = bound_of_row(t, &place);
-        real most = 0;
-        for (size_t i = 0; i < columns; i += CHUNK_ELEMENTS) {
-            const size_t n = axes_least(columns - i, CHUNK_ELEMENTS);
-            most = larger(bound(t, row + i, n, least, mu + i, last_top + i, nu), most);
-            move(t, row + i, n, nu);
-        }
+        const real most = t->state[M] == NULL ? update_row(t, row, columns, least, mu, last_top, false)
+                                              : update_row(t, row, columns, least, mu, last_top, true);
         raise_tops(t->tensor, &place, most, top);
     }
     for (int axis = 0; axis < tensor_axes(t->tensor); top += tensor_axis(t->tensor, axis++)) { /* line 3 */

@@ -51,11 +51,11 @@ typedef struct memory {
 } memory_t;
 
 typedef struct constants {
-    double lr;
+    real lr;
 } constants_t;
 
 static void prepare(const group_t *group, void *constants) {
-    ((constants_t *)constants)->lr = group->option[LR];
+    ((constants_t *)constants)->lr = (real)group->option[LR];
 }
 
 /* The part of a vector that belongs to one of the players: the other's becomes 0. */
@@ -71,7 +71,10 @@ static void keep_part(const tile_t *t) {
 }
 
 static void go(const tile_t *t) {
-    blas_axpy(t->n, -((const constants_t *)t->constants)->lr, t->state[D], t->p);
+    const real lr = ((const constants_t *)t->constants)->lr, *restrict d = t->state[D];
+    real *restrict p = t->p;
+    for (size_t i = 0; i < t->n; ++i)
+        p[i] -= lr * d[i];
 }
 
 enum { KEEP_PART = ALGEBRA_KERNEL_COUNT, GO };
