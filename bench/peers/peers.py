@@ -30,7 +30,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("library", type=pathlib.Path, help="libgradopt.so")
     parser.add_argument("out", type=pathlib.Path, help="folder for peers.csv and peers.png")
-    parser.add_argument("--cases", default=",".join(CASES), help="of %(default)s")
+    parser.add_argument("--cases", default=",".join(CASES), help="of %(default)s, or a tensor's elements")
     parser.add_argument("--methods", default=",".join(METHODS), help="of %(default)s")
     parser.add_argument("--threads", default=f"1,{os.cpu_count()}" if os.cpu_count() > 1 else "1", help="%(default)s")
     parser.add_argument("--runs", type=int, default=11, help="turns for everyone (%(default)s)")
@@ -167,6 +167,8 @@ def available_gib():
 
 
 def case_lengths(case):
+    if case.isdigit():
+        return [int(case)]
     return {
         "huge": [50_000_000 if available_gib() > 8 else 20_000_000],
         "ten": [1_000_000] * 10,

@@ -122,10 +122,22 @@ static inline void marginal_sum(const marginal_t *m, size_t n, const real *restr
         marginal_add(m, first, axes_least(n - first, CHUNK_ELEMENTS), x + first, false, sums);
 }
 
-/* The largest of n entries and of what there was; a NaN in them is passed over. It does not depend on the order. */
+/* The largest of n entries and of what there was; a NaN in them is passed over. By lanes, which the largest does not
+ * depend on. */
 static inline real largest_of(real most, size_t n, const real *restrict value) {
-#pragma omp simd reduction(max : most)
-    for (size_t j = 0; j < n; ++j)
+    enum { LANES = 16 };
+    real lane[LANES];
+    size_t j = 0;
+    for (size_t k = 0; k < LANES; ++k)
+        lane[k] = most;
+    for (; j + LANES <= n; j += LANES) {
+#pragma omp simd
+        for (size_t k = 0; k < LANES; ++k)
+            lane[k] = larger(value[j + k], lane[k]);
+    }
+    for (size_t k = 0; k < LANES; ++k)
+        most = larger(lane[k], most);
+    for (; j < n; ++j)
         most = larger(value[j], most);
     return most;
 }
