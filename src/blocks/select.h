@@ -104,7 +104,7 @@ static inline double select_entry(real v, bool modulus) {
 static inline double select_bound(size_t n, const real *v, size_t k, bool modulus, double *work) {
     enum { SAMPLE = 4096 };
     const double expected = (double)SAMPLE * ((double)k / (double)n), rank = expected + 4 * sqrt(expected) + 4;
-    if (n < (size_t)16 * SAMPLE || rank > SAMPLE)
+    if (n < (size_t)16 * SAMPLE || rank > (double)SAMPLE)
         return -(double)INFINITY;
     for (size_t i = 0; i < SAMPLE; ++i)
         work[i] = select_entry(v[random_word(n, i) % n], modulus);
