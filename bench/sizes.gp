@@ -7,6 +7,7 @@ set xlabel "elements of the tensor"
 set ylabel "ns an element"
 set logscale xy
 set xrange [10:5e8]
+set yrange [0.05:3000]
 set grid
 set key top right
 
