@@ -57,6 +57,7 @@ static void test_synonyms(void **state) {
     check_nearest("learning-rate", "lr weight_decay", " (did you mean \"lr\"?)");
     check_nearest("betas", "lr beta1 beta2 eps", " (did you mean \"beta1\" or \"beta2\"?)");
     check_nearest("simplex", "nelder_mead adam", " (did you mean \"nelder_mead\"?)");
+    check_nearest("Lion8bit", "lion adam", " (did you mean \"lion\" with state_dtype=int8?)");
     for (size_t i = 0; i < SYNONYM_COUNT; ++i)
         for (size_t k = 0; k < i; ++k)
             assert_true(strcmp(SYNONYMS[i].word, SYNONYMS[k].word) != 0 ||
