@@ -139,8 +139,10 @@ static double find_steepest(step_t *s) {
     const double norm = norm_1(s, vector(G));
     if (!(norm > 0))
         return 0;
+    const double unit = unit_of(norm); /* 1 / norm may be more than a double holds */
     copy(s, vector(G), vector(D));
-    scale(s, -s->option[LR] / norm, vector(D));
+    scale(s, unit, vector(D));
+    scale(s, -s->option[LR] / (norm * unit), vector(D));
     return dot(s, vector(G), vector(D));
 }
 
