@@ -84,7 +84,7 @@ optim_status shares_open(shares_t *shares, const jsontree_t *names, const source
         return error_nomem("reading a checkpoint");
     const optim_status status = open_all(shares, names, source, into);
     if (status != OPTIM_OK)
-        error_lead("of the shares that %s names", source->name);
+        error_lead("%s cannot be loaded without its shares", source->name);
     return status;
 }
 
