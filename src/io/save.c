@@ -45,12 +45,23 @@ static optim_status save_collected(optim_t *opt, const char *path, optim_status 
     return status;
 }
 
+/* The same, each rank to a file of its own. */
+static optim_status save_shares(optim_t *opt, const char *path, optim_status status) {
+    share_save_t save = {.rank = opt->replicas.comm.rank, .ranks = opt->replicas.comm.ranks};
+    if (status == OPTIM_OK)
+        status = shares_prepare(&save, opt, path);
+    if (status == OPTIM_OK)
+        status = shares_write(&save);
+    status = shares_finish(&save, opt, status);
+    shares_free(&save);
+    return status;
+}
+
 optim_status optim_save(optim_t *opt, const char *path) {
     const optim_status status = checkpoint_refuse_path(opt, path, "saving");
     if (opt == NULL || !replicas_shard(opt))
         return status == OPTIM_OK ? save_alone(opt, path) : status;
-    const bool in_shares = (int)replicas_option(opt, CHECKPOINT) == CHECKPOINT_SHARES;
-    return in_shares ? shares_save(opt, path, status) : save_collected(opt, path, status);
+    return shares_are_wanted(opt) ? save_shares(opt, path, status) : save_collected(opt, path, status);
 }
 
 typedef optim_status make_content_t(content_t *content, const optim_t *opt);

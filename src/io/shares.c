@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "io/content.h"
+#include "base/memory.h"
+#include "io/system.h"
 
 /* ---- Reading ---- */
 
@@ -167,60 +168,89 @@ static void keep_own(arrays_t *arrays, const optim_t *opt) {
     arrays->count = kept;
 }
 
+static optim_status prepare_names(share_save_t *save, const optim_t *opt) {
+    const optim_status status = content_make(&save->names, opt, true);
+    arrays_free(&save->names.arrays);
+    return status;
+}
+
+optim_status shares_prepare(share_save_t *save, const optim_t *opt, const char *path) {
+    const optim_comm *comm = &opt->replicas.comm;
+    *save = (share_save_t){.rank = comm->rank, .ranks = comm->ranks, .place = {.folder = -1}};
+    save->path = memory_text(path, strlen(path));
+    save->checksums = calloc((size_t)comm->ranks, CHECKSUM_TEXT);
+    optim_status status = OPTIM_OK;
+    if (save->path == NULL || save->checksums == NULL)
+        status = error_nomem("saving");
+    if (status == OPTIM_OK)
+        status = file_locate(&save->place, path);
+    if (status == OPTIM_OK)
+        status = content_make(&save->own, opt, true);
+    if (status == OPTIM_OK) {
+        keep_own(&save->own.arrays, opt);
+        jsontext_integers(&save->own.record, "share", (int64_t[]){comm->rank, comm->ranks}, 2);
+    }
+    return status == OPTIM_OK && comm->rank == 0 ? prepare_names(save, opt) : status;
+}
+
+void shares_free(share_save_t *save) {
+    content_free(&save->own);
+    content_free(&save->names);
+    if (save->path != NULL) /* else it is zero, and so no place */
+        file_place_free(&save->place);
+    free(save->path);
+    free(save->name);
+    free(save->checksums);
+}
+
 typedef struct written {
-    content_t content;
-    jsontext_t header;
+    const content_t *content;
+    const jsontext_t *header;
 } written_t;
 
 /* A writer_t. */
 static optim_status write_share(sink_t *sink, const void *context) {
     const written_t *written = context;
-    return content_write_with(sink, &written->content, &written->header);
+    return content_write_with(sink, written->content, written->header);
 }
 
 /* The new file has no more rights than the one that names it. */
-static optim_status put_share(const file_place_t *place, const char *name, const written_t *written) {
+static optim_status put_share(const share_save_t *save, const jsontext_t *header) {
     file_place_t target = {.folder = -1};
-    char *path = file_beside(place, name);
+    char *path = file_beside(&save->place, save->name);
     optim_status status = path == NULL ? error_nomem("saving") : file_find(&target, path);
     if (status == OPTIM_OK) {
-        target.mode = place->mode;
-        status = file_replace(&target, write_share, written);
+        target.mode = save->place.mode;
+        status = file_replace(&target, write_share, &(written_t){&save->own, header});
     }
     file_place_free(&target);
     free(path);
     return status;
 }
 
-/* *name, to be freed, is that of this rank's share; the checksum at its end is what others must know. */
-static optim_status save_own(const optim_t *opt, const file_place_t *place, char **name,
-                             char checksum[CHECKSUM_TEXT]) {
-    const optim_comm *comm = &opt->replicas.comm;
-    written_t written = {.header = {.at = NULL}};
-    optim_status status = content_make(&written.content, opt, true);
-    if (status == OPTIM_OK) {
-        keep_own(&written.content.arrays, opt);
-        jsontext_integers(&written.content.record, "share", (int64_t[]){comm->rank, comm->ranks}, 2);
-        status = content_header(&written.content, false, &written.header, checksum);
-    }
-    if (status == OPTIM_OK && (*name = share_name(place, comm->rank, comm->ranks, checksum)) == NULL)
-        status = error_nomem("saving");
+optim_status shares_write(share_save_t *save) {
+    jsontext_t header;
+    optim_status status = content_header(&save->own, false, &header, save->checksum);
     if (status == OPTIM_OK)
-        status = put_share(place, *name, &written);
-    free(written.header.at);
-    content_free(&written.content);
+        save->name = share_name(&save->place, save->rank, save->ranks, save->checksum);
+    if (status == OPTIM_OK)
+        status = save->name == NULL ? error_nomem("saving") : put_share(save, &header);
+    free(header.at);
     return status;
 }
 
+/* ---- The ranks meet ---- */
+
 /* That rank 0 finds every rank's share, as those will who load; and its name into the record. */
-static optim_status list_shares(jsontext_t *record, const file_place_t *place, int ranks, const char *checksums) {
+static optim_status list_shares(share_save_t *save) {
+    jsontext_t *record = &save->names.record;
     optim_status status = OPTIM_OK;
     jsontext_open(record, "shares", '[');
-    for (int rank = 0; status == OPTIM_OK && rank < ranks; ++rank) {
-        const char *checksum = checksums + (size_t)rank * CHECKSUM_TEXT;
-        char *name = share_name(place, rank, ranks, checksum);
+    for (int rank = 0; status == OPTIM_OK && rank < save->ranks; ++rank) {
+        const char *checksum = save->checksums + (size_t)rank * CHECKSUM_TEXT;
+        char *name = share_name(&save->place, rank, save->ranks, checksum);
         share_t share = {.path = NULL};
-        status = name == NULL ? error_nomem("saving") : share_open(&share, place, name, checksum);
+        status = name == NULL ? error_nomem("saving") : share_open(&share, &save->place, name, checksum);
         if (status == OPTIM_ERR_IO)
             error_lead("rank 0 does not find what rank %d has saved: all ranks must save to one folder", rank);
         if (status == OPTIM_OK)
@@ -233,64 +263,53 @@ static optim_status list_shares(jsontext_t *record, const file_place_t *place, i
 }
 
 /* On rank 0, when all shares are on the disk: makes them valid. */
-static optim_status save_names(const optim_t *opt, const char *path, const file_place_t *place,
-                               const char *checksums) {
-    content_t content;
-    optim_status status = content_make(&content, opt, true);
+static optim_status save_names(share_save_t *save) {
+    optim_status status = list_shares(save);
     if (status == OPTIM_OK) {
-        arrays_free(&content.arrays);
-        status = list_shares(&content.record, place, opt->replicas.comm.ranks, checksums);
-    }
-    if (status == OPTIM_OK) {
-        jsontree_t *before = record_at(path);
-        status = content_save(&content, path);
+        jsontree_t *before = record_at(save->path);
+        status = content_save(&save->names, save->path);
         if (status == OPTIM_OK)
-            remove_older(path, before);
+            remove_older(save->path, before);
         jsontree_free(before);
     }
-    content_free(&content);
     return status;
 }
 
-/* The save has failed on all ranks: this one's share is removed, unless the file at `path` names it. */
-static void drop_own(const file_place_t *place, const char *path, const char *name) {
-    jsontree_t *now = name == NULL ? NULL : record_at(path);
-    if (name != NULL && !names(now, name))
-        (void)unlinkat(place->folder, name, 0);
+/* Unless the file at the path names it. */
+void shares_drop(const share_save_t *save) {
+    jsontree_t *now = save->name == NULL ? NULL : record_at(save->path);
+    if (save->name != NULL && !names(now, save->name))
+        (void)unlinkat(save->place.folder, save->name, 0);
     jsontree_free(now);
 }
 
 /* All ranks have written their shares. *open: rank 0 may still make them valid, for all that this rank knows. */
-static optim_status join_all(optim_t *opt, const char *path, const file_place_t *place, const char *checksum,
-                             char *checksums, bool *open) {
+static optim_status join_all(share_save_t *save, optim_t *opt, bool *open) {
     replicas_t *r = &opt->replicas;
-    optim_status status = r->comm.gather(&r->comm, checksum, checksums, CHECKSUM_TEXT);
+    optim_status status = r->comm.gather(&r->comm, save->checksum, save->checksums, CHECKSUM_TEXT);
     r->lost |= status != OPTIM_OK;
     if (status == OPTIM_OK) {
-        if (r->comm.rank == 0)
-            status = save_names(opt, path, place, checksums);
+        if (save->rank == 0)
+            status = save_names(save);
         status = replicas_agree_on(opt, status, "saving");
     }
-    *open = r->lost && r->comm.rank != 0;
+    *open = r->lost && save->rank != 0;
     return status;
 }
 
-optim_status shares_save(optim_t *opt, const char *path, optim_status own) {
-    file_place_t place = {.folder = -1};
-    char *name = NULL, *checksums = NULL, checksum[CHECKSUM_TEXT] = "";
+optim_status shares_finish(share_save_t *save, optim_t *opt, optim_status own) {
+    const optim_comm *comm = &opt->replicas.comm;
     bool open = false;
-    optim_status status = own == OPTIM_OK ? file_locate(&place, path) : own;
-    if (status == OPTIM_OK && (checksums = calloc((size_t)opt->replicas.comm.ranks, CHECKSUM_TEXT)) == NULL)
-        status = error_nomem("saving");
+    optim_status status;
+    if (comm->rank == save->rank && comm->ranks == save->ranks)
+        status = replicas_agree_on(opt, own, "saving");
+    else
+        status = error_set(OPTIM_ERR_ORDER, "the communicator was changed before all ranks had saved \"%.*s\": wait "
+                                            "for the save first",
+                           LONGEST_PATH, save->path);
     if (status == OPTIM_OK)
-        status = save_own(opt, &place, &name, checksum);
-    status = replicas_agree_on(opt, status, "saving");
-    if (status == OPTIM_OK)
-        status = join_all(opt, path, &place, checksum, checksums, &open);
+        status = join_all(save, opt, &open);
     if (status != OPTIM_OK && !open)
-        drop_own(&place, path, name);
-    file_place_free(&place);
-    free(checksums);
-    free(name);
+        shares_drop(save);
     return status;
 }

@@ -7,17 +7,46 @@
 #ifndef IO_SHARES_H
 #define IO_SHARES_H
 
+#include "io/content.h"
 #include "io/jsontree.h"
 #include "io/safetensors.h"
 #include "io/stream.h"
 #include "optimizer/optimizer.h"
 
+/* Whether ranks save so: checkpoint=shares. */
+static inline bool shares_are_wanted(const optim_t *opt) {
+    return replicas_shard(opt) && (int)replicas_option(opt, CHECKPOINT) == CHECKPOINT_SHARES;
+}
+
+/* ---- Saving ---- */
+
+/* One rank's part of a save. */
+typedef struct share_save {
+    int rank, ranks;
+    char *path;          /* as it was given */
+    file_place_t place;  /* to which that leads */
+    content_t own;       /* the arrays of this rank: they may be copied before they are written */
+    content_t names;     /* what is to name the shares, on rank 0 */
+    char *name;          /* of the share that has been written */
+    char checksum[CHECKSUM_TEXT];
+    char *checksums; /* [ranks]: room for those of all */
+} share_save_t;
+
 /*
- * On all ranks. First each writes its share, and they tell each other; when all have, rank 0 writes the file at `path`,
- * which takes the place of the one before, and then removes the shares that only that one named. `own`: why this rank
- * cannot go on, or OPTIM_OK. An error leaves what was there before. Errors: IO, NOMEM, VALUE, COMM.
+ * What is to be saved, as it is now; then, in any thread, this rank's share is written; and then, on all ranks, they
+ * tell each other, and when all have, rank 0 writes the file at `path`, which takes the place of the one before, and
+ * removes the shares that only that one named. `own`: why this rank cannot go on, or OPTIM_OK. An error leaves what was
+ * there before. Errors: IO, NOMEM, VALUE; COMM and ORDER (another communicator than at the beginning) of the last. The
+ * struct is freed by shares_free, whatever happened.
  */
-optim_status shares_save(optim_t *opt, const char *path, optim_status own);
+optim_status shares_prepare(share_save_t *save, const optim_t *opt, const char *path);
+optim_status shares_write(share_save_t *save);
+optim_status shares_finish(share_save_t *save, optim_t *opt, optim_status own);
+/* Instead of shares_finish, if the ranks do not meet any more: removes the share. */
+void shares_drop(const share_save_t *save);
+void shares_free(share_save_t *save);
+
+/* ---- Loading ---- */
 
 typedef struct share {
     char *path;

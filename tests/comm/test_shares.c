@@ -316,6 +316,96 @@ static void all_are_told_and_the_version_before_stays(void **state) {
     empty();
 }
 
+/* ---- In the background ---- */
+
+/* How a rank ends what it has begun. */
+enum ending { WAIT, SAVE_AGAIN, DESTROY, CHANGE_COMM, ENDINGS };
+static enum ending ending;
+
+/* Saves after job->steps steps, and takes another one meanwhile. */
+static void snapshot(const optim_comm *comm, void *context) {
+    job_t *now = context;
+    model_t m;
+    optim_status status = model_open(&m, now, comm);
+    for (int step = 0; status == OPTIM_OK && step < now->steps; ++step)
+        status = model_step(&m);
+    if (status == OPTIM_OK)
+        status = optim_snapshot_begin(m.opt, comm->rank == 1 && odd != NULL ? odd : path);
+    if (status == OPTIM_OK)
+        status = model_step(&m);
+    if (status == OPTIM_OK && ending == CHANGE_COMM)
+        status = optim_set_comm(m.opt, NULL);
+    if (status == OPTIM_OK && ending == SAVE_AGAIN)
+        status = optim_snapshot_begin(m.opt, path);
+    if (status == OPTIM_OK && ending != DESTROY)
+        status = optim_snapshot_wait(m.opt);
+    rank_note(&now->rank[comm->rank], &m, status);
+    optim_destroy(m.opt);
+    (void)comm->barrier(comm);
+}
+
+static void check_steps(int64_t steps) {
+    model_t m;
+    CHECK_OK(model_open(&m, &(job_t){.method = "adamw", .wrap = "ema"}, NULL));
+    CHECK_OK(optim_load(m.opt, path));
+    assert_int_equal(optim_steps(m.opt), steps);
+    size_t size, wanted_size;
+    char *bytes = check_serialized(m.opt, &size);
+    optim_destroy(m.opt);
+    CHECK_OK(model_open(&m, &(job_t){.method = "adamw", .wrap = "ema"}, NULL));
+    for (int step = 0; step < steps; ++step)
+        CHECK_OK(model_step(&m));
+    char *wanted = check_serialized(m.opt, &wanted_size);
+    optim_destroy(m.opt);
+    assert_int_equal(size, wanted_size);
+    assert_memory_equal(bytes, wanted, size);
+    free(bytes);
+    free(wanted);
+}
+
+static void ranks_save_while_they_step(void **state) {
+    (void)state;
+    odd = NULL;
+    for (ending = WAIT; ending < ENDINGS; ++ending) {
+        save("adamw", "ema", RANKS, 1);
+        job = (job_t){.method = "adamw", .wrap = "ema", .options = SHARED, .steps = 2};
+        team_run(RANKS, 60, snapshot, &job);
+        if (ending == CHANGE_COMM)
+            for (int r = 0; r < RANKS; ++r) {
+                assert_int_equal(job.rank[r].status, OPTIM_ERR_ORDER);
+                assert_non_null(strstr(job.rank[r].error, "wait for the save first"));
+            }
+        else
+            job_check(&job, RANKS);
+        check_steps(ending == WAIT ? 2 : ending == SAVE_AGAIN ? 3 : 1);
+        const listing_t files = list();
+        check_version(&files, RANKS);
+        empty();
+    }
+}
+
+static void all_are_told_by_the_wait(void **state) {
+    char *missing = check_text("%s/none/run.optim", root);
+    (void)state;
+    save("adamw", "ema", RANKS, 1);
+    const listing_t before = list();
+    odd = missing;
+    for (ending = WAIT; ending <= SAVE_AGAIN; ++ending) {
+        job = (job_t){.method = "adamw", .wrap = "ema", .options = SHARED, .steps = 2};
+        team_run(RANKS, 60, snapshot, &job);
+        for (int r = 0; r < RANKS; ++r)
+            assert_int_equal(job.rank[r].status, r == 1 ? OPTIM_ERR_IO : OPTIM_ERR_COMM);
+        assert_non_null(strstr(job.rank[1].error, "none/run.optim"));
+        assert_int_equal(job.rank[0].steps, 3); /* the step was taken */
+        const listing_t after = list();
+        assert_memory_equal(after.name, before.name, sizeof after.name);
+    }
+    free(missing);
+    empty();
+}
+
+/* ---- A rank that does not come ---- */
+
 /* Rank 2 takes its step, and is gone. */
 static void stay_away(const optim_comm *comm, void *context) {
     job_t *now = context;
@@ -365,6 +455,8 @@ int main(void) {
         cmocka_unit_test(a_version_that_is_renamed_stays),
         cmocka_unit_test(what_does_not_belong_together_is_refused),
         cmocka_unit_test(all_are_told_and_the_version_before_stays),
+        cmocka_unit_test(ranks_save_while_they_step),
+        cmocka_unit_test(all_are_told_by_the_wait),
         cmocka_unit_test(without_one_rank_the_version_before_stays),
     };
     return cmocka_run_group_tests_name("shares", tests, make_folder, remove_folder);

@@ -94,6 +94,7 @@ static int check_loads(int first, int last, const char *when) {
 
 typedef struct work {
     int first, steps;    /* saved after each from the first on */
+    bool in_background;  /* and how */
     const fault_t *last; /* what the save after the last step meets; NULL: nothing */
     optim_status status[RANKS];
 } work_t;
@@ -112,15 +113,17 @@ static void rank_work(const optim_comm *comm, void *context) {
         if (status == OPTIM_OK)
             status = comm->barrier(comm);
         if (status == OPTIM_OK)
-            status = optim_save(m.opt, path);
+            status = work->in_background ? optim_save_async(m.opt, path) : optim_save(m.opt, path);
+        if (status == OPTIM_OK)
+            status = optim_save_wait(m.opt);
     }
     work->status[comm->rank] = status;
     optim_destroy(m.opt);
 }
 
 /* How many ranks were told that all is well. */
-static int save_all(int first, int steps, const fault_t *last) {
-    work_t work = {.first = first, .steps = steps, .last = last};
+static int save_all(int first, int steps, bool in_background, const fault_t *last) {
+    work_t work = {.first = first, .steps = steps, .in_background = in_background, .last = last};
     int good = 0;
     team_run(RANKS, 60, rank_work, &work);
     (void)calls_end();
@@ -130,12 +133,12 @@ static int save_all(int first, int steps, const fault_t *last) {
 }
 
 /* A child saves versions 0 and 1, and is killed at call k of the second; false: there is no such call. */
-static bool killed_at(fate_t fate, int k) {
+static bool killed_at(fate_t fate, bool in_background, int k) {
     const pid_t child = fork();
     int status;
     assert_true(child >= 0);
     if (child == 0)
-        _exit(save_all(1, 2, &(fault_t){.fate = fate, .at = k}) == RANKS ? 0 : 1);
+        _exit(save_all(1, 2, in_background, &(fault_t){.fate = fate, .at = k}) == RANKS ? 0 : 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return false;
@@ -151,13 +154,13 @@ static void a_whole_version_loads_whenever_ranks_are_killed(void **state) {
     (void)state;
     for (size_t f = 0; f < sizeof FATES / sizeof *FATES; ++f)
         for (int k = 1, more = true; more; ++k) {
-            more = killed_at(FATES[f], k);
+            more = killed_at(FATES[f], f == 2, k); /* right after a call: in the background */
             points += more;
             const char *here = when("fate %d, call %d", (int)FATES[f], k);
             ++found[check_loads(more ? 0 : 1, 1, here)];
             if (!more)
                 assert_int_equal(count_files(false), 1 + RANKS); /* nothing is left of the version before */
-            assert_int_equal(save_all(3, 3, NULL), RANKS); /* over what was left */
+            assert_int_equal(save_all(3, 3, false, NULL), RANKS); /* over what was left */
             assert_int_equal(check_loads(2, 2, here), 2);
             (void)count_files(true);
         }
@@ -171,7 +174,7 @@ static void a_call_that_fails_on_one_fails_on_all(void **state) {
     int refused = 0;
     (void)state;
     for (int k = 1, more = true; more; ++k) {
-        const int good = save_all(1, 2, &(fault_t){.fate = FATE_FAIL, .at = k, .number = EIO});
+        const int good = save_all(1, 2, k % 2 == 0, &(fault_t){.fate = FATE_FAIL, .at = k, .number = EIO});
         const call_t call = calls_kind(k);
         const char *here = when("call %d (%s) fails", k, calls_name(call));
         more = call != CALL_NONE;
