@@ -1015,9 +1015,8 @@ optim_status optim_describe_input(int kind, const char *name, size_t i, optim_in
  * The file is little-endian, and the same, on every machine.
  * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a
  * step not yet made are saved with it. Not while a request is open or the output is swapped in.
- * With shard=1 all ranks call it with one path (docs/replicas.md); checkpoint=shares then makes a file for each rank, in
- * the folder of `path`, which names them. Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not
- * UTF-8); COMM.
+ * With shard=1 all ranks call it with one path (docs/replicas.md); checkpoint=shares then makes a file for each rank,
+ * beside `path`, which names them. Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a name that is not UTF-8), COMM.
  */
 optim_status optim_save(optim_t *opt, const char *path);
 

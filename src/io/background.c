@@ -181,6 +181,30 @@ static void await_copy(const optim_t *opt) {
     saving->awaited = true;
 }
 
+optim_status optim_save_wait(optim_t *opt) {
+    const optim_status refused = refuse_null(opt, "opt");
+    if (refused != OPTIM_OK || opt->saving == NULL)
+        return refused;
+    saving_t *saving = opt->saving;
+    opt->saving = NULL;
+    if (saving->process != getpid()) { /* the parent's save, and the parent is told of it */
+        saving_free(saving);
+        return OPTIM_OK;
+    }
+    optim_status status = join(saving);
+    if (saving->of_ranks)
+        status = shares_finish(&saving->share, opt, status);
+    saving_free(saving);
+    return status;
+}
+
+optim_status checkpoint_refuse_path(optim_t *opt, const char *path, const char *doing) {
+    optim_status status = checkpoint_refuse(opt, doing);
+    if (status == OPTIM_OK)
+        status = refuse_null(path, "path");
+    return status == OPTIM_OK ? optim_save_wait(opt) : status;
+}
+
 /* What is to be written, and the thread that does it. */
 static optim_status begin(optim_t *opt, const char *path, saving_t **out) {
     saving_t *saving = NULL;
@@ -224,23 +248,6 @@ optim_status optim_save_async(optim_t *opt, const char *path) {
         opt->await_copy = await_copy;
     }
     return begin_on_all(opt, status);
-}
-
-optim_status optim_save_wait(optim_t *opt) {
-    const optim_status refused = refuse_null(opt, "opt");
-    if (refused != OPTIM_OK || opt->saving == NULL)
-        return refused;
-    saving_t *saving = opt->saving;
-    opt->saving = NULL;
-    if (saving->process != getpid()) { /* the parent's save, and the parent is told of it */
-        saving_free(saving);
-        return OPTIM_OK;
-    }
-    optim_status status = join(saving);
-    if (saving->of_ranks)
-        status = shares_finish(&saving->share, opt, status);
-    saving_free(saving);
-    return status;
 }
 
 optim_status optim_snapshot_begin(optim_t *opt, const char *path) {

@@ -31,8 +31,8 @@
 
 enum { RECORD_FORMAT = 3 }; /* the newest that is known */
 
-/* Writes a record up to its last member, "sums", which is the caller's to add; `of_ranks`: with the format of shares. Errors: VALUE (a name that is not
- * UTF-8); that there was no memory is for the text to say. */
+/* Writes a record up to its last member, "sums", which is the caller's to add; `of_ranks`: with the format of shares.
+ * Errors: VALUE (a name that is not UTF-8); that there was no memory is for the text to say. */
 optim_status record_make(jsontext_t *record, const optim_t *opt, bool of_ranks);
 
 /* ---- Loading ---- */

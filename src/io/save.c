@@ -7,18 +7,6 @@
 #include "io/shards.h"
 #include "io/shares.h"
 
-optim_status checkpoint_refuse(const optim_t *opt, const char *doing) {
-    const optim_status status = refuse_handle(opt, NOT_OPEN, doing);
-    return status == OPTIM_OK ? refuse_swapped_state(opt, doing) : status;
-}
-
-optim_status checkpoint_refuse_path(optim_t *opt, const char *path, const char *doing) {
-    optim_status status = checkpoint_refuse(opt, doing);
-    if (status == OPTIM_OK)
-        status = refuse_null(path, "path");
-    return status == OPTIM_OK ? optim_save_wait(opt) : status;
-}
-
 static optim_status save_alone(const optim_t *opt, const char *path) {
     content_t content;
     optim_status status = content_make(&content, opt, false);
