@@ -266,8 +266,7 @@ static int refuse(const checkpoint_t *checkpoint, const char *why) {
 /* Of several ranks: the arrays are in the files with the shares. */
 static bool open_shares(checkpoint_t *checkpoint) {
     const jsontree_t *shares = jsontree_get(checkpoint->record, "shares");
-    if (shares == NULL ||
-        shares_open(&checkpoint->shares, shares, checkpoint->source, &checkpoint->file) == OPTIM_OK)
+    if (shares == NULL || shares_open(&checkpoint->shares, shares, checkpoint->source, &checkpoint->file) == OPTIM_OK)
         return true;
     (void)print_error("%s", optim_error());
     return false;

@@ -125,8 +125,8 @@ static optim_status add_state(arrays_t *arrays, const tensor_t *tensor, const st
     const size_t elements = packed ? storage_code_bytes(slot->form, tensor, slot->elements) : slot->elements;
     const shape_t shape = slot->by_element && !packed ? shape_of(slot->copies, tensor->dims, tensor->ndim)
                                                       : row_of(slot->copies, elements);
-    optim_status status = add(arrays, (array_t){name, dtype, shape, slot->at, slot->copies,
-                                                elements * safetensors_item(dtype), slot->bytes});
+    optim_status status = add(
+        arrays, (array_t){name, dtype, shape, slot->at, slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && stored_is_codes(slot->form))
         status = add_scales(arrays, tensor, station, state, slot);
     return status;

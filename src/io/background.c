@@ -19,7 +19,7 @@
 struct saving {
     pthread_t thread;
     bool started;
-    pid_t process; /* in which the thread lives */
+    pid_t process;      /* in which the thread lives */
     bool of_ranks;      /* what is written is this rank's share, for which ranks meet when they wait */
     share_save_t share; /* then */
     file_place_t place; /* else */
@@ -130,8 +130,8 @@ static optim_status prepare(const optim_t *opt, const char *path, saving_t **out
     if (saving == NULL)
         return error_nomem("copying the state");
     saving->of_ranks = replicas_shard(opt);
-    optim_status status = saving->of_ranks ? shares_prepare(&saving->share, opt, path)
-                                           : file_find(&saving->place, path);
+    optim_status status =
+        saving->of_ranks ? shares_prepare(&saving->share, opt, path) : file_find(&saving->place, path);
     if (status == OPTIM_OK && !saving->of_ranks)
         status = content_make(&saving->content, opt, false);
     if (status == OPTIM_OK)
@@ -211,8 +211,8 @@ static optim_status begin(optim_t *opt, const char *path, saving_t **out) {
     optim_status status = prepare(opt, path, &saving);
     if (status == OPTIM_OK && saving->status == OPTIM_OK && !start(saving)) {
         saving_free(saving);
-        status = error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%.*s\": use optim_save",
-                           LONGEST_PATH, path);
+        status = error_set(OPTIM_ERR_NOMEM, "no thread could be started to save \"%.*s\": use optim_save", LONGEST_PATH,
+                           path);
     }
     if (status == OPTIM_OK)
         *out = saving;

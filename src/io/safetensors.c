@@ -149,8 +149,7 @@ static bool shape_bytes(const jsontree_t *shape, size_t item, size_t *bytes) {
     return good;
 }
 
-static optim_status read_entry(source_t *source, const jsontree_t *value, size_t begin,
-                               safetensors_entry_t *entry) {
+static optim_status read_entry(source_t *source, const jsontree_t *value, size_t begin, safetensors_entry_t *entry) {
     const jsontree_t *offsets = jsontree_get(value, "data_offsets");
     const jsontree_t *first = jsontree_at(offsets, 0), *last = jsontree_at(offsets, 1);
     const char *name = value->key;

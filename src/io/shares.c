@@ -304,8 +304,9 @@ optim_status shares_finish(share_save_t *save, optim_t *opt, optim_status own) {
     if (comm->rank == save->rank && comm->ranks == save->ranks)
         status = replicas_agree_on(opt, own, "saving");
     else
-        status = error_set(OPTIM_ERR_ORDER, "the communicator was changed before all ranks had saved \"%.*s\": wait "
-                                            "for the save first",
+        status = error_set(OPTIM_ERR_ORDER,
+                           "the communicator was changed before all ranks had saved \"%.*s\": wait "
+                           "for the save first",
                            LONGEST_PATH, save->path);
     if (status == OPTIM_OK)
         status = join_all(save, opt, &open);

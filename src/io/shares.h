@@ -23,11 +23,11 @@ static inline bool shares_are_wanted(const optim_t *opt) {
 /* One rank's part of a save. */
 typedef struct share_save {
     int rank, ranks;
-    char *path;          /* as it was given */
-    file_place_t place;  /* to which that leads */
-    content_t own;       /* the arrays of this rank: they may be copied before they are written */
-    content_t names;     /* what is to name the shares, on rank 0 */
-    char *name;          /* of the share that has been written */
+    char *path;         /* as it was given */
+    file_place_t place; /* to which that leads */
+    content_t own;      /* the arrays of this rank: they may be copied before they are written */
+    content_t names;    /* what is to name the shares, on rank 0 */
+    char *name;         /* of the share that has been written */
     char checksum[CHECKSUM_TEXT];
     char *checksums; /* [ranks]: room for those of all */
 } share_save_t;

@@ -86,11 +86,11 @@ struct optim {
     buffers_t buffers;
     replicas_t replicas;
     bool has_bounds;
-    bool driven; /* a loop of the library's own calls the caller back: lists must stay as they are */
-    own_t *own_parameters;            /* [tensor]: room for engine_t.own, taken with the first update */
-    void *swapped;                    /* the parameters while the output stands in their place, or NULL */
-    saving_t *saving;                 /* the checkpoint that a thread is writing, or NULL ... */
-    void (*end_saving)(optim_t *opt); /* ... which this waits for; set with the first one ... */
+    bool driven;           /* a loop of the library's own calls the caller back: lists must stay as they are */
+    own_t *own_parameters; /* [tensor]: room for engine_t.own, taken with the first update */
+    void *swapped;         /* the parameters while the output stands in their place, or NULL */
+    saving_t *saving;      /* the checkpoint that a thread is writing, or NULL ... */
+    void (*end_saving)(optim_t *opt);       /* ... which this waits for; set with the first one ... */
     void (*await_copy)(const optim_t *opt); /* ... and this, until it has copied the states */
 };
 

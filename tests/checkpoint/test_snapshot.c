@@ -126,13 +126,20 @@ static void whatever_follows_leaves_the_snapshot_as_it_is(void **state) {
     static const struct {
         const char *name;
         void (*call)(subject_t *s);
-    } CALLS[] = {{"nothing", nothing},         {"step", step},
-                 {"accumulate", accumulate},   {"reset", reset},
-                 {"wrap", wrap},               {"resize", resize},
-                 {"add_param", add_parameter}, {"param_array", write_state},
-                 {"load", load},               {"deserialize", deserialize},
-                 {"swap_output", swap},        {"update", update},
-                 {"set", change_option},       {"bind", evaluate_and_move},
+    } CALLS[] = {{"nothing", nothing},
+                 {"step", step},
+                 {"accumulate", accumulate},
+                 {"reset", reset},
+                 {"wrap", wrap},
+                 {"resize", resize},
+                 {"add_param", add_parameter},
+                 {"param_array", write_state},
+                 {"load", load},
+                 {"deserialize", deserialize},
+                 {"swap_output", swap},
+                 {"update", update},
+                 {"set", change_option},
+                 {"bind", evaluate_and_move},
                  {"destroy", destroy}};
     subject_t s;
     size_t size, found;

@@ -55,8 +55,7 @@ static void check_version(const listing_t *files, int ranks) {
     assert_string_equal(files->name[0], "run.optim");
     for (int r = 0; r < ranks; ++r) {
         char *begin = check_text("run.optim.%d-of-%d.", r, ranks);
-        if (strncmp(files->name[1 + r], begin, strlen(begin)) != 0 ||
-            strlen(files->name[1 + r]) != strlen(begin) + 16)
+        if (strncmp(files->name[1 + r], begin, strlen(begin)) != 0 || strlen(files->name[1 + r]) != strlen(begin) + 16)
             fail_msg("\"%s\" is no share of rank %d", files->name[1 + r], r);
         free(begin);
     }

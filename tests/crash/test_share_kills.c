@@ -27,8 +27,8 @@ typedef struct model {
 
 static optim_status model_open(model_t *m, const optim_comm *comm) {
     static const char *const NAMES[TENSORS] = {"a", "b", "c", "d"};
-    optim_status status = optim_create(&m->opt, "adamw",
-                                       comm == NULL ? "lr=0.01" : "lr=0.01,replicas=mean,shard=1,checkpoint=shares");
+    optim_status status =
+        optim_create(&m->opt, "adamw", comm == NULL ? "lr=0.01" : "lr=0.01,replicas=mean,shard=1,checkpoint=shares");
     if (status == OPTIM_OK)
         status = optim_set_threads(m->opt, 1); /* processes that fork have no others */
     for (int i = 0; i < TENSORS; ++i) {
@@ -159,7 +159,7 @@ static void a_whole_version_loads_whenever_ranks_are_killed(void **state) {
             const char *here = when("fate %d, call %d", (int)FATES[f], k);
             ++found[check_loads(more ? 0 : 1, 1, here)];
             if (!more)
-                assert_int_equal(count_files(false), 1 + RANKS); /* nothing is left of the version before */
+                assert_int_equal(count_files(false), 1 + RANKS);  /* nothing is left of the version before */
             assert_int_equal(save_all(3, 3, false, NULL), RANKS); /* over what was left */
             assert_int_equal(check_loads(2, 2, here), 2);
             (void)count_files(true);
