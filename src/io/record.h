@@ -19,8 +19,8 @@
  * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
  * those of its cohort that are not its group's; or "states": false, if it never had a gradient. A record without arrays
  * says so: "arrays": false. Format 3 is written by several ranks that save their shares (io/shares.h): each share is a
- * file with such a record, and rank 1 of 3 adds "share": [1, 3]; the file that names them adds "shares": ["FILE", ...],
- * and has no arrays itself.
+ * file with such a record, and rank 1 of 3 adds "share": [1, 3] and the "moment" of the save (seconds, nanoseconds and
+ * the process); the file that names them adds "shares": ["FILE", ...], and has no arrays itself.
  */
 #ifndef IO_RECORD_H
 #define IO_RECORD_H

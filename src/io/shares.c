@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -168,6 +169,14 @@ static void keep_own(arrays_t *arrays, const optim_t *opt) {
     arrays->count = kept;
 }
 
+/* Which share it is, of which save: two saves of the same states have files of their own, and either may go. */
+static void tell_share(jsontext_t *record, const optim_comm *comm) {
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    jsontext_integers(record, "share", (int64_t[]){comm->rank, comm->ranks}, 2);
+    jsontext_integers(record, "moment", (int64_t[]){now.tv_sec, now.tv_nsec, getpid()}, 3);
+}
+
 static optim_status prepare_names(share_save_t *save, const optim_t *opt) {
     const optim_status status = content_make(&save->names, opt, true);
     arrays_free(&save->names.arrays);
@@ -188,7 +197,7 @@ optim_status shares_prepare(share_save_t *save, const optim_t *opt, const char *
         status = content_make(&save->own, opt, true);
     if (status == OPTIM_OK) {
         keep_own(&save->own.arrays, opt);
-        jsontext_integers(&save->own.record, "share", (int64_t[]){comm->rank, comm->ranks}, 2);
+        tell_share(&save->own.record, comm);
     }
     return status == OPTIM_OK && comm->rank == 0 ? prepare_names(save, opt) : status;
 }

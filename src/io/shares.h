@@ -1,8 +1,8 @@
 /*
  * A checkpoint in several files: every rank's share of the arrays, and one file that names the shares and makes them
  * valid. All lie in one folder. A share is called PATH.1-of-3.CHECKSUM, by the checksum of its header, of which the
- * checksums of its arrays are a part: another version of the states has other names, so that no file of a version that
- * is valid is ever written to, and no file can stand for another.
+ * checksums of its arrays and the moment of the save are a part: every save has names of its own, so that no file of a
+ * version that is valid is ever written to, and no file can stand for another.
  */
 #ifndef IO_SHARES_H
 #define IO_SHARES_H
