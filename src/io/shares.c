@@ -126,23 +126,19 @@ static bool names(const jsontree_t *record, const char *name) {
     return false;
 }
 
-/* Removes the shares that `before` names and the file at `path`, which took its place, does not. What cannot be removed
- * is in nobody's way; what was not saved under this name is left alone. */
-static void remove_older(const char *path, const jsontree_t *before) {
+/* Removes the shares of the version that the file at `path` has replaced. What cannot be removed is in nobody's way;
+ * what was not saved under this name is left alone. */
+static void remove_shares(const char *path, const jsontree_t *before) {
     file_place_t place;
     const jsontree_t *list = jsontree_get(before, "shares");
-    jsontree_t *now = record_at(path);
-    if (now != NULL && file_locate(&place, path) == OPTIM_OK) {
-        for (size_t i = 0; i < jsontree_items(list); ++i) {
-            const char *name = jsontree_text(jsontree_at(list, i));
-            const size_t length = strlen(place.name);
-            const bool ours = checksum_in(name) != NULL && strncmp(name, place.name, length) == 0;
-            if (ours && name[length] == '.' && !names(now, name))
-                (void)unlinkat(place.folder, name, 0);
-        }
-        file_place_free(&place);
+    const optim_status status = file_locate(&place, path);
+    const size_t length = status == OPTIM_OK ? strlen(place.name) : 0;
+    for (size_t i = 0; status == OPTIM_OK && i < jsontree_items(list); ++i) {
+        const char *name = jsontree_text(jsontree_at(list, i));
+        if (checksum_in(name) != NULL && strncmp(name, place.name, length) == 0 && name[length] == '.')
+            (void)unlinkat(place.folder, name, 0);
     }
-    jsontree_free(now);
+    file_place_free(&place);
 }
 
 /* ---- Writing ---- */
@@ -278,7 +274,7 @@ static optim_status save_names(share_save_t *save) {
         jsontree_t *before = record_at(save->path);
         status = content_save(&save->names, save->path);
         if (status == OPTIM_OK)
-            remove_older(save->path, before);
+            remove_shares(save->path, before);
         jsontree_free(before);
     }
     return status;
