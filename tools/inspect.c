@@ -11,11 +11,13 @@
 #include "io/jsontree.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "io/shares.h"
 #include "tool.h"
 
 typedef struct checkpoint {
     source_t *source;
     safetensors_t file;
+    shares_t shares;
     jsontree_t *record;
 } checkpoint_t;
 
@@ -132,6 +134,19 @@ static void print_parameters(const jsontree_t *record) {
     }
 }
 
+/* Of a checkpoint of several ranks: what it is a share of, or the files with the shares. */
+static void print_shares(const jsontree_t *record) {
+    const jsontree_t *share = jsontree_get(record, "share"), *shares = jsontree_get(record, "shares");
+    if (share != NULL)
+        printf("the share of rank %" PRId64 " of %" PRId64 "\n", jsontree_integer(jsontree_at(share, 0)),
+               jsontree_integer(jsontree_at(share, 1)));
+    for (size_t i = 0; i < jsontree_items(shares); ++i) {
+        printf("share ");
+        print_text(string_of(jsontree_at(shares, i)));
+        printf("\n");
+    }
+}
+
 static void print_record(const jsontree_t *record) {
     const jsontree_t *wrappers = jsontree_get(record, "wrappers"), *layers = jsontree_get(record, "layers"),
                      *schedules = jsontree_get(record, "schedules");
@@ -141,6 +156,7 @@ static void print_record(const jsontree_t *record) {
     printf("after %" PRId64 " steps, %" PRId64 " skipped, %" PRId64 " random numbers drawn%s\n\n",
            count_of(record, "steps"), count_of(record, "skipped"), count_of(record, "draws"),
            jsontree_is(jsontree_get(record, "planned"), JSONTREE_TRUE) ? "" : "; before there is any state");
+    print_shares(record);
     print_parameters(record);
     printf("\nwrappers, from the inside:");
     for (size_t i = 0; i < jsontree_items(wrappers); ++i) {
@@ -156,12 +172,12 @@ static void print_record(const jsontree_t *record) {
 }
 
 /* An array of the file, and what is wrong with its bytes: NULL, or words that last until the next error. */
-typedef struct array {
+typedef struct verified {
     const safetensors_entry_t *entry;
     const char *wrong;
-} array_t;
+} verified_t;
 
-static const char *verify(source_t *source, const safetensors_entry_t *entry, const char *wanted) {
+static const char *verify(const safetensors_entry_t *entry, const char *wanted) {
     enum { PIECE = 1 << 16 };
     static char piece[PIECE];
     char found[CHECKSUM_TEXT];
@@ -169,7 +185,7 @@ static const char *verify(source_t *source, const safetensors_entry_t *entry, co
     (void)XXH3_64bits_reset(&state);
     for (size_t done = 0; done < entry->bytes; done += PIECE) {
         const size_t left = entry->bytes - done, count = left < PIECE ? left : PIECE;
-        if (source->read(source, entry->begin + done, piece, count) != OPTIM_OK)
+        if (entry->source->read(entry->source, entry->begin + done, piece, count) != OPTIM_OK)
             return optim_error();
         (void)XXH3_64bits_update(&state, piece, count);
     }
@@ -179,10 +195,10 @@ static const char *verify(source_t *source, const safetensors_entry_t *entry, co
     return strcmp(found, wanted) == 0 ? NULL : "its checksum is wrong";
 }
 
-static array_t array_at(const checkpoint_t *checkpoint, size_t i) {
+static verified_t array_at(const checkpoint_t *checkpoint, size_t i) {
     const safetensors_entry_t *entry = &checkpoint->file.entries[i];
     const jsontree_t *sum = jsontree_get(jsontree_get(checkpoint->record, "sums"), entry->name);
-    return (array_t){entry, verify(checkpoint->source, entry, jsontree_text(sum))};
+    return (verified_t){entry, verify(entry, entry->checksum != NULL ? entry->checksum : jsontree_text(sum))};
 }
 
 static int print_arrays(const checkpoint_t *checkpoint) {
@@ -190,7 +206,7 @@ static int print_arrays(const checkpoint_t *checkpoint) {
     int status = DONE;
     size_t bytes = 0;
     for (size_t i = 0; i < count; ++i) {
-        const array_t array = array_at(checkpoint, i);
+        const verified_t array = array_at(checkpoint, i);
         printf("array ");
         print_text(array.entry->name);
         printf(" %s ", array.entry->dtype);
@@ -209,7 +225,7 @@ static int print_arrays(const checkpoint_t *checkpoint) {
 
 /* ---- JSON ---- */
 
-static bool out_array(json_out_t *out, array_t array) {
+static bool out_array(json_out_t *out, verified_t array) {
     out_open(out, NULL, '{');
     out_text(out, "name", array.entry->name);
     out_text(out, "dtype", array.entry->dtype);
@@ -247,7 +263,16 @@ static int refuse(const checkpoint_t *checkpoint, const char *why) {
     return FAILED;
 }
 
-static int tell(const checkpoint_t *checkpoint, bool json) {
+/* Of several ranks: the arrays are in the files with the shares. */
+static bool open_shares(checkpoint_t *checkpoint) {
+    const jsontree_t *shares = jsontree_get(checkpoint->record, "shares");
+    if (shares == NULL || shares_open(&checkpoint->shares, shares, checkpoint->source, &checkpoint->file) == OPTIM_OK)
+        return true;
+    (void)print_error("%s", optim_error());
+    return false;
+}
+
+static int tell(checkpoint_t *checkpoint, bool json) {
     if (checkpoint->file.text == NULL)
         return refuse(checkpoint, "is a safetensors file, but not a checkpoint of libgradopt");
     if (!checkpoint->file.is_intact)
@@ -259,6 +284,8 @@ static int tell(const checkpoint_t *checkpoint, bool json) {
                           count_of(checkpoint->record, "format"), optim_version());
         return FAILED;
     }
+    if (!open_shares(checkpoint))
+        return FAILED;
     if (json)
         return out_checkpoint(checkpoint);
     print_record(checkpoint->record);
@@ -277,6 +304,7 @@ static int inspect_source(source_t *source, bool json) {
     const int status = no_memory ? refuse(&checkpoint, "cannot be read: out of memory") : tell(&checkpoint, json);
     jsontree_free(checkpoint.record);
     safetensors_free(&checkpoint.file);
+    shares_close(&checkpoint.shares);
     return status;
 }
 

@@ -1015,7 +1015,8 @@ optim_status optim_describe_input(int kind, const char *name, size_t i, optim_in
  * The file is little-endian, and the same, on every machine.
  * Going on after optim_load gives the same bits as never having stopped. Gradients that have been accumulated for a
  * step not yet made are saved with it. Not while a request is open or the output is swapped in.
- * Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a parameter's name is not UTF-8).
+ * With shard=1 all ranks call it with one path (docs/replicas.md); checkpoint=shares then makes a file for each rank,
+ * beside `path`, which names them. Errors: NULL, OPEN, SWAPPED, IO, NOMEM, VALUE (a name that is not UTF-8), COMM.
  */
 optim_status optim_save(optim_t *opt, const char *path);
 
@@ -1051,16 +1052,24 @@ typedef struct optim_load_rules {
 optim_status optim_load_matching(optim_t *opt, const char *path, optim_load_rules *rules);
 
 /*
- * The same as optim_save, but the state is only copied (into memory, as much as optim_memory says again) before the
- * call returns; a thread then writes the copy while steps go on. What `path` means is looked up before the call
- * returns: the file is put into the folder that was found, whatever the program's current folder, the folder's name or
- * a link become meanwhile. One save at a time: a later save or load, and optim_destroy, wait for it. optim_save_wait
- * waits and returns what became of it; if it failed and nobody waited, the next optim_save, optim_save_async or
- * optim_load returns that error instead of doing its work. In a forked child the save is the parent's: there is nothing
- * to wait for. Errors: those of optim_save.
+ * The same as optim_save in the background: the call returns at once; a thread copies the state as it is now (into
+ * memory, as much as optim_memory says again) and then writes the copy. The copy runs while the caller evaluates the
+ * next gradient, which may move buffers and write gradients and parameters; the next step, and every other call that
+ * could change the state, waits until it is complete, and then goes on while the file is written. Before writing states
+ * through an optim_array that it was given earlier the caller asks for it again, which waits too.
+ *
+ * What `path` means is looked up before the call returns: the file is put into the folder that was found, whatever the
+ * program's current folder, the folder's name or a link become meanwhile. One save at a time: a later save or load, and
+ * optim_destroy, wait for it. optim_save_wait waits and returns what became of it; if it failed and nobody waited, the
+ * next optim_save, optim_save_async or optim_load returns that error instead of doing its work. In a forked child the
+ * save is the parent's: there is nothing to wait for. Errors: those of optim_save.
+ *
+ * optim_snapshot_begin and optim_snapshot_wait are other names of the same two.
  */
 optim_status optim_save_async(optim_t *opt, const char *path);
 optim_status optim_save_wait(optim_t *opt);
+optim_status optim_snapshot_begin(optim_t *opt, const char *path);
+optim_status optim_snapshot_wait(optim_t *opt);
 
 /*
  * The bytes of the file, to memory and back. *size becomes the number of bytes; with buffer NULL nothing is written,

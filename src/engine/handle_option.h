@@ -25,9 +25,10 @@ typedef struct accumulated {
 } accumulated_t;
 
 /* Options of replicas.c's table, and its memory. */
-enum replicas_option { REPLICAS, REPLICAS_DTYPE, SHARD };
+enum replicas_option { REPLICAS, REPLICAS_DTYPE, SHARD, CHECKPOINT };
 enum { REPLICAS_NONE, REPLICAS_MEAN };
 enum { REPLICAS_OWN, REPLICAS_BF16 };
+enum { CHECKPOINT_WHOLE, CHECKPOINT_SHARES };
 typedef struct replicated {
     int64_t bytes_sent;
 } replicated_t;

@@ -119,7 +119,10 @@ static optim_status write_all(sink_t *sink, const kept_arrays_t *arrays, const c
         const shape_t shape = kept_array_shape(arrays->array[i].param);
         safetensors_add(&header, arrays->array[i].name, "F64", &shape, kept_array_bytes(&arrays->array[i]), &bytes);
     }
-    optim_status status = safetensors_write_header(sink, &header, bytes);
+    char checksum[CHECKSUM_TEXT];
+    optim_status status = safetensors_end(&header, checksum);
+    if (status == OPTIM_OK)
+        status = safetensors_write_header(sink, &header);
     free(header.at);
     for (size_t i = 0; status == OPTIM_OK && i < arrays->count; ++i)
         status = byteorder_to_file(arrays->array[i].at, kept_array_bytes(&arrays->array[i]), sizeof(double),

@@ -17,20 +17,17 @@ static char *joined(const char *parameter, const char *method, const char *state
     return name;
 }
 
-shape_t array_shape(const array_t *array) {
+static shape_t shape_of(size_t copies, const int64_t *dims, int ndim) {
     shape_t shape = {.count = 0};
-    if (array->copies != 1)
-        shape.dims[shape.count++] = (int64_t)array->copies;
-    if (array->shaped != NULL) {
-        const int count = state_dims(array->shaped, array->of, array->option, array->axis, shape.dims + shape.count);
-        shape.count += count < 0 ? 0 : (size_t)count;
-        return shape;
-    }
-    if (array->like == NULL)
-        shape.dims[shape.count++] = (int64_t)array->elements;
-    for (int i = 0; array->like != NULL && i < array->like->ndim; ++i)
-        shape.dims[shape.count++] = array->like->dims[i];
+    if (copies != 1)
+        shape.dims[shape.count++] = (int64_t)copies;
+    for (int i = 0; i < ndim; ++i)
+        shape.dims[shape.count++] = dims[i];
     return shape;
+}
+
+static shape_t row_of(size_t copies, size_t elements) {
+    return shape_of(copies, (int64_t[]){(int64_t)elements}, 1);
 }
 
 /* Takes over the name. */
@@ -78,7 +75,7 @@ static optim_status add_scales(arrays_t *arrays, const tensor_t *tensor, const s
                    ? NULL
                    : (char *)slot->at + size_aligned(storage_code_bytes(slot->form, tensor, tensor->count));
     return add(arrays, (array_t){joined(tensor->name, station->name, state->name, ".scales"), real == 8 ? "F64" : "F32",
-                                 NULL, blocks, at, slot->copies, blocks * real, slot->bytes});
+                                 row_of(slot->copies, blocks), at, slot->copies, blocks * real, slot->bytes});
 }
 
 /* An array with dimensions of its own: PARAMETER/METHOD.STATE, or one for each axis, PARAMETER/METHOD.STATE.AXIS. */
@@ -97,14 +94,11 @@ static optim_status add_shaped(arrays_t *arrays, const tensor_t *tensor, const s
         slot->at == NULL ? NULL : (char *)slot->at + (state->shape == PER_AXIS && elements > 0 ? slot->axis[axis] : 0);
     return add(arrays, (array_t){.name = joined(tensor->name, station->name, state->name, end),
                                  .dtype = dtype,
-                                 .elements = elements,
+                                 .shape = shape_of(slot->copies, dims, ndim),
                                  .at = at,
                                  .copies = slot->copies,
                                  .bytes = elements * safetensors_item(dtype),
-                                 .stride = slot->bytes,
-                                 .shaped = state,
-                                 .option = option,
-                                 .axis = axis});
+                                 .stride = slot->bytes});
 }
 
 static optim_status add_axes(arrays_t *arrays, const tensor_t *tensor, const station_t *station, const state_t *state,
@@ -129,9 +123,10 @@ static optim_status add_state(arrays_t *arrays, const tensor_t *tensor, const st
     const char *dtype = dtype_name((stored_t)slot->form, tensor);
     const bool packed = slot->form == STORED_INT4; /* a row of bytes, whatever the tensor's shape */
     const size_t elements = packed ? storage_code_bytes(slot->form, tensor, slot->elements) : slot->elements;
-    const tensor_t *like = slot->by_element && !packed ? tensor : NULL;
-    optim_status status = add(arrays, (array_t){name, dtype, like, elements, slot->at, slot->copies,
-                                                elements * safetensors_item(dtype), slot->bytes});
+    const shape_t shape = slot->by_element && !packed ? shape_of(slot->copies, tensor->dims, tensor->ndim)
+                                                      : row_of(slot->copies, elements);
+    optim_status status = add(
+        arrays, (array_t){name, dtype, shape, slot->at, slot->copies, elements * safetensors_item(dtype), slot->bytes});
     if (status == OPTIM_OK && stored_is_codes(slot->form))
         status = add_scales(arrays, tensor, station, state, slot);
     return status;
@@ -144,7 +139,7 @@ static optim_status add_field(arrays_t *arrays, const engine_t *engine, const te
     char *name = joined(tensor->name, station->name, field->name, "");
     return add(arrays, (array_t){.name = name,
                                  .dtype = "F64",
-                                 .elements = count,
+                                 .shape = row_of(1, count),
                                  .at = field_address(field, station->tensor_memory[tensor->id]),
                                  .copies = 1,
                                  .bytes = count * sizeof(double),

@@ -10,16 +10,12 @@
 typedef struct array {
     char *name; /* PARAMETER/METHOD.STATE */
     const char *dtype;
-    const tensor_t *like; /* the tensor whose dimensions the array has; NULL: it has one dimension, `elements` */
-    size_t elements;      /* of a copy */
+    shape_t shape; /* several copies are one more dimension, the first */
     char *at;
-    size_t copies, bytes, stride; /* several copies are one more dimension, the first */
-    const station_t *station;     /* that keeps it, of the parameter `of` */
+    size_t copies, bytes, stride;
+    const station_t *station; /* that keeps it, of the parameter `of` */
     const tensor_t *of;
     const field_t *field; /* of numbers, whose values this row limits; else NULL */
-    const state_t *shaped; /* of an array with dimensions of its own, or of axis `axis`; else NULL */
-    const double *option;
-    int axis;
 } array_t;
 
 typedef struct arrays {
@@ -44,7 +40,5 @@ static inline size_t array_bytes(const array_t *array) {
 static inline bool array_is_elsewhere(const array_t *array) {
     return array->field == NULL && tensor_is_elsewhere(array->of);
 }
-
-shape_t array_shape(const array_t *array);
 
 #endif

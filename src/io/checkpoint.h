@@ -10,12 +10,6 @@
 optim_status checkpoint_refuse(const optim_t *opt, const char *doing);
 optim_status checkpoint_refuse_path(optim_t *opt, const char *path, const char *doing);
 
-/* A writer_t: `context` is the handle. Errors: NOMEM, VALUE, the sink's. */
-optim_status checkpoint_write(sink_t *sink, const void *context);
-
-/* The same without arrays. */
-optim_status checkpoint_write_numbers(sink_t *sink, const void *context);
-
 /* All or nothing; `rules` may be NULL: nothing may differ. Errors: FORMAT, CHECKPOINT, NOMEM, SIZE, the source's. */
 optim_status checkpoint_read(optim_t *opt, source_t *source, optim_load_rules *rules);
 

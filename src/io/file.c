@@ -319,7 +319,7 @@ optim_status file_open(file_source_t *file, const char *path) {
         (void)close(file->descriptor);
         return status;
     }
-    file->source = (source_t){file->name, size, read_file};
+    file->source = (source_t){file->name, size, read_file, path};
     return OPTIM_OK;
 }
 

@@ -12,6 +12,7 @@
 #include "io/complaints.h"
 #include "io/record.h"
 #include "io/safetensors.h"
+#include "io/shares.h"
 #include "optimizer/abi.h"
 
 typedef struct load {
@@ -19,6 +20,7 @@ typedef struct load {
     source_t *source;
     const optim_load_rules *rules; /* NULL: nothing may differ */
     safetensors_t file;
+    shares_t shares; /* whose arrays are entries of `file` too */
     record_t record;
     double **options; /* as they were, by station and group */
     bool made_plan;
@@ -87,13 +89,14 @@ static void load_end(load_t *load, bool failed) {
     arrays_free(&load->arrays);
     record_free(&load->record);
     safetensors_free(&load->file);
+    shares_close(&load->shares);
 }
 
 /* ---- Arrays ---- */
 
 /* Of integers, as whoever read the entry has seen. */
 static bool has_shape(const array_t *array, const jsontree_t *there) {
-    const shape_t here = array_shape(array);
+    const shape_t here = array->shape;
     bool same = jsontree_items(there) == here.count;
     for (size_t i = 0; same && i < here.count; ++i)
         same = jsontree_integer(jsontree_at(there, i)) == here.dims[i];
@@ -190,14 +193,14 @@ static optim_status check_numbers(const load_t *load, const array_t *array, cons
 
 static optim_status read_array(load_t *load, const array_t *array, char *to, size_t stride) {
     const safetensors_entry_t *entry = safetensors_find(&load->file, array->name);
-    const char *wanted = record_checksum(&load->record, array->name);
+    const char *wanted = entry->checksum != NULL ? entry->checksum : record_checksum(&load->record, array->name);
     char found[CHECKSUM_TEXT];
     XXH3_state_t state;
     (void)XXH3_64bits_reset(&state);
     for (size_t c = 0; c < array->copies && array->bytes > 0; ++c) {
         char *copy = to + c * stride;
         const optim_status status =
-            load->source->read(load->source, entry->begin + c * array->bytes, copy, array->bytes);
+            entry->source->read(entry->source, entry->begin + c * array->bytes, copy, array->bytes);
         if (status != OPTIM_OK)
             return status;
         (void)XXH3_64bits_update(&state, copy, array->bytes);
@@ -277,12 +280,26 @@ static optim_status take_states(load_t *load) {
     return OPTIM_OK;
 }
 
+/* The arrays of a checkpoint of several ranks are in files of their own. */
+static optim_status open_shares(load_t *load) {
+    const jsontree_t *share = jsontree_get(load->record.json, "share"),
+                     *shares = jsontree_get(load->record.json, "shares");
+    if (share != NULL)
+        return error_set(OPTIM_ERR_CHECKPOINT,
+                         "%s is one rank's share of a checkpoint: load the file that optim_save was told, which names "
+                         "all of them",
+                         load->source->name);
+    return shares == NULL ? OPTIM_OK : shares_open(&load->shares, shares, load->source, &load->file);
+}
+
 static optim_status stage(load_t *load) {
     optim_status status = safetensors_read(&load->file, load->source);
     if (status == OPTIM_OK && load->file.text != NULL && !load->file.is_intact)
         status = error_set(OPTIM_ERR_FORMAT, "%s is damaged: the checksum of its header is wrong", load->source->name);
     if (status == OPTIM_OK)
         status = record_read(&load->record, load->file.text, load->source->name, load->opt, load->rules);
+    if (status == OPTIM_OK)
+        status = open_shares(load);
     if (status == OPTIM_OK)
         status = keep_options(load);
     if (status == OPTIM_OK)

@@ -11,7 +11,7 @@ static optim_status write_memory(sink_t *sink, const void *bytes, size_t count) 
 }
 
 memory_sink_t memory_sink(void *at, size_t room) {
-    return (memory_sink_t){{at == NULL, NULL, write_memory}, at, 0, room};
+    return (memory_sink_t){{at == NULL, write_memory}, at, 0, room};
 }
 
 static optim_status read_memory(source_t *source, size_t offset, void *to, size_t count) {
@@ -22,5 +22,5 @@ static optim_status read_memory(source_t *source, size_t offset, void *to, size_
 }
 
 memory_source_t memory_source(const void *at, size_t size) {
-    return (memory_source_t){{"the serialized state", size, read_memory}, at};
+    return (memory_source_t){{"the serialized state", size, read_memory, NULL}, at};
 }

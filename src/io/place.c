@@ -1,6 +1,7 @@
 /* Where a file is to be put: the folder that a path and its links lead to, opened. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,8 +76,9 @@ static optim_status follow(file_place_t *place, const char *given, bool too_many
 }
 
 /* A link is followed: the file it leads to is replaced, not the link. */
-static optim_status find_file(file_place_t *place, const char *path) {
+optim_status file_locate(file_place_t *place, const char *path) {
     struct stat about;
+    *place = (file_place_t){.folder = AT_FDCWD};
     optim_status status = go_to(place, path);
     for (int links = 0; status == OPTIM_OK; ++links) {
         if (place->name[0] == '\0')
@@ -105,11 +107,18 @@ static optim_status open_to_flush(file_place_t *place) {
 }
 
 optim_status file_find(file_place_t *place, const char *path) {
-    *place = (file_place_t){.folder = AT_FDCWD};
-    optim_status status = find_file(place, path);
+    optim_status status = file_locate(place, path);
     if (status == OPTIM_OK)
         status = open_to_flush(place);
     return status;
+}
+
+char *file_beside(const file_place_t *place, const char *name) {
+    const size_t in_path = (size_t)(place->name - place->path), size = in_path + strlen(name) + 1;
+    char *path = malloc(size);
+    if (path != NULL)
+        (void)snprintf(path, size, "%.*s%s", (int)in_path, place->path, name);
+    return path;
 }
 
 /* The number goes first: a child forked in between must not close what the number may stand for by then. */

@@ -18,7 +18,9 @@
  * "reg.lam": "0.1".
  * Format 2 is written where a parameter has not taken all steps: it then has "steps", its own count, and "numbers",
  * those of its cohort that are not its group's; or "states": false, if it never had a gradient. A record without arrays
- * says so: "arrays": false.
+ * says so: "arrays": false. Format 3 is written by several ranks that save their shares (io/shares.h): each share is a
+ * file with such a record, and rank 1 of 3 adds "share": [1, 3] and the "moment" of the save (seconds, nanoseconds and
+ * the process); the file that names them adds "shares": ["FILE", ...], and has no arrays itself.
  */
 #ifndef IO_RECORD_H
 #define IO_RECORD_H
@@ -27,11 +29,11 @@
 #include "io/jsontree.h"
 #include "optimizer/optimizer.h"
 
-enum { RECORD_FORMAT = 2 }; /* the newest that is known */
+enum { RECORD_FORMAT = 3 }; /* the newest that is known */
 
-/* Writes a record up to its last member, "sums", which is the caller's to add. Errors: VALUE (a name that is not
- * UTF-8); that there was no memory is for the text to say. */
-optim_status record_make(jsontext_t *record, const optim_t *opt);
+/* Writes a record up to its last member, "sums", which is the caller's to add; `of_ranks`: with the format of shares.
+ * Errors: VALUE (a name that is not UTF-8); that there was no memory is for the text to say. */
+optim_status record_make(jsontext_t *record, const optim_t *opt, bool of_ranks);
 
 /* ---- Loading ---- */
 

@@ -162,8 +162,8 @@ static void write_parameter(jsontext_t *record, const optim_t *opt, const tensor
 static int format_of(const optim_t *opt) {
     for (size_t i = 0; i < opt->engine.tensor_count; ++i)
         if (!is_in_step(opt, &opt->engine.tensors[i]))
-            return RECORD_FORMAT;
-    return RECORD_FORMAT - 1;
+            return 2;
+    return 1;
 }
 
 /* ---- Schedules ---- */
@@ -196,8 +196,8 @@ static void write_schedule(jsontext_t *record, const optim_t *opt, const schedul
     jsontext_close(record, '}');
 }
 
-static void write_counters(jsontext_t *record, const optim_t *opt) {
-    jsontext_integer(record, "format", format_of(opt));
+static void write_counters(jsontext_t *record, const optim_t *opt, bool of_ranks) {
+    jsontext_integer(record, "format", of_ranks ? RECORD_FORMAT : format_of(opt));
     jsontext_string(record, "library", optim_version());
     jsontext_integer(record, "steps", opt->steps);
     jsontext_integer(record, "skipped", opt->skipped);
@@ -239,12 +239,12 @@ static optim_status check_names(const optim_t *opt) {
     return OPTIM_OK;
 }
 
-optim_status record_make(jsontext_t *record, const optim_t *opt) {
+optim_status record_make(jsontext_t *record, const optim_t *opt, bool of_ranks) {
     const optim_status status = check_names(opt);
     if (status != OPTIM_OK)
         return status;
     jsontext_open(record, NULL, '{');
-    write_counters(record, opt);
+    write_counters(record, opt, of_ranks);
     write_parts(record, opt);
     return OPTIM_OK;
 }

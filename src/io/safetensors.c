@@ -65,28 +65,25 @@ static char *find_checksum(char *text) {
     return found == NULL || strlen(found) < strlen(pattern) + sizeof NO_CHECKSUM ? NULL : found + strlen(pattern);
 }
 
-static optim_status write_text(sink_t *sink, char *text, size_t length, size_t bytes) {
-    enum { MULTIPLE = 8 };
-    const size_t padding = (MULTIPLE - length % MULTIPLE) % MULTIPLE;
-    uint8_t size[8];
-    char checksum[CHECKSUM_TEXT];
-    for (int i = 0; i < 8; ++i)
-        size[i] = (uint8_t)((uint64_t)(length + padding) >> (8 * i));
-    checksum_text(XXH3_64bits(text, length), checksum);
-    memcpy(find_checksum(text), checksum, CHECKSUM_TEXT - 1);
-    optim_status status = OPTIM_OK;
-    if (sink->expect != NULL)
-        status = sink->expect(sink, sizeof size + length + padding + bytes);
-    if (status == OPTIM_OK)
-        status = sink->write(sink, size, sizeof size);
-    if (status == OPTIM_OK)
-        status = sink->write(sink, text, length);
-    return status == OPTIM_OK ? sink->write(sink, "        ", padding) : status;
+optim_status safetensors_end(jsontext_t *header, char checksum[CHECKSUM_TEXT]) {
+    jsontext_close(header, '}');
+    if (header->failed)
+        return error_nomem("saving");
+    checksum_text(XXH3_64bits(header->at, header->used), checksum);
+    memcpy(find_checksum(header->at), checksum, CHECKSUM_TEXT - 1);
+    return OPTIM_OK;
 }
 
-optim_status safetensors_write_header(sink_t *sink, jsontext_t *header, size_t bytes) {
-    jsontext_close(header, '}');
-    return header->failed ? error_nomem("saving") : write_text(sink, header->at, header->used, bytes);
+optim_status safetensors_write_header(sink_t *sink, const jsontext_t *header) {
+    enum { MULTIPLE = 8 };
+    const size_t padding = (MULTIPLE - header->used % MULTIPLE) % MULTIPLE;
+    uint8_t size[8];
+    for (int i = 0; i < 8; ++i)
+        size[i] = (uint8_t)((uint64_t)(header->used + padding) >> (8 * i));
+    optim_status status = sink->write(sink, size, sizeof size);
+    if (status == OPTIM_OK)
+        status = sink->write(sink, header->at, header->used);
+    return status == OPTIM_OK ? sink->write(sink, "        ", padding) : status;
 }
 
 /* ---- Reading ---- */
@@ -124,9 +121,9 @@ static optim_status read_text(source_t *source, char **text, size_t *length, siz
     return status;
 }
 
-/* Whether the checksum is there and right; the text is left with zeros in its place. */
-static bool checksum_is_right(char *text, size_t length) {
-    char *checksum = find_checksum(text), wanted[CHECKSUM_TEXT], found[CHECKSUM_TEXT] = "";
+/* What the checksum is, and whether it stands there; the text is left with zeros in its place. */
+static bool checksum_is_right(char *text, size_t length, char wanted[CHECKSUM_TEXT]) {
+    char *checksum = find_checksum(text), found[CHECKSUM_TEXT] = "";
     while (length > 0 && text[length - 1] == ' ')
         --length; /* padding */
     if (checksum == NULL)
@@ -152,13 +149,13 @@ static bool shape_bytes(const jsontree_t *shape, size_t item, size_t *bytes) {
     return good;
 }
 
-static optim_status read_entry(const source_t *source, const jsontree_t *value, size_t begin,
-                               safetensors_entry_t *entry) {
+static optim_status read_entry(source_t *source, const jsontree_t *value, size_t begin, safetensors_entry_t *entry) {
     const jsontree_t *offsets = jsontree_get(value, "data_offsets");
     const jsontree_t *first = jsontree_at(offsets, 0), *last = jsontree_at(offsets, 1);
     const char *name = value->key;
     size_t bytes;
     entry->name = name;
+    entry->source = source;
     entry->dtype = jsontree_text(jsontree_get(value, "dtype"));
     entry->shape = jsontree_get(value, "shape");
     if (entry->dtype == NULL || safetensors_item(entry->dtype) == 0)
@@ -195,7 +192,7 @@ static optim_status check_filled(const safetensors_t *file, const source_t *sour
     return begin == source->size ? OPTIM_OK : malformed(source, "it does not end where its last tensor ends");
 }
 
-static optim_status read_entries(safetensors_t *file, const source_t *source, size_t begin) {
+static optim_status read_entries(safetensors_t *file, source_t *source, size_t begin) {
     const size_t members = jsontree_members(file->header);
     optim_status status = OPTIM_OK;
     file->entries = calloc(members + 1, sizeof *file->entries);
@@ -220,7 +217,7 @@ optim_status safetensors_read(safetensors_t *file, source_t *source) {
     *file = (safetensors_t){0};
     optim_status status = read_text(source, &text, &length, &begin);
     if (status == OPTIM_OK) {
-        file->is_intact = checksum_is_right(text, length);
+        file->is_intact = checksum_is_right(text, length, file->checksum);
         file->header = jsontree_read(text, length, &no_memory);
         if (no_memory)
             status = error_nomem("reading a checkpoint");
@@ -241,6 +238,22 @@ void safetensors_free(safetensors_t *file) {
     jsontree_free(file->header);
     free(file->entries);
     *file = (safetensors_t){0};
+}
+
+optim_status safetensors_join(safetensors_t *file, const safetensors_t *more, const source_t *source) {
+    const size_t count = file->count + more->count; /* of memory that exists: no overflow */
+    safetensors_entry_t *grown = realloc(file->entries, (count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return error_nomem("reading a checkpoint");
+    file->entries = grown;
+    if (more->count > 0)
+        memcpy(grown + file->count, more->entries, more->count * sizeof *grown);
+    file->count = count;
+    qsort(grown, count, sizeof *grown, by_name);
+    for (size_t i = 1; i < count; ++i)
+        if (strcmp(grown[i - 1].name, grown[i].name) == 0)
+            return wrong_entry(source, grown[i].name, "is in two of its shares");
+    return OPTIM_OK;
 }
 
 safetensors_entry_t *safetensors_find(const safetensors_t *file, const char *name) {

@@ -39,16 +39,20 @@ void safetensors_begin(jsontext_t *header, const char *text);
 void safetensors_add(jsontext_t *header, const char *name, const char *dtype, const shape_t *shape, size_t bytes,
                      size_t *end);
 
-/* Writes length, header and a checksum of it, of a file in which `bytes` bytes of tensors follow. Errors: NOMEM, also
- * for what failed while the header was made; the sink's. */
-optim_status safetensors_write_header(sink_t *sink, jsontext_t *header, size_t bytes);
+/* Ends the header with a checksum of it. Errors: NOMEM, also for what failed while the header was made. */
+optim_status safetensors_end(jsontext_t *header, char checksum[CHECKSUM_TEXT]);
+
+/* Writes the length of a header that has been ended, and the header. Errors: the sink's. */
+optim_status safetensors_write_header(sink_t *sink, const jsontext_t *header);
 
 /* ---- Reading ---- */
 
 typedef struct safetensors_entry {
     const char *name, *dtype;
     const jsontree_t *shape; /* an array of integers >= 0 */
-    size_t begin, bytes;     /* from the start of the source */
+    source_t *source;        /* where its bytes are, ... */
+    size_t begin, bytes;     /* ... from the start of that */
+    const char *checksum;    /* that they must have, where another record than the loaded one says it; else NULL */
     bool taken;              /* by who loads: what nobody has taken is unknown to the handle */
 } safetensors_entry_t;
 
@@ -57,7 +61,8 @@ typedef struct safetensors {
     const char *text; /* the metadata "libgradopt"; NULL: there is none */
     size_t count;
     safetensors_entry_t *entries; /* by name */
-    bool is_intact;               /* the header's checksum is there and right */
+    char checksum[CHECKSUM_TEXT]; /* that the header has ... */
+    bool is_intact;               /* ... and says that it has */
 } safetensors_t;
 
 /*
@@ -66,6 +71,8 @@ typedef struct safetensors {
  */
 optim_status safetensors_read(safetensors_t *file, source_t *source);
 void safetensors_free(safetensors_t *file);
+/* Adds the entries of `more`, which must live as long, to those of `file`. Errors: FORMAT (one name twice), NOMEM. */
+optim_status safetensors_join(safetensors_t *file, const safetensors_t *more, const source_t *source);
 safetensors_entry_t *safetensors_find(const safetensors_t *file, const char *name);
 
 #endif

@@ -10,8 +10,6 @@
 
 typedef struct sink {
     bool only_counts; /* the bytes themselves are not read */
-    /* Told before the first byte how many there will be; may be NULL. */
-    optim_status (*expect)(struct sink *sink, size_t bytes);
     optim_status (*write)(struct sink *sink, const void *bytes, size_t count);
 } sink_t;
 
@@ -20,6 +18,7 @@ typedef struct source {
     const char *name;
     size_t size;
     optim_status (*read)(struct source *source, size_t offset, void *to, size_t count); /* all within `size` */
+    const char *path; /* of a file, beside which others may be; NULL: it is none */
 } source_t;
 
 /* What writes a whole checkpoint. */
@@ -37,7 +36,11 @@ typedef struct file_place {
 } file_place_t;
 
 /* A link is followed; what is there and not a file is refused. Errors: IO, NOMEM. Freed by file_place_free, even so. */
+optim_status file_locate(file_place_t *place, const char *path);
+/* The same, for a file to be put there: the folder is opened to be flushed. */
 optim_status file_find(file_place_t *place, const char *path);
+/* The path of a file of that name in the same folder, to be freed. NULL: no memory. */
+char *file_beside(const file_place_t *place, const char *name);
 /* Closes the folder. */
 void file_leave(file_place_t *place);
 void file_place_free(file_place_t *place);
@@ -56,7 +59,7 @@ typedef struct file_source {
     char *name; /* of the source */
 } file_source_t;
 
-/* Errors: IO, NOMEM, SIZE. Closed by file_close. */
+/* The path is the source's too, and must live as long. Errors: IO, NOMEM, SIZE. Closed by file_close. */
 optim_status file_open(file_source_t *file, const char *path);
 void file_close(file_source_t *file);
 

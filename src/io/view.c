@@ -11,7 +11,7 @@
 static void show(const arrays_t *list, const tensor_t *tensor, size_t i, optim_array *ours) {
     const array_t *array = &list->array[i];
     const char *name = array->name + strlen(tensor->name) + 1;
-    shape_t shape = array_shape(array);
+    const shape_t shape = array->shape;
     const size_t first = array->copies != 1; /* the copies are a dimension of the shape there, not here */
     (void)snprintf(ours->name, sizeof ours->name, "%s", name);
     (void)snprintf(ours->dtype, sizeof ours->dtype, "%s", array->dtype);

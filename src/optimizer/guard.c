@@ -10,6 +10,7 @@ optim_status refuse_by_param(const optim_t *opt, const char *doing) {
 }
 
 optim_status refuse_open(const optim_t *opt, const char *doing) {
+    states_await_copy(opt);
     if (opt->open == OPTIM_OK)
         return refuse_by_param(opt, doing);
     return error_set(OPTIM_ERR_OPEN,

@@ -86,14 +86,21 @@ struct optim {
     buffers_t buffers;
     replicas_t replicas;
     bool has_bounds;
-    bool driven; /* a loop of the library's own calls the caller back: lists must stay as they are */
-    own_t *own_parameters;            /* [tensor]: room for engine_t.own, taken with the first update */
-    void *swapped;                    /* the parameters while the output stands in their place, or NULL */
-    saving_t *saving;                 /* the checkpoint that a thread is writing, or NULL */
-    void (*end_saving)(optim_t *opt); /* waits for it; set with the first one */
+    bool driven;           /* a loop of the library's own calls the caller back: lists must stay as they are */
+    own_t *own_parameters; /* [tensor]: room for engine_t.own, taken with the first update */
+    void *swapped;         /* the parameters while the output stands in their place, or NULL */
+    saving_t *saving;      /* the checkpoint that a thread is writing, or NULL ... */
+    void (*end_saving)(optim_t *opt);       /* ... which this waits for; set with the first one ... */
+    void (*await_copy)(const optim_t *opt); /* ... and this, until it has copied the states */
 };
 
-/* ---- guard.c: what calls refuse ---- */
+/* ---- guard.c: what calls refuse, and what they wait for ---- */
+/* Before states change, or the memory where they are: waits until a thread that saves them has copied them. */
+static inline void states_await_copy(const optim_t *opt) {
+    if (opt->saving != NULL)
+        opt->await_copy(opt);
+}
+/* Of a call that may change the handle between steps: it also waits, as above. */
 optim_status refuse_open(const optim_t *opt, const char *doing);
 /* While a step is taken parameter by parameter; refuse_open refuses then, too. */
 optim_status refuse_by_param(const optim_t *opt, const char *doing);

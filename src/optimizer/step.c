@@ -47,6 +47,7 @@
 
 optim_status step_ready(optim_t *opt) {
     engine_t *engine = &opt->engine;
+    states_await_copy(opt);
     optim_status status = refuse_swapped(opt, "stepping");
     if (status != OPTIM_OK)
         return status;

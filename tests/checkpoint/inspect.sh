@@ -51,6 +51,30 @@ says 'array two\x0alines\x09and a bell \x07/adamw.m F32 []'
 says 'array \xc2\x9b[31m/adamw.m F32 []'
 says 'array "quoted" \x5c and {braces}/ema.avg F32 []'
 
+# Shares of two ranks.
+"$writer" "$folder/ranks" shares
+exits 0 inspect "$folder/ranks"
+says "share $(cd "$folder" && echo ranks.0-of-2.*)"
+says 'array w/adamw.m F64 [4]'
+says 'array b/adamw.v F64 [4]'
+says '4 arrays, 128 bytes'
+says 'sound: every checksum is right'
+share=$(echo "$folder"/ranks.1-of-2.*)
+exits 0 inspect "$share"
+says 'the share of rank 1 of 2'
+says '2 arrays, 64 bytes'
+exits 0 inspect --json "$folder/ranks"
+mentions '"sound":true'
+"$tool" inspect - <"$folder/ranks" >"$folder/out" 2>&1 && fail 'shares are found beside standard input'
+mentions 'lie in files beside it'
+cp "$share" "$folder/whole"
+printf 'X' | dd of="$share" bs=1 seek=$(($(wc -c <"$share") - 3)) conv=notrunc 2>/dev/null
+exits 1 inspect "$folder/ranks"
+says 'array b/adamw.v F64 [4]  DAMAGED: its checksum is wrong'
+rm "$share"
+exits 1 inspect "$folder/ranks"
+mentions 'cannot be loaded without its shares'
+
 # Every kind of damage.
 size=$(wc -c <"$file")
 cp "$file" "$folder/damaged"

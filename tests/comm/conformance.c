@@ -1,5 +1,6 @@
 #include "conformance.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,11 +124,21 @@ const char *comm_conformance(const optim_comm *comm) {
     return found == NULL ? try_order(comm) : found;
 }
 
+/* Of equal vectors the same, and hardly of others. */
+static uint64_t digest(const float *w, size_t count) {
+    uint64_t bits = 0;
+    for (size_t i = 0; i < count; ++i) {
+        uint32_t word;
+        memcpy(&word, &w[i], sizeof word);
+        bits = (bits ^ word) * UINT64_C(0x100000001B3);
+    }
+    return bits;
+}
+
 const char *comm_training(const optim_comm *comm, uint64_t *bits) {
     enum { N = 1003, STEPS = 5 };
     static _Thread_local float w[N], g[N];
     optim_t *opt = NULL;
-    *bits = 0;
     for (int i = 0; i < N; ++i)
         w[i] = (float)(1 + i % 17) / 16;
     optim_status status = optim_create(&opt, "adamw", "lr=1e-2,clip_norm=1,replicas=mean");
@@ -143,10 +154,98 @@ const char *comm_training(const optim_comm *comm, uint64_t *bits) {
     if (status != OPTIM_OK)
         (void)say("training fails", N);
     optim_destroy(opt);
-    for (int i = 0; i < N; ++i) {
-        uint32_t word;
-        memcpy(&word, &w[i], sizeof word);
-        *bits = (*bits ^ word) * UINT64_C(0x100000001B3);
-    }
+    *bits = digest(w, N);
     return status == OPTIM_OK ? NULL : wrong;
+}
+
+/* ---- Checkpoints ---- */
+
+enum { TENSORS = 5, ELEMENTS = 7 };
+
+typedef struct model {
+    optim_t *opt;
+    float w[TENSORS][ELEMENTS], g[TENSORS][ELEMENTS];
+} model_t;
+
+static optim_status open_model(model_t *m, const optim_comm *comm) {
+    static const char *const NAMES[TENSORS] = {"a", "b", "c", "d", "e"};
+    optim_status status =
+        optim_create(&m->opt, "adamw", comm == NULL ? NULL : "replicas=mean,shard=1,checkpoint=shares");
+    for (int i = 0; i < TENSORS; ++i) {
+        for (int k = 0; k < ELEMENTS; ++k)
+            m->w[i][k] = (float)(1 + (i + k) % 5) / 4;
+        if (status == OPTIM_OK)
+            status = optim_add_param(m->opt, 0, NAMES[i], OPTIM_F32, 1, (int64_t[]){ELEMENTS}, m->w[i], m->g[i]);
+    }
+    return status == OPTIM_OK && comm != NULL ? optim_set_comm(m->opt, comm) : status;
+}
+
+static optim_status step_model(model_t *m) {
+    for (int i = 0; i < TENSORS; ++i)
+        for (int k = 0; k < ELEMENTS; ++k)
+            m->g[i][k] = m->w[i][k] * (float)(1 + i) - (float)(k % 4) / 3;
+    return optim_step(m->opt);
+}
+
+/* From the checkpoint, and the parameters that belong to it, a step further; false: not to where `wanted` is. */
+static bool goes_on(const optim_comm *comm, const char *path, const model_t *then, const model_t *wanted) {
+    model_t m;
+    optim_status status = open_model(&m, comm);
+    if (status == OPTIM_OK)
+        status = optim_load(m.opt, path);
+    memcpy(m.w, then->w, sizeof m.w);
+    if (status == OPTIM_OK)
+        status = step_model(&m);
+    optim_destroy(m.opt);
+    const size_t count = sizeof m.w / sizeof m.w[0][0];
+    return status == OPTIM_OK && digest(&m.w[0][0], count) == digest(&wanted->w[0][0], count);
+}
+
+const char *comm_checkpoint(const optim_comm *comm, const char *path) {
+    model_t m, then;
+    const char *found = NULL;
+    optim_status status = open_model(&m, comm);
+    if (status == OPTIM_OK)
+        status = step_model(&m);
+    then = m;
+    if (status == OPTIM_OK)
+        status = optim_snapshot_begin(m.opt, path);
+    if (status == OPTIM_OK)
+        status = step_model(&m);
+    if (status == OPTIM_OK)
+        status = optim_snapshot_wait(m.opt);
+    if (status != OPTIM_OK)
+        found = say("saving shares fails", sizeof m.w);
+    if (found == NULL && !goes_on(comm, path, &then, &m))
+        found = say("ranks do not go on from their shares", sizeof m.w);
+    if (found == NULL && !goes_on(NULL, path, &then, &m))
+        found = say("a rank alone does not go on from the shares", sizeof m.w);
+    optim_destroy(m.opt);
+    return found;
+}
+
+const char *comm_checkpoint_of_the_dead(const optim_comm *comm, const char *path, void (*die)(void)) {
+    model_t m, then, alone;
+    const char *found = NULL;
+    optim_status status = open_model(&m, comm);
+    if (status == OPTIM_OK)
+        status = step_model(&m);
+    if (status == OPTIM_OK)
+        status = optim_save(m.opt, path);
+    then = m;
+    if (status == OPTIM_OK)
+        status = step_model(&m);
+    alone = m;
+    if (status == OPTIM_OK)
+        status = optim_snapshot_begin(m.opt, path);
+    if (status != OPTIM_OK)
+        found = say("saving shares fails", sizeof m.w);
+    else if (comm->rank == comm->ranks - 1)
+        die();
+    if (found == NULL && optim_snapshot_wait(m.opt) != OPTIM_ERR_COMM)
+        found = say("a version is whole without a rank", sizeof m.w);
+    if (found == NULL && !goes_on(NULL, path, &then, &alone))
+        found = say("the version before does not load", sizeof m.w);
+    optim_destroy(m.opt);
+    return found;
 }

@@ -7,69 +7,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "optim/comm.h"
-#include "team.h"
-
-enum { TENSORS = 4, N = 36 };
-
-typedef struct rank {
-    optim_status status;
-    char error[500];
-    float x[TENSORS][N];
-    double bytes;
-    size_t state;
-    int64_t steps;
-} rank_t;
-
-typedef struct job {
-    const char *method, *options, *wrap, *path;
-    int steps;
-    rank_t rank[TEAM_RANKS];
-} job_t;
-
-typedef struct model {
-    optim_t *opt;
-    float x[TENSORS][N], g[TENSORS][N];
-} model_t;
-
-static optim_status model_open(model_t *m, const job_t *job, const optim_comm *comm) {
-    static const char *const NAMES[TENSORS] = {"a", "b", "c", "d"};
-    optim_status status = optim_create(&m->opt, job->method, job->options);
-    if (status == OPTIM_OK && job->wrap != NULL)
-        status = optim_wrap(m->opt, job->wrap, NULL);
-    for (int i = 0; i < TENSORS; ++i) {
-        for (int k = 0; k < N; ++k)
-            m->x[i][k] = (float)(1 + (i + k) % 5) / 4;
-        if (status == OPTIM_OK)
-            status = optim_add_param(m->opt, 0, NAMES[i], OPTIM_F32, 2, (int64_t[]){6, 6}, m->x[i], m->g[i]);
-    }
-    return status == OPTIM_OK ? optim_set_comm(m->opt, comm) : status;
-}
-
-/* The same on every rank. */
-static void model_evaluate(model_t *m) {
-    for (int i = 0; i < TENSORS; ++i)
-        for (int k = 0; k < N; ++k)
-            m->g[i][k] = m->x[i][k] * (float)(1 + i) - (float)(k % 4) / 3;
-}
-
-static optim_status model_step(model_t *m) {
-    optim_status status;
-    do {
-        model_evaluate(m);
-        status = optim_step(m->opt);
-    } while (status > 0);
-    return status;
-}
-
-static void note(rank_t *rank, model_t *m, optim_status status) {
-    rank->status = status;
-    (void)snprintf(rank->error, sizeof rank->error, "%s", status == OPTIM_OK ? "" : optim_error());
-    memcpy(rank->x, m->x, sizeof rank->x);
-    rank->steps = optim_steps(m->opt);
-    (void)optim_get(m->opt, 0, "bytes_sent", &rank->bytes);
-    (void)optim_memory(m->opt, &rank->state, NULL);
-}
+#include "ranks.h"
 
 static void train(const optim_comm *comm, void *context) {
     job_t *job = context;
@@ -77,16 +15,8 @@ static void train(const optim_comm *comm, void *context) {
     optim_status status = model_open(&m, job, comm);
     for (int step = 0; status == OPTIM_OK && step < job->steps; ++step)
         status = model_step(&m);
-    note(&job->rank[comm->rank], &m, status);
+    rank_note(&job->rank[comm->rank], &m, status);
     optim_destroy(m.opt);
-}
-
-static void check_all(const job_t *job, int ranks) {
-    for (int r = 0; r < ranks; ++r) {
-        if (job->rank[r].status != OPTIM_OK)
-            fail_msg("rank %d of %d: %s", r, ranks, job->rank[r].error);
-        assert_memory_equal(job->rank[r].x, job->rank[0].x, sizeof job->rank[r].x);
-    }
 }
 
 /* ---- Memory and bytes ---- */
@@ -98,8 +28,8 @@ static void states_are_shared_out(void **state) {
     for (int ranks = 2; ranks <= 4; ranks += 2) {
         team_run(ranks, 60, train, &whole);
         team_run(ranks, 60, train, &shards);
-        check_all(&whole, ranks);
-        check_all(&shards, ranks);
+        job_check(&whole, ranks);
+        job_check(&shards, ranks);
         assert_memory_equal(whole.rank[0].x, shards.rank[0].x, sizeof whole.rank[0].x);
         const double theory = 2.0 * (ranks - 1) / ranks * TENSORS * N * sizeof(float) * 3;
         for (int r = 0; r < ranks; ++r) {
@@ -129,7 +59,7 @@ static void go_on(const optim_comm *comm, void *context) {
         status = optim_save(m.opt, job->path);
     if (comm->ranks > 1)
         (void)comm->barrier(comm); /* rank[0].x is read above */
-    note(&job->rank[comm->rank], &m, status);
+    rank_note(&job->rank[comm->rank], &m, status);
     optim_destroy(m.opt);
 }
 
@@ -143,11 +73,11 @@ static void checkpoints_suit_any_number_of_ranks(void **state) {
         alone = (job_t){.method = METHODS[k], .steps = 8};
         job = (job_t){.method = METHODS[k], .steps = 2, .path = path};
         team_run(1, 60, train, &alone);
-        check_all(&alone, 1);
+        job_check(&alone, 1);
         for (size_t i = 0; i < sizeof RANKS / sizeof *RANKS; ++i) {
             job.options = RANKS[i] > 1 ? "replicas=mean,shard=1" : NULL;
             team_run(RANKS[i], 60, go_on, &job);
-            check_all(&job, RANKS[i]);
+            job_check(&job, RANKS[i]);
         }
         assert_memory_equal(job.rank[0].x, alone.rank[0].x, sizeof alone.rank[0].x);
         assert_int_equal(unlink(path), 0);
@@ -168,7 +98,7 @@ static void save_nowhere(const optim_comm *comm, void *context) {
         status = optim_comm_fail(comm->rank, "saves a part of the state");
     if (status == OPTIM_OK)
         status = optim_save(m.opt, "no/such/folder");
-    note(&job->rank[comm->rank], &m, status);
+    rank_note(&job->rank[comm->rank], &m, status);
     optim_destroy(m.opt);
 }
 
@@ -208,7 +138,7 @@ static void go_back(const optim_comm *comm, void *context) {
     }
     if (status == OPTIM_OK)
         status = model_step(&m);
-    note(&job->rank[comm->rank], &m, status);
+    rank_note(&job->rank[comm->rank], &m, status);
     optim_destroy(m.opt);
 }
 
@@ -218,8 +148,8 @@ static void undone_steps_are_undone_everywhere(void **state) {
     (void)state;
     team_run(3, 60, go_back, &shards);
     team_run(1, 60, train, &alone);
-    check_all(&shards, 3);
-    check_all(&alone, 1);
+    job_check(&shards, 3);
+    job_check(&alone, 1);
     assert_int_equal(shards.rank[0].steps, 2);
     assert_memory_equal(shards.rank[0].x, alone.rank[0].x, sizeof alone.rank[0].x);
 }
@@ -262,7 +192,7 @@ static void misuse(const optim_comm *comm, void *context) {
         status = optim_set_comm(m.opt, NULL);
     if (status == OPTIM_OK)
         status = model_step(&m);
-    note(&job->rank[comm->rank], &m, status);
+    rank_note(&job->rank[comm->rank], &m, status);
     optim_destroy(m.opt);
 }
 

@@ -1,7 +1,11 @@
 /* Communicators: threads of one program, and processes over sockets as anybody may write them. That over MPI is another
  * program (programs/mpi.c), started by mpirun. */
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "conformance.h"
@@ -83,6 +87,72 @@ static void same_bits(void **state) {
     assert_int_equal(sockets_run(4, train_process), 0);
 }
 
+/* ---- Checkpoints ---- */
+
+static char folder[100], path[200];
+
+/* Makes the folder, or removes it with all that is in it. */
+static void make_folder(void) {
+    (void)snprintf(folder, sizeof folder, "/tmp/gradopt-transports-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof path, "%s/run.optim", folder);
+}
+static void remove_folder(void) {
+    DIR *open = opendir(folder);
+    assert_non_null(open);
+    for (const struct dirent *entry = readdir(open); entry != NULL; entry = readdir(open))
+        (void)unlinkat(dirfd(open), entry->d_name, 0);
+    (void)closedir(open);
+    assert_int_equal(rmdir(folder), 0);
+}
+
+static void save_and_load(const optim_comm *comm, void *context) {
+    findings_t *f = context;
+    note(f->wrong[comm->rank], comm_checkpoint(comm, path));
+}
+
+static int tell(const optim_comm *comm, const char *wrong) {
+    if (wrong != NULL)
+        print_error("rank %d: %s\n", comm->rank, wrong);
+    return wrong != NULL;
+}
+
+static int save_and_load_process(const optim_comm *comm) {
+    return tell(comm, comm_checkpoint(comm, path));
+}
+
+static void die(void) {
+    (void)raise(SIGKILL);
+}
+
+static int die_process(const optim_comm *comm) {
+    (void)signal(SIGPIPE, SIG_IGN); /* as the socket of the dead tells it */
+    return tell(comm, comm_checkpoint_of_the_dead(comm, path, die));
+}
+
+static void processes_save_shares(void **state) {
+    (void)state;
+    make_folder();
+    assert_int_equal(sockets_run(4, save_and_load_process), 0);
+    remove_folder();
+}
+
+static void threads_save_shares(void **state) {
+    static findings_t f;
+    (void)state;
+    make_folder();
+    team_run(4, 60, save_and_load, &f);
+    check_none(&f, 4);
+    remove_folder();
+}
+
+static void the_version_before_outlives_a_rank(void **state) {
+    (void)state;
+    make_folder();
+    assert_int_equal(sockets_run(3, die_process), 1); /* who was killed */
+    remove_folder();
+}
+
 /* ---- What goes wrong ---- */
 
 /* Rank 2 stays away. */
@@ -151,6 +221,9 @@ static void what_is_no_communicator_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sockets_conform), /* first: a process with threads should not fork */
+        cmocka_unit_test(processes_save_shares),
+        cmocka_unit_test(the_version_before_outlives_a_rank),
+        cmocka_unit_test(threads_save_shares),
         cmocka_unit_test(threads_conform),
         cmocka_unit_test(same_bits),
         cmocka_unit_test(the_missing_rank_is_named),

@@ -13,14 +13,16 @@
 
 enum { REMEMBERED = 256 };
 
-/* One at a time: while a save runs in the background, the program does nothing but wait for it. */
+/* Faults and notes are for one call at a time: while a save runs in the background, the program does nothing but wait
+ * for it. Ranks that are threads make theirs at once; their calls are counted, and one is the last. */
 static struct {
     bool counting, no_flush, no_lock;
     fault_t fault;
+    pthread_mutex_t lock;
     int count;
     call_t kind[REMEMBERED];
     journal_t *journal;
-} calls;
+} calls = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void calls_begin(const fault_t *fault) {
     calls.fault = fault == NULL ? (fault_t){.fate = FATE_NONE} : *fault;
@@ -80,13 +82,21 @@ static void die(void) {
         (void)pause(); /* the signal may reach another thread first */
 }
 
+/* The number of a call. */
+static int number_of(call_t call) {
+    (void)pthread_mutex_lock(&calls.lock);
+    if (calls.count < REMEMBERED)
+        calls.kind[calls.count] = call;
+    const int k = ++calls.count;
+    (void)pthread_mutex_unlock(&calls.lock);
+    return k;
+}
+
 /* Counts a call and says what it meets. */
 static fate_t meet(call_t call) {
     if (!calls.counting)
         return FATE_NONE;
-    if (calls.count < REMEMBERED)
-        calls.kind[calls.count] = call;
-    const int k = ++calls.count;
+    const int k = number_of(call);
     const fault_t *fault = &calls.fault;
     if (k != fault->at && !(fault->onwards && k > fault->at))
         return FATE_NONE;

@@ -731,6 +731,17 @@ static void rows_of_files(world_t *world) {
     ACCEPTED(optim_save_async, (opt, world->endless));
     BECOMES(optim_save_wait, (opt), OPTIM_ERR_IO);
     REFUSED(optim_save_wait, (NULL), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_snapshot_begin, (NULL, "no/such"), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_snapshot_begin, (opt, NULL), OPTIM_ERR_NULL, "path");
+    ACCEPTED(optim_snapshot_begin, (opt, ""));
+    BECOMES(optim_snapshot_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_snapshot_begin, (opt, world->control));
+    BECOMES(optim_snapshot_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_snapshot_begin, (opt, world->bytes));
+    BECOMES(optim_snapshot_wait, (opt), OPTIM_ERR_IO);
+    ACCEPTED(optim_snapshot_begin, (opt, world->endless));
+    BECOMES(optim_snapshot_wait, (opt), OPTIM_ERR_IO);
+    REFUSED(optim_snapshot_wait, (NULL), OPTIM_ERR_NULL, "opt");
 }
 
 static void rows_of_bytes(world_t *world) {

@@ -483,6 +483,12 @@ static int save_async(handle_t *h) {
 static int save_wait(handle_t *h) {
     return optim_save_wait(h->opt);
 }
+static int snapshot_begin(handle_t *h) {
+    return optim_snapshot_begin(h->opt, h->path);
+}
+static int snapshot_wait(handle_t *h) {
+    return optim_snapshot_wait(h->opt);
+}
 static int load(handle_t *h) {
     return optim_load(h->opt, path);
 }
@@ -617,6 +623,8 @@ static const struct {
     {"optim_save", save,                       "...RRRRRSS...."},
     {"optim_save_async", save_async,           "...RRRRRSS...."},
     {"optim_save_wait", save_wait,             ".............."},
+    {"optim_snapshot_begin", snapshot_begin,   "...RRRRRSS...."},
+    {"optim_snapshot_wait", snapshot_wait,     ".............."},
     {"optim_load", load,                       "K..RRRRRSS.K.."},
     {"optim_load_matching", load_matching,     "K.ORRRRROSOOOO"},
     {"optim_serialize", serialize,             "...RRRRRSS...."},

@@ -51,9 +51,10 @@ static void test_format(void **state) {
         int status;
         const char *says;
     } CASES[] = {
-        {"\"format\":1", 0, "sound: every checksum is right"}, {"\"format\":0", 1, "its record is malformed"},
-        {"\"format\":-1", 1, "its record is malformed"},       {"\"format\":\"1\"", 1, "its record is malformed"},
-        {"\"format\":2", 0, "sound: every checksum is right"}, {"\"format\":3", 1, "has format 3, which this gradopt"},
+        {"\"format\":1", 0, "sound: every checksum is right"},   {"\"format\":0", 1, "its record is malformed"},
+        {"\"format\":-1", 1, "its record is malformed"},         {"\"format\":\"1\"", 1, "its record is malformed"},
+        {"\"format\":2", 0, "sound: every checksum is right"},   {"\"format\":3", 0, "sound: every checksum is right"},
+        {"\"format\":4", 1, "has format 4, which this gradopt"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; ++i) {
         int status;

@@ -101,7 +101,9 @@ static void forge(image_t *image, const char *from, const char *to) {
             shape.dims[i] = jsontree_integer(jsontree_at(entry->shape, i));
         safetensors_add(&header, entry->name, entry->dtype, &shape, entry->bytes, &bytes);
     }
-    CHECK_OK(safetensors_write_header(&sink.sink, &header, bytes));
+    char checksum[CHECKSUM_TEXT];
+    CHECK_OK(safetensors_end(&header, checksum));
+    CHECK_OK(safetensors_write_header(&sink.sink, &header));
     CHECK_OK(sink.sink.write(&sink.sink, image->bytes + image->size - bytes, bytes));
     free(header.at);
     free(text);

@@ -156,6 +156,21 @@ def test_checkpoints_go_on_to_the_bit(tmp_path):
     assert other.serialize() == state
 
 
+def test_a_snapshot_is_the_state_at_its_beginning(tmp_path):
+    w = np.linspace(-1, 1, 1000)
+    opt = gradopt.Optimizer("adamw", {"w": w})
+    opt.step(quadratic(w)[1])
+    state = opt.serialize()
+    opt.snapshot(tmp_path / "run.optim")
+    opt.step(quadratic(w)[1])
+    opt.wait()
+    assert (tmp_path / "run.optim").read_bytes() == state
+    opt.snapshot(tmp_path / "none" / "run.optim")
+    with pytest.raises(gradopt.CheckpointError, match="none"):
+        opt.wait()
+    opt.wait()
+
+
 def test_into_a_changed_model(tmp_path):
     w, head = np.ones(3), np.ones(2)
     opt = gradopt.Optimizer("adam", {"w": w})

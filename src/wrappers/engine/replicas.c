@@ -12,6 +12,8 @@ static const option_t OPTIONS[] = {
                         "form in which f32 and f64 gradients are exchanged: as they are, or rounded to bf16"},
     [SHARD] = {"shard", 0, "0|1", "with replicas=mean: each rank keeps the states of its share of the parameters",
                .decides_memory = true},
+    [CHECKPOINT] = {"checkpoint", CHECKPOINT_WHOLE, "whole|shares",
+                    "with shard=1, what ranks save: one file, or each its share and one file that names them"},
     {0},
 };
 

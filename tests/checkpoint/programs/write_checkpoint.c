@@ -1,16 +1,17 @@
 /*
- * write_checkpoint FILE [forms|names]: a checkpoint for others to look at.
+ * write_checkpoint FILE [forms|names|shares]: a checkpoint for others to look at.
  *
  * Three steps of adamw under ema; element i of every tensor begins at 1 + i / 8, and its gradient in step s = 1, 2, ...
  * is ((7 i + 3 s) mod 11 - 5) / 8, so that every dtype holds it exactly. `forms`: parameters and states of every form,
- * and the gradient of step 4 accumulated. `names`: one-element tensors of odd names. Prints all parameters, a line for
- * each.
+ * and the gradient of step 4 accumulated. `names`: one-element tensors of odd names. `shares`: two ranks save. Prints
+ * all parameters, a line for each.
  */
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "optim/optim.h"
+#include "optim/comm.h"
 
 enum { MOST = 16, ELEMENTS = 24, STEPS = 3, LONG_NAME = 5000 };
 
@@ -130,6 +131,41 @@ static void print(const form_t *forms) {
     }
 }
 
+/* ---- Two ranks, each with tensors of its own ---- */
+
+static const char *path;
+
+static void *be_rank(void *argument) {
+    enum { N = 4 };
+    optim_comm *comm = argument;
+    double x[2][N] = {{1, 2, 3, 4}, {5, 6, 7, 8}}, g[2][N] = {{1, 1, 1, 1}, {2, 2, 2, 2}};
+    optim_t *opt = NULL;
+    const int failed = optim_create(&opt, "adamw", "replicas=mean,shard=1,checkpoint=shares") ||
+                       optim_add_param(opt, 0, "w", OPTIM_F64, 1, (int64_t[]){N}, x[0], g[0]) ||
+                       optim_add_param(opt, 0, "b", OPTIM_F64, 1, (int64_t[]){N}, x[1], g[1]) ||
+                       optim_set_comm(opt, comm) || optim_step(opt) || optim_save(opt, path);
+    if (failed)
+        fprintf(stderr, "%s\n", optim_error());
+    optim_destroy(opt);
+    return failed ? argument : NULL;
+}
+
+static int write_shares(void) {
+    enum { RANKS = 2 };
+    optim_comm comm[RANKS];
+    pthread_t thread[RANKS];
+    optim_team_t *team;
+    int failed = optim_team_create(&team, RANKS) != OPTIM_OK;
+    for (int r = 0; !failed && r < RANKS; ++r)
+        failed = optim_comm_team(&comm[r], team, r) || pthread_create(&thread[r], NULL, be_rank, &comm[r]);
+    for (int r = 0; !failed && r < RANKS; ++r) {
+        void *wrong;
+        failed = pthread_join(thread[r], &wrong) || wrong != NULL;
+    }
+    optim_team_destroy(team);
+    return failed;
+}
+
 int main(int count, char **argument) {
     const char *which = count == 3 ? argument[2] : "";
     const int all_forms = strcmp(which, "forms") == 0, all_names = strcmp(which, "names") == 0;
@@ -137,6 +173,9 @@ int main(int count, char **argument) {
     optim_t *opt = NULL;
     if (count < 2 || count > 3)
         return 2;
+    path = argument[1];
+    if (strcmp(which, "shares") == 0)
+        return write_shares();
     memset(long_name, 'x', LONG_NAME);
     int failed = optim_create(&opt, "adamw", all_forms ? "lr=0.25,accumulate=1" : "lr=0.25") ||
                  optim_wrap(opt, "ema", NULL) || optim_set_schedule(opt, 0, "lr", "wsd", "steps=10,cooldown=5");

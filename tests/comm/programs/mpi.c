@@ -1,7 +1,10 @@
-/* The communicator over MPI; started by mpirun. A training must end with the bits that threads of one program have. */
+/* mpi PATH: the communicator over MPI; started by mpirun. A training must end with the bits that threads of one program
+ * have; a checkpoint is made and removed at the path. */
+#include <glob.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "conformance.h"
 #include "optim/comm_mpi.h"
@@ -58,6 +61,17 @@ static void miss_one(const optim_comm *comm) {
         optim_comm_release(&hasty); /* of the absent rank messages wait for receivers that are gone */
 }
 
+/* The shares and the file that names them. */
+static void remove_files(const char *path) {
+    char pattern[1000];
+    glob_t found = {.gl_pathc = 0};
+    (void)snprintf(pattern, sizeof pattern, "%s*", path);
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc; ++i)
+            (void)unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
 int main(int count, char **argument) {
     optim_comm comm;
     uint64_t bits = 0;
@@ -68,10 +82,15 @@ int main(int count, char **argument) {
     const char *wrong = comm_conformance(&comm);
     if (wrong == NULL)
         wrong = comm_training(&comm, &bits);
+    if (wrong == NULL && comm.ranks > 1)
+        wrong = comm_checkpoint(&comm, argument[count - 1]);
     if (wrong != NULL)
         fail(&comm, wrong);
     if (comm.rank == 0 && bits_of_team(comm.ranks) != bits)
         fail(&comm, "threads and MPI differ in bits");
+    (void)MPI_Barrier(MPI_COMM_WORLD); /* all have read them */
+    if (comm.rank == 0)
+        remove_files(argument[count - 1]);
     if (comm.ranks > 1)
         miss_one(&comm);
     optim_comm_release(&comm);

@@ -393,6 +393,8 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "optim_minimize": (c_int, [_handle, POINTER(Problem), POINTER(Stop), POINTER(Result)]),
     "optim_map_apply": (c_int, [c_char_p, c_double, c_int, c_int, _dims, c_void_p]),
     "optim_save": (c_int, [_handle, c_char_p]),
+    "optim_snapshot_begin": (c_int, [_handle, c_char_p]),
+    "optim_snapshot_wait": (c_int, [_handle]),
     "optim_load": (c_int, [_handle, c_char_p]),
     "optim_load_matching": (c_int, [_handle, c_char_p, POINTER(LoadRules)]),
     "optim_serialize": (c_int, [_handle, c_void_p, c_size_t, POINTER(c_size_t)]),

@@ -446,6 +446,15 @@ class Optimizer:
         """Writes the state to a file (safetensors); parameters are yours to save."""
         c.check(c.lib.optim_save(self.handle, os.fsencode(path)))
 
+    def snapshot(self, path: str | os.PathLike[str]) -> None:
+        """Begins to save the state as it is now and returns at once; it is copied while you evaluate the next gradient,
+        and written while you go on. `wait`, or the next save, tells what became of it."""
+        c.check(c.lib.optim_snapshot_begin(self.handle, os.fsencode(path)))
+
+    def wait(self) -> None:
+        """Until the snapshot is on the disk."""
+        c.check(c.lib.optim_snapshot_wait(self.handle))
+
     def load(self, path: str | os.PathLike[str], *, matching: bool = False) -> None:
         """Reads it back, all or nothing; `matching`: what the file lacks begins fresh, what only it has is left out."""
         if matching:
