@@ -124,6 +124,7 @@ static const cost_t METHODS[] = {
     {"scion", 0},
     {"subset_norm", 0},
     {"racs", 0},
+    {"nero", 0},
     {"psgd_kron", 0},
     {"psgd_lra", 4},
     {"psgd_xmat", 5},

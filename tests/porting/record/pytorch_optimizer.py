@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Records pytorch_optimizer and authors' packages: pip install torch==2.13.0; pip install --no-deps
-pytorch-optimizer==4.1.0 madgrad==1.3 adamp==0.3.0 schedulefree==1.4.1; pytorch_optimizer.py
+pytorch-optimizer==4.1.0 madgrad==1.3 adamp==0.3.0 schedulefree==1.4.1; pytorch_optimizer.py [PART]
+
+PART: only the calls that contain it.
 
 foreach=False, for there pytorch_optimizer holds step sizes in f32; without the 1e-15 that it adds to some second moments
 inside the root; its Newton-Schulz iterations in f64, which it does in bf16, and SPlus's eigenvectors, which it takes in f32.
@@ -170,6 +172,14 @@ CASES = {
     "pytorch_optimizer.FlashAdamW(lr=0.01, quantize=False, weight_decay=0.1)": "adamw lr=0.01,weight_decay=0.1",
     "pytorch_optimizer.LOMO(model, lr=0.01)": "sgd lr=0.01",
     "pytorch_optimizer.AdaLOMO(model, lr=0.01)": "adafactor relative_step=0,lr=0.01",
+    "pytorch_optimizer.AdaShift(lr=0.01)": "adashift lr=0.01",
+    "pytorch_optimizer.AdaShift(lr=0.1, betas=(0.8, 0.95), keep_num=3, reduce_func=None, eps=1e-3)":
+        "adashift lr=0.1,beta1=0.8,beta2=0.95,keep_num=3,reduce=none,eps=1e-3",
+    "pytorch_optimizer.AdaShift(lr=0.1, betas=(0.8, 0.95), keep_num=1, eps=0.1)":
+        "adashift lr=0.1,beta1=0.8,beta2=0.95,keep_num=1,eps=0.1",
+    "pytorch_optimizer.Nero()": "nero",
+    "pytorch_optimizer.Nero(lr=0.1, beta=0.9, constraints=False, eps=1e-3)": "nero lr=0.1,beta=0.9,constraints=0,eps=1e-3",
+    "pytorch_optimizer.Nero(lr=0.1, beta=0.5, eps=0.0)": "nero lr=0.1,beta=0.5,eps=0",
 }
 TOLERANCES = {"AdaGC": 1e-8, "SCION": 1e-5, "LOMO": 1e-5}
 
@@ -218,6 +228,8 @@ class InDouble:
 
 
 for number, (call, ours) in enumerate(CASES.items(), 1):
+    if not all(part in call for part in sys.argv[1:]):
+        continue
     package = call.split(".")[0]
     tolerance = next((tolerance for part, tolerance in TOLERANCES.items() if part in call), 1e-12)
     with InDouble() if "SPlus" in call else contextlib.nullcontext():
