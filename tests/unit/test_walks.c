@@ -125,6 +125,8 @@ static const cost_t METHODS[] = {
     {"subset_norm", 0},
     {"racs", 0},
     {"nero", 0},
+    {"fira", 0},
+    {"conda", 0},
     {"psgd_kron", 0},
     {"psgd_lra", 4},
     {"psgd_xmat", 5},

@@ -5,7 +5,8 @@ pytorch-optimizer==4.1.0 madgrad==1.3 adamp==0.3.0 schedulefree==1.4.1; pytorch_
 PART: only the calls that contain it.
 
 foreach=False, for there pytorch_optimizer holds step sizes in f32; without the 1e-15 that it adds to some second moments
-inside the root; its Newton-Schulz iterations in f64, which it does in bf16, and SPlus's eigenvectors, which it takes in f32.
+inside the root; its Newton-Schulz iterations in f64, which it does in bf16, and the eigenvectors of SPlus and singular
+vectors of Fira and Conda, which it takes in f32.
 LOMO and AdaLOMO, which step inside the backward pass, get a loss whose gradients are those of all others; they are f32.
 """
 import contextlib
@@ -180,6 +181,17 @@ CASES = {
     "pytorch_optimizer.Nero()": "nero",
     "pytorch_optimizer.Nero(lr=0.1, beta=0.9, constraints=False, eps=1e-3)": "nero lr=0.1,beta=0.9,constraints=0,eps=1e-3",
     "pytorch_optimizer.Nero(lr=0.1, beta=0.5, eps=0.0)": "nero lr=0.1,beta=0.5,eps=0",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 2, 'update_proj_gap': 200, 'scale': 1.0, 'projection_type': 'std'}], "
+    "lr=0.01)": "fira lr=0.01,rank=2",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 1, 'update_proj_gap': 50, 'scale': 0.5, 'projection_type': 'left'}], "
+    "lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, eps=1e-3)":
+        "fira lr=0.01,rank=1,update_gap=50,scale=0.5,proj_side=left,beta1=0.8,beta2=0.95,weight_decay=0.1,eps=1e-3",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 2, 'update_proj_gap': 50, 'scale': 1.0, 'projection_type': 'full'}], "
+    "lr=0.1)": "fira lr=0.1,rank=2,update_gap=50,proj_side=full",
+    "pytorch_optimizer.Conda(lr=0.01)": "conda lr=0.01",
+    "pytorch_optimizer.Conda(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, scale=0.5, projection_type='left', eps=1e-3)":
+        "conda lr=0.01,beta1=0.8,beta2=0.95,weight_decay=0.1,scale=0.5,proj_side=left,eps=1e-3",
+    "pytorch_optimizer.Conda(lr=0.1, projection_type='full', eps=0.1)": "conda lr=0.1,proj_side=full,eps=0.1",
 }
 TOLERANCES = {"AdaGC": 1e-8, "SCION": 1e-5, "LOMO": 1e-5}
 
@@ -218,7 +230,7 @@ def run(call):
 
 
 class InDouble:
-    """SPlus takes eigenvectors of x.float()."""
+    """SPlus takes eigenvectors, Fira and Conda singular vectors, of x.float()."""
 
     def __enter__(self):
         self.float, torch.Tensor.float = torch.Tensor.float, lambda x: x
@@ -232,7 +244,7 @@ for number, (call, ours) in enumerate(CASES.items(), 1):
         continue
     package = call.split(".")[0]
     tolerance = next((tolerance for part, tolerance in TOLERANCES.items() if part in call), 1e-12)
-    with InDouble() if "SPlus" in call else contextlib.nullcontext():
+    with InDouble() if any(part in call for part in ("SPlus", "Fira", "Conda")) else contextlib.nullcontext():
         write(f"pytorch_optimizer_{number:03}_{ours.split()[0]}",
               f"{package} {importlib.metadata.version(package.replace('_', '-'))} on torch {torch.__version__}", call, ours,
               list(run(call)), tolerance)
