@@ -127,6 +127,7 @@ static const cost_t METHODS[] = {
     {"nero", 0},
     {"fira", 0},
     {"conda", 0},
+    {"adalite", 0},
     {"psgd_kron", 0},
     {"psgd_lra", 4},
     {"psgd_xmat", 5},

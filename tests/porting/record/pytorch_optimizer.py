@@ -192,6 +192,9 @@ CASES = {
     "pytorch_optimizer.Conda(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, scale=0.5, projection_type='left', eps=1e-3)":
         "conda lr=0.01,beta1=0.8,beta2=0.95,weight_decay=0.1,scale=0.5,proj_side=left,eps=1e-3",
     "pytorch_optimizer.Conda(lr=0.1, projection_type='full', eps=0.1)": "conda lr=0.1,proj_side=full,eps=0.1",
+    "pytorch_optimizer.Adalite(lr=0.01)": "adalite lr=0.01",
+    "pytorch_optimizer.Adalite(lr=0.1, betas=(0.8, 0.95), weight_decay=0.1, g_norm_min=3.0, ratio_min=0.2, tau=0.5, eps1=1e-3, "
+    "eps2=1e-4)": "adalite lr=0.1,beta1=0.8,beta2=0.95,weight_decay=0.1,g_norm_min=3,ratio_min=0.2,tau=0.5,eps=1e-3,eps2=1e-4",
 }
 TOLERANCES = {"AdaGC": 1e-8, "SCION": 1e-5, "LOMO": 1e-5}
 
