@@ -314,6 +314,8 @@ static base_t base_of(const char *algorithm) {
                                    {"svmd", "lr=1e-8"},
                                    {"adashift", "keep_num=2"},
                                    {"conda", "eps=0.1"},
+                                   {"sara", "threshold=10"},
+                                   {"dash", "block_size=16"},
                                    {"apollo_dqn", "eps=0.1"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)

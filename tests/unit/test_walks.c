@@ -128,6 +128,7 @@ static const cost_t METHODS[] = {
     {"fira", 0},
     {"conda", 0},
     {"adalite", 0},
+    {"dash", 0},
     {"psgd_kron", 0},
     {"psgd_lra", 4},
     {"psgd_xmat", 5},

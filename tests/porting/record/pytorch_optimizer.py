@@ -195,6 +195,17 @@ CASES = {
     "pytorch_optimizer.Adalite(lr=0.01)": "adalite lr=0.01",
     "pytorch_optimizer.Adalite(lr=0.1, betas=(0.8, 0.95), weight_decay=0.1, g_norm_min=3.0, ratio_min=0.2, tau=0.5, eps1=1e-3, "
     "eps2=1e-4)": "adalite lr=0.1,beta1=0.8,beta2=0.95,weight_decay=0.1,g_norm_min=3,ratio_min=0.2,tau=0.5,eps=1e-3,eps2=1e-4",
+    "pytorch_optimizer.DASH(lr=0.01, inverse_root_method='eigh', matrix_eps=1e-3)": "dash lr=0.01,matrix_eps=2e-3",
+    "pytorch_optimizer.DASH(lr=0.01, betas=(0.8, 0.9), grafting_beta=0.99, weight_decay=0.1, block_size=2, precondition_frequency=3, "
+    "start_preconditioning_step=2, inverse_root_method='eigh', momentum=0.5, eps=1e-3, matrix_eps=0.1)":
+        "dash lr=0.01,beta1=0.8,beta2=0.9,grafting_beta=0.99,weight_decay=0.1,block_size=2,precondition_frequency=3,start=2,"
+        "momentum=0.5,eps=1e-3,matrix_eps=0.2",
+    "pytorch_optimizer.DASH(lr=0.01, betas=(0.0, 0.95), block_size=3, precondition_frequency=1, inverse_root_method='eigh', "
+    "momentum=0.9, nesterov=False, correct_bias=False, matrix_eps=0.1)":
+        "dash lr=0.01,beta1=0,block_size=3,precondition_frequency=1,momentum=0.9,nesterov=0,bias_correction=0,matrix_eps=0.2",
+    "pytorch_optimizer.SaRA(lr=0.01, threshold=0.7)": "sara lr=0.01,threshold=0.7",
+    "pytorch_optimizer.SaRA(lr=0.1, betas=(0.8, 0.95), threshold=0.7, progressive_iter=5, weight_decay=0.1, ams_bound=True, "
+    "eps=1e-3)": "sara lr=0.1,beta1=0.8,beta2=0.95,threshold=0.7,progressive_iter=5,weight_decay=0.1,amsgrad=1,eps=1e-3",
 }
 TOLERANCES = {"AdaGC": 1e-8, "SCION": 1e-5, "LOMO": 1e-5}
 
