@@ -72,7 +72,7 @@ CASES = {
         "kate lr=0.01,delta=0.3,weight_decay=0.1,eps=1e-3",
     "pytorch_optimizer.Ano(lr=0.01)": "ano lr=0.01",
     "pytorch_optimizer.Ano(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, logarithmic_schedule=True, eps=1e-3)":
-        "ano lr=0.01,beta2=0.95,weight_decay=0.1,log_beta1=1,eps=1e-3",
+        "ano lr=0.01,beta1=0.8,beta2=0.95,weight_decay=0.1,log_beta1=1,eps=1e-3",
     "pytorch_optimizer.PID(lr=0.01, momentum=0.9)": "pid lr=0.01",
     "pytorch_optimizer.PID(lr=0.01, momentum=0.5, dampening=0.2, derivative=2.0, integral=3.0, weight_decay=0.1)":
         "pid lr=0.01,momentum=0.5,dampening=0.2,derivative=2,integral=3,weight_decay=0.1",
@@ -163,10 +163,10 @@ CASES = {
     "pytorch_optimizer.SCION([tensors[0]], lr=0.01, norm_type=6)": "scion lr=0.01,norm=column",
     "pytorch_optimizer.SCION([tensors[0]], lr=0.01, norm_type=7)": "scion lr=0.01,norm=row",
     "pytorch_optimizer.SCIONLight(lr=0.01, momentum=1.0)": "scion lr=0.01,alpha=1,ns_eps=0",
-    "pytorch_optimizer.SPlus()": "splus",
+    "pytorch_optimizer.SPlus()": "splus max_dim=10000",
     "pytorch_optimizer.SPlus(lr=0.3, betas=(0.8, 0.95), weight_decay=0.1, ema_rate=0.9, inverse_steps=3, "
     "nonstandard_constant=0.1)":
-        "splus lr=0.3,beta1=0.8,beta2=0.95,weight_decay=0.1,ema_rate=0.9,inverse_steps=3,nonstandard_constant=0.1",
+        "splus lr=0.3,beta1=0.8,beta2=0.95,weight_decay=0.1,ema_rate=0.9,inverse_steps=3,nonstandard_constant=0.1,max_dim=10000",
     "pytorch_optimizer.AdamC(lr=0.01, weight_decay=0.1, eps=0.0)": "adamw lr=0.01,eps=0,weight_decay=0.1",
     "pytorch_optimizer.MuonClip([{'params': tensors[:1], 'use_muon': True}], lr=0.01, weight_decay=0.1)": 
         "muon lr=0.01,weight_decay=0.1,nesterov=0,scale=match_rms_adamw,ns_eps=0",
