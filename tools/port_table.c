@@ -53,6 +53,12 @@ const port_t PORTS[] = {
      "l1_regularization_strength>l1 l2_regularization_strength! l2_shrinkage_regularization_strength>l2_shrinkage "
      "beta" KERAS},
 
+    {"keras.optimizers.Adafactor", "adafactor",
+     "learning_rate>relative_step=0,lr=% beta_2_decay>decay_rate=-% epsilon_1>eps epsilon_2>eps2 clip_threshold "
+     "relative_step!True" KERAS},
+    {"keras.optimizers.ScheduleFreeAdamW", "schedulefree_adamw weight_lr_power=0",
+     "learning_rate>lr beta_1>beta1 beta_2>beta2 epsilon>eps warmup_steps weight_decay!" KERAS_CLIP},
+
     {"optax.sgd", "sgd", "learning_rate>lr momentum nesterov accumulator_dtype-"},
     {"optax.sign_sgd", "signsgd", "learning_rate>lr"},
     {"optax.adam", "adam", "learning_rate>lr b1>beta1 b2>beta2 eps" ROOT " mu_dtype- nesterov!"},
@@ -93,18 +99,17 @@ const port_t PORTS[] = {
     {"optax.centralize", "; gc", ""},
     {"optax.zero_nans", "; zero_nans", ""},
 
-    {"pytorch_optimizer.Lion", "lion", "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!"},
-    {"pytorch_optimizer.Tiger", "tiger", "lr beta weight_decay weight_decouple! fixed_decay!"},
-    {"pytorch_optimizer.Kate", "kate", "lr delta weight_decay fixed_decay! eps"},
+    {"pytorch_optimizer.Lion", "lion",
+     "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!True fixed_decay! maximize foreach-"},
+    {"pytorch_optimizer.Tiger", "tiger",
+     "lr beta>momentum weight_decay?weight_decay=0.01 weight_decouple!True fixed_decay! maximize foreach-"},
+    {"pytorch_optimizer.Kate", "kate", "lr delta weight_decay weight_decouple!True fixed_decay! eps maximize foreach-"},
     {"pytorch_optimizer.Fromage", "fromage", "lr"},
     {"pytorch_optimizer.MSVAG", "msvag", "lr beta"},
 
     {"pytorch_optimizer.AvaGrad", "avagrad",
      "lr! betas>beta1=%0,beta2=%1 weight_decay weight_decouple>decoupled fixed_decay! adam_debias! eps"},
     {"pytorch_optimizer.A2Grad", "a2grad", "lr! beta lips rho variant maximize foreach-"},
-    {"pytorch_optimizer.ADOPT", "adopt",
-     "lr betas>beta1=%0,beta2=%1 clip_lambda! weight_decay weight_decouple>decoupled fixed_decay! foreach- eps "
-     "maximize"},
     {"pytorch_optimizer.AccSGD", "accsgd", "lr kappa xi constant weight_decay maximize foreach-"},
     {"pytorch_optimizer.AdEMAMix", "ademamix",
      "lr betas>beta1=%0,beta2=%1,beta3=%2 weight_decay weight_decouple! fixed_decay! alpha?alpha=5 t_alpha_beta3! "
@@ -129,9 +134,6 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.AdaMod", "adamod",
      "lr betas>beta1=%0,beta2=%1,beta3=%2?beta2=0.99,beta3=0.9999 weight_decay weight_decouple>decoupled "
      "fixed_decay! eps maximize foreach-"},
-    {"pytorch_optimizer.AdaNorm", "adanorm",
-     "lr betas>beta1=%0,beta2=%1 r weight_decay weight_decouple>decoupled fixed_decay! ams_bound>amsgrad eps "
-     "maximize foreach-"},
     {"pytorch_optimizer.AdaShift", "adashift",
      "lr betas>beta1=%0,beta2=%1 keep_num reduce_func!torch.max eps maximize foreach-"},
     {"pytorch_optimizer.AdaSmooth", "adasmooth",
@@ -145,15 +147,12 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.AdamG", "adamg",
      "lr betas>beta1=%0,beta2=%1,beta3=%2 p q weight_decay weight_decouple>decoupled fixed_decay! eps maximize "
      "foreach-"},
-    {"pytorch_optimizer.AdamP", "adamp",
-     "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!True fixed_decay! delta wd_ratio nesterov eps "
-     "maximize foreach-"},
     {"pytorch_optimizer.AdamS", "adams",
      "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!True fixed_decay! ams_bound>amsgrad eps maximize "
      "foreach-"},
     {"pytorch_optimizer.Adan", "adan", "lr betas! weight_decay weight_decouple! max_grad_norm! foreach- eps maximize"},
     {"pytorch_optimizer.AggMo", "aggmo",
-     "lr?lr=0.001 betas! weight_decay weight_decouple>decoupled fixed_decay! maximize foreach-"},
+     "lr?lr=0.001 betas weight_decay weight_decouple>decoupled fixed_decay! maximize foreach-"},
     {"pytorch_optimizer.Aida", "aida",
      "lr betas>beta1=%0,beta2=%1 k>rounds xi weight_decay weight_decouple>decoupled fixed_decay! rectify! "
      "n_sma_threshold!5 degenerated_to_sgd!True ams_bound! eps maximize foreach-"},
@@ -161,8 +160,6 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.Ano", "ano",
      "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!True fixed_decay! logarithmic_schedule>log_beta1 eps "
      "maximize foreach-"},
-    {"pytorch_optimizer.ApolloDQN", "apollo_dqn",
-     "lr init_lr- beta rebound weight_decay weight_decay_type!l2 warmup_steps! eps maximize foreach-"},
     {"pytorch_optimizer.CAME", "came",
      "lr betas>beta1=%0,beta2=%1,beta3=%2 weight_decay weight_decouple!True fixed_decay! clip_threshold ams_bound! "
      "eps1!1e-30 eps2 maximize foreach-"},
@@ -195,30 +192,18 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.FlashAdamW", "adamw",
      "lr betas>beta1=%0,beta2=%1 weight_decay decouple_lr! quantize!False compress_state_dict!True "
      "master_weight_bits! check_numerics! fused- maximize eps foreach-"},
-    {"pytorch_optimizer.LARS", "lars",
+    {"pytorch_optimizer.LARS", "lars exclude_1d=1,eps=0,lr_in_momentum=0",
      "lr?lr=0.001 weight_decay momentum dampening! trust_coefficient nesterov foreach- maximize"},
     {"pytorch_optimizer.LaProp", "laprop",
      "lr betas>beta1=%0,beta2=%1 centered steps_before_using_centered!10 weight_decay weight_decouple>decoupled "
      "fixed_decay! ams_bound>amsgrad eps maximize foreach-"},
-    {"pytorch_optimizer.Lamb", "lamb",
-     "lr betas>beta1=%0,beta2=%1 weight_decay?weight_decay=0 weight_decouple!True fixed_decay! rectify! "
-     "degenerated_to_sgd! n_sma_threshold!5 grad_averaging max_grad_norm!1.0 adam! pre_norm! eps foreach- maximize"},
     {"pytorch_optimizer.MADGRAD", "madgrad",
      "lr?lr=0.001 momentum weight_decay weight_decouple>decoupled eps maximize foreach-"},
-    {"pytorch_optimizer.MARS", "mars",
-     "lr betas>beta1=%0,beta2=%1 gamma mars_type>form optimize_1d! lr_1d!0.003 betas_1d! weight_decay "
-     "weight_decay_1d!0.1 weight_decouple!True fixed_decay! ams_bound>amsgrad cautious! eps maximize foreach-"},
-    {"pytorch_optimizer.Muon", "muon",
-     "lr momentum weight_decay weight_decouple!True nesterov ns_steps ns_coeffs! use_adjusted_lr! adamw_lr!0.0003 "
-     "adamw_betas! adamw_wd! adamw_eps!1e-10 maximize foreach- ns_method! ns_reset_steps!"},
     {"pytorch_optimizer.Nero", "nero", "lr beta constraints eps maximize foreach-"},
-    {"pytorch_optimizer.NorMuon", "normuon",
-     "lr momentum beta2 weight_decay weight_decouple!True nesterov ns_steps ns_coeffs! update_scale! "
-     "use_adjusted_lr! adamw_lr!0.0003 adamw_betas! adamw_wd! adamw_eps!1e-10 eps maximize foreach-"},
     {"pytorch_optimizer.NovoGrad", "novograd",
      "lr?lr=0.001 betas>beta1=%0,beta2=%1 weight_decay weight_decouple! fixed_decay! grad_averaging eps maximize "
      "foreach-"},
-    {"pytorch_optimizer.PAdam", "padam",
+    {"pytorch_optimizer.PAdam", "padam amsgrad=0",
      "lr betas>beta1=%0,beta2=%1 partial weight_decay weight_decouple>decoupled fixed_decay! eps maximize foreach-"},
     {"pytorch_optimizer.PID", "pid",
      "lr momentum?momentum=0 dampening derivative integral weight_decay weight_decouple>decoupled fixed_decay! "
@@ -228,9 +213,6 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.Prodigy", "prodigy",
      "lr betas>beta1=%0,beta2=%1 beta3 d0 d_coef growth_rate weight_decay weight_decouple>decoupled fixed_decay! "
      "bias_correction safeguard_warmup eps maximize foreach-"},
-    {"pytorch_optimizer.QHAdam", "qhadam",
-     "lr betas>beta1=%0,beta2=%1 nus>nu1=%0,nu2=%1 weight_decay weight_decouple>decoupled fixed_decay! eps "
-     "maximize foreach-"},
     {"pytorch_optimizer.QHM", "qhm",
      "lr?lr=0.001 momentum?momentum=0 nu?nu=1 weight_decay weight_decouple>decoupled fixed_decay! maximize "
      "foreach-"},
@@ -249,10 +231,6 @@ const port_t PORTS[] = {
     {"pytorch_optimizer.SGDW", "sgd decoupled=1",
      "lr?lr=0.0001 momentum weight_decay weight_decouple>decoupled dampening nesterov foreach- maximize"},
     {"pytorch_optimizer.SM3", "sm3", "lr momentum beta! eps maximize foreach-"},
-    {"pytorch_optimizer.SOAP", "soap",
-     "lr betas>beta1=%0,beta2=%1 shampoo_beta weight_decay precondition_frequency "
-     "max_precondition_dim>max_precond_dim?max_precond_dim=10000 merge_dims! precondition_1d "
-     "correct_bias>bias_correction normalize_gradient! data_format! eps maximize"},
     {"pytorch_optimizer.SPlus", "splus",
      "lr betas>beta1=%0,beta2=%1 weight_decay weight_decouple!True fixed_decay! ema_rate inverse_steps "
      "nonstandard_constant max_dim?max_dim=10000 eps!1e-30 maximize foreach-"},
@@ -269,9 +247,9 @@ const port_t PORTS[] = {
      "lr momentum weight_decay r weight_lr_power warmup_steps eps!1e-08 maximize foreach-"},
     {"pytorch_optimizer.Shampoo", "shampoo",
      "lr momentum weight_decay weight_decouple>decoupled fixed_decay! "
-     "preconditioning_compute_steps>precondition_frequency matrix_eps!1e-06 maximize"},
-    {"pytorch_optimizer.SignSGD", "signsgd",
-     "lr?lr=0.001 momentum!0.9 weight_decay weight_decouple>decoupled?decoupled=1 foreach- maximize"},
+     "preconditioning_compute_steps>precondition_frequency matrix_eps>eps?eps=1e-06 maximize"},
+    {"pytorch_optimizer.SignSGD", "signum",
+     "lr?lr=0.001 momentum weight_decay weight_decouple>decoupled?decoupled=1 foreach- maximize"},
     {"pytorch_optimizer.StableAdamW", "stable_adamw",
      "lr betas>beta1=%0,beta2=%1 kahan_sum- weight_decay weight_decouple!True eps foreach- maximize"},
     {"pytorch_optimizer.StableSPAM", "stable_spam",
@@ -281,9 +259,6 @@ const port_t PORTS[] = {
      "lr momentum decay_rate weight_decay weight_decouple!True fixed_decay! eps maximize foreach-"},
     {"pytorch_optimizer.VSGD", "vsgd",
      "lr ghattg ps tau1 tau2 weight_decay weight_decouple>decoupled eps maximize foreach-"},
-    {"pytorch_optimizer.Yogi", "yogi",
-     "lr betas>beta1=%0,beta2=%1 initial_accumulator weight_decay weight_decouple>decoupled?decoupled=1 "
-     "fixed_decay! eps maximize foreach-"},
 
     {"schedulefree.RAdamScheduleFree", "schedulefree_radam",
      "lr betas>beta1=%0,beta2=%1 eps weight_decay r! weight_lr_power! foreach-"},

@@ -7,7 +7,7 @@ usage: porting.py TOOL [PREFIX]        TOOL: the program gradopt; PREFIX: only n
 
 Needs the package gradopt, and takes of the peers those that are installed.
 """
-import importlib
+import importlib.util
 import inspect
 import os
 import subprocess
@@ -22,6 +22,17 @@ TOOL, PREFIX = sys.argv[1], "".join(sys.argv[2:3])
 os.environ["KERAS_BACKEND"] = "torch"
 CLOSE = 1e-9
 WHY = {  # what stands between a peer and ours, by the beginning of its call
+    "torch.optim.Adafactor": "decays by lr, not by the step's length",
+    "torch.optim.Muon": "iterates in bf16",
+    "torch.optim.NAdam": "keeps the product of momenta in the default dtype",
+    "keras.optimizers.Adafactor": "takes means in f32",
+    "keras.optimizers.ScheduleFreeAdamW": "over torch it mixes the new z into the old average",
+    "optax.contrib.madgrad": "takes the root of the step's number in f32",
+    "pytorch_optimizer.DAdaptSGD": "the first gradient's norm is taken in f32",
+    "pytorch_optimizer.FOCUS": "in the first step its average differs from p by rounding, whose sign counts",
+    "pytorch_optimizer.FlashAdamW": "its states have 8 bits unless quantize=False",
+    "pytorch_optimizer.SCION": "adds 1e-8 to norms",
+    "pytorch_optimizer.SPlus": "the first statistics have a null space, of which any basis will do",
 }
 
 
@@ -87,7 +98,7 @@ def deviation(a, b):
         for name, value in begin.items():
             apart = max(apart, float(np.abs(x[name] - y[name]).max()))
             way = max(way, float(np.abs(y[name] - value).max()))
-    return apart / way
+    return apart / way if way > 0 else apart
 
 
 def classes_of_torch(module):
@@ -131,7 +142,9 @@ def pytorch_optimizer_peers(package):
     torch.Tensor.float = lambda x: x
     for name, cls in classes_of_torch(package):
         if not cls.__module__.startswith("torch."):
-            more = {"foreach": False} if "foreach" in inspect.signature(cls.__init__).parameters else {}
+            takes = inspect.signature(cls.__init__).parameters
+            more = {"foreach": False} if "foreach" in takes else {}
+            more |= {key: torch.float64 for key in ("momentum_dtype", "fim_dtype") if key in takes}
             yield f"pytorch_optimizer.{name}(lr={LR})", lambda cls=cls, more=more: torchs(cls, **more)
 
 

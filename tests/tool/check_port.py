@@ -22,6 +22,7 @@ REFUSED = {
     "torch.optim.SGD(lr=-1)": "not to be had here",
     "keras.optimizers.Nadam(0.1, clipnorm='x')": "clip_norm",
     "torch.optim.Adam(lr=1, differentiable=True)": '"differentiable" has no counterpart',
+    "pytorch_optimizer.RACS(params, weight_decouple=False)": '"weight_decouple" has no counterpart',
     "optax.adam(0.01, eps_root=1e-4)": "only with eps=0",
     "optax.chain(optax.clip(1.0))": "no method",
     "optax.chain(optax.chain(optax.clip(1.0)))": "optax.chain",
