@@ -328,3 +328,12 @@ int port(const char *call) {
     printf("%s\n", result.wrappers);
     return DONE;
 }
+
+int list_ports(void) {
+    int width = 0;
+    for (size_t i = 0; i < PORT_COUNT; ++i)
+        width = (int)strlen(PORTS[i].call) > width ? (int)strlen(PORTS[i].call) : width;
+    for (size_t i = 0; i < PORT_COUNT; ++i)
+        printf("%-*s  %s\n", width, PORTS[i].call, PORTS[i].base + strspn(PORTS[i].base, " ;"));
+    return DONE;
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every optimizer of torch.optim, Keras (over torch), optax, optax.contrib and pytorch_optimizer beside ours, by what
-`gradopt port` says: 100 steps in f64 on a stream of random gradients. Prints a table: the largest difference over the run in
-units of the largest distance travelled, or why there is none; and fails if one above 1e-9 is not explained below.
+`gradopt port` says: 100 steps in f64 on a stream of random gradients. Prints a table: the largest difference over the run
+in units of the largest distance travelled, or why there is none; and fails if one above 1e-9 is not explained below.
 
 usage: porting.py TOOL [PREFIX]        TOOL: the program gradopt; PREFIX: only names that begin so
 
@@ -117,7 +117,7 @@ def torch_peers(module):
 def keras_peers(keras):
     keras.config.set_floatx("float64")
     for name, cls in sorted(vars(keras.optimizers).items()):
-        if inspect.isclass(cls) and issubclass(cls, keras.optimizers.Optimizer) and cls is not keras.optimizers.Optimizer:
+        if inspect.isclass(cls) and issubclass(cls, keras.optimizers.Optimizer) and cls != keras.optimizers.Optimizer:
             yield f"keras.optimizers.{name}({LR})", lambda cls=cls: kerass(cls)
 
 

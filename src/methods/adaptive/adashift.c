@@ -1,7 +1,7 @@
 /*
  * adashift: Adam whose second moment is of gradients some steps old, so that it does not depend on the newest.
  *
- * Zhou, Zhang, Song, Wang, Lu, Zhang, Yu, "AdaShift: Decorrelation and Convergence of Adaptive Learning Rate Methods",
+ * Zhou, Zhang, Lu, Wang, Zhang, Yu, "AdaShift: Decorrelation and Convergence of Adaptive Learning Rate Methods",
  * 2018, arXiv:1810.00143, algorithm 3. n = keep_num; nothing moves in the first n steps.
  *
  *     1. m = sum over i < n of beta1^i g_{t-i}, over the sum of beta1^i
@@ -9,8 +9,8 @@
  *        reduce = none: v <- beta2 v + (1 - beta2) g_{t-n}^2
  *     3. p <- p - lr m / (sqrt(v / (1 - beta2^(t-n))) + eps)
  *
- * m is made anew in every step from the gradients kept. State: n gradients, 4 n bytes a parameter in f32; v, a number for
- * a tensor or, with reduce = none, 4 bytes a parameter.
+ * m is made anew in every step from the gradients kept. State: n gradients, 4 n bytes a parameter in f32; v, a number
+ * for a tensor or, with reduce = none, 4 bytes a parameter.
  */
 #include <string.h>
 

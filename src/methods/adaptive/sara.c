@@ -1,14 +1,16 @@
 /*
  * sara: adamw on the elements that are small when training begins; the others stay.
  *
- * Hu, Zhang, Fan, Lai, Zhang, Ma, "SaRA: High-Efficient Diffusion Model Fine-tuning with Progressive Sparse Low-Rank
+ * Hu, Zhang, Yi, Huang, Wang, Ma, "SaRA: High-Efficient Diffusion Model Fine-tuning with Progressive Sparse Low-Rank
  * Adaptation", 2024, arXiv:2409.06633, without its penalty on ranks.
  *
  *     1. t = 1: S = elements with |p| < threshold;   t = progressive_iter + 1 > 1: those of S that still are
- *     2. within S: m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2;   amsgrad: h = vmax <- max(vmax, v), else v
+ *     2. within S: m <- beta1 m + (1 - beta1) g;   v <- beta2 v + (1 - beta2) g^2
+ *        amsgrad: h = vmax <- max(vmax, v);   else h = v
  *     3. within S: p <- (1 - lr weight_decay) p - lr / (1 - beta1^t) m / (sqrt(h / (1 - beta2^t)) + eps)
  *
- * State: m, v, vmax (with amsgrad), 1 for elements of S, 16 bytes a parameter in f32. The authors keep moments of S alone.
+ * State: m, v, vmax (with amsgrad), 1 for elements of S, 16 bytes a parameter in f32. The authors keep moments of S
+ * alone.
  */
 #include "blocks/adam_family.h"
 

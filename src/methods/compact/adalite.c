@@ -13,8 +13,8 @@
  *     5. V = a b' / max(sum of a, eps2);   a <- row sums of V,  b <- column sums of V / max(sum of V, eps2)
  *     6. M = s c r';   c <- M j,  r <- M' i,  i, j as in line 3 of means / tau;   s = c' M r / max(|c|^2 |r|^2, eps2)
  *
- * V of line 5 is divided by its sum twice, as in the code. State: a and c, 8 bytes a row in f32, b and r, 8 a column, s;
- * of what is no matrix m and v, 8 a parameter.
+ * V of line 5 is divided by its sum twice, as in the code. State: a and c, 8 bytes a row in f32, b and r, 8 a column,
+ * s; of what is no matrix m and v, 8 a parameter.
  */
 #include "blocks/averages.h"
 #include "blocks/sums.h"

@@ -3,9 +3,9 @@
  * fira: the same, and what the projection leaves out moves along, scaled as Adam scales what it keeps.
  *
  * Zhao, Zhang, Chen, Wang, Anandkumar, Tian, "GaLore: Memory-Efficient LLM Training by Gradient Low-Rank Projection",
- * 2024, arXiv:2403.03507, algorithm 2; Chen, Feng, Li, Lai, Yue, Yuan, Wang, "Fira: Can We Achieve Full-rank Training of
- * LLMs Under Low-rank Constraint?", 2024, arXiv:2410.01623, algorithm 1, with `scale` as in the authors' code.
- * G = U diag(s) V' of a matrix, r = min(rank, rows, columns):
+ * 2024, arXiv:2403.03507, algorithm 2; Chen, Feng, Li, Lai, Yue, Yuan, Wang, "Fira: Can We Achieve Full-rank Training
+ * of LLMs Under Low-rank Constraint?", 2024, arXiv:2410.01623, algorithm 1, with `scale` as in the authors' code. G = U
+ * diag(s) V' of a matrix, r = min(rank, rows, columns):
  *
  *     1. when (t - 1) mod update_gap = 0: left: A = first r columns of U;  right: B = first r rows of V';  full: both
  *     2. left: L = A'G;   right: L = G B';   full: L = A'G B'

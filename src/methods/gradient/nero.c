@@ -9,8 +9,8 @@
  *     3. w <- w - lr sigma g / (sqrt(v / (1 - beta^t)) + eps)
  *     4. constraints, with two dimensions or more: w <- w - mean of w,  w <- w / (|w| + eps)
  *
- * The authors' code has no eps; it takes line 1 when the optimizer is made, here and in pytorch_optimizer that is in the
- * first step. State: v, a double a neuron; sigma, a number a tensor. A tensor is worked on by one thread.
+ * The authors' code has no eps; it takes line 1 when the optimizer is made, here and in pytorch_optimizer that is in
+ * the first step. State: v, a double a neuron; sigma, a number a tensor. A tensor is worked on by one thread.
  */
 #include "blocks/averages.h"
 #include "blocks/sums.h"

@@ -8,12 +8,13 @@
  *     1. m <- beta1 m + (1 - beta1) G
  *     2. when (t - 1) mod update_gap = 0: m = U diag(s) V';  left: A = U;  right: B = V';  full: both
  *     3. left: down(X) = A'X;   right: X B';   full: A'X B';     v <- beta2 v + (1 - beta2) down(G)^2
- *     4. N = down(m) / (sqrt(v) + eps);   D = scale A N, scale N B, scale A N B;   what is no matrix: D = m / (sqrt(v) + eps)
+ *     4. N = down(m) / (sqrt(v) + eps);   left: D = scale A N;   right: scale N B;   full: scale A N B
+ *        what is no matrix: v of G^2, D = m / (sqrt(v) + eps)
  *     5. p <- p - lr sqrt(1 - beta2^t) / (1 - beta1^t) D   (lr alone with bias_correction = 0)
  *     6. p <- (1 - lr weight_decay) p
  *
- * A new basis finds v as it was in the one before. Where m has less than full rank, as it may have at first, the basis of
- * what is left is what LAPACK makes it. State in f32: m and v, 8 bytes a parameter, and 4 n^2 for the shorter side n
+ * A new basis finds v as it was in the one before. Where m has less than full rank, as it may have at first, the basis
+ * of what is left is what LAPACK makes it. State in f32: m and v, 8 bytes a parameter, and 4 n^2 for the shorter side n
  * (std), or 4 n times the other side.
  */
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * dash: Shampoo by blocks, of averages, each block's step as long as Adam's.
  *
- * Modoranu, Zmushko, Schultheis, Alistarh et al., "DASH: Faster Shampoo via Batched Block Preconditioning and Efficient
+ * Modoranu, Zmushko, Schultheis, Safaryan, Alistarh, "DASH: Faster Shampoo via Batched Block Preconditioning and Efficient
  * Inverse-Root Solvers", 2026, arXiv:2602.02016: the method of Shi et al., "A Distributed Data-Parallel PyTorch
  * Implementation of the Distributed Shampoo Optimizer", 2023, arXiv:2309.06497, here with roots by eigenvalues.
  *
@@ -10,14 +10,14 @@
  *     1. L <- beta2 L + (1 - beta2) G G',   R <- beta2 R + (1 - beta2) G' G
  *     2. m <- beta1 m + (1 - beta1) G,   v <- grafting_beta v + (1 - grafting_beta) G^2
  *     3. A = (m / c1) / (sqrt(v / c2) + eps),  c as Adam's; 1 with bias_correction = 0
- *     4. t = start, or later and a multiple of precondition_frequency: P = (L + matrix_eps I)^-1/4, Q = (R + matrix_eps I)^-1/4;
- *        of a column P = (L + matrix_eps I)^-1/2
+ *     4. t = start, or later and a multiple of precondition_frequency:
+ *        P = (L + matrix_eps I)^-1/4,  Q = (R + matrix_eps I)^-1/4;   of a column P = (L + matrix_eps I)^-1/2
  *     5. t < start:  U = A;   else  U = P m Q,  U <- U |A| / |U|
  *     6. momentum > 0:  b <- momentum b + U,  U <- b;  with nesterov  U <- U + momentum b
  *     7. p <- (1 - lr weight_decay) p - lr U
  *
- * Eigenvalues below 0 are taken for 0. State: m, v, b (with momentum), 12 bytes a parameter in f32; L, R, P, Q, 16 bytes
- * times the square of each side of a block. A tensor is worked on by one thread.
+ * Eigenvalues below 0 are taken for 0. State: m, v, b (with momentum), 12 bytes a parameter in f32; L, R, P, Q, 16
+ * bytes times the square of each side of a block. A tensor is worked on by one thread.
  */
 #include <string.h>
 
