@@ -1,9 +1,9 @@
 /*
  * dash: Shampoo by blocks, of averages, each block's step as long as Adam's.
  *
- * Modoranu, Zmushko, Schultheis, Safaryan, Alistarh, "DASH: Faster Shampoo via Batched Block Preconditioning and Efficient
- * Inverse-Root Solvers", 2026, arXiv:2602.02016: the method of Shi et al., "A Distributed Data-Parallel PyTorch
- * Implementation of the Distributed Shampoo Optimizer", 2023, arXiv:2309.06497, here with roots by eigenvalues.
+ * Modoranu, Zmushko, Schultheis, Safaryan, Alistarh, "DASH: Faster Shampoo via Batched Block Preconditioning and
+ * Efficient Inverse-Root Solvers", 2026, arXiv:2602.02016: the method of Shi et al., "A Distributed Data-Parallel
+ * PyTorch Implementation of the Distributed Shampoo Optimizer", 2023, arXiv:2309.06497, with roots by eigenvalues.
  *
  *     of a matrix, the first dimension that is not 1 by the rest, cut into blocks of block_size by block_size, the last
  *     ones smaller; what has no second such dimension is a column, with L alone:
