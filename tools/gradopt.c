@@ -15,7 +15,7 @@ static const char USAGE[] =
     "usage: gradopt inspect FILE              what a checkpoint holds; verifies every checksum\n"
     "       gradopt list [FAMILY [WORD]]      all methods, wrappers and schedules\n"
     "       gradopt describe NAME             one of them, or \"engine\": its options and states\n"
-    "       gradopt port CALL                 another library's call as a string of this one\n"
+    "       gradopt port [CALL]               another library's call as a string of this one; all that are known\n"
     "       gradopt tune ... SPACE ...        a race of methods and options over a training of yours\n"
     "       gradopt help COMMAND, gradopt COMMAND --help\n"
     "       gradopt --help, --version\n"
@@ -59,13 +59,14 @@ static const command_t COMMANDS[] = {
      "with range and default, states.\n"},
     {"port",
      {"CALL"},
-     1,
-     "usage: gradopt port CALL\n\n"
+     0,
+     "usage: gradopt port [CALL]\n\n"
      "Prints what an optimizer or a schedule of another library is here: METHOD OPTIONS; WRAPPER OPTIONS.\n"
      "CALL: as a program has it, with the module's full name:\n"
      "    gradopt port 'torch.optim.AdamW(lr=3e-4, betas=(0.9, 0.95))'\n"
      "    gradopt port 'optax.chain(optax.clip_by_global_norm(1.0), optax.adam(1e-3))'\n"
-     "Arguments without a counterpart are refused; docs/porting.md has what differs, and more pairs.\n"},
+     "Arguments without a counterpart are refused; docs/porting.md has what differs, and more pairs.\n"
+     "Without CALL: the names that it knows, and what each is here before its arguments are read.\n"},
     {"tune",
      {"SPACE"},
      1,
@@ -182,7 +183,7 @@ static int run_command(const command_t *command, char **operand, bool json) {
     if (strcmp(command->name, "describe") == 0)
         return describe(operand[0], json);
     if (strcmp(command->name, "port") == 0)
-        return port(operand[0]);
+        return operand[0] == NULL ? list_ports() : port(operand[0]);
     if (strcmp(command->name, "list") == 0)
         return list(operand[0], operand[0] == NULL ? NULL : operand[1], json);
     return help(operand[0]);

@@ -96,6 +96,10 @@ static bool is_off(span_t value) {
     return is(value, "False") || is(value, "None") || is(value, "0") || is(value, "0.0");
 }
 
+static bool is_same(span_t a, span_t b) {
+    return a.length == b.length && memcmp(a.at, b.at, a.length) == 0;
+}
+
 /* The last word of a key counts, in the first one's place. */
 static bool put(result_t *result, const char *key, size_t length, const char *value) {
     int i = 0;
@@ -202,8 +206,8 @@ static bool put_base(result_t *result, const char *base) {
 }
 
 typedef struct parameter {
-    span_t name, template, absent, only_if_0;
-    char kind; /* '-', '!' or '\0' */
+    span_t name, template, absent, only_if_0, only; /* only: the value that may be given, of kind '!' */
+    char kind;                                      /* '-', '!' or '\0' */
 } parameter_t;
 
 static parameter_t read_parameter(const char *at, const char *end) {
@@ -211,8 +215,11 @@ static parameter_t read_parameter(const char *at, const char *end) {
     at += p.name.length;
     if (p.name.at + p.name.length > end)
         p.name.length = (size_t)(end - p.name.at);
-    if (at < end && (*at == '-' || *at == '!'))
-        p.kind = *at++;
+    if (at < end && (*at == '-' || *at == '!')) {
+        p.kind = *at;
+        p.only = (span_t){at + 1, (size_t)(end - at - 1)};
+        return p;
+    }
     p.template = p.name;
     if (at < end && *at == '>') {
         p.template = (span_t){at + 1, strcspn(at + 1, " ?!")};
@@ -233,7 +240,7 @@ static int put_parameter(result_t *result, const port_t *port, const parameter_t
                    ? DONE
                    : MISUSED;
     const int length = (int)p->name.length;
-    if (p->kind == '!' && !is_off(is_given->value))
+    if (p->kind == '!' && !(p->only.length > 0 ? is_same(is_given->value, p->only) : is_off(is_given->value)))
         return print_error("gradopt port: %s: \"%.*s\" has no counterpart; see docs/porting.md", port->call, length,
                            p->name.at);
     if (p->kind != '\0' || (p->only_if_0.length > 0 && is_off(is_given->value)))
@@ -319,5 +326,14 @@ int port(const char *call) {
         print_text(result.option[i].value);
     }
     printf("%s\n", result.wrappers);
+    return DONE;
+}
+
+int list_ports(void) {
+    int width = 0;
+    for (size_t i = 0; i < PORT_COUNT; ++i)
+        width = (int)strlen(PORTS[i].call) > width ? (int)strlen(PORTS[i].call) : width;
+    for (size_t i = 0; i < PORT_COUNT; ++i)
+        printf("%-*s  %s\n", width, PORTS[i].call, PORTS[i].base + strspn(PORTS[i].base, " ;"));
     return DONE;
 }

@@ -18,6 +18,7 @@
  *     eps_root>eps=%!eps    only where the argument eps is given as 0
  *     foreach-              changes no number: it is ignored
  *     capturable!           has no counterpart: anything but False, None and 0 is refused
+ *     weight_decouple!True  likewise: anything but this
  */
 typedef struct port {
     const char *call, *base, *arguments;

@@ -21,6 +21,8 @@ int describe(const char *name, bool json);
 
 /* `call`: of another library, as its program has it. */
 int port(const char *call);
+/* The names that `port` knows, a line each. */
+int list_ports(void);
 
 /* argument[0] is the command's name; its own options stand behind it, up to a "--" the spaces, then a command. */
 int tune(int count, char **argument, bool json);

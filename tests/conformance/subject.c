@@ -286,8 +286,8 @@ static subject_t subject_new(base_t base, const char *inner, const char *outer) 
 }
 
 /* The algorithm by itself: with its defaults; but a rate that is for gradients no longer than 1 is made one for longer
- * ones, loops within a step are kept short, for many checks make as many steps as a step has evaluations, and neither is
- * rounding divided by an eps of its size (the gradient that soap takes its bases from is diagonal in them), nor a matrix
+ * ones, loops within a step and memories that fill first are kept short, for many checks make as many steps as a step has evaluations, and neither is
+ * rounding divided by an eps of its size (the gradient that soap and conda take their bases from is diagonal in them), nor a matrix
  * inverted whose condition would magnify it beyond the checks' tolerances. */
 static base_t base_of(const char *algorithm) {
     static const base_t BASES[] = {{"kt", "lr=0.02"},
@@ -312,6 +312,10 @@ static base_t base_of(const char *algorithm) {
                                    {"hypernet", "inner=2,lr_inner=1e-4"},
                                    {"altmin_completion", "l2=0.1"},
                                    {"svmd", "lr=1e-8"},
+                                   {"adashift", "keep_num=2"},
+                                   {"conda", "eps=0.1"},
+                                   {"sara", "threshold=10"},
+                                   {"dash", "block_size=16"},
                                    {"apollo_dqn", "eps=0.1"}};
     for (size_t i = 0; i < sizeof BASES / sizeof *BASES; ++i)
         if (strcmp(BASES[i].algorithm, algorithm) == 0)

@@ -228,6 +228,92 @@ static void stable_spam_takes_no_notice_of_spikes(void **state) {
     walk_free(w);
 }
 
+/* Both rows of the parameter, and where p is 0 a length that neurons can begin with. */
+static void nero_keeps_neurons_on_the_sphere(void **state) {
+    walk_t *w = walk_new("nero", "eps=0", NULL, NULL),
+           *still = walk_new("nero", "constraints=0,lr=1,eps=0", NULL, NULL);
+    (void)state;
+    memset(still->p, 0, sizeof still->p);
+    for (int t = 1; t <= 5; ++t)
+        walk_step(w, gradient(t));
+    walk_step(still, gradient(1));
+    for (int row = 0; row < N; row += N / 2) {
+        double sum = 0, square = 0, of_g = 0;
+        for (int i = row; i < row + N / 2; ++i) {
+            sum += w->p[i];
+            square += w->p[i] * w->p[i];
+            of_g += gradient(1)[i] * gradient(1)[i];
+        }
+        near(sum, 0, 1e-14);
+        near(square, 1, 1e-14);
+        for (int i = row; i < row + N / 2; ++i)
+            near(moved(still, i), -0.01 * gradient(1)[i] / sqrt(of_g), 1e-15);
+    }
+    walk_free(w);
+    walk_free(still);
+}
+
+/* Nothing moves before gradients are old enough; then by the mean, over the largest element of the oldest. */
+static void adashift_waits_for_old_gradients(void **state) {
+    walk_t *w = walk_new("adashift", "lr=0.1,keep_num=2,beta1=0,eps=0", NULL, NULL);
+    double most = 0;
+    (void)state;
+    for (int i = 0; i < N; ++i)
+        most = fmax(most, fabs(gradient(1)[i]));
+    for (int t = 1; t <= 3; ++t) {
+        walk_step(w, gradient(t));
+        for (int i = 0; i < N; ++i)
+            near(moved(w, i), t < 3 ? 0 : -0.1 * gradient(3)[i] / most, 1e-14);
+    }
+    walk_free(w);
+}
+
+/* Elements at 1, 1.25, ... of which those below 1.5 are trained, until the first has grown beyond. */
+static void sara_trains_what_is_small(void **state) {
+    static const double UP[N] = {-1, 0, -1, -1, -1, -1, -1, -1};
+    walk_t *w = walk_new("sara", "lr=0.6,weight_decay=0,threshold=1.5,progressive_iter=1", NULL, NULL);
+    (void)state;
+    walk_step(w, UP);
+    near(moved(w, 0), 0.6, 1e-6);
+    for (int i = 1; i < N; ++i)
+        near(moved(w, i), 0, 0);
+    walk_step(w, UP); /* the first has left, the second has no gradient */
+    for (int i = 0; i < N; ++i)
+        near(moved(w, i), 0, 0);
+    walk_free(w);
+}
+
+/* In the first step Adam moves every element by lr. */
+static void dash_steps_are_as_long_as_adams(void **state) {
+    static const char *const OPTIONS[] = {"lr=0.1,eps=0", "lr=0.1,eps=0,block_size=2", "lr=0.1,eps=0,start=2"};
+    (void)state;
+    for (size_t k = 0; k < 3; ++k) {
+        walk_t *w = walk_new("dash", OPTIONS[k], NULL, NULL);
+        double square = 0;
+        walk_step(w, gradient(1));
+        for (int i = 0; i < N; ++i)
+            square += moved(w, i) * moved(w, i);
+        near(sqrt(square), 0.1 * sqrt(N), 1e-14);
+        walk_free(w);
+    }
+}
+
+static void adalite_does_not_see_units(void **state) {
+    walk_t *w = walk_new("adalite", NULL, NULL, NULL), *scaled = walk_new("adalite", NULL, NULL, NULL);
+    (void)state;
+    for (int t = 1; t <= 10; ++t) {
+        double g[N];
+        for (int i = 0; i < N; ++i)
+            g[i] = 1e3 * gradient(t)[i];
+        walk_step(scaled, g);
+        walk_step(w, gradient(t));
+        for (int i = 0; i < N; ++i)
+            near(scaled->p[i], w->p[i], 1e-13);
+    }
+    walk_free(w);
+    walk_free(scaled);
+}
+
 /* Decays are below 1; the sum of what a gradient gives to later steps falls in a line. */
 static void demon_is_for_decays(void **state) {
     walk_t *w = walk_new("sgd", "lr=1,momentum=0.9", NULL, NULL);
@@ -355,6 +441,11 @@ int main(void) {
         cmocka_unit_test(msvag_shortens_what_swings),
         cmocka_unit_test(dowg_reaches_the_minimum),
         cmocka_unit_test(stable_spam_takes_no_notice_of_spikes),
+        cmocka_unit_test(nero_keeps_neurons_on_the_sphere),
+        cmocka_unit_test(adashift_waits_for_old_gradients),
+        cmocka_unit_test(sara_trains_what_is_small),
+        cmocka_unit_test(dash_steps_are_as_long_as_adams),
+        cmocka_unit_test(adalite_does_not_see_units),
         cmocka_unit_test(demon_is_for_decays),
         cmocka_unit_test(masked_steps_go_down),
         cmocka_unit_test(grokfast_amplifies_what_lasts),

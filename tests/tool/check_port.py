@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What gradopt port prints, against the recorded pairs of the pages; and what it refuses.
+"""What gradopt port prints, against the recorded pairs of the pages; what it refuses; the page's list of what it knows.
 
-usage: check_port.py TOOL ROOT        ROOT: of the repository
+usage: check_port.py TOOL ROOT [--update]        ROOT: of the repository; --update: the page's list is written anew
 """
 import json
 import pathlib
@@ -11,7 +11,8 @@ import sys
 
 TOOL, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 ROW = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
-LEAST = 95  # rows that the table knows
+LEAST = 170  # rows that the table knows
+BEGIN, END = "<!-- what gradopt port prints: check_port.py --update -->\n\n", "<!-- end of the generated part -->"
 
 REFUSED = {
     "torch.optim.AdamWW(lr=1)": "torch.optim.AdamW",
@@ -22,6 +23,7 @@ REFUSED = {
     "torch.optim.SGD(lr=-1)": "not to be had here",
     "keras.optimizers.Nadam(0.1, clipnorm='x')": "clip_norm",
     "torch.optim.Adam(lr=1, differentiable=True)": '"differentiable" has no counterpart',
+    "pytorch_optimizer.RACS(params, weight_decouple=False)": '"weight_decouple" has no counterpart',
     "optax.adam(0.01, eps_root=1e-4)": "only with eps=0",
     "optax.chain(optax.clip(1.0))": "no method",
     "optax.chain(optax.chain(optax.clip(1.0)))": "optax.chain",
@@ -55,7 +57,26 @@ def meaning(string, defaults={}):
     return layers
 
 
+def list_of_known():
+    """A table of the names that the tool knows, by library."""
+    modules = {}
+    for line in run("port")[1].splitlines():
+        name, _, here = line.partition(" ")
+        module, _, short = name.rpartition(".")
+        modules.setdefault(module, []).append(f"`{short}`" + (f" {here.strip()}" if here.strip() else ""))
+    rows = [f"| {f'`{module}`' if module else 'DeepSpeed'} | {', '.join(names)} |" for module, names in modules.items()]
+    head = ["| module | what it has, and the method or schedule here with what is always said |", "| --- | --- |"]
+    return "\n".join([*head, *rows, "", ""])
+
+
 known, wrong = 0, []
+page = ROOT / "docs/porting.md"
+head, _, rest = page.read_text().partition(BEGIN)
+listed, _, tail = rest.partition(END)
+if "--update" in sys.argv:
+    page.write_text(head + BEGIN + list_of_known() + END + tail)
+elif listed != list_of_known():
+    wrong.append("docs/porting.md: the list of known names is not the tool's; check_port.py --update writes it anew")
 for page in ("docs/porting.md", "docs/schedules/README.md"):
     for call, string in ROW.findall((ROOT / page).read_text()):
         status, said, complaint = run("port", call)

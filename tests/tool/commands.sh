@@ -46,6 +46,11 @@ exits 0 help
 exits 0 --version
 prints 'gradopt '
 
+# Without a call: the names of other libraries.
+exits 0 port
+prints 'torch.optim.AdamW '
+prints 'pytorch_optimizer.Lion '
+
 # The wrong word is named, and the nearest proposed.
 exits 2
 complains usage

@@ -37,7 +37,7 @@ CASES = {
     "Muon(0.02, weight_decay=0.1)": "muon lr=0.02,weight_decay=0.1,scale=match_rms_adamw",
     "SGD(0.1, global_clipnorm=1.0)": "sgd lr=0.1,clip_norm=1",
     "SGD(0.1, clipvalue=0.5)": "sgd lr=0.1,clip_value=0.5",
-    "Adafactor(0.01)": "adafactor",
+    "Adafactor(0.01)": "adafactor relative_step=0,lr=0.01",
     "Adafactor(0.05, beta_2_decay=-0.6, epsilon_1=1e-12, epsilon_2=0.01, clip_threshold=0.7)":
         "adafactor relative_step=0,lr=0.05,decay_rate=0.6,eps=1e-12,eps2=0.01,clip_threshold=0.7",
     "Ftrl(0.1)": "ftrl lr=0.1",

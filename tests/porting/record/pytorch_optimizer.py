@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 """Records pytorch_optimizer and authors' packages: pip install torch==2.13.0; pip install --no-deps
-pytorch-optimizer==4.1.0 madgrad==1.3 adamp==0.3.0 schedulefree==1.4.1; pytorch_optimizer.py
+pytorch-optimizer==4.1.0 madgrad==1.3 adamp==0.3.0 schedulefree==1.4.1; pytorch_optimizer.py [PART]
+
+PART: only the calls that contain it.
 
 foreach=False, for there pytorch_optimizer holds step sizes in f32; without the 1e-15 that it adds to some second moments
-inside the root; its Newton-Schulz iterations in f64, which it does in bf16, and SPlus's eigenvectors, which it takes in f32.
+inside the root; its Newton-Schulz iterations in f64, which it does in bf16, and the eigenvectors of SPlus and singular
+vectors of Fira and Conda, which it takes in f32.
 LOMO and AdaLOMO, which step inside the backward pass, get a loss whose gradients are those of all others; they are f32.
 """
 import contextlib
@@ -69,7 +72,7 @@ CASES = {
         "kate lr=0.01,delta=0.3,weight_decay=0.1,eps=1e-3",
     "pytorch_optimizer.Ano(lr=0.01)": "ano lr=0.01",
     "pytorch_optimizer.Ano(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, logarithmic_schedule=True, eps=1e-3)":
-        "ano lr=0.01,beta2=0.95,weight_decay=0.1,log_beta1=1,eps=1e-3",
+        "ano lr=0.01,beta1=0.8,beta2=0.95,weight_decay=0.1,log_beta1=1,eps=1e-3",
     "pytorch_optimizer.PID(lr=0.01, momentum=0.9)": "pid lr=0.01",
     "pytorch_optimizer.PID(lr=0.01, momentum=0.5, dampening=0.2, derivative=2.0, integral=3.0, weight_decay=0.1)":
         "pid lr=0.01,momentum=0.5,dampening=0.2,derivative=2,integral=3,weight_decay=0.1",
@@ -160,16 +163,49 @@ CASES = {
     "pytorch_optimizer.SCION([tensors[0]], lr=0.01, norm_type=6)": "scion lr=0.01,norm=column",
     "pytorch_optimizer.SCION([tensors[0]], lr=0.01, norm_type=7)": "scion lr=0.01,norm=row",
     "pytorch_optimizer.SCIONLight(lr=0.01, momentum=1.0)": "scion lr=0.01,alpha=1,ns_eps=0",
-    "pytorch_optimizer.SPlus()": "splus",
+    "pytorch_optimizer.SPlus()": "splus max_dim=10000",
     "pytorch_optimizer.SPlus(lr=0.3, betas=(0.8, 0.95), weight_decay=0.1, ema_rate=0.9, inverse_steps=3, "
     "nonstandard_constant=0.1)":
-        "splus lr=0.3,beta1=0.8,beta2=0.95,weight_decay=0.1,ema_rate=0.9,inverse_steps=3,nonstandard_constant=0.1",
+        "splus lr=0.3,beta1=0.8,beta2=0.95,weight_decay=0.1,ema_rate=0.9,inverse_steps=3,nonstandard_constant=0.1,max_dim=10000",
     "pytorch_optimizer.AdamC(lr=0.01, weight_decay=0.1, eps=0.0)": "adamw lr=0.01,eps=0,weight_decay=0.1",
     "pytorch_optimizer.MuonClip([{'params': tensors[:1], 'use_muon': True}], lr=0.01, weight_decay=0.1)": 
         "muon lr=0.01,weight_decay=0.1,nesterov=0,scale=match_rms_adamw,ns_eps=0",
     "pytorch_optimizer.FlashAdamW(lr=0.01, quantize=False, weight_decay=0.1)": "adamw lr=0.01,weight_decay=0.1",
     "pytorch_optimizer.LOMO(model, lr=0.01)": "sgd lr=0.01",
     "pytorch_optimizer.AdaLOMO(model, lr=0.01)": "adafactor relative_step=0,lr=0.01",
+    "pytorch_optimizer.AdaShift(lr=0.01)": "adashift lr=0.01",
+    "pytorch_optimizer.AdaShift(lr=0.1, betas=(0.8, 0.95), keep_num=3, reduce_func=None, eps=1e-3)":
+        "adashift lr=0.1,beta1=0.8,beta2=0.95,keep_num=3,reduce=none,eps=1e-3",
+    "pytorch_optimizer.AdaShift(lr=0.1, betas=(0.8, 0.95), keep_num=1, eps=0.1)":
+        "adashift lr=0.1,beta1=0.8,beta2=0.95,keep_num=1,eps=0.1",
+    "pytorch_optimizer.Nero()": "nero",
+    "pytorch_optimizer.Nero(lr=0.1, beta=0.9, constraints=False, eps=1e-3)": "nero lr=0.1,beta=0.9,constraints=0,eps=1e-3",
+    "pytorch_optimizer.Nero(lr=0.1, beta=0.5, eps=0.0)": "nero lr=0.1,beta=0.5,eps=0",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 2, 'update_proj_gap': 200, 'scale': 1.0, 'projection_type': 'std'}], "
+    "lr=0.01)": "fira lr=0.01,rank=2",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 1, 'update_proj_gap': 50, 'scale': 0.5, 'projection_type': 'left'}], "
+    "lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, eps=1e-3)":
+        "fira lr=0.01,rank=1,update_gap=50,scale=0.5,proj_side=left,beta1=0.8,beta2=0.95,weight_decay=0.1,eps=1e-3",
+    "pytorch_optimizer.Fira([{'params': tensors, 'rank': 2, 'update_proj_gap': 50, 'scale': 1.0, 'projection_type': 'full'}], "
+    "lr=0.1)": "fira lr=0.1,rank=2,update_gap=50,proj_side=full",
+    "pytorch_optimizer.Conda(lr=0.01)": "conda lr=0.01",
+    "pytorch_optimizer.Conda(lr=0.01, betas=(0.8, 0.95), weight_decay=0.1, scale=0.5, projection_type='left', eps=1e-3)":
+        "conda lr=0.01,beta1=0.8,beta2=0.95,weight_decay=0.1,scale=0.5,proj_side=left,eps=1e-3",
+    "pytorch_optimizer.Conda(lr=0.1, projection_type='full', eps=0.1)": "conda lr=0.1,proj_side=full,eps=0.1",
+    "pytorch_optimizer.Adalite(lr=0.01)": "adalite lr=0.01",
+    "pytorch_optimizer.Adalite(lr=0.1, betas=(0.8, 0.95), weight_decay=0.1, g_norm_min=3.0, ratio_min=0.2, tau=0.5, eps1=1e-3, "
+    "eps2=1e-4)": "adalite lr=0.1,beta1=0.8,beta2=0.95,weight_decay=0.1,g_norm_min=3,ratio_min=0.2,tau=0.5,eps=1e-3,eps2=1e-4",
+    "pytorch_optimizer.DASH(lr=0.01, inverse_root_method='eigh', matrix_eps=1e-3)": "dash lr=0.01,matrix_eps=2e-3",
+    "pytorch_optimizer.DASH(lr=0.01, betas=(0.8, 0.9), grafting_beta=0.99, weight_decay=0.1, block_size=2, precondition_frequency=3, "
+    "start_preconditioning_step=2, inverse_root_method='eigh', momentum=0.5, eps=1e-3, matrix_eps=0.1)":
+        "dash lr=0.01,beta1=0.8,beta2=0.9,grafting_beta=0.99,weight_decay=0.1,block_size=2,precondition_frequency=3,start=2,"
+        "momentum=0.5,eps=1e-3,matrix_eps=0.2",
+    "pytorch_optimizer.DASH(lr=0.01, betas=(0.0, 0.95), block_size=3, precondition_frequency=1, inverse_root_method='eigh', "
+    "momentum=0.9, nesterov=False, correct_bias=False, matrix_eps=0.1)":
+        "dash lr=0.01,beta1=0,block_size=3,precondition_frequency=1,momentum=0.9,nesterov=0,bias_correction=0,matrix_eps=0.2",
+    "pytorch_optimizer.SaRA(lr=0.01, threshold=0.7)": "sara lr=0.01,threshold=0.7",
+    "pytorch_optimizer.SaRA(lr=0.1, betas=(0.8, 0.95), threshold=0.7, progressive_iter=5, weight_decay=0.1, ams_bound=True, "
+    "eps=1e-3)": "sara lr=0.1,beta1=0.8,beta2=0.95,threshold=0.7,progressive_iter=5,weight_decay=0.1,amsgrad=1,eps=1e-3",
 }
 TOLERANCES = {"AdaGC": 1e-8, "SCION": 1e-5, "LOMO": 1e-5}
 
@@ -208,7 +244,7 @@ def run(call):
 
 
 class InDouble:
-    """SPlus takes eigenvectors of x.float()."""
+    """SPlus takes eigenvectors, Fira and Conda singular vectors, of x.float()."""
 
     def __enter__(self):
         self.float, torch.Tensor.float = torch.Tensor.float, lambda x: x
@@ -218,9 +254,11 @@ class InDouble:
 
 
 for number, (call, ours) in enumerate(CASES.items(), 1):
+    if not all(part in call for part in sys.argv[1:]):
+        continue
     package = call.split(".")[0]
     tolerance = next((tolerance for part, tolerance in TOLERANCES.items() if part in call), 1e-12)
-    with InDouble() if "SPlus" in call else contextlib.nullcontext():
+    with InDouble() if any(part in call for part in ("SPlus", "Fira", "Conda")) else contextlib.nullcontext():
         write(f"pytorch_optimizer_{number:03}_{ours.split()[0]}",
               f"{package} {importlib.metadata.version(package.replace('_', '-'))} on torch {torch.__version__}", call, ours,
               list(run(call)), tolerance)

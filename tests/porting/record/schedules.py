@@ -94,6 +94,8 @@ CASES = {
     "window_size=4)": "greedy factor=0.8,patience=2,threshold=0.001,threshold_mode=rel,window=4,lr_min=0.001,eps=1e-8",
     "keras.optimizers.schedules.PolynomialDecay(0.1, 12, 0.01, power=2, cycle=True)":
         "polynomial steps=12,power=2,lr_min=0.01,past_end=cycle",
+    "keras.optimizers.schedules.InverseTimeDecay(0.1, 10, 0.5)":
+        "chain children=inverse_sqrt(warmup=0,timescale=20);inverse_sqrt(warmup=0,timescale=20)",
 }
 
 
