@@ -106,10 +106,10 @@ static void update(const tile_t *t) {
     double *restrict v = t->state[V];
     real *restrict p = t->p;
     const real *restrict g = t->g;
-    for (size_t n = 0; n < t->n / width; ++n) {
-        v[n] = k->beta * v[n] + (1 - k->beta) * sum_squares(width, g + n * width);
+    for (size_t n = 0, first = 0; first < t->n; ++n, first += width) {
+        v[n] = k->beta * v[n] + (1 - k->beta) * sum_squares(width, g + first);
         const double divisor = sqrt(v[n] / k->c) + k->eps;
-        for (size_t i = n * width; divisor > 0 && i < (n + 1) * width; ++i)
+        for (size_t i = first; divisor > 0 && i < first + width; ++i)
             p[i] = (real)((double)p[i] - length * ((double)g[i] / divisor));
     }
     balance_all(t, k, width);
