@@ -772,7 +772,7 @@ typedef struct optim_gradient_check {
     size_t size;         /* sizeof(optim_gradient_check) */
     int agrees;          /* 1: the gradient agrees with the loss along every direction that was tried */
     int callback;        /* what the caller's callback returned, if it was not 0: the check ended there */
-    int64_t evaluations; /* of loss or gradient */
+    int64_t evaluations; /* of loss, gradient, residuals or product */
     double error;        /* of the worst direction: |told - seen| / max(|told|, |seen|), beyond rounding */
     double tolerance;    /* what is still agreement */
     double told, seen;   /* of that direction: the change of the loss by the gradient, and by its values */
@@ -781,6 +781,8 @@ typedef struct optim_gradient_check {
     const char *name;    /* of that parameter; the handle's */
     double element_told; /* what the gradient buffer holds for that element */
     double element_seen; /* and what central differences of the loss say */
+    int kind;            /* what these numbers are of: OPTIM_EVAL_GRAD, or a product, as said below */
+    int64_t residual;    /* of OPTIM_EVAL_JACOBIAN and OPTIM_EVAL_JVP: the worst one's number; otherwise -1 */
 } optim_gradient_check;
 
 /*
@@ -789,8 +791,23 @@ typedef struct optim_gradient_check {
  * elements are searched by halves, so that some wrong element is named, not surely the worst. It takes 4 losses a
  * direction, and as many an element searched; each must be the same whenever it is evaluated at the same point. Points
  * lie in their boxes. Requests say evaluation 1, component -1. Parameters and gradients are in the end what they were,
- * the latter what problem.gradient made of them; the handle is not changed. `check` must have its size.
- * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient), OPEN, SWAPPED, NOMEM.
+ * the latter what problem.gradient made of them. `check` must have its size.
+ *
+ * Then the products that the handle's method asks for, as far as `problem` has callbacks for them, in the same way (but
+ * those of a method with roles, which are of other functions than the loss):
+ *
+ *     OPTIM_EVAL_HVP       H u, as the gradient of u'g(x)            differences of gradients; H is symmetric
+ *     OPTIM_EVAL_JACOBIAN  J'w by its rows, as that of w'r(x)        differences of residuals
+ *     OPTIM_EVAL_VJP       J'w, likewise
+ *     OPTIM_EVAL_JVP       w'(J v)                                   differences of residuals; then v'(J'w), which must
+ *                                                                    be the same but for rounding
+ *
+ * with random u, v and w. The check ends with the first kind that disagrees, and its numbers are that kind's (of
+ * OPTIM_EVAL_JVP, which names no element, element_told and element_seen are those of the residual that is named); where
+ * all agree they are those of the largest error. Of a least-squares method `problem.gradient` may be NULL. Products are
+ * handed over by the handle, which takes its memory for that as optim_prepare does; otherwise it is not changed.
+ * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient or a product), OPEN, SWAPPED, NOMEM, and where there is a
+ * product to check those of optim_prepare.
  */
 optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
                                   optim_gradient_check *check);

@@ -178,6 +178,18 @@ static void minimized(run_t *run, const void *subject) {
     CALL(run, optim_minimize(run->opt[0], &problem, &stop, NULL));
 }
 
+/* Its products too: the handle takes its memory. */
+static void checked(run_t *run, const void *subject) {
+    const optim_problem problem = {
+        .size = sizeof problem, .user = &run->world, .gradient = gradient, .product = product};
+    optim_gradient_check check = {.size = sizeof check};
+    (void)subject;
+    run->algorithms[0] = "newton_cg";
+    CALL(run, optim_create(&run->opt[0], "newton_cg", NULL));
+    lend(run, 0, 0, 2, 0);
+    CALL(run, optim_check_gradient(run->opt[0], &problem, 1, 1, &check));
+}
+
 static void batches(run_t *run, const void *subject) {
     const int64_t counts[] = {WORLD_MOST, 5};
     const void *const gradients[] = {run->world.g[0], run->world.g[1]};
@@ -236,9 +248,9 @@ void torture_api(void) {
     static const struct {
         const char *name;
         script_t *script;
-    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files}, {"changes", changes},
-                   {"open steps", open_steps}, {"thaws", thaws}, {"minimized", minimized},
-                   {"batches", batches},       {"code", code}};
+    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files},     {"changes", changes},
+                   {"open steps", open_steps}, {"thaws", thaws},     {"minimized", minimized},
+                   {"checked", checked},       {"batches", batches}, {"code", code}};
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; ++i)
         torture(SCRIPTS[i].name, SCRIPTS[i].script, NULL);
     torture("a server", serve, "scaffold");
