@@ -724,7 +724,8 @@ enum {
     OPTIM_STOP_STEP_NORM = 13,
     OPTIM_STOP_STEP_RELATIVE = 14,
 
-    /* where a method with a line search finds no way down, up to five evaluations around that point tell why: */
+    /* where a method with a line search finds no way down, up to five evaluations around that point tell why; the
+     * second one also in place of OPTIM_STOP_STEPS, _EVALUATIONS and _SECONDS: see optim_minimize */
     OPTIM_STOP_PRECISION = 15,      /* converged: what is left is less than the rounding of loss or parameters */
     OPTIM_STOP_WRONG_GRADIENT = 16, /* the loss does not follow its gradient: see `slope` and `difference` */
     OPTIM_STOP_UNBOUNDED = 17,      /* the loss is minus infinity (plus infinity with maximize=1), here or in a trial */
@@ -760,8 +761,10 @@ typedef struct optim_result {
  * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
  * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
  * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds
- * after a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients
- * that nobody reads), OPEN, SWAPPED, and those of optim_step.
+ * after a step are read, not evaluated again. Where a budget ends the run of a method with a line search whose steps
+ * have changed the loss by something else than their gradients say, up to five evaluations more tell whether the
+ * gradient is wrong. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that nobody reads), OPEN,
+ * SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 

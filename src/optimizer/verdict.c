@@ -168,6 +168,13 @@ static int judge_here(judge_t *judge) {
     return reason_at(judge, gradient.norm);
 }
 
+void run_judge_gradient(run_t *run) {
+    const int as_told = run->result.reason;
+    run_judge(run);
+    if (!run->interrupted && run->result.reason != OPTIM_STOP_WRONG_GRADIENT)
+        run->result.reason = as_told;
+}
+
 void run_judge(run_t *run) {
     enum { LATELY = 3 }; /* a method that is stuck repeats a step twice before it is stopped */
     judge_t judge = {.run = run, .sign = loss_sign(run->opt)};
