@@ -488,12 +488,17 @@ int64_t optim_skipped(const optim_t *opt);
  * innermost first; "sam.rho" names a wrapper's outright. Where the value of an option is a map, "map.lam" names an
  * option of that; so does "lam", if nothing else is called so. Wrapper options belong to the handle: group -1 or 0.
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
- * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
+ * that the schedule scales.
+ * What decides about memory can be set before the first step only (ORDER), but for options by which a state may begin
+ * late: amsgrad, centered, a momentum from 0 or to 0, master, rounding=kahan. That state then begins as at the first
+ * step, or is dropped, and all else goes on as it was, bit for bit. This takes memory for all states anew, and is
+ * refused in a callback (ORDER), while the output is swapped in, and with picard and shard=1 (MISMATCH).
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
  * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
  * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most. Of
  * several numbers of one name the first is "lam_0", the next "lam_1", ...
- * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
+ * Errors: NULL, ARGUMENT, OPTION, VALUE; of optim_set also ORDER, OPEN, and of what decides about memory SWAPPED,
+ * MISMATCH, SIZE, NOMEM.
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
 optim_status optim_get(const optim_t *opt, int group, const char *key, double *value);

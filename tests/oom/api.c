@@ -95,7 +95,7 @@ static void files(run_t *run, const void *subject) {
     CALL(run, optim_load(run->opt[0], run->path));
 }
 
-/* Parameters, a group, a wrapper and rows that come after the first step. */
+/* Parameters, a group, a wrapper, rows and a state that come after the first step. */
 static void changes(run_t *run, const void *subject) {
     static const int64_t KEEP[] = {1, 0};
     const world_tensor_t *first = &WORLD[0];
@@ -113,6 +113,10 @@ static void changes(run_t *run, const void *subject) {
     CALL(run, optim_wrap(run->opt[0], "ema", NULL));
     step(run, 0, 3);
     CALL(run, optim_resize(run->opt[0], 0, KEEP, 2, first->dims[0], run->world.p[0], run->world.g[0]));
+    step(run, 0, 3);
+    CALL(run, optim_set(run->opt[0], 0, "amsgrad", 1));
+    step(run, 0, 3);
+    CALL(run, optim_set(run->opt[0], 0, "amsgrad", 0));
     step(run, 0, 3);
     serialize(run, 0);
 }
