@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needs.h"
+
 void lend(run_t *run, int which, int first, int end, int group) {
     for (int k = first; k < end; ++k)
         CALL(run, optim_add_param(run->opt[which], group, WORLD[k].name, WORLD[k].dtype, WORLD[k].ndim, WORLD[k].dims,
@@ -41,10 +43,12 @@ void step(run_t *run, int which, int tensors) {
 }
 
 void serialize(run_t *run, int which) {
-    enum { ROOM = 1 << 16 };
+    size_t room = 0;
+    if (!run->left)
+        CHECK_OK(optim_serialize(run->opt[which], NULL, 0, &room));
     free(run->bytes);
-    run->bytes = check_memory(ROOM, 1);
-    CALL(run, optim_serialize(run->opt[which], run->bytes, ROOM, &run->size));
+    run->bytes = check_memory(room + 1, 1);
+    CALL(run, optim_serialize(run->opt[which], run->bytes, room, &run->size));
 }
 
 static optim_description describe(const char *algorithm) {
@@ -53,11 +57,28 @@ static optim_description describe(const char *algorithm) {
     return about;
 }
 
+/* The inputs that the method must have. */
+static void lend_inputs(run_t *run, int which, const subject_t *subject) {
+    needs_sizes_t sizes = {.components = WORLD_COMPONENTS, .first = (size_t)world_elements(0)};
+    if (run->left || !(describe(subject->algorithm).needs & OPTIM_NEEDS_INPUTS))
+        return;
+    for (int k = 0; k < subject->tensors; ++k) {
+        const size_t rows = (size_t)WORLD[k].dims[0];
+        sizes.others += k > 0 ? (size_t)world_elements(k) : 0;
+        sizes.rows += rows;
+        sizes.columns += (size_t)world_elements(k) / rows;
+    }
+    run->lent[which] = needs_lend(run->opt[which], sizes);
+    if (run->lent[which] == NULL)
+        fail_msg("what \"%s\" needs is refused: %s", subject->algorithm, optim_error());
+}
+
 /* The first tensor has the first role, the others have the second. */
 static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
     int others = 0;
     CALL(run, optim_create(opt, subject->algorithm, NULL));
+    lend_inputs(run, which, subject);
     CALL(run, optim_set_components(*opt, WORLD_COMPONENTS));
     CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
     CALL(run, optim_set_residuals(*opt, 1));
@@ -98,6 +119,7 @@ const char *schedule_example(const char *schedule) {
         {"chain", "children=step(step_size=2);exponential(gamma=0.9)"},
         {"volsched", "window=2,history=3"},
         {"refined", "norms=3;2;1;2;1"},
+        {"table", "factors=1;0.5"},
     };
     for (size_t i = 0; i < sizeof EXAMPLES / sizeof *EXAMPLES; ++i)
         if (strcmp(schedule, EXAMPLES[i][0]) == 0)
