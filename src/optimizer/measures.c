@@ -148,7 +148,7 @@ measure_t measure_parameters(const optim_t *opt) {
 }
 
 double measure_mean_slope(const optim_t *opt, const double *g, int row, const copies_t *from) {
-    double now[READ_ELEMENTS], step[READ_ELEMENTS], sum = 0;
+    double now[READ_ELEMENTS], step[READ_ELEMENTS] = {0}, sum = 0;
     const double sign = sign_of(opt, row);
     for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
         const reader_t gradient = gradient_reader(opt, i, row), parameter = parameter_reader(opt, i, 0);

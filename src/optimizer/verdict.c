@@ -72,7 +72,7 @@ static double move(const judge_t *judge, double t) {
 /* g'(p - x) with the gradient in the bound buffers. */
 static double slope_here(const judge_t *judge) {
     const engine_t *engine = &judge->run->opt->engine;
-    double x[READ_ELEMENTS], p[READ_ELEMENTS], g[READ_ELEMENTS], slope = 0;
+    double x[READ_ELEMENTS] = {0}, p[READ_ELEMENTS] = {0}, g[READ_ELEMENTS], slope = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
