@@ -43,18 +43,21 @@ void step(run_t *run, int which, int tensors) {
 }
 
 void serialize(run_t *run, int which) {
-    size_t room = 0;
-    if (!run->left)
-        CHECK_OK(optim_serialize(run->opt[which], NULL, 0, &room));
+    enum { ROOM = 1 << 16 };
     free(run->bytes);
-    run->bytes = check_memory(room + 1, 1);
-    CALL(run, optim_serialize(run->opt[which], run->bytes, room, &run->size));
+    run->bytes = check_memory(ROOM, 1);
+    CALL(run, optim_serialize(run->opt[which], run->bytes, ROOM, &run->size));
 }
 
 static optim_description describe(const char *algorithm) {
     optim_description about = {.size = sizeof about};
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
     return about;
+}
+
+/* Options under which a checkpoint is short. */
+static const char *options_of(const char *algorithm) {
+    return strncmp(algorithm, "mfac", 4) == 0 ? "window=4" : NULL;
 }
 
 /* The inputs that the method must have. */
@@ -77,7 +80,7 @@ static void lend_inputs(run_t *run, int which, const subject_t *subject) {
 static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
     int others = 0;
-    CALL(run, optim_create(opt, subject->algorithm, NULL));
+    CALL(run, optim_create(opt, subject->algorithm, options_of(subject->algorithm)));
     lend_inputs(run, which, subject);
     CALL(run, optim_set_components(*opt, WORLD_COMPONENTS));
     CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
