@@ -130,7 +130,26 @@ const char *schedule_example(const char *schedule) {
     return NULL;
 }
 
+/* Whether the method takes a matrix at all. */
+static bool takes_the_first(const char *algorithm) {
+    world_t world;
+    const world_tensor_t *first = &WORLD[0];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, algorithm, options_of(algorithm)));
+    CHECK_OK(optim_set_components(opt, WORLD_COMPONENTS));
+    CHECK_OK(optim_set_constraints(opt, WORLD_CONSTRAINTS, 0));
+    CHECK_OK(optim_set_residuals(opt, 1));
+    CHECK_OK(optim_add_param(opt, 0, first->name, first->dtype, first->ndim, first->dims, world.p[0], world.g[0]));
+    const bool takes = optim_prepare(opt) != OPTIM_ERR_SHAPE;
+    if (!takes)
+        print_message("%s is left out: %s\n", algorithm, optim_error());
+    optim_destroy(opt);
+    return takes;
+}
+
 void torture_algorithm(const char *algorithm) {
+    if (!takes_the_first(algorithm))
+        return;
     torture_subject((subject_t){algorithm, NULL, NULL, NULL, *describe(algorithm).roles == '\0' ? 1 : 2});
 }
 
