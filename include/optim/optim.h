@@ -488,12 +488,17 @@ int64_t optim_skipped(const optim_t *opt);
  * innermost first; "sam.rho" names a wrapper's outright. Where the value of an option is a map, "map.lam" names an
  * option of that; so does "lam", if nothing else is called so. Wrapper options belong to the handle: group -1 or 0.
  * optim_get gives the value the next step will use, schedule included; optim_set on a scheduled option sets the value
- * that the schedule scales. What decides about memory (such as amsgrad) can be set before the first step only.
+ * that the schedule scales.
+ * What decides about memory can be set before the first step only (ORDER), but for options by which a state may begin
+ * late: amsgrad, centered, a momentum from 0 or to 0, master, rounding=kahan. That state then begins as at the first
+ * step, or is dropped, and all else goes on as it was, bit for bit. This takes memory for all states anew, and is
+ * refused in a callback (ORDER), while the output is swapped in, and with picard and shard=1 (MISMATCH).
  * optim_get also reads a number that a method, wrapper or the engine keeps between steps, by its name in
  * optim_describe_state (shape "method" or "group"): current_loss_scale, rbar of dog, ... One that counts with each
  * parameter's own steps, such as nadam's prod, is read of those parameters of the group that have taken the most. Of
  * several numbers of one name the first is "lam_0", the next "lam_1", ...
- * Errors: NULL, ARGUMENT, OPTION, VALUE, ORDER, OPEN (set only).
+ * Errors: NULL, ARGUMENT, OPTION, VALUE; of optim_set also ORDER, OPEN, and of what decides about memory SWAPPED,
+ * MISMATCH, SIZE, NOMEM.
  */
 optim_status optim_set(optim_t *opt, int group, const char *key, double value);
 optim_status optim_get(const optim_t *opt, int group, const char *key, double *value);
@@ -724,7 +729,8 @@ enum {
     OPTIM_STOP_STEP_NORM = 13,
     OPTIM_STOP_STEP_RELATIVE = 14,
 
-    /* where a method with a line search finds no way down, up to five evaluations around that point tell why: */
+    /* where a method with a line search finds no way down, up to five evaluations around that point tell why; the
+     * second one also in place of OPTIM_STOP_STEPS, _EVALUATIONS and _SECONDS: see optim_minimize */
     OPTIM_STOP_PRECISION = 15,      /* converged: what is left is less than the rounding of loss or parameters */
     OPTIM_STOP_WRONG_GRADIENT = 16, /* the loss does not follow its gradient: see `slope` and `difference` */
     OPTIM_STOP_UNBOUNDED = 17,      /* the loss is minus infinity (plus infinity with maximize=1), here or in a trial */
@@ -760,8 +766,10 @@ typedef struct optim_result {
  * other than the parameters, that stays available through optim_output. It does three things that optim_step does not:
  * parameters that begin outside their box are put into it; they may have been moved since the last call, so that a loss
  * and gradient that a method holds (lbfgs) are evaluated anew; the loss and norm of a gradient that a method holds
- * after a step are read, not evaluated again. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients
- * that nobody reads), OPEN, SWAPPED, and those of optim_step.
+ * after a step are read, not evaluated again. Where a budget ends the run of a method with a line search whose steps
+ * have changed the loss by something else than their gradients say, up to five evaluations more tell whether the
+ * gradient is wrong. Errors: NULL, ARGUMENT, VALUE (no criterion, or the norm of gradients that nobody reads), OPEN,
+ * SWAPPED, and those of optim_step.
  */
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result);
 
@@ -772,7 +780,7 @@ typedef struct optim_gradient_check {
     size_t size;         /* sizeof(optim_gradient_check) */
     int agrees;          /* 1: the gradient agrees with the loss along every direction that was tried */
     int callback;        /* what the caller's callback returned, if it was not 0: the check ended there */
-    int64_t evaluations; /* of loss or gradient */
+    int64_t evaluations; /* of loss, gradient, residuals or product */
     double error;        /* of the worst direction: |told - seen| / max(|told|, |seen|), beyond rounding */
     double tolerance;    /* what is still agreement */
     double told, seen;   /* of that direction: the change of the loss by the gradient, and by its values */
@@ -781,6 +789,8 @@ typedef struct optim_gradient_check {
     const char *name;    /* of that parameter; the handle's */
     double element_told; /* what the gradient buffer holds for that element */
     double element_seen; /* and what central differences of the loss say */
+    int kind;            /* what these numbers are of: OPTIM_EVAL_GRAD, or a product, as said below */
+    int64_t residual;    /* of OPTIM_EVAL_JACOBIAN and OPTIM_EVAL_JVP: the worst one's number; otherwise -1 */
 } optim_gradient_check;
 
 /*
@@ -789,8 +799,23 @@ typedef struct optim_gradient_check {
  * elements are searched by halves, so that some wrong element is named, not surely the worst. It takes 4 losses a
  * direction, and as many an element searched; each must be the same whenever it is evaluated at the same point. Points
  * lie in their boxes. Requests say evaluation 1, component -1. Parameters and gradients are in the end what they were,
- * the latter what problem.gradient made of them; the handle is not changed. `check` must have its size.
- * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient), OPEN, SWAPPED, NOMEM.
+ * the latter what problem.gradient made of them. `check` must have its size.
+ *
+ * Then the products that the handle's method asks for, as far as `problem` has callbacks for them, in the same way (but
+ * those of a method with roles, which are of other functions than the loss):
+ *
+ *     OPTIM_EVAL_HVP       H u, as the gradient of u'g(x)            differences of gradients; H is symmetric
+ *     OPTIM_EVAL_JACOBIAN  J'w by its rows, as that of w'r(x)        differences of residuals
+ *     OPTIM_EVAL_VJP       J'w, likewise
+ *     OPTIM_EVAL_JVP       w'(J v)                                   differences of residuals; then v'(J'w), which must
+ *                                                                    be the same but for rounding
+ *
+ * with random u, v and w. The check ends with the first kind that disagrees, and its numbers are that kind's (of
+ * OPTIM_EVAL_JVP, which names no element, element_told and element_seen are those of the residual that is named); where
+ * all agree they are those of the largest error. Of a least-squares method `problem.gradient` may be NULL. Products are
+ * handed over by the handle, which takes its memory for that as optim_prepare does; otherwise it is not changed.
+ * Errors: NULL, ARGUMENT, ORDER (no parameter with a gradient or a product), OPEN, SWAPPED, NOMEM, and where there is a
+ * product to check those of optim_prepare.
  */
 optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
                                   optim_gradient_check *check);

@@ -29,7 +29,7 @@
 #define EPS_IN_ROOT_ROW                                                                                                \
     { "eps_in_root", 0, "0|1", "add eps inside the root (1) or to the root (0)" }
 #define AMSGRAD_ROW(value)                                                                                             \
-    { "amsgrad", value, "0|1", "divide by the running maximum of the second moment" }
+    { "amsgrad", value, "0|1", "divide by the running maximum of the second moment", .live = true }
 #define BIAS_CORRECTION_ROW(value)                                                                                     \
     { "bias_correction", value, "0|1", "0: c1 = c2 = 1" }
 #define BETA1_DECAY_ROW(value)                                                                                         \

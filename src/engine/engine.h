@@ -424,6 +424,7 @@ optim_status plan_share(engine_t *engine, int threads);
 /* A plan that was put aside, with the tensors and stations as they were. */
 typedef struct station_aside {
     station_t *station, was;
+    double *option; /* [group][row of the option table]: what the station's own options were */
 } station_aside_t;
 typedef struct replan {
     engine_t engine; /* planned: there is one */
@@ -437,8 +438,8 @@ typedef struct rows_kept {
     const int64_t *index;
 } rows_kept_t;
 
-/* Before tensors, groups or stations are added to an engine with a plan, or a tensor gets other rows; without a plan
- * nothing happens. Errors: NOMEM; nothing has changed then. */
+/* Before tensors, groups or stations are added to an engine with a plan, a tensor gets other rows, or options by which
+ * states exist change; without a plan nothing happens. Errors: NOMEM; nothing has changed then. */
 optim_status replan_begin(engine_t *engine, replan_t *aside);
 /* After that: takes memory, and all that was remembered moves over. `rows`: of the tensor that got other ones, or NULL.
  * Errors: SIZE, NOMEM, MISMATCH; the engine has no plan then, until replan_cancel. */

@@ -1,9 +1,9 @@
 /*
- * A plan made anew, for parameters, groups and wrappers that are added after the first step, and for rows that a
- * parameter gets or loses.
+ * A plan made anew, for parameters, groups and wrappers that are added after the first step, for rows that a parameter
+ * gets or loses, and for options by which states begin or end.
  *
  *     replan_begin     each tensor gets what its cohort has counted; the plan is put aside, and the engine has none
- *     ...              its lists of tensors, groups and stations change
+ *     ...              its lists of tensors, groups and stations change, or their options
  *     replan_end       plan_build takes memory and sets initial values; what was remembered moves over, field by field
  *                      and slot by slot; the plan that was put aside is freed
  *     replan_cancel    in its place, where something failed and the lists are as they were: that plan comes back
@@ -20,9 +20,40 @@
 #include "engine/storage.h"
 
 static void free_aside(replan_t *aside) {
+    for (size_t l = 0; aside->stations != NULL && l < aside->station_count; ++l)
+        free(aside->stations[l].option);
     free(aside->engine.tensors);
     free(aside->stations);
     *aside = (replan_t){0};
+}
+
+/* ---- The options as they are ---- */
+
+/* False: no memory. */
+static bool keep_options(const engine_t *engine, station_aside_t *aside) {
+    const station_t *station = aside->station;
+    const size_t rows = option_count(station->method->options);
+    aside->option = calloc((size_t)engine->group_count * rows + 1, sizeof *aside->option);
+    for (int g = 0; aside->option != NULL && rows > 0 && g < engine->group_count; ++g)
+        if (station_covers(station, g))
+            memcpy(aside->option + (size_t)g * rows, station_option(station, g), rows * sizeof *aside->option);
+    return aside->option != NULL;
+}
+
+static const double *option_aside(const station_aside_t *aside, int group) {
+    return aside->option + (size_t)group * option_count(aside->station->method->options);
+}
+
+/* Values of a field as they were and are. */
+typedef struct counts {
+    size_t was, now;
+} counts_t;
+
+static counts_t counts_of(const engine_t *engine, const replan_t *aside, const station_aside_t *of,
+                          const field_t *field, int group) {
+    const method_t *method = of->station->method;
+    return (counts_t){.was = field_count(&aside->engine, method, field, option_aside(of, group)),
+                      .now = field_count(engine, method, field, station_option(of->station, group))};
 }
 
 optim_status replan_begin(engine_t *engine, replan_t *aside) {
@@ -32,9 +63,15 @@ optim_status replan_begin(engine_t *engine, replan_t *aside) {
         return OPTIM_OK;
     tensor_t *tensors = calloc(engine->tensor_count + 1, sizeof *tensors);
     aside->stations = calloc(keepers, sizeof *aside->stations);
-    if (tensors == NULL || aside->stations == NULL) {
-        free(tensors);
-        free(aside->stations);
+    aside->engine.tensors = tensors;
+    aside->station_count = keepers;
+    bool has_room = tensors != NULL && aside->stations != NULL;
+    for (size_t l = 0; has_room && l < keepers; ++l) {
+        aside->stations[l].station = engine_keeper(engine, (int)l);
+        has_room = keep_options(engine, &aside->stations[l]);
+    }
+    if (!has_room) {
+        free_aside(aside);
         return error_nomem("changing what the optimizer has taken memory for");
     }
     cohorts_collect(engine);
@@ -43,8 +80,7 @@ optim_status replan_begin(engine_t *engine, replan_t *aside) {
     if (engine->tensor_count > 0)
         memcpy(tensors, engine->tensors, engine->tensor_count * sizeof *tensors);
     for (size_t l = 0; l < keepers; ++l)
-        aside->stations[l] = (station_aside_t){engine_keeper(engine, (int)l), *engine_keeper(engine, (int)l)};
-    aside->station_count = keepers;
+        aside->stations[l].was = *aside->stations[l].station;
     plan_let_go(engine);
     return OPTIM_OK;
 }
@@ -86,13 +122,14 @@ static optim_status misfit(const station_t *station, const char *what) {
                      station->name, what);
 }
 
-static optim_status check_fields(const engine_t *engine, const replan_t *aside, const station_t *station) {
-    const double *option = station_option(station, station->first_group);
-    for (const field_t *field = station->method->fields; field_is_row(field); ++field)
-        if (field->of == OF_METHOD && field_is_kept(field) &&
-            field_count(engine, station->method, field, option) !=
-                field_count(&aside->engine, station->method, field, option))
-            return misfit(station, "remembers a number for each element of all parameters");
+/* What an option switches on or off begins afresh, or goes. */
+static optim_status check_fields(const engine_t *engine, const replan_t *aside, const station_aside_t *of) {
+    for (const field_t *field = of->station->method->fields; field_is_row(field); ++field) {
+        const counts_t count = counts_of(engine, aside, of, field, of->station->first_group);
+        const bool switched = field->when != NULL && (count.was == 0 || count.now == 0);
+        if (field->of == OF_METHOD && field_is_kept(field) && count.was != count.now && !switched)
+            return misfit(of->station, "remembers a number for each element of all parameters");
+    }
     return OPTIM_OK;
 }
 
@@ -100,7 +137,7 @@ static optim_status check_fields(const engine_t *engine, const replan_t *aside, 
 static optim_status check_slot(const station_t *station, size_t k, const slot_t *was, const slot_t *now,
                                bool rows_change) {
     const state_t *state = &station->method->states[k];
-    if (was->at == NULL || !state_is_kept(state))
+    if (was->at == NULL || !state_is_kept(state) || now->copies == 0) /* new; made anew in each step; no more there */
         return OPTIM_OK;
     if (rows_change && !was->by_element)
         return misfit(station, "keeps states that are not of the parameter's shape");
@@ -115,7 +152,7 @@ static optim_status check_fit(const engine_t *engine, const replan_t *aside, con
     optim_status status = OPTIM_OK;
     for (size_t l = 0; status == OPTIM_OK && l < aside->station_count; ++l) {
         const station_t *now = aside->stations[l].station, *was = &aside->stations[l].was;
-        status = check_fields(engine, aside, now);
+        status = check_fields(engine, aside, &aside->stations[l]);
         for (size_t i = 0; status == OPTIM_OK && i < aside->engine.tensor_count; ++i)
             for (size_t k = 0; status == OPTIM_OK && k < now->states; ++k)
                 status = check_slot(now, k, &was->slot[i * was->states + k], &now->slot[i * now->states + k],
@@ -135,30 +172,32 @@ static optim_status take_states(engine_t *engine, const replan_t *aside) {
 
 /* ---- Moving it over ---- */
 
-/* The kept fields of one struct. */
-static void move_fields(const engine_t *engine, const station_t *station, memory_of_t of, int group, const void *from,
-                        void *to) {
-    for (const field_t *field = station->method->fields; field_is_row(field); ++field)
-        if (field->of == of && field_is_kept(field))
-            memcpy(field_address(field, to), field_address(field, from),
-                   field_count(engine, station->method, field, station_option(station, group)) * sizeof(double));
+/* The kept fields of one struct, but for those that begin now. */
+static void move_fields(const engine_t *engine, const replan_t *aside, const station_aside_t *station, memory_of_t of,
+                        int group, const void *from, void *to) {
+    for (const field_t *field = station->station->method->fields; field_is_row(field); ++field) {
+        const counts_t count = counts_of(engine, aside, station, field, group);
+        if (field->of == of && field_is_kept(field) && count.was == count.now)
+            memcpy(field_address(field, to), field_address(field, from), count.now * sizeof(double));
+    }
 }
 
-static void move_memory(const engine_t *engine, const replan_t *aside, const station_t *was, const station_t *now) {
+static void move_memory(const engine_t *engine, const replan_t *aside, const station_aside_t *station) {
+    const station_t *was = &station->was, *now = station->station;
     if (was->memory_bytes == 0)
         return;
     if (now->method->memory > 0)
-        move_fields(engine, now, OF_METHOD, now->first_group, was->memory, now->memory);
+        move_fields(engine, aside, station, OF_METHOD, now->first_group, was->memory, now->memory);
     for (int g = 0; g < aside->engine.group_count; ++g) {
         if (was->group_memory[g] != NULL)
-            move_fields(engine, now, OF_GROUP, g, was->group_memory[g], now->group_memory[g]);
+            move_fields(engine, aside, station, OF_GROUP, g, was->group_memory[g], now->group_memory[g]);
         if (was->cohort_memory[g] != NULL)
             memcpy(now->cohort_memory[g], was->cohort_memory[g], now->method->cohort_memory);
     }
     for (size_t i = 0; i < aside->engine.tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         if (was->tensor_memory[i] != NULL)
-            move_fields(engine, now, OF_TENSOR, tensor->group, was->tensor_memory[i], now->tensor_memory[i]);
+            move_fields(engine, aside, station, OF_TENSOR, tensor->group, was->tensor_memory[i], now->tensor_memory[i]);
         if (now->method->cohort_memory > 0 && station_has(now, tensor))
             memcpy(tensor->cohort_memory, aside->engine.tensors[i].cohort_memory, tensor->cohort_bytes);
     }
@@ -192,7 +231,7 @@ static void move_all(engine_t *engine, const replan_t *aside, const rows_kept_t 
     const engine_t *was = &aside->engine;
     for (size_t l = 0; l < aside->station_count; ++l) {
         station_t *station = aside->stations[l].station;
-        move_memory(engine, aside, &aside->stations[l].was, station);
+        move_memory(engine, aside, &aside->stations[l]);
         move_states(engine, aside, rows, &aside->stations[l].was, station);
         station->next_sample = aside->stations[l].was.next_sample;
     }

@@ -1,30 +1,23 @@
 /*
- * optim_check_gradient: gradients against central differences of the loss,
+ * optim_check_gradient: gradients against central differences of their function's values,
  *
  *     seen = f(x+) - f(x-)    told = g'(x+ - x-)    x+- = x +- h (|x_i| + s) v_i, as rounded and within the box
  *
  * with v normal, s the root mean square of the tensor's elements, and h twice: what two lengths agree on is no matter
  * of rounding or curvature. Along random directions first; where one disagrees, element by element, within the half,
- * and half of that, that disagrees more, where there are many.
+ * and half of that, that disagrees more, where there are many. f is the loss; then, for the products that a method asks
+ * for, what they are the gradients of: see check_functions.c.
  */
+#include "optimizer/check_gradient.h"
+
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "kernels/random.h"
 #include "optimizer/abi.h"
-#include "optimizer/measures.h"
 
-enum { MOST_DIRECTIONS = 1000, USUAL_DIRECTIONS = 3 };
-
-typedef struct checker {
-    optim_t *opt;
-    optim_problem problem;
-    optim_gradient_check result;
-    copies_t x, g;
-    uint64_t seed, draws;
-    size_t elements; /* of all parameters with a gradient */
-    double spacing, rounding;
-} checker_t;
+enum { MOST_DIRECTIONS = 1000, USUAL_DIRECTIONS = 3, SHORTER = 16 };
 
 /* What was told and seen along a direction. */
 typedef struct pair {
@@ -32,15 +25,11 @@ typedef struct pair {
     double moved;             /* the sum of x+ - x- over its elements: of one alone, how far that went */
 } pair_t;
 
-/* ---- Directions: elements first .. last - 1 of all those that have a gradient, one after the other ---- */
+/* ---- Directions: elements first .. last - 1 of all those that take part, one after the other ---- */
 
 typedef struct range {
     size_t first, last;
 } range_t;
-
-static bool is_checked(const tensor_t *tensor) {
-    return tensor->grad != NULL && !tensor->frozen;
-}
 
 static void piece(const checker_t *c, optim_dtype dtype, const void *from, size_t end, size_t at, double *chunk) {
     (void)primitives_read(c->opt->engine.primitives, dtype, from, end, at, chunk);
@@ -64,10 +53,9 @@ static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t
                        double s, pair_t *pair) {
     double x[READ_ELEMENTS] = {0}, g[READ_ELEMENTS] = {0}, p[READ_ELEMENTS];
     const double way = h > 0 ? 1 : -1;
-    const tensor_t *tensor = &c->opt->engine.tensors[i];
     const bool alone = range.last - range.first == 1;
-    piece(c, tensor->dtype, c->x.of[i], at + n, at, x);
-    piece(c, tensor->grad_dtype, c->g.of[i], at + n, at, g);
+    piece(c, c->opt->engine.tensors[i].dtype, c->x.of[i], at + n, at, x);
+    check_told(c, i, at, n, flat, g);
     for (size_t j = 0; j < n; ++j) {
         const size_t place = flat + j;
         const bool moves = place >= range.first && place < range.last;
@@ -78,6 +66,8 @@ static void move_piece(const checker_t *c, size_t i, size_t at, size_t n, size_t
     for (size_t j = 0; j < n; ++j) {
         pair->told += way * (g[j] * (p[j] - x[j]));
         pair->moved += way * (p[j] - x[j]);
+        if (c->way != NULL)
+            c->way[flat + j] = (h > 0 ? 0 : c->way[flat + j]) + way * p[j];
     }
 }
 
@@ -86,7 +76,7 @@ static void move(const checker_t *c, range_t range, double h, pair_t *pair) {
     copies_put_back(&c->x, c->opt);
     for (size_t i = 0; i < c->x.count; ++i) {
         const tensor_t *tensor = &c->opt->engine.tensors[i];
-        const size_t count = is_checked(tensor) ? tensor->count : 0;
+        const size_t count = check_covers(c, tensor) ? tensor->count : 0;
         const bool touches = flat < range.last && flat + count > range.first;
         const double s = touches ? scale_of(c, i) : 0;
         for (size_t at = 0; touches && at < count; at += READ_ELEMENTS)
@@ -95,44 +85,36 @@ static void move(const checker_t *c, range_t range, double h, pair_t *pair) {
     }
 }
 
-/* ---- Evaluations ---- */
-
-/* The loss, and with `gradient` that too; false: the caller stopped. */
-static bool evaluate(checker_t *c, bool gradient, double *loss) {
-    const bool calls_loss = !gradient && c->problem.loss != NULL;
-    const optim_request request = {.size = sizeof request,
-                                   .kind = calls_loss ? OPTIM_EVAL_LOSS : OPTIM_EVAL_GRAD,
-                                   .needs_loss = 1,
-                                   .component = -1,
-                                   .evaluation = 1};
-    *loss = NAN;
-    ++c->result.evaluations;
-    c->result.callback = (calls_loss ? c->problem.loss : c->problem.gradient)(c->problem.user, &request, loss);
-    return c->result.callback == 0;
-}
+/* ---- Told and seen ---- */
 
 /* Differences over this length. */
 static bool look(checker_t *c, range_t range, double h, pair_t *pair) {
-    enum { ROUNDINGS = 16 };
-    double high, low;
+    double value[2], size[2];
     *pair = (pair_t){0};
-    move(c, range, h, pair);
-    if (!evaluate(c, false, &high))
-        return false;
-    move(c, range, -h, pair);
-    if (!evaluate(c, false, &low))
-        return false;
-    pair->seen = high - low;
-    const double noise = (double)ROUNDINGS * c->rounding * fmax(fabs(high), fabs(low));
+    for (int side = 0; side < 2; ++side) {
+        move(c, range, side == 0 ? h : -h, pair);
+        if (!check_value(c, side, &value[side], &size[side]))
+            return false;
+    }
+    if (c->kind == OPTIM_EVAL_JVP) {
+        copies_put_back(&c->x, c->opt);
+        if (!check_product(c, &pair->told))
+            return false;
+    }
+    pair->seen = value[0] - value[1];
+    const double noise = (double)CHECK_ROUNDINGS * c->rounding * fmax(size[0], size[1]);
     const double apart = fabs(pair->seen - pair->told), larger = fmax(fabs(pair->seen), fabs(pair->told));
     pair->error = !(apart > noise) && isfinite(apart) ? 0 : isfinite(apart) ? (apart - noise) / larger : 1;
     return true;
 }
 
+static double length_of(const checker_t *c) {
+    return cbrt(c->spacing);
+}
+
 /* And over a shorter one: the better of the two. */
 static bool compare(checker_t *c, range_t range, pair_t *pair) {
-    enum { SHORTER = 16 };
-    const double h = cbrt(c->spacing);
+    const double h = length_of(c);
     pair_t nearer;
     if (!look(c, range, h, pair) || !look(c, range, h / (double)SHORTER, &nearer))
         return false;
@@ -158,62 +140,136 @@ static bool narrow(checker_t *c, range_t *range) {
 }
 
 static void name_element(checker_t *c, size_t place, const pair_t *pair) {
+    size_t flat = 0;
     for (size_t i = 0; i < c->x.count; ++i) {
         const tensor_t *tensor = &c->opt->engine.tensors[i];
-        const size_t count = is_checked(tensor) ? tensor->count : 0;
-        if (place < count) {
+        const size_t count = check_covers(c, tensor) ? tensor->count : 0;
+        if (place < flat + count) {
             double g = 0;
-            piece(c, tensor->grad_dtype, c->g.of[i], place + 1, place, &g);
+            check_told(c, i, place - flat, 1, place, &g);
             c->result.param = (int)i;
             c->result.name = tensor->name;
-            c->result.element = (int64_t)place;
+            c->result.element = (int64_t)(place - flat);
             c->result.element_told = g;
             c->result.element_seen = pair->seen / pair->moved;
             return;
         }
-        place -= count;
+        flat += count;
     }
 }
 
-/* The worst: by how far the loss goes astray, which an element of no weight cannot be. */
+/* The residual whose change along this range is farthest from what is told of it; of one element as derivatives. */
+static bool find_residual(checker_t *c, range_t range, bool by_element) {
+    double worst = 0;
+    pair_t pair;
+    if (!look(c, range, length_of(c) / (double)SHORTER, &pair))
+        return false;
+    const double unit = by_element ? pair.moved : 1;
+    for (size_t r = 0; r < (size_t)c->opt->engine.residuals; ++r) {
+        double told, seen;
+        check_residual(c, r, &told, &seen);
+        if (fabs(told - seen) <= worst)
+            continue;
+        worst = fabs(told - seen);
+        c->result.residual = (int64_t)r;
+        c->result.element_told = told / unit;
+        c->result.element_seen = seen / unit;
+    }
+    return true;
+}
+
+/* The worst: by how far the function goes astray, which an element of no weight cannot be. */
 static bool find_element(checker_t *c, range_t range) {
     double worst = 0;
+    range_t found = {0};
     for (size_t place = range.first; place < range.last; ++place) {
         pair_t pair = {0};
         if (!compare(c, (range_t){place, place + 1}, &pair))
             return false;
         if (pair.error > c->result.tolerance && !(fabs(pair.seen - pair.told) <= worst)) {
             worst = fabs(pair.seen - pair.told);
+            found = (range_t){place, place + 1};
             name_element(c, place, &pair);
         }
     }
-    return true;
+    return c->kind != OPTIM_EVAL_JACOBIAN || c->result.param < 0 || find_residual(c, found, true);
 }
 
-static void run(checker_t *c, int directions) {
+static void search(checker_t *c) {
+    range_t range = {0, c->elements};
+    if (c->kind == OPTIM_EVAL_JVP)
+        (void)find_residual(c, range, false);
+    else if (narrow(c, &range))
+        (void)find_element(c, range);
+}
+
+/* ---- One kind, then all ---- */
+
+static void note(checker_t *c, const pair_t *pair) {
     optim_gradient_check *result = &c->result;
-    double loss;
-    const range_t all = {0, c->elements};
-    if (!evaluate(c, true, &loss))
+    if (pair->error <= result->error)
         return;
-    copies_take(&c->g, c->opt);
+    result->kind = c->kind;
+    result->error = pair->error;
+    result->told = pair->told;
+    result->seen = pair->seen;
+}
+
+/* Products with J and with its transpose are of one matrix, to more digits than differences have. */
+static bool are_adjoint(checker_t *c) {
+    pair_t pair = {0};
+    double size;
+    const double tolerance = cbrt(c->spacing);
+    check_adjoint(c, &pair.told, &pair.seen, &size);
+    const double apart = fabs(pair.told - pair.seen), larger = fmax(fabs(pair.told), fabs(pair.seen));
+    if (apart <= tolerance * larger + (double)CHECK_ROUNDINGS * c->rounding * size)
+        return true;
+    pair.error = isfinite(apart) ? apart / larger : 1;
+    c->result.error = -1;
+    c->result.tolerance = tolerance;
+    note(c, &pair);
+    return false;
+}
+
+static void count_elements(checker_t *c) {
+    c->elements = 0;
+    for (size_t i = 0; i < c->opt->engine.tensor_count; ++i)
+        c->elements += check_covers(c, &c->opt->engine.tensors[i]) ? c->opt->engine.tensors[i].count : 0;
+}
+
+/* Whether this kind agrees; false, too, where the caller stopped. */
+static bool check_kind(checker_t *c, optim_status kind, int directions) {
+    c->kind = kind;
+    count_elements(c);
+    copies_put_back(&c->x, c->opt);
+    if (c->elements == 0)
+        return true;
+    if (!check_tell(c, kind))
+        return false;
     for (int k = 0; k < directions; ++k) {
         pair_t pair = {0};
         c->draws = 2 * (uint64_t)c->elements * (uint64_t)k;
-        if (!compare(c, all, &pair))
-            return;
-        if (k == 0 || pair.error > result->error) {
-            result->error = pair.error;
-            result->told = pair.told;
-            result->seen = pair.seen;
+        if (!compare(c, (range_t){0, c->elements}, &pair))
+            return false;
+        note(c, &pair);
+        if (pair.error > c->result.tolerance) {
+            search(c);
+            return false;
         }
-        if (pair.error > result->tolerance)
-            break;
     }
-    result->agrees = result->error <= result->tolerance;
-    range_t range = all;
-    if (!result->agrees && narrow(c, &range))
-        (void)find_element(c, range);
+    return kind != OPTIM_EVAL_JVP || !check_has(c, OPTIM_EVAL_VJP) || are_adjoint(c);
+}
+
+static const optim_status KINDS[CHECK_KINDS] = {OPTIM_EVAL_GRAD, OPTIM_EVAL_HVP, OPTIM_EVAL_JACOBIAN, OPTIM_EVAL_VJP,
+                                                OPTIM_EVAL_JVP};
+
+static void run(checker_t *c, int directions) {
+    bool agrees = true;
+    for (size_t k = 0; agrees && k < CHECK_KINDS; ++k)
+        if (check_has(c, KINDS[k]))
+            agrees = check_kind(c, KINDS[k], directions);
+    c->result.error = fmax(c->result.error, 0);
+    c->result.agrees = agrees;
 }
 
 /* ---- The call ---- */
@@ -234,14 +290,31 @@ static optim_status check_call(checker_t *c, const optim_problem *problem, int d
                            directions, MOST_DIRECTIONS);
     if (status == OPTIM_OK)
         status = refuse_handle(c->opt, NOT_OPEN | NOT_SWAPPED, "checking the gradient");
-    if (status == OPTIM_OK && c->problem.gradient == NULL)
-        status = error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
     return status;
 }
 
-static void count_elements(checker_t *c) {
-    for (size_t i = 0; i < c->opt->engine.tensor_count; ++i)
-        c->elements += is_checked(&c->opt->engine.tensors[i]) ? c->opt->engine.tensors[i].count : 0;
+/* That there is something to check. */
+static optim_status check_any(checker_t *c) {
+    bool has = false, any = false;
+    for (size_t k = 0; k < CHECK_KINDS; ++k) {
+        if (!check_has(c, KINDS[k]))
+            continue;
+        c->kind = KINDS[k];
+        count_elements(c);
+        has = true;
+        any |= c->elements > 0;
+    }
+    if (any)
+        return OPTIM_OK;
+    return has ? error_set(OPTIM_ERR_ORDER, "there is no parameter with a gradient or a product to check: "
+                                            "optim_add_param first")
+               : error_set(OPTIM_ERR_NULL, "problem.gradient must not be NULL");
+}
+
+static void release(checker_t *c) {
+    free(c->room);
+    copies_free(&c->g);
+    copies_free(&c->x);
 }
 
 optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, int directions, uint64_t seed,
@@ -250,24 +323,31 @@ optim_status optim_check_gradient(optim_t *opt, const optim_problem *problem, in
     optim_status status = check_call(&c, problem, directions, check);
     if (status != OPTIM_OK)
         return status;
-    count_elements(&c);
-    if (c.elements == 0)
-        return error_set(OPTIM_ERR_ORDER, "there is no parameter with a gradient to check: optim_add_param first");
-    if (!copies_make(&c.x, opt, false) || !copies_make(&c.g, opt, true)) {
-        copies_free(&c.x);
-        return error_nomem("checking the gradient");
+    check_begin(&c);
+    status = check_any(&c);
+    if (status == OPTIM_OK && (!copies_make(&c.x, opt, false) || !copies_make(&c.g, opt, true)))
+        status = error_nomem("checking the gradient");
+    if (status == OPTIM_OK)
+        status = check_prepare(&c);
+    if (status != OPTIM_OK) {
+        release(&c);
+        return status;
     }
     copies_take(&c.x, opt);
     c.spacing = measure_spacing(opt);
     c.rounding = measure_rounding(opt);
-    c.result = (optim_gradient_check){.tolerance = sqrt(sqrt(c.spacing)), .param = -1, .name = ""};
+    c.result = (optim_gradient_check){.tolerance = sqrt(sqrt(c.spacing)),
+                                      .error = -1,
+                                      .param = -1,
+                                      .name = "",
+                                      .residual = -1,
+                                      .kind = OPTIM_EVAL_GRAD};
     opt->driven = true;
     run(&c, directions == 0 ? USUAL_DIRECTIONS : directions);
     opt->driven = false;
     copies_put_back(&c.x, opt);
-    if (c.result.evaluations > 1 || c.result.callback == 0)
+    if (c.has_gradient)
         copies_put_back(&c.g, opt);
-    copies_free(&c.g);
-    copies_free(&c.x);
+    release(&c);
     return abi_write(check, &c.result, sizeof c.result, "optim_gradient_check");
 }

@@ -78,19 +78,42 @@ static void keep_in_box(const reader_t *reader, double sign, size_t offset, size
     }
 }
 
+static bool is_bound(const reader_t *reader) {
+    return reader->at == reader->tensor->grad; /* or of some rows */
+}
+
+static size_t read_gradient(const reader_t *reader, size_t offset, double *chunk) {
+    return is_bound(reader)
+               ? gradient_read(reader->opt->engine.primitives, reader->tensor, reader->count, offset, chunk)
+               : read(reader, reader->at, reader->dtype, offset, chunk);
+}
+
 static size_t part_of_gradient(const reader_t *reader, const void *other, size_t offset, double *chunk) {
     (void)other;
-    const bool is_bound = reader->at == reader->tensor->grad; /* or of some rows */
-    const size_t n = is_bound
-                         ? gradient_read(reader->opt->engine.primitives, reader->tensor, reader->count, offset, chunk)
-                         : read(reader, reader->at, reader->dtype, offset, chunk);
+    const size_t n = read_gradient(reader, offset, chunk);
     if (n > 0 && (reader->tensor->lower != NULL || reader->tensor->upper != NULL)) /* what methods keep they minimize */
-        keep_in_box(reader, is_bound ? loss_sign(reader->opt) : 1, offset, n, chunk);
+        keep_in_box(reader, is_bound(reader) ? loss_sign(reader->opt) : 1, offset, n, chunk);
     return n;
 }
 
 measure_t measure_gradient(const optim_t *opt, int row) {
     return measure(opt, gradient_reader, part_of_gradient, row, NULL);
+}
+
+/* Methods keep the gradient of what they minimize. */
+static double sign_of(const optim_t *opt, int row) {
+    return row < 0 ? 1 : loss_sign(opt);
+}
+
+void measure_read_gradient(const optim_t *opt, int row, double *g) {
+    double chunk[READ_ELEMENTS];
+    const double sign = sign_of(opt, row);
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const reader_t reader = gradient_reader(opt, i, row);
+        for (size_t offset = 0, n; (n = read_gradient(&reader, offset, chunk)) > 0; offset += n)
+            for (size_t j = 0; j < n; ++j)
+                g[opt->engine.tensors[i].first_of_all + offset + j] = sign * chunk[j];
+    }
 }
 
 /* ---- Parameters ---- */
@@ -122,6 +145,21 @@ measure_t measure_step(const optim_t *opt, const copies_t *from) {
 
 measure_t measure_parameters(const optim_t *opt) {
     return measure(opt, parameter_reader, part_of_parameter, 0, NULL);
+}
+
+double measure_mean_slope(const optim_t *opt, const double *g, int row, const copies_t *from) {
+    double now[READ_ELEMENTS], step[READ_ELEMENTS] = {0}, sum = 0;
+    const double sign = sign_of(opt, row);
+    for (size_t i = 0; i < opt->engine.tensor_count; ++i) {
+        const reader_t gradient = gradient_reader(opt, i, row), parameter = parameter_reader(opt, i, 0);
+        const double *before = g + opt->engine.tensors[i].first_of_all;
+        for (size_t offset = 0, n; (n = read_gradient(&gradient, offset, now)) > 0; offset += n) {
+            (void)part_of_step(&parameter, from->of[i], offset, step);
+            for (size_t j = 0; j < n; ++j)
+                sum += (before[offset + j] + sign * now[j]) / 2 * step[j];
+        }
+    }
+    return sum;
 }
 
 static int64_t active_of(const reader_t *reader) {

@@ -34,6 +34,11 @@ void copies_put_back(const copies_t *copies, const optim_t *opt);
 measure_t measure_step(const optim_t *opt, const copies_t *from);
 measure_t measure_parameters(const optim_t *opt);
 
+/* Of such a gradient, without regard to boxes and of the loss as the caller has it: its elements as doubles; and with
+ * those of the gradient at `from`, (g + g_now)'(x - from) / 2. */
+void measure_read_gradient(const optim_t *opt, int row, double *g);
+double measure_mean_slope(const optim_t *opt, const double *g, int row, const copies_t *from);
+
 /* Elements at .. at + n - 1 of tensor i, at most READ_ELEMENTS, become these numbers or the nearest in the box, and
  * these what they then are. */
 void measure_write(const optim_t *opt, size_t i, size_t at, size_t n, double *numbers);

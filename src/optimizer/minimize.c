@@ -163,6 +163,7 @@ static void look(run_t *run) {
     }
     if (result->steps == 0)
         run->first_loss = result->loss;
+    doubt_after_step(run);
     const bool improves = is_better(run, result->loss, result->best_loss) || result->steps == 0;
     if (asks_for_gradient(&run->stop) || run->stop.progress != NULL || (improves && run->best.of != NULL) ||
         (run->searches && !holds))
@@ -185,6 +186,7 @@ static void look(run_t *run) {
 static optim_status step(run_t *run) {
     if (run->before.of != NULL)
         copies_take(&run->before, run->opt);
+    doubt_before_step(run);
     const int64_t skipped = run->opt->skipped;
     optim_status status = step_take(run->opt, true);
     run->trials = 0;
@@ -354,6 +356,7 @@ static optim_status prepare(run_t *run) {
 
 static void finish(run_t *run) {
     free(run->losses);
+    doubt_free(run);
     copies_free(&run->best);
     copies_free(&run->before);
 }
@@ -370,6 +373,18 @@ static void put_back_best(run_t *run) {
     result->gradient_max = run->best_gradient.most;
 }
 
+/* A better reason, where there is one. */
+static void judge(run_t *run) {
+    const int reason = run->result.reason;
+    if (is_least_squares(run->opt)) /* there is no gradient to ask for */
+        return;
+    if (reason == OPTIM_STOP_STALLED || reason == OPTIM_STOP_LINE_SEARCH)
+        run_judge(run);
+    else if (doubt_is_due(run) &&
+             (reason == OPTIM_STOP_STEPS || reason == OPTIM_STOP_EVALUATIONS || reason == OPTIM_STOP_SECONDS))
+        run_judge_gradient(run);
+}
+
 optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const optim_stop *stop, optim_result *result) {
     run_t run = {.opt = opt};
     optim_status status = check_call(&run, problem, stop, result);
@@ -381,6 +396,7 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
         finish(&run);
         return status;
     }
+    doubt_make(&run);
     const bool was_driven = opt->driven;
     opt->driven = true;
     step_begin_anew(opt);
@@ -390,9 +406,7 @@ optim_status optim_minimize(optim_t *opt, const optim_problem *problem, const op
     run.result =
         (optim_result){.gradient_norm = NAN, .gradient_max = NAN, .best_loss = loss_sign(opt) * INFINITY, .loss = NAN};
     status = loop(&run);
-    const bool can_tell = !is_least_squares(opt); /* without it there is no gradient to ask for */
-    if (can_tell && (run.result.reason == OPTIM_STOP_STALLED || run.result.reason == OPTIM_STOP_LINE_SEARCH))
-        run_judge(&run);
+    judge(&run);
     put_back_best(&run);
     finish(&run);
     opt->driven = was_driven;

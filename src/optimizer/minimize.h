@@ -7,6 +7,16 @@
 
 enum { GRADIENT_UNKNOWN = -2 };
 
+/* See doubt.c. */
+enum { DOUBT_LEAST = 3 };
+typedef struct doubt {
+    copies_t x;    /* before a step that is looked at: the parameters, ... */
+    double *g;     /* ... their gradient, NULL: no step is ... */
+    double loss;   /* ... and the loss */
+    bool looks;    /* at the step under way */
+    int agreed, contradicted; /* steps */
+} doubt_t;
+
 typedef struct run {
     optim_t *opt;
     optim_problem problem;
@@ -29,6 +39,7 @@ typedef struct run {
     int64_t trials;      /* evaluations that it asked for */
     int64_t bottomless;  /* number of the last step that met a loss of minus infinity; 0: none did */
     double *losses;      /* room for those of all components, or NULL */
+    doubt_t doubt;
 } run_t;
 
 /* ---- evaluate.c ---- */
@@ -36,8 +47,20 @@ typedef struct run {
 int run_evaluate(run_t *run, const optim_request *request, double *loss);
 void run_interrupt(run_t *run, int answer);
 
+/* ---- doubt.c ---- */
+/* Takes memory where it may be of use; without memory no step is looked at. */
+void doubt_make(run_t *run);
+void doubt_free(run_t *run);
+/* Around a step, with loss and gradient at the parameters known. */
+void doubt_before_step(run_t *run);
+void doubt_after_step(run_t *run);
+/* Whether the steps contradict their gradients. */
+bool doubt_is_due(const run_t *run);
+
 /* ---- verdict.c ---- */
-/* The method has found no way down: a better reason than that, from a few evaluations around the parameters. */
+/* The method has found no way down: a better reason than that, from a few evaluations around the parameters. Or it is
+ * to be told whether the gradient is wrong, and any other reason stays. */
 void run_judge(run_t *run);
+void run_judge_gradient(run_t *run);
 
 #endif

@@ -239,7 +239,8 @@ bool schedules_reserve(optim_t *opt, size_t more);
 void schedules_replace(optim_t *opt, const bool *groups, const scheduled_t *made, size_t count);
 /* The option follows no schedule any more. */
 void schedules_remove(optim_t *opt, const setting_t *setting, int group);
-/* Before the plan is made: makes it take memory for a momentum of 0 that these schedules drive. */
+/* Before the plan is made: makes it take memory for a momentum of 0 that these schedules drive, and for options that
+ * they have taken to 0. */
 void schedules_switch_on(const scheduled_t *scheduled, size_t count);
 /* Applies every schedule at clock `steps`; forgets what reports have taught them. */
 void schedules_apply(optim_t *opt);

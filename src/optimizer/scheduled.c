@@ -71,12 +71,19 @@ static double driven_momentum(const optim_t *opt, const scheduled_t *scheduled, 
     return driven ? schedule_momentum(scheduled->run, base, t) : base;
 }
 
+/* Not 0: that is all the plan asks. */
+static void switch_on(const values_t *values, int option) {
+    if (values->now[option] == 0)
+        values->now[option] = values->base[option] == 0 ? 1 : values->base[option];
+}
+
 void schedules_switch_on(const scheduled_t *scheduled, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         const values_t *values = &scheduled[i].station->values[scheduled[i].group];
-        const int momentum = scheduled[i].momentum;
-        if (momentum >= 0 && values->base[momentum] == 0)
-            values->now[momentum] = 1; /* not 0: that is all the plan asks */
+        if (scheduled[i].momentum >= 0)
+            switch_on(values, scheduled[i].momentum);
+        if (values->base[scheduled[i].option] != 0)
+            switch_on(values, scheduled[i].option);
     }
 }
 

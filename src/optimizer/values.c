@@ -1,4 +1,5 @@
 /* The values of options: setting, reading, looking ahead. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -19,8 +20,8 @@ static bool changes_states(const engine_t *engine, const station_t *station, int
     return false;
 }
 
-/* Whether the value could be set: its range, its combination with the others, memory. */
-static optim_status check_value(optim_t *opt, int group, const setting_t *setting, double value) {
+/* Whether the value could be set: its range, its combination with the others, memory; *replans: by a plan made anew. */
+static optim_status check_value(optim_t *opt, int group, const setting_t *setting, double value, bool *replans) {
     const option_t *option = setting_row(setting, group);
     double *base = &setting_values(setting, group)->base[setting->option];
     const double before = *base;
@@ -34,32 +35,95 @@ static optim_status check_value(optim_t *opt, int group, const setting_t *settin
     const bool other_states = opt->engine.planned && changes_states(&opt->engine, setting->station, group,
                                                                     setting_values(setting, group)->base);
     *base = before;
-    if (status == OPTIM_OK && opt->engine.planned &&
-        (other_states || option_decides_memory(setting->station, group, setting->option, before, value)))
-        status = error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
-                           option->name);
+    if (status != OPTIM_OK || !opt->engine.planned ||
+        (!other_states && !option_decides_memory(setting->station, group, setting->option, before, value)))
+        return status;
+    *replans = option->live;
+    return option->live ? OPTIM_OK
+                        : error_set(OPTIM_ERR_ORDER, "option \"%s\" decides about memory: set it before the first step",
+                                    option->name);
+}
+
+/* An option of some groups, and what it was in each of them, if that is kept. */
+typedef struct before {
+    double base, now;
+} before_t;
+typedef struct change {
+    const char *key;
+    int first, last;
+    before_t *before;
+} change_t;
+
+static void write_values(optim_t *opt, const change_t *change, double value) {
+    for (int g = change->first; g <= change->last; ++g) {
+        setting_t setting;
+        (void)setting_find_number(opt, g, change->key, &setting);
+        const values_t *values = setting_values(&setting, g);
+        const size_t i = (size_t)setting.option;
+        if (change->before != NULL)
+            change->before[g - change->first] = (before_t){values->base[i], values->now[i]};
+        values->base[i] = value;
+        const bool ends = change->before != NULL && value == 0; /* whatever a schedule has made of it */
+        if (ends || !scheduled_drives(opt, &setting, g))
+            values->now[i] = value;
+    }
+    otherwise_assign(opt);
+}
+
+static void write_back(optim_t *opt, const change_t *change) {
+    for (int g = change->first; g <= change->last; ++g) {
+        setting_t setting;
+        (void)setting_find_number(opt, g, change->key, &setting);
+        setting_values(&setting, g)->base[setting.option] = change->before[g - change->first].base;
+        setting_values(&setting, g)->now[setting.option] = change->before[g - change->first].now;
+    }
+    otherwise_assign(opt);
+}
+
+/* States begin or end: the plan is made anew. */
+static optim_status replan_values(optim_t *opt, const change_t *change, double value) {
+    replan_t aside;
+    optim_status status = refuse_swapped(opt, "setting an option that decides about memory");
+    if (status == OPTIM_OK)
+        status = change_begin(opt, &aside, "setting an option that decides about memory");
+    if (status != OPTIM_OK)
+        return status;
+    write_values(opt, change, value);
+    status = change_end(opt, &aside, NULL);
+    if (status == OPTIM_OK)
+        return OPTIM_OK;
+    write_back(opt, change);
+    replan_cancel(&opt->engine, &aside);
+    return status;
+}
+
+static optim_status set_and_replan(optim_t *opt, change_t *change, double value) {
+    change->before = calloc((size_t)(change->last - change->first) + 1, sizeof *change->before);
+    if (change->before == NULL)
+        return error_nomem("setting an option");
+    const optim_status status = replan_values(opt, change, value);
+    free(change->before);
     return status;
 }
 
 optim_status optim_set(optim_t *opt, int group, const char *key, double value) {
-    setting_t setting;
+    bool replans = false;
     optim_status status = settings_check_call(opt, group, key, "setting an option");
     if (status != OPTIM_OK)
         return status;
-    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
+    change_t change = {key, settings_first_group(group), settings_last_group(opt, group, key), NULL};
+    for (int g = change.first; status == OPTIM_OK && g <= change.last; ++g) {
+        setting_t setting;
+        bool replans_here = false;
         status = setting_find_number(opt, g, key, &setting);
         if (status == OPTIM_OK)
-            status = check_value(opt, g, &setting, value);
+            status = check_value(opt, g, &setting, value, &replans_here);
+        replans |= replans_here;
     }
-    for (int g = settings_first_group(group); status == OPTIM_OK && g <= settings_last_group(opt, group, key); ++g) {
-        (void)setting_find_number(opt, g, key, &setting);
-        setting_values(&setting, g)->base[setting.option] = value;
-        if (!scheduled_drives(opt, &setting, g))
-            setting_values(&setting, g)->now[setting.option] = value;
-    }
-    if (status == OPTIM_OK)
-        otherwise_assign(opt);
-    return status;
+    if (status != OPTIM_OK || replans)
+        return status != OPTIM_OK ? status : set_and_replan(opt, &change, value);
+    write_values(opt, &change, value);
+    return OPTIM_OK;
 }
 
 /* ---- Reading ---- */

@@ -72,7 +72,7 @@ static double move(const judge_t *judge, double t) {
 /* g'(p - x) with the gradient in the bound buffers. */
 static double slope_here(const judge_t *judge) {
     const engine_t *engine = &judge->run->opt->engine;
-    double x[READ_ELEMENTS], p[READ_ELEMENTS], g[READ_ELEMENTS], slope = 0;
+    double x[READ_ELEMENTS] = {0}, p[READ_ELEMENTS] = {0}, g[READ_ELEMENTS], slope = 0;
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const tensor_t *tensor = &engine->tensors[i];
         const size_t count = tensor_has_gradient(tensor) ? tensor->count : 0;
@@ -166,6 +166,13 @@ static int judge_here(judge_t *judge) {
     if (!(gradient.norm < farthest) || !(fabs(judge->f) < farthest * farthest / 4))
         return has_fallen_far(judge) ? OPTIM_STOP_UNBOUNDED : OPTIM_STOP_OVERFLOW;
     return reason_at(judge, gradient.norm);
+}
+
+void run_judge_gradient(run_t *run) {
+    const int as_told = run->result.reason;
+    run_judge(run);
+    if (!run->interrupted && run->result.reason != OPTIM_STOP_WRONG_GRADIENT)
+        run->result.reason = as_told;
 }
 
 void run_judge(run_t *run) {

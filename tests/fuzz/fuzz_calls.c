@@ -162,7 +162,7 @@ static void set(player_t *player, bytes_t *bytes, before_t before) {
     const int group = (int)bytes_below(bytes, 5) - 2;
     double got = -7;
     if (CALL(player, optim_set(player->opt, group, key, value), OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPTION, OPTIM_ERR_VALUE,
-             OPTIM_ERR_ORDER, OPTIM_ERR_OPEN) != OPTIM_OK)
+             OPTIM_ERR_ORDER, OPTIM_ERR_OPEN, OPTIM_ERR_SWAPPED, OPTIM_ERR_MISMATCH, OPTIM_ERR_NOMEM) != OPTIM_OK)
         return;
     if (optim_get(player->opt, group, key, &got) != OPTIM_OK || isnan(value))
         fuzz_fail("%s of group %d was set to %g and cannot be read", key, group, value);

@@ -95,7 +95,7 @@ static void files(run_t *run, const void *subject) {
     CALL(run, optim_load(run->opt[0], run->path));
 }
 
-/* Parameters, a group, a wrapper and rows that come after the first step. */
+/* Parameters, a group, a wrapper, rows and a state that come after the first step. */
 static void changes(run_t *run, const void *subject) {
     static const int64_t KEEP[] = {1, 0};
     const world_tensor_t *first = &WORLD[0];
@@ -113,6 +113,10 @@ static void changes(run_t *run, const void *subject) {
     CALL(run, optim_wrap(run->opt[0], "ema", NULL));
     step(run, 0, 3);
     CALL(run, optim_resize(run->opt[0], 0, KEEP, 2, first->dims[0], run->world.p[0], run->world.g[0]));
+    step(run, 0, 3);
+    CALL(run, optim_set(run->opt[0], 0, "amsgrad", 1));
+    step(run, 0, 3);
+    CALL(run, optim_set(run->opt[0], 0, "amsgrad", 0));
     step(run, 0, 3);
     serialize(run, 0);
 }
@@ -178,6 +182,18 @@ static void minimized(run_t *run, const void *subject) {
     CALL(run, optim_minimize(run->opt[0], &problem, &stop, NULL));
 }
 
+/* Its products too: the handle takes its memory. */
+static void checked(run_t *run, const void *subject) {
+    const optim_problem problem = {
+        .size = sizeof problem, .user = &run->world, .gradient = gradient, .product = product};
+    optim_gradient_check check = {.size = sizeof check};
+    (void)subject;
+    run->algorithms[0] = "newton_cg";
+    CALL(run, optim_create(&run->opt[0], "newton_cg", NULL));
+    lend(run, 0, 0, 2, 0);
+    CALL(run, optim_check_gradient(run->opt[0], &problem, 1, 1, &check));
+}
+
 static void batches(run_t *run, const void *subject) {
     const int64_t counts[] = {WORLD_MOST, 5};
     const void *const gradients[] = {run->world.g[0], run->world.g[1]};
@@ -236,9 +252,9 @@ void torture_api(void) {
     static const struct {
         const char *name;
         script_t *script;
-    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files}, {"changes", changes},
-                   {"open steps", open_steps}, {"thaws", thaws}, {"minimized", minimized},
-                   {"batches", batches},       {"code", code}};
+    } SCRIPTS[] = {{"whole life", whole_life}, {"files", files},     {"changes", changes},
+                   {"open steps", open_steps}, {"thaws", thaws},     {"minimized", minimized},
+                   {"checked", checked},       {"batches", batches}, {"code", code}};
     for (size_t i = 0; i < sizeof SCRIPTS / sizeof *SCRIPTS; ++i)
         torture(SCRIPTS[i].name, SCRIPTS[i].script, NULL);
     torture("a server", serve, "scaffold");

@@ -122,6 +122,8 @@ static void go(run_t *run, script_t *script, const void *subject, const char *fo
     check_folder(run, folder);
     for (int i = 0; i < RUN_HANDLES; ++i)
         optim_destroy(run->opt[i]);
+    for (int i = 0; i < RUN_HANDLES; ++i)
+        free(run->lent[i]);
     optim_batch_destroy(run->batch);
     for (int i = 0; i < RUN_HANDLES; ++i)
         optim_server_destroy(run->server[i]);

@@ -31,6 +31,7 @@ typedef struct run {
     optim_server_t *server[RUN_HANDLES];
     optim_coding_t *coding;
     const char *algorithms[RUN_HANDLES + 1];
+    double *lent[RUN_HANDLES]; /* inputs; freed when the script ends */
     char *path, *link;   /* of a checkpoint, and of a link to it */
     char *bytes;         /* a checkpoint in memory; freed when the script ends */
     size_t size;         /* of that */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "needs.h"
+
 void lend(run_t *run, int which, int first, int end, int group) {
     for (int k = first; k < end; ++k)
         CALL(run, optim_add_param(run->opt[which], group, WORLD[k].name, WORLD[k].dtype, WORLD[k].ndim, WORLD[k].dims,
@@ -53,11 +55,33 @@ static optim_description describe(const char *algorithm) {
     return about;
 }
 
+/* Options under which a checkpoint is short. */
+static const char *options_of(const char *algorithm) {
+    return strncmp(algorithm, "mfac", 4) == 0 ? "window=4" : NULL;
+}
+
+/* The inputs that the method must have. */
+static void lend_inputs(run_t *run, int which, const subject_t *subject) {
+    needs_sizes_t sizes = {.components = WORLD_COMPONENTS, .first = (size_t)world_elements(0)};
+    if (run->left || !(describe(subject->algorithm).needs & OPTIM_NEEDS_INPUTS))
+        return;
+    for (int k = 0; k < subject->tensors; ++k) {
+        const size_t rows = (size_t)WORLD[k].dims[0];
+        sizes.others += k > 0 ? (size_t)world_elements(k) : 0;
+        sizes.rows += rows;
+        sizes.columns += (size_t)world_elements(k) / rows;
+    }
+    run->lent[which] = needs_lend(run->opt[which], sizes);
+    if (run->lent[which] == NULL)
+        fail_msg("what \"%s\" needs is refused: %s", subject->algorithm, optim_error());
+}
+
 /* The first tensor has the first role, the others have the second. */
 static void create(run_t *run, int which, const subject_t *subject) {
     optim_t **opt = &run->opt[which];
     int others = 0;
-    CALL(run, optim_create(opt, subject->algorithm, NULL));
+    CALL(run, optim_create(opt, subject->algorithm, options_of(subject->algorithm)));
+    lend_inputs(run, which, subject);
     CALL(run, optim_set_components(*opt, WORLD_COMPONENTS));
     CALL(run, optim_set_constraints(*opt, WORLD_CONSTRAINTS, 0));
     CALL(run, optim_set_residuals(*opt, 1));
@@ -98,6 +122,7 @@ const char *schedule_example(const char *schedule) {
         {"chain", "children=step(step_size=2);exponential(gamma=0.9)"},
         {"volsched", "window=2,history=3"},
         {"refined", "norms=3;2;1;2;1"},
+        {"table", "factors=1;0.5"},
     };
     for (size_t i = 0; i < sizeof EXAMPLES / sizeof *EXAMPLES; ++i)
         if (strcmp(schedule, EXAMPLES[i][0]) == 0)
@@ -105,7 +130,26 @@ const char *schedule_example(const char *schedule) {
     return NULL;
 }
 
+/* Whether the method takes a matrix at all. */
+static bool takes_the_first(const char *algorithm) {
+    world_t world;
+    const world_tensor_t *first = &WORLD[0];
+    optim_t *opt;
+    CHECK_OK(optim_create(&opt, algorithm, options_of(algorithm)));
+    CHECK_OK(optim_set_components(opt, WORLD_COMPONENTS));
+    CHECK_OK(optim_set_constraints(opt, WORLD_CONSTRAINTS, 0));
+    CHECK_OK(optim_set_residuals(opt, 1));
+    CHECK_OK(optim_add_param(opt, 0, first->name, first->dtype, first->ndim, first->dims, world.p[0], world.g[0]));
+    const bool takes = optim_prepare(opt) != OPTIM_ERR_SHAPE;
+    if (!takes)
+        print_message("%s is left out: %s\n", algorithm, optim_error());
+    optim_destroy(opt);
+    return takes;
+}
+
 void torture_algorithm(const char *algorithm) {
+    if (!takes_the_first(algorithm))
+        return;
     torture_subject((subject_t){algorithm, NULL, NULL, NULL, *describe(algorithm).roles == '\0' ? 1 : 2});
 }
 

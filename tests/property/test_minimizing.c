@@ -9,6 +9,7 @@
 typedef struct caller {
     const mgh_t *problem;
     double x[MGH_MOST], g[MGH_MOST], lower[MGH_MOST], upper[MGH_MOST];
+    double wrong; /* a factor on the gradient, for evaluate_wrong */
     double lowest;
     int evaluations, outside;
 } caller_t;
@@ -193,6 +194,68 @@ static void ends_flat(void **state) {
         if (count < RUNS[k].least)
             fail_msg("%s: |g| <= %g in %d of 35", RUNS[k].method, RUNS[k].norm, count);
     }
+}
+
+/* ---- A gradient that is wrong by a factor, where a budget ends the run ---- */
+
+static int evaluate_wrong(void *user, const optim_request *request, double *loss) {
+    caller_t *c = user;
+    (void)request;
+    *loss = mgh_value(c->problem, c->x, c->g);
+    for (size_t i = 0; i < c->problem->n; ++i)
+        c->g[i] *= c->wrong;
+    ++c->evaluations;
+    return 0;
+}
+
+static optim_result end_of_budget(const mgh_t *problem, const char *method, double wrong, optim_stop stop) {
+    caller_t c = {.problem = problem, .wrong = wrong};
+    const int64_t n = (int64_t)problem->n;
+    optim_t *opt;
+    memcpy(c.x, problem->start, problem->n * sizeof *c.x);
+    CHECK_OK(optim_create(&opt, method, NULL));
+    CHECK_OK(optim_add_param(opt, 0, "x", OPTIM_F64, 1, &n, c.x, c.g));
+    const optim_problem calls = {.size = sizeof calls, .user = &c, .gradient = evaluate_wrong};
+    optim_result result = {.size = sizeof result};
+    stop.size = sizeof stop;
+    CHECK_OK(optim_minimize(opt, &calls, &stop, &result));
+    assert_int_equal(result.evaluations, c.evaluations);
+    optim_destroy(opt);
+    return result;
+}
+
+/* It is told, from five evaluations more; of a right one it is not, and there are none. */
+static void wrong_by_a_factor(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "bfgs", "ncg"};
+    static const double FACTORS[] = {1000, 1e-3, 10, 0.1};
+    enum { FACTOR_COUNT = sizeof FACTORS / sizeof *FACTORS, BUDGET = 200 };
+    for (size_t m = 0; m < 3; ++m)
+        for (size_t f = 0; f < FACTOR_COUNT; ++f) {
+            int silent = 0, told = 0;
+            for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem) {
+                const optim_result result =
+                    end_of_budget(problem, METHODS[m], FACTORS[f], (optim_stop){.evaluations = BUDGET});
+                silent += result.reason == OPTIM_STOP_EVALUATIONS;
+                told += result.reason == OPTIM_STOP_WRONG_GRADIENT && result.evaluations >= BUDGET;
+            }
+            if (silent > 2 || told < 2)
+                fail_msg("%s, %g: %d ends by the budget are told, %d are not", METHODS[m], FACTORS[f], told, silent);
+        }
+}
+
+static void right_by_any_budget(void **state) {
+    (void)state;
+    static const char *const METHODS[] = {"lbfgs", "bfgs", "ncg"};
+    static const int64_t STEPS[] = {1, 8, 9, 16, 20, 33, 70, 300};
+    for (size_t m = 0; m < 3; ++m)
+        for (const mgh_t *problem = MGH; problem < MGH + MGH_COUNT; ++problem)
+            for (size_t k = 0; k < sizeof STEPS / sizeof *STEPS; ++k) {
+                const optim_result result = end_of_budget(problem, METHODS[m], 1, (optim_stop){.steps = STEPS[k]});
+                if (result.reason == OPTIM_STOP_WRONG_GRADIENT)
+                    fail_msg("%s, %s, %d steps: a right gradient is called wrong", METHODS[m], problem->name,
+                             (int)STEPS[k]);
+            }
 }
 
 /* ---- In f32, loss and all: how far down the gradient goes ---- */
@@ -477,6 +540,8 @@ int main(void) {
         cmocka_unit_test(boxes),
         cmocka_unit_test(free_problems),
         cmocka_unit_test(ends_flat),
+        cmocka_unit_test(wrong_by_a_factor),
+        cmocka_unit_test(right_by_any_budget),
         cmocka_unit_test(in_short_numbers),
         cmocka_unit_test(armijo_by_values),
         cmocka_unit_test(from_outside),

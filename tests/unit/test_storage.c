@@ -161,7 +161,7 @@ static void short_states_need_an_elementwise_method(void **state) {
     assert_non_null(strstr(optim_error(), "lamb"));
     assert_int_equal(optim_set(opt, -1, "state_dtype", 0), OPTIM_OK);
     assert_int_equal(optim_step(opt), OPTIM_OK);
-    assert_int_equal(optim_set(opt, -1, "master", 1), OPTIM_ERR_ORDER);
+    assert_int_equal(optim_set(opt, -1, "state_dtype", 3), OPTIM_ERR_ORDER);
     optim_destroy(opt);
     assert_int_equal(optim_create(&opt, "sgd", "master=f32,rounding=kahan"), OPTIM_ERR_VALUE);
 }

@@ -118,6 +118,60 @@ def test_groups_may_maximize():
         opt.param_groups[0]["maximize"] = True
 
 
+@pytest.mark.parametrize("options", [{}, {"etas": (0.4, 1.1), "step_sizes": (1e-3, 0.2)}, {"etas": (0.5, 1.5)}])
+def test_rprops_pairs(options):
+    a, b = model(), model()
+    train(a, torch.optim.Rprop(a.parameters(), lr=0.01, **options), 12)
+    train(b, ours := doors.Rprop(b.parameters(), lr=0.01, **options), 12)
+    close(a, b)
+    group = ours.param_groups[0]
+    assert group["etas"] == options.get("etas", (0.5, 1.2)) and "eta_minus" not in group
+    assert group["step_sizes"] == options.get("step_sizes", (1e-6, 50))
+    one = doors.Rprop(b.parameters(), eta_plus=1.3)
+    assert one.param_groups[0]["etas"] == (0.5, 1.3)
+    group["etas"] = (0.3, 1.3)  # between steps, as any option
+    train(b, ours, 1)
+    assert [ours._handle.get(0, name) for name in ("eta_minus", "eta_plus")] == [0.3, 1.3]
+
+
+def test_pairs_are_pairs():
+    p = [torch.nn.Parameter(torch.zeros(2))]
+    with pytest.raises(ValueError, match="eta_minus"):
+        doors.Rprop(p, etas=(1.0, 1.2))
+    with pytest.raises(ValueError, match="etas are 2 numbers"):
+        doors.Rprop(p, etas=(0.5,))
+    with pytest.raises(ValueError, match="betas are 2 numbers"):
+        doors.AdamW(p, betas=(0.9, 0.99, 0.999))
+
+
+def test_momentum_begins_and_ends_between_steps():
+    a, b = model(), model()
+    theirs, ours = torch.optim.SGD(a.parameters(), lr=0.05), doors.SGD(b.parameters(), lr=0.05)
+    for options in ({}, {"momentum": 0.9}, {"nesterov": True}, {"momentum": 0, "nesterov": False}):
+        for opt in (theirs, ours):
+            opt.param_groups[0].update(options)
+        train(a, theirs, 5)
+        train(b, ours, 5)
+        close(a, b)
+    assert not any("momentum_buffer" in kept for kept in ours.state_dict()["state"].values())
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_amsgrad_begins_and_ends_between_steps(name):
+    a, b = model(), model()
+    theirs, ours = getattr(torch.optim, name)(a.parameters(), lr=0.05), getattr(doors, name)(b.parameters(), lr=0.05)
+    for amsgrad in (False, True, False, True):
+        for opt in (theirs, ours):
+            opt.param_groups[0]["amsgrad"] = amsgrad
+        for kept in theirs.state.values():  # torch has no maximum then; a fresh one is what ours begins with
+            kept["max_exp_avg_sq"] = torch.zeros_like(kept["exp_avg_sq"])
+        train(a, theirs, 5)
+        train(b, ours, 5)
+        close(a, b)
+        kept = ours.state_dict()["state"][0]
+        assert ("max_exp_avg_sq" in kept) == amsgrad
+
+
 def test_a_late_first_gradient():
     theirs, ours = model(), model()
     for net, cls in ((theirs, torch.optim.AdamW), (ours, doors.AdamW)):

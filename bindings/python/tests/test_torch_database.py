@@ -20,8 +20,6 @@ LEFT_OUT = {
     "adjust_lr_fn": "scale",
     "beta2_decay": "decay_rate",
     "d": "clip_threshold",
-    "etas": "eta_minus, eta_plus",
-    "step_sizes": "step_min, step_max",
 }
 
 

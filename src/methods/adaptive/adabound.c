@@ -42,7 +42,7 @@ static const option_t OPTIONS[] = {
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [FINAL] = {"final_lr", 0.1, "[0,inf)", "rate that the band closes in on, for the first lr"},
     [GAMMA] = {"gamma", 1e-3, "(0,1)", "speed at which the band closes"},
-    [AMS] = {"amsbound", 0, "0|1", "divide by the running maximum of the second moment"},
+    [AMS] = {"amsbound", 0, "0|1", "divide by the running maximum of the second moment", .live = true},
     [BIAS_CORRECTION] = BIAS_CORRECTION_ROW(1),
     [SQRT_DECAY] = {"sqrt_decay", 0, "0|1", "divide the clipped rate by the root of t"},
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),

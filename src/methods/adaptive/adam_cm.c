@@ -34,7 +34,7 @@ static const option_t OPTIONS[] = {
     [DECAY] = {"decay", 0.7, "[0,1)", "factor on all priorities at the end of a step"},
     [CAPACITY] = {"capacity", 5, "integer [1,inf)", "entries of the buffer (C in the paper)"},
     [AGGREGATION] = {"aggregation", MEAN, "mean|sum", "what of the buffer is added to the momentum"},
-    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v", .live = true},
     [SYNCED] = {"synced", 1, "0|1", "priority: sum of the tensors' norms (1) or the tensor's own norm (0)"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
     {0},

@@ -22,7 +22,7 @@ static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size: relative to the scale"},
     [BETA] = {"beta", 0.999, "[0,1)", "decay of the second moment"},
     [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the averaged update; 0: none", .zero_apart = true,
-                  .decides_memory = true},
+                  .decides_memory = true, .live = true},
     [SCALE] = {"scale", 0, "[0,inf)", "the root mean square that a tensor is to have; 0: by its shape",
                .zero_apart = true},
     [EXTRA_L2] = {"extra_l2", 0, "[0,inf)", "decay besides the adaptive one"},

@@ -22,7 +22,7 @@ static const option_t OPTIONS[] = {
     [BETA2] = BETA2_ROW(0.999),
     [EPS] = EPS_ROW(1e-15),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
-    [CENTERED] = {"centered", 0, "0|1", "subtract the squared mean from the second moment"},
+    [CENTERED] = {"centered", 0, "0|1", "subtract the squared mean from the second moment", .live = true},
     [AMSGRAD] = AMSGRAD_ROW(0),
     [WEIGHT_DECAY] = WEIGHT_DECAY_ROW(0),
     [DECOUPLED] = DECOUPLED_ROW(1),

@@ -28,7 +28,7 @@ static const option_t OPTIONS[] = {
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, inside the moment"},
     [GRAD_AVERAGING] = {"grad_averaging", 0, "0|1", "1: m is a mean, not a sum"},
-    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the root of the running maximum of v"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the root of the running maximum of v", .live = true},
     {0},
 };
 

@@ -45,7 +45,7 @@ static const option_t OPTIONS[] = {
     [DECAY_RATE] = {"decay_rate", 0.8, "(0,inf)", "second moments decay with 1 - t^-decay_rate"},
     [EPS] = {"eps", 1e-30, "[0,inf)", "added to squared gradients"},
     [EPS2] = {"eps2", 1e-3, "[0,inf)", "least size of the parameters"},
-    [BETA1] = {"beta1", 0, "[0,1)", "decay of the first moment, 0: there is none"},
+    [BETA1] = {"beta1", 0, "[0,1)", "decay of the first moment, 0: there is none", .live = true},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, decoupled"},
     [FACTOR_DIMS] = {"factor_dims", LAST2, "last2|largest2", "which two axes are factored"},
     [MIN_DIM_SIZE_TO_FACTOR] = {"min_dim_size_to_factor", 0, "integer [0,inf)", "shorter axes are not factored"},

@@ -20,7 +20,7 @@
 enum { LR, MOMENTUM, BETA2, EPS };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the average of updates, 0: there is none"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the average of updates, 0: there is none", .live = true},
     [BETA2] = {"beta2", 0, "[0,1)", "decay of the squares, 0: they add up", .zero_apart = true},
     [EPS] = {"eps", 1e-30, "[0,inf)", "added to the squares, inside the root"},
     {0},

@@ -25,7 +25,7 @@
 enum { SAFETY, MOMENTUM, LANCZOS_STEPS, INTERVAL, MAX_LR };
 static const option_t OPTIONS[] = {
     [SAFETY] = {"safety", 0.5, "(0,1]", "step size, as a share of the largest stable one"},
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of gradients"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of gradients", .live = true},
     [LANCZOS_STEPS] = {"lanczos_steps", 10, "integer [1,1000]", "most products for an eigenvalue"},
     [INTERVAL] = {"interval", 1, "integer [1,inf)", "steps from one eigenvalue to the next"},
     [MAX_LR] = {"max_lr", 10, "(0,inf)", "largest step size"},

@@ -28,7 +28,7 @@ static const option_t OPTIONS[] = {
     [EPS] = EPS_ROW(1e-8),
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
-    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v", .live = true},
     {0},
 };
 

@@ -24,7 +24,7 @@ static const option_t OPTIONS[] = {
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the corrected root"},
     [EPS_IN_ROOT] = EPS_IN_ROOT_ROW,
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
-    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v"},
+    [AMSGRAD] = {"amsgrad", 0, "0|1", "divide by the running maximum of v", .live = true},
     [OPTIMISM] = {"optimism", 1, "[0,inf)", "weight of the change of direction; 0: Adam"},
     {0},
 };

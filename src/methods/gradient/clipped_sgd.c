@@ -21,7 +21,7 @@ static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.01, "[0,inf)", "step size"},
     [CLIP] = {CLIP_LEVEL_OPTION},
     [CLIP_TYPE] = {CLIP_TYPE_OPTION},
-    [MOMENTUM] = {"momentum", 0, "[0,1]", "share of the last direction that is kept"},
+    [MOMENTUM] = {"momentum", 0, "[0,1]", "share of the last direction that is kept", .live = true},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient before it is clipped"},
     {0},
 };

@@ -20,7 +20,7 @@
 enum { LR, MOMENTUM, DAMPENING, NESTEROV, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0, "[0,inf)", "share of the last direction that is kept; above 1 it grows"},
+    [MOMENTUM] = {"momentum", 0, "[0,inf)", "share of the last direction that is kept; above 1 it grows", .live = true},
     [DAMPENING] = {"dampening", 0, "[0,1]", "share of the gradient left out of the buffer"},
     [NESTEROV] = {"nesterov", 0, "0|1", "look ahead along the buffer"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},

@@ -18,7 +18,7 @@
 enum { LR, MOMENTUM, EPS, WEIGHT_DECAY };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-2, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "decay of the average"},
+    [MOMENTUM] = {"momentum", 0.9, "[0,1)", "decay of the average", .live = true},
     [EPS] = {"eps", 1e-8, "[0,inf)", "added to the standard deviation"},
     [WEIGHT_DECAY] = {"weight_decay", 1e-2, "[0,inf)", "lambda, decoupled"},
     {0},

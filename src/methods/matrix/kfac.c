@@ -28,7 +28,7 @@ enum { EIGEN, FACTORED, TIKHONOV };
 enum { IDENTITY, FIRST };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-2, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of updates"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of updates", .live = true},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, beside the preconditioned gradient"},
     [DAMPING] = {"damping", 1e-3, "(0,inf)", "added to the curvature"},
     [FACTOR_DECAY] = {"factor_decay", 0.95, "[0,1)", "decay of the factors"},

@@ -24,7 +24,7 @@
 enum { LR, MOMENTUM, WEIGHT_DECAY, WINDOW, DAMPING };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the mean direction"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the mean direction", .live = true},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda, added to the gradient"},
     [WINDOW] = {"window", 1024, "integer [1,inf)", "gradients that are remembered"},
     [DAMPING] = {"damping", 1e-5, "(0,inf)", "added to the diagonal of the Fisher matrix"},

@@ -39,7 +39,7 @@ enum {
 enum { GRAFT_NONE, GRAFT_SGD };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 1e-3, "[0,inf)", "step size"},
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of updates"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the sum of updates", .live = true},
     [BETA2] = {"beta2", 1, "(0,1]", "decay of the factors; 1: sums"},
     [EPS] = {"eps", 1e-4, "(0,inf)", "added to the factors' diagonals"},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},

@@ -20,7 +20,7 @@ enum { MOMENTUM = OWN_OPTIONS, CLIP_NORM, CLIPPING, EPS };
 enum { FLAT, PER_TENSOR, AUTOMATIC };
 static const option_t OPTIONS[] = {
     SAMPLES_ROWS,
-    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the heavy ball, 0: there is none"},
+    [MOMENTUM] = {"momentum", 0, "[0,1)", "decay of the heavy ball, 0: there is none", .live = true},
     [CLIP_NORM] = {"clip_norm", 1, "(0,inf)", "C: no sample's gradient is longer"},
     [CLIPPING] = {"clipping", FLAT, "flat|per_tensor|automatic",
                   "clip the whole gradient, each tensor's, or bring all to one length"},

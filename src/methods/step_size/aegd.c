@@ -18,7 +18,7 @@ enum { LR, C, MOMENTUM, WEIGHT_DECAY, DECOUPLED };
 static const option_t OPTIONS[] = {
     [LR] = {"lr", 0.1, "[0,inf)", "step size"},
     [C] = {"c", 1, "(-inf,inf)", "added to the loss, so that f + c > 0"},
-    [MOMENTUM] = {"momentum", 0, "[0,1]", "factor on the sum of earlier directions"},
+    [MOMENTUM] = {"momentum", 0, "[0,1]", "factor on the sum of earlier directions", .live = true},
     [WEIGHT_DECAY] = {"weight_decay", 0, "[0,inf)", "lambda"},
     [DECOUPLED] = {"decoupled", 0, "0|1", "decay the parameters (1) or add to the direction (0)"},
     {0},

@@ -14,8 +14,8 @@
 
 static const option_t OPTIONS[] = {
     [MASTER] = {"master", MASTER_NONE, "none|f32", "f32 copies of 16-bit parameters, which the method works on",
-                .decides_memory = true},
-    [ROUNDING] = {"rounding", ROUND_NEAREST, "nearest|stochastic|kahan", "of 16-bit parameters"},
+                .decides_memory = true, .live = true},
+    [ROUNDING] = {"rounding", ROUND_NEAREST, "nearest|stochastic|kahan", "of 16-bit parameters", .live = true},
     [STATE_DTYPE] = {"state_dtype", STATE_FULL, "full|f32|bf16|int8|int4", "form of element-wise methods' states",
                      .decides_memory = true},
     [STATE_BLOCK] = {"state_block", 256, "integer [1,4096]",

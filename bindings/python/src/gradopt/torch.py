@@ -32,6 +32,8 @@ _OPTIONS = {
     "initial_accumulator": "initial_accumulator_value",
     "decoupled": "decoupled_weight_decay",
 }
+# Options of the library's that are one tuple in torch, as beta1, beta2, ... are `betas`.
+_TUPLES = {"rprop": {"etas": ("eta_minus", "eta_plus"), "step_sizes": ("step_min", "step_max")}}
 _STATES = {
     "sgd": {"buf": "momentum_buffer"},
     "adagrad": {"sum": "sum"},
@@ -62,15 +64,17 @@ def class_name(algorithm: str) -> str:
 
 
 def _options(algorithm: str) -> dict[str, registry.Option]:
-    """The method's options by torch's names, without those that are `betas` there."""
-    betas = _betas(algorithm)
-    return {_OPTIONS.get(o.name, o.name): o for o in registry.algorithm(algorithm).options if o not in betas}
+    """The method's options by torch's names, without those that are parts of a tuple there."""
+    parts = [part for tuple_ in _tuples(algorithm).values() for part in tuple_]
+    return {_OPTIONS.get(o.name, o.name): o for o in registry.algorithm(algorithm).options if o not in parts}
 
 
-def _betas(algorithm: str) -> list[registry.Option]:
-    """beta1, beta2, ... of a method that has two at least."""
-    betas = [o for o in registry.algorithm(algorithm).options if re.fullmatch(r"beta\d", o.name)]
-    return betas if len(betas) > 1 else []
+def _tuples(algorithm: str) -> dict[str, list[registry.Option]]:
+    """What torch has as tuples: `betas` of a method that has beta1 and beta2 at least, and those of _TUPLES."""
+    options = {o.name: o for o in registry.algorithm(algorithm).options}
+    betas = [o for name, o in options.items() if re.fullmatch(r"beta\d", name)]
+    tuples = {"betas": betas} if len(betas) > 1 else {}
+    return tuples | {name: [options[part] for part in parts] for name, parts in _TUPLES.get(algorithm, {}).items()}
 
 
 def _default(option: registry.Option) -> Any:
@@ -191,10 +195,10 @@ class Optimizer(torch.optim.Optimizer):
         **options: Any,
     ) -> None:
         names = _options(self.algorithm)
-        betas = _betas(self.algorithm)
+        tuples = _tuples(self.algorithm)
         defaults: dict[str, Any] = {name: _default(option) for name, option in names.items()}
-        if betas:
-            defaults["betas"] = tuple(float(beta.default) for beta in betas)
+        for name, parts in tuples.items():
+            defaults[name] = tuple(float(part.default) for part in parts)
         for name, value in _torch_defaults(type(self).__name__).items():
             if name in defaults and isinstance(value, tuple) == isinstance(defaults[name], tuple):
                 defaults[name] = value
@@ -205,11 +209,12 @@ class Optimizer(torch.optim.Optimizer):
         options |= dict(zip(("lr",), arguments, strict=False))
         if len(arguments) > 1:
             raise TypeError("of the options only lr may be given by position")
-        for i, beta in enumerate(betas):
-            if beta.name in options:
-                given = list(options.get("betas", defaults["betas"]))
-                given[i] = options.pop(beta.name)
-                options["betas"] = tuple(given)
+        for name, parts in tuples.items():
+            for i, part in enumerate(parts):
+                if part.name in options:
+                    given = list(options.get(name, defaults[name]))
+                    given[i] = options.pop(part.name)
+                    options[name] = tuple(given)
         for name in options:
             if name not in defaults:
                 raise TypeError(f'{type(self).__name__} has no option "{name}"; it has: {", ".join(defaults)}')
@@ -228,8 +233,12 @@ class Optimizer(torch.optim.Optimizer):
 
     def _group_options(self, group: dict[str, Any]) -> dict[str, Any]:
         """A group's options by the library's names."""
-        result = {beta.name: value for beta, value in zip(_betas(self.algorithm), group.get("betas", ()), strict=False)}
-        result["maximize"] = group.get("maximize", False)
+        result: dict[str, Any] = {"maximize": group.get("maximize", False)}
+        for name, parts in _tuples(self.algorithm).items():
+            given = group.get(name, ())
+            if len(given) not in (0, len(parts)):
+                raise ValueError(f"{name} are {len(parts)} numbers ({', '.join(p.name for p in parts)}), not {given!r}")
+            result |= {part.name: value for part, value in zip(parts, given, strict=False)}
         for option in registry.algorithm(self.algorithm).options:
             for name in (_OPTIONS.get(option.name, option.name), option.name):
                 if name in group:
@@ -291,6 +300,7 @@ class Optimizer(torch.optim.Optimizer):
 
     def _send(self, handle: Handle, g: int, now: dict[str, Any]) -> None:
         entry = registry.algorithm(self.algorithm)
+        changes: dict[str, float] = {}
         for key, value in now.items():
             if value == self._sent[g].get(key):
                 continue
@@ -299,7 +309,17 @@ class Optimizer(torch.optim.Optimizer):
                 if key in self._sent[g]:
                     raise TypeError(f'option "{key}" is what a state is made for: it cannot change between steps')
                 continue
-            handle.set(g, key, entry.number(key, value))
+            changes[key] = entry.number(key, value)
+        while changes:  # what only goes with another's new value (nesterov without momentum) comes behind that
+            refused: dict[str, float] = {}
+            for key, number in changes.items():
+                try:
+                    handle.set(g, key, number)
+                except c.OptionValueError:
+                    if len(refused) + 1 == len(changes):
+                        raise
+                    refused[key] = number
+            changes = refused
         self._sent[g] = now
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
