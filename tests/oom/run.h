@@ -19,7 +19,7 @@
 #include "snapshot.h"
 #include "world.h"
 
-enum { RUN_HANDLES = 2, RUN_CALLS = 256 };
+enum { RUN_HANDLES = 2, RUN_CALLS = 4096 };
 
 typedef enum { FAIL_ONE, FAIL_LATER_TOO, FAIL_AND_LEAVE, FAIL_MODES } fail_mode_t;
 

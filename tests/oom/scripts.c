@@ -57,21 +57,27 @@ static optim_description describe(const char *algorithm) {
 
 /* Options under which a checkpoint is short. */
 static const char *options_of(const char *algorithm) {
+    if (strcmp(algorithm, "s_sgld") == 0)
+        return "history=4";
     return strncmp(algorithm, "mfac", 4) == 0 ? "window=4" : NULL;
 }
 
 /* The inputs that the method must have. */
-static void lend_inputs(run_t *run, int which, const subject_t *subject) {
+static double *inputs_for(optim_t *opt, int tensors) {
     needs_sizes_t sizes = {.components = WORLD_COMPONENTS, .first = (size_t)world_elements(0)};
-    if (run->left || !(describe(subject->algorithm).needs & OPTIM_NEEDS_INPUTS))
-        return;
-    for (int k = 0; k < subject->tensors; ++k) {
+    for (int k = 0; k < tensors; ++k) {
         const size_t rows = (size_t)WORLD[k].dims[0];
         sizes.others += k > 0 ? (size_t)world_elements(k) : 0;
         sizes.rows += rows;
         sizes.columns += (size_t)world_elements(k) / rows;
     }
-    run->lent[which] = needs_lend(run->opt[which], sizes);
+    return needs_lend(opt, sizes);
+}
+
+static void lend_inputs(run_t *run, int which, const subject_t *subject) {
+    if (run->left || !(describe(subject->algorithm).needs & OPTIM_NEEDS_INPUTS))
+        return;
+    run->lent[which] = inputs_for(run->opt[which], subject->tensors);
     if (run->lent[which] == NULL)
         fail_msg("what \"%s\" needs is refused: %s", subject->algorithm, optim_error());
 }
@@ -130,20 +136,26 @@ const char *schedule_example(const char *schedule) {
     return NULL;
 }
 
-/* Whether the method takes a matrix at all. */
+/* Whether the method takes a matrix at all, and what is handed over with it. */
 static bool takes_the_first(const char *algorithm) {
     world_t world;
+    double *lent = NULL;
     const world_tensor_t *first = &WORLD[0];
     optim_t *opt;
     CHECK_OK(optim_create(&opt, algorithm, options_of(algorithm)));
     CHECK_OK(optim_set_components(opt, WORLD_COMPONENTS));
+    if (describe(algorithm).needs & OPTIM_NEEDS_INPUTS)
+        lent = inputs_for(opt, 1);
     CHECK_OK(optim_set_constraints(opt, WORLD_CONSTRAINTS, 0));
     CHECK_OK(optim_set_residuals(opt, 1));
     CHECK_OK(optim_add_param(opt, 0, first->name, first->dtype, first->ndim, first->dims, world.p[0], world.g[0]));
-    const bool takes = optim_prepare(opt) != OPTIM_ERR_SHAPE;
+    world_start(&world);
+    CHECK_OK(optim_set_loss(opt, world_evaluate(&world)));
+    const bool takes = optim_step(opt) != OPTIM_ERR_SHAPE;
     if (!takes)
         print_message("%s is left out: %s\n", algorithm, optim_error());
     optim_destroy(opt);
+    free(lent);
     return takes;
 }
 
