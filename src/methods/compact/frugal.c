@@ -29,6 +29,7 @@
 #include "blocks/agree.h"
 #include "blocks/projection.h"
 #include "kernels/random.h"
+#include "methods/compact/places.h"
 
 enum {
     LR,
@@ -90,16 +91,8 @@ static projection_t projection_of(const tensor_t *tensor, const double *option) 
     return projection_rank(p, (int)option[PROJ] == BY_SVD && rank > most ? most : rank);
 }
 
-/* Columns or rows: how many there are and how many are taken; L, low_rows by low_columns. */
-typedef struct places {
-    bool by_rows;
-    size_t columns, side, count, low_rows, low_columns;
-} places_t;
-static places_t places_of(const tensor_t *tensor, const double *option) {
-    const size_t rows = tensor_axis(tensor, 0), columns = tensor_axis(tensor, 1);
-    const bool by_rows = (int)option[PROJ] == BY_ROWS;
-    const size_t side = by_rows ? rows : columns, count = (size_t)floor((double)side * option[DENSITY]);
-    return (places_t){by_rows, columns, side, count, by_rows ? count : rows, by_rows ? columns : count};
+static places_t places(const tensor_t *tensor, const double *option) {
+    return places_of(tensor, (int)option[PROJ] == BY_ROWS, option[DENSITY]);
 }
 
 static int low_dims(const tensor_t *tensor, const double *option, int axis, int64_t *dims) {
@@ -110,7 +103,7 @@ static int low_dims(const tensor_t *tensor, const double *option, int axis, int6
         dims[i] = tensor->dims[i];
     if (!has_places(tensor, option))
         return tensor->ndim;
-    const places_t c = places_of(tensor, option);
+    const places_t c = places(tensor, option);
     dims[0] = (int64_t)c.low_rows;
     dims[1] = (int64_t)c.low_columns;
     return 2;
@@ -127,7 +120,7 @@ static int place_dims(const tensor_t *tensor, const double *option, int axis, in
     (void)axis;
     if (!has_places(tensor, option) || option[RANDOM] == 0)
         return -1;
-    dims[0] = (int64_t)places_of(tensor, option).count;
+    dims[0] = (int64_t)places(tensor, option).count;
     return 1;
 }
 
@@ -282,44 +275,20 @@ static void update_in_basis(const tile_t *t) {
 
 /* ---- Columns, or rows ---- */
 
-/* `count` of them, any set as likely as any other, ascending. */
-static void draw_places(const tile_t *t, places_t c) {
-    const uint64_t seed = ((const constants_t *)t->constants)->seed,
-                   first = ((const tensor_memory_t *)t->memory)->first;
-    uint32_t *place = t->state[PLACES];
-    size_t taken = 0;
-    for (size_t i = 0; i < c.side && taken < c.count; ++i)
-        if (random_uniform(seed, first + i) * (double)(c.side - i) < (double)(c.count - taken))
-            place[taken++] = (uint32_t)i;
-}
-
-/* Where element (i, j) of L is in the matrix; `first` is where places that are taken in turn begin. */
-static size_t place_of(places_t c, const uint32_t *drawn, size_t first, size_t i, size_t j) {
-    const size_t k = c.by_rows ? i : j, in_turn = first + k < c.side ? first + k : first + k - c.side;
-    const size_t place = drawn != NULL ? drawn[k] : in_turn;
-    return c.by_rows ? place * c.columns + j : i * c.columns + place;
-}
-
 static void update_places(const tile_t *t) {
+    const constants_t *k = t->constants;
     const tensor_memory_t *m = t->memory;
-    const places_t c = places_of(t->tensor, ((const constants_t *)t->constants)->option);
-    const size_t first = c.side == 0 ? 0 : (size_t)fmod((m->changes - 1) * (double)c.count, (double)c.side);
-    const uint32_t *drawn = t->state[PLACES];
+    const places_t c = places(t->tensor, k->option);
+    const size_t first = places_first(c, m->changes);
+    uint32_t *drawn = t->state[PLACES];
     real *restrict low = t->work, *restrict up = low + t->n, *restrict rest = up + t->n;
     if (m->is_changed && drawn != NULL)
-        draw_places(t, c);
+        places_draw(c, k->seed, m->first, drawn);
     memcpy(rest, t->g, t->n * sizeof(real));
     memset(up, 0, t->n * sizeof(real));
-    for (size_t i = 0; i < c.low_rows; ++i)
-        for (size_t j = 0; j < c.low_columns; ++j) {
-            real *from = &rest[place_of(c, drawn, first, i, j)];
-            low[i * c.low_columns + j] = *from;
-            *from = 0;
-        }
+    places_take(c, drawn, first, rest, low);
     adam(t, c.low_rows * c.low_columns, low);
-    for (size_t i = 0; i < c.low_rows; ++i)
-        for (size_t j = 0; j < c.low_columns; ++j)
-            up[place_of(c, drawn, first, i, j)] = low[i * c.low_columns + j];
+    places_put(c, drawn, first, low, up);
     move(t, up, rest);
 }
 
@@ -411,7 +380,7 @@ static bool blocks_agree(step_t *s, bool *any) {
 /* Random numbers that a change of this matrix takes. */
 static uint64_t draws(const tensor_t *tensor, const double *option) {
     if (has_places(tensor, option))
-        return option[RANDOM] != 0 ? places_of(tensor, option).side : 0;
+        return option[RANDOM] != 0 ? places(tensor, option).side : 0;
     const projection_t p = projection_of(tensor, option);
     const size_t sides = (p.left ? p.rows : 0) + (p.right ? p.columns : 0);
     return (int)option[PROJ] == BY_RANDOM ? 2 * (uint64_t)(sides * p.rank) : 0;

@@ -32,6 +32,7 @@
 
 #include "blocks/agree.h"
 #include "engine/map.h"
+#include "methods/constrained/atoms.h"
 
 enum { LMO, STEP_ROW, VARIANT, SMOOTHNESS, TAU, ETA, ATOMS_ROW };
 enum { OPEN, MONOTONE, HALVING, SHORT, BACKTRACKING };
@@ -75,8 +76,7 @@ static const state_t STATE[] = {
 typedef struct memory {
     double gap, smoothness;
     int64_t halvings;
-    int64_t count;              /* of atoms */
-    double *weight, *place;     /* of atom j: w_j, and its copy of the state */
+    atoms_t atoms;
     double square, loss, gamma; /* |d|^2, f(x), the step: within a step */
 } memory_t;
 static const field_t FIELDS[] = {
@@ -84,10 +84,12 @@ static const field_t FIELDS[] = {
     {"current_L", "backtracking: the guess of the smoothness", FIELD(OF_METHOD, memory_t, smoothness),
      .initial_option = "L"},
     {"halvings", "N of halving steps", FIELD(OF_METHOD, memory_t, halvings)},
-    {"atoms_used", "vertices that x is made of", FIELD(OF_METHOD, memory_t, count), .when = "variant", .most = "atoms"},
-    {"weight", "of the vertices, in order of their arrival", FIELD(OF_METHOD, memory_t, weight), .when = "variant",
+    {"atoms_used", "vertices that x is made of", FIELD(OF_METHOD, memory_t, atoms.count), .when = "variant",
+     .most = "atoms"},
+    {"weight", "of the vertices, in order of their arrival", FIELD(OF_METHOD, memory_t, atoms.weight),
+     .when = "variant", .copies = "atoms"},
+    {"place", "their copies of the state", FIELD(OF_METHOD, memory_t, atoms.place), .when = "variant",
      .copies = "atoms"},
-    {"place", "their copies of the state", FIELD(OF_METHOD, memory_t, place), .when = "variant", .copies = "atoms"},
     {0},
 };
 
@@ -108,18 +110,10 @@ typedef struct move {
     bool is_away; /* x - v, not s - v */
 } move_t;
 
-enum { BATCH = METHOD_SUMS, MOST_HALVINGS = 100 };
-typedef struct batch { /* of atoms: their order */
-    int64_t first, count;
-} batch_t;
+enum { MOST_HALVINGS = 100 };
 
-static const real *atom(const tile_t *t, int64_t place) {
-    return (const real *)t->state[ATOM] + (size_t)place * t->stride;
-}
-
-/* The atom with position `j` in their order. */
-static const real *atom_at(const tile_t *t, int64_t j) {
-    return atom(t, (int64_t)((const constants_t *)t->constants)->memory->place[j]);
+static const atoms_t *atoms_of(const tile_t *t) {
+    return &((const constants_t *)t->constants)->memory->atoms;
 }
 
 static void take_gradient(const tile_t *t) {
@@ -170,36 +164,21 @@ static void compare(const tile_t *t) { /* <g, c - x>, |c - x|^2 at the point c t
     }
 }
 
-/* The part of all atoms of a tensor that joins is where it stands. */
 static void join(const tile_t *t) {
-    const constants_t *k = t->constants;
-    for (int64_t j = 0; k->is_first && j < k->memory->count; ++j)
-        memcpy((real *)t->state[ATOM] + (size_t)k->memory->place[j] * t->stride, t->p, t->n * sizeof(real));
+    if (((const constants_t *)t->constants)->is_first)
+        atoms_join(t, ATOM, atoms_of(t));
 }
 
 static void add_atom(const tile_t *t) {
-    const move_t *m = t->arguments;
-    memcpy((real *)t->state[ATOM] + (size_t)m->from * t->stride, t->state[S], t->n * sizeof(real));
+    memcpy(atoms_copy(t, ATOM, ((const move_t *)t->arguments)->from), t->state[S], t->n * sizeof(real));
 }
 
-static void differ(const tile_t *t) { /* entries in which atoms are not s */
-    const batch_t *batch = t->arguments;
-    const real *restrict s = t->state[S];
-    for (int64_t j = 0; j < batch->count; ++j) {
-        const real *restrict v = atom_at(t, batch->first + j);
-        for (size_t i = 0; i < t->n; ++i)
-            t->term[j][i] = v[i] != s[i];
-    }
+static void differ(const tile_t *t) {
+    atoms_differ(t, ATOM, atoms_of(t), t->state[S]);
 }
 
-static void slopes(const tile_t *t) { /* <g, v_j> */
-    const batch_t *batch = t->arguments;
-    const real *restrict g = t->g;
-    for (int64_t j = 0; j < batch->count; ++j) {
-        const real *restrict v = atom_at(t, batch->first + j);
-        for (size_t i = 0; i < t->n; ++i)
-            t->term[j][i] = (double)g[i] * (double)v[i];
-    }
+static void slopes(const tile_t *t) {
+    atoms_slopes(t, ATOM, atoms_of(t));
 }
 
 /* Entry i of the direction. */
@@ -209,7 +188,8 @@ static inline double direction(const move_t *m, real x, real s, real v) {
 
 static void measure_from(const tile_t *t) { /* <g, d>, |d|^2, d away from an atom */
     const move_t *m = t->arguments;
-    const real *restrict p = t->p, *restrict s = t->state[S], *restrict g = t->g, *restrict v = atom(t, m->from);
+    const real *restrict p = t->p, *restrict s = t->state[S], *restrict g = t->g,
+                         *restrict v = atoms_copy(t, ATOM, m->from);
     for (size_t i = 0; i < t->n; ++i) {
         const double d = direction(m, p[i], s[i], v[i]);
         t->term[0][i] = (double)g[i] * d;
@@ -220,24 +200,15 @@ static void measure_from(const tile_t *t) { /* <g, d>, |d|^2, d away from an ato
 static void move_from(const tile_t *t) {
     const move_t *m = t->arguments;
     const real gamma = (real)m->gamma;
-    const real *restrict s = t->state[S], *restrict v = atom(t, m->from);
+    const real *restrict s = t->state[S], *restrict v = atoms_copy(t, ATOM, m->from);
     real *restrict p = t->p;
     for (size_t i = 0; i < t->n; ++i)
         p[i] += gamma * (real)direction(m, p[i], s[i], v[i]);
 }
 
-/* x of its atoms, where rounding adds up. */
 static void rebuild(const tile_t *t) {
-    if (sizeof(real) == sizeof(double))
-        return;
-    const memory_t *m = ((const constants_t *)t->constants)->memory;
-    real *restrict p = t->p;
-    memset(p, 0, t->n * sizeof(real));
-    for (int64_t j = 0; j < m->count; ++j) {
-        const real w = (real)m->weight[j], *restrict v = atom_at(t, j);
-        for (size_t i = 0; i < t->n; ++i)
-            p[i] += w * v[i];
-    }
+    if (sizeof(real) < sizeof(double)) /* where rounding adds up */
+        atoms_sum(t, ATOM, atoms_of(t));
 }
 
 enum {
@@ -320,127 +291,70 @@ static double next_length(step_t *s) {
 
 /* ---- Atoms ---- */
 
-static double *weights(const step_t *s) {
-    return ((const memory_t *)s->memory)->weight;
-}
-
-/* Which atom s is, or their count. */
-static int64_t find_atom(step_t *s) {
-    const memory_t *m = s->memory;
-    for (batch_t batch = {0}; batch.first < m->count; batch.first += BATCH) {
-        batch.count = m->count - batch.first < BATCH ? m->count - batch.first : BATCH;
-        const double *sum = step_reduce(s, DIFFER, &batch, (int)batch.count);
-        for (int64_t j = 0; j < batch.count; ++j)
-            if (sum[j] == 0)
-                return batch.first + j;
-    }
-    return m->count;
-}
-
-/* The first of those with the largest <g, v_j>. */
-static int64_t worst_atom(step_t *s) {
-    const memory_t *m = s->memory;
-    int64_t worst = 0;
-    double most = -(double)INFINITY;
-    for (batch_t batch = {0}; batch.first < m->count; batch.first += BATCH) {
-        batch.count = m->count - batch.first < BATCH ? m->count - batch.first : BATCH;
-        const double *sum = step_reduce(s, SLOPES, &batch, (int)batch.count);
-        for (int64_t j = 0; j < batch.count; ++j)
-            if (sum[j] > most) {
-                most = sum[j];
-                worst = batch.first + j;
-            }
-    }
-    return worst;
-}
-
-/* A copy of the state that no atom has. */
-static double free_place(const memory_t *m) {
-    double place = 0;
-    for (int64_t j = 0; j < m->count; ++j)
-        if (m->place[j] == place) {
-            ++place;
-            j = -1;
-        }
-    return place;
-}
-
-static void drop_atom(step_t *s, int64_t j) {
-    memory_t *m = s->memory;
-    const size_t behind = (size_t)(m->count - j - 1) * sizeof *m->weight;
-    memmove(m->weight + j, m->weight + j + 1, behind);
-    memmove(m->place + j, m->place + j + 1, behind);
-    --m->count;
-}
-
 /* s gains weight; `known` is its atom, or their count. */
 static void gain(step_t *s, int64_t known, double gamma) {
-    memory_t *m = s->memory;
-    if (known == m->count) {
-        m->place[known] = free_place(m);
-        m->weight[known] = 0;
-        step_update(s, ADD_ATOM, &(move_t){.from = (int64_t)m->place[known]});
-        ++m->count;
+    atoms_t *a = &((memory_t *)s->memory)->atoms;
+    if (known == a->count) {
+        a->place[known] = atoms_free_place(a);
+        a->weight[known] = 0;
+        step_update(s, ADD_ATOM, &(move_t){.from = (int64_t)a->place[known]});
+        ++a->count;
     }
-    m->weight[known] += gamma;
-}
-
-static void scale_weights(step_t *s, double factor) {
-    const memory_t *m = s->memory;
-    for (int64_t j = 0; j < m->count; ++j)
-        m->weight[j] *= factor;
+    a->weight[known] += gamma;
 }
 
 /* Line 3, towards s. */
 static void move_towards(step_t *s, int64_t known) {
     memory_t *m = s->memory;
+    atoms_t *a = &m->atoms;
     const double gamma = short_step(m->gap, s->option[SMOOTHNESS], m->square, 1);
     step_update(s, MOVE, &(move_t){.gamma = gamma});
     if (gamma == 0)
         return;
-    scale_weights(s, 1 - gamma);
+    atoms_scale(a, 1 - gamma);
     gain(s, known, gamma);
     if (gamma < 1)
         return;
-    for (int64_t j = m->count - 1; j >= 0; --j) /* s alone is left */
-        if (m->weight[j] == 0)
-            drop_atom(s, j);
+    for (int64_t j = a->count - 1; j >= 0; --j) /* s alone is left */
+        if (a->weight[j] == 0)
+            atoms_drop(a, j);
 }
 
 /* From atom `worst`, along the direction whose <g, d> and |d|^2 these are. */
 static void move_away(step_t *s, int64_t known, int64_t worst, bool is_away, const double *sum) {
-    const double w = weights(s)[worst];
+    atoms_t *a = &((memory_t *)s->memory)->atoms;
+    const double w = a->weight[worst];
     const double most = !is_away ? w : w < 1 ? w / (1 - w) : (double)INFINITY;
-    const memory_t *m = s->memory;
-    const bool is_vertex = is_away && m->count == 1; /* then x is it, and what the difference shows is rounding */
+    const bool is_vertex = is_away && a->count == 1; /* then x is it, and what the difference shows is rounding */
     const double gamma = is_vertex ? 0 : short_step(-sum[0], s->option[SMOOTHNESS], sum[1], most);
-    step_update(s, MOVE_FROM, &(move_t){gamma, (int64_t)m->place[worst], is_away});
+    step_update(s, MOVE_FROM, &(move_t){gamma, (int64_t)a->place[worst], is_away});
     if (gamma == 0)
         return;
     if (is_away)
-        scale_weights(s, 1 + gamma);
+        atoms_scale(a, 1 + gamma);
     else
         gain(s, known, gamma);
-    weights(s)[worst] -= gamma;
+    a->weight[worst] -= gamma;
     if (gamma == most)
-        drop_atom(s, worst);
+        atoms_drop(a, worst);
 }
 
 static const double *measure_away(step_t *s, int64_t worst, bool is_away) {
-    const memory_t *m = s->memory;
-    return step_reduce(s, MEASURE_FROM, &(move_t){0, (int64_t)m->place[worst], is_away}, 2);
+    const double place = ((const memory_t *)s->memory)->atoms.place[worst];
+    return step_reduce(s, MEASURE_FROM, &(move_t){0, (int64_t)place, is_away}, 2);
 }
 
 static optim_status step_among_atoms(step_t *s) {
     const bool is_pairwise = (int)s->option[VARIANT] == PAIRWISE;
     memory_t *m = s->memory;
-    if (m->count == 0) {
-        m->count = 1;
-        m->weight[0] = 1;
-        m->place[0] = 0;
+    atoms_t *a = &m->atoms;
+    if (a->count == 0) {
+        a->count = 1;
+        a->weight[0] = 1;
+        a->place[0] = 0;
     }
     step_update(s, JOIN, NULL);
-    const int64_t known = find_atom(s), worst = worst_atom(s);
+    const int64_t known = atoms_find(s, DIFFER, a), worst = atoms_worst(s, SLOPES, a);
     const double *sum = measure_away(s, worst, !is_pairwise);
     const bool is_towards = !is_pairwise && m->gap >= -sum[0];
     if ((is_towards || is_pairwise) && (double)known == s->option[ATOMS_ROW])

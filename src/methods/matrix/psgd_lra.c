@@ -27,7 +27,7 @@
 
 #include "blocks/moving.h"
 #include "blocks/psgd.h"
-#include "linear/elimination.h"
+#include "methods/matrix/low_rank.h"
 
 enum {
     LR,
@@ -74,12 +74,9 @@ static const state_t STATE[] = {
     {0},
 };
 
-/* n = 2 rank + 2 is how many vectors Z has. */
 typedef struct memory {
     double lip_c, lip_u, lip_v;
-    double *gram, *balance, *turn, *spare;  /* n by n */
-    double *q, *w, *gram_q, *gram_w, *of_u; /* n */
-    double *solved;                         /* rank^2 + rank */
+    low_rank_t z; /* combinations of Z; n = 2 rank + 2 is how many vectors it has */
 } memory_t;
 
 static size_t vectors(double rank) {
@@ -98,16 +95,16 @@ static const field_t FIELDS[] = {
     {"lip_c", "bound on the curvature of the fit of c", FIELD(OF_METHOD, memory_t, lip_c)},
     {"lip_u", "of U", FIELD(OF_METHOD, memory_t, lip_u)},
     {"lip_v", "of V", FIELD(OF_METHOD, memory_t, lip_v)},
-    {"gram", "inner products of Z", FIELD(OF_METHOD, memory_t, gram), .length = square, .within_step = true},
-    {"balance", "line 2", FIELD(OF_METHOD, memory_t, balance), .length = square, .within_step = true},
-    {"turn", "lines 2 to 5", FIELD(OF_METHOD, memory_t, turn), .length = square, .within_step = true},
-    {"spare", "room of products", FIELD(OF_METHOD, memory_t, spare), .length = square, .within_step = true},
-    {"q", "Qh", FIELD(OF_METHOD, memory_t, q), .length = line, .within_step = true},
-    {"w", "Q^-T v", FIELD(OF_METHOD, memory_t, w), .length = line, .within_step = true},
-    {"gram_q", "inner products of q", FIELD(OF_METHOD, memory_t, gram_q), .length = line, .within_step = true},
-    {"gram_w", "inner products of w", FIELD(OF_METHOD, memory_t, gram_w), .length = line, .within_step = true},
-    {"of_u", "the direction", FIELD(OF_METHOD, memory_t, of_u), .length = line, .within_step = true},
-    {"solved", "room of K", FIELD(OF_METHOD, memory_t, solved), .length = square, .within_step = true},
+    {"gram", "inner products of Z", FIELD(OF_METHOD, memory_t, z.gram), .length = square, .within_step = true},
+    {"balance", "line 2", FIELD(OF_METHOD, memory_t, z.balance), .length = square, .within_step = true},
+    {"turn", "lines 2 to 5", FIELD(OF_METHOD, memory_t, z.turn), .length = square, .within_step = true},
+    {"spare", "room of products", FIELD(OF_METHOD, memory_t, z.spare), .length = square, .within_step = true},
+    {"q", "Qh", FIELD(OF_METHOD, memory_t, z.q), .length = line, .within_step = true},
+    {"w", "Q^-T v", FIELD(OF_METHOD, memory_t, z.w), .length = line, .within_step = true},
+    {"gram_q", "inner products of q", FIELD(OF_METHOD, memory_t, z.gram_q), .length = line, .within_step = true},
+    {"gram_w", "inner products of w", FIELD(OF_METHOD, memory_t, z.gram_w), .length = line, .within_step = true},
+    {"of_u", "the direction", FIELD(OF_METHOD, memory_t, z.of_u), .length = line, .within_step = true},
+    {"solved", "room of K", FIELD(OF_METHOD, memory_t, z.solved), .length = square, .within_step = true},
     {0},
 };
 
@@ -302,125 +299,7 @@ static size_t workspace(const tensor_t *tensor, const double *option) {
     return tensor_reals(tensor, 2 * n * CHUNK_ELEMENTS * sizeof(double));
 }
 
-/* ---- Small matrices ---- */
-
-static void multiply(size_t n, const double *a, const double *x, double *out) { /* out <- A x, n by n */
-    for (size_t i = 0; i < n; ++i)
-        out[i] = inner_product(n, a + i * n, x);
-}
-
-/* b <- K^-1 b, or K^-T b; K = I + V'U, from the inner products. */
-static void solve(const memory_t *m, size_t rank, bool transposed, double *b) {
-    const size_t n = 2 * rank + 2;
-    double *k = m->solved;
-    for (size_t i = 0; i < rank; ++i)
-        for (size_t j = 0; j < rank; ++j)
-            k[transposed ? j * rank + i : i * rank + j] = (i == j) + m->gram[(rank + i) * n + j];
-    const bool solved = elimination_solve(rank, k, b);
-    for (size_t i = 0; !solved && i < rank; ++i)
-        b[i] = (double)NAN;
-}
-
-static void unit(size_t n, double *a) {
-    memset(a, 0, n * n * sizeof *a);
-    for (size_t i = 0; i < n; ++i)
-        a[i * n + i] = 1;
-}
-
-/* balance <- what line 2 multiplies Z by; gram <- that of the product. */
-static void balance(const memory_t *m, size_t rank) {
-    const size_t n = 2 * rank + 2;
-    const double *g = m->gram;
-    double of_u = 0, of_v = 0;
-    unit(n, m->balance);
-    for (size_t i = 0; i < rank; ++i) {
-        of_u += g[i * n + i];
-        of_v += g[(rank + i) * (n + 1)];
-    }
-    if (!(of_u > 0 && of_v > 0))
-        return;
-    const double root = sqrt(of_u / of_v), s = sqrt(root), all = 10 * (of_u / root + of_v * root);
-    double *e = m->spare;
-    for (size_t i = 0; i < rank; ++i)
-        for (size_t j = 0; j < rank; ++j)
-            e[i * rank + j] = (g[i * n + j] / root - g[(rank + i) * n + rank + j] * root) / all;
-    for (size_t i = 0; i < rank; ++i)
-        for (size_t j = 0; j < rank; ++j) {
-            double half = 0;
-            for (size_t k = 0; k < rank; ++k)
-                half += 0.5 * e[i * rank + k] * e[k * rank + j];
-            m->balance[i * n + j] = ((i == j) - e[i * rank + j] + half) / s;
-            m->balance[(rank + i) * n + rank + j] = ((i == j) + e[i * rank + j] + half) * s;
-        }
-    unfolding_gemm(sizeof *g, false, false, n, n, n, 1, g, m->balance, 0, m->spare);
-    unfolding_gemm(sizeof *g, true, false, n, n, n, 1, m->balance, m->spare, 0, m->gram);
-}
-
 /* ---- The fit ---- */
-
-/* Line 3, as combinations of the balanced Z: q and w, and the last columns of `next`, Ph / c and c P^-1 v. */
-static void take_pair(const memory_t *m, size_t rank, double *next) {
-    const size_t n = 2 * rank + 2, x = n - 2, z = n - 1;
-    memset(m->q, 0, n * sizeof *m->q);
-    memset(m->w, 0, n * sizeof *m->w);
-    m->q[x] = m->w[z] = 1;
-    for (size_t k = 0; k < rank; ++k) {
-        m->q[k] = m->gram[(rank + k) * n + x];
-        m->w[rank + k] = m->gram[k * n + z];
-    }
-    solve(m, rank, true, m->w + rank);
-    for (size_t k = 0; k < rank; ++k)
-        m->w[rank + k] = -m->w[rank + k];
-    multiply(n, m->gram, m->q, m->gram_q);
-    multiply(n, m->gram, m->w, m->gram_w);
-    double *v = m->of_u; /* K^-1 V'w */
-    memcpy(v, m->gram_w + rank, rank * sizeof *v);
-    solve(m, rank, false, v);
-    for (size_t k = 0; k < n; ++k) {
-        next[k * n + x] = m->q[k] + (k >= rank && k < 2 * rank ? m->gram_q[k - rank] : 0);
-        next[k * n + z] = m->w[k] - (k < rank ? v[k] : 0);
-    }
-}
-
-/* |q| |Y Y'q| + |w| |Y Y'w|, Y = U or V. */
-static double curvature(const memory_t *m, size_t rank, size_t begin) {
-    const size_t n = 2 * rank + 2;
-    double yq = 0, yw = 0;
-    for (size_t i = 0; i < rank; ++i)
-        for (size_t j = 0; j < rank; ++j) {
-            const double gram = m->gram[(begin + i) * n + begin + j];
-            yq += m->gram_q[begin + i] * gram * m->gram_q[begin + j];
-            yw += m->gram_w[begin + i] * gram * m->gram_w[begin + j];
-        }
-    return sqrt(fmax(inner_product(n, m->q, m->gram_q) * yq, 0)) +
-           sqrt(fmax(inner_product(n, m->w, m->gram_w) * yw, 0));
-}
-
-/* Line 5 on U: column k loses x times q (q'V K)_k - w (w'V K)_k. */
-static void turn_u(const memory_t *m, size_t rank, double x, double *next) {
-    const size_t n = 2 * rank + 2;
-    for (size_t k = 0; k < rank; ++k) {
-        double of_q = m->gram_q[rank + k], of_w = m->gram_w[rank + k];
-        for (size_t i = 0; i < rank; ++i) {
-            of_q += m->gram_q[rank + i] * m->gram[(rank + i) * n + k];
-            of_w += m->gram_w[rank + i] * m->gram[(rank + i) * n + k];
-        }
-        for (size_t i = 0; i < n; ++i)
-            next[i * n + k] -= x * (m->q[i] * of_q - m->w[i] * of_w);
-    }
-}
-
-/* The turn of V: column k loses x times (q + V U'q) (q'U)_k - (w + V U'w) (w'U)_k. */
-static void turn_v(const memory_t *m, size_t rank, double x, double *next) {
-    const size_t n = 2 * rank + 2;
-    for (size_t k = 0; k < rank; ++k)
-        for (size_t i = 0; i < n; ++i) {
-            const bool of_v = i >= rank && i < 2 * rank;
-            const double q = m->q[i] + (of_v ? m->gram_q[i - rank] : 0);
-            const double w = m->w[i] + (of_v ? m->gram_w[i - rank] : 0);
-            next[i * n + rank + k] -= x * (q * m->gram_q[k] - w * m->gram_w[k]);
-        }
-}
 
 static void take_products(step_t *s, basis_t basis) {
     const size_t n = 2 * basis.rank + 2;
@@ -428,33 +307,29 @@ static void take_products(step_t *s, basis_t basis) {
     step_tensors_in_turn(s, ADD_PRODUCTS, &basis);
 }
 
-/* Column k of a, n by n. */
-static void copy_column(size_t n, const double *a, size_t k, double *out) {
-    for (size_t i = 0; i < n; ++i)
-        out[i] = a[i * n + k];
-}
-
 static void fit(step_t *s, bool moves_u) { /* lines 1 to 5 */
     memory_t *m = s->memory;
+    const low_rank_t *z = &m->z;
     const double *o = s->option;
     const size_t rank = (size_t)o[RANK], n = 2 * rank + 2;
-    basis_t basis = {.rank = rank, .of_fit = true, .damping = o[DAMPING], .gram = m->gram};
+    basis_t basis = {.rank = rank, .of_fit = true, .damping = o[DAMPING], .gram = z->gram};
     take_products(s, basis);
-    balance(m, rank);
-    double *next = m->spare, *lip = moves_u ? &m->lip_u : &m->lip_v;
-    unit(n, next);
-    take_pair(m, rank, next);
+    low_rank_balance(z, rank);
+    double *next = z->spare, *lip = moves_u ? &m->lip_u : &m->lip_v;
+    low_rank_unit(n, next);
+    low_rank_pair(z, rank, next);
     if (rank > 0) {
-        const double l = curvature(m, rank, moves_u ? rank : 0);
-        (moves_u ? turn_u : turn_v)(m, rank, psgd_rate(o[PRECOND_LR], psgd_lipschitz(lip, o[BETA_L], l)), next);
+        const double l = low_rank_curvature(z, rank, moves_u ? rank : 0);
+        const double rate = psgd_rate(o[PRECOND_LR], psgd_lipschitz(lip, o[BETA_L], l));
+        (moves_u ? low_rank_turn_u : low_rank_turn_v)(z, rank, rate, next);
     }
-    unfolding_gemm(sizeof *next, false, false, n, n, n, 1, m->balance, next, 0, m->turn);
-    copy_column(n, m->turn, n - 2, m->q);
-    copy_column(n, m->turn, n - 1, m->w);
-    basis.first = m->q;
-    basis.other = m->w;
+    unfolding_gemm(sizeof *next, false, false, n, n, n, 1, z->balance, next, 0, z->turn);
+    low_rank_column(n, z->turn, n - 2, z->q);
+    low_rank_column(n, z->turn, n - 1, z->w);
+    basis.first = z->q;
+    basis.other = z->w;
     const double *most = step_reduce_max(s, BOUND, &basis, 2), l = most[0] + most[1];
-    basis.turn = m->turn;
+    basis.turn = z->turn;
     basis.rate = psgd_rate(o[PRECOND_LR], psgd_lipschitz(&m->lip_c, o[BETA_L], l));
     step_tensors(s, TURN, &basis);
 }
@@ -480,17 +355,17 @@ static void begin_all(step_t *s) {
 }
 
 static void go(step_t *s) { /* line 7 */
-    memory_t *m = s->memory;
+    const low_rank_t *z = &((const memory_t *)s->memory)->z;
     const double *o = s->option;
     const size_t rank = (size_t)o[RANK], n = 2 * rank + 2;
-    basis_t basis = {.rank = rank, .gram = m->gram, .first = m->of_u};
+    basis_t basis = {.rank = rank, .gram = z->gram, .first = z->of_u};
     take_products(s, basis);
-    memset(m->of_u, 0, n * sizeof *m->of_u);
+    memset(z->of_u, 0, n * sizeof *z->of_u);
     for (size_t k = 0; k < rank; ++k)
-        m->of_u[k] = m->gram[(rank + k) * n + n - 2];
-    m->of_u[n - 2] = 1;
-    multiply(n, m->gram, m->of_u, m->gram_q);
-    memcpy(m->of_u + rank, m->gram_q, rank * sizeof *m->of_u);
+        z->of_u[k] = z->gram[(rank + k) * n + n - 2];
+    z->of_u[n - 2] = 1;
+    low_rank_multiply(n, z->gram, z->of_u, z->gram_q);
+    memcpy(z->of_u + rank, z->gram_q, rank * sizeof *z->of_u);
     const double norm = sqrt(*step_reduce(s, MEASURE, &basis, 1));
     const bool newton = (int)o[MODE] == NEWTON;
     basis.factor =

@@ -31,7 +31,7 @@
 
 #include "blocks/agree.h"
 #include "blocks/entropic.h"
-#include "blocks/logsum.h"
+#include "blocks/pnorm.h"
 #include "engine/map.h"
 #include "kernels/random.h"
 
@@ -246,10 +246,6 @@ static void keep(const tile_t *t) {
 
 /* ---- entropic ---- */
 
-static size_t row_of(const tensor_t *tensor) {
-    return tensor->ndim == 0 ? 1 : (size_t)tensor->dims[tensor->ndim - 1];
-}
-
 static void take_entropic(const tile_t *t, double eta, const real *from, const real *reference, real *to) {
     const constants_t *k = t->constants;
     tile_t along = *t;
@@ -260,24 +256,11 @@ static void take_entropic(const tile_t *t, double eta, const real *from, const r
         memcpy(to, from, t->n * sizeof(real));
 }
 
-/* One row of extrapolation: softmax(ln z_new + alpha (ln z_new - ln z)); what is 0 stays 0. */
-static void extend_row(real alpha, size_t n, const real *z_new, const real *z, real *to) {
-    real most = -(real)INFINITY, sum = 0;
-    for (size_t j = 0; j < n; ++j) {
-        to[j] = z_new[j] > 0 && z[j] > 0 ? log(z_new[j]) + alpha * (log(z_new[j]) - log(z[j])) : -(real)INFINITY;
-        most = larger(most, to[j]);
-    }
-    for (size_t j = 0; j < n; ++j)
-        sum += to[j] = exp(to[j] - most);
-    for (size_t j = 0; j < n; ++j)
-        to[j] /= sum;
-}
-
 static void entropic(const tile_t *t) {
     const constants_t *k = t->constants;
     const rates_t *r = t->arguments;
     const double now = k->lr * r->now, next = k->lr * r->next;
-    const size_t row = row_of(t->tensor);
+    const size_t row = entropic_row(t->tensor);
     real *z = t->state[Z], *z_new = t->work, *room = z_new + t->n;
     const real *reference = k->has_input && k->kl > 0 ? tile_input(t, REFERENCE_INPUT, room) : t->state[REFERENCE];
     if (z == NULL) {
@@ -288,39 +271,23 @@ static void entropic(const tile_t *t) {
     } else if (now > 0) {
         take_entropic(t, now, t->p, reference, z_new);
         for (size_t i = 0; i < t->n; i += row)
-            extend_row((real)k->alpha, row, z_new + i, z + i, (real *)t->p + i);
+            extrapolate_row((real)k->alpha, row, z_new + i, z + i, (real *)t->p + i);
         memcpy(z, z_new, t->n * sizeof(real));
     }
 }
 
 /* ---- pnorm ---- */
 
-static double power(double a, double e) {
-    return a >= DBL_MIN ? logsum_exp(e * elementary_log(a)) : a > 0 ? 0 : a;
-}
-
-/* x <- link_e(x): by the largest entry, so that no power of it over- or underflows. */
-static void link(size_t n, double e, double *x) {
-    double most = 0, sum = 0;
-    for (size_t i = 0; i < n; ++i)
-        most = fabs(x[i]) <= most ? most : fabs(x[i]);
-    for (size_t i = 0; most != 0 && i < n; ++i)
-        sum += power(fabs(x[i]) / most, e);
-    const double factor = most * power(sum, (2 - e) / e);
-    for (size_t i = 0; most != 0 && i < n; ++i)
-        x[i] = copysign(factor * power(fabs(x[i]) / most, e - 1), x[i]);
-}
-
 static void to_dual(const tile_t *t, const real *x, double *u) {
     for (size_t i = 0; i < t->n; ++i)
         u[i] = (double)x[i];
-    link(t->n, ((const constants_t *)t->constants)->p, u);
+    pnorm_link(t->n, ((const constants_t *)t->constants)->p, u);
 }
 
 /* u is lost. */
 static void to_primal(const tile_t *t, double *u, real *x) {
     const double p = ((const constants_t *)t->constants)->p;
-    link(t->n, p / (p - 1), u);
+    pnorm_link(t->n, p / (p - 1), u);
     for (size_t i = 0; i < t->n; ++i)
         x[i] = (real)u[i];
 }
@@ -396,13 +363,13 @@ static double largest_change(const tile_t *t, size_t first, size_t n) {
 static void other_norm(const tile_t *t) { /* the largest of each row, or |.|_q */
     const total_t *total = t->arguments;
     const double p = ((const constants_t *)t->constants)->p, q = p / (p - 1);
-    const size_t n = total->by_row ? row_of(t->tensor) : t->n;
+    const size_t n = total->by_row ? entropic_row(t->tensor) : t->n;
     for (size_t i = 0; i < t->n; i += n) {
         const double most = largest_change(t, i, n);
         double sum = 0;
         for (size_t j = 0; !total->by_row && most != 0 && j < n; ++j)
-            sum += power(fabs(change(t, j)) / most, q);
-        *total->sum += most * most * (total->by_row ? 1 : power(sum, 2 / q));
+            sum += pnorm_power(fabs(change(t, j)) / most, q);
+        *total->sum += most * most * (total->by_row ? 1 : pnorm_power(sum, 2 / q));
     }
 }
 
@@ -414,7 +381,7 @@ static void remember(const tile_t *t) {
 
 static void outside(const tile_t *t) { /* counts rows that are no probabilities */
     const bool is_short = t->tensor->dtype == OPTIM_BF16 || t->tensor->dtype == OPTIM_F16;
-    const size_t n = row_of(t->tensor);
+    const size_t n = entropic_row(t->tensor);
     const double slack = 1e-6 * (double)n + (is_short ? 0x1p-8 : 0);
     const real *p = t->p;
     for (size_t i = 0; ((const constants_t *)t->constants)->is_first && i < t->n; i += n) {
