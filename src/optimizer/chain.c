@@ -134,6 +134,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .held_row = station->held_row,
         .next_sample = method_first_sample(station->method),
         .first = !station->called,
+        .exchanged = opt->exchanged && station == engine->stations[opt->asker],
         .wrapped = chain_wrapper(opt, 0) != NULL,
         .accumulation = opt->accumulation,
         .accumulation_factor = opt->accumulation_factor,

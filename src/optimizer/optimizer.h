@@ -68,6 +68,7 @@ struct optim {
     /* the step under way */
     optim_status open; /* the request, or 0 */
     int asker;         /* the station that asked */
+    bool exchanged;    /* ranks have exchanged what that station asked for: it is to be told */
     int64_t evaluation;
     answers_t answers;
     const double
@@ -86,10 +87,10 @@ struct optim {
     buffers_t buffers;
     replicas_t replicas;
     bool has_bounds;
-    bool driven; /* a loop of the library's own calls the caller back: lists must stay as they are */
-    own_t *own_parameters;            /* [tensor]: room for engine_t.own, taken with the first update */
-    void *swapped;                    /* the parameters while the output stands in their place, or NULL */
-    saving_t *saving;                 /* the checkpoint that a thread is writing, or NULL */
+    bool driven;           /* a loop of the library's own calls the caller back: lists must stay as they are */
+    own_t *own_parameters; /* [tensor]: room for engine_t.own, taken with the first update */
+    void *swapped;         /* the parameters while the output stands in their place, or NULL */
+    saving_t *saving;      /* the checkpoint that a thread is writing, or NULL */
     void (*end_saving)(optim_t *opt); /* waits for it; set with the first one */
 };
 
@@ -282,6 +283,8 @@ static inline double replicas_option(const optim_t *opt, enum replicas_option op
 static inline bool replicas_work(const optim_t *opt) {
     return opt->replicas.comm.ranks > 1 && (int)replicas_option(opt, REPLICAS) == REPLICAS_MEAN;
 }
+/* Memory for what ranks exchange. Errors: NOMEM. Whoever gives it back. */
+optim_status replicas_take_room(optim_t *opt);
 /* Memory for that, if it is not there: as a step begins, or before. Errors: NOMEM. Its bytes. */
 optim_status replicas_prepare(optim_t *opt);
 size_t replicas_bytes(const optim_t *opt, const engine_t *engine);
@@ -299,12 +302,28 @@ optim_status replicas_refuse_loop(const optim_t *opt);
 optim_status replicas_take_words(replicas_t *r);
 /* That no rank refuses the step and all are where rank 0 is. `own`: as for replicas_meet. */
 optim_status replicas_agree(optim_t *opt, optim_status own);
+/* The same of ranks that have trained by themselves, and exchange. */
+optim_status replicas_agree_exchange(optim_t *opt, optim_status own);
 /* On all ranks: `own` if that is an error; error COMM if it is one of another rank's, which is then named. */
 optim_status replicas_agree_on(optim_t *opt, optim_status own, const char *doing);
 
 /* ---- average.c ---- */
 /* What this rank was handed becomes the mean over all ranks, of what it keeps if states are sharded. */
 optim_status replicas_average(optim_t *opt);
+
+/* Of the station that asks for an exchange: its rows become the mean over all ranks; those of rank `other`. */
+optim_status replicas_average_rows(optim_t *opt);
+optim_status replicas_swap_rows(optim_t *opt, int other);
+
+/* ---- exchange.c ---- */
+/* The innermost wrapper whose ranks exchange now and then; NULL: there is none. */
+const station_t *exchange_station(const optim_t *opt);
+/* The step of what lies inside station `from` is complete: the rest of it, or OPTIM_EXCHANGE where ranks exchange first
+ * and the handle has no communicator. Errors: COMM, NOMEM; the request then stays open. */
+optim_status exchange_or_end(optim_t *opt, int from);
+/* While the request is open: the same, once more; the rest of the step without it. */
+optim_status exchange_again(optim_t *opt);
+optim_status exchange_give_up(optim_t *opt);
 
 /* ---- shard.c ---- */
 /* Before memory is taken: which tensors' states this rank keeps, written to the handle's engine or a copy of it. After
@@ -370,6 +389,8 @@ int step_arrival(const optim_t *opt);
 optim_status step_deliver(optim_t *opt, int from, int to);
 
 /* ---- step.c ---- */
+/* The step is complete up to station `from`: the rest of it. */
+void step_end(optim_t *opt, int from);
 /* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
 optim_status step_take(optim_t *opt, bool given);
 /* The step of stations first .. last, counted from the innermost, is complete: theirs is the last pass, and the handle

@@ -36,7 +36,8 @@
  * A station that never asks needs none of that: it does not write before the gradient has passed every check that can
  * still reject it, and what it has queued is dropped with the queue.
  *
- * Finishing. Once the method is done nothing can fail any more. Wrappers see the new parameters in the order opposite
+ * Finishing. Once the method is done nothing can fail any more, but an exchange, which takes nothing back (exchange.c).
+ * Wrappers see the new parameters in the order opposite
  * to the gradient's (averages, slow weights), the boxes are kept, and one last pass runs all that is queued. Only then
  * the step counts.
  */
@@ -135,14 +136,18 @@ void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gra
     step_count(opt, steps);
 }
 
-/* A wrapper that steps ahead has counted its inner steps, and finished them. */
-static void finish(optim_t *opt) {
+void step_end(optim_t *opt, int from) {
     const engine_t *engine = &opt->engine;
-    const int first = engine->ahead == NULL ? 0 : chain_position(opt, engine->ahead);
-    step_finish(opt, first, engine->station_count - 1, opt->steps + (engine->ahead == NULL),
+    step_finish(opt, from, engine->station_count - 1, opt->steps + (engine->ahead == NULL),
                 handle_option_value(opt, ZERO_GRAD) != 0);
     sparse_use_up(&opt->engine);
     norm_log_finish(opt);
+}
+
+/* A wrapper that steps ahead has counted its inner steps, and finished them. */
+static optim_status finish(optim_t *opt) {
+    const station_t *ahead = opt->engine.ahead;
+    return exchange_or_end(opt, ahead == NULL ? 0 : chain_position(opt, ahead));
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
@@ -185,6 +190,8 @@ static optim_status look(optim_t *opt, bool given) {
 }
 
 optim_status step_take(optim_t *opt, bool given) {
+    if (opt->open == OPTIM_EXCHANGE)
+        return exchange_again(opt);
     optim_status status = replicas_meet(opt, look(opt, given));
     if (status != OPTIM_OK)
         return status;
@@ -213,7 +220,7 @@ optim_status step_take(optim_t *opt, bool given) {
     if (status > 0)
         ++opt->evaluation;
     else
-        finish(opt);
+        status = finish(opt);
     return replicas_publish(opt, status);
 }
 
@@ -258,6 +265,8 @@ optim_status optim_cancel(optim_t *opt) {
         return by_param;
     if (opt->open == OPTIM_OK)
         return error_set(OPTIM_ERR_CLOSED, "no request is open: there is no step to cancel");
+    if (opt->open == OPTIM_EXCHANGE)
+        return exchange_give_up(opt);
     step_undo(opt);
     return replicas_publish(opt, OPTIM_OK);
 }
