@@ -17,13 +17,6 @@
 #include "base/error.h"
 #include "optimizer/optimizer.h"
 
-const station_t *exchange_station(const optim_t *opt) {
-    for (int l = 0; l < opt->engine.station_count; ++l)
-        if (opt->engine.stations[l]->method->exchanges != NULL)
-            return opt->engine.stations[l];
-    return NULL;
-}
-
 /* Whether the station exchanges now; if so its rows are filled. */
 static bool fill(optim_t *opt, station_t *station) {
     step_t s = step_make(opt, station);

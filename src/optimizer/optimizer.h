@@ -135,6 +135,8 @@ void chain_remove(optim_t *opt, const station_t *station);
 int chain_position(const optim_t *opt, const station_t *station);
 /* Number `i` of the wrappers, from the inside out; NULL: there are not so many. */
 station_t *chain_wrapper(const optim_t *opt, int i);
+/* The innermost wrapper whose ranks exchange now and then; NULL: there is none. */
+const station_t *chain_exchanger(const optim_t *opt);
 /* The method that asks for evaluations, which check_plan lets one do alone; otherwise the first. */
 static inline const station_t *chain_method(const optim_t *opt) {
     const station_t *asker = engine_asker(&opt->engine);
@@ -316,8 +318,6 @@ optim_status replicas_average_rows(optim_t *opt);
 optim_status replicas_swap_rows(optim_t *opt, int other);
 
 /* ---- exchange.c ---- */
-/* The innermost wrapper whose ranks exchange now and then; NULL: there is none. */
-const station_t *exchange_station(const optim_t *opt);
 /* The step of what lies inside station `from` is complete: the rest of it, or OPTIM_EXCHANGE where ranks exchange first
  * and the handle has no communicator. Errors: COMM, NOMEM; the request then stays open. */
 optim_status exchange_or_end(optim_t *opt, int from);
@@ -388,17 +388,19 @@ int step_arrival(const optim_t *opt);
 /* Hands a gradient from station `from` inwards to station `to`, until one asks. */
 optim_status step_deliver(optim_t *opt, int from, int to);
 
-/* ---- step.c ---- */
-/* The step is complete up to station `from`: the rest of it. */
-void step_end(optim_t *opt, int from);
-/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
-optim_status step_take(optim_t *opt, bool given);
+/* ---- finish.c ---- */
 /* The step of stations first .. last, counted from the innermost, is complete: theirs is the last pass, and the handle
  * has taken so many steps. */
 void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
 /* Its parts: stations are told, which queue what is left; what the last pass does beside that; the counts. */
 pass_end_t step_close(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
 void step_count(optim_t *opt, int64_t steps);
+/* Of the open step, which is complete inside station `from`: the same. */
+void step_end(optim_t *opt, int from);
+
+/* ---- step.c ---- */
+/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
+optim_status step_take(optim_t *opt, bool given);
 /* A step begins: memory, schedules, random stream; nothing is read yet. Errors: those of step_ready. */
 optim_status step_open(optim_t *opt);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */

@@ -56,7 +56,7 @@ static void free_room(replicas_t *r) {
 
 /* With every evaluation, or now and then. */
 static bool exchanges(const optim_t *opt) {
-    return replicas_work(opt) || (opt->replicas.comm.ranks > 0 && exchange_station(opt) != NULL);
+    return replicas_work(opt) || (opt->replicas.comm.ranks > 0 && chain_exchanger(opt) != NULL);
 }
 
 size_t replicas_bytes(const optim_t *opt, const engine_t *engine) {
@@ -141,7 +141,7 @@ optim_status replicas_meet(optim_t *opt, optim_status own) {
 }
 
 optim_status replicas_refuse_loop(const optim_t *opt) {
-    const station_t *exchanging = exchange_station(opt);
+    const station_t *exchanging = chain_exchanger(opt);
     if (exchanging != NULL)
         return error_set(OPTIM_ERR_MISMATCH,
                          "a loop of the library's own stops by what one rank sees, and \"%s\" has ranks meet: "

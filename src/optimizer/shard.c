@@ -71,7 +71,7 @@ static optim_status refuse_squares(const optim_t *opt) {
 
 /* A rank that keeps a share of the states cannot train by itself. */
 static optim_status refuse_exchanges(const optim_t *opt) {
-    const station_t *station = exchange_station(opt);
+    const station_t *station = chain_exchanger(opt);
     if (station == NULL)
         return OPTIM_OK;
     return error_set(

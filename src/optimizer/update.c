@@ -40,7 +40,7 @@ static optim_status refuse_trials(const optim_t *opt) {
 }
 
 static optim_status refuse_exchanges(const optim_t *opt) {
-    const station_t *station = exchange_station(opt);
+    const station_t *station = chain_exchanger(opt);
     if (station == NULL)
         return OPTIM_OK;
     return error_set(
