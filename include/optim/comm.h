@@ -92,6 +92,19 @@ optim_status optim_comm_team(optim_comm *out, optim_team_t *team, int rank);
  */
 optim_status optim_set_comm(optim_t *opt, const optim_comm *comm);
 
+/*
+ * Answers OPTIM_EXCHANGE, which a wrapper such as "diloco" asks for when the step of what it wraps is complete, and
+ * completes the step. A handle that has a communicator does so by itself within optim_step, and never returns that
+ * request; this is for one that has none, or whose communicator has failed. All ranks call it (or step) alike; `comm`
+ * is not kept. Returns OPTIM_OK, or OPTIM_EXCHANGE where another wrapper asks.
+ *
+ * After an error the request is still open, and nothing has changed on this rank: answer it with a communicator that
+ * works, or give the exchange up with optim_cancel. That does not take the step back: it completes it with what this
+ * rank has found by itself, and the exchange is due again with the next step.
+ * Errors: NULL, ARGUMENT (a struct that is not filled), CLOSED (no exchange is asked for), COMM, NOMEM.
+ */
+optim_status optim_exchange(optim_t *opt, const optim_comm *comm);
+
 #if defined(OPTIM_BUILD) && defined(__GNUC__)
 #pragma GCC visibility pop
 #endif

@@ -27,8 +27,8 @@
  *   answers and optim_cancel, and its own calls; all else returns OPEN;
  * - while a request is open, its answer (optim_step, optim_set_loss, optim_accumulate and optim_accumulate_scale for a
  *   gradient, optim_hvp_... for products, optim_set_losses, optim_constraint_values, optim_constraint_weights,
- *   optim_residual_values, optim_jacobian_rows, optim_jvp_... and optim_vjp_... for products with a Jacobian) or
- *   optim_cancel, optim_bind of other gradients, optim_set_input, and what only reads (optim_get,
+ *   optim_residual_values, optim_jacobian_rows, optim_jvp_... and optim_vjp_... for products with a Jacobian,
+ *   optim_exchange) or optim_cancel, optim_bind of other gradients, optim_set_input, and what only reads (optim_get,
  *   optim_schedule_values, optim_request_info, optim_memory, optim_describe_param, the counters), optim_zero_grad,
  *   optim_save_wait and optim_destroy; all else returns OPEN;
  * - while the output is swapped in (optim_swap_output) nothing that needs or moves the method's own point (SWAPPED):
@@ -70,7 +70,7 @@ enum {
     OPTIM_EVAL_HVP = 3,         /* Hessian times optim_hvp_vector into optim_hvp_result, for every parameter */
     OPTIM_EVAL_LOSSES = 4,      /* losses of the components that optim_request_info says, through optim_set_losses */
     OPTIM_EVAL_CONSTRAINTS = 5, /* values of the constraints, through optim_constraint_values */
-    OPTIM_EXCHANGE = 6,         /* replicas must exchange something; no method asks for it yet */
+    OPTIM_EXCHANGE = 6,         /* ranks exchange vectors, by optim_exchange (optim/comm.h) */
     OPTIM_EVAL_RESIDUALS = 7,   /* the residuals r(x), through optim_residual_values */
     OPTIM_EVAL_JACOBIAN = 8,    /* their derivatives, through optim_jacobian_rows, for every parameter */
     OPTIM_EVAL_JVP = 9,         /* the Jacobian of the residuals times optim_jvp_vector, into optim_jvp_result */
@@ -462,7 +462,8 @@ optim_status optim_jvp_result(optim_t *opt, double **product);
 optim_status optim_vjp_vector(const optim_t *opt, const double **weights);
 optim_status optim_vjp_result(optim_t *opt, int param, void **product);
 
-/* Abandons the open step: parameters, state, counters and random numbers are as before it. Errors: NULL, CLOSED. */
+/* Abandons the open step: parameters, state, counters and random numbers are as before it. Of OPTIM_EXCHANGE, behind
+ * which there is no evaluation left, it gives up the exchange alone (optim/comm.h). Errors: NULL, CLOSED. */
 optim_status optim_cancel(optim_t *opt);
 
 /* Forgets everything learned: state, counters, reported metrics, recorded norms and random stream as at creation;

@@ -231,7 +231,8 @@ typedef enum state_role {
     RESTORE_POINT, /* within a step that asks: the parameters to go back to if the step is undone */
     FIRST_MOMENT,  /* kept; what lookahead may pull back */
     DIRECTION,     /* within a step: what OPTIM_EVAL_HVP or OPTIM_EVAL_JVP multiplies */
-    PRODUCT        /* within a step: where the caller puts the product of OPTIM_EVAL_HVP or OPTIM_EVAL_VJP */
+    PRODUCT,       /* within a step: where the caller puts the product of OPTIM_EVAL_HVP or OPTIM_EVAL_VJP */
+    EXCHANGED      /* within a step: what ranks exchange; see method_t.exchanges */
 } state_role_t;
 
 typedef struct state {
@@ -255,6 +256,7 @@ typedef struct state {
     bool as_param;    /* kept in the parameter's dtype; for the engine's own states */
     bool of_frozen;   /* also of a tensor that never had a gradient */
     bool per_moment;  /* a copy for each first moment of the inner method; see moment_kernel */
+    bool alike;       /* the same on all ranks that exchange, which the first exchange looks at */
     bool undone;      /* kept, and written before the last answer of a step: copied when it begins, for optim_cancel */
 } state_t;
 
@@ -432,6 +434,16 @@ typedef struct method {
     optim_status (*advance)(step_t *s);
     /* Wrappers, innermost first, when the inner step is complete. */
     void (*finish)(step_t *s);
+    /*
+     * Wrappers, just before finish: whether ranks exchange their EXCHANGED rows now, which it then fills. It may be
+     * called again before finish is, and changes nothing that lives from step to step. finish has step_t.exchanged: the
+     * rows hold the mean over all ranks, or with `partner` those of another rank; false: the caller gave the exchange
+     * up.
+     */
+    bool (*exchanges)(step_t *s);
+    /* Whose rows `rank` gets: itself or a rank whose partner it is, which `ranks` and numbers that are the same
+     * everywhere decide. */
+    int (*partner)(const step_t *s, int rank, int ranks);
     /* The engine's, when a step was undone for a gradient that is not finite: whether that counts as a skipped step. */
     bool (*rejected)(step_t *s);
 
@@ -464,6 +476,7 @@ struct step {
     int held_row;                /* ... and the row of the state table that it is in */
     int next_sample;             /* OPTIM_SAMPLE_... for the gradient that the next step begins with; preset to FRESH */
     bool first;                  /* this station is called for the first time in this step */
+    bool exchanged;              /* for finish: see method_t.exchanges */
     bool wrapped;                /* wrappers lie between the engine's outer stations and its inner one */
     bool check_finite;           /* a station further in shall look whether the gradient is finite */
     int accumulation;            /* ACCUMULATION_... */
@@ -568,7 +581,6 @@ typedef struct request {
     /* Mask, 0: all. Of a gradient: whose will be used, the others count as 0. Of a product: those outside which the
      * direction is 0. */
     uint64_t roles;
-    int state; /* row of the state table that is to be exchanged, where the kind has one */
     /* OPTIM_EVAL_RESIDUALS, OPTIM_EVAL_JVP: where they go; OPTIM_EVAL_VJP: what is multiplied; OPTIM_EVAL_JACOBIAN:
      * rows, of one parameter after the other */
     double *values;

@@ -129,16 +129,48 @@ static optim_status tell(replicas_t *r, const replica_t *mine, const char *doing
     return status;
 }
 
-optim_status replicas_agree(optim_t *opt, optim_status own) {
+static optim_status agree(optim_t *opt, const replica_t *mine, const char *doing) {
     replicas_t *r = &opt->replicas;
-    const replica_t mine = say(opt, own);
-    optim_status status = tell(r, &mine, "the step");
+    const optim_status own = (optim_status)mine->status;
+    optim_status status = tell(r, mine, doing);
     if (own != OPTIM_OK || status != OPTIM_OK)
         return own != OPTIM_OK ? own : status;
     for (int rank = 1; status == OPTIM_OK && rank < r->comm.ranks; ++rank)
         status = compare(r->said, rank);
     r->compared = status == OPTIM_OK;
     return status;
+}
+
+optim_status replicas_agree(optim_t *opt, optim_status own) {
+    const replica_t mine = say(opt, own);
+    return agree(opt, &mine, "the step");
+}
+
+/* Those rows of the station that asks that are the same on all ranks. */
+static uint64_t digest_of_rows(const optim_t *opt) {
+    const station_t *station = opt->engine.stations[opt->asker];
+    uint64_t d = digest_bytes(1, station->name, strlen(station->name));
+    for (size_t i = 0; i < opt->engine.tensor_count * station->states; ++i) {
+        const slot_t *slot = &station->slot[i];
+        if (station->method->states[i % station->states].alike && slot->at != NULL)
+            d = digest_bytes(d, slot->at, slot->bytes * slot->copies);
+    }
+    return d | 1;
+}
+
+static replica_t say_exchange(const optim_t *opt, optim_status status) {
+    if (status != OPTIM_OK)
+        return (replica_t){.status = status};
+    return (replica_t){.steps = opt->steps,
+                       .evaluation = OPTIM_EXCHANGE,
+                       .structure = digest_of_structure(opt),
+                       .options = digest_of_options(opt),
+                       .parameters = opt->replicas.compared ? 0 : digest_of_rows(opt)};
+}
+
+optim_status replicas_agree_exchange(optim_t *opt, optim_status own) {
+    const replica_t mine = say_exchange(opt, own);
+    return agree(opt, &mine, "the exchange");
 }
 
 optim_status replicas_agree_on(optim_t *opt, optim_status own, const char *doing) {

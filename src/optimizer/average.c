@@ -38,7 +38,20 @@ static span_t product_span(const optim_t *opt, const tensor_t *tensor) {
     return (span_t){0};
 }
 
+/* Of the rows of the station that asks for an exchange, one after the other with all tensors. */
+static span_t row_span(const optim_t *opt, size_t i) {
+    const station_t *station = opt->engine.stations[opt->asker];
+    const tensor_t *tensor = &opt->engine.tensors[i % opt->engine.tensor_count];
+    const size_t row = i / opt->engine.tensor_count;
+    void *at = station->slot[tensor->id * station->states + row].at;
+    if (station->method->states[row].role != EXCHANGED || at == NULL || tensor_is_frozen(tensor))
+        return (span_t){0};
+    return (span_t){at, tensor->count, tensor_real_dtype(tensor), tensor_real_dtype(tensor)};
+}
+
 static size_t span_count(const optim_t *opt) {
+    if (opt->open == OPTIM_EXCHANGE)
+        return opt->engine.tensor_count * opt->engine.stations[opt->asker]->states;
     const bool by_tensor = opt->open == OPTIM_OK || opt->open == OPTIM_EVAL_GRAD || opt->open == OPTIM_EVAL_HVP;
     return by_tensor ? opt->engine.tensor_count : 1;
 }
@@ -52,6 +65,8 @@ static span_t span_of(const optim_t *opt, size_t i) {
                                                                   : (span_t){0};
     case OPTIM_EVAL_HVP:
         return product_span(opt, &opt->engine.tensors[i]);
+    case OPTIM_EXCHANGE:
+        return row_span(opt, i);
     case OPTIM_EVAL_LOSSES:
         return (span_t){opt->answers.losses, (size_t)opt->engine.request.count, OPTIM_F64, OPTIM_F64};
     case OPTIM_EVAL_CONSTRAINTS:
@@ -166,5 +181,42 @@ optim_status replicas_average(optim_t *opt) {
     optim_status status = OPTIM_OK;
     for (size_t i = 0; status == OPTIM_OK && i < sizeof FORMS / sizeof *FORMS; ++i)
         status = replicas_shard(opt) ? scatter_form(opt, FORMS[i]) : average_form(opt, FORMS[i]);
+    return status;
+}
+
+/* ---- Rows that ranks exchange now and then ---- */
+
+/* Rows are reals. */
+static const optim_dtype REALS[] = {OPTIM_F64, OPTIM_F32};
+enum { REAL_DTYPES = sizeof REALS / sizeof *REALS };
+
+optim_status replicas_average_rows(optim_t *opt) {
+    optim_status status = OPTIM_OK;
+    for (size_t i = 0; status == OPTIM_OK && i < REAL_DTYPES; ++i)
+        status = average_form(opt, REALS[i]);
+    return status;
+}
+
+/* Of all that is sent in one form: what rank `other` has comes in the place of what this one has. */
+static optim_status swap_form(optim_t *opt, int other, optim_dtype wire) {
+    replicas_t *r = &opt->replicas;
+    const size_t size = dtype_size(wire), room = r->room / size;
+    place_t from = {0, 0}, to = {0, 0};
+    for (size_t left = elements_in(opt, ALL, wire), n; left > 0; left -= n) {
+        n = size_smaller(left, room);
+        move(opt, ALL, wire, &from, n, r->send, false);
+        const optim_status status = r->comm.exchange(&r->comm, other, r->send, r->receive, n * size);
+        if (status != OPTIM_OK)
+            return status;
+        replicas_count_sent(opt, n * size);
+        move(opt, ALL, wire, &to, n, r->receive, true);
+    }
+    return OPTIM_OK;
+}
+
+optim_status replicas_swap_rows(optim_t *opt, int other) {
+    optim_status status = OPTIM_OK;
+    for (size_t i = 0; status == OPTIM_OK && i < REAL_DTYPES; ++i)
+        status = swap_form(opt, other, REALS[i]);
     return status;
 }

@@ -43,6 +43,8 @@ static optim_status refuse_stations(const optim_t *opt) {
         (void)snprintf(who, sizeof who, "\"%.80s\"", station->name);
         if (flags & (REQUESTS | VALUES_ONLY | ASKS_FOR_ALL))
             return refuse_way(who, "asks for evaluations within a step");
+        if (station->method->exchanges != NULL)
+            return refuse_way(who, "exchanges all parameters with other ranks");
         if (flags & ACROSS_TENSORS)
             return refuse_way(who, "looks at several parameters at once");
         if (flags & WHOLE_TENSORS)

@@ -95,6 +95,13 @@ double loss_sign(const optim_t *opt) {
     return method_option(scale->method, "maximize", station_option(scale, 0)) != 0 ? -1 : 1;
 }
 
+const station_t *chain_exchanger(const optim_t *opt) {
+    for (int l = 0; l < opt->engine.station_count; ++l)
+        if (opt->engine.stations[l]->method->exchanges != NULL)
+            return opt->engine.stations[l];
+    return NULL;
+}
+
 bool station_reads_loss(const station_t *station) {
     const method_t *method = station->method;
     return (method->flags & READS_LOSS) &&
@@ -134,6 +141,7 @@ step_t step_make(const optim_t *opt, station_t *station) {
         .held_row = station->held_row,
         .next_sample = method_first_sample(station->method),
         .first = !station->called,
+        .exchanged = opt->exchanged && station == engine->stations[opt->asker],
         .wrapped = chain_wrapper(opt, 0) != NULL,
         .accumulation = opt->accumulation,
         .accumulation_factor = opt->accumulation_factor,

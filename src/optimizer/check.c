@@ -231,6 +231,9 @@ static optim_status check_inside(const station_t *ahead, const station_t *statio
         return error_set(OPTIM_ERR_MISMATCH, "\"%s\" keeps one gradient for each step of what it wraps, and \"%s\" %s",
                          ahead->name, station->name,
                          station->method->flags & VALUES_ONLY ? "reads none" : "asks for evaluations of its own");
+    if (station->method->exchanges != NULL)
+        return error_set(OPTIM_ERR_MISMATCH, "\"%s\" may take steps back, which other ranks have seen through \"%s\"",
+                         ahead->name, station->name);
     if (station->method->inputs != NULL)
         return error_set(OPTIM_ERR_MISMATCH,
                          "\"%s\" keeps the gradients of steps to come, but not the inputs that \"%s\" reads with them",

@@ -68,6 +68,7 @@ struct optim {
     /* the step under way */
     optim_status open; /* the request, or 0 */
     int asker;         /* the station that asked */
+    bool exchanged;    /* ranks have exchanged what that station asked for: it is to be told */
     int64_t evaluation;
     answers_t answers;
     const double
@@ -141,6 +142,8 @@ void chain_remove(optim_t *opt, const station_t *station);
 int chain_position(const optim_t *opt, const station_t *station);
 /* Number `i` of the wrappers, from the inside out; NULL: there are not so many. */
 station_t *chain_wrapper(const optim_t *opt, int i);
+/* The innermost wrapper whose ranks exchange now and then; NULL: there is none. */
+const station_t *chain_exchanger(const optim_t *opt);
 /* The method that asks for evaluations, which check_plan lets one do alone; otherwise the first. */
 static inline const station_t *chain_method(const optim_t *opt) {
     const station_t *asker = engine_asker(&opt->engine);
@@ -290,6 +293,8 @@ static inline double replicas_option(const optim_t *opt, enum replicas_option op
 static inline bool replicas_work(const optim_t *opt) {
     return opt->replicas.comm.ranks > 1 && (int)replicas_option(opt, REPLICAS) == REPLICAS_MEAN;
 }
+/* Memory for what ranks exchange. Errors: NOMEM. Whoever gives it back. */
+optim_status replicas_take_room(optim_t *opt);
 /* Memory for that, if it is not there: as a step begins, or before. Errors: NOMEM. Its bytes. */
 optim_status replicas_prepare(optim_t *opt);
 size_t replicas_bytes(const optim_t *opt, const engine_t *engine);
@@ -307,12 +312,26 @@ optim_status replicas_refuse_loop(const optim_t *opt);
 optim_status replicas_take_words(replicas_t *r);
 /* That no rank refuses the step and all are where rank 0 is. `own`: as for replicas_meet. */
 optim_status replicas_agree(optim_t *opt, optim_status own);
+/* The same of ranks that have trained by themselves, and exchange. */
+optim_status replicas_agree_exchange(optim_t *opt, optim_status own);
 /* On all ranks: `own` if that is an error; error COMM if it is one of another rank's, which is then named. */
 optim_status replicas_agree_on(optim_t *opt, optim_status own, const char *doing);
 
 /* ---- average.c ---- */
 /* What this rank was handed becomes the mean over all ranks, of what it keeps if states are sharded. */
 optim_status replicas_average(optim_t *opt);
+
+/* Of the station that asks for an exchange: its rows become the mean over all ranks; those of rank `other`. */
+optim_status replicas_average_rows(optim_t *opt);
+optim_status replicas_swap_rows(optim_t *opt, int other);
+
+/* ---- exchange.c ---- */
+/* The step of what lies inside station `from` is complete: the rest of it, or OPTIM_EXCHANGE where ranks exchange first
+ * and the handle has no communicator. Errors: COMM, NOMEM; the request then stays open. */
+optim_status exchange_or_end(optim_t *opt, int from);
+/* While the request is open: the same, once more; the rest of the step without it. */
+optim_status exchange_again(optim_t *opt);
+optim_status exchange_give_up(optim_t *opt);
 
 /* ---- shard.c ---- */
 /* Before memory is taken: which tensors' states this rank keeps, written to the handle's engine or a copy of it. After
@@ -377,15 +396,19 @@ int step_arrival(const optim_t *opt);
 /* Hands a gradient from station `from` inwards to station `to`, until one asks. */
 optim_status step_deliver(optim_t *opt, int from, int to);
 
-/* ---- step.c ---- */
-/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
-optim_status step_take(optim_t *opt, bool given);
+/* ---- finish.c ---- */
 /* The step of stations first .. last, counted from the innermost, is complete: theirs is the last pass, and the handle
  * has taken so many steps. */
 void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
 /* Its parts: stations are told, which queue what is left; what the last pass does beside that; the counts. */
 pass_end_t step_close(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient);
 void step_count(optim_t *opt, int64_t steps);
+/* Of the open step, which is complete inside station `from`: the same. */
+void step_end(optim_t *opt, int from);
+
+/* ---- step.c ---- */
+/* optim_step, with a gradient that is known to have been evaluated for it (`given`) or accumulated. */
+optim_status step_take(optim_t *opt, bool given);
 /* A step begins: memory, schedules, random stream; nothing is read yet. Errors: those of step_ready. */
 optim_status step_open(optim_t *opt);
 /* Takes memory if need be and lets schedules act: between steps, before a gradient is read. */

@@ -54,15 +54,20 @@ static void free_room(replicas_t *r) {
     r->send = r->receive = NULL;
 }
 
+/* With every evaluation, or now and then. */
+static bool exchanges(const optim_t *opt) {
+    return replicas_work(opt) || (opt->replicas.comm.ranks > 0 && chain_exchanger(opt) != NULL);
+}
+
 size_t replicas_bytes(const optim_t *opt, const engine_t *engine) {
     const size_t ranks = (size_t)opt->replicas.comm.ranks;
-    return replicas_work(opt) ? 2 * room_bytes(opt) + ranks * (sizeof(replica_t) + sizeof(place_t)) +
-                                    (1 + ranks) * replicas_most_sums(opt, engine) * sizeof(double)
-                              : 0;
+    return exchanges(opt) ? 2 * room_bytes(opt) + ranks * (sizeof(replica_t) + sizeof(place_t)) +
+                                (1 + ranks) * replicas_most_sums(opt, engine) * sizeof(double)
+                          : 0;
 }
 
 /* For the digests of all ranks alone, if the vectors' room must wait: a rank without memory has to say so. */
-static optim_status take_room(optim_t *opt) {
+optim_status replicas_take_room(optim_t *opt) {
     replicas_t *r = &opt->replicas;
     if (r->send != NULL)
         return OPTIM_OK;
@@ -85,8 +90,8 @@ static optim_status take_room(optim_t *opt) {
 }
 
 optim_status replicas_prepare(optim_t *opt) {
-    optim_status status = replicas_work(opt) ? replicas_take_words(&opt->replicas) : OPTIM_OK;
-    return status == OPTIM_OK && replicas_work(opt) ? take_room(opt) : status;
+    optim_status status = exchanges(opt) ? replicas_take_words(&opt->replicas) : OPTIM_OK;
+    return status == OPTIM_OK && exchanges(opt) ? replicas_take_room(opt) : status;
 }
 
 void replicas_free(optim_t *opt) {
@@ -120,7 +125,7 @@ optim_status replicas_meet(optim_t *opt, optim_status own) {
     if (r->lost)
         return refuse_lost();
     if (own == OPTIM_OK)
-        own = take_room(opt);
+        own = replicas_take_room(opt);
     optim_status status = replicas_agree(opt, own);
     if (status == OPTIM_OK && answer_needs_loss(opt))
         opt->loss = mean_loss(r);
@@ -136,6 +141,12 @@ optim_status replicas_meet(optim_t *opt, optim_status own) {
 }
 
 optim_status replicas_refuse_loop(const optim_t *opt) {
+    const station_t *exchanging = chain_exchanger(opt);
+    if (exchanging != NULL)
+        return error_set(OPTIM_ERR_MISMATCH,
+                         "a loop of the library's own stops by what one rank sees, and \"%s\" has ranks meet: "
+                         "call optim_step",
+                         exchanging->name);
     if (!replicas_work(opt))
         return OPTIM_OK;
     return error_set(OPTIM_ERR_MISMATCH,

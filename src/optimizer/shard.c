@@ -69,9 +69,23 @@ static optim_status refuse_squares(const optim_t *opt) {
     return OPTIM_OK;
 }
 
+/* A rank that keeps a share of the states cannot train by itself. */
+static optim_status refuse_exchanges(const optim_t *opt) {
+    const station_t *station = chain_exchanger(opt);
+    if (station == NULL)
+        return OPTIM_OK;
+    return error_set(
+        OPTIM_ERR_MISMATCH,
+        "\"%s\" has ranks that train by themselves, and with shard=1 each keeps the states of a share of the "
+        "parameters: shard=0",
+        station->name);
+}
+
 optim_status replicas_check(const optim_t *opt) {
     const engine_t *engine = &opt->engine;
-    const optim_status status = refuse_squares(opt);
+    optim_status status = refuse_squares(opt);
+    if (status == OPTIM_OK && wants_shard(opt))
+        status = refuse_exchanges(opt);
     if (status != OPTIM_OK)
         return status;
     const bool same = engine->shard_ranks == opt->replicas.comm.ranks && engine->shard_rank == opt->replicas.comm.rank;

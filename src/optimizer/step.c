@@ -36,7 +36,8 @@
  * A station that never asks needs none of that: it does not write before the gradient has passed every check that can
  * still reject it, and what it has queued is dropped with the queue.
  *
- * Finishing. Once the method is done nothing can fail any more. Wrappers see the new parameters in the order opposite
+ * Finishing. Once the method is done nothing can fail any more, but an exchange, which takes nothing back (exchange.c).
+ * Wrappers see the new parameters in the order opposite
  * to the gradient's (averages, slow weights), the boxes are kept, and one last pass runs all that is queued. Only then
  * the step counts.
  */
@@ -91,59 +92,10 @@ optim_status step_open(optim_t *opt) {
     return OPTIM_OK;
 }
 
-static bool any_rounds_masters(const engine_t *engine) {
-    for (int g = 0; g < engine->group_count; ++g) {
-        const double *option = station_option(engine->storage, g);
-        if ((int)option[MASTER] == MASTER_F32 && (int)option[ROUNDING] == ROUND_STOCHASTIC)
-            return true;
-    }
-    return false;
-}
-
-pass_end_t step_close(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient) {
-    engine_t *engine = &opt->engine;
-    const bool leaves_box = opt->has_bounds && !(chain_method(opt)->method->flags & KEEPS_BOX);
-    bool moved = leaves_box || engine->method_count > 1;
-    if (opt->has_bounds && chain_wrapper(opt, 0) != NULL)
-        step_project(engine); /* what wrappers average or keep lies in the box too */
-    for (int l = first; l <= last; ++l) {
-        station_t *station = engine->stations[l];
-        station->moved = false;
-        if (station->method->finish == NULL)
-            continue;
-        step_t s = step_make(opt, station);
-        station->method->finish(&s);
-        /* averages only read the parameters, and the engine's own stations do not look at them */
-        moved |= station->is_wrapper && !(station->method->flags & INCLUDES_FROZEN);
-    }
-    if (moved)
-        chain_forget_gradient(opt);
-    engine->rounding_key = random_word(engine->seed, (uint64_t)steps);
-    return (pass_end_t){
-        .project = opt->has_bounds, .zero_gradient = zero_gradient, .round = any_rounds_masters(engine)};
-}
-
-void step_count(optim_t *opt, int64_t steps) {
-    if (steps > opt->steps)
-        cohorts_count_step(&opt->engine);
-    opt->steps = steps;
-}
-
-void step_finish(optim_t *opt, int first, int last, int64_t steps, bool zero_gradient) {
-    const pass_end_t end = step_close(opt, first, last, steps, zero_gradient);
-    pass_flush(&opt->engine, &end);
-    opt->engine.filters.count = 0;
-    step_count(opt, steps);
-}
-
 /* A wrapper that steps ahead has counted its inner steps, and finished them. */
-static void finish(optim_t *opt) {
-    const engine_t *engine = &opt->engine;
-    const int first = engine->ahead == NULL ? 0 : chain_position(opt, engine->ahead);
-    step_finish(opt, first, engine->station_count - 1, opt->steps + (engine->ahead == NULL),
-                handle_option_value(opt, ZERO_GRAD) != 0);
-    sparse_use_up(&opt->engine);
-    norm_log_finish(opt);
+static optim_status finish(optim_t *opt) {
+    const station_t *ahead = opt->engine.ahead;
+    return exchange_or_end(opt, ahead == NULL ? 0 : chain_position(opt, ahead));
 }
 
 /* An error inside a step: back to where it began. A rejected gradient may be an error or a step passed over. */
@@ -186,6 +138,8 @@ static optim_status look(optim_t *opt, bool given) {
 }
 
 optim_status step_take(optim_t *opt, bool given) {
+    if (opt->open == OPTIM_EXCHANGE)
+        return exchange_again(opt);
     optim_status status = replicas_meet(opt, look(opt, given));
     if (status != OPTIM_OK)
         return status;
@@ -214,7 +168,7 @@ optim_status step_take(optim_t *opt, bool given) {
     if (status > 0)
         ++opt->evaluation;
     else
-        finish(opt);
+        status = finish(opt);
     return replicas_publish(opt, status);
 }
 
@@ -259,6 +213,8 @@ optim_status optim_cancel(optim_t *opt) {
         return by_param;
     if (opt->open == OPTIM_OK)
         return error_set(OPTIM_ERR_CLOSED, "no request is open: there is no step to cancel");
+    if (opt->open == OPTIM_EXCHANGE)
+        return exchange_give_up(opt);
     step_undo(opt);
     return replicas_publish(opt, OPTIM_OK);
 }

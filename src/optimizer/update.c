@@ -39,6 +39,17 @@ static optim_status refuse_trials(const optim_t *opt) {
     return OPTIM_OK;
 }
 
+static optim_status refuse_exchanges(const optim_t *opt) {
+    const station_t *station = chain_exchanger(opt);
+    if (station == NULL)
+        return OPTIM_OK;
+    return error_set(
+        OPTIM_ERR_MISMATCH,
+        "\"%s\" exchanges the parameters with other ranks, which are not there before the update is added: "
+        "take optim_step",
+        station->name);
+}
+
 static optim_status refuse_kept_parts(const engine_t *engine) {
     for (size_t i = 0; i < engine->tensor_count; ++i) {
         const slot_t *slot = &engine->storage->slot[i * engine->storage->states];
@@ -173,6 +184,8 @@ static optim_status look(optim_t *opt, void *const *updates, size_t count) {
     optim_status status = opt->open == OPTIM_OK ? step_ready(opt) : OPTIM_OK;
     if (status == OPTIM_OK)
         status = refuse_trials(opt);
+    if (status == OPTIM_OK)
+        status = refuse_exchanges(opt);
     if (status == OPTIM_OK)
         status = refuse_kept_parts(&opt->engine);
     if (status == OPTIM_OK)

@@ -124,9 +124,8 @@ const char *comm_conformance(const optim_comm *comm) {
     return found == NULL ? try_order(comm) : found;
 }
 
-/* Of equal vectors the same, and hardly of others. */
-static uint64_t digest(const float *w, size_t count) {
-    uint64_t bits = 0;
+/* Of equal vectors the same, and hardly of others; behind what was digested before. */
+static uint64_t digest(uint64_t bits, const float *w, size_t count) {
     for (size_t i = 0; i < count; ++i) {
         uint32_t word;
         memcpy(&word, &w[i], sizeof word);
@@ -135,13 +134,16 @@ static uint64_t digest(const float *w, size_t count) {
     return bits;
 }
 
-const char *comm_training(const optim_comm *comm, uint64_t *bits) {
+/* Steps that all ranks take together, or by themselves up to an exchange at their end. */
+static const char *train(const optim_comm *comm, const char *options, const char *wrapper, uint64_t *bits) {
     enum { N = 1003, STEPS = 5 };
     static _Thread_local float w[N], g[N];
     optim_t *opt = NULL;
     for (int i = 0; i < N; ++i)
         w[i] = (float)(1 + i % 17) / 16;
-    optim_status status = optim_create(&opt, "adamw", "lr=1e-2,clip_norm=1,replicas=mean");
+    optim_status status = optim_create(&opt, "adamw", options);
+    if (status == OPTIM_OK && wrapper != NULL)
+        status = optim_wrap(opt, wrapper, "period=5");
     if (status == OPTIM_OK)
         status = optim_add_param(opt, 0, "w", OPTIM_F32, 1, (int64_t[]){N}, w, g);
     if (status == OPTIM_OK)
@@ -154,8 +156,14 @@ const char *comm_training(const optim_comm *comm, uint64_t *bits) {
     if (status != OPTIM_OK)
         (void)say("training fails", N);
     optim_destroy(opt);
-    *bits = digest(w, N);
+    *bits = digest(*bits, w, N);
     return status == OPTIM_OK ? NULL : wrong;
+}
+
+const char *comm_training(const optim_comm *comm, uint64_t *bits) {
+    *bits = 0;
+    const char *found = train(comm, "lr=1e-2,clip_norm=1,replicas=mean", NULL, bits);
+    return found == NULL ? train(comm, "lr=1e-2", "diloco", bits) : found;
 }
 
 /* ---- Checkpoints ---- */
@@ -198,7 +206,7 @@ static bool goes_on(const optim_comm *comm, const char *path, const model_t *the
         status = step_model(&m);
     optim_destroy(m.opt);
     const size_t count = sizeof m.w / sizeof m.w[0][0];
-    return status == OPTIM_OK && digest(&m.w[0][0], count) == digest(&wanted->w[0][0], count);
+    return status == OPTIM_OK && digest(0, &m.w[0][0], count) == digest(0, &wanted->w[0][0], count);
 }
 
 const char *comm_checkpoint(const optim_comm *comm, const char *path) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alone.h"
 #include "check.h"
 #include "element.h"
 #include "needs.h"
@@ -520,7 +521,7 @@ static optim_status take_by_param(rig_t *rig) {
 static optim_status take(rig_t *rig) {
     if (rig->by_param)
         return take_by_param(rig);
-    return rig->updates == NULL ? optim_step(rig->opt) : optim_update(rig->opt, rig->updates, (size_t)rig->count);
+    return rig->updates == NULL ? alone_step(rig->opt) : optim_update(rig->opt, rig->updates, (size_t)rig->count);
 }
 
 optim_status rig_continue(rig_t *rig, optim_status request) {

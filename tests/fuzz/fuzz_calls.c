@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alone.h"
 #include "element.h"
 #include "entries.h"
 #include "optim/advice.h"
@@ -225,7 +226,7 @@ static void step_once(player_t *player) {
     unsigned char *values = player_values(player);
     if (!was_open && !player->swapped)
         remember(player);
-    const optim_status status = optim_step(player->opt);
+    const optim_status status = alone_step(player->opt);
     fuzz_check_status("optim_step", status,
                       OF(OPTIM_EVAL_GRAD, OPTIM_EVAL_LOSS, OPTIM_EVAL_HVP, OPTIM_EVAL_LOSSES, OPTIM_EVAL_CONSTRAINTS,
                          OPTIM_EVAL_RESIDUALS, OPTIM_EVAL_JACOBIAN, OPTIM_EVAL_JVP, OPTIM_EVAL_VJP, OPTIM_ERR_ORDER,

@@ -66,6 +66,11 @@ static void rows_of_communicators(world_t *world) {
     broken = alone;
     broken.barrier = NULL;
     REFUSED(optim_set_comm, (world->fresh, &broken), OPTIM_ERR_ARGUMENT, "barrier");
+    REFUSED(optim_exchange, (NULL, &alone), OPTIM_ERR_NULL, "opt");
+    REFUSED(optim_exchange, (world->fresh, NULL), OPTIM_ERR_NULL, "comm");
+    REFUSED(optim_exchange, (world->fresh, &broken), OPTIM_ERR_ARGUMENT, "barrier");
+    REFUSED(optim_exchange, (world->fresh, &alone), OPTIM_ERR_CLOSED, "OPTIM_EXCHANGE");
+    REFUSED(optim_exchange, (world->asking, &alone), OPTIM_ERR_CLOSED, "OPTIM_EXCHANGE");
     ACCEPTED(optim_set_comm, (world->scratch, &alone));
     ACCEPTED(optim_set_comm, (world->scratch, NULL));
     optim_team_destroy(team);

@@ -290,6 +290,16 @@ static int set_threads(handle_t *h) {
 static int set_comm(handle_t *h) {
     return optim_set_comm(h->opt, NULL);
 }
+static int exchange(handle_t *h) {
+    optim_team_t *team;
+    optim_comm alone;
+    CHECK_OK(optim_team_create(&team, 1));
+    CHECK_OK(optim_comm_team(&alone, team, 0));
+    const int status = optim_exchange(h->opt, &alone);
+    optim_comm_release(&alone);
+    optim_team_destroy(team);
+    return status;
+}
 static int step(handle_t *h) {
     return optim_step(h->opt); /* nothing is accumulated: the answer to a request, or too early */
 }
@@ -572,6 +582,7 @@ static const struct {
     {"optim_active_bounds", active_bounds,     "A............."},
     {"optim_set_threads", set_threads,         "...RRRRR......"},
     {"optim_set_comm", set_comm,               "...RRRRR......"},
+    {"optim_exchange", exchange,               "CCCCCCCCCCCCCC"},
     {"optim_step", step,                       ".OO.L.LOSSOOOO"},
     {"optim_update", update,                   "OOOMMMLMSSOMOO"},
     {"optim_step_begin", begin_by_param,       "MMMRRRRRSSMMMM"},

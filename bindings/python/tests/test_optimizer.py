@@ -358,3 +358,12 @@ def test_products_with_a_jacobian():
     for _ in range(6):
         opt.step(evaluate=evaluate)
     np.testing.assert_allclose(x, np.arange(5.0), atol=1e-12)
+
+
+def test_ranks_do_not_meet_here() -> None:
+    x = np.ones(3)
+    opt = gradopt.Optimizer("sgd", {"x": x}, wrappers=[("diloco", {"period": 1})], lr=0.5)
+    with pytest.raises(gradopt.OrderError, match="exchange with other ranks"):
+        opt.step({"x": np.ones(3)})
+    assert x.tolist() == [0.5, 0.5, 0.5]  # the rank's own step stands, and nothing is open
+    assert opt.steps == 1

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alone.h"
+
 typedef struct layout {
     const char *name;
     int ndim;
@@ -187,7 +189,7 @@ static void sum_up(caller_t *caller, optim_status request) {
 optim_status caller_step(caller_t *caller) {
     enum { MOST_REQUESTS = 60 };
     (void)evaluate(caller);
-    optim_status status = optim_step(caller->opt);
+    optim_status status = alone_step(caller->opt);
     for (int i = 0; i < MOST_REQUESTS && status > 0; ++i) {
         if (status == OPTIM_EVAL_HVP)
             multiply(caller);
@@ -200,7 +202,7 @@ optim_status caller_step(caller_t *caller) {
             sum_up(caller, status);
         else
             (void)evaluate(caller);
-        status = optim_step(caller->opt);
+        status = alone_step(caller->opt);
     }
     return status;
 }

@@ -25,7 +25,7 @@ def _open() -> ctypes.CDLL:
 lib = _open()
 
 OK, EVAL_GRAD, EVAL_LOSS, EVAL_HVP, EVAL_LOSSES, EVAL_CONSTRAINTS = range(6)
-EVAL_RESIDUALS, EVAL_JACOBIAN, EVAL_JVP, EVAL_VJP = 7, 8, 9, 10
+EXCHANGE, EVAL_RESIDUALS, EVAL_JACOBIAN, EVAL_JVP, EVAL_VJP = 6, 7, 8, 9, 10
 F32, F64, BF16, F16 = range(4)
 ALGORITHM, WRAPPER, SCHEDULE, ENGINE, MAP, COMPRESSOR, RULE = range(7)
 ANY_LAYOUT = 8
@@ -160,6 +160,12 @@ def check(status: int) -> int:
     if status < 0:
         raise failure(status)
     return status
+
+
+def refuse_exchange(status: int) -> None:
+    """Ranks meet in C alone."""
+    if status == EXCHANGE:
+        raise OrderError("a wrapper asks for an exchange with other ranks, which this package has no communicator for")
 
 
 # ---- Structs ----

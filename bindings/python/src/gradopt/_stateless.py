@@ -76,6 +76,7 @@ class Model:
     def _complete(self, status: int) -> None:
         if c.check(status) > 0:
             c.lib.optim_cancel(self.handle)
+            c.refuse_exchange(status)
             raise TypeError("this method evaluates the loss within a step, which cannot be done here")
 
     def advance(self, grads: Sequence[Any], state: Any, params: Sequence[Any], lr: float | None = None) -> Any:

@@ -336,6 +336,7 @@ class Optimizer:
                 yield request
                 self._give_gradient(reply_to(request))
             while (status := c.check(c.lib.optim_step(self.handle))) > 0:
+                c.refuse_exchange(status)
                 request = self._request()
                 yield request
                 self._give(status, reply_to(request))

@@ -401,6 +401,7 @@ class Optimizer(torch.optim.Optimizer):
         status = 0
         try:
             while (status := c.check(c.lib.optim_step(handle))) > 0:
+                c.refuse_exchange(status)
                 self._give_back()
                 answer = self._answer(handle, status, evaluate, forward)
                 loss = answer if loss is None else loss
