@@ -8,7 +8,7 @@
 
 /* ---- Coordinates that never see a gradient ---- */
 
-enum { ELEMENTS = 37, STEPS = 8, EVALUATIONS = 8 * STEPS };
+enum { ELEMENTS = 37, STEPS = 12, EVALUATIONS = 8 * STEPS }; /* adashift begins to move with the eleventh */
 static const layout_t VECTOR = {"vector", 1, {{"b", 1, {ELEMENTS}}}};
 
 /* Two of three coordinates have gradients. */
