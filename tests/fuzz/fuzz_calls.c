@@ -423,7 +423,7 @@ static void set_bounds(player_t *player, bytes_t *bytes, before_t before) {
     if (CALL(player,
              optim_set_bounds(player->opt, param, how / 2 % 2 == 0 ? low.data_block : NULL,
                               how / 4 % 2 == 0 ? high.data_block : NULL),
-             OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPEN) == OPTIM_OK) {
+             OPTIM_ERR_ARGUMENT, OPTIM_ERR_OPEN, OPTIM_ERR_ORDER, OPTIM_ERR_MISMATCH) == OPTIM_OK) {
         free(player->param[param].lower);
         free(player->param[param].upper);
         player->param[param].lower = low.data_block;

@@ -17,12 +17,14 @@ static bool is_quiet(size_t i) {
 }
 
 /* A handle without decay and with eps=0, which so many methods add to a root. NULL: not an option of this method, or it
- * asks for products, which cannot be made up. */
+ * asks for products, which cannot be made up, or turns coordinates (dash). */
 static optim_t *create_without_eps(const char *algorithm) {
     optim_t *opt;
     optim_description about = {.size = sizeof about};
     CHECK_OK(optim_describe(OPTIM_ALGORITHM, algorithm, &about));
-    if (strstr(about.evaluations, "product") != NULL || optim_create(&opt, algorithm, "eps=0") != OPTIM_OK)
+    const char *options = strcmp(algorithm, "sara") == 0 ? "eps=0,threshold=10" : "eps=0"; /* it moves small elements */
+    if (strstr(about.evaluations, "product") != NULL || strcmp(algorithm, "dash") == 0 ||
+        optim_create(&opt, algorithm, options) != OPTIM_OK)
         return NULL;
     (void)optim_set(opt, 0, "weight_decay", 0);
     return opt;

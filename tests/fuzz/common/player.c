@@ -135,7 +135,7 @@ void player_multiply(player_t *player, unsigned pattern) {
         if (optim_hvp_vector(player->opt, k, &direction) != OPTIM_OK ||
             optim_hvp_result(player->opt, k, &product) != OPTIM_OK)
             fuzz_fail("a product is asked for, but there is no place for parameter %d", k);
-        for (size_t i = 0; i < param->count; ++i)
+        for (size_t i = 0; direction != NULL && i < param->count; ++i)
             element_write(dtype, product, i,
                           pattern % 10 == 2 ? (double)NAN
                                             : (1 + (double)(pattern % 3)) * element_read(dtype, direction, i));
