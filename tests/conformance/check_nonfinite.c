@@ -38,7 +38,7 @@ static void check_coped(const subject_t *s, rig_t *rig, optim_status status, con
     if (status == OPTIM_OK && (s->needs & OPTIM_NEEDS_RESIDUALS)) /* it minimizes another function */
         rig_check_finite(rig, "a bad trial");
     else if (status == OPTIM_OK)
-        CHECK_AT_MOST(rig_value(rig), s->needs & OPTIM_NEEDS_GRADIENT ? loss : 4 * loss);
+        CHECK_AT_MOST(rig_value(rig), subject_polls(s) ? 4 * loss : loss);
     else
         rig_check_snapshot(rig, before, "a bad trial ended the step");
 }

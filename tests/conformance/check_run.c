@@ -50,11 +50,6 @@ static void run_sizes(const subject_t *s, const layout_t *layout) {
     }
 }
 
-/* Values at one point after the other may be asked for once or twice a coordinate. */
-static bool polls(const subject_t *s) {
-    return !(s->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSSES)) || strcmp(s->algorithm, "cdsm") == 0;
-}
-
 void check_sizes(void **state) {
     static const layout_t SIZES[] = {
         {"nothing", 1, {{"e", 1, {0}}}},
@@ -68,7 +63,7 @@ void check_sizes(void **state) {
         {"many dimensions", 1, {{"many", 5, {2, 1, 3, 2, 2}}}},
     };
     const subject_t *s = *state;
-    const bool brief = needs_short(s->algorithm) || (polls(s) && s->is_variant); /* every coordinate: once */
+    const bool brief = needs_short(s->algorithm) || (subject_polls(s) && s->is_variant); /* every coordinate: once */
     for (size_t i = 0; i < sizeof SIZES / sizeof *SIZES; ++i)
         if (!brief || SIZES[i].tensor[0].dims[0] < 1000)
             run_sizes(*state, &SIZES[i]);
@@ -216,7 +211,7 @@ void check_threads(void **state) {
     static const layout_t FEW = {"few", 4, {{"a", 1, {301}}, {"b", 1, {0}}, {"c", 2, {7, 11}}, {"d", 0, {0}}}};
     const subject_t *s = *state;
     setup_t setup = subject_setup(s);
-    if (!(s->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSSES)) || keeps_pairs(s->algorithm) || polls(s)) {
+    if (!(s->needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSSES)) || keeps_pairs(s->algorithm) || subject_polls(s)) {
         setup.layout = &FEW;
         change_threads(s, setup);
         compare_threads(s, setup, 3);

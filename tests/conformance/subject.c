@@ -98,6 +98,12 @@ bool subject_searches(const subject_t *subject) {
     return (subject->needs & search) == search || (subject->needs & OPTIM_NEEDS_RESIDUALS) != 0;
 }
 
+bool subject_polls(const subject_t *subject) {
+    optim_description about = {.size = sizeof about};
+    CHECK_OK(optim_describe(OPTIM_ALGORITHM, subject->algorithm, &about));
+    return !(about.needs & (OPTIM_NEEDS_GRADIENT | OPTIM_NEEDS_LOSSES)) || strcmp(subject->algorithm, "cdsm") == 0;
+}
+
 static rig_t *try_once(const subject_t *subject, setup_t setup) {
     rig_t *rig = rig_new_for(subject->algorithm, setup.layout, setup.dtype, setup.grad_dtype, setup.misalign);
     rig->oracle = oracle_find("coupled");

@@ -69,6 +69,8 @@ bool subject_may_stay(const subject_t *subject);
 
 /* Whether a step is a search, which may end early where numbers are coarse. */
 bool subject_searches(const subject_t *subject);
+/* Whether the method asks for values at one point after the other, once or twice a coordinate. */
+bool subject_polls(const subject_t *subject);
 
 /* So many calls of optim_step have completed so many steps, or where a wrapper steps ahead no fewer. */
 void subject_check_steps(const subject_t *subject, const rig_t *rig, int64_t steps);
