@@ -84,34 +84,35 @@ static real bound_of_row(const tile_t *t, const place_t *place) {
     return least;
 }
 
-/* n elements of a row from `first` on: lines 1 to 5, line 3 for the last axis, of which mu and top are. */
-static inline void update_chunk(const tile_t *t, size_t first, size_t n, real least, const real *restrict mu,
-                                real *restrict top, real *restrict nu, bool averages) {
+/* n elements of a row from `first` on: lines 1 to 5, line 3 for the last axis, of which mu and top are; element i's nu
+ * counts for most[i]. */
+static inline void update_some(const tile_t *t, size_t first, size_t n, real least, const real *restrict mu,
+                               real *restrict top, real *restrict most, bool averages) {
     const constants_t k = *(const constants_t *)t->constants;
     const real *restrict g = (const real *)t->g + first;
     real *restrict p = (real *)t->p + first, *restrict m = averages ? (real *)t->state[M] + first : NULL;
+#pragma omp simd
     for (size_t i = 0; i < n; ++i) {
-        nu[i] = k.beta2.keep * smaller(least, mu[i]) + k.beta2.take * (g[i] * g[i]);
-        top[i] = larger(nu[i], top[i]);
-        real u = quotient(g[i], sqrt(nu[i] + k.eps));
+        const real nu = k.beta2.keep * smaller(least, mu[i]) + k.beta2.take * (g[i] * g[i]);
+        real u = quotient(g[i], sqrt(nu + k.eps));
+        top[i] = larger(nu, top[i]);
+        most[i] = larger(nu, most[i]);
         if (averages)
             u = m[i] = ema(m[i], u, k.momentum);
         p[i] -= k.lr * u;
     }
 }
 
-/* A row; the largest nu. */
-static real update_row(const tile_t *t, size_t row, size_t columns, real least, const real *mu, real *top) {
-    real nu[CHUNK_ELEMENTS], most = 0;
-    for (size_t i = 0; i < columns; i += CHUNK_ELEMENTS) {
-        const size_t n = axes_least(columns - i, CHUNK_ELEMENTS);
-        if (t->state[M] == NULL)
-            update_chunk(t, row + i, n, least, mu + i, top + i, nu, false);
-        else
-            update_chunk(t, row + i, n, least, mu + i, top + i, nu, true);
-        most = largest_of(most, n, nu);
-    }
-    return most;
+/* A row; the largest nu, by lanes. */
+static inline real update_row(const tile_t *t, size_t row, size_t columns, real least, const real *mu, real *top,
+                              bool averages) {
+    enum { LANES = 32 };
+    real most[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= columns; i += LANES)
+        update_some(t, row + i, LANES, least, mu + i, top + i, most, averages);
+    update_some(t, row + i, columns - i, least, mu + i, top + i, most, averages);
+    return largest_of(0, LANES, most);
 }
 
 /* Line 3 for the axes before the last. */
@@ -130,7 +131,8 @@ static void update(const tile_t *t) {
     memset(top, 0, workspace(t->tensor, NULL) * sizeof(real));
     for (size_t row = 0; row < t->n; row += columns, next_row(t->tensor, &place)) {
         const real least = bound_of_row(t, &place);
-        const real most = update_row(t, row, columns, least, mu, last_top);
+        const real most = t->state[M] == NULL ? update_row(t, row, columns, least, mu, last_top, false)
+                                              : update_row(t, row, columns, least, mu, last_top, true);
         raise_tops(t->tensor, &place, most, top);
     }
     for (int axis = 0; axis < tensor_axes(t->tensor); top += tensor_axis(t->tensor, axis++)) { /* line 3 */
