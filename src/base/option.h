@@ -28,8 +28,8 @@ typedef struct option {
     bool pauses;         /* a schedule may take it to 0, though it cannot be set to that */
     bool zero_apart;     /* 0 means something else than a small value ("0: none"): no schedule may reach it */
     bool decides_memory; /* how much is taken, or in which form states are kept: to be set before the first step */
-    bool live;           /* states exist by it, and may begin or end between steps: the others do not mind */
-    const char *choice;  /* default of an entry */
+    bool live;          /* it says which states there are, and may change between steps: no other state depends on it */
+    const char *choice; /* default of an entry */
 } option_t;
 
 /* OPTIM_KIND_..., as the range says it. */

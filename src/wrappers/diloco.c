@@ -15,7 +15,7 @@
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "blocks/meeting.h"
 
 enum { PERIOD, OUTER_LR, OUTER_MOMENTUM, NESTEROV };
 static const option_t OPTIONS[] = {
@@ -31,14 +31,6 @@ static const state_t STATE[] = {
     [W] = {"w", "where all ranks began", LIKE_PARAM, KEPT, .from_param = true, .exact = true, .alike = true},
     [B] = {"b", "average of the moves", LIKE_PARAM, KEPT, .when = "outer_momentum", .alike = true},
     [Y] = {"y", "where each rank has come", LIKE_PARAM, EXCHANGED},
-    {0},
-};
-
-typedef struct memory {
-    int64_t since;
-} memory_t;
-static const field_t FIELDS[] = {
-    {"since", "steps since the last exchange", FIELD(OF_METHOD, memory_t, since)},
     {0},
 };
 
@@ -77,18 +69,11 @@ static void step(const tile_t *t) {
 enum { OFFER, STEP };
 
 static bool exchanges(step_t *s) {
-    const memory_t *m = s->memory;
-    if ((double)(m->since + 1) < s->option[PERIOD])
-        return false;
-    step_update(s, OFFER, NULL);
-    return true;
+    return meeting_begins(s, s->option[PERIOD], OFFER);
 }
 
 static void finish(step_t *s) {
-    memory_t *m = s->memory;
-    m->since = s->exchanged ? 0 : m->since + 1;
-    if (s->exchanged)
-        step_update(s, STEP, NULL);
+    meeting_ends(s, STEP);
 }
 
 static void output(const tile_t *t) {
@@ -103,8 +88,8 @@ const method_t METHOD(diloco) = {
     .evaluations = "none of its own; ranks exchange the parameters once in `period` steps",
     .options = OPTIONS,
     .states = STATE,
-    .fields = FIELDS,
-    .memory = sizeof(memory_t),
+    .fields = MEETING_FIELDS,
+    .memory = sizeof(meeting_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .exchanges = exchanges,

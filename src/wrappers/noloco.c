@@ -15,7 +15,7 @@
  */
 #include <string.h>
 
-#include "engine/method.h"
+#include "blocks/meeting.h"
 #include "kernels/random.h"
 
 enum { PERIOD, OUTER_LR, OUTER_MOMENTUM, GAMMA, SEED };
@@ -34,14 +34,6 @@ static const state_t STATE[] = {
     [M] = {"m", "its outer momentum", LIKE_PARAM, KEPT},
     [MOVE] = {"move", "theta - phi, of the partner", LIKE_PARAM, EXCHANGED},
     [STOOD] = {"stood", "phi, of the partner", LIKE_PARAM, EXCHANGED},
-    {0},
-};
-
-typedef struct memory {
-    int64_t since;
-} memory_t;
-static const field_t FIELDS[] = {
-    {"since", "steps since the last exchange", FIELD(OF_METHOD, memory_t, since)},
     {0},
 };
 
@@ -77,11 +69,7 @@ static void step(const tile_t *t) {
 enum { OFFER, STEP };
 
 static bool exchanges(step_t *s) {
-    const memory_t *m = s->memory;
-    if ((double)(m->since + 1) < s->option[PERIOD])
-        return false;
-    step_update(s, OFFER, NULL);
-    return true;
+    return meeting_begins(s, s->option[PERIOD], OFFER);
 }
 
 /* The swap of place i with one up to it, i = ranks - 1 .. 1, that makes a permutation. */
@@ -113,10 +101,7 @@ static int partner(const step_t *s, int rank, int ranks) {
 }
 
 static void finish(step_t *s) {
-    memory_t *m = s->memory;
-    m->since = s->exchanged ? 0 : m->since + 1;
-    if (s->exchanged)
-        step_update(s, STEP, NULL);
+    meeting_ends(s, STEP);
 }
 
 const method_t METHOD(noloco) = {
@@ -127,8 +112,8 @@ const method_t METHOD(noloco) = {
     .evaluations = "none of its own; each rank exchanges two vectors with another one once in `period` steps",
     .options = OPTIONS,
     .states = STATE,
-    .fields = FIELDS,
-    .memory = sizeof(memory_t),
+    .fields = MEETING_FIELDS,
+    .memory = sizeof(meeting_t),
     .constants = sizeof(constants_t),
     .prepare = prepare,
     .exchanges = exchanges,
