@@ -32,13 +32,13 @@ static bool may_cope(const subject_t *s) {
     return subject_searches(s);
 }
 
-/* Then it ends lower, or with an error and where it began. A search by values alone may go up, but to no bad point; a
- * wrapper may lengthen its step (cautious). */
+/* Then it ends lower, or with an error and where it began. A method that polls values may go up, but to no bad
+ * point. */
 static void check_coped(const subject_t *s, rig_t *rig, optim_status status, const void *before, double loss) {
     if (status == OPTIM_OK && (s->needs & OPTIM_NEEDS_RESIDUALS)) /* it minimizes another function */
         rig_check_finite(rig, "a bad trial");
     else if (status == OPTIM_OK)
-        CHECK_AT_MOST(rig_value(rig), subject_polls(s) ? 4 * loss : loss);
+        CHECK_AT_MOST(rig_value(rig), subject_polls(s) ? 2 * loss : loss);
     else
         rig_check_snapshot(rig, before, "a bad trial ended the step");
 }
